@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Builds everything, runs every test project and closes with a line 'N passed, N failed'.
+# With arguments: only the test projects whose name contains one of them.
+set -uo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+scripts/setup.sh || exit 1
+dotnet build Uniscale.sln --configuration Release --nologo --verbosity quiet -clp:NoSummary || { echo "the build failed"; exit 1; }
+
+passed=0 failed=0 skipped=0
+run_project() {
+    local name=$1 log status total=0 bad=0 skip=0
+    log=$(mktemp)
+    echo "== $name"
+    "tests/$name/bin/Release/net10.0/$name" --parallel none >"$log" 2>&1
+    status=$?
+    local summary
+    summary=$(grep -E '^ *(total|failed|succeeded|skipped): [0-9]+' "$log" | tail -4)
+    total=$(awk '/total:/ {print $2}' <<<"$summary"); bad=$(awk '/failed:/ {print $2}' <<<"$summary"); skip=$(awk '/skipped:/ {print $2}' <<<"$summary")
+    total=${total:-0} bad=${bad:-0} skip=${skip:-0}
+    if ((status != 0 && status != 8 && bad == 0)); then bad=1 total=$((total + 1)); fi
+    if ((bad > 0)); then cat "$log"; else tail -n 1 "$log"; fi
+    passed=$((passed + total - bad - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    rm -f "$log"
+}
+
+for project in tests/*.Tests/*.csproj; do
+    name=$(basename "$project" .csproj)
+    if (($# > 0)); then
+        match=0
+        for want in "$@"; do [[ $name == *"$want"* ]] && match=1; done
+        ((match)) || continue
+    fi
+    run_project "$name"
+done
+
+((skipped > 0)) && echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+((failed == 0 && passed > 0))

@@ -1,0 +1,79 @@
+namespace TorchSharp;
+
+public static partial class torch
+{
+    public static partial class autograd
+    {
+        /// <summary>A differentiable function written in C#. Derive from the single- or the multi-tensor form and call <c>apply</c>.</summary>
+        public abstract class Function<T> where T : Function<T>, new()
+        {
+            private static readonly T Instance = new();
+
+            /// <summary>The node's name in the graph and in messages.</summary>
+            public abstract string Name { get; }
+
+            /// <summary>
+            /// Runs forward without recording, and ties its outputs to a node that calls backward when the arguments need gradients.
+            /// Only tensors that stand directly among the arguments are tied, not those in lists.
+            /// </summary>
+            public static unsafe List<Tensor> apply_internal(params object[] vars)
+            {
+                var inputs = vars.OfType<Tensor>().Where(tensor => !tensor.IsInvalid).ToArray();
+                var context = new AutogradContext();
+                var node = is_grad_enabled() && inputs.Any(tensor => tensor.requires_grad)
+                    ? new Node(new Callback(Instance.Name, context, vars, Instance.backward_internal))
+                    : null;
+                try
+                {
+                    node?.Connect(inputs);
+                    List<Tensor> outputs;
+                    using (no_grad())
+                        outputs = Instance.forward_internal(context, vars);
+                    var wrapped = Node.Wrap(node, inputs, context, outputs);
+                    node?.Save(context);
+                    return wrapped;
+                }
+                finally
+                {
+                    node?.Dispose();
+                }
+            }
+
+            internal abstract List<Tensor> forward_internal(AutogradContext ctx, params object[] vars);
+
+            internal abstract List<Tensor> backward_internal(AutogradContext ctx, List<Tensor> grad_outputs);
+        }
+
+        /// <summary>A function with one tensor as result.</summary>
+        public abstract class SingleTensorFunction<T> : Function<T> where T : SingleTensorFunction<T>, new()
+        {
+            public static Tensor apply(params object[] vars) => apply_internal(vars)[0];
+
+            /// <summary>Computes the result; saves in the context what backward needs.</summary>
+            public abstract Tensor forward(AutogradContext ctx, params object[] vars);
+
+            /// <summary>One gradient (or null) for each argument of forward, null for one that is no tensor.</summary>
+            public abstract List<Tensor> backward(AutogradContext ctx, Tensor grad_output);
+
+            internal sealed override List<Tensor> forward_internal(AutogradContext ctx, params object[] vars) => [forward(ctx, vars)];
+
+            internal sealed override List<Tensor> backward_internal(AutogradContext ctx, List<Tensor> grad_outputs) =>
+                backward(ctx, grad_outputs[0]);
+        }
+
+        /// <summary>A function with several tensors as results.</summary>
+        public abstract class MultiTensorFunction<T> : Function<T> where T : MultiTensorFunction<T>, new()
+        {
+            public static List<Tensor> apply(params object[] vars) => apply_internal(vars);
+
+            public abstract List<Tensor> forward(AutogradContext ctx, params object[] vars);
+
+            public abstract List<Tensor> backward(AutogradContext ctx, List<Tensor> grad_outputs);
+
+            internal sealed override List<Tensor> forward_internal(AutogradContext ctx, params object[] vars) => forward(ctx, vars);
+
+            internal sealed override List<Tensor> backward_internal(AutogradContext ctx, List<Tensor> grad_outputs) =>
+                backward(ctx, grad_outputs);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+namespace Uniscale.Checkpoints;
+
+/// <summary>A checkpoint could not be saved or loaded; the message is one sentence for the user.</summary>
+public class CheckpointException : Exception
+{
+    public CheckpointException(string message) : base(message) { }
+
+    public CheckpointException(string message, Exception inner) : base(message, inner) { }
+
+    public CheckpointException() { }
+}
+
+/// <summary>What lies on disk is not what was written; an older checkpoint may still be good.</summary>
+public sealed class CheckpointDamagedException : CheckpointException
+{
+    public CheckpointDamagedException(string message) : base(message) { }
+
+    public CheckpointDamagedException(string message, Exception inner) : base(message, inner) { }
+
+    public CheckpointDamagedException() { }
+}
+
+/// <summary>The checkpoint is whole, but it is not one of this model: a tensor is missing or has another shape or type.</summary>
+public sealed class CheckpointMismatchException : CheckpointException
+{
+    public CheckpointMismatchException(string message) : base(message) { }
+
+    public CheckpointMismatchException(string message, Exception inner) : base(message, inner) { }
+
+    public CheckpointMismatchException() { }
+}

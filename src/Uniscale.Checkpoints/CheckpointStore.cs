@@ -1,0 +1,148 @@
+using System.Text;
+using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.Loading;
+using Uniscale.Checkpoints.Saving;
+using Uniscale.Checkpoints.Tiers;
+using Uniscale.Collectives;
+
+namespace Uniscale.Checkpoints;
+
+/// <summary>What was loaded.</summary>
+/// <param name="Folder">Folder of the checkpoint.</param>
+/// <param name="Manifest">Its manifest: position, configuration, what other rooms stored.</param>
+/// <param name="Notes">One sentence for each newer checkpoint that was found damaged and passed over.</param>
+public sealed record LoadedCheckpoint(string Folder, CheckpointManifest Manifest, IReadOnlyList<string> Notes);
+
+/// <summary>
+/// The checkpoints of a run, seen from one rank. Saves and loads are collective: every rank of the world calls them in the same order,
+/// with its own slices. Layouts may differ between a save and a load.
+/// </summary>
+public sealed class CheckpointStore : IDisposable
+{
+    private readonly IProcessGroup _group;
+    private readonly CheckpointOptions _options;
+    private readonly CheckpointWriter _writer;
+    private readonly TierReplicator? _replicator;
+
+    /// <param name="directory">Directory of the run's checkpoints, seen by all ranks; made by the first save.</param>
+    /// <param name="world">All ranks; collectives are posted on its group, by the calling thread only.</param>
+    /// <param name="options">How checkpoints are written, kept and read.</param>
+    public CheckpointStore(string directory, IWorld world, CheckpointOptions? options = null)
+    {
+        DirectoryPath = Path.GetFullPath(directory);
+        _group = world.Group;
+        _options = options ?? new CheckpointOptions();
+        _replicator = _group.Rank == 0 ? new TierReplicator(DirectoryPath, _options) : null;
+        _writer = new CheckpointWriter(DirectoryPath, _group, _options, committed: () => _replicator?.Notify());
+    }
+
+    public string DirectoryPath { get; }
+
+    /// <summary>True while a save is being written.</summary>
+    public bool Busy => _writer.Busy;
+
+    /// <summary>Finds the plan and makes the host buffer ahead of the first save, so that the first one is as quick as the others. Collective.</summary>
+    public void Prepare(IReadOnlyList<StateSlice> slices) => _writer.Prepare(slices);
+
+    /// <summary>Saves and returns once the checkpoint is committed or given up; needs no host buffer. Collective.</summary>
+    public SaveResult Save(CheckpointState state) => _writer.Begin(state, staged: false).Wait();
+
+    /// <summary>Copies the state to the host buffer and returns; a thread of its own writes. Collective.</summary>
+    public PendingSave SaveAsync(CheckpointState state) => _writer.Begin(state, staged: true);
+
+    /// <summary>Waits until no save is under way and, on rank 0, until the newest checkpoint is in the tiers.</summary>
+    public void Drain()
+    {
+        _writer.Drain();
+        _replicator?.Drain();
+    }
+
+    /// <summary>
+    /// Loads the newest good checkpoint, from a tier where the directory has none, or returns null where there is none at all. A damaged one is passed over with a sentence in the notes,
+    /// by all ranks together. Throws <see cref="CheckpointMismatchException"/> where the checkpoint is of another model and
+    /// <see cref="CheckpointDamagedException"/> where all are damaged. Collective.
+    /// </summary>
+    /// <param name="wanted">Gives this rank's slices, whose memory is then overwritten.</param>
+    public LoadedCheckpoint? LoadNewest(Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted)
+    {
+        var notes = new List<string>();
+        var names = _group.Rank == 0 ? string.Join('\n', CheckpointFolders.Scan(DirectoryPath).Select(folder => folder.Path)) : "";
+        var folders = Exchange(names)[0].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        foreach (var folder in folders)
+        {
+            if (TryLoad(folder, wanted, out var damage) is { } manifest)
+                return new LoadedCheckpoint(folder, manifest, notes);
+            notes.Add($"{damage}; the checkpoint before it is tried");
+        }
+        if (RestoreFromTiers(notes) is { } restored)
+            return Load(restored, wanted) with { Notes = notes };
+        return folders.Length == 0
+            ? null
+            : throw new CheckpointDamagedException($"no checkpoint in {DirectoryPath} is good: {string.Join("; ", notes)}");
+    }
+
+    // Rank 0 fetches, all learn the folder or the failure.
+    private string? RestoreFromTiers(List<string> notes)
+    {
+        if (_options.Tiers.Count == 0)
+            return null;
+        var verdict = "";
+        try
+        {
+            if (_replicator?.Restore() is { } restored)
+                verdict = $"g{restored.Folder}\n{restored.Sentence}";
+        }
+        catch (CheckpointException failure)
+        {
+            verdict = "e" + failure.Message;
+        }
+        verdict = Exchange(verdict)[0];
+        if (verdict.Length == 0)
+            return null;
+        if (verdict[0] == 'e')
+            throw new CheckpointException(verdict[1..]);
+        var lines = verdict[1..].Split('\n');
+        notes.Add(lines[1]);
+        return lines[0];
+    }
+
+    /// <summary>Loads one checkpoint by its folder; throws where it is damaged or of another model. Collective.</summary>
+    public LoadedCheckpoint Load(string folder, Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted) =>
+        TryLoad(folder, wanted, out var damage) is { } manifest
+            ? new LoadedCheckpoint(folder, manifest, [])
+            : throw new CheckpointDamagedException(damage);
+
+    /// <summary>Waits for a save that is under way (at most half a minute) and for copies to tiers, and frees the host buffer.</summary>
+    public void Dispose()
+    {
+        _writer.Dispose();
+        _replicator?.Dispose();
+    }
+
+    // A verdict is one letter (good, damaged, mismatch or other error) and a sentence; all ranks act on all verdicts alike.
+    private CheckpointManifest? TryLoad(string folder, Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted, out string damage)
+    {
+        CheckpointManifest? manifest = null;
+        var verdict = "g";
+        try
+        {
+            var reader = CheckpointReader.Open(folder, proveSizes: _group.Rank == 0);
+            manifest = reader.Manifest;
+            reader.Load(wanted(manifest), _options.EffectiveThreads);
+        }
+        catch (CheckpointException failure)
+        {
+            verdict = failure switch { CheckpointDamagedException => "d", CheckpointMismatchException => "m", _ => "e" } + failure.Message;
+        }
+        var verdicts = Exchange(verdict);
+        if (verdicts.FirstOrDefault(text => text[0] == 'm') is { } mismatch)
+            throw new CheckpointMismatchException(mismatch[1..]);
+        if (verdicts.FirstOrDefault(text => text[0] == 'e') is { } error)
+            throw new CheckpointException(error[1..]);
+        damage = verdicts.FirstOrDefault(text => text[0] == 'd')?[1..] ?? "";
+        return damage.Length == 0 ? manifest : null;
+    }
+
+    private string[] Exchange(string word) =>
+        [.. GroupExchange.AllGather(_group, Encoding.UTF8.GetBytes(word)).Select(Encoding.UTF8.GetString)];
+}

@@ -1,0 +1,131 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Uniscale.Collectives;
+
+namespace Uniscale.Checkpoints.Format;
+
+/// <summary>A data file of a checkpoint.</summary>
+/// <param name="Name">File name within the folder.</param>
+/// <param name="SizeBytes">Size of the file.</param>
+/// <param name="HeaderBytes">Bytes before the first tensor (safetensors length, JSON and padding).</param>
+/// <param name="HeaderDigest">Digest of those bytes.</param>
+public sealed record FileRecord(string Name, long SizeBytes, long HeaderBytes, string HeaderDigest);
+
+/// <summary>A stored part of a tensor.</summary>
+/// <param name="File">Index into the manifest's files.</param>
+/// <param name="Start">First byte within the file.</param>
+/// <param name="Offset">First index of the part in each dim.</param>
+/// <param name="Shape">Extent in each dim.</param>
+/// <param name="Digests">Digests of the part's chunks of <see cref="CheckpointManifest.ChunkBytes"/>, 32 hexadecimal digits each.</param>
+public sealed record SliceRecord(int File, long Start, long[] Offset, long[] Shape, string Digests);
+
+/// <summary>A tensor of a checkpoint.</summary>
+/// <param name="Name">Global name.</param>
+/// <param name="Type">Type of its elements.</param>
+/// <param name="Shape">Global shape.</param>
+/// <param name="Slices">Its parts: they do not overlap and cover it.</param>
+public sealed record TensorRecord(string Name, ElementType Type, long[] Shape, IReadOnlyList<SliceRecord> Slices)
+{
+    /// <summary>Bytes of the tensor.</summary>
+    public long SizeBytes => Box.CountOf(Shape) * Type.SizeBytes();
+}
+
+/// <summary>What a checkpoint is: <c>manifest.json</c>. Its digest stands in the commit marker.</summary>
+public sealed record CheckpointManifest
+{
+    /// <summary>The format that this code writes.</summary>
+    public const int CurrentFormat = 1;
+
+    /// <summary>File name within the folder.</summary>
+    public const string FileName = "manifest.json";
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter<ElementType>(allowIntegerValues: false) },
+    };
+
+    public required int FormatVersion { get; init; }
+
+    /// <summary>Optimizer steps done.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Number of the save within the run's folder; the newest checkpoint has the highest.</summary>
+    public required long Ordinal { get; init; }
+
+    /// <summary>Kept by retention for ever.</summary>
+    public required bool Keep { get; init; }
+
+    /// <summary>Tokens fed in the steps done.</summary>
+    public required long ConsumedTokens { get; init; }
+
+    public required DateTimeOffset SavedAt { get; init; }
+
+    public required string CodeVersion { get; init; }
+
+    /// <summary>Ranks that wrote; a reader may have any other number.</summary>
+    public required int WorldSize { get; init; }
+
+    public required string ConfigurationHash { get; init; }
+
+    public required string DataFingerprint { get; init; }
+
+    /// <summary>Bytes that one digest of tensor data covers.</summary>
+    public required int ChunkBytes { get; init; }
+
+    public required string ConfigurationYaml { get; init; }
+
+    /// <summary>What other rooms stored, by name.</summary>
+    public required IReadOnlyDictionary<string, string> Extra { get; init; }
+
+    public required IReadOnlyList<FileRecord> Files { get; init; }
+
+    /// <summary>All tensors by name, in ordinal order.</summary>
+    public required IReadOnlyList<TensorRecord> Tensors { get; init; }
+
+    /// <summary>Bytes of all data files.</summary>
+    internal long DataBytes => Files.Sum(file => file.SizeBytes);
+
+    /// <summary>Writes JSON with one line for each field, file and tensor.</summary>
+    internal byte[] ToJson()
+    {
+        var text = new StringBuilder("{\n");
+        Field(nameof(FormatVersion), FormatVersion);
+        Field(nameof(Step), Step);
+        Field(nameof(Ordinal), Ordinal);
+        Field(nameof(Keep), Keep);
+        Field(nameof(ConsumedTokens), ConsumedTokens);
+        Field(nameof(SavedAt), SavedAt);
+        Field(nameof(CodeVersion), CodeVersion);
+        Field(nameof(WorldSize), WorldSize);
+        Field(nameof(ConfigurationHash), ConfigurationHash);
+        Field(nameof(DataFingerprint), DataFingerprint);
+        Field(nameof(ChunkBytes), ChunkBytes);
+        Field(nameof(ConfigurationYaml), ConfigurationYaml);
+        Field(nameof(Extra), Extra);
+        Rows(nameof(Files), Files);
+        text.Append(",\n");
+        Rows(nameof(Tensors), Tensors);
+        text.Append("\n}\n");
+        return Encoding.UTF8.GetBytes(text.ToString());
+
+        void Name(string name) => text.Append("  \"").Append(JsonNamingPolicy.SnakeCaseLower.ConvertName(name)).Append("\": ");
+
+        void Field<T>(string name, T value)
+        {
+            Name(name);
+            text.Append(JsonSerializer.Serialize(value, Json)).Append(",\n");
+        }
+
+        void Rows<T>(string name, IReadOnlyList<T> rows)
+        {
+            Name(name);
+            text.Append('[').AppendJoin(",", rows.Select(row => "\n    " + JsonSerializer.Serialize(row, Json))).Append("\n  ]");
+        }
+    }
+
+    internal static CheckpointManifest FromJson(ReadOnlySpan<byte> json) =>
+        JsonSerializer.Deserialize<CheckpointManifest>(json, Json) ?? throw new JsonException("the manifest is null");
+}

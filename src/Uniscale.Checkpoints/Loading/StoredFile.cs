@@ -1,0 +1,90 @@
+using Microsoft.Win32.SafeHandles;
+using Uniscale.Checkpoints.Format;
+
+namespace Uniscale.Checkpoints.Loading;
+
+/// <summary>A data file of a checkpoint, read in chunks whose digests are proved.</summary>
+internal sealed class StoredFile : IDisposable
+{
+    private readonly string _path;
+    private readonly FileRecord _record;
+    private readonly SafeFileHandle _handle;
+
+    private StoredFile(string path, FileRecord record, SafeFileHandle handle)
+    {
+        _path = path;
+        _record = record;
+        _handle = handle;
+    }
+
+    /// <summary>Opens a file and proves its size and, where asked, its header.</summary>
+    public static StoredFile Open(string folder, FileRecord record, bool proveHeader)
+    {
+        var path = Path.Combine(folder, record.Name);
+        SafeFileHandle handle;
+        try
+        {
+            handle = File.OpenHandle(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointDamagedException($"{path} cannot be opened ({failure.Message})", failure);
+        }
+        var file = new StoredFile(path, record, handle);
+        try
+        {
+            var size = RandomAccess.GetLength(handle);
+            if (size != record.SizeBytes)
+                throw new CheckpointDamagedException($"{path} has {size} bytes, {record.SizeBytes} were written");
+            if (proveHeader)
+                file.ProveHeader();
+            return file;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads one chunk of a slice and proves its digest.</summary>
+    /// <returns>The chunk's bytes within <paramref name="buffer"/>.</returns>
+    public ReadOnlySpan<byte> ReadChunk(string tensor, SliceRecord slice, long sizeBytes, int chunkBytes, long chunk, Span<byte> buffer)
+    {
+        var start = chunk * chunkBytes;
+        var bytes = buffer[..(int)Math.Min(chunkBytes, sizeBytes - start)];
+        ReadFully(bytes, slice.Start + start, $"tensor '{tensor}'");
+        var digest = slice.Digests.AsSpan((int)chunk * Digest.Length, Digest.Length);
+        if (!digest.SequenceEqual(Digest.Of(bytes)))
+            throw new CheckpointDamagedException($"{_path}: tensor '{tensor}' is not what was written (bytes {slice.Start + start} to {slice.Start + start + bytes.Length})");
+        return bytes;
+    }
+
+    public void Dispose() => _handle.Dispose();
+
+    private void ProveHeader()
+    {
+        var header = new byte[_record.HeaderBytes];
+        ReadFully(header, 0, "the header");
+        if (Digest.Of(header) != _record.HeaderDigest)
+            throw new CheckpointDamagedException($"{_path}: the header is not what was written");
+    }
+
+    private void ReadFully(Span<byte> bytes, long offset, string what)
+    {
+        try
+        {
+            for (var done = 0; done < bytes.Length;)
+            {
+                var count = RandomAccess.Read(_handle, bytes[done..], offset + done);
+                if (count == 0)
+                    throw new CheckpointDamagedException($"{_path} ends within {what}");
+                done += count;
+            }
+        }
+        catch (IOException failure)
+        {
+            throw new CheckpointDamagedException($"{_path}: {what} cannot be read ({failure.Message})", failure);
+        }
+    }
+}

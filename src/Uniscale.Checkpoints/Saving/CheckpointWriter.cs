@@ -1,0 +1,230 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.Memory;
+using Uniscale.Collectives;
+
+namespace Uniscale.Checkpoints.Saving;
+
+/// <summary>
+/// Saves of one rank. <see cref="Begin"/> is collective and holds training up for the exchange of plans and the copy to the host buffer;
+/// a thread of its own then writes and meets the other ranks' by <see cref="SaveRendezvous"/>. There is never more than one save under way.
+/// </summary>
+internal sealed class CheckpointWriter(string directory, IProcessGroup group, CheckpointOptions options, Action committed) : IDisposable
+{
+    private static readonly TimeSpan DisposeGrace = TimeSpan.FromSeconds(30);
+
+    private readonly StagingBuffer _staging = new();
+    private readonly CancellationTokenSource _cancelled = new();
+    private Task<SaveResult> _current = Task.FromResult(new SaveResult(SaveStatus.Skipped, -1, ""));
+    private string _planDigest = "";
+    private SavePlan? _plan;
+    private ShardImage? _image;
+
+    public bool Busy => !_current.IsCompleted;
+
+    /// <summary>Finds the plan and makes the host buffer ahead of the first save.</summary>
+    public void Prepare(IReadOnlyList<StateSlice> slices)
+    {
+        FindPlan(slices);
+        if (_image!.SizeBytes <= options.StagingLimitBytes)
+            _staging.Reserve(_image.SizeBytes, options.EffectiveThreads);
+    }
+
+    /// <summary>Begins a save; collective.</summary>
+    /// <param name="state">What is saved; its memory may change as soon as the call returns, unless <paramref name="staged"/> is false.</param>
+    /// <param name="staged">False writes from the slices' own memory before the call returns.</param>
+    public PendingSave Begin(CheckpointState state, bool staged)
+    {
+        var clock = Stopwatch.StartNew();
+        if (options.Busy == BusyPolicy.Skip && staged && Exchange(Busy ? "busy" : "").Any(word => word.Length > 0))
+            return Refuse(state, SaveStatus.Skipped, "the checkpoint before it is still being written");
+        _current.Wait();
+        FindPlan(state.Slices);
+        var attempt = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
+        var opening = Exchange(group.Rank == 0 ? Open(state, attempt) : "")[0].Split('\n', 2);
+        if (opening[0].Length == 0)
+            return Refuse(state, SaveStatus.NoSpace, opening[1]);
+        attempt = opening[0];
+
+        var addresses = AddressesOf(state.Slices);
+        staged &= _image!.SizeBytes <= options.StagingLimitBytes;
+        var beforeCopy = clock.Elapsed;
+        if (staged)
+        {
+            _staging.Reserve(_image.SizeBytes, options.EffectiveThreads);
+            _staging.Fill(_image, addresses, options.EffectiveThreads);
+        }
+        var job = new SaveJob(state, attempt, clock, clock.Elapsed, clock.Elapsed - beforeCopy);
+        options.Probe?.Invoke(SavePoint.Staged);
+        if (staged)
+            options.Observer?.Staged(new SaveStaged(state.Step, _image.SizeBytes, job.Blocked, job.Staging));
+        _current = Task.Factory.StartNew(
+            () => Run(job, staged ? _staging.Address : 0, addresses), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (!staged)
+            _current.Wait();
+        return new PendingSave(state.Step, _current);
+    }
+
+    /// <summary>Waits until no save is under way.</summary>
+    public void Drain() => _current.Wait();
+
+    public void Dispose()
+    {
+        if (!_current.Wait(DisposeGrace))
+            _cancelled.Cancel();
+        _current.Wait();
+        _cancelled.Dispose();
+        _staging.Dispose();
+    }
+
+    private sealed record SaveJob(CheckpointState State, string Attempt, Stopwatch Clock, TimeSpan Blocked, TimeSpan Staging);
+
+    private string[] Exchange(string word) =>
+        [.. GroupExchange.AllGather(group, Encoding.UTF8.GetBytes(word)).Select(Encoding.UTF8.GetString)];
+
+    // Ranks whose slices are the same as at the last save need not tell them again.
+    private void FindPlan(IReadOnlyList<StateSlice> slices)
+    {
+        var bytes = SliceKey.Serialize([.. slices.Select(SliceKey.Of)]);
+        var digest = string.Concat(Exchange(Digest.Of(bytes)));
+        if (digest == _planDigest)
+            return;
+        _plan = SavePlan.Make([.. GroupExchange.AllGather(group, bytes).Select(SliceKey.Deserialize)]);
+        _image = ShardImage.Of(_plan.Of(group.Rank));
+        _planDigest = digest;
+    }
+
+    // Rank 0: the attempt's name if the save can begin, else an empty line and the reason.
+    private string Open(CheckpointState state, string attempt)
+    {
+        try
+        {
+            Directory.CreateDirectory(directory);
+            CheckpointFolders.CleanUp(directory);
+            var needed = _plan!.TotalBytes + options.ReserveBytes;
+            var free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
+            if (free < needed)
+                return $"\nit needs {Megabytes(needed)} with the reserve, {directory} has {Megabytes(free)} free: make room there";
+            Directory.CreateDirectory(CheckpointFolders.Partial(directory, state.Step, attempt));
+            options.Probe?.Invoke(SavePoint.FolderCreated);
+            return attempt;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return $"\n{directory} cannot be written ({failure.Message})";
+        }
+    }
+
+    private static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:N0} MB");
+
+    private PendingSave Refuse(CheckpointState state, SaveStatus status, string reason)
+    {
+        var result = new SaveResult(status, state.Step, CheckpointFolders.Final(directory, state.Step), reason);
+        options.Observer?.Ended(result);
+        return new PendingSave(state.Step, Task.FromResult(result));
+    }
+
+    private nint[] AddressesOf(IReadOnlyList<StateSlice> slices)
+    {
+        var byId = new Dictionary<string, nint>();
+        foreach (var slice in slices)
+            byId.TryAdd(SliceKey.Of(slice).Id, slice.Address);
+        return [.. _image!.Entries.Select(entry => byId[entry.Key.Id])];
+    }
+
+    private SaveResult Run(SaveJob job, nint staged, nint[] addresses)
+    {
+        var state = job.State;
+        var folder = CheckpointFolders.Partial(directory, state.Step, job.Attempt);
+        var final = CheckpointFolders.Final(directory, state.Step);
+        var rendezvous = new SaveRendezvous(folder, options.DurableTimeout, _cancelled.Token);
+        var result = new SaveResult(SaveStatus.Durable, state.Step, final)
+        {
+            SizeBytes = _image!.Entries.Count == 0 ? 0 : _image.SizeBytes,
+            Staging = job.Staging,
+        };
+        try
+        {
+            result = WriteShard(folder, staged, addresses, rendezvous, result);
+            if (group.Rank == 0)
+                result = result with { Reason = CommitWhenAllAreDurable(job, rendezvous) };
+            else
+                rendezvous.AwaitEnd();
+            if (CheckpointFolders.ReadMarker(final)?.Attempt != job.Attempt)
+                result = result with { Status = SaveStatus.Failed, Reason = "another rank could not write its part" };
+        }
+        catch (Exception failure)
+        {
+            result = result with { Status = SaveStatus.Failed, Reason = GiveUp(job, folder, rendezvous, failure) };
+        }
+        result = result with { Total = job.Clock.Elapsed, Blocked = staged == 0 ? job.Clock.Elapsed : job.Blocked };
+        options.Observer?.Ended(result);
+        return result;
+    }
+
+    private SaveResult WriteShard(string folder, nint staged, nint[] addresses, SaveRendezvous rendezvous, SaveResult result)
+    {
+        var digests = new ShardDigests(0, "", []);
+        if (_image!.Entries.Count > 0)
+        {
+            var path = Path.Combine(folder, ShardImage.FileName(group.Rank));
+            var file = new ShardFile(path, _image, options.Direct, point => options.Probe?.Invoke(point));
+            var clock = Stopwatch.StartNew();
+            digests = file.Write(staged, addresses);
+            Posix.SyncDirectory(folder);
+            result = result with { Writing = clock.Elapsed };
+            if (options.ReadBack && !file.ReadBack().SameAs(digests))
+                throw new CheckpointDamagedException($"{path} reads back otherwise than it was written");
+            result = result with { ReadBack = clock.Elapsed - result.Writing };
+        }
+        rendezvous.AnnounceDurable(group.Rank, digests);
+        options.Probe?.Invoke(SavePoint.Announced);
+        return result;
+    }
+
+    // What happens after the commit cannot undo it: a failure to prune is a remark on a durable save.
+    private string CommitWhenAllAreDurable(SaveJob job, SaveRendezvous rendezvous)
+    {
+        var digests = rendezvous.CollectAll(group.Size);
+        options.Probe?.Invoke(SavePoint.AllDurable);
+        new Committer(directory, options).Commit(job.State, _plan!, job.Attempt, digests);
+        committed();
+        try
+        {
+            Retention.Prune(directory, options.Keep, options.KeepEvery);
+            options.Probe?.Invoke(SavePoint.Pruned);
+            return "";
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return $"older checkpoints could not be pruned ({failure.Message})";
+        }
+    }
+
+    // The rank's own file goes first: on a full disk its room is what the announcement needs.
+    private string GiveUp(SaveJob job, string folder, SaveRendezvous rendezvous, Exception failure)
+    {
+        var reason = $"rank {group.Rank} could not write its part ({failure.Message})";
+        try
+        {
+            if (group.Rank == 0)
+            {
+                CheckpointFolders.DeletePartial(folder);
+            }
+            else
+            {
+                File.Delete(Path.Combine(folder, ShardImage.FileName(group.Rank)));
+                rendezvous.AnnounceFailure(group.Rank, reason);
+                rendezvous.AwaitEnd();
+            }
+        }
+        catch (Exception second) when (second is IOException or UnauthorizedAccessException or CheckpointException)
+        {
+            reason += $" and its leftovers stay until the next save ({second.Message})";
+        }
+        return reason;
+    }
+}

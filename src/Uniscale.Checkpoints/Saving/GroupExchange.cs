@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+using Uniscale.Checkpoints.Memory;
+using Uniscale.Collectives;
+
+namespace Uniscale.Checkpoints.Saving;
+
+/// <summary>Small exchanges of bytes between all ranks, for plans and verdicts.</summary>
+internal static class GroupExchange
+{
+    /// <summary>Every rank's bytes on every rank, in rank order; lengths may differ.</summary>
+    public static byte[][] AllGather(IProcessGroup group, byte[] bytes)
+    {
+        if (group.Size == 1)
+            return [bytes];
+        var lengths = AllGatherFixed(group, BitConverter.GetBytes((long)bytes.Length));
+        var counts = MemoryMarshal.Cast<byte, long>(lengths).ToArray();
+        var width = Math.Max(1, (int)counts.Max());
+        Array.Resize(ref bytes, width);
+        var all = AllGatherFixed(group, bytes);
+        return [.. counts.Select((count, rank) => all.AsSpan(rank * width, (int)count).ToArray())];
+    }
+
+    private static byte[] AllGatherFixed(IProcessGroup group, byte[] bytes)
+    {
+        var input = RawMemory.Allocate(bytes.Length);
+        var output = RawMemory.Allocate((long)bytes.Length * group.Size);
+        try
+        {
+            bytes.CopyTo(RawMemory.Span(input, bytes.Length));
+            group.AllGather(
+                new CommBuffer(input, bytes.Length, ElementType.UInt8),
+                new CommBuffer(output, (long)bytes.Length * group.Size, ElementType.UInt8)).Wait();
+            return RawMemory.Span(output, bytes.Length * group.Size).ToArray();
+        }
+        finally
+        {
+            RawMemory.Free(input);
+            RawMemory.Free(output);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using Microsoft.Win32.SafeHandles;
+using Uniscale.Checkpoints.Memory;
+
+namespace Uniscale.Checkpoints.Saving;
+
+/// <summary>Writes a rank's file and reads it back, in large sequential blocks.</summary>
+internal sealed class ShardFile(string path, ShardImage image, bool direct, Action<SavePoint> probe)
+{
+    private const int BlockBytes = 8 << 20;
+
+    /// <summary>Writes and syncs the file; digests are taken of the bytes that go to the disk.</summary>
+    /// <param name="staged">The whole file in page-aligned memory, rounded up to a page; 0: it is taken from the slices block by block.</param>
+    /// <param name="addresses">Memory of the slices, for a file that is not staged.</param>
+    public ShardDigests Write(nint staged, IReadOnlyList<nint> addresses)
+    {
+        var digester = new ChunkDigester(image);
+        using var file = OpenForWriting(out var isDirect);
+        using var bounce = new StagingBuffer();
+        if (staged == 0)
+            bounce.Reserve(BlockBytes, threads: 1);
+        for (long offset = 0; offset < image.SizeBytes; offset += BlockBytes)
+        {
+            var count = (int)Math.Min(BlockBytes, image.SizeBytes - offset);
+            var padded = isDirect ? (int)RawMemory.RoundUp(count, RawMemory.PageBytes) : count;
+            var block = RawMemory.Span(staged == 0 ? bounce.Address : staged + (nint)offset, padded);
+            if (staged == 0)
+                image.CopyTo(addresses, offset, block);
+            digester.Append(block);
+            RandomAccess.Write(file, block, offset);
+            if (offset == 0)
+                probe(SavePoint.FirstBlockWritten);
+        }
+        if (isDirect)
+            RandomAccess.SetLength(file, image.SizeBytes);
+        probe(SavePoint.DataWritten);
+        RandomAccess.FlushToDisk(file);
+        probe(SavePoint.DataSynced);
+        return digester.Finish();
+    }
+
+    /// <summary>Reads the file and makes its digests anew, past the page cache where that is possible.</summary>
+    public ShardDigests ReadBack()
+    {
+        var digester = new ChunkDigester(image);
+        using var file = OpenDirect(write: false) ?? File.OpenHandle(path);
+        using var bounce = new StagingBuffer();
+        bounce.Reserve(BlockBytes, threads: 1);
+        var block = RawMemory.Span(bounce.Address, BlockBytes);
+        for (long offset = 0; offset < image.SizeBytes;)
+        {
+            var count = RandomAccess.Read(file, block, offset);
+            if (count == 0)
+                throw new CheckpointDamagedException($"{path} ends at byte {offset} of {image.SizeBytes} when it is read back");
+            digester.Append(block[..count]);
+            offset += count;
+        }
+        return digester.Finish();
+    }
+
+    private SafeFileHandle OpenForWriting(out bool isDirect)
+    {
+        var handle = OpenDirect(write: true);
+        isDirect = handle is not null;
+        return handle ?? File.OpenHandle(path, FileMode.Create, FileAccess.Write);
+    }
+
+    // Some file systems open a file for direct access and then refuse it, so one page is tried; what else is wrong shows in the ordinary way.
+    private SafeFileHandle? OpenDirect(bool write)
+    {
+        if (!direct || Posix.OpenDirect(path, write) is not { } handle)
+            return null;
+        using var page = new StagingBuffer();
+        page.Reserve(RawMemory.PageBytes, threads: 1);
+        try
+        {
+            var bytes = RawMemory.Span(page.Address, RawMemory.PageBytes);
+            if (write)
+                RandomAccess.Write(handle, bytes, 0);
+            else
+                _ = RandomAccess.Read(handle, bytes, 0);
+            return handle;
+        }
+        catch (IOException)
+        {
+            handle.Dispose();
+            return null;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using Uniscale.Checkpoints.Memory;
+
+namespace Uniscale.Checkpoints.Tiers;
+
+/// <summary>Another directory, e.g. a shared file system behind a fast local disk.</summary>
+public sealed class DirectoryTier(string directory) : ITier
+{
+    private const int BlockBytes = 8 << 20;
+    private const string NewSuffix = ".new";
+
+    private readonly string _root = Path.GetFullPath(directory);
+
+    public string Name => _root;
+
+    public IReadOnlyList<string> List() => !Directory.Exists(_root)
+        ? []
+        : [.. Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(_root, path))];
+
+    public void Put(string key, string file) => Guard($"cannot write {key}", () =>
+    {
+        var target = Path.Combine(_root, key);
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        Copy(file, target + NewSuffix);
+        File.Move(target + NewSuffix, target, overwrite: true);
+        Posix.SyncDirectory(Path.GetDirectoryName(target)!);
+        Posix.SyncDirectory(_root);
+        return 0;
+    });
+
+    public void Get(string key, string file) => Guard($"cannot read {key}", () =>
+    {
+        Copy(Path.Combine(_root, key), file);
+        return 0;
+    });
+
+    public byte[]? Read(string key) => Guard($"cannot read {key}", () =>
+    {
+        var path = Path.Combine(_root, key);
+        return File.Exists(path) ? File.ReadAllBytes(path) : null;
+    });
+
+    public void Delete(string key) => Guard($"cannot delete {key}", () =>
+    {
+        var path = Path.Combine(_root, key);
+        if (File.Exists(path))
+            File.Delete(path);
+        var folder = Path.GetDirectoryName(path)!;
+        if (folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+            Directory.Delete(folder);
+        return 0;
+    });
+
+    public void Dispose() { }
+
+    private T Guard<T>(string what, Func<T> body)
+    {
+        try
+        {
+            return body();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"{Name}: {what} ({failure.Message})", failure);
+        }
+    }
+
+    private static void Copy(string source, string target)
+    {
+        using var input = File.OpenHandle(source);
+        using var output = File.OpenHandle(target, FileMode.Create, FileAccess.Write);
+        var block = new byte[BlockBytes];
+        long offset = 0;
+        for (int count; (count = RandomAccess.Read(input, block, offset)) > 0; offset += count)
+            RandomAccess.Write(output, block.AsSpan(0, count), offset);
+        RandomAccess.FlushToDisk(output);
+    }
+}

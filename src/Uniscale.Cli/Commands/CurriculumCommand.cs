@@ -1,0 +1,71 @@
+using System.CommandLine;
+using Uniscale.Cli.Curricula;
+using Uniscale.Configuration;
+using Uniscale.Configuration.Schema;
+using Uniscale.Data;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale curriculum plan|show|fork</c>: the whole run before it runs, any place in it, and another way on from a phase.</summary>
+internal static class CurriculumCommand
+{
+    public static Command Create() => new("curriculum", "Plan a run's phases and data, look at any position, fork a run at a phase.")
+    {
+        Plan(), Show(), Fork(),
+    };
+
+    private static Command Plan()
+    {
+        var command = new Command("plan", "The whole run as a table and a picture: phases, batches, learning rate, tokens and epochs of each source. Refuses what cannot be.");
+        var configuration = new ConfigurationInput(command);
+        command.SetAction(parsed =>
+        {
+            RunConfiguration config = configuration.Load(parsed).Value;
+            using var curriculum = Curriculum.FromConfiguration(config);
+            new PlanView(config, curriculum, parsed.InvocationConfiguration.Output).Print();
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Show()
+    {
+        var at = new Option<string>("--at") { Description = "Position in tokens, e.g. 812B.", Required = true };
+        var samples = new Option<int>("--samples") { Description = "Sequences of the step to list.", DefaultValueFactory = _ => 8 };
+        var text = new Option<bool>("--text") { Description = "Print the beginning of each sequence, by data.tokenizer." };
+        var command = new Command("show", "What exactly is trained on at a position: the step, its sources, documents and places, and what was fed before.") { at, samples, text };
+        var configuration = new ConfigurationInput(command);
+        command.SetAction(parsed =>
+        {
+            RunConfiguration config = configuration.Load(parsed).Value;
+            using var curriculum = Curriculum.FromConfiguration(config);
+            long position = Quantity.ParseTokens(parsed.GetValue(at)!, "--at");
+            if (position >= curriculum.TotalTokens)
+                throw new UserErrorException($"--at {parsed.GetValue(at)} lies beyond the run, which ends with {TokenText.Of(curriculum.TotalTokens)} tokens.");
+            using Tokenizer? tokenizer = parsed.GetValue(text) ? Tokenizer.Load(config.Data.Tokenizer ?? throw new UserErrorException("--text needs data.tokenizer.")) : null;
+            new PositionView(config, curriculum, tokenizer, parsed.InvocationConfiguration.Output).Print(position, parsed.GetValue(samples));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Fork()
+    {
+        var run = new Argument<string>("RUN") { Description = "Directory of the run to fork." };
+        var phase = new Option<int>("--phase") { Description = "The phase to start again, from 1.", Required = true };
+        var output = new Option<string?>("--out") { Description = "Directory of the new run; default: RUN-fork-PHASE." };
+        var set = new Option<string[]>("--set") { Description = "Change a setting, e.g. phases[2].lr=2e-5 (may be given again).", HelpName = "key=value", DefaultValueFactory = _ => [] };
+        var command = new Command("fork", "Start again from where a phase began, with other settings; what was fed until then is kept in the ledger and not drawn again.") { run, phase, output, set };
+        command.SetAction(parsed =>
+        {
+            string directory = parsed.GetValue(run)!.TrimEnd(Path.DirectorySeparatorChar);
+            RunFork fork = RunFork.Prepare(directory, parsed.GetValue(phase), parsed.GetValue(output) ?? $"{directory}-fork-{parsed.GetValue(phase)}", parsed.GetValue(set)!);
+            fork.Write();
+            TextWriter console = parsed.InvocationConfiguration.Output;
+            console.WriteLine($"{fork.Directory} continues {directory} from step {fork.Step}, {TokenText.Of(fork.ConsumedTokens)} tokens, where phase {parsed.GetValue(phase)} begins.");
+            console.WriteLine($"Train it with: uniscale train {Path.Combine(fork.Directory, RunFork.ConfigurationName)} --resume");
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using Uniscale.Configuration;
+using Uniscale.Data;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale data</c>: from raw files to documents to shards, and a look at each.</summary>
+internal static class DataCommand
+{
+    public static Command Create() => new("data", "Turn raw files into documents and documents into token shards; inspect and verify shards.")
+    {
+        Import(), Tokenize(), ShardCommands.Inspect(), ShardCommands.Verify(), ShardCommands.Show(),
+    };
+
+    private static Command Import()
+    {
+        var raw = new Argument<string[]>("RAW") { Description = "Files and directories: text, HTML, XML documentation, manual pages, source code, JSONL; plain, .gz, .dz or .zst.", Arity = ArgumentArity.OneOrMore };
+        var domain = new Option<string>("--domain") { Description = "Domain of the documents, e.g. books.", Required = true };
+        var store = new Option<string>("--out") { Description = "Store to add them to: a directory.", Required = true };
+        var command = new Command("import", "Add raw files to a store of documents.") { raw, domain, store };
+        command.SetAction(parsed =>
+        {
+            using var writer = new DocumentStoreWriter(parsed.GetValue(store)!, parsed.GetValue(domain)!);
+            var importer = new Importer(writer);
+            importer.Import(parsed.GetValue(raw)!);
+            ImportReport report = importer.Report;
+            if (report.Documents == 0)
+                throw new UserErrorException($"{string.Join(", ", parsed.GetValue(raw)!)} holds no documents{LeftOut(report)}.");
+            writer.Complete();
+            parsed.InvocationConfiguration.Output.WriteLine(
+                $"{parsed.GetValue(domain)}: {report.Documents} documents, {report.Bytes / 1e6:0.0} MB of text from {report.Files} files" +
+                (report.Repaired > 0 ? $"; {report.Repaired} files were not UTF-8 and were repaired" : "") + LeftOut(report));
+            return 0;
+        });
+        return command;
+    }
+
+    private static string LeftOut(ImportReport report) =>
+        report.LeftOut.Count == 0 ? "" : $"; left out: {string.Join(", ", report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}"))}";
+
+    private static Command Tokenize()
+    {
+        var inputs = new Argument<string[]>("DOCUMENTS") { Description = "A store, or .txt (one document each) and .jsonl files (.gz, .zst).", Arity = ArgumentArity.OneOrMore };
+        var model = new Option<string>("--tokenizer") { Description = "SentencePiece model file.", Required = true };
+        var output = new Option<string>("--out") { Description = "Directory for the shards: DOMAIN.train.{bin,idx} and DOMAIN.validation.{bin,idx}.", Required = true };
+        var workers = new Option<int>("--workers") { Description = "Threads that encode; the shards are the same for any number.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var validation = new Option<double>("--validation") { Description = "Share of documents set aside for validation, chosen by their text.", DefaultValueFactory = _ => 0 };
+        var domain = new Option<string>("--domain") { Description = "Domain of documents that come from no store.", DefaultValueFactory = _ => "text" };
+        var command = new Command("tokenize", "Turn documents into token shards that Megatron reads too.") { inputs, model, output, workers, validation, domain };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
+            var shards = new ShardTokenizer(tokenizer, parsed.GetValue(workers), parsed.GetValue(validation));
+            string directory = parsed.GetValue(output)!;
+            TextWriter console = parsed.InvocationConfiguration.Output;
+            console.WriteLine($"{"domain",-16}{"documents",12}{"tokens",14}{"validation",14}{"bytes/token",13}{"MB/s",8}");
+            foreach ((string name, IReadOnlyList<string> files) in DocumentStore.Resolve(parsed.GetValue(inputs)!, parsed.GetValue(domain)!))
+            {
+                TokenizationReport report = await shards.RunAsync(DocumentReader.ReadAll(files), Path.Combine(directory, name), cancellation);
+                long tokens = report.Tokens + report.ValidationTokens;
+                console.WriteLine($"{name,-16}{report.Documents,12}{report.Tokens,14}{report.ValidationTokens,14}{report.Bytes / (double)tokens,13:0.00}{report.Bytes / 1e6 / report.Elapsed.TotalSeconds,8:0.0}");
+                if (report.EmptyDocuments > 0)
+                    console.WriteLine($"  {report.EmptyDocuments} documents have no text and were left out");
+            }
+            return 0;
+        });
+        return command;
+    }
+}

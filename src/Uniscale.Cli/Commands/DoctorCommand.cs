@@ -1,0 +1,42 @@
+using System.CommandLine;
+using System.Text.Json;
+using Uniscale.Cli.Doctor;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale doctor</c>: what training needs, found or what to install.</summary>
+internal static class DoctorCommand
+{
+    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static Command Create()
+    {
+        var json = CommonOptions.Json();
+        var command = new Command("doctor", "Look for everything that training needs, and say what to install. Exits with 1 where something required is missing.") { json };
+        command.SetAction(parsed =>
+        {
+            var findings = Examination.Run(Libraries.OfSystem());
+            var output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(json))
+                output.WriteLine(JsonSerializer.Serialize(findings, Format));
+            else
+                Print(findings, output);
+            return findings.Any(finding => finding is { Required: true, Found: false }) ? 1 : 0;
+        });
+        return command;
+    }
+
+    internal static void Print(IReadOnlyList<Finding> findings, TextWriter output)
+    {
+        var width = findings.Max(finding => finding.Name.Length);
+        foreach (var finding in findings)
+        {
+            var mark = finding.Found ? "ok     " : finding.Required ? "MISSING" : "absent ";
+            output.WriteLine($"{mark}  {finding.Name.PadRight(width)}  {finding.Details}");
+            if (finding.Advice is { } advice)
+                output.WriteLine($"{new string(' ', 9)}{new string(' ', width)}  -> {advice}");
+        }
+        var missing = findings.Count(finding => finding is { Required: true, Found: false });
+        output.WriteLine(missing == 0 ? "Everything that training needs is here." : $"{missing} required {(missing == 1 ? "thing is" : "things are")} missing.");
+    }
+}

@@ -1,0 +1,65 @@
+using System.CommandLine;
+using Uniscale.Checkpoints.Catalog;
+using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.Loading;
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Evaluation.Generation;
+using Uniscale.Evaluation.Inference;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale generate</c>: continue a text with what a run has learnt.</summary>
+internal static class GenerateCommand
+{
+    public static Command Create()
+    {
+        var run = new Argument<string>("RUN") { Description = "Directory of a run, or of one of its checkpoints." };
+        var prompt = new Option<string>("--prompt") { Description = "Text to continue.", DefaultValueFactory = _ => "" };
+        var tokens = new Option<int>("--tokens") { Description = "Tokens to write at most.", DefaultValueFactory = _ => 200 };
+        var temperature = new Option<double>("--temperature") { Description = "0: always the likeliest token.", DefaultValueFactory = _ => 0.8 };
+        var topP = new Option<double>("--top-p") { Description = "Draw from the likeliest tokens that sum to this probability.", DefaultValueFactory = _ => 0.95 };
+        var seed = new Option<long>("--seed") { Description = "The same seed writes the same text.", DefaultValueFactory = _ => 1234 };
+        var command = new Command("generate", "Continue a text with the newest checkpoint of a run.") { run, prompt, tokens, temperature, topP, seed };
+        command.SetAction(parsed =>
+        {
+            var output = parsed.InvocationConfiguration.Output;
+            var sampling = new SamplingOptions(parsed.GetValue(temperature), parsed.GetValue(topP), parsed.GetValue(seed));
+            sampling.Check();
+            using var opened = Open(parsed.GetValue(run)!);
+            string text = parsed.GetValue(prompt)!;
+            output.Write(text);
+            foreach (string piece in new TextGenerator(opened.Model, opened.Tokenizer).Continue(text, parsed.GetValue(tokens), sampling))
+            {
+                output.Write(piece);
+                output.Flush();
+            }
+            output.WriteLine();
+            return 0;
+        });
+        return command;
+    }
+
+    private sealed record Opened(TrainedModel Model, Tokenizer Tokenizer) : IDisposable
+    {
+        public void Dispose()
+        {
+            Model.Dispose();
+            Tokenizer.Dispose();
+        }
+    }
+
+    private static Opened Open(string path)
+    {
+        if (!Directory.Exists(path)) throw new UserErrorException($"There is no directory {path}; give the directory of a run, e.g. runs/quickstart.");
+        var checkpoint = CheckpointReader.Open(CheckpointCatalog.Find(path));
+        var configuration = ConfigurationLoader.Parse(checkpoint.Manifest.ConfigurationYaml, name: Path.Combine(checkpoint.Folder, CheckpointManifest.FileName)).Value;
+        string model = configuration.Data.Tokenizer
+            ?? throw new UserErrorException($"The run of {path} names no tokenizer (data.tokenizer), so its tokens cannot be turned into text.");
+        if (!File.Exists(model))
+            throw new UserErrorException($"The tokenizer {model} of the run is not there; paths in a configuration are relative to the directory that the run was started in.");
+        var tokenizer = Tokenizer.Load(model);
+        long vocabulary = configuration.Model.Vocabulary > 0 ? configuration.Model.Vocabulary : tokenizer.Size;
+        return new Opened(TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint), tokenizer);
+    }
+}

@@ -1,0 +1,100 @@
+using System.CommandLine;
+using Uniscale.Configuration;
+using Uniscale.Launching.Processes;
+using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Supervision;
+using Uniscale.Launching.Training;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale launch</c>: trains with ranks that are processes under mpirun, watched and started again when they fail.</summary>
+internal static class LaunchCommand
+{
+    private static readonly Option<int> Ranks = new("-n", "--ranks") { Description = "Number of ranks; default: as many as the layout names." };
+
+    private static readonly Option<string?> Hosts = new("--hosts") { Description = "Host file of mpirun; default: this machine, or the batch system's allocation.", HelpName = "FILE" };
+
+    private static readonly Option<bool> Resume = new("--resume") { Description = "Continue the run from its newest good checkpoint." };
+
+    private static readonly Option<int> MaxRestarts = new("--max-restarts")
+    {
+        Description = "Start again from the newest checkpoint at most so often when a rank fails or the job hangs; the same fault three times at one step ends it.",
+    };
+
+    private static readonly Option<double> HangSeconds = new("--hang-seconds")
+    {
+        Description = "Shortest standstill that counts as a hang; slow steps raise it to five of the longest.",
+        DefaultValueFactory = _ => new HangLimits().Minimum.TotalSeconds,
+    };
+
+    private static readonly Option<int> Grace = new("--grace")
+    {
+        Description = "Seconds that ranks have to save and end after Ctrl-C or SIGTERM.",
+        DefaultValueFactory = _ => 120,
+    };
+
+    private static readonly Option<Binding> Bind = new("--bind") { Description = "Bind ranks to processors: auto, none, core." };
+
+    private static readonly Option<bool> Tags = new("--tag-output") { Description = "Begin every line of output with the rank that wrote it." };
+
+    private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Print the mpirun command and start nothing." };
+
+    public static Command Create()
+    {
+        var command = new Command("launch", "Train a model with ranks as processes under mpirun. Ctrl-C and SIGTERM save and stop; a second one ends at once.")
+        {
+            Ranks, Hosts, Resume, MaxRestarts, HangSeconds, Grace, Bind, Tags, DryRun,
+        };
+        var configuration = new ConfigurationInput(command);
+        command.SetAction(parsed => Launch(parsed, configuration));
+        return command;
+    }
+
+    private static int Launch(ParseResult parsed, ConfigurationInput input)
+    {
+        var resolved = input.Load(parsed);
+        var parallel = resolved.Value.Parallel;
+        int ranks = parsed.GetValue(Ranks);
+        if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
+        if (ranks < 1) throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
+        ConfigurationRules.CheckWorld(resolved.Value, ranks);
+
+        LaunchOptions Job(int attempt) => new()
+        {
+            Ranks = ranks,
+            Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume)),
+            HostFile = parsed.GetValue(Hosts),
+            Threads = resolved.Value.Train.Threads,
+            Binding = parsed.GetValue(Bind),
+            TagOutput = parsed.GetValue(Tags),
+            // mpirun gives its ranks a terminal even where there is none.
+            Environment = Console.IsOutputRedirected ? new Dictionary<string, string> { ["TERM"] = "dumb" } : new(),
+            Grace = TimeSpan.FromSeconds(parsed.GetValue(Grace)),
+        };
+
+        if (parsed.GetValue(DryRun))
+        {
+            parsed.InvocationConfiguration.Output.WriteLine(string.Join(' ', MpiLauncher.CommandLine(Job(1))));
+            return 0;
+        }
+        string run = new RunFolder(resolved.Value).FullPath;
+        var error = parsed.InvocationConfiguration.Error;
+        var supervision = new SupervisionOptions
+        {
+            Folder = Path.Combine(run, RankLauncher.FolderName),
+            MaxRestarts = parsed.GetValue(MaxRestarts),
+            Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)) },
+        };
+        var result = new Supervisor(supervision, Job, error.WriteLine).Run();
+        if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError ? first.Message : $"{first}. See: uniscale why {run}")}");
+        return result.ExitCode;
+    }
+
+    private static List<string> InnerCommand(ParseResult parsed, ConfigurationInput input, bool resume)
+    {
+        List<string> arguments = ["train", input.File(parsed)!];
+        foreach (string value in input.Overrides(parsed)) arguments.AddRange(["--set", value]);
+        if (resume) arguments.Add("--resume");
+        return arguments;
+    }
+}

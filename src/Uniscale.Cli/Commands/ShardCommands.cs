@@ -1,0 +1,92 @@
+using System.CommandLine;
+using Uniscale.Configuration;
+using Uniscale.Data;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale data inspect|verify|show</c>: what is in a shard, whether it is whole, and how it reads.</summary>
+internal static class ShardCommands
+{
+    private static Argument<string[]> Shards() => new("SHARD") { Description = "Shards: prefixes, .bin or .idx files, or patterns.", Arity = ArgumentArity.OneOrMore };
+
+    public static Command Inspect()
+    {
+        Argument<string[]> shards = Shards();
+        var command = new Command("inspect", "Count tokens and documents of shards.") { shards };
+        command.SetAction(parsed =>
+        {
+            TextWriter output = parsed.InvocationConfiguration.Output;
+            long tokens = 0, documents = 0;
+            foreach (TokenShard shard in Open(parsed.GetValue(shards)!))
+            {
+                using (shard)
+                {
+                    output.WriteLine($"{shard.Prefix}: {shard.TokenCount} tokens ({shard.Type}) in {shard.DocumentCount} documents, {shard.TokenCount / (double)Math.Max(1, shard.DocumentCount):0.#} a document; fingerprint {shard.Fingerprint}");
+                    (tokens, documents) = (tokens + shard.TokenCount, documents + shard.DocumentCount);
+                }
+            }
+            output.WriteLine($"together {tokens} tokens in {documents} documents");
+            return 0;
+        });
+        return command;
+    }
+
+    public static Command Verify()
+    {
+        Argument<string[]> shards = Shards();
+        var model = new Option<string?>("--tokenizer") { Description = "Also check that every token is in this vocabulary." };
+        var command = new Command("verify", "Read every byte of shards and check that both files agree.") { shards, model };
+        command.SetAction(parsed =>
+        {
+            int vocabulary = int.MaxValue;
+            if (parsed.GetValue(model) is { } path)
+            {
+                using Tokenizer tokenizer = Tokenizer.Load(path);
+                vocabulary = tokenizer.Size;
+            }
+            foreach (TokenShard shard in Open(parsed.GetValue(shards)!))
+                using (shard)
+                    parsed.InvocationConfiguration.Output.WriteLine($"{shard.Prefix}: whole, digest {shard.Verify(vocabulary)}");
+            return 0;
+        });
+        return command;
+    }
+
+    public static Command Show()
+    {
+        var shard = new Argument<string>("SHARD") { Description = "A shard: prefix, .bin or .idx file." };
+        var model = new Option<string?>("--tokenizer") { Description = "Print text, by this model; without it, token numbers." };
+        var document = new Option<long?>("--document") { Description = "Which document, from 0." };
+        var at = new Option<long?>("--at") { Description = "Or: from which token on." };
+        var count = new Option<int>("--tokens") { Description = "How many tokens at most.", DefaultValueFactory = _ => 256 };
+        var command = new Command("show", "Print a document, or the tokens from a position on.") { shard, model, document, at, count };
+        command.SetAction(parsed =>
+        {
+            using TokenShard opened = TokenShard.Open(parsed.GetValue(shard)!);
+            long first = parsed.GetValue(at) ?? StartOf(opened, parsed.GetValue(document) ?? 0);
+            if (first < 0 || first >= opened.TokenCount)
+                throw new UserErrorException($"Token {first} is not one of the {opened.TokenCount} of {opened.Prefix}.");
+            long number = opened.DocumentAt(first);
+            long end = parsed.GetValue(at) is null ? opened.DocumentStart(number + 1) : opened.TokenCount;
+            int[] tokens = new int[Math.Min(parsed.GetValue(count), end - first)];
+            opened.Read(first, tokens);
+            TextWriter output = parsed.InvocationConfiguration.Output;
+            output.WriteLine($"# {opened.Prefix}, document {number} of {opened.DocumentCount}, tokens {first} to {first + tokens.Length - 1}");
+            if (parsed.GetValue(model) is not { } path)
+            {
+                output.WriteLine(string.Join(' ', tokens));
+                return 0;
+            }
+            using Tokenizer tokenizer = Tokenizer.Load(path);
+            output.WriteLine(tokenizer.Decode(tokens));
+            return 0;
+        });
+        return command;
+    }
+
+    private static long StartOf(TokenShard shard, long document) => document >= 0 && document < shard.DocumentCount
+        ? shard.DocumentStart(document)
+        : throw new UserErrorException($"Document {document} is not one of the {shard.DocumentCount} of {shard.Prefix}.");
+
+    private static IEnumerable<TokenShard> Open(string[] patterns) => ShardPaths.Expand(patterns, "command line").Select(TokenShard.Open);
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Uniscale.Cli.Training;
+using Uniscale.Configuration;
+using Uniscale.Engine.Training;
+using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Training;
+using Uniscale.Telemetry;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale train</c>: trains with ranks that are threads of this process, or as one rank where mpirun or srun has started it.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("train", "Train a model; ranks are threads of this process (see launch for processes). Ctrl-C and SIGTERM save and stop.");
+        var configuration = new ConfigurationInput(command);
+        var ranks = new Option<int?>("--ranks") { Description = "Number of ranks; default: as many as the layout names." };
+        var resume = new Option<bool>("--resume") { Description = "Continue the run from its newest good checkpoint." };
+        var trace = new Option<string?>("--trace") { Description = "Write the measured timeline of some steps as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
+        command.Add(ranks);
+        command.Add(resume);
+        command.Add(trace);
+        command.SetAction(parsed =>
+        {
+            var resolved = configuration.Load(parsed);
+            var options = new TrainingOptions { Resume = parsed.GetValue(resume), TracePath = parsed.GetValue(trace) };
+            Train(resolved, options, parsed.GetValue(ranks));
+            return 0;
+        });
+        return command;
+    }
+
+    private static void Train(ResolvedConfiguration resolved, TrainingOptions options, int? asked)
+    {
+        var environment = RankEnvironment.Detect();
+        int ranks = asked ?? 0;
+        if (asked < 1) throw new UserErrorException($"--ranks {asked} is not a number of ranks: give 1 or more.");
+        if (!environment.IsLaunched)
+        {
+            var parallel = resolved.Value.Parallel;
+            if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
+            ConfigurationRules.CheckWorld(resolved.Value, ranks);
+        }
+        var stop = new StopRequest();
+        int localRanks = environment.IsLaunched ? environment.LocalSize : ranks;
+        var job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { MoreCallbacks = ValidationReports.Callbacks };
+        Shell.LogFile = TelemetryFactory.LogFile(job.Folder.FullPath, environment.Rank);
+        using var signals = new StopSignals(stop.Ask, job.Folder.FullPath);
+        RankLauncher.Run(ranks, job.Folder.FullPath, rank => job.Run(rank));
+    }
+}

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using Uniscale.Configuration;
+using Uniscale.Program;
+using Uniscale.Program.Schedules;
+
+namespace Uniscale.Cli;
+
+/// <summary>The argument and option of every command that reads a configuration: <c>CONFIG.yaml [--set key=value …]</c>.</summary>
+internal sealed class ConfigurationInput
+{
+    private readonly Argument<string> file = new("CONFIG") { Description = "Configuration file (YAML)." };
+
+    private readonly Option<string[]> set = new("--set")
+    {
+        Description = "Override a value: --set model.layers=12 --set data.sources[0].weight=2 (may be given again).",
+        HelpName = "key=value",
+        DefaultValueFactory = _ => [],
+    };
+
+    /// <summary>Adds both to a command; <paramref name="required"/>: the file must be given.</summary>
+    public ConfigurationInput(Command command, bool required = true)
+    {
+        file.Arity = required ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne;
+        command.Add(file);
+        command.Add(set);
+    }
+
+    /// <summary>The given path, or null.</summary>
+    public string? File(ParseResult parsed) => parsed.GetValue(file);
+
+    /// <summary>The overrides as given.</summary>
+    public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(set) ?? [];
+
+    /// <summary>Loads and checks the configuration, the name of its pipeline schedule included.</summary>
+    public ResolvedConfiguration Load(ParseResult parsed)
+    {
+        var path = File(parsed)
+            ?? throw new UserErrorException($"{parsed.CommandResult.Command.Name} needs a configuration file, for example configs/quickstart.yaml.");
+        var resolved = ConfigurationLoader.Load(path, Overrides(parsed));
+        CheckSchedule(resolved);
+        return resolved;
+    }
+
+    private static void CheckSchedule(ResolvedConfiguration resolved)
+    {
+        try
+        {
+            ScheduleRegistry.Find(resolved.Value.Parallel.Schedule);
+        }
+        catch (LayoutException unknown)
+        {
+            throw new UserErrorException($"{resolved.OriginOf("parallel.schedule").Exact}: {unknown.Message}", unknown);
+        }
+    }
+}
+
+/// <summary>Options that several commands share, so that they are spelt and explained alike.</summary>
+internal static class CommonOptions
+{
+    /// <summary><c>--json</c>: print for programs, not for people.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "Print JSON." };
+}

@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Uniscale.Cli.Doctor;
+
+/// <summary>Looks for everything that training needs on this machine. Nothing is changed.</summary>
+internal static class Examination
+{
+    private const double GiB = 1L << 30;
+
+    /// <summary>All findings, for the libraries given.</summary>
+    public static IReadOnlyList<Finding> Run(Libraries libraries) =>
+    [
+        new Finding(".NET", true, true, $"{Environment.Version} on {RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}"),
+        Processor(),
+        Memory(),
+        Disk(),
+        Library(libraries, "libtorch", "tensors and gradients", "libtorch-dev", required: true, "libtorch_cpu.so"),
+        Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
+        Library(libraries, "OpenBLAS", "fast fp32 products (the reference BLAS is many times slower)", "libopenblas0-openmp", required: false, "libopenblas.so"),
+        Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
+        Mpi(libraries),
+        Bridge(),
+    ];
+
+    private static Finding Processor()
+    {
+        var flags = CpuFlags();
+        string[] wanted = ["avx2", "fma", "avx512f", "avx512_bf16", "avx_vnni", "amx_tile", "amx_bf16"];
+        var present = wanted.Where(flags.Contains).ToArray();
+        var details = $"{Environment.ProcessorCount} processors, {CpuModel()}; {string.Join(' ', present)}";
+        return Avx2.IsSupported || RuntimeInformation.OSArchitecture != Architecture.X64
+            ? new Finding("processor", true, true, details)
+            : new Finding("processor", false, true, details, "Uniscale's kernels need AVX2; use a machine with it.");
+    }
+
+    private static Finding Memory()
+    {
+        var total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / GiB;
+        var details = string.Create(CultureInfo.InvariantCulture, $"{total:F1} GiB for this process");
+        return total >= 3
+            ? new Finding("memory", true, true, details)
+            : new Finding("memory", false, true, details, "configs/quickstart.yaml needs about 3 GiB; train something smaller, or raise the container's limit.");
+    }
+
+    private static Finding Disk()
+    {
+        var here = Directory.GetCurrentDirectory();
+        var free = new DriveInfo(here).AvailableFreeSpace / GiB;
+        var details = string.Create(CultureInfo.InvariantCulture, $"{free:F1} GiB free at {here}");
+        return free >= 2
+            ? new Finding("disk", true, true, details)
+            : new Finding("disk", false, true, details, "Corpus, checkpoints and logs of the quickstart need about 2 GiB; free some space, or run elsewhere.");
+    }
+
+    private static Finding Library(Libraries libraries, string name, string purpose, string package, bool required, params string[] files) =>
+        libraries.Find(files) is { } path
+            ? new Finding(name, true, required, $"{Libraries.Version(path) ?? "version unknown"}, {path}")
+            : new Finding(name, false, required, purpose, $"apt-get install {package}");
+
+    private static Finding Mpi(Libraries libraries)
+    {
+        var path = libraries.Find("libmpi.so", "libmpich.so");
+        var version = Libraries.RunAndRead("mpirun", "--version").Split('\n')[0].Trim();
+        return (path, version) switch
+        {
+            (not null, { Length: > 0 }) => new Finding("MPI", true, false, $"{version}, {path}"),
+            (not null, _) => new Finding("MPI", false, false, $"{path}, but no mpirun", "apt-get install openmpi-bin"),
+            _ => new Finding("MPI", false, false, "ranks as processes (uniscale launch)", "apt-get install openmpi-bin libopenmpi-dev"),
+        };
+    }
+
+    /// <summary>The native bridges lie beside this program; loading them shows whether they fit the libraries of this machine.</summary>
+    private static Finding Bridge()
+    {
+        var bridges = Directory.GetFiles(AppContext.BaseDirectory, "libuniscale*.so", SearchOption.AllDirectories);
+        var broken = bridges.Where(bridge => !NativeLibrary.TryLoad(bridge, out _)).ToArray();
+        return (bridges.Length, broken.Length) switch
+        {
+            (0, _) => new Finding("native bridge", false, true, $"no libuniscale*.so in {AppContext.BaseDirectory}", "dotnet build Uniscale.sln (after scripts/setup.sh)"),
+            (_, > 0) => new Finding("native bridge", false, true, $"{broken[0]} does not load (built against other libraries?)", "scripts/setup.sh, then build again"),
+            _ => new Finding("native bridge", true, true, string.Join(", ", bridges.Select(Path.GetFileName).Order(StringComparer.Ordinal))),
+        };
+    }
+
+    private static HashSet<string> CpuFlags() => [.. CpuLine("flags").Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+
+    private static string CpuModel() => CpuLine("model name") is { Length: > 0 } model ? model : "unknown model";
+
+    private static string CpuLine(string key)
+    {
+        const string Source = "/proc/cpuinfo";
+        if (!File.Exists(Source))
+            return "";
+        var line = File.ReadLines(Source).FirstOrDefault(candidate => candidate.StartsWith(key, StringComparison.Ordinal));
+        return line?.Split(':', 2)[^1].Trim() ?? "";
+    }
+}

@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace Uniscale.Cli.Doctor;
+
+/// <summary>Shared libraries of the system, found as the dynamic linker finds them.</summary>
+internal sealed partial class Libraries
+{
+    private readonly Dictionary<string, string> cached = new(StringComparer.Ordinal);
+    private readonly IReadOnlyList<string> folders;
+
+    /// <summary>Libraries of a linker cache as <c>ldconfig -p</c> prints it, after those in <paramref name="folders"/>.</summary>
+    public Libraries(string cache, IReadOnlyList<string> folders)
+    {
+        this.folders = folders;
+        // Each line: name (flags) => path; the first of a name wins.
+        foreach (var line in cache.Split('\n'))
+            if (line.Split(" => ") is [var left, var path])
+                cached.TryAdd(left.Trim().Split(' ')[0], path.Trim());
+    }
+
+    /// <summary>Those of this machine.</summary>
+    public static Libraries OfSystem() => new(
+        RunAndRead("/sbin/ldconfig", "-p"),
+        (Environment.GetEnvironmentVariable("LD_LIBRARY_PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries));
+
+    /// <summary>Path of the first library whose name begins with one of <paramref name="names"/>, links resolved; null: none.</summary>
+    public string? Find(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            foreach (var folder in folders)
+                if (File.Exists(Path.Combine(folder, name)))
+                    return Resolve(Path.Combine(folder, name));
+            var match = cached.Keys.Where(known => known == name || known.StartsWith(name + ".", StringComparison.Ordinal)).Order(StringComparer.Ordinal).LastOrDefault();
+            if (match is not null)
+                return Resolve(cached[match]);
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// The version of a library: out of its pkg-config file where it has one (SentencePiece's file name says 0.0.0), else out of its
+    /// file name (<c>libmpi.so.40.30.4</c>: 40.30.4, <c>libopenblasp-r0.3.21.so</c>: 0.3.21); null: unknown.
+    /// </summary>
+    public static string? Version(string path)
+    {
+        var name = Path.GetFileName(path);
+        var package = Path.Combine(Path.GetDirectoryName(path)!, "pkgconfig", name["lib".Length..].Split('.')[0] + ".pc");
+        var declared = File.Exists(package)
+            ? File.ReadLines(package).FirstOrDefault(line => line.StartsWith("Version:", StringComparison.Ordinal))?["Version:".Length..].Trim()
+            : null;
+        return declared ?? (VersionPattern().Match(name) is { Success: true } match ? match.Groups[1].Value : null);
+    }
+
+    /// <summary>What a program prints; empty where it cannot be run.</summary>
+    public static string RunAndRead(string program, params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var text = process.StandardOutput.ReadToEndAsync();
+            process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return text.Result;
+        }
+        catch (Exception error) when (error is System.ComponentModel.Win32Exception or IOException)
+        {
+            return "";
+        }
+    }
+
+    [GeneratedRegex(@"(?:\.so\.|-r)(\d+(?:\.\d+)*)")]
+    private static partial Regex VersionPattern();
+
+    private static string Resolve(string path) => File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+}

@@ -1,0 +1,67 @@
+using Uniscale.Checkpoints.HuggingFace;
+using Uniscale.Configuration;
+
+namespace Uniscale.Cli.HuggingFace;
+
+/// <summary>A model's shape here and in <c>config.json</c> of a Llama.</summary>
+internal static class LlamaMapping
+{
+    /// <summary>The shape as a Llama's; throws <see cref="UserErrorException"/> for a model that is none.</summary>
+    /// <param name="model">Shape of the run's model.</param>
+    /// <param name="vocabulary">Vocabulary entries, from the checkpoint.</param>
+    /// <param name="isBf16">Weights are bfloat16.</param>
+    public static LlamaConfig ToTheirs(ModelSection model, long vocabulary, bool isBf16)
+    {
+        if (model.Norm != NormKind.RmsNorm || model.Activation != ActivationKind.Swiglu || model.Positions != PositionKind.Rope || model.QkvBias != model.AttentionOutputBias)
+        {
+            throw new UserErrorException(
+                "Only models of Llama's kind can be exported: norm rmsnorm, activation swiglu, positions rope, and biases on all attention projections or on none.");
+        }
+        // A static stretch of the base is a base; Hugging Face's own "dynamic" kind is another thing.
+        var ropeBase = model.RopeScaling == RopeScalingKind.NtkAware
+            ? model.RopeBase * Math.Pow(model.RopeFactor, model.HeadWidth / (model.HeadWidth - 2.0))
+            : model.RopeBase;
+        return new LlamaConfig
+        {
+            HiddenSize = model.Hidden,
+            IntermediateSize = model.FfnWidth,
+            NumHiddenLayers = model.Layers,
+            NumAttentionHeads = model.Heads,
+            NumKeyValueHeads = model.KvHeadCount,
+            HeadDim = model.HeadWidth,
+            MaxPositionEmbeddings = model.Context,
+            VocabSize = (int)vocabulary,
+            RmsNormEps = model.NormEpsilon,
+            RopeTheta = ropeBase,
+            RopeScaling = model.RopeScaling == RopeScalingKind.Linear ? new LlamaRopeScaling("linear", model.RopeFactor) : null,
+            AttentionBias = model.QkvBias,
+            MlpBias = model.FfnBias,
+            TieWordEmbeddings = model.TiedEmbeddings,
+            TorchDtype = isBf16 ? "bfloat16" : "float32",
+        };
+    }
+
+    /// <summary>A configuration with the shape of a Llama, as overrides of keys.</summary>
+    public static IReadOnlyList<string> ToOurs(LlamaConfig config)
+    {
+        if (config.HiddenAct != "silu")
+            throw new UserErrorException($"The model's activation is '{config.HiddenAct}'; Uniscale's Llama has silu.");
+        if (config.RopeScaling is { } scaling && scaling.Type != "linear")
+            throw new UserErrorException($"The model stretches rotary positions by '{scaling.Type}'; Uniscale knows linear stretching.");
+        return
+        [
+            "model.norm=rmsnorm", "model.activation=swiglu", "model.positions=rope",
+            .. Set("layers", config.NumHiddenLayers), .. Set("hidden", config.HiddenSize), .. Set("heads", config.NumAttentionHeads),
+            .. Set("kv_heads", config.NumKeyValueHeads ?? config.NumAttentionHeads),
+            .. Set("head_dim", config.HeadDim ?? config.HiddenSize / config.NumAttentionHeads),
+            .. Set("ffn", config.IntermediateSize), .. Set("context", config.MaxPositionEmbeddings), .. Set("vocabulary", config.VocabSize),
+            .. Set("norm_epsilon", config.RmsNormEps), .. Set("rope_base", config.RopeTheta),
+            .. config.RopeScaling is { } linear ? ["model.rope_scaling=linear", .. Set("rope_factor", linear.Factor)] : Array.Empty<string>(),
+            .. Set("qkv_bias", config.AttentionBias), .. Set("attention_output_bias", config.AttentionBias), .. Set("ffn_bias", config.MlpBias),
+            .. Set("tied_embeddings", config.TieWordEmbeddings),
+        ];
+
+        static IEnumerable<string> Set(string key, object value) =>
+            [FormattableString.Invariant($"model.{key}={(value is bool flag ? (flag ? "true" : "false") : value)}")];
+    }
+}

@@ -1,0 +1,134 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using Uniscale.Cli.Commands;
+using Uniscale.Configuration;
+using Uniscale.Configuration.Schema;
+using Uniscale.Launching.Ranks;
+
+namespace Uniscale.Cli;
+
+/// <summary>
+/// The command line: all commands, and the one place where failures become words and exit codes. 0: done; 1: something failed;
+/// 2: what the user gave is wrong. A new command is a file in Commands/ with a <c>Create</c> method, and one line here.
+/// </summary>
+public static class Shell
+{
+    private static readonly Option<bool> Debug = new("--debug")
+    {
+        Description = "Show where in the code a failure comes from (also UNISCALE_DEBUG=1).",
+        Recursive = true,
+    };
+
+    /// <summary>Log file of the command that runs, where it has one; a failure points to it.</summary>
+    public static string? LogFile { get; set; }
+
+    /// <summary>The root command with all others; alone it shows its help.</summary>
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Uniscale trains large language models: on one machine, and by the same program on thousands of GPUs.")
+        {
+            Debug,
+            // In the order in which a newcomer meets them.
+            DoctorCommand.Create(),
+            DataCommand.Create(),
+            TokenizerCommand.Create(),
+            ConfigCommand.Create(),
+            CurriculumCommand.Create(),
+            ProgramCommand.Create(),
+            VerifyCommand.Create(),
+            TrainCommand.Create(),
+            LaunchCommand.Create(),
+            RunCommands.Status(),
+            RunCommands.Why(),
+            GenerateCommand.Create(),
+            CheckpointCommand.Create(),
+            HuggingFaceCommands.Export(),
+            HuggingFaceCommands.Import(),
+        };
+        root.SetAction(parsed => new HelpAction().Invoke(parsed));
+        return root;
+    }
+
+    /// <summary>Parses and runs; returns the exit code.</summary>
+    public static int Run(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
+    {
+        LogFile = null;
+        var parsed = Create().Parse(arguments);
+        try
+        {
+            if (Misunderstood(parsed) is { } sentence)
+                throw new UserErrorException(sentence);
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = output,
+                Error = error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            });
+        }
+        catch (Exception failure)
+        {
+            return Report(failure, parsed.GetValue(Debug) || Environment.GetEnvironmentVariable("UNISCALE_DEBUG") is "1" or "true", error);
+        }
+    }
+
+    /// <summary>Prints a failure as one sentence, with its stack only where asked for; returns the exit code.</summary>
+    internal static int Report(Exception failure, bool debug, TextWriter error)
+    {
+        if (failure is AggregateException { InnerException: { } first })
+            failure = first;
+        if (failure is OperationCanceledException)
+        {
+            error.WriteLine("uniscale: stopped.");
+            return 1;
+        }
+        var isUsers = failure is UserErrorException;
+        if (ProcessRank.IsReported(failure) && !debug)
+            return isUsers ? 2 : 1;
+        // Native libraries put their stack into the message; the first line says what happened.
+        var sentence = failure.Message.Trim().Split('\n')[0].TrimEnd();
+        var details = isUsers || debug ? "" : LogFile is { } log ? $"{Stop(sentence)} The log is {log}." : $"{Stop(sentence)} Run it again with --debug to see where.";
+        error.WriteLine($"uniscale: {sentence}{details}");
+        if (!isUsers)
+            WriteToLog(failure);
+        if (debug)
+            error.WriteLine(failure);
+        return isUsers ? 2 : 1;
+    }
+
+    private static string Stop(string sentence) => sentence.EndsWith('.') ? "" : ".";
+
+    /// <summary>The whole failure goes to the log of the command, to which the sentence points.</summary>
+    private static void WriteToLog(Exception failure)
+    {
+        try
+        {
+            if (LogFile is { } log && File.Exists(log))
+                File.AppendAllText(log, $"{DateTime.Now:yyyy-MM-dd HH:mm:ss.fff} ERR {failure}{Environment.NewLine}");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // A full disk may be the very failure; the sentence has been printed.
+        }
+    }
+
+    /// <summary>What of the command line makes no sense; null: it does.</summary>
+    private static string? Misunderstood(ParseResult parsed)
+    {
+        // The parser takes a misspelt option for an argument wherever one is allowed.
+        var option = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .Select(token => token.Value).FirstOrDefault(value => value.StartsWith("--", StringComparison.Ordinal));
+        if (parsed.Errors.Count == 0 && option is null)
+            return null;
+        var problem = option is null ? parsed.Errors[0].Message.TrimEnd('.') : $"Unrecognized option '{option}'";
+        var command = parsed.CommandResult.Command;
+        var known = command.Subcommands.Select(sub => sub.Name).Concat(command.Options.Select(known => known.Name)).ToArray();
+        var nearest = parsed.UnmatchedTokens.Prepend(option ?? "").Select(token => Names.Nearest(token, known)).FirstOrDefault(name => name is not null);
+        var hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
+        return $"{problem}{hint}; {FullName(parsed.CommandResult)} --help shows what there is.";
+    }
+
+    private static string FullName(CommandResult result) =>
+        result.Parent is CommandResult parent ? $"{FullName(parent)} {result.Command.Name}" : "uniscale";
+}

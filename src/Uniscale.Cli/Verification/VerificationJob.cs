@@ -1,0 +1,87 @@
+using TorchSharp;
+using Uniscale.Configuration;
+using Uniscale.Engine.Training;
+using Uniscale.Engine.Verification;
+using Uniscale.Launching.Ranks;
+
+namespace Uniscale.Cli.Verification;
+
+/// <summary>Runs layouts one after the other, with ranks as threads, or on the processes that mpirun has started.</summary>
+/// <param name="configuration">Model, batch, optimizer.</param>
+/// <param name="layouts">What is compared with one rank.</param>
+/// <param name="isList">The layouts are a list of the catalogue: under mpirun those of other sizes are left out, not refused.</param>
+/// <param name="steps">Optimizer steps of each run.</param>
+internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyList<LayoutSpec> layouts, bool isList, int steps)
+{
+    private readonly Dictionary<string, RunRecord> _references = [];
+    private readonly LayoutVerifier _verifier = new(configuration, TrainingData.OpenOrDraw, steps);
+
+    /// <summary>Optimizer steps of each run.</summary>
+    public int Steps => steps;
+
+    /// <summary>Runs all; null on ranks that are not the first of a job under mpirun.</summary>
+    /// <param name="done">Called after each layout.</param>
+    /// <param name="begin">Called once, before the first.</param>
+    public IReadOnlyList<LayoutError>? Run(Action<LayoutError> done, Action begin)
+    {
+        var environment = RankEnvironment.Detect();
+        if (!environment.IsLaunched)
+        {
+            begin();
+            return RunAll(layouts, OnThreads, done);
+        }
+        IReadOnlyList<LayoutError>? errors = null;
+        ProcessRank.Run(environment, world =>
+        {
+            if (!isList) RefuseOtherSizes(world.Size);
+            if (world.Rank == 0) begin();
+            errors = RunAll(layouts.Where(layout => layout.Ranks == world.Size), layout => _verifier.Run(layout, world), world.Rank == 0 ? done : _ => { });
+        });
+        return environment.Rank == 0 ? errors : null;
+    }
+
+    private List<LayoutError> RunAll(IEnumerable<LayoutSpec> chosen, Func<LayoutSpec, RunRecord> run, Action<LayoutError> done)
+    {
+        var errors = new List<LayoutError>();
+        foreach (var layout in chosen)
+        {
+            var error = RunOne(layout, run);
+            errors.Add(error);
+            done(error);
+        }
+        return errors;
+    }
+
+    private LayoutError RunOne(LayoutSpec layout, Func<LayoutSpec, RunRecord> run)
+    {
+        try
+        {
+            if (!_references.TryGetValue(layout.Variant, out var reference))
+                _references[layout.Variant] = reference = OnThreads(LayoutSpec.Parse(layout.Variant));
+            return LayoutVerifier.Compare(layout, run(layout), reference);
+        }
+        catch (UserErrorException refusal)
+        {
+            return LayoutError.Refused(layout, refusal.Message);
+        }
+    }
+
+    private RunRecord OnThreads(LayoutSpec layout)
+    {
+        RunRecord? record = null;
+        int threads = Math.Max(1, Environment.ProcessorCount / layout.Ranks);
+        InProcessLauncher.Run(layout.Ranks, world =>
+        {
+            torch.set_num_threads(threads);
+            var mine = _verifier.Run(layout, world);
+            if (world.Rank == 0) record = mine;
+        });
+        return record!;
+    }
+
+    private void RefuseOtherSizes(int ranks)
+    {
+        if (layouts.FirstOrDefault(layout => layout.Ranks != ranks) is { } other)
+            throw new UserErrorException($"The layout '{other.Text}' needs {other.Ranks} ranks, but mpirun started {ranks}: name layouts of {ranks} ranks with --layouts.");
+    }
+}

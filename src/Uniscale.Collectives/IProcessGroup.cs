@@ -1,0 +1,121 @@
+using Uniscale.Collectives.Journal;
+
+namespace Uniscale.Collectives;
+
+/// <summary>Type of the elements of a buffer.</summary>
+public enum ElementType { UInt8, Int32, Int64, BFloat16, Float16, Float32, Float64 }
+
+/// <summary>How elements of several ranks become one.</summary>
+public enum ReduceOp { Sum, Max, Min }
+
+/// <summary>Raw memory of a tensor: contiguous, owned by the caller until the operation that uses it is complete.</summary>
+/// <param name="Address">First byte; host memory, or device memory for a device group.</param>
+/// <param name="Count">Number of elements.</param>
+/// <param name="Type">Type of an element.</param>
+public readonly record struct CommBuffer(nint Address, long Count, ElementType Type)
+{
+    /// <summary>Part of the buffer.</summary>
+    public CommBuffer Slice(long offset, long count) =>
+        new(Address + (nint)(offset * Type.SizeBytes()), count, Type);
+}
+
+/// <summary>Facts about element types.</summary>
+public static class ElementTypes
+{
+    /// <summary>Bytes of an element.</summary>
+    public static int SizeBytes(this ElementType type) => type switch
+    {
+        ElementType.UInt8 => 1,
+        ElementType.BFloat16 or ElementType.Float16 => 2,
+        ElementType.Int32 or ElementType.Float32 => 4,
+        _ => 8,
+    };
+}
+
+/// <summary>
+/// A posted operation. The collectives of one group run one after another, in the order in which they were posted; messages
+/// and operations of different groups overlap, so one that needs another's result is posted after <see cref="Wait"/>.
+/// </summary>
+public interface IWork
+{
+    /// <summary>True once the result is in place (or the operation failed: <see cref="Wait"/> then throws).</summary>
+    bool IsCompleted { get; }
+
+    /// <summary>Blocks until the result is in place; throws <see cref="CollectiveException"/> with rank, operation and size on failure.</summary>
+    void Wait();
+}
+
+/// <summary>
+/// Ranks that communicate. Every member posts the same collectives in the same order; posting returns at once,
+/// the operation runs on the rank's communication thread.
+/// </summary>
+public interface IProcessGroup : IDisposable
+{
+    /// <summary>Name for logs and the journal of collectives, e.g. <c>dp[0,2]</c>.</summary>
+    string Name { get; }
+
+    /// <summary>This rank's place in the group.</summary>
+    int Rank { get; }
+
+    /// <summary>Number of members.</summary>
+    int Size { get; }
+
+    /// <summary>World ranks of the members, in group order.</summary>
+    IReadOnlyList<int> WorldRanks { get; }
+
+    /// <summary>Reduces in place; every member ends with the same bits.</summary>
+    IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum);
+
+    /// <summary>Reduces <paramref name="input"/> (Size × output count) and leaves part Rank in <paramref name="output"/>, which may be that part of the input itself.</summary>
+    IWork ReduceScatter(CommBuffer input, CommBuffer output, ReduceOp op = ReduceOp.Sum);
+
+    /// <summary>Gathers every member's <paramref name="input"/> into <paramref name="output"/> (Size × input count); the input may be part Rank of the output.</summary>
+    IWork AllGather(CommBuffer input, CommBuffer output);
+
+    /// <summary>Copies the root's buffer to all (root is a group rank).</summary>
+    IWork Broadcast(CommBuffer buffer, int root);
+
+    /// <summary>Sends part i of the input to member i; the part received from member j lands at part j of the output.</summary>
+    IWork AllToAll(CommBuffer input, CommBuffer output);
+
+    /// <summary>Sends to a group rank. Messages between two ranks with the same tag arrive in order.</summary>
+    IWork Send(CommBuffer buffer, int peer, int tag = 0);
+
+    /// <summary>Receives from a group rank; the count must be the sender's.</summary>
+    IWork Receive(CommBuffer buffer, int peer, int tag = 0);
+
+    /// <summary>Completes when every member has posted it.</summary>
+    IWork Barrier();
+}
+
+/// <summary>All ranks of a job, seen from one of them.</summary>
+public interface IWorld : IDisposable
+{
+    /// <summary>This rank.</summary>
+    int Rank { get; }
+
+    /// <summary>Number of ranks.</summary>
+    int Size { get; }
+
+    /// <summary>The group of all ranks.</summary>
+    IProcessGroup Group { get; }
+
+    /// <summary>Makes a group of some ranks. All ranks of the world call it, in the same order, with the same groups; ranks outside get null.</summary>
+    IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name);
+
+    /// <summary>The last operations of this rank, readable from any thread.</summary>
+    CollectiveJournal Journal { get; }
+
+    /// <summary>Ends the job for all ranks because this one cannot go on: pending and later operations of every rank fail.</summary>
+    void Abort(string reason);
+}
+
+/// <summary>A communication failed; the message names rank, operation, group and size.</summary>
+public sealed class CollectiveException : Exception
+{
+    public CollectiveException(string message) : base(message) { }
+
+    public CollectiveException(string message, Exception inner) : base(message, inner) { }
+
+    public CollectiveException() { }
+}

@@ -1,0 +1,81 @@
+namespace Uniscale.Collectives.InProcess;
+
+/// <summary>What the ranks of an in-process world share: their threads, their groups, and the first failure, which ends all.</summary>
+internal sealed class InProcessFabric : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly CommunicationThread[] _threads;
+    private readonly List<GroupState> _groups = [];
+    private readonly bool[] _left;
+    private int _runningOperations;
+    private volatile string? _failure;
+
+    public InProcessFabric(int size)
+    {
+        Size = size;
+        _left = new bool[size];
+        _threads = [.. Enumerable.Range(0, size).Select(rank => new CommunicationThread(rank))];
+        _groups.Add(new GroupState(this, "world", [.. Enumerable.Range(0, size)]));
+    }
+
+    public int Size { get; }
+
+    /// <summary>Why nothing works any more, or null.</summary>
+    public string? Failure => _failure;
+
+    public GroupState World => _groups[0];
+
+    public CommunicationThread ThreadOf(int rank) => _threads[rank];
+
+    public bool HasLeft(int rank) => Volatile.Read(ref _left[rank]);
+
+    /// <summary>The group that is the <paramref name="index"/>-th to be made; made by the first rank that asks.</summary>
+    public GroupState GroupAt(int index, int rank, IReadOnlyList<int> worldRanks, string name)
+    {
+        GroupState group;
+        lock (_gate)
+        {
+            if (index == _groups.Count) _groups.Add(new GroupState(this, name, worldRanks));
+            group = _groups[index];
+        }
+        if (group.Name != name || !group.WorldRanks.SequenceEqual(worldRanks))
+            Fail($"rank {rank} makes group {name} where another rank made {group.Name}: all ranks make the same groups in the same order");
+        return _failure is { } failure ? throw new CollectiveException($"rank {rank}: making group {name} failed: {failure}") : group;
+    }
+
+    /// <summary>
+    /// The first failure ends everything: operations that have not started fail, those that run are waited for, so that no memory
+    /// of the caller is touched once this returns.
+    /// </summary>
+    public void Fail(string reason)
+    {
+        GroupState[] groups;
+        lock (_gate)
+        {
+            _failure ??= reason;
+            groups = [.. _groups];
+        }
+        foreach (var group in groups) group.FailPending(_failure);
+        SpinWait.SpinUntil(() => Volatile.Read(ref _runningOperations) == 0);
+    }
+
+    /// <summary>A rank has gone; who waits for it would wait for ever. The last one ends the threads.</summary>
+    public void Leave(int rank)
+    {
+        if (Interlocked.Exchange(ref _left[rank], true)) return;
+        GroupState[] groups;
+        lock (_gate) groups = [.. _groups];
+        foreach (var group in groups)
+            if (group.IsWaitingFor(rank)) Fail(LeftReason(rank));
+        if (_left.All(left => left)) Dispose();
+    }
+
+    public static string LeftReason(int rank) => $"rank {rank} left the job while operations with it were pending";
+
+    /// <summary>Called under the lock of the group, so that <see cref="Fail"/> misses no operation that is about to run.</summary>
+    public void OperationStarted() => Interlocked.Increment(ref _runningOperations);
+
+    public void OperationEnded() => Interlocked.Decrement(ref _runningOperations);
+
+    public void Dispose() => Array.ForEach(_threads, thread => thread.Dispose());
+}

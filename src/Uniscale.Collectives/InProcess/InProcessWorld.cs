@@ -1,0 +1,63 @@
+using Uniscale.Collectives.Journal;
+
+namespace Uniscale.Collectives.InProcess;
+
+/// <summary>A world whose ranks are threads of this process: collectives are memory copies and vectorised sums.</summary>
+public sealed class InProcessWorld : IWorld
+{
+    private readonly InProcessFabric _fabric;
+    private int _groupsMade = 1;
+
+    private InProcessWorld(InProcessFabric fabric, int rank)
+    {
+        _fabric = fabric;
+        Rank = rank;
+        Group = new InProcessGroup(fabric.World, rank, Journal);
+    }
+
+    public int Rank { get; }
+
+    public int Size => _fabric.Size;
+
+    public IProcessGroup Group { get; }
+
+    public CollectiveJournal Journal { get; } = new();
+
+    /// <summary>Makes a world of <paramref name="size"/> ranks; element i is given to the thread that is rank i, which disposes it at its end.</summary>
+    public static IWorld[] Create(int size)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
+        var fabric = new InProcessFabric(size);
+        return [.. Enumerable.Range(0, size).Select(rank => new InProcessWorld(fabric, rank))];
+    }
+
+    public IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name)
+    {
+        GroupRules.Check(worldRanks, Size, name);
+        var state = _fabric.GroupAt(_groupsMade++, Rank, [.. worldRanks], ProcessGroup.NameOf(name, worldRanks));
+        int member = worldRanks.ToList().IndexOf(Rank);
+        return member < 0 ? null : new InProcessGroup(state, member, Journal);
+    }
+
+    public void Abort(string reason) => _fabric.Fail($"rank {Rank} aborted the job: {reason}");
+
+    public void Dispose()
+    {
+        _fabric.Leave(Rank);
+        Journal.Dispose();
+    }
+
+    private sealed class InProcessGroup(GroupState state, int member, CollectiveJournal journal)
+        : ProcessGroup(state.Name, member, state.WorldRanks)
+    {
+        protected override IWork Post(in OperationSignature signature, CommBuffer input, CommBuffer output) =>
+            signature.Kind is OperationKind.Send or OperationKind.Receive
+                ? state.PostMessage(Rank, signature, input, journal)
+                : state.PostCollective(Rank, signature, input, output, journal);
+
+        public override void Dispose()
+        {
+            // The members' meeting place lives as long as the world.
+        }
+    }
+}

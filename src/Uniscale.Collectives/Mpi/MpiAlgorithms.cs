@@ -1,0 +1,66 @@
+using Uniscale.Collectives.Reduction;
+using Uniscale.Mpi;
+
+namespace Uniscale.Collectives.Mpi;
+
+/// <summary>
+/// Reductions out of messages. MPI's own reductions sum in an order that depends on their algorithm and round 16-bit floats
+/// after every addition; here each member sums one part in the order of the ranks, so that the result has the same bits as in one process.
+/// Parts travel in chunks: while one is summed, the next is on its way.
+/// </summary>
+internal static class MpiAlgorithms
+{
+    private const int ReduceTag = 0;
+    private const int GatherTag = 1;
+
+    /// <summary>Bytes, over all members, below which everybody gathers everything and sums alone: one message time instead of two.</summary>
+    private const int SmallBytes = 64 * 1024;
+
+    private const int MaxChunkBytes = 1 << 20;
+    private const int MinChunkBytes = 128 * 1024;
+
+    public static MpiElement Element(ElementType type) => type switch
+    {
+        ElementType.UInt8 => MpiElement.UInt8,
+        ElementType.Int32 => MpiElement.Int32,
+        ElementType.Int64 => MpiElement.Int64,
+        ElementType.BFloat16 => MpiElement.BFloat16,
+        ElementType.Float16 => MpiElement.Float16,
+        ElementType.Float32 => MpiElement.Float32,
+        _ => MpiElement.Float64,
+    };
+
+    /// <summary>Reduces in place.</summary>
+    public static IEnumerable<MpiRequest> AllReduce(MpiCommunicator communicator, CommBuffer buffer, ReduceOp op)
+    {
+        int size = communicator.Size;
+        if (size == 1 || buffer.Count == 0) return [];
+        return buffer.Count * buffer.Type.SizeBytes() * size <= SmallBytes
+            ? GatherAndReduce(communicator, buffer, op)
+            : SlicedReduction.AllReduce(communicator, buffer, op, ReduceTag, GatherTag);
+    }
+
+    /// <summary>Reduces parts; part Rank lands in the output.</summary>
+    public static IEnumerable<MpiRequest> ReduceScatter(MpiCommunicator communicator, CommBuffer input, CommBuffer output, ReduceOp op) =>
+        output.Count == 0 ? [] : SlicedReduction.ReduceScatter(communicator, input, output, op, ReduceTag);
+
+    /// <summary>Elements of a chunk: small enough that a chunk of every member stays in cache, large enough to be worth a message.</summary>
+    public static long ChunkCount(int size, ElementType type) =>
+        Math.Clamp((4 << 20) / size, MinChunkBytes, MaxChunkBytes) / type.SizeBytes();
+
+    private static IEnumerable<MpiRequest> GatherAndReduce(MpiCommunicator communicator, CommBuffer buffer, ReduceOp op)
+    {
+        int bytes = (int)buffer.Count * buffer.Type.SizeBytes();
+        nint all = RawMemory.Allocate((long)bytes * communicator.Size);
+        try
+        {
+            yield return communicator.StartAllGather(buffer.Address, all, buffer.Count, Element(buffer.Type));
+            nint[] sources = [.. Enumerable.Range(0, communicator.Size).Select(rank => all + rank * bytes)];
+            Reducer.Reduce(sources, [buffer.Address], 0, buffer.Count, buffer.Type, op);
+        }
+        finally
+        {
+            RawMemory.Free(all);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using System.Globalization;
+using Uniscale.Configuration.Schema;
+
+namespace Uniscale.Configuration;
+
+/// <summary>The global batch as a function of consumed tokens.</summary>
+public static class BatchRamp
+{
+    /// <summary>
+    /// The steps of the ramp in order: from which consumed tokens on, how many sequences a step has. Without a ramp one entry, from 0.
+    /// A value such as <c>64</c> counts sequences, one with a suffix such as <c>4M</c> counts tokens and is divided by <paramref name="context"/> and rounded. <paramref name="name"/> is the key that errors name.
+    /// </summary>
+    public static IReadOnlyList<(long FromTokens, int Sequences)> Of(BatchSection batch, int context, string name = "batch.ramp")
+    {
+        if (batch.Ramp.Count == 0)
+            return [(0, batch.Global)];
+        var steps = batch.Ramp
+            .Select(entry => (FromTokens: Quantity.ParseTokens(entry.Key, $"A key of {name}"), Sequences: Sequences(entry.Value, context, name)))
+            .ToArray();
+        if (steps[0].FromTokens != 0)
+            throw new UserErrorException($"{name} begins at {Quantity.FormatTokens(steps[0].FromTokens)}: let its first key be 0.");
+        for (var i = 1; i < steps.Length; i++)
+            if (steps[i].FromTokens <= steps[i - 1].FromTokens)
+                throw new UserErrorException($"{name} is not in rising order at {Quantity.FormatTokens(steps[i].FromTokens)}: sort its keys.");
+        return steps;
+    }
+
+    private static int Sequences(string text, int context, string name)
+    {
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var sequences) && sequences > 0)
+            return sequences;
+        var tokens = Quantity.ParseTokens(text, $"A value of {name}");
+        return (int)Math.Max(1, Math.Round((double)tokens / context));
+    }
+}

@@ -1,0 +1,52 @@
+using Uniscale.Configuration.Loading;
+
+namespace Uniscale.Configuration;
+
+/// <summary>What differs between the configuration stored with a run and the one that continues it.</summary>
+public static class ConfigurationDifference
+{
+    /// <summary>
+    /// One line for each value that differs, e.g. <c>optimizer.lr: 0.0003 -> 0.001 (--set)</c>. <paramref name="stored"/> is what
+    /// <see cref="ResolvedConfiguration.ToYaml"/> wrote, perhaps by another version: keys that one side lacks are shown as absent.
+    /// </summary>
+    public static IReadOnlyList<string> Lines(string stored, ResolvedConfiguration current)
+    {
+        var before = Flatten(stored);
+        var after = Flatten(current.ToYaml());
+        return [.. before.Keys.Union(after.Keys)
+            .Where(path => before.GetValueOrDefault(path) != after.GetValueOrDefault(path))
+            .Select(path => $"{path}: {before.GetValueOrDefault(path, "absent")} -> {after.GetValueOrDefault(path, "absent")} ({current.OriginOf(path)})")];
+    }
+
+    private static Dictionary<string, string> Flatten(string yaml)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        Flatten(YamlReader.Read(yaml, (line, column) => new Origin.InFile("stored configuration", (int)line, (int)column)), "", values);
+        return values;
+    }
+
+    private static void Flatten(ConfigNode node, string path, Dictionary<string, string> values)
+    {
+        switch (node)
+        {
+            case MapNode { Entries.Count: > 0 } map:
+                foreach (var entry in map.Entries)
+                    Flatten(entry.Value, path.Length == 0 ? entry.Key : $"{path}.{entry.Key}", values);
+                break;
+            case ListNode { Items: [MapNode, ..] } list:
+                for (var i = 0; i < list.Items.Count; i++)
+                    Flatten(list.Items[i], $"{path}[{i}]", values);
+                break;
+            default:
+                values[path] = Text(node);
+                break;
+        }
+    }
+
+    private static string Text(ConfigNode node) => node switch
+    {
+        ScalarNode scalar => scalar.Text.Length == 0 ? "''" : scalar.Text,
+        ListNode list => "[" + string.Join(", ", list.Items.Select(Text)) + "]",
+        _ => "{}",
+    };
+}

@@ -1,0 +1,40 @@
+namespace Uniscale.Configuration.Loading;
+
+/// <summary>Where a value comes from.</summary>
+public abstract record Origin
+{
+    /// <summary>A file, one-based line and column.</summary>
+    public sealed record InFile(string Path, int Line, int Column) : Origin
+    {
+        public override string ToString() => $"{Path}:{Line}";
+
+        /// <inheritdoc/>
+        public override string Exact => $"{Path}:{Line}:{Column}";
+    }
+
+    /// <summary>A model preset.</summary>
+    public sealed record InPreset(string Name) : Origin
+    {
+        public override string ToString() => $"preset {Name}";
+    }
+
+    /// <summary>An override of the command line.</summary>
+    public sealed record InOverride(string Text) : Origin
+    {
+        public override string ToString() => "--set";
+
+        /// <inheritdoc/>
+        public override string Exact => $"--set {Text}";
+    }
+
+    /// <summary>Nobody said anything: the default of the record.</summary>
+    public sealed record InDefault : Origin
+    {
+        public static readonly InDefault Instance = new();
+
+        public override string ToString() => "default";
+    }
+
+    /// <summary>The place as an error message names it.</summary>
+    public virtual string Exact => ToString();
+}

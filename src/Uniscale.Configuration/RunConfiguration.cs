@@ -1,0 +1,60 @@
+namespace Uniscale.Configuration;
+
+/// <summary>Everything that decides what a run computes and where it leaves its results: one YAML file, resolved.</summary>
+public sealed record RunConfiguration
+{
+    /// <summary>Name of the run; the run directory is <c>runs/NAME</c> unless <see cref="RunDirectory"/> says otherwise.</summary>
+    public string Name { get; init; } = "run";
+
+    /// <summary>Directory that receives checkpoints, logs and metrics. Default: <c>runs/NAME</c>.</summary>
+    public string? RunDirectory { get; init; }
+
+    /// <summary>Shape of the model.</summary>
+    public ModelSection Model { get; init; } = new();
+
+    /// <summary>Where tokens come from.</summary>
+    public DataSection Data { get; init; } = new();
+
+    /// <summary>Sequences per optimizer step and per microbatch.</summary>
+    public BatchSection Batch { get; init; } = new();
+
+    /// <summary>AdamW and gradient clipping.</summary>
+    public OptimizerSection Optimizer { get; init; } = new();
+
+    /// <summary>Learning rate as a function of consumed tokens.</summary>
+    public ScheduleSection Schedule { get; init; } = new();
+
+    /// <summary>How long to train, with which precision and seed.</summary>
+    public TrainSection Train { get; init; } = new();
+
+    /// <summary>The parallel layout.</summary>
+    public ParallelSection Parallel { get; init; } = new();
+
+    /// <summary>When and where checkpoints are written.</summary>
+    public CheckpointSection Checkpoint { get; init; } = new();
+
+    /// <summary>Validation during training.</summary>
+    public EvaluationSection Evaluation { get; init; } = new();
+
+    /// <summary>What is printed and written about the run.</summary>
+    public LoggingSection Logging { get; init; } = new();
+
+    /// <summary>Phases of a multi-phase curriculum; empty: one phase over all of <see cref="Data"/>.</summary>
+    public IReadOnlyList<PhaseSection> Phases { get; init; } = [];
+
+    /// <summary>Base of the rotary angles in a phase, counted from 0; the model's where the phase has none of its own.</summary>
+    public double RopeBaseOf(int phase) => phase < Phases.Count ? Phases[phase].RopeBase ?? Model.RopeBase : Model.RopeBase;
+
+    /// <summary>
+    /// The model as it is trained after this many tokens: with rotary base and (a learned table of positions keeps its rows) context of the
+    /// phase that the last of them belongs to, to the step.
+    /// </summary>
+    public ModelSection ModelAt(long consumedTokens)
+    {
+        var phase = 0;
+        for (var end = 0L; phase < Phases.Count - 1 && consumedTokens > (end += Phases[phase].Tokens);)
+            phase++;
+        var context = phase < Phases.Count && Model.Positions == PositionKind.Rope ? Phases[phase].Context : null;
+        return Model with { Context = context ?? Model.Context, RopeBase = RopeBaseOf(phase) };
+    }
+}

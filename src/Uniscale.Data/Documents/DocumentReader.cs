@@ -1,0 +1,130 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Unicode;
+using Uniscale.Configuration;
+
+namespace Uniscale.Data;
+
+/// <summary>
+/// Reads documents as a stream: each line of a JSONL file is one (its <c>text</c>), any other file is one by itself. Text is UTF-8; what is not is refused
+/// with its place. Long files are read in parts, so that memory does not grow with them.
+/// </summary>
+public static class DocumentReader
+{
+    /// <summary>Bytes in a part of a long file.</summary>
+    private const int PartBytes = 64 << 10;
+
+    private const int MaxLineBytes = 128 << 20;
+
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
+    /// <summary>The documents of several files, one after the other.</summary>
+    public static IEnumerable<DocumentPart> ReadAll(IEnumerable<string> paths) => paths.SelectMany(Read);
+
+    /// <summary>The documents of one file.</summary>
+    /// <exception cref="UserErrorException">The file does not exist, is not valid UTF-8 or JSON, or cannot be decompressed.</exception>
+    public static IEnumerable<DocumentPart> Read(string path) =>
+        Guarded(TextFiles.IsJsonLines(path) ? ReadLines(path) : ReadWhole(path), path);
+
+    private static IEnumerable<DocumentPart> ReadLines(string path)
+    {
+        using Stream stream = TextFiles.Open(path);
+        var lines = new LineReader(stream, path, MaxLineBytes);
+        var text = new ArrayBufferWriter<byte>(1 << 16);
+        while (lines.TryRead(out ReadOnlyMemory<byte> line))
+        {
+            if (line.Span.Trim(" \t\r"u8).IsEmpty)
+                continue;
+            if (!Utf8.IsValid(line.Span))
+                throw new UserErrorException($"Line {lines.Number} of {path} is not valid UTF-8; convert the file, or run it through `uniscale data import`.");
+            text.ResetWrittenCount();
+            ReadText(line.Span, text, path, lines.Number);
+            yield return new DocumentPart(text.WrittenMemory, IsFirst: true, IsLast: true);
+        }
+    }
+
+    private static void ReadText(ReadOnlySpan<byte> line, ArrayBufferWriter<byte> text, string path, long number)
+    {
+        try
+        {
+            var json = new Utf8JsonReader(line);
+            while (json.Read())
+            {
+                if (json.TokenType != JsonTokenType.PropertyName || json.CurrentDepth != 1)
+                    continue;
+                bool isText = json.ValueTextEquals("text"u8);
+                json.Read();
+                if (isText && json.TokenType == JsonTokenType.String)
+                {
+                    text.Advance(json.CopyString(text.GetSpan(json.ValueSpan.Length)));
+                    return;
+                }
+                json.Skip();
+            }
+        }
+        catch (JsonException error)
+        {
+            throw new UserErrorException($"Line {number} of {path} is not JSON: {error.Message.TrimEnd('.')}; each line must be an object such as {{\"text\": \"...\"}}.", error);
+        }
+        throw new UserErrorException($"Line {number} of {path} has no string \"text\"; each line must be an object such as {{\"text\": \"...\"}}.");
+    }
+
+    private static IEnumerable<DocumentPart> ReadWhole(string path)
+    {
+        using Stream stream = TextFiles.Open(path);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(2 * TextCutter.Lookahead(PartBytes));
+        try
+        {
+            int held = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+            int from = buffer.AsSpan(0, held).StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0;
+            long offset = 0; // of the buffer in the file
+            for (bool first = true; held > from; first = false)
+            {
+                // What follows a part must be in sight, for it decides where the part ends.
+                if (held - from < TextCutter.Lookahead(PartBytes) && held == buffer.Length)
+                {
+                    buffer.AsSpan(from, held - from).CopyTo(buffer);
+                    offset += from;
+                    held -= from;
+                    held += stream.ReadAtLeast(buffer.AsSpan(held), buffer.Length - held, throwOnEndOfStream: false);
+                    from = 0;
+                }
+                int length = TextCutter.Cut(buffer.AsSpan(from, held - from), PartBytes);
+                CheckUtf8(buffer.AsSpan(from, length), path, offset + from);
+                from += length;
+                yield return new DocumentPart(buffer.AsMemory(from - length, length), first, IsLast: from == held);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static void CheckUtf8(ReadOnlySpan<byte> text, string path, long offset)
+    {
+        if (Utf8.IsValid(text))
+            return;
+        Utf8.ToUtf16(text, new char[text.Length], out int valid, out _, replaceInvalidSequences: false);
+        throw new UserErrorException($"{path} is not valid UTF-8 at byte {offset + valid}; convert the file, or run it through `uniscale data import`.");
+    }
+
+    /// <summary>Turns a broken archive into a sentence that names it.</summary>
+    private static IEnumerable<DocumentPart> Guarded(IEnumerable<DocumentPart> parts, string path)
+    {
+        using IEnumerator<DocumentPart> enumerator = parts.GetEnumerator();
+        while (true)
+        {
+            try
+            {
+                if (!enumerator.MoveNext())
+                    yield break;
+            }
+            catch (Exception error) when (error is InvalidDataException or ZstdSharp.ZstdException or EndOfStreamException)
+            {
+                throw new UserErrorException($"{path} cannot be decompressed ({error.Message.TrimEnd('.')}); it is damaged or not what its name says.", error);
+            }
+            yield return enumerator.Current;
+        }
+    }
+}

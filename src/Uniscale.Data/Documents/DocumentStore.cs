@@ -1,0 +1,142 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Uniscale.Configuration;
+using ZstdSharp;
+
+namespace Uniscale.Data;
+
+/// <summary>A document with what is known of it; one line of a store.</summary>
+/// <param name="Id">Unique in the store.</param>
+/// <param name="Source">Where it came from: a path within what was imported.</param>
+/// <param name="Text">Its text.</param>
+/// <param name="Language">Its language, where known.</param>
+public sealed record StoredDocument(string Id, string Source, string Text, string? Language = null);
+
+/// <summary>Documents by domain: STORE/DOMAIN/NNNNN.jsonl.zst, each line an object with id, source, text and, where known, language.</summary>
+public static class DocumentStore
+{
+    /// <summary>True for a directory that holds domains with JSONL files.</summary>
+    public static bool IsStore(string path) => Directory.Exists(path) && Domains(path).Count > 0;
+
+    /// <summary>The domains of a store with their files, both by name.</summary>
+    public static IReadOnlyList<(string Domain, IReadOnlyList<string> Files)> Domains(string store) =>
+    [
+        .. Directory.GetDirectories(store).Order(StringComparer.Ordinal)
+            .Select(directory => (Path.GetFileName(directory), (IReadOnlyList<string>)[.. Directory.GetFiles(directory).Where(TextFiles.IsJsonLines).Order(StringComparer.Ordinal)]))
+            .Where(domain => domain.Item2.Count > 0),
+    ];
+
+    /// <summary>
+    /// Gives the files that a user means by names of stores, directories, patterns and files, by domain: a store gives its domains,
+    /// everything else the domain that <paramref name="domain"/> names.
+    /// </summary>
+    /// <exception cref="UserErrorException">A path does not exist or holds no documents.</exception>
+    public static IReadOnlyList<(string Domain, IReadOnlyList<string> Files)> Resolve(IEnumerable<string> paths, string domain)
+    {
+        var files = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
+        void Add(string name, IEnumerable<string> more)
+        {
+            if (!files.TryGetValue(name, out List<string>? list))
+                files[name] = list = [];
+            list.AddRange(more);
+        }
+
+        foreach (string path in paths)
+        {
+            if (IsStore(path))
+            {
+                foreach ((string name, IReadOnlyList<string> held) in Domains(path))
+                    Add(name, held);
+            }
+            else if (Directory.Exists(path))
+            {
+                string[] held = [.. Directory.GetFiles(path).Where(IsDocuments).Order(StringComparer.Ordinal)];
+                if (held.Length == 0)
+                    throw new UserErrorException($"{path} holds neither a store nor .txt or .jsonl files; make a store with `uniscale data import`.");
+                Add(domain, held);
+            }
+            else
+            {
+                Add(domain, File.Exists(path) ? [path] : throw new UserErrorException($"{path} does not exist; give a store, a directory or files of documents."));
+            }
+        }
+        return [.. files.Select(entry => (entry.Key, (IReadOnlyList<string>)entry.Value))];
+    }
+
+    private static bool IsDocuments(string path) => TextFiles.IsJsonLines(path) || Path.GetExtension(TextFiles.WithoutCompression(path)) == ".txt";
+}
+
+/// <summary>Adds documents to a domain of a store, in compressed files of about 64 MiB of text.</summary>
+public sealed class DocumentStoreWriter : IDisposable
+{
+    private const long FileBytes = 64L << 20;
+    private const int CompressionLevel = 3;
+
+    private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly string _directory;
+    private readonly List<string> _written = [];
+    private Stream? _file;
+    private long _fileBytes;
+    private int _number;
+
+    public DocumentStoreWriter(string store, string domain)
+    {
+        if (domain.Length == 0 || domain.AsSpan().ContainsAny(Path.GetInvalidFileNameChars()) || domain.StartsWith('.'))
+            throw new UserErrorException($"'{domain}' cannot be a domain; use letters, digits, - and _.");
+        _directory = Path.Combine(store, domain);
+        Directory.CreateDirectory(_directory);
+        _number = Directory.GetFiles(_directory, "*.jsonl.zst").Length;
+    }
+
+    /// <summary>Appends one document.</summary>
+    public void Add(StoredDocument document)
+    {
+        if (_fileBytes >= FileBytes)
+            CloseFile();
+        Stream file = _file ??= OpenFile();
+        using (var json = new Utf8JsonWriter(file, Plain))
+        {
+            json.WriteStartObject();
+            json.WriteString("id", document.Id);
+            json.WriteString("source", document.Source);
+            if (document.Language is { } language)
+                json.WriteString("language", language);
+            json.WriteString("text", document.Text);
+            json.WriteEndObject();
+        }
+        file.WriteByte((byte)'\n');
+        _fileBytes += document.Text.Length;
+    }
+
+    /// <summary>Gives the files that were written their names.</summary>
+    public void Complete()
+    {
+        CloseFile();
+        foreach (string path in _written)
+            File.Move(path + ".unfinished", path);
+        _written.Clear();
+    }
+
+    /// <summary>Closes the files; those that were not completed are removed.</summary>
+    public void Dispose()
+    {
+        CloseFile();
+        foreach (string path in _written)
+            File.Delete(path + ".unfinished");
+    }
+
+    private CompressionStream OpenFile()
+    {
+        string path = Path.Combine(_directory, $"{_number++:D5}.jsonl.zst");
+        _written.Add(path);
+        return new CompressionStream(new FileStream(path + ".unfinished", FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16), CompressionLevel, leaveOpen: false);
+    }
+
+    private void CloseFile()
+    {
+        _file?.Dispose();
+        _file = null;
+        _fileBytes = 0;
+    }
+}

@@ -1,0 +1,35 @@
+namespace Uniscale.Data;
+
+/// <summary>The training data as a function of position: sample k of the run, whatever the layout.</summary>
+public interface ISequenceSource
+{
+    /// <summary>Digest of the data and of everything that decides the order; a checkpoint keeps it.</summary>
+    string Fingerprint { get; }
+
+    /// <summary>Digest of what was fed until then and of what decided its order: what a checkpoint at this position keeps, and a resumed run must agree with.</summary>
+    string FingerprintAt(long consumedTokens) => Fingerprint;
+
+    /// <summary>What the optimizer step that begins at this many consumed tokens is made of.</summary>
+    StepPlan StepAt(long consumedTokens);
+
+    /// <summary>
+    /// Reads sample <paramref name="index"/> of the run. <paramref name="tokens"/> has context + 1 places (inputs and the token after the last);
+    /// <paramref name="documents"/>, where not empty, receives for each of the same places the number of its document within the sequence, from 0.
+    /// </summary>
+    void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents);
+}
+
+/// <summary>One optimizer step as the curriculum sees it.</summary>
+/// <param name="Phase">Number of the phase, from 0.</param>
+/// <param name="FirstSample">First sample of the step; samples are numbered through the whole run.</param>
+/// <param name="Sequences">Global batch: samples of the step.</param>
+/// <param name="Context">Tokens in a sequence.</param>
+/// <param name="ConsumedTokens">Tokens fed before the step.</param>
+/// <param name="PhaseStartTokens">Tokens fed before the phase.</param>
+/// <param name="PhaseTokens">Tokens of the phase.</param>
+public sealed record StepPlan(
+    int Phase, long FirstSample, int Sequences, int Context, long ConsumedTokens, long PhaseStartTokens, long PhaseTokens)
+{
+    /// <summary>Tokens of the step.</summary>
+    public long Tokens => (long)Sequences * Context;
+}

@@ -1,0 +1,134 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace Uniscale.Data;
+
+/// <summary>
+/// Writes a shard document by document in bounded memory: tokens go straight to PREFIX.bin, lengths are kept (4 bytes a document) for PREFIX.idx.
+/// Both files carry a temporary name until <see cref="Complete"/>, so that a shard that exists is whole.
+/// </summary>
+public sealed class ShardWriter : IDisposable
+{
+    private const string Unfinished = ".unfinished";
+
+    private readonly string _prefix;
+    private readonly FileStream _bin;
+    private readonly List<int> _lengths = [];
+    private readonly TokenType _type;
+    private byte[] _buffer = new byte[1 << 16];
+    private long _open;
+    private bool _completed;
+
+    /// <param name="prefix">Path without extension; its directory is created.</param>
+    /// <param name="vocabulary">Number of token values; decides between 16 and 32 bits.</param>
+    public ShardWriter(string prefix, int vocabulary)
+        : this(prefix, vocabulary < ShardFormat.WideVocabulary ? TokenType.UInt16 : TokenType.Int32)
+    {
+    }
+
+    /// <param name="prefix">Path without extension; its directory is created.</param>
+    /// <param name="type">How tokens are stored: <see cref="TokenType.UInt16"/> or <see cref="TokenType.Int32"/>.</param>
+    public ShardWriter(string prefix, TokenType type)
+    {
+        if (type is not (TokenType.UInt16 or TokenType.Int32))
+            throw new ArgumentException($"Shards are written with 16 or 32 bits a token, not as {type}.", nameof(type));
+        _prefix = ShardFormat.PrefixOf(prefix);
+        _type = type;
+        if (Path.GetDirectoryName(Path.GetFullPath(_prefix)) is { } directory)
+            Directory.CreateDirectory(directory);
+        _bin = new FileStream(ShardFormat.BinPath(_prefix) + Unfinished, FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 20);
+    }
+
+    /// <summary>Tokens written so far.</summary>
+    public long TokenCount { get; private set; }
+
+    /// <summary>Documents written so far.</summary>
+    public int DocumentCount => _lengths.Count;
+
+    /// <summary>Appends one document; an empty one is left out.</summary>
+    public void Add(ReadOnlySpan<int> tokens)
+    {
+        Append(tokens);
+        EndDocument();
+    }
+
+    /// <summary>Appends tokens to the document that is being written.</summary>
+    public void Append(ReadOnlySpan<int> tokens)
+    {
+        if (_type == TokenType.Int32 && BitConverter.IsLittleEndian)
+            _bin.Write(MemoryMarshal.AsBytes(tokens));
+        else
+            _bin.Write(Encode(tokens));
+        _open += tokens.Length;
+        TokenCount += tokens.Length;
+    }
+
+    /// <summary>Ends the document; nothing happens where it has no tokens.</summary>
+    /// <exception cref="InvalidOperationException">The document has more tokens than the format can say (2^31 - 1).</exception>
+    public void EndDocument()
+    {
+        if (_open > int.MaxValue)
+            throw new InvalidOperationException($"A document of {_open} tokens does not fit a shard, whose lengths are 32-bit; cut it.");
+        if (_open > 0)
+            _lengths.Add((int)_open);
+        _open = 0;
+    }
+
+    /// <summary>Writes the index and gives both files their names.</summary>
+    public void Complete()
+    {
+        EndDocument();
+        _bin.Flush(flushToDisk: true);
+        _bin.Dispose();
+        string index = ShardFormat.IndexPath(_prefix);
+        WriteIndex(index + Unfinished);
+        File.Move(ShardFormat.BinPath(_prefix) + Unfinished, ShardFormat.BinPath(_prefix), overwrite: true);
+        File.Move(index + Unfinished, index, overwrite: true);
+        _completed = true;
+    }
+
+    /// <summary>Closes the files; what was not completed is removed.</summary>
+    public void Dispose()
+    {
+        _bin.Dispose();
+        if (!_completed)
+            File.Delete(ShardFormat.BinPath(_prefix) + Unfinished);
+    }
+
+    private ReadOnlySpan<byte> Encode(ReadOnlySpan<int> tokens)
+    {
+        int width = ShardFormat.WidthOf(_type);
+        if (_buffer.Length < tokens.Length * width)
+            _buffer = new byte[tokens.Length * width];
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            if (width == 2)
+                BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(2 * i), checked((ushort)tokens[i]));
+            else
+                BinaryPrimitives.WriteInt32LittleEndian(_buffer.AsSpan(4 * i), tokens[i]);
+        }
+        return _buffer.AsSpan(0, tokens.Length * width);
+    }
+
+    private void WriteIndex(string path)
+    {
+        using var writer = new BinaryWriter(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20));
+        writer.Write(ShardFormat.Magic);
+        writer.Write(ShardFormat.Version);
+        writer.Write((byte)_type);
+        writer.Write((ulong)_lengths.Count);
+        writer.Write((ulong)_lengths.Count + 1);
+        foreach (int length in _lengths)
+            writer.Write(length);
+        long offset = 0;
+        foreach (int length in _lengths)
+        {
+            writer.Write(offset);
+            offset += (long)length * ShardFormat.WidthOf(_type);
+        }
+        for (long document = 0; document <= _lengths.Count; document++)
+            writer.Write(document);
+        writer.Flush();
+        ((FileStream)writer.BaseStream).Flush(flushToDisk: true);
+    }
+}

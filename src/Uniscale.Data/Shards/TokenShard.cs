@@ -1,0 +1,156 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using Uniscale.Configuration;
+
+namespace Uniscale.Data;
+
+/// <summary>One pair of .bin and .idx, memory-mapped for reading: tokens by position and the documents they belong to. Safe for several readers.</summary>
+public sealed class TokenShard : IDisposable
+{
+    /// <summary>A .bin up to this size is digested whole for the fingerprint; a larger one at evenly spaced places.</summary>
+    private const long DigestedWholeBytes = 64L << 20;
+
+    private const int SampleCount = 256;
+    private const int SampleBytes = 4096;
+
+    private readonly MappedFile _bin;
+    private readonly ShardIndex _index;
+    private readonly Lazy<string> _fingerprint;
+
+    private TokenShard(string prefix)
+    {
+        Prefix = prefix;
+        _bin = new MappedFile(ShardFormat.BinPath(prefix));
+        try
+        {
+            _index = new ShardIndex(ShardFormat.IndexPath(prefix), _bin.Length);
+        }
+        catch
+        {
+            _bin.Dispose();
+            throw;
+        }
+        _fingerprint = new Lazy<string>(() => Digest(whole: _bin.Length <= DigestedWholeBytes));
+    }
+
+    /// <summary>Path without extension.</summary>
+    public string Prefix { get; }
+
+    /// <summary>How tokens are stored.</summary>
+    public TokenType Type => _index.Type;
+
+    /// <summary>Tokens of the shard.</summary>
+    public long TokenCount => _index.TokenCount;
+
+    /// <summary>Sequences in the index; one a document in shards written here.</summary>
+    public long SequenceCount => _index.SequenceCount;
+
+    /// <summary>Documents of the shard.</summary>
+    public long DocumentCount => _index.DocumentCount;
+
+    /// <summary>Digest of size and content (at 256 places where the shard is larger than 64 MiB). Where it lies and when it was written do not enter.</summary>
+    public string Fingerprint => _fingerprint.Value;
+
+    /// <summary>Opens a shard and checks that its two files agree.</summary>
+    /// <param name="path">Prefix, or the path of either file.</param>
+    /// <exception cref="UserErrorException">A file is missing, cut, damaged, or not a shard.</exception>
+    public static TokenShard Open(string path)
+    {
+        string prefix = ShardFormat.PrefixOf(path);
+        foreach (string file in (string[])[ShardFormat.BinPath(prefix), ShardFormat.IndexPath(prefix)])
+            if (!File.Exists(file))
+                throw new UserErrorException($"{file} does not exist; a shard is the pair PREFIX.bin and PREFIX.idx made by `uniscale data tokenize`.");
+        return new TokenShard(prefix);
+    }
+
+    /// <summary>Copies tokens that begin at <paramref name="position"/>.</summary>
+    /// <exception cref="UserErrorException">The shard was changed since it was opened.</exception>
+    public void Read(long position, Span<int> tokens)
+    {
+        _bin.CheckUnchanged();
+        switch (Type)
+        {
+            case TokenType.UInt16:
+                Widen<ushort>(position, tokens);
+                break;
+            case TokenType.Int32:
+                _bin.Read(4 * position, tokens);
+                break;
+            case TokenType.UInt8:
+                Widen<byte>(position, tokens);
+                break;
+            case TokenType.Int8:
+                Widen<sbyte>(position, tokens);
+                break;
+            case TokenType.Int16:
+                Widen<short>(position, tokens);
+                break;
+            default:
+                Widen<long>(position, tokens);
+                break;
+        }
+    }
+
+    /// <summary>The document that the token at <paramref name="position"/> belongs to.</summary>
+    public long DocumentAt(long position) => _index.DocumentAt(position);
+
+    /// <summary>First token of a document; of document <see cref="DocumentCount"/>, the number of tokens.</summary>
+    public long DocumentStart(long document) => _index.StartOf(document);
+
+    /// <summary>Checks every entry of the index and digests every byte of both files.</summary>
+    /// <returns>The digest, which equals <see cref="Fingerprint"/> for shards up to 64 MiB.</returns>
+    /// <exception cref="UserErrorException">The files disagree or a token is outside the vocabulary.</exception>
+    public string Verify(int vocabulary = int.MaxValue)
+    {
+        _index.CheckAgainst(ShardFormat.IndexPath(Prefix), _bin.Length, every: true);
+        int[] block = new int[1 << 16];
+        for (long position = 0; position < TokenCount; position += block.Length)
+        {
+            Span<int> tokens = block.AsSpan(0, (int)Math.Min(block.Length, TokenCount - position));
+            Read(position, tokens);
+            foreach (int token in tokens)
+                if ((uint)token >= (uint)vocabulary)
+                    throw new UserErrorException($"{ShardFormat.BinPath(Prefix)} holds the token {token}, outside the vocabulary of {vocabulary}; tokenize it with this tokenizer.");
+        }
+        return Digest(whole: true);
+    }
+
+    public void Dispose()
+    {
+        _bin.Dispose();
+        _index.Dispose();
+    }
+
+    private void Widen<T>(long position, Span<int> tokens)
+        where T : unmanaged, System.Numerics.INumberBase<T>
+    {
+        Span<T> stored = tokens.Length <= 8192 ? stackalloc T[tokens.Length] : new T[tokens.Length];
+        _bin.Read(position * Marshal.SizeOf<T>(), stored);
+        for (int i = 0; i < stored.Length; i++)
+            tokens[i] = int.CreateTruncating(stored[i]);
+    }
+
+    private string Digest(bool whole)
+    {
+        var hash = new XxHash128();
+        hash.Append(BitConverter.GetBytes(_bin.Length));
+        byte[] block = new byte[whole ? 1 << 20 : SampleBytes];
+        long step = whole ? block.Length : (_bin.Length - SampleBytes) / (SampleCount - 1);
+        for (long offset = 0; offset < _bin.Length; offset += step)
+        {
+            Span<byte> part = block.AsSpan(0, (int)Math.Min(block.Length, _bin.Length - offset));
+            _bin.Read(offset, part);
+            hash.Append(part);
+        }
+        AppendIndex(hash);
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    private void AppendIndex(XxHash128 hash)
+    {
+        hash.Append(BitConverter.GetBytes(DocumentCount));
+        long step = Math.Max(1, DocumentCount / SampleCount);
+        for (long document = 0; document <= DocumentCount && SequenceCount > 0; document += step)
+            hash.Append(BitConverter.GetBytes(_index.StartOf(document)));
+    }
+}

@@ -1,0 +1,131 @@
+using System.IO.Hashing;
+using System.Text;
+using Uniscale.Configuration;
+
+namespace Uniscale.Data;
+
+/// <summary>Shards under one name and domain, read as one stream of tokens; or, for planning, only a count of tokens.</summary>
+public sealed class TokenSource : IDisposable
+{
+    private readonly TokenShard[] _shards;
+    private readonly long[] _starts;
+    private readonly Lazy<string> _fingerprint;
+
+    private TokenSource(string name, string domain, TokenShard[] shards, long virtualTokens)
+    {
+        Name = name;
+        Domain = domain;
+        _shards = shards;
+        _starts = new long[shards.Length + 1];
+        for (int i = 0; i < shards.Length; i++)
+            _starts[i + 1] = _starts[i] + shards[i].TokenCount;
+        IsVirtual = shards.Length == 0;
+        TokenCount = IsVirtual ? virtualTokens : _starts[^1];
+        _fingerprint = new Lazy<string>(Digest);
+    }
+
+    public string Name { get; }
+
+    public string Domain { get; }
+
+    /// <summary>Tokens of all shards.</summary>
+    public long TokenCount { get; }
+
+    /// <summary>True where only the count of tokens is known; such a source can be planned with, not read.</summary>
+    public bool IsVirtual { get; }
+
+    public IReadOnlyList<TokenShard> Shards => _shards;
+
+    /// <summary>Digest of the shards in their order.</summary>
+    public string Fingerprint => _fingerprint.Value;
+
+    /// <summary>Opens the shards that a configuration names.</summary>
+    /// <exception cref="UserErrorException">No shard matches, a shard is damaged, or the source has neither shards nor virtual tokens.</exception>
+    public static TokenSource Open(SourceSection section)
+    {
+        string name = section.Name.Length > 0 ? section.Name : section.Domain;
+        string domain = section.Domain.Length > 0 ? section.Domain : name;
+        if (section.Shards.Count == 0 && section.VirtualTokens <= 0)
+            throw new UserErrorException($"The data source '{name}' names no shards; give it `shards: [PREFIX]`, or `virtual_tokens` to plan without data.");
+        var shards = new List<TokenShard>();
+        try
+        {
+            foreach (string prefix in ShardPaths.Expand(section.Shards, name))
+                shards.Add(TokenShard.Open(prefix));
+        }
+        catch
+        {
+            shards.ForEach(shard => shard.Dispose());
+            throw;
+        }
+        return new TokenSource(name, domain, [.. shards], section.VirtualTokens);
+    }
+
+    /// <summary>Copies tokens that begin at a position of the source, across shards where need be.</summary>
+    public void Read(long position, Span<int> tokens)
+    {
+        while (!tokens.IsEmpty)
+        {
+            int shard = ShardAt(position);
+            int count = (int)Math.Min(tokens.Length, _starts[shard + 1] - position);
+            _shards[shard].Read(position - _starts[shard], tokens[..count]);
+            tokens = tokens[count..];
+            position += count;
+        }
+    }
+
+    /// <summary>Numbers the documents of the tokens that begin at a position: <paramref name="first"/> for the first, one more at each boundary.</summary>
+    /// <returns>The number of the last token's document.</returns>
+    public int ReadDocuments(long position, Span<int> documents, int first)
+    {
+        int number = first;
+        for (int done = 0; done < documents.Length;)
+        {
+            (TokenShard shard, long local) = Locate(position + done);
+            long end = shard.DocumentStart(shard.DocumentAt(local) + 1);
+            int count = (int)Math.Min(documents.Length - done, end - local);
+            documents.Slice(done, count).Fill(number);
+            done += count;
+            if (done < documents.Length)
+                number++;
+        }
+        return number;
+    }
+
+    /// <summary>The shard of a token, and its position there.</summary>
+    public (TokenShard Shard, long Position) Locate(long position)
+    {
+        int shard = ShardAt(position);
+        return (_shards[shard], position - _starts[shard]);
+    }
+
+    public void Dispose()
+    {
+        foreach (TokenShard shard in _shards)
+            shard.Dispose();
+    }
+
+    private int ShardAt(long position)
+    {
+        if (IsVirtual)
+            throw new UserErrorException($"The data source '{Name}' has virtual tokens only: it can be planned with, not trained on. Give it shards.");
+        if ((ulong)position >= (ulong)TokenCount)
+            throw new ArgumentOutOfRangeException(nameof(position), $"Token {position} is not one of the {TokenCount} of source {Name}.");
+        int found = Array.BinarySearch(_starts, position);
+        if (found < 0)
+            return ~found - 1;
+        while (_starts[found + 1] == position)
+            found++; // empty shards begin where the next one does
+        return found;
+    }
+
+    private string Digest()
+    {
+        var hash = new XxHash128();
+        if (IsVirtual)
+            hash.Append(Encoding.UTF8.GetBytes($"virtual {TokenCount}"));
+        foreach (TokenShard shard in _shards)
+            hash.Append(Encoding.UTF8.GetBytes(shard.Fingerprint));
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+}

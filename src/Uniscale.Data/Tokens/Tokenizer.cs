@@ -1,0 +1,194 @@
+using System.Buffers;
+using System.IO.Hashing;
+using System.Text;
+using Uniscale.Configuration;
+
+namespace Uniscale.Data;
+
+/// <summary>What a token stands for.</summary>
+public enum PieceKind { Normal, Unknown, Control, Unused, Byte }
+
+/// <summary>A vocabulary entry.</summary>
+/// <param name="Text">The piece; U+2581 stands for a space.</param>
+/// <param name="Score">Rank of the merge that made it (BPE: minus its number).</param>
+/// <param name="Kind">What it stands for.</param>
+public readonly record struct Piece(string Text, float Score, PieceKind Kind);
+
+/// <summary>A SentencePiece model: text to tokens and back. Safe to use from several threads.</summary>
+public sealed class Tokenizer : IDisposable
+{
+    private const char Space = '\u2581';
+    private const int ErrorBytes = 1024;
+
+    private readonly SentencePieceHandle _model;
+    private readonly bool _prefixed;
+    private readonly bool _keepsNewlines;
+    private readonly int _spaceId;
+
+    private Tokenizer(string path, SentencePieceHandle model)
+    {
+        Path = path;
+        _model = model;
+        Span<int> description = stackalloc int[5];
+        SentencePieceLibrary.Describe(model, description);
+        (Size, UnknownId, BeginId, EndId, PaddingId) = (description[0], description[1], description[2], description[3], description[4]);
+        Fingerprint = Convert.ToHexStringLower(XxHash128.Hash(File.ReadAllBytes(path)));
+        _spaceId = SentencePieceLibrary.Id(model, Encoding.UTF8.GetBytes(Space.ToString()), 3);
+        _prefixed = Encode("a") is [var first, ..] && PieceOf(first).Text.StartsWith(Space);
+        _keepsNewlines = Encode("\n").Length == (_prefixed ? 2 : 1) && Decode(Encode("\n")).Contains('\n', StringComparison.Ordinal);
+    }
+
+    /// <summary>The model's file.</summary>
+    public string Path { get; }
+
+    /// <summary>Number of tokens.</summary>
+    public int Size { get; }
+
+    public int UnknownId { get; }
+
+    /// <summary>Begin of text; -1 where the model has none.</summary>
+    public int BeginId { get; }
+
+    /// <summary>End of text, the separator between documents; -1 where the model has none.</summary>
+    public int EndId { get; }
+
+    /// <summary>Padding; -1 where the model has none.</summary>
+    public int PaddingId { get; }
+
+    /// <summary>Digest of the model's file.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>Loads a SentencePiece model of any kind.</summary>
+    /// <exception cref="UserErrorException">The file is missing or no SentencePiece model.</exception>
+    public static Tokenizer Load(string path)
+    {
+        if (!File.Exists(path))
+            throw new UserErrorException($"The tokenizer {path} does not exist; make one with `uniscale tokenizer train`.");
+        byte[] error = new byte[ErrorBytes];
+        SentencePieceHandle model = SentencePieceLibrary.Load(path, error, error.Length);
+        return model.IsInvalid
+            ? throw new UserErrorException($"{path} is no SentencePiece model ({Text(error)}); give the .model file that `uniscale tokenizer train` wrote.")
+            : new Tokenizer(path, model);
+    }
+
+    /// <summary>Encodes a text without separators.</summary>
+    public int[] Encode(string text)
+    {
+        var tokens = new ArrayBufferWriter<int>(text.Length + 16);
+        Encode(Encoding.UTF8.GetBytes(text), continues: false, tokens);
+        return tokens.WrittenSpan.ToArray();
+    }
+
+    /// <summary>
+    /// Encodes UTF-8 text of any length, in chunks cut before line ends (see <see cref="TextCutter"/>), where a cut changes no token.
+    /// </summary>
+    /// <param name="utf8">The text.</param>
+    /// <param name="continues">The text goes on where a part of the same document stopped.</param>
+    /// <param name="output">Receives the tokens.</param>
+    public void Encode(ReadOnlySpan<byte> utf8, bool continues, IBufferWriter<int> output)
+    {
+        while (!utf8.IsEmpty)
+        {
+            int length = TextCutter.Cut(utf8, TextCutter.ChunkBytes);
+            if (continues && _prefixed)
+                EncodeContinuation(utf8[..length], output);
+            else
+                EncodeChunk(utf8[..length], output, drop: 0);
+            utf8 = utf8[length..];
+            continues = true;
+        }
+    }
+
+    /// <summary>The text of tokens; control tokens are silent.</summary>
+    public string Decode(ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens)
+            if ((uint)token >= (uint)Size)
+                throw new UserErrorException($"Token {token} is outside the vocabulary of {Size} of {Path}; the data was made with another tokenizer.");
+        byte[] text = new byte[tokens.Length * 8 + 64], error = new byte[ErrorBytes];
+        long length = SentencePieceLibrary.Decode(_model, tokens, tokens.Length, text, text.Length, error, error.Length);
+        if (length > text.Length)
+        {
+            text = new byte[length];
+            length = SentencePieceLibrary.Decode(_model, tokens, tokens.Length, text, text.Length, error, error.Length);
+        }
+        return length < 0 ? throw new InvalidOperationException($"SentencePiece could not decode: {Text(error)}") : Encoding.UTF8.GetString(text, 0, (int)length);
+    }
+
+    /// <summary>The vocabulary entry of a token.</summary>
+    public Piece PieceOf(int id)
+    {
+        if ((uint)id >= (uint)Size)
+            throw new ArgumentOutOfRangeException(nameof(id), $"Token {id} is outside the vocabulary of {Size}.");
+        byte[] piece = new byte[256];
+        long length = SentencePieceLibrary.Piece(_model, id, piece, piece.Length, out float score, out int kind);
+        if (length > piece.Length)
+        {
+            piece = new byte[length];
+            length = SentencePieceLibrary.Piece(_model, id, piece, piece.Length, out score, out kind);
+        }
+        return new Piece(Encoding.UTF8.GetString(piece, 0, (int)length), score, (PieceKind)kind);
+    }
+
+    /// <summary>The id of a piece; <see cref="UnknownId"/> where there is none.</summary>
+    public int IdOf(string piece)
+    {
+        byte[] utf8 = Encoding.UTF8.GetBytes(piece);
+        return SentencePieceLibrary.Id(_model, utf8, utf8.Length);
+    }
+
+    /// <summary>Bytes of text that each token stands for, for losses in bits per byte: control tokens 0, byte tokens and spaces 1.</summary>
+    public int[] ByteLengths() => [.. Enumerable.Range(0, Size).Select(id => BytesOf(PieceOf(id)))];
+
+    public void Dispose() => _model.Dispose();
+
+    private static int BytesOf(Piece piece) => piece.Kind switch
+    {
+        PieceKind.Control or PieceKind.Unused => 0,
+        PieceKind.Byte or PieceKind.Unknown => 1,
+        _ => Encoding.UTF8.GetByteCount(piece.Text) - 2 * piece.Text.Count(c => c == Space),
+    };
+
+    /// <summary>
+    /// Encodes a chunk within a document with a model that puts a space before every text: the space must not appear. It is taken from the chunk
+    /// where the chunk begins with one; before a line end it stands alone and is dropped; elsewhere a line end is put in front and both are dropped.
+    /// </summary>
+    private void EncodeContinuation(ReadOnlySpan<byte> chunk, IBufferWriter<int> output)
+    {
+        if (chunk[0] == (byte)' ' || (chunk[0] == (byte)'\n' && !_keepsNewlines))
+            EncodeChunk(chunk[1..], output, drop: 0);
+        else if (chunk[0] == (byte)'\n')
+            EncodeChunk(chunk, output, drop: 1);
+        else if (_keepsNewlines)
+            EncodeChunk([(byte)'\n', .. chunk], output, drop: 2);
+        else
+            EncodeChunk(chunk, output, drop: 0);
+    }
+
+    private void EncodeChunk(ReadOnlySpan<byte> chunk, IBufferWriter<int> output, int drop)
+    {
+        int capacity = chunk.Length + 16; // a token covers at least a byte, but for the space in front
+        Span<int> tokens = output.GetSpan(capacity);
+        Span<byte> error = stackalloc byte[ErrorBytes];
+        long count = SentencePieceLibrary.Encode(_model, chunk, chunk.Length, tokens, tokens.Length, error, error.Length);
+        if (count < 0)
+            throw new InvalidOperationException($"SentencePiece could not encode: {Text(error)}");
+        if (count > tokens.Length)
+        {
+            tokens = output.GetSpan((int)count);
+            count = SentencePieceLibrary.Encode(_model, chunk, chunk.Length, tokens, tokens.Length, error, error.Length);
+        }
+        if (drop > 0 && count >= drop && tokens[0] == _spaceId)
+        {
+            tokens[drop..(int)count].CopyTo(tokens);
+            count -= drop;
+        }
+        output.Advance((int)count);
+    }
+
+    private static string Text(ReadOnlySpan<byte> message)
+    {
+        int end = message.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end < 0 ? message : message[..end]).Trim();
+    }
+}

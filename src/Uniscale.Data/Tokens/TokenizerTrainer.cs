@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Uniscale.Configuration;
+
+namespace Uniscale.Data;
+
+/// <summary>How a vocabulary is trained.</summary>
+public sealed record TokenizerTraining
+{
+    /// <summary>Number of tokens. The default, 65.5K, is the largest multiple of 64 whose tokens Megatron still stores in 16 bits.</summary>
+    public int VocabularySize { get; init; } = 65_472;
+
+    /// <summary>Characters outside the vocabulary become bytes, so that any text can be encoded and comes back as it was.</summary>
+    public bool ByteFallback { get; init; } = true;
+
+    /// <summary>Each digit is a token of its own.</summary>
+    public bool SplitDigits { get; init; } = true;
+
+    /// <summary>Share of the sample's characters that get an entry of their own.</summary>
+    public double CharacterCoverage { get; init; } = 0.9995;
+
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Bytes of text that the vocabulary is trained on at most; lines are drawn evenly from all documents.</summary>
+    public long SampleBytes { get; init; } = 300_000_000;
+
+    /// <summary>Pieces that stand for themselves and are never split, e.g. markers of a dialogue.</summary>
+    public IReadOnlyList<string> Symbols { get; init; } = [];
+}
+
+/// <summary>Trains SentencePiece BPE models on documents, in memory bounded by the sample.</summary>
+public static partial class TokenizerTrainer
+{
+    private const int ErrorBytes = 4096;
+
+    /// <summary>Trains a vocabulary and writes it to <paramref name="modelPath"/>.</summary>
+    /// <returns>The sample's size in bytes.</returns>
+    /// <exception cref="UserErrorException">There is no text, or too little of it for the vocabulary.</exception>
+    public static long Train(IEnumerable<DocumentPart> documents, string modelPath, TokenizerTraining training)
+    {
+        string directory = Path.GetDirectoryName(Path.GetFullPath(modelPath))!;
+        Directory.CreateDirectory(directory);
+        string work = Path.Combine(directory, $".{Path.GetFileName(modelPath)}.training");
+        Directory.CreateDirectory(work);
+        try
+        {
+            string samplePath = Path.Combine(work, "sample.txt"), prefix = Path.Combine(work, "trained");
+            long bytes = LineSample.Draw(documents, training.SampleBytes).WriteTo(samplePath);
+            if (bytes == 0)
+                throw new UserErrorException("There is no text to train a tokenizer on: the documents are empty.");
+            Run(Options(training, samplePath, prefix), training);
+            File.Move(prefix + ".model", modelPath, overwrite: true);
+            return bytes;
+        }
+        finally
+        {
+            Directory.Delete(work, recursive: true);
+        }
+    }
+
+    private static Dictionary<string, string> Options(TokenizerTraining training, string samplePath, string prefix)
+    {
+        var options = new Dictionary<string, string>
+        {
+            ["input"] = samplePath,
+            ["model_prefix"] = prefix,
+            ["model_type"] = "bpe",
+            ["vocab_size"] = Number(training.VocabularySize),
+            ["character_coverage"] = Number(training.CharacterCoverage),
+            ["byte_fallback"] = Flag(training.ByteFallback),
+            ["split_digits"] = Flag(training.SplitDigits),
+            ["num_threads"] = Number(training.Threads),
+            ["max_sentence_length"] = Number(LineSample.MaxLineBytes + 1),
+            // Text must come back as it was: no rewriting of characters, and runs of spaces (code) are kept and may become tokens.
+            ["normalization_rule_name"] = "identity",
+            ["remove_extra_whitespaces"] = "false",
+            ["allow_whitespace_only_pieces"] = "true",
+            ["minloglevel"] = "2",
+        };
+        if (training.Symbols.Count > 0)
+            options["user_defined_symbols"] = string.Join(',', training.Symbols);
+        return options;
+    }
+
+    private static void Run(Dictionary<string, string> options, TokenizerTraining training)
+    {
+        string[] pairs = [.. options.SelectMany(option => (string[])[option.Key, option.Value])];
+        byte[] error = new byte[ErrorBytes];
+        if (SentencePieceLibrary.Train(pairs, options.Count, error, error.Length) == 0)
+            return;
+        string message = Encoding.UTF8.GetString(error, 0, Math.Max(0, Array.IndexOf(error, (byte)0))).Trim();
+        throw LargestVocabulary().Match(message) is { Success: true } match
+            ? new UserErrorException($"The text is too little for a vocabulary of {training.VocabularySize}; it gives {match.Groups[1].Value}: give more text, or a smaller --vocabulary.")
+            : new InvalidOperationException($"SentencePiece could not train: {message}");
+    }
+
+    [GeneratedRegex(@"too high.*<= (\d+)")]
+    private static partial Regex LargestVocabulary();
+
+    private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Flag(bool value) => value ? "true" : "false";
+}

@@ -1,0 +1,25 @@
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Autograd;
+
+/// <summary>How a tensor that is cheap to compute is computed again from tensors that are kept anyway.</summary>
+/// <param name="Sources">The tensors, which somebody's backward keeps.</param>
+/// <param name="Make">Computes it from them.</param>
+internal sealed record Recipe(Tensor[] Sources, Func<IReadOnlyList<Tensor>, Tensor> Make);
+
+/// <summary>An input that backward needs: kept as it is, or by its recipe.</summary>
+internal readonly struct KeptInput(Recipe? recipe)
+{
+    /// <summary>Adds what is kept to the end of what an operation saves.</summary>
+    public void Save(Tensor input, List<Tensor> saved)
+    {
+        if (recipe is null)
+            saved.Add(input);
+        else
+            saved.AddRange(recipe.Sources.Select(source => source.detach()));
+    }
+
+    /// <summary>The input, from the saved tensors that start at a place.</summary>
+    public Tensor Restore(IReadOnlyList<Tensor> saved, int first) =>
+        recipe is null ? saved[first] : recipe.Make([.. saved.Skip(first)]);
+}

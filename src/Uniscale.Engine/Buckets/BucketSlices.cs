@@ -1,0 +1,54 @@
+using Uniscale.Checkpoints;
+using Uniscale.Engine.Parallel;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Buckets;
+
+/// <summary>A bucket's state by global name and slice, as checkpoints and comparisons see it.</summary>
+public static class BucketSlices
+{
+    /// <summary>Names of optimizer state: <c>optimizer.m/NAME</c> and so on.</summary>
+    public const string FirstMoment = "optimizer.m/", SecondMoment = "optimizer.v/", Master = "optimizer.master/";
+
+    /// <summary>Parameters and optimizer state of this rank's shard: what a save writes. What replicas hold alike they all name.</summary>
+    public static IEnumerable<StateSlice> Shard(Bucket bucket) => Shard(bucket, ownedOnly: true);
+
+    /// <summary>What a load fills: whole parameters where this rank holds them whole, and the shard of the optimizer state.</summary>
+    public static IEnumerable<StateSlice> Held(Bucket bucket) => bucket.ParametersAreSharded
+        ? Shard(bucket, ownedOnly: false)
+        : [.. Of(bucket, "", bucket.WholeFlat, new FlatSpan(0, bucket.Layout.Count), ownedOnly: false), .. Optimizer(bucket, ownedOnly: false)];
+
+    /// <summary>Summed gradients of the shard, under the parameters' names.</summary>
+    public static IEnumerable<StateSlice> Gradients(Bucket bucket) => Of(bucket, "", bucket.GradientShard, bucket.Layout.Shard, ownedOnly: true);
+
+    /// <summary>Weights of the shard in fp32, under the parameters' names.</summary>
+    public static IEnumerable<StateSlice> Weights(Bucket bucket) => Of(bucket, "", bucket.Master, bucket.Layout.Shard, ownedOnly: true);
+
+    private static IEnumerable<StateSlice> Shard(Bucket bucket, bool ownedOnly) =>
+        [.. Of(bucket, "", bucket.ParameterShard, bucket.Layout.Shard, ownedOnly), .. Optimizer(bucket, ownedOnly)];
+
+    private static IEnumerable<StateSlice> Optimizer(Bucket bucket, bool ownedOnly)
+    {
+        var shard = bucket.Layout.Shard;
+        var slices = Of(bucket, FirstMoment, bucket.FirstMoment, shard, ownedOnly).Concat(Of(bucket, SecondMoment, bucket.SecondMoment, shard, ownedOnly));
+        return bucket.Type == ScalarType.Float32 ? slices : slices.Concat(Of(bucket, Master, bucket.Master, shard, ownedOnly));
+    }
+
+    /// <summary>Slices of a buffer that holds the elements <paramref name="held"/> of the bucket; padding is left out, and on request
+    /// what another rank of the tensor group or the other end of a tied pipeline speaks for.</summary>
+    private static IEnumerable<StateSlice> Of(Bucket bucket, string prefix, Tensor buffer, FlatSpan held, bool ownedOnly)
+    {
+        var memory = TensorMemory.Buffer(buffer);
+        foreach (var (parameter, range) in bucket.Layout.Parameters)
+        {
+            if (ownedOnly && !parameter.IsOwner) continue;
+            var real = range with { End = range.Start + parameter.Extent.Aggregate(1L, (a, b) => a * b) };
+            var part = real.Intersect(held);
+            if (part.Count == 0) continue;
+            var slices = FlatRange.Slices(
+                prefix + parameter.Spec.Name, memory.Type, parameter.Spec.Shape, parameter.Offset, parameter.Extent,
+                part.Start - range.Start, part.Count, memory.Slice(part.Start - held.Start, part.Count).Address);
+            foreach (var slice in slices) yield return slice;
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Model;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Execution;
+
+/// <summary>A parameter of a block: where it lies. A tied head reads a slot of the embedding's bucket.</summary>
+/// <param name="Bucket">Its bucket.</param>
+/// <param name="Index">Its place in the bucket.</param>
+public readonly record struct ParameterSlot(Bucket Bucket, int Index)
+{
+    /// <summary>The view that the block takes.</summary>
+    public Tensor Tensor => Bucket.Parameters[Index];
+
+    /// <summary>Its fp32 gradient accumulator.</summary>
+    public Tensor Accumulator => Bucket.Accumulator(Index);
+}
+
+/// <summary>A block that this rank holds.</summary>
+public sealed class BlockState
+{
+    /// <summary>Binds a block to the buffers of its parameters.</summary>
+    /// <param name="number">Number in the row.</param>
+    /// <param name="block">The mathematics.</param>
+    /// <param name="bucket">Parameters of its own; may be empty.</param>
+    /// <param name="slots">Its parameters, in the order in which it takes them.</param>
+    public BlockState(int number, Block block, Bucket bucket, IReadOnlyList<ParameterSlot> slots)
+    {
+        Number = number;
+        Block = block;
+        Bucket = bucket;
+        Slots = slots;
+        Parameters = [.. slots.Select(slot => slot.Tensor)];
+        Buckets = [.. slots.Select(slot => slot.Bucket).Append(bucket).Distinct()];
+    }
+
+    /// <summary>Number in the row.</summary>
+    public int Number { get; }
+
+    /// <summary>The mathematics.</summary>
+    public Block Block { get; }
+
+    /// <summary>Buffers of the block's own parameters.</summary>
+    public Bucket Bucket { get; }
+
+    /// <summary>Where each parameter lies.</summary>
+    public IReadOnlyList<ParameterSlot> Slots { get; }
+
+    /// <summary>Parameters as the block takes them.</summary>
+    public IReadOnlyList<Tensor> Parameters { get; }
+
+    /// <summary>All buckets that a pass over the block reads: its own and, where tied, the embedding's.</summary>
+    public IReadOnlyList<Bucket> Buckets { get; }
+}

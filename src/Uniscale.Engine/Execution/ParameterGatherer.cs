@@ -1,0 +1,50 @@
+using Uniscale.Collectives;
+using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Mesh;
+
+namespace Uniscale.Engine.Execution;
+
+/// <summary>Makes whole parameters out of shards: before a pass (ZeRO-3), or after an update (ZeRO-1, 2).</summary>
+/// <param name="groups">This rank's groups.</param>
+internal sealed class ParameterGatherer(ProcessGroups groups)
+{
+    private readonly Dictionary<Bucket, IWork> _pending = [];
+
+    /// <summary>Posts the gathering of a block's parameters from the shards of its group.</summary>
+    public void Post(Bucket bucket)
+    {
+        if (bucket.Layout.ShardCount == 1) return;
+        bucket.Materialize();
+        _pending[bucket] = groups.Shards.AllGather(TensorMemory.Buffer(bucket.ParameterShard), TensorMemory.Buffer(bucket.WholeFlat));
+    }
+
+    /// <summary>Frees gathered parameters.</summary>
+    public void Release(Bucket bucket)
+    {
+        Wait(bucket);
+        bucket.Release();
+    }
+
+    /// <summary>Waits until the whole parameters of a bucket are in place, and gathers those that the program did not ask for
+    /// (the embedding's, read by a tied head). Returns whether the caller has to release them.</summary>
+    public bool Ensure(Bucket bucket)
+    {
+        bool asked = bucket.IsGathered;
+        if (!asked) Post(bucket);
+        Wait(bucket);
+        return !asked;
+    }
+
+    /// <summary>Waits for all posted gatherings.</summary>
+    public void Finish()
+    {
+        foreach (var work in _pending.Values) work.Wait();
+        _pending.Clear();
+    }
+
+    private void Wait(Bucket bucket)
+    {
+        if (_pending.Remove(bucket, out var work)) work.Wait();
+    }
+}

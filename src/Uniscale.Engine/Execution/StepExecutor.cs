@@ -1,0 +1,52 @@
+using Uniscale.Engine.Optimizer;
+using Uniscale.Program;
+
+namespace Uniscale.Engine.Execution;
+
+/// <summary>Carries out step programs on a rank's tensors. What a layout is stands in the program, not here.</summary>
+public sealed class StepExecutor
+{
+    private readonly RankState _rank;
+    private readonly BucketOptimizer _optimizer;
+    private readonly ParameterGatherer _gatherer;
+    private readonly Timeline? _timeline;
+
+    /// <summary>An executor of one rank.</summary>
+    /// <param name="rank">The rank's part of the model.</param>
+    /// <param name="kernel">Arithmetic of the optimizer.</param>
+    /// <param name="timeline">Receives a row of what was done when; null: nothing is recorded.</param>
+    public StepExecutor(RankState rank, IOptimizerKernel kernel, Timeline? timeline = null)
+    {
+        _rank = rank;
+        _optimizer = new BucketOptimizer(kernel);
+        _gatherer = new ParameterGatherer(rank.Groups);
+        _timeline = timeline;
+    }
+
+    /// <summary>Called when the gradients of a step are summed and before they are used; for checks.</summary>
+    public Action<StepDecision>? GradientsReady { get; set; }
+
+    /// <summary>Runs one step. All ranks of the world run the programs of the same specification.</summary>
+    public StepDecision Run(StepSpecification specification, StepProgram program, StepInput input)
+    {
+        foreach (var block in _rank.Blocks.Values) block.Bucket.BeginStep();
+        using var run = new StepRun(_rank, specification, program, input, _optimizer, _gatherer) { GradientsReady = GradientsReady };
+        foreach (var instruction in program.Instructions)
+        {
+            using var interval = _timeline?.Compute(instruction);
+            run.Execute(instruction);
+        }
+        return run.Finish();
+    }
+
+    /// <summary>Runs only the forward pass of a program, without gradients. All ranks of the world call it alike.</summary>
+    /// <returns>Sum of token losses and count of valid tokens over all ranks.</returns>
+    public (double LossSum, long TokenCount) Evaluate(StepSpecification specification, StepProgram program, IStepBatch batch)
+    {
+        using var run = new ForwardRun(_rank, specification, batch, _gatherer);
+        return run.Execute(program);
+    }
+
+    /// <summary>Waits until the whole parameters are in place, e.g. before they are read from outside.</summary>
+    public void Settle() => _gatherer.Finish();
+}

@@ -1,0 +1,39 @@
+using Uniscale.Engine.Model;
+using Uniscale.Engine.Optimizer;
+
+namespace Uniscale.Engine.Execution;
+
+/// <summary>This replica's microbatches of one step.</summary>
+public interface IStepBatch : IDisposable
+{
+    /// <summary>Microbatches of the step.</summary>
+    int Count { get; }
+
+    /// <summary>Targets on this rank that take part in the loss, over all microbatches.</summary>
+    long ValidTokens { get; }
+
+    /// <summary>
+    /// Digest of the samples read, summed modulo 2^64; 0 on ranks that hold a later part of the sequences, so that the sum over a stage's ranks is
+    /// the digest of the global batch under every layout.
+    /// </summary>
+    ulong Digest { get; }
+
+    /// <summary>Tokens, targets, positions and documents of a microbatch; the batch owns the tensors.</summary>
+    MicrobatchContext this[int microbatch] { get; }
+}
+
+/// <summary>What a step needs besides its program.</summary>
+/// <param name="Batch">This replica's data.</param>
+/// <param name="AdamW">Constants of the update; its gradient scale is set by clipping.</param>
+/// <param name="Clip">Bound of the global gradient norm; 0: none.</param>
+/// <param name="StopAsked">This rank was asked to stop; one such rank stops all.</param>
+public sealed record StepInput(IStepBatch Batch, AdamWStep AdamW, double Clip, bool StopAsked = false);
+
+/// <summary>The step's one decision, the same on all ranks.</summary>
+/// <param name="Loss">Mean loss of the valid tokens of the global batch.</param>
+/// <param name="GradientNorm">Norm of all gradients before clipping.</param>
+/// <param name="GradientScale">What clipping multiplies gradients with.</param>
+/// <param name="Applied">Loss and norm were finite and the weights were updated; otherwise the step changed nothing.</param>
+/// <param name="Stop">Some rank was asked to stop.</param>
+/// <param name="DataDigest">Digest of the tokens of the global batch, the same for every layout.</param>
+public sealed record StepDecision(double Loss, double GradientNorm, double GradientScale, bool Applied, bool Stop, ulong DataDigest);

@@ -1,0 +1,207 @@
+using Uniscale.Collectives;
+using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Model;
+using Uniscale.Engine.Optimizer;
+using Uniscale.Program;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Execution;
+
+/// <summary>One step of one rank: the meaning of each instruction, and the tensors that live from one to another.</summary>
+internal sealed class StepRun : IDisposable
+{
+    private const int ActivationTag = 0;
+    private const int GradientTag = 1;
+
+    private readonly RankState _rank;
+    private readonly StepSpecification _specification;
+    private readonly StepInput _input;
+    private readonly BucketOptimizer _optimizer;
+    private readonly ParameterGatherer _gatherer;
+    private readonly GradientReducer _reducer;
+    private readonly ActivationStore _activations = new();
+    private readonly BlockRunner _runner;
+    private readonly Dictionary<int, int> _reductionsLeft;
+    private readonly HashSet<int> _reduced = [];
+    private readonly Tensor _tokenCount;
+    private IWork? _counting;
+    private double _lossScale;
+    private double _loss;
+    private StepDecision? _decision;
+
+    public StepRun(
+        RankState rank, StepSpecification specification, StepProgram program, StepInput input, BucketOptimizer optimizer, ParameterGatherer gatherer)
+    {
+        _rank = rank;
+        _specification = specification;
+        _input = input;
+        _optimizer = optimizer;
+        _gatherer = gatherer;
+        _reducer = new GradientReducer(rank.Groups);
+        _runner = new BlockRunner(specification, rank.Ops, _activations);
+        _reductionsLeft = program.Instructions.Where(i => i.Op == Op.ReduceGradients).GroupBy(i => i.Block).ToDictionary(g => g.Key, g => g.Count());
+        _tokenCount = zeros([1], ScalarType.Int64).DetachFromDisposeScope();
+    }
+
+    /// <summary>See <see cref="StepExecutor.GradientsReady"/>.</summary>
+    public Action<StepDecision>? GradientsReady { get; init; }
+
+    public void Execute(Instruction instruction)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var (op, block, microbatch, peer) = instruction;
+        switch (op)
+        {
+            case Op.Load: _ = _input.Batch[microbatch]; break;
+            case Op.CountTokens: CountTokens(); break;
+            case Op.GatherParameters: _gatherer.Post(Bucket(block)); break;
+            case Op.ReleaseParameters: _gatherer.Release(Bucket(block)); break;
+            case Op.ReceiveActivation: Receive(block, microbatch, peer); break;
+            case Op.SendActivation: SendActivation(block, microbatch, peer); break;
+            case Op.ReceiveGradient: ReceiveGradient(block, microbatch, peer); break;
+            case Op.SendGradient: SendGradient(block, microbatch, peer); break;
+            case Op.Forward: Forward(block, microbatch); break;
+            case Op.Backward: Backward(block, microbatch, defer: false); break;
+            case Op.BackwardInput: Backward(block, microbatch, defer: true); break;
+            case Op.BackwardWeight: _runner.BackwardWeight(_rank.Blocks[block], microbatch); break;
+            case Op.ReduceGradients: ReduceGradients(block); break;
+            case Op.ReduceTied: _reducer.SumTied(TiedSlot(block)); break;
+            case Op.Norm: Decide(); break;
+            case Op.Update: Update(block); break;
+            case Op.GatherUpdated: _gatherer.Post(Bucket(block)); break;
+            case Op.Checksum: CompareReplicas(block); break;
+            default: throw new NotSupportedException($"Instruction {instruction} is not known to the executor.");
+        }
+    }
+
+    /// <summary>Waits for what the program posted and returns the step's decision.</summary>
+    public StepDecision Finish()
+    {
+        _activations.FinishSending();
+        return _decision ?? throw new InvalidOperationException("The program has no norm instruction, so the step decided nothing.");
+    }
+
+    public void Dispose()
+    {
+        _tokenCount.Dispose();
+        _runner.Dispose();
+        _activations.Dispose();
+    }
+
+    private Bucket Bucket(int block) => _rank.Blocks[block].Bucket;
+
+    private void CountTokens()
+    {
+        _tokenCount.fill_(_input.Batch.ValidTokens);
+        _counting = _rank.Groups.Replicas.AllReduce(TensorMemory.Buffer(_tokenCount));
+    }
+
+    private MicrobatchContext Context(int block, int microbatch)
+    {
+        if (block != _specification.Model.Head) return _input.Batch[microbatch];
+        if (_counting is { } counting)
+        {
+            counting.Wait();
+            _counting = null;
+            _lossScale = 1.0 / Math.Max(1, _tokenCount.item<long>());
+        }
+        return _input.Batch[microbatch] with { LossScale = _lossScale };
+    }
+
+    private void Receive(int block, int microbatch, int peer)
+    {
+        var tensor = _rank.EmptyActivation(_specification);
+        _activations.Receiving(block, microbatch, tensor, Pipeline.Receive(TensorMemory.Buffer(tensor), Stage(peer), ActivationTag));
+    }
+
+    private void ReceiveGradient(int block, int microbatch, int peer)
+    {
+        var tensor = _rank.EmptyActivation(_specification);
+        _activations.ReceivingGradient(block, microbatch, tensor, Pipeline.Receive(TensorMemory.Buffer(tensor), Stage(peer), GradientTag));
+    }
+
+    private void SendActivation(int block, int microbatch, int peer)
+    {
+        var pass = _activations.Kept(block, microbatch);
+        var tensor = (pass.Output ?? pass.Bare)!.detach().contiguous().DetachFromDisposeScope();
+        _activations.Sending(tensor, Pipeline.Send(TensorMemory.Buffer(tensor), Stage(peer), ActivationTag));
+    }
+
+    private void SendGradient(int block, int microbatch, int peer)
+    {
+        using var gradient = _activations.TakeInputGradient(block, microbatch);
+        var tensor = gradient.contiguous().alias().DetachFromDisposeScope();
+        _activations.Sending(tensor, Pipeline.Send(TensorMemory.Buffer(tensor), Stage(peer), GradientTag));
+    }
+
+    private IProcessGroup Pipeline => _rank.Groups.Pipeline;
+
+    private int Stage(int worldRank) => _specification.Mesh.CoordinateOf(worldRank).Pipeline;
+
+    private void Forward(int block, int microbatch)
+    {
+        var state = _rank.Blocks[block];
+        var borrowed = Gather(state);
+        var output = _runner.Forward(state, Context(block, microbatch));
+        if (block == _specification.Model.Head) _loss += output.item<float>();
+        foreach (var bucket in borrowed) _gatherer.Release(bucket);
+    }
+
+    private void Backward(int block, int microbatch, bool defer)
+    {
+        var state = _rank.Blocks[block];
+        var borrowed = Gather(state);
+        _runner.Backward(state, Context(block, microbatch), defer);
+        foreach (var bucket in borrowed) _gatherer.Release(bucket);
+    }
+
+    private Bucket[] Gather(BlockState state) => [.. state.Buckets.Where(_gatherer.Ensure)];
+
+    private void ReduceGradients(int block)
+    {
+        _reducer.Post(Bucket(block), last: --_reductionsLeft[block] == 0);
+        _reduced.Add(block);
+    }
+
+    /// <summary>The slot of the tied matrix: the embedding's first parameter, the head's last.</summary>
+    private ParameterSlot TiedSlot(int block) => block == 0 ? _rank.Blocks[block].Slots[0] : _rank.Blocks[block].Slots[^1];
+
+    private void Decide()
+    {
+        _reducer.Finish();
+        double squares = 0;
+        var holders = _rank.Groups.ShardReplicas;
+        foreach (var state in _rank.Blocks.Values)
+        {
+            if (!_reduced.Contains(state.Number)) state.Bucket.TakeWholeGradient();
+            squares += _optimizer.SumOfSquares(state.Bucket, holders.Rank, holders.Size);
+        }
+        // The loss is the same on all ranks of a tensor group: the first speaks for them.
+        double loss = _rank.Groups.Tensor.Rank == 0 ? _loss : 0;
+        // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
+        ulong digest = _rank.Groups.Tensor.Rank == 0 && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _input.Batch.Digest : 0;
+        using var sums = tensor([squares, loss, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32)], ScalarType.Float64);
+        _rank.Groups.World.AllReduce(TensorMemory.Buffer(sums)).Wait();
+        double norm = Math.Sqrt(sums[0].item<double>());
+        loss = sums[1].item<double>();
+        bool finite = double.IsFinite(norm) && double.IsFinite(loss);
+        double scale = _input.Clip > 0 && norm > _input.Clip ? _input.Clip / (norm + 1e-6) : 1;
+        digest = unchecked((ulong)sums[3].item<double>() + ((ulong)sums[4].item<double>() << 32));
+        _decision = new StepDecision(loss, norm, scale, finite, sums[2].item<double>() > 0, digest);
+        GradientsReady?.Invoke(_decision);
+    }
+
+    private void Update(int block)
+    {
+        if (_decision!.Applied) _optimizer.Update(Bucket(block), _input.AdamW with { GradientScale = _decision.GradientScale });
+    }
+
+    private void CompareReplicas(int block)
+    {
+        var bucket = Bucket(block);
+        if (!bucket.ParametersAreSharded) _gatherer.Ensure(bucket);
+        ReplicaGuard.Compare(bucket, bucket.ParametersAreSharded ? _rank.Groups.ShardReplicas : _rank.Groups.Replicas, _rank.Blocks[block].Block.Name);
+    }
+}

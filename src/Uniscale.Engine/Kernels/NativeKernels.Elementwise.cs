@@ -1,0 +1,125 @@
+using Uniscale.Configuration;
+using Uniscale.Kernels;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Kernels;
+
+/// <summary>Norms, rotations, activations and the loss.</summary>
+public sealed partial class NativeKernels
+{
+    /// <inheritdoc/>
+    public NormResult Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon)
+    {
+        if (!Takes(x, weight, bias)) return TorchKernels.Instance.Norm(kind, x, weight, bias, epsilon);
+        using var scope = NewDisposeScope();
+        long dim = x.shape[^1];
+        var rows = x.contiguous();
+        long[] perRow = [.. x.shape[..^1], 1];
+        var (output, scale) = (empty_like(rows), empty(perRow, float32, x.device));
+        var mean = kind == NormKind.LayerNorm ? empty(perRow, float32, x.device) : null;
+        CpuKernels.NormForward(
+            Address(rows), Address(weight), AddressOrNull(bias), Address(output), AddressOrNull(mean), Address(scale), scale.numel(), dim,
+            (float)epsilon, TypeOf(x));
+        return new NormResult(output.MoveToOuterDisposeScope(), mean?.MoveToOuterDisposeScope(), scale.MoveToOuterDisposeScope());
+    }
+
+    /// <inheritdoc/>
+    public NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale)
+    {
+        if (!Takes(x, gradient, weight)) return TorchKernels.Instance.NormBackward(kind, gradient, x, weight, mean, scale);
+        using var scope = NewDisposeScope();
+        long dim = x.shape[^1];
+        var (dy, rows) = (gradient.contiguous(), x.contiguous());
+        var input = empty_like(rows);
+        var weightGradient = zeros([dim], float32, x.device);
+        var biasGradient = kind == NormKind.LayerNorm ? zeros([dim], float32, x.device) : null;
+        CpuKernels.NormBackward(
+            Address(dy), Address(rows), Address(weight), AddressOrNull(mean), Address(scale), Address(input), Address(weightGradient),
+            AddressOrNull(biasGradient), scale.numel(), dim, TypeOf(x));
+        return new NormGradients(
+            input.MoveToOuterDisposeScope(), weightGradient.MoveToOuterDisposeScope(), biasGradient?.MoveToOuterDisposeScope());
+    }
+
+    /// <inheritdoc/>
+    public Tensor Rotate(Tensor x, Tensor cosine, Tensor sine, bool inverse)
+    {
+        if (!Takes(x)) return TorchKernels.Instance.Rotate(x, cosine, sine, inverse);
+        using var scope = NewDisposeScope();
+        var input = x.contiguous();
+        var (c, s) = (cosine.contiguous(), sine.contiguous());
+        var result = empty_like(input);
+        long heads = x.shape[2], dim = x.shape[3];
+        CpuKernels.Rope(
+            Address(input), Address(result), Address(c), Address(s), c.numel() / (dim / 2), x.shape[0] * x.shape[1], heads, dim, inverse, TypeOf(x));
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public Tensor Swiglu(Tensor gate, Tensor up)
+    {
+        if (!Takes(gate, up)) return TorchKernels.Instance.Swiglu(gate, up);
+        using var scope = NewDisposeScope();
+        var (g, u) = (gate.contiguous(), up.contiguous());
+        var result = empty_like(g);
+        CpuKernels.SwigluForward(Address(g), Address(u), Address(result), g.numel(), TypeOf(g));
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public (Tensor Gate, Tensor Up) SwigluBackward(Tensor gradient, Tensor gate, Tensor up)
+    {
+        if (!Takes(gate, up, gradient)) return TorchKernels.Instance.SwigluBackward(gradient, gate, up);
+        using var scope = NewDisposeScope();
+        var (dy, g, u) = (gradient.contiguous(), gate.contiguous(), up.contiguous());
+        var (gateGradient, upGradient) = (empty_like(g), empty_like(u));
+        CpuKernels.SwigluBackward(Address(dy), Address(g), Address(u), Address(gateGradient), Address(upGradient), g.numel(), TypeOf(g));
+        return scope.MoveToOuter(gateGradient, upGradient);
+    }
+
+    /// <inheritdoc/>
+    public Tensor Gelu(Tensor x)
+    {
+        if (!Takes(x)) return TorchKernels.Instance.Gelu(x);
+        using var scope = NewDisposeScope();
+        var input = x.contiguous();
+        var result = empty_like(input);
+        CpuKernels.GeluForward(Address(input), Address(result), input.numel(), TypeOf(x));
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public Tensor GeluBackward(Tensor gradient, Tensor x)
+    {
+        if (!Takes(x, gradient)) return TorchKernels.Instance.GeluBackward(gradient, x);
+        using var scope = NewDisposeScope();
+        var (dy, input) = (gradient.contiguous(), x.contiguous());
+        var result = empty_like(input);
+        CpuKernels.GeluBackward(Address(dy), Address(input), Address(result), input.numel(), TypeOf(x));
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public LossStatistics LossStatistics(Tensor logits, Tensor targets)
+    {
+        if (!Takes(logits) || logits.dtype != float32) return TorchKernels.Instance.LossStatistics(logits, targets);
+        using var scope = NewDisposeScope();
+        var (input, wanted) = (logits.contiguous(), targets.contiguous());
+        long rows = input.shape[0], entries = input.shape[1];
+        var (maximum, sum, target) = (empty([rows], float32), empty([rows], float32), empty([rows], float32));
+        CpuKernels.LossStatistics(Address(input), Address(wanted), Address(maximum), Address(sum), Address(target), rows, entries);
+        return new LossStatistics(maximum.MoveToOuterDisposeScope(), sum.MoveToOuterDisposeScope(), target.MoveToOuterDisposeScope());
+    }
+
+    /// <inheritdoc/>
+    public Tensor LossGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor scale, ScalarType type)
+    {
+        if (!Takes(logits, scale) || logits.dtype != float32) return TorchKernels.Instance.LossGradient(logits, targets, logSumExp, scale, type);
+        using var scope = NewDisposeScope();
+        var (input, wanted) = (logits.contiguous(), targets.contiguous());
+        var (sums, factors) = (logSumExp.contiguous(), scale.contiguous());
+        var gradient = type == float32 ? input.alias() : empty(input.shape, type, input.device);
+        CpuKernels.LossGradient(
+            Address(input), Address(wanted), Address(sums), Address(factors), Address(gradient), input.shape[0], input.shape[1], TypeOf(gradient));
+        return gradient.MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,162 @@
+using TorchSharp;
+using Uniscale.Engine.Parallel;
+using Uniscale.Kernels;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Kernels;
+
+/// <summary>
+/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: products by oneDNN, everything else in one pass over memory.
+/// What they do not take (other types, a processor without AVX2) goes to <see cref="TorchKernels"/>, whose results they are held to.
+/// </summary>
+public sealed partial class NativeKernels : IKernels, IDisposable
+{
+    private readonly Dictionary<(nint Address, long Rows, long Columns), PackedWeights>? packed;
+
+    /// <param name="packWeights">
+    /// Keep packed copies of weight matrices between products, found by their address: faster, but <see cref="ParametersChanged"/> must
+    /// be called whenever a weight matrix may have new values or another place.
+    /// </param>
+    public NativeKernels(bool packWeights = false) => packed = packWeights ? [] : null;
+
+    /// <summary>Bytes of packed copies.</summary>
+    public long PackedBytes => packed?.Values.Sum(p => p.SizeBytes) ?? 0;
+
+    /// <inheritdoc/>
+    public void ParametersChanged()
+    {
+        foreach (var weights in packed?.Values ?? Enumerable.Empty<PackedWeights>())
+            weights.Invalidate();
+    }
+
+    /// <inheritdoc/>
+    public Tensor Embedding(Tensor ids, Tensor table, long first, long entries)
+    {
+        if (!Takes(table)) return TorchKernels.Instance.Embedding(ids, table, first, entries);
+        using var scope = NewDisposeScope();
+        var tokens = ids.contiguous();
+        long dim = table.shape[1];
+        var result = empty([.. ids.shape, dim], table.dtype, table.device);
+        CpuKernels.EmbeddingForward(Address(tokens), Address(table), Address(result), tokens.numel(), dim, first, entries, TypeOf(table));
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void AccumulateEmbeddingGradient(Tensor accumulator, Tensor ids, Tensor gradient, long first, long entries)
+    {
+        if (!Takes(gradient) || !accumulator.is_contiguous())
+        {
+            TorchKernels.Instance.AccumulateEmbeddingGradient(accumulator, ids, gradient, first, entries);
+            return;
+        }
+        using var scope = NewDisposeScope();
+        var (tokens, dy) = (ids.contiguous(), gradient.contiguous());
+        CpuKernels.EmbeddingBackward(
+            Address(tokens), Address(dy), Address(accumulator), tokens.numel(), accumulator.shape[1], first, entries, TypeOf(dy));
+    }
+
+    /// <inheritdoc/>
+    public Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
+    {
+        if (!Takes(x, weight)) return TorchKernels.Instance.Linear(x, weight, bias);
+        var result = empty([.. x.shape[..^1], weight.shape[0]], x.dtype, x.device);
+        Product(x, weight, bias, result);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public void Logits(Tensor x, Tensor weight, Tensor output)
+    {
+        if (Takes(x, weight)) Product(x, weight, null, output);
+        else TorchKernels.Instance.Logits(x, weight, output);
+    }
+
+    /// <inheritdoc/>
+    public Tensor LinearInputGradient(Tensor gradient, Tensor weight)
+    {
+        if (!Takes(gradient, weight)) return TorchKernels.Instance.LinearInputGradient(gradient, weight);
+        using var scope = NewDisposeScope();
+        var (output, input) = (weight.shape[0], weight.shape[1]);
+        var rows = gradient.contiguous();
+        var result = empty([.. gradient.shape[..^1], input], gradient.dtype, gradient.device);
+        MatrixProduct.Multiply(
+            rows.numel() / output, input, output, Whole(rows, output), Stored(weight, transposed: false), Whole(result, input),
+            weights: Packed(weight));
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public Tensor LinearWeightGradient(Tensor gradient, Tensor x)
+    {
+        if (!Takes(gradient, x)) return TorchKernels.Instance.LinearWeightGradient(gradient, x);
+        using var scope = NewDisposeScope();
+        var result = empty([gradient.shape[^1], x.shape[^1]], x.dtype, x.device);
+        WeightGradient(result, gradient, x, accumulate: false);
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void AccumulateWeightGradient(Tensor accumulator, Tensor gradient, Tensor x)
+    {
+        if (!Takes(gradient, x) || !accumulator.is_contiguous())
+        {
+            TorchKernels.Instance.AccumulateWeightGradient(accumulator, gradient, x);
+            return;
+        }
+        using var scope = NewDisposeScope();
+        WeightGradient(accumulator, gradient, x, accumulate: true);
+    }
+
+    public void Dispose()
+    {
+        foreach (var weights in packed?.Values ?? Enumerable.Empty<PackedWeights>())
+            weights.Dispose();
+        packed?.Clear();
+    }
+
+    private void Product(Tensor x, Tensor weight, Tensor? bias, Tensor result)
+    {
+        using var scope = NewDisposeScope();
+        var (output, input) = (weight.shape[0], weight.shape[1]);
+        var rows = x.contiguous();
+        MatrixProduct.Multiply(
+            rows.numel() / input, output, input, Whole(rows, input), Stored(weight, transposed: true), Whole(result, output),
+            bias: bias is null ? 0 : Address(bias), weights: Packed(weight));
+    }
+
+    private static void WeightGradient(Tensor target, Tensor gradient, Tensor x, bool accumulate)
+    {
+        var (output, input) = (gradient.shape[^1], x.shape[^1]);
+        var (dy, rows) = (gradient.contiguous(), x.contiguous());
+        MatrixProduct.Multiply(
+            output, input, rows.numel() / input, Whole(dy, output) with { Transposed = true }, Whole(rows, input), Whole(target, input), accumulate);
+    }
+
+    /// <summary>Whether these tensors are of one type that the native kernels take.</summary>
+    private static bool Takes(Tensor tensor, params ReadOnlySpan<Tensor?> others)
+    {
+        if (!CpuKernels.IsSupported || tensor.device_type != DeviceType.CPU || tensor.dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
+            return false;
+        // Before AVX-512 the library multiplies bf16 by its reference loops; torch converts and is faster.
+        if (tensor.dtype == ScalarType.BFloat16 && CpuKernels.InstructionSet < InstructionSet.Avx512) return false;
+        return tensor.numel() > 0 && SameType(tensor, others);
+    }
+
+    private PackedWeights? Packed(Tensor weight)
+    {
+        if (packed is null) return null;
+        var key = (Address(weight), weight.shape[0], weight.shape[1]);
+        if (!packed.TryGetValue(key, out var weights)) packed[key] = weights = new PackedWeights();
+        return weights;
+    }
+
+    private static KernelType TypeOf(Tensor tensor) => tensor.dtype == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
+
+    private static nint Address(Tensor tensor) => TensorMemory.Buffer(tensor).Address;
+
+    private static nint AddressOrNull(Tensor? tensor) => tensor is null ? 0 : Address(tensor);
+
+    private static MatrixOperand Whole(Tensor tensor, long columns) => new(Address(tensor), TypeOf(tensor), columns);
+
+    private static MatrixOperand Stored(Tensor weight, bool transposed) => new(Address(weight), TypeOf(weight), weight.shape[1], transposed);
+}

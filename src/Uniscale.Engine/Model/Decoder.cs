@@ -1,0 +1,60 @@
+using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Parallel;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Model;
+
+/// <summary>Reads tokens one after the other and says what may come next; each token goes through the model once.</summary>
+public sealed class Decoder : IDisposable
+{
+    private readonly IReadOnlyList<Block> blocks;
+    private readonly Func<Block, IReadOnlyList<Tensor>> parameters;
+    private readonly KeyValueCache cache;
+    private readonly ParallelOps ops;
+
+    /// <param name="blocks">The whole model.</param>
+    /// <param name="parameters">Whole parameters of a block, in the order of its specifications.</param>
+    /// <param name="capacity">Tokens that can be read.</param>
+    /// <param name="kernels">The mathematics; null: the native ones.</param>
+    public Decoder(IReadOnlyList<Block> blocks, Func<Block, IReadOnlyList<Tensor>> parameters, int capacity, IKernels? kernels = null)
+    {
+        this.blocks = blocks;
+        this.parameters = parameters;
+        cache = new KeyValueCache(capacity);
+        ops = ParallelOps.Decoding(cache, kernels: kernels);
+    }
+
+    /// <summary>Tokens read so far.</summary>
+    public int Length => cache.Length;
+
+    /// <summary>Reads more tokens; logits of the one after the last, fp32 [vocabulary], in the caller's dispose scope.</summary>
+    public Tensor Read(params ReadOnlySpan<int> tokens)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        long[] ids = new long[tokens.Length];
+        for (int i = 0; i < ids.Length; i++)
+            ids[i] = tokens[i];
+        var batch = from_array(ids).unsqueeze(0);
+        var context = new MicrobatchContext
+        {
+            Index = 0,
+            Tokens = batch,
+            Targets = batch,
+            Positions = arange(cache.Length, cache.Length + ids.Length, int64).unsqueeze(0),
+            LossScale = 1,
+        };
+        Tensor? x = null;
+        foreach (var block in blocks.SkipLast(1))
+            x = block.Forward(parameters(block), x, context, ops);
+        cache.Advance(ids.Length);
+        var head = (HeadBlock)blocks[^1];
+        var last = x!.narrow(1, ids.Length - 1, 1).contiguous();
+        return head.Logits(parameters(head), last, ops).view(-1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Forgets all but the first tokens, to go on from there.</summary>
+    public void Truncate(int length) => cache.Truncate(length);
+
+    public void Dispose() => cache.Dispose();
+}

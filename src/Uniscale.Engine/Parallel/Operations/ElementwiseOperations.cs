@@ -1,0 +1,62 @@
+using Uniscale.Engine.Autograd;
+using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Model;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Parallel.Operations;
+
+/// <summary>silu(gate) · up; only gate and up are kept.</summary>
+internal sealed class SwigluOperation(IKernels kernels) : Operation
+{
+    public Tensor Apply(Tensor gate, Tensor up) => Record(gate, up)[0];
+
+    protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
+    {
+        saved.AddRange(inputs);
+        return [kernels.Swiglu(inputs[0], inputs[1])];
+    }
+
+    protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
+    {
+        var (gate, up) = kernels.SwigluBackward(gradients[0], saved[0], saved[1]);
+        return [gate, up];
+    }
+}
+
+/// <summary>GELU, tanh approximation.</summary>
+internal sealed class GeluOperation(IKernels kernels) : Operation
+{
+    public Tensor Apply(Tensor x) => Record(x)[0];
+
+    protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
+    {
+        saved.Add(inputs[0]);
+        return [kernels.Gelu(inputs[0])];
+    }
+
+    protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved) =>
+        [kernels.GeluBackward(gradients[0], saved[0])];
+}
+
+/// <summary>Rotation of queries and keys by their positions; the gradient is rotated back.</summary>
+internal sealed class RotaryOperation(ParallelOps ops, RotaryFrequencies frequencies, MicrobatchContext context) : Operation
+{
+    public (Tensor Query, Tensor Key) Apply(Tensor q, Tensor k)
+    {
+        var rotated = Record(q, k);
+        return (rotated[0], rotated[1]);
+    }
+
+    protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
+    {
+        var (cosine, sine) = frequencies.Angles(ops.Positions(context));
+        saved.AddRange([cosine, sine]);
+        return [ops.Kernels.Rotate(inputs[0], cosine, sine, inverse: false), ops.Kernels.Rotate(inputs[1], cosine, sine, inverse: false)];
+    }
+
+    protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved) =>
+    [
+        ops.Kernels.Rotate(gradients[0], saved[0], saved[1], inverse: true),
+        ops.Kernels.Rotate(gradients[1], saved[0], saved[1], inverse: true),
+    ];
+}

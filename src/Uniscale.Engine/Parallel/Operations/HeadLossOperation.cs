@@ -1,0 +1,96 @@
+using Uniscale.Collectives;
+using Uniscale.Engine.Autograd;
+using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Model;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Parallel.Operations;
+
+/// <summary>
+/// Output projection and summed cross-entropy over a vocabulary that is split over the tensor axis. Logits exist for a chunk of tokens at
+/// a time; maximum and sum of exponentials are reduced over the axis, logits never leave their rank. Gradients are computed while
+/// the logits are there, so that they are not computed twice.
+/// </summary>
+internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, MicrobatchContext context) : Operation
+{
+    /// <summary>Logits that exist at one time on a rank.</summary>
+    private const long LogitBudget = 16 << 20;
+
+    private readonly bool differentiate = is_grad_enabled();
+    private Func<Tensor>? weightSink;
+
+    public Tensor Apply(Tensor x, Tensor weight)
+    {
+        weightSink = ops.Sink?.Find(weight);
+        return Record(x, weight)[0];
+    }
+
+    protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
+    {
+        var weight = inputs[1];
+        var x = ops.GatherResidual(inputs[0]).Wait();
+        var rows = x.reshape(-1, x.shape[2]);
+        var targets = context.Targets.reshape(-1);
+        long first = ops.TensorAxis.Rank * weight.shape[0];
+        long entries = Math.Min(weight.shape[0], vocabulary - first);
+        var part = new VocabularyPart(weight.narrow(0, 0, entries), first, entries);
+
+        var loss = zeros([], float32, x.device);
+        var dx = differentiate ? empty_like(rows) : null;
+        var dw = differentiate ? WeightAccumulator(weight) : null;
+        long chunk = Math.Clamp(LogitBudget / entries, 1, rows.shape[0]);
+        var logits = empty([chunk, entries], float32, x.device);
+        for (long start = 0; start < rows.shape[0]; start += chunk)
+        {
+            using var scope = NewDisposeScope();
+            long count = Math.Min(chunk, rows.shape[0] - start);
+            var gradient = Chunk(rows.narrow(0, start, count), targets.narrow(0, start, count), part, logits.narrow(0, 0, count), loss);
+            if (dx is null)
+                continue;
+            dx.narrow(0, start, count).copy_(ops.Kernels.LinearInputGradient(gradient, part.Weight));
+            ops.Kernels.AccumulateWeightGradient(dw!.narrow(0, 0, entries), gradient, rows.narrow(0, start, count));
+        }
+        if (dx is not null)
+            saved.AddRange(weightSink is null ? [dx.view(x.shape), dw!] : [dx.view(x.shape)]);
+        return [loss.mul_(context.LossScale)];
+    }
+
+    protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
+    {
+        // The loss is the end of the row, so the incoming gradient is 1 unless somebody scales the loss by hand.
+        var dx = ops.ReduceResidual(saved[0] * gradients[0].to(saved[0].dtype)).Wait();
+        return [dx, saved.Count > 1 ? (saved[1] * gradients[0]).to(dx.dtype) : null];
+    }
+
+    private Tensor WeightAccumulator(Tensor weight) => weightSink?.Invoke() ?? zeros(weight.shape, float32, weight.device);
+
+    /// <summary>Adds the token losses of a chunk to the loss; returns the gradient of its logits, which are overwritten.</summary>
+    private Tensor Chunk(Tensor x, Tensor targets, VocabularyPart part, Tensor logits, Tensor loss)
+    {
+        ops.Kernels.Logits(x, part.Weight, logits);
+        var local = targets - part.First;
+        local = local.masked_fill(local.lt(0).logical_or(local.ge(part.Entries)), -1);
+        var (logSumExp, target) = Reduce(ops.Kernels.LossStatistics(logits, local));
+        var counted = targets.ne(IgnoredTarget);
+        loss.add_((logSumExp - target).mul_(counted).sum());
+        return differentiate
+            ? ops.Kernels.LossGradient(logits, local, logSumExp, counted.to(float32).mul_(context.LossScale), x.dtype)
+            : logits;
+    }
+
+    /// <summary>Joins the statistics of the ranks' parts: log-sum-exp and logit of the target, fp32 [tokens].</summary>
+    private (Tensor LogSumExp, Tensor Target) Reduce(LossStatistics part)
+    {
+        if (!ops.TensorAxis.Active)
+            return (part.Sum.log().add_(part.Maximum), part.Target);
+        var maximum = ops.TensorAxis.AllReduce(part.Maximum.clone(), ReduceOp.Max).Wait();
+        var sums = stack([part.Sum * (part.Maximum - maximum).exp_(), part.Target]);
+        ops.TensorAxis.AllReduce(sums).Wait();
+        return (sums[0].log().add_(maximum), sums[1]);
+    }
+
+    private const long IgnoredTarget = -100;
+
+    /// <summary>The entries [First, First + Entries) of the vocabulary that this rank holds, without padding.</summary>
+    private readonly record struct VocabularyPart(Tensor Weight, long First, long Entries);
+}

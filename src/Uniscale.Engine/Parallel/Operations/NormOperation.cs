@@ -1,0 +1,51 @@
+using Uniscale.Configuration;
+using Uniscale.Engine.Autograd;
+using Uniscale.Engine.Kernels;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Parallel.Operations;
+
+/// <summary>Normalisation of the residual. Under sequence parallelism a rank sees part of the tokens, so the gradients of the parameters are summed.</summary>
+internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsilon) : Operation
+{
+    private Func<Tensor>? weightSink;
+    private Func<Tensor>? biasSink;
+    private bool hasBias;
+
+    public Tensor Apply(Tensor x, Tensor weight, Tensor? bias)
+    {
+        weightSink = ops.Sink?.Find(weight);
+        hasBias = bias is not null;
+        if (bias is null)
+            return Record(x, weight)[0];
+        biasSink = ops.Sink?.Find(bias);
+        return Record(x, weight, bias)[0];
+    }
+
+    protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
+    {
+        var result = ops.Kernels.Norm(kind, inputs[0], inputs[1], hasBias ? inputs[2] : null, epsilon);
+        saved.AddRange([inputs[0], inputs[1], result.Scale]);
+        if (result.Mean is { } mean)
+            saved.Add(mean);
+        return [result.Output];
+    }
+
+    protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
+    {
+        var mean = saved.Count > 3 ? saved[3] : null;
+        var result = SumOverParts(ops.Kernels.NormBackward(kind, gradients[0], saved[0], saved[1], mean, saved[2]));
+        var type = saved[1].dtype;
+        var dw = ParallelOps.Deliver(weightSink, result.Weight, type);
+        return hasBias ? [result.Input, dw, ParallelOps.Deliver(biasSink, result.Bias!, type)] : [result.Input, dw];
+    }
+
+    private NormGradients SumOverParts(NormGradients part)
+    {
+        if (!ops.SequenceParallel)
+            return part;
+        var weight = ops.TensorAxis.AllReduce(part.Weight);
+        var bias = part.Bias is { } b ? ops.TensorAxis.AllReduce(b) : null;
+        return part with { Weight = weight.Wait(), Bias = bias?.Wait() };
+    }
+}

@@ -1,0 +1,171 @@
+using System.Runtime.CompilerServices;
+using Uniscale.Collectives;
+using Uniscale.Configuration;
+using Uniscale.Engine.Autograd;
+using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Model;
+using Uniscale.Engine.Parallel.Operations;
+using Uniscale.Engine.Parallel.Sequences;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Parallel;
+
+/// <summary>
+/// The primitives of a model under any layout of the tensor and context axes. Groups of one rank make every communication the
+/// identity, so one rank and many run the same code.
+/// </summary>
+public sealed class ParallelOps : IParallelOps
+{
+    private readonly IAttentionLayout attention;
+    private readonly ConditionalWeakTable<Tensor, Recipe> recipes = [];
+
+    /// <param name="groups">Whom this rank shares layers and sequences with.</param>
+    /// <param name="kernels">The mathematics of one device; null: the native ones, which fall back to plain torch operators.</param>
+    /// <param name="selective">Selective recomputation: attention probabilities, normalised inputs and activations, which are cheap, are
+    /// computed again in backward instead of being kept.</param>
+    public ParallelOps(ParallelGroups groups, IKernels? kernels = null, bool selective = false)
+        : this(groups, kernels, selective, cache: null)
+    {
+    }
+
+    private ParallelOps(ParallelGroups groups, IKernels? kernels, bool selective, KeyValueCache? cache)
+    {
+        Kernels = kernels ?? new NativeKernels();
+        Selective = selective;
+        TensorAxis = new TensorGroup(groups.Tensor);
+        SequenceParallel = groups.Sequence && TensorAxis.Active;
+        KvReplicas = new TensorGroup(groups.KvReplicas);
+        ContextAxis = new TensorGroup(groups.Context);
+        attention = (cache, ContextAxis.Active, groups.ContextMethod) switch
+        {
+            ({ }, _, _) => new CachedAttention(Kernels, cache),
+            (_, false, _) => new LocalAttention(this),
+            (_, true, ContextKind.Ring) => new RingAttention(this),
+            _ => new AllToAllAttention(this),
+        };
+    }
+
+    /// <inheritdoc/>
+    public GradientSink? Sink { get; set; }
+
+    /// <inheritdoc/>
+    public DeferredWeightGradients? Deferred { get; set; }
+
+    internal IKernels Kernels { get; }
+
+    internal bool Selective { get; }
+
+    internal TensorGroup TensorAxis { get; }
+
+    internal TensorGroup KvReplicas { get; }
+
+    internal TensorGroup ContextAxis { get; }
+
+    /// <summary>Whether the residual is split along the sequence over the tensor axis.</summary>
+    internal bool SequenceParallel { get; }
+
+    /// <summary>The primitives of a rank that has the model for itself.</summary>
+    public static ParallelOps Local(IKernels? kernels = null, bool selective = false) =>
+        new(new ParallelGroups(), kernels, selective);
+
+    /// <summary>The primitives for generating: attention reads and extends a cache. Whole sequences only, but any tensor axis.</summary>
+    public static ParallelOps Decoding(KeyValueCache cache, IProcessGroup? tensor = null, IKernels? kernels = null) =>
+        new(new ParallelGroups { Tensor = tensor }, kernels, selective: false, cache);
+
+    /// <inheritdoc/>
+    public int LocalHeads(int heads) => heads / TensorAxis.Size;
+
+    /// <inheritdoc/>
+    public int LocalKvHeads(int kvHeads) => Math.Max(1, kvHeads / TensorAxis.Size);
+
+    /// <inheritdoc/>
+    public Tensor Embedding(Tensor weight, Tensor? positions, long vocabulary, MicrobatchContext context) =>
+        new EmbeddingOperation(this, vocabulary, context).Apply(weight, positions);
+
+    /// <inheritdoc/>
+    public Tensor Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon) =>
+        Remember(
+            new NormOperation(this, kind, epsilon).Apply(x, weight, bias),
+            kept => Kernels.Norm(kind, kept[0], kept[1], kept.Count > 2 ? kept[2] : null, epsilon).Output,
+            bias is null ? [x, weight] : [x, weight, bias]);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Tensor> ColumnLinear(Tensor x, params ReadOnlySpan<ColumnWeights> matrices) =>
+        new ColumnLinearOperation(this, matrices).Apply(x);
+
+    /// <inheritdoc/>
+    public Tensor RowLinear(Tensor x, Tensor weight, Tensor? bias) => new RowLinearOperation(this).Apply(x, weight, bias);
+
+    /// <inheritdoc/>
+    public (Tensor Query, Tensor Key) Rotary(Tensor q, Tensor k, RotaryFrequencies frequencies, MicrobatchContext context) =>
+        new RotaryOperation(this, frequencies, context).Apply(q, k);
+
+    /// <inheritdoc/>
+    public Tensor Attention(Tensor q, Tensor k, Tensor v, MicrobatchContext context) => attention.Apply(q, k, v, context);
+
+    /// <inheritdoc/>
+    public Tensor Swiglu(Tensor gate, Tensor up) =>
+        Remember(new SwigluOperation(Kernels).Apply(gate, up), kept => Kernels.Swiglu(kept[0], kept[1]), gate, up);
+
+    /// <inheritdoc/>
+    public Tensor Gelu(Tensor x) => Remember(new GeluOperation(Kernels).Apply(x), kept => Kernels.Gelu(kept[0]), x);
+
+    /// <inheritdoc/>
+    public Tensor HeadLoss(Tensor x, Tensor weight, long vocabulary, MicrobatchContext context) =>
+        new HeadLossOperation(this, vocabulary, context).Apply(x, weight);
+
+    /// <inheritdoc/>
+    public Tensor Logits(Tensor x, Tensor weight, long vocabulary)
+    {
+        using var scope = NewDisposeScope();
+        var whole = GatherResidual(x).Wait();
+        var part = empty([.. whole.shape[..^1], weight.shape[0]], float32, x.device);
+        Kernels.Logits(whole, weight, part);
+        var stacked = TensorAxis.Gather(part).Wait();
+        return stacked.permute(1, 2, 0, 3).flatten(2).narrow(2, 0, vocabulary).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>How an operation keeps an input for its backward.</summary>
+    internal KeptInput Keep(Tensor input) => new(recipes.TryGetValue(input, out var recipe) ? recipe : null);
+
+    /// <summary>The whole sequence of a residual that may be split along it.</summary>
+    internal Pending GatherResidual(Tensor x) => SequenceParallel ? TensorAxis.GatherSequence(x) : Pending.Done(x);
+
+    /// <summary>Sums partial results over the tensor axis into a residual. The tensor's memory may be used for it.</summary>
+    internal Pending ReduceResidual(Tensor partial) =>
+        SequenceParallel ? TensorAxis.ScatterSequence(partial) : TensorAxis.AllReduce(partial.contiguous());
+
+    /// <summary>Positions of this rank's tokens where the data gives none: int64 [1, sequence].</summary>
+    internal Tensor Positions(MicrobatchContext context) =>
+        context.Positions?.alias() ?? ContextPartition.Positions(
+            context.Tokens.shape[1] * ContextAxis.Size, ContextAxis.Size, ContextAxis.Rank, context.Tokens.device);
+
+    /// <summary>Adds a gradient to its accumulator, or gives it back in the parameter's type where there is none.</summary>
+    internal static Tensor? Deliver(Func<Tensor>? accumulator, Tensor gradient, ScalarType type)
+    {
+        if (accumulator is null)
+            return gradient.to(type);
+        accumulator().add_(gradient);
+        return null;
+    }
+
+    /// <summary>Computes gradientᵀ·x into its accumulator, now or later, or gives it back where there is none.</summary>
+    internal Tensor? DeliverProduct(Func<Tensor>? accumulator, Tensor gradient, Tensor x)
+    {
+        if (accumulator is null)
+            return Kernels.LinearWeightGradient(gradient, x);
+        if (Deferred is { } queue)
+            queue.Add(kept => Kernels.AccumulateWeightGradient(accumulator(), kept[0], kept[1]), gradient, x);
+        else
+            Kernels.AccumulateWeightGradient(accumulator(), gradient, x);
+        return null;
+    }
+
+    /// <summary>Under selective recomputation, lets whoever takes the result keep its sources instead.</summary>
+    private Tensor Remember(Tensor result, Func<IReadOnlyList<Tensor>, Tensor> make, params Tensor[] sources)
+    {
+        if (Selective && is_grad_enabled())
+            recipes.Add(result, new Recipe(sources, make));
+        return result;
+    }
+}

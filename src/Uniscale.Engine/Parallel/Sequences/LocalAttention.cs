@@ -1,0 +1,57 @@
+using Uniscale.Engine.Autograd;
+using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Model;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Parallel.Sequences;
+
+/// <summary>Attention of this rank's queries over the whole sequence, however it lies on the context axis.</summary>
+internal interface IAttentionLayout
+{
+    /// <summary>As <see cref="IParallelOps.Attention"/>.</summary>
+    Tensor Apply(Tensor q, Tensor k, Tensor v, MicrobatchContext context);
+}
+
+/// <summary>The whole sequence is here.</summary>
+internal sealed class LocalAttention(ParallelOps ops) : IAttentionLayout
+{
+    public Tensor Apply(Tensor q, Tensor k, Tensor v, MicrobatchContext context) =>
+        new AttentionOperation(ops, context.Documents).Apply(q, k, v);
+}
+
+/// <summary>
+/// Causal attention on one device. Kept for backward: q, k, v, the output (which the projection behind it keeps anyway), its log-sum-exp
+/// and, without selective recomputation, the probabilities.
+/// </summary>
+internal sealed class AttentionOperation(ParallelOps ops, Tensor? documents) : Operation
+{
+    private readonly bool masked = documents is not null;
+
+    public Tensor Apply(Tensor q, Tensor k, Tensor v) => documents is null ? Record(q, k, v)[0] : Record(q, k, v, documents)[0];
+
+    /// <summary>Σ over headDim of gradient · output: what softmax's backward subtracts, fp32 [batch, heads, queries].</summary>
+    public static Tensor Delta(Tensor gradient, Tensor output) =>
+        (gradient.to(float32) * output).sum(-1).transpose(1, 2).contiguous();
+
+    protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
+    {
+        var mask = Mask(inputs);
+        var result = ops.Kernels.Attention(inputs[0], inputs[1], inputs[2], mask, !ops.Selective);
+        saved.AddRange([.. inputs, result.Output.alias(), result.LogSumExp, .. result.Probabilities]);
+        return [result.Output];
+    }
+
+    protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
+    {
+        int next = masked ? 4 : 3;
+        var delta = Delta(gradients[0], saved[next]);
+        var (q, k, v) = ops.Kernels.AttentionBackward(
+            gradients[0], saved[0], saved[1], saved[2], saved[next + 1], delta, Mask(saved), [.. saved.Skip(next + 2)], saved[0].dtype);
+        return masked ? [q, k, v, null] : [q, k, v];
+    }
+
+    /// <summary>Causal, within a document; the documents come fourth among the inputs and the saved tensors.</summary>
+    private AttentionMask Mask(IReadOnlyList<Tensor> tensors) => masked
+        ? new AttentionMask(Causal: true, 0, tensors[3], tensors[3])
+        : new AttentionMask(Causal: true);
+}

@@ -1,0 +1,126 @@
+using System.IO.Enumeration;
+using Uniscale.Configuration;
+using Uniscale.Engine.Model;
+using Uniscale.Program;
+
+namespace Uniscale.Engine.Parallel;
+
+/// <summary>How a parameter lies on the ranks of the tensor axis.</summary>
+public enum Placement
+{
+    /// <summary>Whole on every rank.</summary>
+    Replicated,
+
+    /// <summary>Split along dim 0, the output features.</summary>
+    Column,
+
+    /// <summary>Split along dim 0 by key-value heads; a head is on several ranks where there are fewer heads than ranks.</summary>
+    KeyValue,
+
+    /// <summary>Split along dim 1, the input features.</summary>
+    Row,
+
+    /// <summary>Split along dim 0 by vocabulary entries, padded to a multiple of the axis.</summary>
+    Vocabulary,
+}
+
+/// <summary>A parameter as one rank holds it.</summary>
+/// <param name="Spec">The global parameter.</param>
+/// <param name="Placement">How it lies on the tensor axis.</param>
+/// <param name="Shape">Shape on this rank, with padding.</param>
+/// <param name="Offset">First global index of this rank's part in each dim.</param>
+/// <param name="Extent">Elements of the part in each dim, without padding: it fills the first <c>Extent</c> indices of the local shape.</param>
+/// <param name="Replicas">Ranks of the tensor axis that hold this same part.</param>
+/// <param name="IsOwner">This rank is the first of them: it counts the part in global norms and saves it.</param>
+public sealed record LocalParameter(
+    ParameterSpec Spec, Placement Placement, long[] Shape, long[] Offset, long[] Extent, int Replicas, bool IsOwner)
+{
+    /// <summary>Elements on this rank, with padding.</summary>
+    public long Count => Shape.Aggregate(1L, (a, b) => a * b);
+}
+
+/// <summary>Gives each named parameter its place on the tensor axis.</summary>
+public sealed class ShardingPlan
+{
+    private readonly ModelShape model;
+    private readonly int size;
+    private readonly int rank;
+
+    /// <summary>The plan of one rank of the tensor axis.</summary>
+    /// <exception cref="UserErrorException">The model cannot be split over so many ranks; the message says which number to change.</exception>
+    public ShardingPlan(ModelShape model, int size = 1, int rank = 0)
+    {
+        Check(model, size);
+        this.model = model;
+        this.size = size;
+        this.rank = rank;
+    }
+
+    /// <summary>Patterns over global names (<c>*</c>: any part of a name) and their placement; the first that fits counts.</summary>
+    public static IReadOnlyList<(string Pattern, Placement Placement)> Rules { get; } =
+    [
+        ("embedding.tokens.weight", Placement.Vocabulary),
+        ("head.output.weight", Placement.Vocabulary),
+        ("layers.*.attention.wq.*", Placement.Column),
+        ("layers.*.attention.wk.*", Placement.KeyValue),
+        ("layers.*.attention.wv.*", Placement.KeyValue),
+        ("layers.*.ffn.w1.*", Placement.Column),
+        ("layers.*.ffn.w3.*", Placement.Column),
+        ("layers.*.attention.wo.weight", Placement.Row),
+        ("layers.*.ffn.w2.weight", Placement.Row),
+        ("*", Placement.Replicated),
+    ];
+
+    /// <summary>Placement of a name.</summary>
+    public static Placement PlacementOf(string name) =>
+        Rules.First(rule => FileSystemName.MatchesSimpleExpression(rule.Pattern, name, ignoreCase: false)).Placement;
+
+    /// <summary>A parameter as this rank holds it.</summary>
+    public LocalParameter Local(ParameterSpec spec)
+    {
+        var placement = PlacementOf(spec.Name);
+        int kvParts = Math.Min(size, model.KvHeads);
+        return placement switch
+        {
+            Placement.Column => Split(spec, placement, dim: 0, size, rank),
+            Placement.Row => Split(spec, placement, dim: 1, size, rank),
+            Placement.KeyValue => Split(spec, placement, dim: 0, kvParts, rank / (size / kvParts)),
+            Placement.Vocabulary => SplitVocabulary(spec),
+            _ => Split(spec, placement, dim: 0, parts: 1, part: 0),
+        };
+    }
+
+    /// <summary>Rows of the vocabulary on each rank, with padding.</summary>
+    internal static long VocabularyRows(long vocabulary, int size) => (vocabulary + size - 1) / size;
+
+    private LocalParameter Split(ParameterSpec spec, Placement placement, int dim, int parts, int part)
+    {
+        long[] shape = [.. spec.Shape];
+        long[] offset = new long[shape.Length];
+        shape[dim] /= parts;
+        offset[dim] = part * shape[dim];
+        int replicas = size / parts;
+        return new LocalParameter(spec, placement, shape, offset, [.. shape], replicas, rank % replicas == 0);
+    }
+
+    private LocalParameter SplitVocabulary(ParameterSpec spec)
+    {
+        long rows = VocabularyRows(spec.Shape[0], size);
+        long first = rank * rows;
+        long hidden = spec.Shape[1];
+        return new LocalParameter(
+            spec, Placement.Vocabulary, [rows, hidden], [first, 0], [Math.Min(rows, spec.Shape[0] - first), hidden], Replicas: 1, IsOwner: true);
+    }
+
+    private static void Check(ModelShape model, int size)
+    {
+        if (model.Heads % size != 0)
+            throw new UserErrorException($"parallel.tensor is {size}, which does not divide model.heads = {model.Heads}; set it to a divisor of {model.Heads}.");
+        if (model.KvHeads % size != 0 && size % model.KvHeads != 0)
+            throw new UserErrorException($"parallel.tensor is {size} and model.kv_heads is {model.KvHeads}: one must divide the other; change parallel.tensor.");
+        if (model.Ffn % size != 0)
+            throw new UserErrorException($"parallel.tensor is {size}, which does not divide model.ffn = {model.Ffn}; round model.ffn up to a multiple of {size}.");
+        if (model.Vocabulary <= (size - 1) * VocabularyRows(model.Vocabulary, size))
+            throw new UserErrorException($"A vocabulary of {model.Vocabulary} leaves a rank without entries when parallel.tensor is {size}; set parallel.tensor lower.");
+    }
+}

@@ -1,0 +1,102 @@
+using Uniscale.Collectives;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Parallel;
+
+/// <summary>
+/// Collectives on tensors over a process group; without a group, or alone in it, every operation is the identity.
+/// Results and buffers belong to the caller's dispose scope, which must outlive the wait.
+/// </summary>
+internal sealed class TensorGroup(IProcessGroup? group)
+{
+    /// <summary>Number of members.</summary>
+    public int Size { get; } = group?.Size ?? 1;
+
+    /// <summary>This rank's place.</summary>
+    public int Rank { get; } = group?.Rank ?? 0;
+
+    /// <summary>Whether there is anybody to talk to.</summary>
+    public bool Active => Size > 1;
+
+    private IProcessGroup Group => group ?? throw new InvalidOperationException("A group of one rank does not communicate.");
+
+    /// <summary>Reduces a contiguous tensor in place.</summary>
+    public Pending AllReduce(Tensor tensor, ReduceOp op = ReduceOp.Sum) => Active
+        ? new Pending(Group.AllReduce(TensorMemory.Buffer(tensor), op), () => tensor)
+        : Pending.Done(tensor);
+
+    /// <summary>Stacks the members' tensors: shape → [size, shape].</summary>
+    public Pending Gather(Tensor part)
+    {
+        if (!Active)
+            return Pending.Done(part.unsqueeze(0));
+        var input = part.contiguous();
+        var output = empty([Size, .. part.shape], part.dtype, part.device);
+        return new Pending(Group.AllGather(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), () => output, input);
+    }
+
+    /// <summary>Joins the members' parts along dim 1: [batch, sequence/size, ...] → [batch, sequence, ...].</summary>
+    public Pending GatherSequence(Tensor part)
+    {
+        if (!Active)
+            return Pending.Done(part);
+        long[] shape = part.shape;
+        return Gather(part).Then(stacked => stacked.transpose(0, 1).reshape([shape[0], Size * shape[1], .. shape[2..]]));
+    }
+
+    /// <summary>Sums over the members and keeps this rank's part along dim 1: [batch, sequence, ...] → [batch, sequence/size, ...].</summary>
+    public Pending ScatterSequence(Tensor whole)
+    {
+        if (!Active)
+            return Pending.Done(whole);
+        long[] shape = whole.shape;
+        long length = shape[1] / Size;
+        var input = whole.reshape([shape[0], Size, length, .. shape[2..]]).transpose(0, 1).contiguous();
+        var output = empty([shape[0], length, .. shape[2..]], whole.dtype, whole.device);
+        return new Pending(Group.ReduceScatter(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), () => output, input);
+    }
+
+    /// <summary>Part i along dim 0 goes to member i; what member j sent lands in part j.</summary>
+    public Pending AllToAll(Tensor parts)
+    {
+        if (!Active)
+            return Pending.Done(parts);
+        var input = parts.contiguous();
+        var output = empty_like(input);
+        return new Pending(Group.AllToAll(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), () => output, input);
+    }
+
+    /// <summary>Passes a contiguous tensor to the next member of the ring and receives the previous member's, of the same shape.</summary>
+    public Pending Rotate(Tensor tensor, int tag)
+    {
+        var received = empty_like(tensor);
+        var send = Group.Send(TensorMemory.Buffer(tensor), (Rank + 1) % Size, tag);
+        var receive = Group.Receive(TensorMemory.Buffer(received), (Rank + Size - 1) % Size, tag);
+        return new Pending(
+            receive,
+            () =>
+            {
+                send.Wait();
+                return received;
+            },
+            tensor);
+    }
+}
+
+/// <summary>A tensor that is being communicated.</summary>
+internal sealed class Pending(IWork? work, Func<Tensor> result, Tensor? input = null)
+{
+    /// <summary>A result that is there.</summary>
+    public static Pending Done(Tensor tensor) => new(null, () => tensor);
+
+    /// <summary>What becomes of the result when it is waited for.</summary>
+    public Pending Then(Func<Tensor, Tensor> next) => new(work, () => next(result()), input);
+
+    /// <summary>Blocks until the result is in place.</summary>
+    public Tensor Wait()
+    {
+        work?.Wait();
+        GC.KeepAlive(input);
+        return result();
+    }
+}

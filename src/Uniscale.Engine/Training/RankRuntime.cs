@@ -1,0 +1,183 @@
+using System.Diagnostics;
+using Uniscale.Checkpoints;
+using Uniscale.Checkpoints.Format;
+using Uniscale.Collectives;
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Execution;
+using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Mesh;
+using Uniscale.Engine.Model;
+using Uniscale.Engine.Optimizer;
+using Uniscale.Program;
+
+namespace Uniscale.Engine.Training;
+
+/// <summary>
+/// One rank of a run: its data, its part of the model, its programs and its position. Every rank of the world makes one from the same
+/// configuration and calls it alike.
+/// </summary>
+public sealed class RankRuntime : IDisposable
+{
+    private readonly Programs _programs;
+    private readonly StepExecutor _executor;
+    private readonly IKernels _kernels;
+    private readonly WaitClock _waits;
+    private int? _phase;
+    private readonly PrefetchingSource _data;
+
+    private RankRuntime(RuntimeParts parts)
+    {
+        Configuration = parts.Configuration;
+        World = parts.World;
+        _data = new PrefetchingSource(parts.Data, parts.RunTokens, Configuration.Model.DocumentMask);
+        RunTokens = parts.RunTokens;
+        Model = parts.Model;
+        Timeline = parts.Timeline;
+        AllParameters = [.. Transformer.Blocks(Configuration.Model, parts.Programs.Base.Model.Vocabulary).SelectMany(block => block.Parameters).DistinctBy(p => p.Name)];
+        _programs = parts.Programs;
+        _kernels = parts.Kernels;
+        _waits = parts.Waits;
+        _executor = new StepExecutor(parts.Model, NativeOptimizerKernel.For(parts.Model.Device), parts.Timeline);
+    }
+
+    /// <summary>The run.</summary>
+    public RunConfiguration Configuration { get; }
+
+    /// <summary>All ranks.</summary>
+    public IWorld World { get; }
+
+    /// <summary>Training data, of which the next step is read ahead.</summary>
+    public ISequenceSource Data => _data;
+
+    /// <summary>Tokens of the whole run.</summary>
+    public long RunTokens { get; }
+
+    /// <summary>This rank's part of the model.</summary>
+    public RankState Model { get; }
+
+    /// <summary>The layout at the run's first step; batch and context may change with the curriculum.</summary>
+    public StepSpecification Specification => _programs.Base;
+
+    /// <summary>Every parameter of the model by global name and shape, those of other ranks too.</summary>
+    public IReadOnlyList<ParameterSpec> AllParameters { get; }
+
+    /// <summary>Measured times; null where nothing is recorded.</summary>
+    public Timeline? Timeline { get; }
+
+    /// <summary>Steps of the whole run: those done, and those that the rest of the tokens makes at the batch of the next step.</summary>
+    public long TotalSteps
+    {
+        get
+        {
+            if (Configuration.Train.Steps > 0 && Configuration.Phases.Count == 0) return Configuration.Train.Steps;
+            if (IsFinished) return Position.Step;
+            long step = Data.StepAt(Position.ConsumedTokens).Tokens;
+            return Position.Step + (RunTokens - Position.ConsumedTokens + step - 1) / step;
+        }
+    }
+
+    /// <summary>Where the run is.</summary>
+    public TrainingPosition Position { get; private set; } = TrainingPosition.Start;
+
+    /// <summary>Whether all tokens are consumed.</summary>
+    public bool IsFinished => Position.ConsumedTokens >= RunTokens || (Configuration.Train.Steps > 0 && Position.Step >= Configuration.Train.Steps);
+
+    /// <summary>See <see cref="StepExecutor.GradientsReady"/>.</summary>
+    public Action<StepDecision>? GradientsReady
+    {
+        get => _executor.GradientsReady;
+        set => _executor.GradientsReady = value;
+    }
+
+    /// <summary>Builds a rank with first weights.</summary>
+    /// <param name="configuration">The run; its layout must fit the world.</param>
+    /// <param name="world">The job; not owned.</param>
+    /// <param name="data">Training data; not owned.</param>
+    /// <param name="runTokens">Tokens of the whole run.</param>
+    /// <param name="vocabulary">Entries of the tokenizer, used where the configuration gives none.</param>
+    /// <param name="record">Whether to record a timeline.</param>
+    public static RankRuntime Create(
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary = 0, bool record = false) =>
+        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, record));
+
+    /// <summary>Runs the next optimizer step.</summary>
+    /// <param name="stopAsked">This rank was asked to stop; the outcome says whether any was.</param>
+    public StepOutcome Step(bool stopAsked = false)
+    {
+        long start = Stopwatch.GetTimestamp();
+        var waited = _waits.Waited;
+        var plan = Data.StepAt(Position.ConsumedTokens);
+        _phase = plan.Phase;
+        var (specification, program, view) = _programs.For(plan, Position.Step);
+        double rate = LearningRate.At(Configuration, plan, RunTokens);
+        using var batch = new SequenceBatch(Data, plan, view);
+        var optimizer = Configuration.Optimizer;
+        double decay = plan.Phase < Configuration.Phases.Count ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay : optimizer.WeightDecay;
+        var update = new AdamWStep(rate, optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, decay, Position.Updates + 1, GradientScale: 1);
+        var decision = _executor.Run(specification, program, new StepInput(batch, update, optimizer.Clip, stopAsked));
+        _kernels.ParametersChanged();
+        Position = new TrainingPosition(
+            Position.Step + 1, Position.ConsumedTokens + plan.Tokens, Position.Updates + (decision.Applied ? 1 : 0));
+        return new StepOutcome(Position, plan, decision, rate, Stopwatch.GetElapsedTime(start), _waits.Waited - waited);
+    }
+
+    /// <summary>Mean loss of the weights as they are on other data: the forward pass of the same layout, without gradients. Collective.</summary>
+    /// <param name="source">Data; samples past its end have no valid tokens.</param>
+    /// <param name="sequences">Samples to read, from the first.</param>
+    public (double LossSum, long TokenCount) Evaluate(ISequenceSource source, int sequences)
+    {
+        // The weights are judged as they were trained last, with the rotary base of that phase; a run that was over before is in its last one.
+        var plan = source.StepAt(0) with { Phase = _phase ?? Math.Max(0, Configuration.Phases.Count - 1) };
+        int replicas = Specification.Mesh.Data * Specification.MicrobatchSize, share = Specification.Microbatches;
+        var total = (LossSum: 0.0, TokenCount: 0L);
+        for (long first = 0; first < sequences; first += (long)replicas * share)
+        {
+            var part = plan with { FirstSample = first, Sequences = replicas * share };
+            var (specification, program, view) = _programs.For(part, step: 0);
+            using var batch = new SequenceBatch(source, part, view);
+            var (loss, tokens) = _executor.Evaluate(specification, program, batch);
+            total = (total.LossSum + loss, total.TokenCount + tokens);
+        }
+        return total;
+    }
+
+    /// <summary>This rank's part of the state to save.</summary>
+    public IReadOnlyList<StateSlice> StateToSave()
+    {
+        _executor.Settle();
+        return [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Shard(block.Bucket))];
+    }
+
+    /// <summary>Takes weights, optimizer state and position from the newest checkpoint; returns null where there is none.</summary>
+    public LoadedCheckpoint? Resume(CheckpointStore store)
+    {
+        var loaded = store.LoadNewest(_ => StateToLoad());
+        _kernels.ParametersChanged();
+        if (loaded is not null) SetPosition(loaded.Manifest);
+        return loaded;
+    }
+
+    /// <summary>Waits for parameters that are still being gathered, so that they can be read.</summary>
+    public void Settle() => _executor.Settle();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Model.Dispose();
+        Model.Groups.Dispose();
+        (_kernels as IDisposable)?.Dispose();
+        _data.Dispose();
+    }
+
+    private IReadOnlyList<StateSlice> StateToLoad() => [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Held(block.Bucket))];
+
+    private void SetPosition(CheckpointManifest manifest)
+    {
+        if (manifest.DataFingerprint != Data.FingerprintAt(manifest.ConsumedTokens))
+            throw new UserErrorException(
+                "The training data or its order is not that of the checkpoint: continue with the data, mixture and seed of the run, or start a new run.");
+        Position = TrainingPosition.FromCheckpoint(manifest.Step, manifest.ConsumedTokens, manifest.Extra);
+    }
+}

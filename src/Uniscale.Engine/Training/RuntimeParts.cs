@@ -1,0 +1,54 @@
+using TorchSharp;
+using Uniscale.Collectives;
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Engine.Execution;
+using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Mesh;
+using Uniscale.Engine.Parallel;
+using Uniscale.Kernels;
+using Uniscale.Program;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Training;
+
+/// <summary>What a rank is put together from: the composition root of a run.</summary>
+internal sealed record RuntimeParts(
+    RunConfiguration Configuration, IWorld World, ISequenceSource Data, long RunTokens, RankState Model, IKernels Kernels, Programs Programs, WaitClock Waits,
+    Timeline? Timeline)
+{
+    public static RuntimeParts Build(
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, bool record)
+    {
+        var device = new Device(configuration.Train.Device);
+        var programs = new Programs(configuration, world.Rank, world.Size, vocabulary, device);
+        var timeline = record ? new Timeline(world.Rank, world.Journal) : null;
+        var waits = new WaitClock { Listener = timeline is null ? null : timeline.Waited };
+        var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
+        var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, device);
+        var kernels = KernelsFor(programs.Base, device);
+        var model = new RankState(groups, Ops(configuration, programs.Base, groups, kernels), blocks, type, device);
+        return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline);
+    }
+
+    /// <summary>The fastest kernels for a device. Packed copies of weights are found by address, so not where parameters come and go.</summary>
+    private static IKernels KernelsFor(StepSpecification specification, Device device) => device.type == DeviceType.CPU && CpuKernels.IsSupported
+        ? new NativeKernels(packWeights: specification.Sharding < 3)
+        : TorchKernels.Instance;
+
+    private static ParallelOps Ops(RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, IKernels kernels)
+    {
+        var parallel = new ParallelGroups
+        {
+            Tensor = Several(groups.Tensor),
+            KvReplicas = Several(groups.KvReplicas),
+            Context = Several(groups.Context),
+            Sequence = specification.SequenceParallel,
+            ContextMethod = configuration.Parallel.ContextMethod,
+        };
+        return new ParallelOps(parallel, kernels, selective: specification.Recompute == Recomputation.Selective);
+    }
+
+    private static IProcessGroup? Several(IProcessGroup group) => group.Size > 1 ? group : null;
+}

@@ -1,0 +1,34 @@
+using Uniscale.Data;
+using Uniscale.Engine.Execution;
+
+namespace Uniscale.Engine.Training;
+
+/// <summary>One optimizer step as it went.</summary>
+/// <param name="Position">Position after the step.</param>
+/// <param name="Plan">What the step was made of.</param>
+/// <param name="Decision">Loss, norm, and what was decided.</param>
+/// <param name="LearningRate">Rate of the update.</param>
+/// <param name="Elapsed">Wall time of the step on this rank.</param>
+/// <param name="Waited">Part of it spent waiting for other ranks.</param>
+public sealed record StepOutcome(
+    TrainingPosition Position, StepPlan Plan, StepDecision Decision, double LearningRate, TimeSpan Elapsed, TimeSpan Waited)
+{
+    /// <summary>Tokens of the global batch per second.</summary>
+    public double TokensPerSecond => Plan.Tokens / Elapsed.TotalSeconds;
+}
+
+/// <summary>Why training ended.</summary>
+public enum StopReason
+{
+    /// <summary>All tokens are consumed.</summary>
+    Finished,
+
+    /// <summary>A signal or a callback asked for it.</summary>
+    Asked,
+}
+
+/// <summary>The end of a run.</summary>
+/// <param name="Position">Where it ended.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="Last">The last step; null where nothing was left to do.</param>
+public sealed record TrainingResult(TrainingPosition Position, StopReason Reason, StepOutcome? Last);

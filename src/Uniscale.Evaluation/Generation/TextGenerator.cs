@@ -1,0 +1,37 @@
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Evaluation.Inference;
+
+namespace Uniscale.Evaluation.Generation;
+
+/// <summary>Continues a text with a trained model.</summary>
+/// <param name="model">The model; not owned.</param>
+/// <param name="tokenizer">The tokenizer it was trained with; not owned.</param>
+public sealed class TextGenerator(TrainedModel model, Tokenizer tokenizer)
+{
+    /// <summary>
+    /// Yields the continuation piece by piece, at most <paramref name="tokenCount"/> tokens, until the end-of-document token.
+    /// The model sees the last <c>context</c> tokens of prompt and continuation.
+    /// </summary>
+    public IEnumerable<string> Continue(string prompt, int tokenCount, SamplingOptions options)
+    {
+        if (tokenCount < 1) throw new UserErrorException($"--tokens is {tokenCount}; give 1 or more.");
+        var sampler = new Sampler(options);
+        var tokens = new List<int>(tokenizer.Encode(prompt));
+        // Documents begin behind a separator in training; an empty prompt begins there too.
+        if (tokens.Count == 0) tokens.Add(tokenizer.EndId);
+        int start = tokens.Count;
+        string said = "";
+        for (int i = 0; i < tokenCount; i++)
+        {
+            int next = sampler.Draw(model.NextTokenLogits(tokens));
+            if (next == tokenizer.EndId) yield break;
+            tokens.Add(next);
+            string text = tokenizer.Decode([.. tokens.Skip(start)]);
+            // A character may need several byte tokens: hold back what is not whole yet.
+            if (text.EndsWith('\uFFFD') && i + 1 < tokenCount) continue;
+            if (text.Length > said.Length) yield return text[said.Length..];
+            said = text;
+        }
+    }
+}

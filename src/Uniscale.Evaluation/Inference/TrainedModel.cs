@@ -1,0 +1,107 @@
+using Uniscale.Checkpoints;
+using Uniscale.Checkpoints.Loading;
+using Uniscale.Configuration;
+using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Model;
+using Uniscale.Engine.Parallel;
+using static TorchSharp.torch;
+using TensorMemory = Uniscale.Torch.TensorMemory;
+
+namespace Uniscale.Evaluation.Inference;
+
+/// <summary>The weights of a checkpoint on one rank, for reading: any layout it was trained under is put together while loading.</summary>
+public sealed class TrainedModel : IDisposable
+{
+    private readonly ModelSection shape;
+    private readonly IReadOnlyList<Block> blocks;
+    private readonly Dictionary<string, Tensor> parameters = [];
+    private readonly NativeKernels kernels = new();
+    private readonly ParallelOps ops;
+    private readonly Decoder decoder;
+    private readonly List<int> read = [];
+
+    private TrainedModel(ModelSection shape, long vocabulary)
+    {
+        this.shape = shape;
+        Vocabulary = vocabulary;
+        blocks = Transformer.Blocks(shape, vocabulary);
+        ops = ParallelOps.Local(kernels);
+        decoder = new Decoder(blocks, ParametersOf, shape.Context, kernels);
+    }
+
+    /// <summary>Entries of the vocabulary.</summary>
+    public long Vocabulary { get; }
+
+    /// <summary>Tokens that the model sees at most.</summary>
+    public int Context => shape.Context;
+
+    /// <summary>Loads the parameters of a checkpoint, in fp32.</summary>
+    /// <param name="shape">Shape of the model that the checkpoint holds.</param>
+    /// <param name="vocabulary">Vocabulary entries.</param>
+    /// <param name="checkpoint">An open checkpoint.</param>
+    public static TrainedModel Load(ModelSection shape, long vocabulary, CheckpointReader checkpoint)
+    {
+        using var noGradients = no_grad();
+        var model = new TrainedModel(shape, vocabulary);
+        var slices = new List<StateSlice>();
+        foreach (var spec in model.blocks.SelectMany(block => block.Parameters).DistinctBy(spec => spec.Name))
+        {
+            // bf16 runs keep fp32 masters beside the parameters; those are the weights.
+            string master = $"optimizer.master/{spec.Name}";
+            string name = checkpoint.Contains(master) ? master : spec.Name;
+            var tensor = zeros(spec.Shape, ScalarType.Float32).DetachFromDisposeScope();
+            model.parameters[spec.Name] = tensor;
+            slices.Add(new StateSlice(
+                name, checkpoint[name].Type, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(tensor)));
+        }
+        checkpoint.Load(slices);
+        return model;
+    }
+
+    /// <summary>
+    /// Logits of the token after the given ones, of which the last <see cref="Context"/> count. Tokens that the last call began with too
+    /// are not computed again.
+    /// </summary>
+    public float[] NextTokenLogits(IReadOnlyList<int> tokens)
+    {
+        using var scope = NewDisposeScope();
+        // A window that slides gives every token another position: nothing of the last one can be used.
+        int[] window = [.. tokens.Skip(Math.Max(0, tokens.Count - Context))];
+        int known = 0;
+        while (known < Math.Min(read.Count, window.Length - 1) && read[known] == window[known]) known++;
+        decoder.Truncate(known);
+        read.RemoveRange(known, read.Count - known);
+        var logits = decoder.Read(window.AsSpan(known));
+        read.AddRange(window.AsSpan(known));
+        return TensorMemory.Elements<float>(logits).ToArray();
+    }
+
+    /// <summary>Logits of every position, fp32 [1, sequence, vocabulary]; belongs to the caller's dispose scope.</summary>
+    public Tensor Logits(ReadOnlySpan<int> tokens)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        var ids = new long[tokens.Length];
+        for (int i = 0; i < ids.Length; i++) ids[i] = tokens[i];
+        var hidden = Hidden(tensor(ids, [1, ids.Length], ScalarType.Int64));
+        return ((HeadBlock)blocks[^1]).Logits(ParametersOf(blocks[^1]), hidden, ops).MoveToOuterDisposeScope();
+    }
+
+    public void Dispose()
+    {
+        foreach (var parameter in parameters.Values) parameter.Dispose();
+        parameters.Clear();
+        decoder.Dispose();
+        kernels.Dispose();
+    }
+
+    private Tensor Hidden(Tensor tokens)
+    {
+        var context = new MicrobatchContext { Index = 0, Tokens = tokens, Targets = tokens, LossScale = 1 };
+        Tensor? x = null;
+        foreach (var block in blocks.SkipLast(1)) x = block.Forward(ParametersOf(block), x, context, ops);
+        return x!;
+    }
+
+    private Tensor[] ParametersOf(Block block) => [.. block.Parameters.Select(spec => parameters[spec.Name])];
+}

@@ -1,0 +1,50 @@
+namespace Uniscale.Kernels;
+
+/// <summary>
+/// Packed copies of a weight matrix in the layouts that products ask for. Valid until the weights change: call
+/// <see cref="Invalidate"/> then, and the next product packs again.
+/// </summary>
+public sealed class PackedWeights : IDisposable
+{
+    private nint handle = CpuKernels.CreateWeights();
+
+    /// <summary>Native handle.</summary>
+    internal nint Handle => handle != 0 ? handle : throw new ObjectDisposedException(nameof(PackedWeights));
+
+    /// <summary>Bytes of all packed copies.</summary>
+    public long SizeBytes => CpuKernels.WeightsBytes(Handle);
+
+    /// <summary>The weights have new values.</summary>
+    public void Invalidate() => CpuKernels.InvalidateWeights(Handle);
+
+    public void Dispose()
+    {
+        nint owned = Interlocked.Exchange(ref handle, 0);
+        if (owned != 0) CpuKernels.DestroyWeights(owned);
+        GC.SuppressFinalize(this);
+    }
+
+    ~PackedWeights() => Dispose();
+}
+
+/// <summary>Matrix products on oneDNN: AMX or AVX-512 bf16 where the processor has them, fp32 sums.</summary>
+public static class MatrixProduct
+{
+    /// <summary>c[m, n] = (accumulate: +) op(a)[m, k] · op(b)[k, n] + bias[n].</summary>
+    /// <param name="m">Rows of the result.</param>
+    /// <param name="n">Columns of the result.</param>
+    /// <param name="k">Inner dim.</param>
+    /// <param name="a">Left operand.</param>
+    /// <param name="b">Right operand.</param>
+    /// <param name="c">Result; not transposed.</param>
+    /// <param name="accumulate">Adds to c.</param>
+    /// <param name="bias">n elements of b's type, or 0.</param>
+    /// <param name="weights">Packed copies of b to use and keep, or null.</param>
+    public static void Multiply(
+        long m, long n, long k, MatrixOperand a, MatrixOperand b, MatrixOperand c, bool accumulate = false, nint bias = 0, PackedWeights? weights = null)
+    {
+        CpuKernels.Matmul(m, n, k, a, b, c, accumulate, bias, weights?.Handle ?? 0);
+        // Its finalizer frees what the product reads.
+        GC.KeepAlive(weights);
+    }
+}

@@ -1,0 +1,115 @@
+using System.Diagnostics;
+
+namespace Uniscale.Launching.Processes;
+
+/// <summary>A running job of processes under mpirun.</summary>
+public sealed class LaunchedJob : IDisposable
+{
+    /// <summary>Time that mpirun has to end the others once a rank has failed; the whole job is to be gone in under ten seconds.</summary>
+    private static readonly TimeSpan EndOfFailedJob = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
+
+    private readonly LaunchOptions _options;
+    private readonly bool _isOpenMpi;
+    private readonly bool _ownsFolder;
+    private readonly Process _mpirun;
+    private readonly MpirunOutput _words = new();
+    private readonly Task _streams;
+    private readonly Lock _gate = new();
+    private DateTimeOffset? _stopAsked;
+    private int _stopCount;
+
+    internal LaunchedJob(LaunchOptions options, LaunchFolder folder, bool isOpenMpi, IReadOnlyList<string> arguments, bool ownsFolder)
+    {
+        (_options, Folder, _isOpenMpi, _ownsFolder) = (options, folder, isOpenMpi, ownsFolder);
+        // A session of its own keeps the terminal's Ctrl-C from mpirun, which would kill the ranks before they can save.
+        var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = options.Output is not null };
+        start.ArgumentList.Add(options.Mpirun);
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        _mpirun = Process.Start(start)!;
+        _mpirun.StandardInput.Close();
+        _streams = Task.WhenAll(RelayErrors(), options.Output is null ? Task.CompletedTask : RelayOutput(options.Output));
+    }
+
+    /// <summary>Where the ranks report.</summary>
+    public LaunchFolder Folder { get; }
+
+    /// <summary>True once mpirun has ended.</summary>
+    public bool HasEnded => _mpirun.HasExited;
+
+    /// <summary>
+    /// Asks all ranks to save and end; when they have not within the grace period, or when asked again, ends them.
+    /// </summary>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            if (HasEnded) return;
+            _stopAsked ??= DateTimeOffset.UtcNow;
+            if (++_stopCount > 1) Kill();
+            else if (_isOpenMpi) Signal("USR1"); // mpirun passes it on to every rank, on every host
+            else Signal("INT");
+        }
+    }
+
+    /// <summary>Ends all ranks now.</summary>
+    public void Kill()
+    {
+        Signal("TERM");
+        if (!_mpirun.WaitForExit(TimeSpan.FromSeconds(3))) _mpirun.Kill(entireProcessTree: true);
+    }
+
+    /// <summary>Waits for the end.</summary>
+    /// <param name="watch">Called a few times a second while the job runs, e.g. to look at heartbeats.</param>
+    public LaunchResult Wait(Action? watch = null)
+    {
+        while (!_mpirun.WaitForExit(Poll))
+        {
+            watch?.Invoke();
+            if (_stopAsked is { } asked && DateTimeOffset.UtcNow - asked > _options.Grace) Kill();
+            else if (Folder.Failures() is [{ } first, ..] && DateTimeOffset.UtcNow - first.Time > EndOfFailedJob) Kill();
+        }
+        _streams.Wait();
+        return Result();
+    }
+
+    public void Dispose()
+    {
+        if (!HasEnded) Kill();
+        _mpirun.Dispose();
+        if (_ownsFolder) Directory.Delete(Folder.FullPath, recursive: true);
+    }
+
+    private LaunchResult Result()
+    {
+        bool wasStopped = _stopAsked is not null;
+        if (_mpirun.ExitCode == 0) return new(0, null, wasStopped);
+        // A rank that could still speak knows better than mpirun, which only sees how processes end.
+        var reported = Folder.Failures();
+        bool wasKilled = _words.First?.Kind.StartsWith("signal", StringComparison.Ordinal) == true
+            && reported.All(failure => failure.Rank != _words.First.Rank);
+        var first = wasKilled || reported.Count == 0 ? _words.First : reported[0];
+        return new(first?.IsUserError == true ? 2 : 1, first, wasStopped);
+    }
+
+    private async Task RelayErrors()
+    {
+        var target = _options.Error ?? Console.Error;
+        while (await _mpirun.StandardError.ReadLineAsync().ConfigureAwait(false) is { } line)
+            foreach (string shown in _words.Take(line)) await target.WriteLineAsync(shown).ConfigureAwait(false);
+        foreach (string shown in _words.Rest()) await target.WriteLineAsync(shown).ConfigureAwait(false);
+    }
+
+    private async Task RelayOutput(TextWriter target)
+    {
+        while (await _mpirun.StandardOutput.ReadLineAsync().ConfigureAwait(false) is { } line)
+            await target.WriteLineAsync(line).ConfigureAwait(false);
+    }
+
+    private void Signal(string name)
+    {
+        using var kill = Process.Start("sh", ["-c", $"kill -{name} {_mpirun.Id} 2>/dev/null"]);
+        kill.WaitForExit();
+    }
+}

@@ -1,0 +1,73 @@
+using System.Collections;
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Uniscale.Configuration;
+
+namespace Uniscale.Launching.Processes;
+
+/// <summary>Starts jobs of processes under mpirun.</summary>
+public static class MpiLauncher
+{
+    /// <summary>Starts a job, passes SIGINT and SIGTERM on to it, and waits for its end.</summary>
+    public static LaunchResult Run(LaunchOptions options)
+    {
+        using var job = Start(options);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        return job.Wait();
+
+        void OnSignal(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            job.Stop();
+        }
+    }
+
+    /// <summary>Starts a job. A missing mpirun or host file is a <see cref="UserErrorException"/>.</summary>
+    public static LaunchedJob Start(LaunchOptions options)
+    {
+        if (options.Ranks < 1) throw new UserErrorException($"A job needs at least one rank, not {options.Ranks}: give -n a positive number.");
+        if (options.HostFile is { } hosts && !File.Exists(hosts)) throw new UserErrorException($"The host file {hosts} does not exist: name one with --hosts.");
+        var folder = new LaunchFolder(options.Folder ?? Directory.CreateTempSubdirectory("uniscale-launch-").FullName);
+        Directory.CreateDirectory(folder.FullPath);
+        foreach (string old in Directory.EnumerateFiles(folder.FullPath, "failure-*.json")) File.Delete(old);
+        var told = options with { Environment = new Dictionary<string, string>(options.Environment) { [LaunchFolder.Variable] = folder.FullPath } };
+        bool isOpenMpi = IsOpenMpi(options.Mpirun);
+        return new LaunchedJob(told, folder, isOpenMpi, Arguments(told, isOpenMpi), ownsFolder: options.Folder is null);
+    }
+
+    /// <summary>The whole command that <see cref="Start"/> would run, for people to read.</summary>
+    public static IReadOnlyList<string> CommandLine(LaunchOptions options) => [options.Mpirun, .. Arguments(options, IsOpenMpi(options.Mpirun))];
+
+    private static IReadOnlyList<string> Arguments(LaunchOptions options, bool isOpenMpi)
+    {
+        var environment = new Dictionary<string, string>();
+        foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables()) environment[(string)entry.Key] = (string?)entry.Value ?? "";
+        return new MpirunCommand(isOpenMpi, Environment.IsPrivilegedProcess, Environment.ProcessorCount)
+            .Arguments(options, options.Program ?? ThisExecutable(), environment);
+    }
+
+    /// <summary>This executable, as mpirun must call it.</summary>
+    public static IReadOnlyList<string> ThisExecutable()
+    {
+        string path = Environment.ProcessPath ?? throw new InvalidOperationException("this process has no executable");
+        return Path.GetFileNameWithoutExtension(path) == "dotnet" ? [path, Environment.GetCommandLineArgs()[0]] : [path];
+    }
+
+    private static bool IsOpenMpi(string mpirun)
+    {
+        try
+        {
+            using var version = Process.Start(new ProcessStartInfo(mpirun, "--version") { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            string text = version.StandardOutput.ReadToEnd();
+            version.WaitForExit();
+            return text.Contains("Open MPI", StringComparison.Ordinal) || text.Contains("OpenRTE", StringComparison.Ordinal);
+        }
+        catch (Win32Exception exception)
+        {
+            throw new UserErrorException(
+                $"{mpirun} cannot be started: install Open MPI (scripts/setup.sh does), or use 'train --ranks N' for ranks on this machine.", exception);
+        }
+    }
+}

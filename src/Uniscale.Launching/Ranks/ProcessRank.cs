@@ -1,0 +1,53 @@
+using Uniscale.Collectives;
+using Uniscale.Configuration;
+using Uniscale.Launching.Processes;
+
+namespace Uniscale.Launching.Ranks;
+
+/// <summary>Runs this process as the rank that a launcher has made it.</summary>
+public static class ProcessRank
+{
+    private const string ReportedKey = "uniscale.reported";
+
+    /// <summary>True if the launcher knows of a failure and will say it, so that the rank need not.</summary>
+    public static bool IsReported(Exception failure) => failure.Data.Contains(ReportedKey);
+
+    /// <summary>
+    /// Joins the job, runs the body and leaves. When it throws, all other ranks' collectives fail, the failure is written down where
+    /// the launcher finds it, and the exception goes on.
+    /// </summary>
+    public static void Run(RankEnvironment environment, Action<IWorld> body)
+    {
+        var reports = LaunchFolder.OfThisJob();
+        using var world = Reported(environment, reports, () => RankWorld.Join(environment));
+        Reported<object?>(environment, reports, () =>
+        {
+            body(world);
+            return null;
+        }, failure => world.Abort(failure.Message));
+    }
+
+    private static T Reported<T>(RankEnvironment environment, LaunchFolder? reports, Func<T> body, Action<Exception>? abort = null)
+    {
+        try
+        {
+            return body();
+        }
+        catch (Exception failure) when (Note(failure))
+        {
+            throw;
+        }
+
+        bool Note(Exception failure)
+        {
+            if (reports is not null)
+            {
+                reports.Write(new RankFailure(
+                    environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, failure.Message, failure is UserErrorException));
+                failure.Data[ReportedKey] = true;
+            }
+            abort?.Invoke(failure);
+            return false;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using System.Globalization;
+using Uniscale.Collectives.Journal;
+
+namespace Uniscale.Launching.Supervision;
+
+/// <summary>Why a job stands still.</summary>
+/// <param name="Suspects">Ranks that the others wait for; all, when they wait for each other.</param>
+/// <param name="Sentence">What is to be said: rank, host, last operation, expected operation.</param>
+/// <param name="Table">One line a rank: its step and its oldest unfinished, else its last, operation.</param>
+public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IReadOnlyList<string> Table)
+{
+    /// <summary>A process that has not run for so long is stopped, swapped out or dead.</summary>
+    private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(4);
+
+    /// <summary>Reads heartbeats and journals of a folder.</summary>
+    public static Diagnosis Of(string folder, DateTimeOffset now)
+    {
+        var beats = Heartbeat.ReadAll(folder);
+        return Of([.. beats.Select(beat => new RankView(beat, CollectiveJournal.Read(RankMonitor.JournalPath(folder, beat.Rank))))], now);
+    }
+
+    /// <summary>Judges the ranks of a job.</summary>
+    public static Diagnosis Of(IReadOnlyList<RankView> ranks, DateTimeOffset now)
+    {
+        string[] table = [.. ranks.Select(rank => rank.Line(now))];
+        if (ranks.Any(rank => !rank.Beat.HasEnded)) ranks = [.. ranks.Where(rank => !rank.Beat.HasEnded)];
+        var (suspects, sentence) = Lifelessness(ranks, now) ?? Disagreement(ranks) ?? Absence(ranks, now) ?? Circle(ranks);
+        return new(suspects, sentence, table);
+    }
+
+    private static (IReadOnlyList<int>, string)? Lifelessness(IReadOnlyList<RankView> ranks, DateTimeOffset now)
+    {
+        var still = ranks.Where(rank => now - rank.Beat.Alive > Lifeless).OrderBy(rank => rank.Beat.Alive).ToList();
+        if (still.Count == 0) return null;
+        var first = still[0];
+        return ([.. still.Select(rank => rank.Beat.Rank)],
+            $"{first.Name} (process {first.Beat.ProcessId}) has not run for {Seconds(now - first.Beat.Alive)} s: stopped, or its host is gone; {first.LastWords}");
+    }
+
+    private static (IReadOnlyList<int>, string)? Disagreement(IReadOnlyList<RankView> ranks)
+    {
+        var collectives = ranks.SelectMany(rank => rank.Waiting.Where(entry => !IsMessage(entry)).Select(entry => (Rank: rank, Entry: entry)));
+        foreach (var place in collectives.GroupBy(item => (item.Entry.Group, item.Entry.Sequence)))
+        {
+            var different = place.GroupBy(item => item.Entry.Signature).OrderByDescending(same => same.Count()).ToList();
+            if (different.Count < 2) continue;
+            return ([.. different[^1].Select(item => item.Rank.Beat.Rank)],
+                $"ranks disagree at operation {place.Key.Sequence} of group {place.Key.Group}: "
+                + string.Join(", ", different.Select(same => $"{same.First().Rank.Name} posted {same.Key}")));
+        }
+        return null;
+    }
+
+    private static (IReadOnlyList<int>, string)? Absence(IReadOnlyList<RankView> ranks, DateTimeOffset now)
+    {
+        var absent = ranks.Where(rank => rank.Waiting.Count == 0).ToList();
+        var waiting = ranks.Where(rank => rank.Waiting.Count > 0).OrderBy(rank => rank.Waiting[0].Posted).ToList();
+        if (absent.Count == 0) return null;
+        if (waiting.Count == 0)
+            return ([.. absent.Select(rank => rank.Beat.Rank)], $"no rank communicates and none finishes its step; {absent[0].LastWords}");
+        var first = waiting[0];
+        return ([.. absent.Select(rank => rank.Beat.Rank)],
+            $"{string.Join(", ", absent.Select(rank => rank.Name))} did not come to {first.Waiting[0]}, in which {waiting.Count} "
+            + $"{(waiting.Count == 1 ? "rank has" : "ranks have")} waited for {Seconds(now - first.Waiting[0].Posted)} s; {absent[0].LastWords}");
+    }
+
+    private static (IReadOnlyList<int>, string) Circle(IReadOnlyList<RankView> ranks) =>
+        ([.. ranks.Select(rank => rank.Beat.Rank)],
+            "all ranks wait for each other: " + string.Join("; ", ranks.Select(rank => $"{rank.Name} in {rank.Waiting[0]}")));
+
+    private static bool IsMessage(JournalEntry entry) => entry.Signature.Kind is OperationKind.Send or OperationKind.Receive;
+
+    internal static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
+}
+
+/// <summary>What is known of one rank.</summary>
+/// <param name="Beat">Its signs of life.</param>
+/// <param name="Journal">Its last operations, oldest first.</param>
+public sealed record RankView(Heartbeat Beat, IReadOnlyList<JournalEntry> Journal)
+{
+    /// <summary>Operations that it waits for, oldest first.</summary>
+    public IReadOnlyList<JournalEntry> Waiting { get; } = CollectiveJournal.Unfinished(Journal);
+
+    /// <summary>Rank and host.</summary>
+    public string Name => $"rank {Beat.Rank} on {Beat.Host}";
+
+    /// <summary>The last that it did.</summary>
+    public string LastWords => Journal.Count == 0 ? "it has not communicated yet" : $"the last it did is {Journal[^1]}";
+
+    /// <summary>The rank in one line.</summary>
+    public string Line(DateTimeOffset now)
+    {
+        string state = Waiting.Count > 0 ? $"waits {Diagnosis.Seconds(now - Waiting[0].Posted)} s in {Waiting[0]}" : LastWords;
+        string busy = Beat.Busy.Length > 0 ? $", {Beat.Busy}" : "";
+        return $"{Name}: step {Beat.Step}{busy}, alive {Diagnosis.Seconds(now - Beat.Alive)} s ago, moved {Diagnosis.Seconds(now - Beat.Moved)} s ago, {state}";
+    }
+}

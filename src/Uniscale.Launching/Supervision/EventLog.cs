@@ -1,0 +1,64 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Uniscale.Launching.Supervision;
+
+/// <summary>Turns in the life of a job.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<JobEventKind>))]
+public enum JobEventKind { Started, Fault, Restarted, GivenUp, Stopped, Finished }
+
+/// <summary>One line of the log.</summary>
+/// <param name="Time">When.</param>
+/// <param name="Kind">What.</param>
+/// <param name="Attempt">Which start of the job, from 1.</param>
+/// <param name="Step">Steps done.</param>
+/// <param name="Message">In words.</param>
+/// <param name="Fault">The fault, where there was one.</param>
+/// <param name="Details">One line a rank, where the job hung.</param>
+public sealed record JobEvent(
+    DateTimeOffset Time, JobEventKind Kind, int Attempt, long Step, string Message, Fault? Fault = null, IReadOnlyList<string>? Details = null);
+
+/// <summary>The life of a job in a file of JSON lines, for <c>uniscale why</c> and for the accounting of lost time.</summary>
+public sealed class EventLog(string folder)
+{
+    /// <summary>Name of the file.</summary>
+    public const string FileName = "events.jsonl";
+
+    private static readonly JsonSerializerOptions Format = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <summary>Adds a line. Telling must never end a job, so a full disk is passed over.</summary>
+    public void Add(JobEvent entry)
+    {
+        try
+        {
+            File.AppendAllText(Path.Combine(folder, FileName), JsonSerializer.Serialize(entry, Format) + "\n");
+        }
+        catch (IOException)
+        {
+            // The launcher prints the same sentence.
+        }
+    }
+
+    /// <summary>All lines, oldest first; a line that was cut off is left out.</summary>
+    public static IReadOnlyList<JobEvent> Read(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        var events = new List<JobEvent>();
+        if (!File.Exists(path)) return events;
+        foreach (string line in File.ReadLines(path))
+            if (Parse(line) is { } entry) events.Add(entry);
+        return events;
+    }
+
+    private static JobEvent? Parse(string line)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<JobEvent>(line, Format);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

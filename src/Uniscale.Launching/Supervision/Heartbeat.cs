@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Unicode;
+
+namespace Uniscale.Launching.Supervision;
+
+/// <summary>A rank's signs of life, as its supervisor reads them.</summary>
+/// <param name="Rank">The rank.</param>
+/// <param name="Host">Where it runs.</param>
+/// <param name="ProcessId">Its process.</param>
+/// <param name="Step">Steps done.</param>
+/// <param name="Busy">What it does besides steps, such as saving; empty while it trains.</param>
+/// <param name="Alive">When the process last ran at all, known to a second: a stopped or swapped-out process does not move it.</param>
+/// <param name="Moved">When it last finished a step or began or ended something else.</param>
+public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, string Busy, DateTimeOffset Alive, DateTimeOffset Moved)
+{
+    /// <summary>What a rank that has left its job in order is busy with.</summary>
+    internal const string Ended = "ended";
+
+    private const string Pattern = "rank-*.beat";
+
+    /// <summary>True if the rank has left its job in order.</summary>
+    public bool HasEnded => Busy == Ended;
+
+    /// <summary>Heartbeats in a folder, by rank.</summary>
+    public static IReadOnlyList<Heartbeat> ReadAll(string folder)
+    {
+        var beats = new List<Heartbeat>();
+        foreach (string path in Directory.EnumerateFiles(folder, Pattern))
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            var bytes = new byte[HeartbeatSlot.SizeBytes];
+            if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length) continue;
+            var slot = MemoryMarshal.Read<HeartbeatSlot>(bytes);
+            if (slot.AliveTicks > 0) beats.Add(slot.ToHeartbeat());
+        }
+        return [.. beats.OrderBy(beat => beat.Rank)];
+    }
+
+    /// <summary>The file of a rank.</summary>
+    public static string PathOf(string folder, int rank) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.beat"));
+}
+
+/// <summary>A heartbeat as it lies in its file: 192 bytes, no references.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 8)]
+internal struct HeartbeatSlot
+{
+    public const int SizeBytes = 192;
+
+    public long AliveTicks;
+    public long MovedTicks;
+    public long Step;
+    public int Rank;
+    public int ProcessId;
+    public int BusyLength;
+    public int HostLength;
+    public Text Busy;
+    public Text Host;
+
+    [InlineArray(76)]
+    public struct Text
+    {
+        private byte _first;
+    }
+
+    public void SetBusy(string what) => Utf8.FromUtf16(what, Busy, out _, out BusyLength);
+
+    public void SetHost(string host) => Utf8.FromUtf16(host, Host, out _, out HostLength);
+
+    public readonly Heartbeat ToHeartbeat()
+    {
+        ReadOnlySpan<byte> busy = Busy, host = Host;
+        return new(Rank, Encoding.UTF8.GetString(host[..HostLength]), ProcessId, Step, Encoding.UTF8.GetString(busy[..BusyLength]),
+            new DateTimeOffset(AliveTicks, TimeSpan.Zero), new DateTimeOffset(MovedTicks, TimeSpan.Zero));
+    }
+}

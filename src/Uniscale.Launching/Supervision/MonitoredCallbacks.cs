@@ -1,0 +1,33 @@
+using Uniscale.Engine.Training;
+
+namespace Uniscale.Launching.Supervision;
+
+/// <summary>
+/// Beats after every step, and counts what callbacks do between steps (saving, validation) as busy, so that the limit for a hang is that of
+/// the steps alone.
+/// </summary>
+/// <param name="monitor">Takes the signs of life.</param>
+/// <param name="inner">Callbacks of the rank, in order.</param>
+public sealed class MonitoredCallbacks(IRunMonitor monitor, IReadOnlyList<ITrainingCallback> inner) : ITrainingCallback
+{
+    /// <inheritdoc/>
+    public void Started(RankRuntime runtime)
+    {
+        foreach (var callback in inner) callback.Started(runtime);
+    }
+
+    /// <inheritdoc/>
+    public void StepDone(RankRuntime runtime, StepOutcome outcome)
+    {
+        monitor.Beat(outcome.Position.Step);
+        using var busy = monitor.Busy("between steps");
+        foreach (var callback in inner) callback.StepDone(runtime, outcome);
+    }
+
+    /// <inheritdoc/>
+    public void Ended(RankRuntime runtime, TrainingResult result)
+    {
+        using var busy = monitor.Busy("ending");
+        foreach (var callback in inner) callback.Ended(runtime, result);
+    }
+}

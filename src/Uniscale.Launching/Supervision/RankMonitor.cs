@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.IO.MemoryMappedFiles;
+using Uniscale.Collectives;
+
+namespace Uniscale.Launching.Supervision;
+
+/// <summary>What a training loop tells its supervisor.</summary>
+public interface IRunMonitor
+{
+    /// <summary>A step is done.</summary>
+    void Beat(long step);
+
+    /// <summary>Something begins that may take longer than a step, such as a save; it ends with the disposal of the result.</summary>
+    IDisposable Busy(string what);
+}
+
+/// <summary>
+/// Writes this rank's signs of life and its journal of collectives into memory-mapped files of a folder, where they can be read while
+/// the rank hangs and after it was killed.
+/// </summary>
+public sealed class RankMonitor : IRunMonitor, IDisposable
+{
+    private static readonly TimeSpan AlivePeriod = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _gate = new();
+    private readonly MemoryMappedViewAccessor _file;
+    private readonly Timer _timer;
+    private HeartbeatSlot _slot;
+    private bool _isDisposed;
+
+    /// <param name="folder">Folder of the job; made if it is not there.</param>
+    /// <param name="world">This rank; its journal goes into the folder too.</param>
+    public RankMonitor(string folder, IWorld world)
+    {
+        Directory.CreateDirectory(folder);
+        using var map = MemoryMappedFile.CreateFromFile(Heartbeat.PathOf(folder, world.Rank), FileMode.Create, null, HeartbeatSlot.SizeBytes);
+        _file = map.CreateViewAccessor();
+        _slot = new HeartbeatSlot { Rank = world.Rank, ProcessId = Environment.ProcessId };
+        _slot.SetHost(Environment.MachineName);
+        _slot.SetBusy("starting");
+        world.Journal.AttachFile(JournalPath(folder, world.Rank));
+        Write(moved: true);
+        _timer = new Timer(_ => Write(moved: false), null, AlivePeriod, AlivePeriod);
+    }
+
+    /// <summary>The journal file of a rank.</summary>
+    public static string JournalPath(string folder, int rank) =>
+        Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.journal"));
+
+    public void Beat(long step)
+    {
+        lock (_gate)
+        {
+            _slot.Step = step;
+            _slot.SetBusy("");
+            Write(moved: true);
+        }
+    }
+
+    public IDisposable Busy(string what)
+    {
+        lock (_gate)
+        {
+            _slot.SetBusy(what);
+            Write(moved: true);
+        }
+        return new End(this);
+    }
+
+    public void Dispose()
+    {
+        _timer.Dispose();
+        lock (_gate)
+        {
+            if (_isDisposed) return;
+            _slot.SetBusy(Heartbeat.Ended);
+            Write(moved: true);
+            _isDisposed = true;
+            _file.Dispose();
+        }
+    }
+
+    private void Write(bool moved)
+    {
+        lock (_gate)
+        {
+            if (_isDisposed) return;
+            _slot.AliveTicks = DateTime.UtcNow.Ticks;
+            if (moved) _slot.MovedTicks = _slot.AliveTicks;
+            _file.Write(0, ref _slot);
+        }
+    }
+
+    private sealed class End(RankMonitor owner) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (owner._gate)
+            {
+                owner._slot.SetBusy("");
+                owner.Write(moved: true);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Uniscale.Launching.Processes;
+
+namespace Uniscale.Launching.Supervision;
+
+/// <summary>How a job is watched and started again.</summary>
+public sealed record SupervisionOptions
+{
+    /// <summary>Restarts in all; 0: none.</summary>
+    public int MaxRestarts { get; init; }
+
+    /// <summary>Times that one kind of fault may happen at one step.</summary>
+    public int MaxSameFault { get; init; } = 3;
+
+    /// <summary>When a job that stands still is ended.</summary>
+    public HangLimits Hang { get; init; } = new();
+
+    /// <summary>Pause before a restart, so that a node or a disk may come back.</summary>
+    public TimeSpan RestartDelay { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Folder of the job, shared by all hosts: the log of its life, and a folder for every attempt.</summary>
+    public required string Folder { get; init; }
+}
+
+/// <summary>Keeps a job of processes going: ends it when it hangs, names the cause, and starts it again from its newest checkpoint.</summary>
+/// <param name="options">When and how often.</param>
+/// <param name="job">The job of an attempt (from 1); every attempt after the first must resume.</param>
+/// <param name="say">Takes sentences for the user.</param>
+public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptions> job, Action<string> say)
+{
+    private readonly RestartBudget _budget = new(options.MaxRestarts, options.MaxSameFault);
+    private readonly EventLog _log = new(options.Folder);
+    private readonly Lock _gate = new();
+    private LaunchedJob? _running;
+    private bool _isStopped;
+
+    /// <summary>
+    /// Runs the job to its end. SIGINT and SIGTERM to this process are passed on to it. The failure of a job that is given up is in the result.
+    /// </summary>
+    public LaunchResult Run()
+    {
+        Directory.CreateDirectory(options.Folder);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        for (int attempt = 1; ; attempt++)
+        {
+            Tell(attempt == 1 ? JobEventKind.Started : JobEventKind.Restarted, attempt, step: 0, $"attempt {attempt}");
+            var (result, fault) = RunOnce(attempt);
+            if (fault is null) return Ended(attempt, result);
+            string? refusal = result.First?.IsUserError == true ? "the input is at fault" : _isStopped ? "the job was stopped" : _budget.Spend(fault);
+            if (refusal is not null) return GivenUp(attempt, result, fault, refusal);
+            say($"{fault.Message}. Starting again from the newest checkpoint ({_budget.Restarts} of {options.MaxRestarts} restarts).");
+            Thread.Sleep(options.RestartDelay);
+        }
+    }
+
+    /// <summary>Folder of an attempt.</summary>
+    public static string AttemptFolder(string folder, int attempt) =>
+        Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"attempt-{attempt:D4}"));
+
+    private (LaunchResult Result, Fault? Fault) RunOnce(int attempt)
+    {
+        string folder = AttemptFolder(options.Folder, attempt);
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        using var running = MpiLauncher.Start(job(attempt) with { Folder = folder });
+        lock (_gate)
+        {
+            _running = running;
+            if (_isStopped) running.Stop();
+        }
+        var detector = new HangDetector(options.Hang);
+        Fault? hang = null;
+        var result = running.Wait(() => hang ??= LookForHang(running, detector, attempt, folder));
+        lock (_gate) _running = null;
+        if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
+        if (result.ExitCode == 0) return (result, null);
+        long step = StepOf(folder);
+        var fault = result.First is { } first
+            ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
+            : new Fault("mpirun", step, -1, "", "mpirun failed; its words are above");
+        Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
+        return (result, fault);
+    }
+
+    private Fault? LookForHang(LaunchedJob running, HangDetector detector, int attempt, string folder)
+    {
+        var now = DateTimeOffset.UtcNow;
+        if (detector.Observe(Heartbeat.ReadAll(folder), now) is not { } still) return null;
+        var diagnosis = Diagnosis.Of(folder, now);
+        var suspect = Heartbeat.ReadAll(folder).FirstOrDefault(beat => beat.Rank == diagnosis.Suspects[0]);
+        var fault = new Fault(RankFailure.HangKind, StepOf(folder), diagnosis.Suspects[0], suspect?.Host ?? "",
+            $"the job has stood still for {Diagnosis.Seconds(still)} s at step {StepOf(folder)}: {diagnosis.Sentence}");
+        Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault, diagnosis.Table);
+        running.Kill();
+        return fault;
+    }
+
+    private LaunchResult Ended(int attempt, LaunchResult result)
+    {
+        Tell(result.WasStopped ? JobEventKind.Stopped : JobEventKind.Finished, attempt, StepOf(AttemptFolder(options.Folder, attempt)),
+            result.WasStopped ? "stopped as asked" : "finished");
+        return result;
+    }
+
+    private LaunchResult GivenUp(int attempt, LaunchResult result, Fault fault, string refusal)
+    {
+        Tell(JobEventKind.GivenUp, attempt, fault.Step, $"{fault.Message}; {refusal}", fault);
+        return result with { First = result.First ?? FailureOf(fault) };
+    }
+
+    private static RankFailure FailureOf(Fault fault) => new(fault.Rank, fault.Host, DateTimeOffset.UtcNow, fault.Kind, fault.Message, IsUserError: false);
+
+    private static long StepOf(string folder)
+    {
+        var beats = Heartbeat.ReadAll(folder);
+        return beats.Count == 0 ? 0 : beats.Max(beat => beat.Step);
+    }
+
+    private void Tell(JobEventKind kind, int attempt, long step, string message, Fault? fault = null, IReadOnlyList<string>? details = null) =>
+        _log.Add(new JobEvent(DateTimeOffset.UtcNow, kind, attempt, step, message, fault, details));
+
+    private void OnSignal(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        lock (_gate)
+        {
+            _isStopped = true;
+            _running?.Stop();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Globalization;
+using TorchSharp;
+using Uniscale.Checkpoints;
+using Uniscale.Configuration;
+using Uniscale.Engine.Training;
+using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Supervision;
+using Uniscale.Telemetry;
+
+namespace Uniscale.Launching.Training;
+
+/// <summary>What a start of training is asked for besides the configuration.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Continue from the newest good checkpoint.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>File for the measured timeline of some steps; null: none.</summary>
+    public string? TracePath { get; init; }
+
+    /// <summary>Ranks of this machine, which share its processors.</summary>
+    public int LocalRanks { get; init; } = 1;
+}
+
+/// <summary>A training run as every rank of it goes through it, as a thread or as a process.</summary>
+/// <param name="resolved">The configuration.</param>
+/// <param name="options">How it was started.</param>
+/// <param name="stop">Asks all ranks to save and end.</param>
+public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions options, StopRequest stop)
+{
+    private readonly RunConfiguration _configuration = resolved.Value;
+
+    /// <summary>The run's directory.</summary>
+    public RunFolder Folder { get; } = new(resolved.Value);
+
+    /// <summary>More to do around the steps of a rank, e.g. validation.</summary>
+    public Func<RankRuntime, RunTelemetry, IEnumerable<ITrainingCallback>> MoreCallbacks { get; init; } = (_, _) => [];
+
+    /// <summary>Trains one rank to its end.</summary>
+    public TrainingResult Run(RankContext rank)
+    {
+        var world = rank.World;
+        long start = Stopwatch.GetTimestamp();
+        torch.set_num_threads(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
+        ConfigurationRules.CheckWorld(_configuration, world.Size);
+        using var data = TrainingData.Open(_configuration);
+        if (world.Rank == 0) Folder.Prepare(options.Resume);
+        world.Group.Barrier().Wait();
+        double dataSeconds = StepMeter.SecondsSince(start);
+        using var runtime = RankRuntime.Create(_configuration, world, data.Source, data.Tokens, data.Vocabulary, record: options.TracePath is not null);
+        double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
+        var saves = new SaveListener();
+        using var store = new CheckpointStore(Folder.Checkpoints, world, new CheckpointOptions
+        {
+            Keep = _configuration.Checkpoint.Keep,
+            KeepEvery = _configuration.Checkpoint.KeepEvery,
+            Busy = _configuration.Checkpoint.SkipWhenBusy ? BusyPolicy.Skip : BusyPolicy.Wait,
+            Tiers = _configuration.Checkpoint.Tiers,
+            Observer = saves,
+        });
+        var loaded = options.Resume ? runtime.Resume(store) : null;
+        if (world.Rank == 0) Folder.Store(resolved);
+        var seconds = new Dictionary<string, double>
+        {
+            ["data"] = dataSeconds,
+            ["model"] = modelSeconds,
+            ["checkpoint"] = StepMeter.SecondsSince(start) - dataSeconds - modelSeconds,
+        };
+        using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step);
+        var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds));
+        saves.Target = world.Rank == 0 ? reporter : null;
+        if (world.Rank == 0) TellResumption(telemetry, runtime, loaded);
+        ITrainingCallback[] callbacks =
+        [
+            .. world.Rank == 0 ? (ITrainingCallback[])[reporter] : [],
+            .. MoreCallbacks(runtime, telemetry),
+            .. options.TracePath is { } path ? (ITrainingCallback[])[new TraceCallback(path, telemetry)] : [],
+            new CheckpointCallback(store, _configuration.Checkpoint.Every, _configuration.Checkpoint.Async, (resolved.ToYaml(), resolved.Hash)),
+        ];
+        var result = new Trainer(runtime, [new MonitoredCallbacks(rank.Monitor, callbacks)], stop).Run();
+        reporter.TellNotes();
+        telemetry.End(new RunEnd(result.Position.Step, result.Reason == StopReason.Finished, Farewell(result), Stopwatch.GetElapsedTime(start)));
+        return result;
+    }
+
+    private RunStart Describe(RankRuntime runtime, TrainingData data, IReadOnlyDictionary<string, double> seconds)
+    {
+        int ranks = runtime.World.Size;
+        bool measure = _configuration.Logging.PeakFlops <= 0 && _configuration.Train.Device == "cpu";
+        double? peak = measure ? PeakMeasurement.Measure(runtime.World.Group, runtime.Model.ActivationType) : null;
+        if (_configuration.Logging.PeakFlops > 0) peak = _configuration.Logging.PeakFlops * ranks;
+        var mesh = runtime.Specification.Mesh;
+        return new RunStart
+        {
+            Name = _configuration.Name,
+            RunDirectory = Folder.FullPath,
+            ConfigurationHash = resolved.Hash,
+            ParameterCount = ModelSize.ParameterCount(_configuration.Model, data.Vocabulary),
+            Ranks = ranks,
+            Layout = $"tp{mesh.Tensor} pp{mesh.Pipeline} cp{mesh.Context} dp{mesh.Data} zero{runtime.Specification.ZeroStage}",
+            TotalSteps = runtime.TotalSteps,
+            TotalTokens = data.Tokens,
+            ResumedStep = runtime.Position.Step,
+            FlopsPerToken = ModelSize.FlopsPerToken(_configuration.Model, data.Vocabulary),
+            PeakFlops = peak,
+            PeakSource = measure ? "measured at start" : "logging.peak_flops",
+            StartupSeconds = seconds,
+        };
+    }
+
+    private void TellResumption(RunTelemetry telemetry, RankRuntime runtime, LoadedCheckpoint? loaded)
+    {
+        var memory = runtime.Model.Memory;
+        telemetry.Log.Information(string.Create(CultureInfo.InvariantCulture,
+            $"Rank 0 holds {memory.TotalBytes / 1e6:F1} MB: parameters {memory.ParameterBytes / 1e6:F1}, gradients {memory.GradientBytes / 1e6:F1}, optimizer {memory.OptimizerBytes / 1e6:F1}."));
+        if (!options.Resume) return;
+        if (loaded is null)
+        {
+            telemetry.Log.Information("There is no checkpoint yet: the run begins at step 0.");
+            return;
+        }
+        foreach (string note in loaded.Notes) telemetry.Note(new Note(runtime.Position.Step, "checkpoint-damaged", note, NoteLevel.Warning));
+        telemetry.Log.Information("Resumed from {Folder:l}", loaded.Folder);
+        foreach (string line in ConfigurationDifference.Lines(loaded.Manifest.ConfigurationYaml, resolved))
+            telemetry.Log.Information("Changed since the checkpoint: {Line:l}", line);
+    }
+
+    private string Farewell(TrainingResult result) => result.Reason == StopReason.Finished
+        ? $"Training is done; the run is in {Folder.FullPath}."
+        : $"Stopped after step {result.Position.Step}, saved; continue with --resume.";
+
+    /// <summary>Passes on the ends of saves once there is somebody to tell.</summary>
+    private sealed class SaveListener : ISaveObserver
+    {
+        public ISaveObserver? Target { get; set; }
+
+        public void Staged(SaveStaged staged) => Target?.Staged(staged);
+
+        public void Ended(SaveResult result) => Target?.Ended(result);
+
+        public void Replicated(long step, string tier, string? problem) => Target?.Replicated(step, tier, problem);
+    }
+}

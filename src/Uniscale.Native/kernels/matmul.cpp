@@ -1,0 +1,176 @@
+// Matrix products on oneDNN: primitives are made once a shape, weights are packed once a value.
+#include <oneapi/dnnl/dnnl.hpp>
+#include <omp.h>
+
+#include <array>
+#include <list>
+#include <map>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+
+#include "error.h"
+#include "kernels.h"
+
+namespace uniscale {
+namespace {
+
+using dnnl::memory;
+
+struct Shape {
+    int64_t m, n, k, lda, ldb, ldc;
+    int a_type, b_type, c_type, transpose_a, transpose_b, accumulate, bias, packed, threads;
+    auto tied() const {
+        return std::tie(m, n, k, lda, ldb, ldc, a_type, b_type, c_type, transpose_a, transpose_b, accumulate, bias, packed, threads);
+    }
+    bool operator<(const Shape& other) const { return tied() < other.tied(); }
+};
+
+dnnl::engine& engine() {
+    static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+    return cpu;
+}
+
+memory::data_type data_type(int type) { return type == 1 ? memory::data_type::bf16 : memory::data_type::f32; }
+
+memory::desc matrix(int64_t rows, int64_t columns, int type, int64_t stride, bool transposed) {
+    const memory::dims strides = transposed ? memory::dims{1, stride} : memory::dims{stride, 1};
+    return memory::desc({rows, columns}, data_type(type), strides);
+}
+
+// A primitive with its memory objects; owned by one thread, because the memory handles are set for every call.
+struct Product {
+    dnnl::matmul primitive;
+    memory a, b, c, bias, scratchpad;
+    memory::desc plain_weights, packed_weights;
+    std::unordered_map<int, memory> arguments;
+
+    explicit Product(const Shape& s) {
+        const auto a_desc = matrix(s.m, s.k, s.a_type, s.lda, s.transpose_a);
+        plain_weights = matrix(s.k, s.n, s.b_type, s.ldb, s.transpose_b);
+        const auto b_desc =
+            s.packed ? memory::desc({s.k, s.n}, data_type(s.b_type), memory::format_tag::any) : plain_weights;
+        const auto c_desc = matrix(s.m, s.n, s.c_type, s.ldc, false);
+        dnnl::primitive_attr attributes;
+        attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+        if (s.accumulate) {
+            dnnl::post_ops sum;
+            sum.append_sum(1.0f);
+            attributes.set_post_ops(sum);
+        }
+        const auto bias_desc = memory::desc({1, s.n}, data_type(s.bias - 1), memory::format_tag::ab);
+        const auto descriptor = s.bias ? dnnl::matmul::desc(a_desc, b_desc, bias_desc, c_desc) : dnnl::matmul::desc(a_desc, b_desc, c_desc);
+        const dnnl::matmul::primitive_desc primitive_descriptor(descriptor, attributes, engine());
+        primitive = dnnl::matmul(primitive_descriptor);
+        packed_weights = primitive_descriptor.weights_desc();
+        a = memory(a_desc, engine(), nullptr);
+        b = memory(packed_weights, engine(), nullptr);
+        c = memory(c_desc, engine(), nullptr);
+        scratchpad = memory(primitive_descriptor.scratchpad_desc(), engine());
+        arguments = {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}, {DNNL_ARG_SCRATCHPAD, scratchpad}};
+        if (s.bias) {
+            bias = memory(bias_desc, engine(), nullptr);
+            arguments[DNNL_ARG_BIAS] = bias;
+        }
+    }
+};
+
+// Least-recently-used products of this thread; bounded, because context lengths and batches vary over a run.
+Product& product_of(const Shape& shape) {
+    constexpr size_t capacity = 256;
+    thread_local std::list<std::pair<Shape, Product>> recent;
+    thread_local std::map<Shape, std::list<std::pair<Shape, Product>>::iterator> index;
+    const auto found = index.find(shape);
+    if (found != index.end()) {
+        recent.splice(recent.begin(), recent, found->second);
+        return recent.front().second;
+    }
+    recent.emplace_front(shape, Product(shape));
+    index[shape] = recent.begin();
+    if (recent.size() > capacity) {
+        index.erase(recent.back().first);
+        recent.pop_back();
+    }
+    return recent.front().second;
+}
+
+dnnl::stream& stream() {
+    thread_local dnnl::stream cpu(engine());
+    return cpu;
+}
+
+// The packed copies of one weight matrix, one for each layout that products asked for (forward and backward want different ones).
+struct Weights {
+    struct Packed {
+        memory::desc plain;
+        memory storage;
+        bool current;
+    };
+    std::mutex mutex;
+    std::list<Packed> copies;
+
+    memory& pack(const void* values, const memory::desc& plain, const memory::desc& wanted) {
+        std::lock_guard<std::mutex> lock(mutex);
+        for (auto& copy : copies) {
+            if (copy.plain != plain || copy.storage.get_desc() != wanted) continue;
+            if (!copy.current) fill(copy, values);
+            return copy.storage;
+        }
+        copies.push_back({plain, memory(wanted, engine()), false});
+        fill(copies.back(), values);
+        return copies.back().storage;
+    }
+
+    void fill(Packed& copy, const void* values) {
+        memory source(copy.plain, engine(), const_cast<void*>(values));
+        dnnl::reorder(source, copy.storage).execute(stream(), source, copy.storage);
+        stream().wait();
+        copy.current = true;
+    }
+};
+
+}  // namespace
+}  // namespace uniscale
+
+using uniscale::Weights;
+
+int uniscale_matmul(int64_t m, int64_t n, int64_t k, const void* a, int a_type, int64_t lda, int transpose_a, const void* b, int b_type,
+                    int64_t ldb, int transpose_b, void* c, int c_type, int64_t ldc, int accumulate, const void* bias, void* weights) {
+    return uniscale::guarded([&] {
+        if (m == 0 || n == 0) return;
+        const uniscale::Shape shape{m,      n,           k,           lda,        ldb,  ldc, a_type, b_type,
+                                    c_type, transpose_a, transpose_b, accumulate, bias != nullptr ? b_type + 1 : 0,
+                                    weights != nullptr, omp_get_max_threads()};
+        auto& product = uniscale::product_of(shape);
+        product.a.set_data_handle(const_cast<void*>(a));
+        product.c.set_data_handle(c);
+        if (bias != nullptr) product.bias.set_data_handle(const_cast<void*>(bias));
+        if (weights == nullptr) {
+            product.b.set_data_handle(const_cast<void*>(b));
+        } else {
+            auto& packed = static_cast<Weights*>(weights)->pack(b, product.plain_weights, product.packed_weights);
+            product.b.set_data_handle(packed.get_data_handle());
+        }
+        product.primitive.execute(uniscale::stream(), product.arguments);
+        uniscale::stream().wait();
+    });
+}
+
+void* uniscale_weights_create() { return new Weights(); }
+
+void uniscale_weights_invalidate(void* weights) {
+    auto* packed = static_cast<Weights*>(weights);
+    std::lock_guard<std::mutex> lock(packed->mutex);
+    for (auto& copy : packed->copies) copy.current = false;
+}
+
+int64_t uniscale_weights_bytes(void* weights) {
+    auto* packed = static_cast<Weights*>(weights);
+    std::lock_guard<std::mutex> lock(packed->mutex);
+    int64_t bytes = 0;
+    for (auto& copy : packed->copies) bytes += static_cast<int64_t>(copy.storage.get_desc().get_size());
+    return bytes;
+}
+
+void uniscale_weights_destroy(void* weights) { delete static_cast<Weights*>(weights); }

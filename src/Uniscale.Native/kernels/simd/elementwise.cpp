@@ -1,0 +1,161 @@
+// One pass over memory each: rotary embedding, activations, AdamW and accumulation.
+
+#include "simd.h"
+#include "vector.h"
+
+namespace uniscale::UNISCALE_SIMD {
+namespace {
+
+constexpr int64_t chunk = 16384;  // elements of a unit of parallel work
+
+template <class Body>
+void for_chunks(int64_t count, Body&& body) {
+    const int64_t chunks = (count + chunk - 1) / chunk;
+#pragma omp parallel for schedule(static)
+    for (int64_t c = 0; c < chunks; c++) body(c * chunk, c == chunks - 1 ? count : (c + 1) * chunk);
+}
+
+template <class T>
+void rotate(const T* x, T* y, const float* cosines, const float* sines, int64_t table_rows, int64_t rows, int64_t heads,
+            int64_t dim, float sign) {
+    const int64_t half = dim / 2;
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        const float* c = cosines + row % table_rows * half;
+        const float* s = sines + row % table_rows * half;
+        for (int64_t head = 0; head < heads; head++) {
+            const T* in = x + (row * heads + head) * dim;
+            T* out = y + (row * heads + head) * dim;
+#pragma omp simd
+            for (int64_t i = 0; i < half; i++) {
+                const float first = load(in[i]), second = load(in[i + half]), sine = sign * s[i];
+                store(out[i], first * c[i] - second * sine);
+                store(out[i + half], second * c[i] + first * sine);
+            }
+        }
+    }
+}
+
+}  // namespace
+
+void rope(const void* x, void* y, const float* cosines, const float* sines, int64_t table_rows, int64_t rows, int64_t heads, int64_t dim,
+          int inverse, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+        rotate(static_cast<const T*>(x), static_cast<T*>(y), cosines, sines, table_rows, rows, heads, dim, inverse ? -1.0f : 1.0f);
+    });
+}
+
+void swiglu_forward(const void* gate, const void* up, void* y, int64_t count, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+        const T *g = static_cast<const T*>(gate), *u = static_cast<const T*>(up);
+        T* out = static_cast<T*>(y);
+        for_chunks(count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+            for (int64_t i = begin; i < end; i++) {
+                const float value = load(g[i]);
+                store(out[i], value * sigmoid(value) * load(u[i]));
+            }
+        });
+    });
+}
+
+void swiglu_backward(const void* dy, const void* gate, const void* up, void* dgate, void* dup, int64_t count, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+        const T *d = static_cast<const T*>(dy), *g = static_cast<const T*>(gate), *u = static_cast<const T*>(up);
+        T *dg = static_cast<T*>(dgate), *du = static_cast<T*>(dup);
+        for_chunks(count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+            for (int64_t i = begin; i < end; i++) {
+                const float value = load(g[i]), upstream = load(d[i]), s = sigmoid(value);
+                store(du[i], upstream * value * s);
+                store(dg[i], upstream * load(u[i]) * s * (1.0f + value * (1.0f - s)));
+            }
+        });
+    });
+}
+
+namespace {
+constexpr float gelu_scale = 0.79788456080286535588f, gelu_cubic = 0.044715f;
+}
+
+void gelu_forward(const void* x, void* y, int64_t count, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+        const T* in = static_cast<const T*>(x);
+        T* out = static_cast<T*>(y);
+        for_chunks(count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+            for (int64_t i = begin; i < end; i++) {
+                const float v = load(in[i]);
+                store(out[i], 0.5f * v * (1.0f + hyperbolic_tangent(gelu_scale * (v + gelu_cubic * v * v * v))));
+            }
+        });
+    });
+}
+
+void gelu_backward(const void* dy, const void* x, void* dx, int64_t count, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+        const T *d = static_cast<const T*>(dy), *in = static_cast<const T*>(x);
+        T* out = static_cast<T*>(dx);
+        for_chunks(count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+            for (int64_t i = begin; i < end; i++) {
+                const float v = load(in[i]);
+                const float tangent = hyperbolic_tangent(gelu_scale * (v + gelu_cubic * v * v * v));
+                const float slope = gelu_scale * (1.0f + 3.0f * gelu_cubic * v * v);
+                store(out[i], load(d[i]) * (0.5f * (1.0f + tangent) + 0.5f * v * (1.0f - tangent * tangent) * slope));
+            }
+        });
+    });
+}
+
+void adamw(float* parameters, uint16_t* copy, const float* gradients, float* m, float* v, int64_t count, float learning_rate,
+           float beta1, float beta2, float epsilon, float weight_decay, float bias1, float bias2, float gradient_scale) {
+    const float keep = 1.0f - learning_rate * weight_decay, step = learning_rate / bias1, root = 1.0f / __builtin_sqrtf(bias2);
+    Bf16* half = reinterpret_cast<Bf16*>(copy);
+    for_chunks(count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+        for (int64_t i = begin; i < end; i++) {
+            const float g = gradients[i] * gradient_scale;
+            const float first = beta1 * m[i] + (1.0f - beta1) * g, second = beta2 * v[i] + (1.0f - beta2) * g * g;
+            m[i] = first;
+            v[i] = second;
+            parameters[i] = parameters[i] * keep - step * first / (__builtin_sqrtf(second) * root + epsilon);
+        }
+        if (half == nullptr) return;
+#pragma omp simd
+        for (int64_t i = begin; i < end; i++) store(half[i], parameters[i]);
+    });
+}
+
+double sum_of_squares(const float* x, int64_t count) {
+    const int64_t chunks = (count + chunk - 1) / chunk;
+    Buffer<double> partial(chunks);
+    double* sums = partial.data();
+    for_chunks(count, [=](int64_t begin, int64_t end) {
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = begin; i < end; i++) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+        sums[begin / chunk] = sum;
+    });
+    double total = 0;
+    for (int64_t c = 0; c < chunks; c++) total += sums[c];
+    return total;
+}
+
+void accumulate(float* target, const void* source, int64_t count, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+        const T* in = static_cast<const T*>(source);
+        for_chunks(count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+            for (int64_t i = begin; i < end; i++) target[i] += load(in[i]);
+        });
+    });
+}
+
+}  // namespace uniscale::UNISCALE_SIMD

@@ -1,0 +1,106 @@
+// Layer normalisation (Ba et al., 2016) and RMS normalisation (Zhang and Sennrich, 2019), forward and backward.
+#include <omp.h>
+
+
+#include "simd.h"
+#include "vector.h"
+
+namespace uniscale::UNISCALE_SIMD {
+namespace {
+
+template <class T>
+void forward(const T* x, const T* weight, const T* bias, T* y, float* mean, float* rstd, int64_t rows, int64_t dim, float epsilon) {
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        const T* in = x + row * dim;
+        T* out = y + row * dim;
+        float centre = 0;
+        if (mean != nullptr) {
+            float sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (int64_t i = 0; i < dim; i++) sum += load(in[i]);
+            centre = sum / static_cast<float>(dim);
+            mean[row] = centre;
+        }
+        float squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (int64_t i = 0; i < dim; i++) {
+            const float d = load(in[i]) - centre;
+            squares += d * d;
+        }
+        const float scale = 1.0f / __builtin_sqrtf(squares / static_cast<float>(dim) + epsilon);
+        rstd[row] = scale;
+        if (bias != nullptr) {
+#pragma omp simd
+            for (int64_t i = 0; i < dim; i++) store(out[i], (load(in[i]) - centre) * scale * load(weight[i]) + load(bias[i]));
+        } else {
+#pragma omp simd
+            for (int64_t i = 0; i < dim; i++) store(out[i], (load(in[i]) - centre) * scale * load(weight[i]));
+        }
+    }
+}
+
+// dx of one row; adds the row's part of the parameter gradients.
+template <class T>
+void backward_row(const T* dy, const T* x, const T* weight, float centre, float scale, bool centred, T* dx, float* dweight, float* dbias,
+                  int64_t dim) {
+    float sum_g = 0, sum_gx = 0;
+#pragma omp simd reduction(+ : sum_g, sum_gx)
+    for (int64_t i = 0; i < dim; i++) {
+        const float g = load(dy[i]) * load(weight[i]);
+        sum_g += g;
+        sum_gx += g * (load(x[i]) - centre) * scale;
+    }
+    const float mean_g = centred ? sum_g / static_cast<float>(dim) : 0.0f;
+    const float mean_gx = sum_gx / static_cast<float>(dim);
+#pragma omp simd
+    for (int64_t i = 0; i < dim; i++) {
+        const float upstream = load(dy[i]), normal = (load(x[i]) - centre) * scale;
+        dweight[i] += upstream * normal;
+        dbias[i] += upstream;
+        store(dx[i], scale * (upstream * load(weight[i]) - mean_g - normal * mean_gx));
+    }
+}
+
+template <class T>
+void backward(const T* dy, const T* x, const T* weight, const float* mean, const float* rstd, T* dx, float* dweight, float* dbias,
+              int64_t rows, int64_t dim) {
+    const int threads = omp_get_max_threads();
+    Buffer<float> partial(threads * 2 * dim, 0.0f);
+#pragma omp parallel num_threads(threads)
+    {
+        float* own = partial.data() + omp_get_thread_num() * 2 * dim;
+#pragma omp for schedule(static)
+        for (int64_t row = 0; row < rows; row++)
+            backward_row(dy + row * dim, x + row * dim, weight, mean != nullptr ? mean[row] : 0.0f, rstd[row], mean != nullptr,
+                         dx + row * dim, own, own + dim, dim);
+    }
+    for (int thread = 0; thread < threads; thread++) {
+        float* own = partial.data() + thread * 2 * dim;
+        for (int64_t i = 0; i < dim; i++) dweight[i] += own[i];
+        if (dbias != nullptr)
+            for (int64_t i = 0; i < dim; i++) dbias[i] += own[dim + i];
+    }
+}
+
+}  // namespace
+
+void norm_forward(const void* x, const void* weight, const void* bias, void* y, float* mean, float* rstd, int64_t rows, int64_t dim,
+                  float epsilon, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+        forward(static_cast<const T*>(x), static_cast<const T*>(weight), static_cast<const T*>(bias), static_cast<T*>(y), mean, rstd,
+                rows, dim, epsilon);
+    });
+}
+
+void norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd, void* dx, float* dweight,
+                   float* dbias, int64_t rows, int64_t dim, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+        backward(static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(weight), mean, rstd, static_cast<T*>(dx),
+                 dweight, dbias, rows, dim);
+    });
+}
+
+}  // namespace uniscale::UNISCALE_SIMD

@@ -1,0 +1,23 @@
+namespace Uniscale.Telemetry;
+
+/// <summary>
+/// Receives what happens in a run, on the thread that trains: be quick. A sink may throw; <see cref="RunTelemetry"/> keeps
+/// that away from training.
+/// </summary>
+public interface ITelemetrySink : IDisposable
+{
+    /// <summary>Training begins.</summary>
+    void Start(RunStart start);
+
+    /// <summary>A step is done.</summary>
+    void Step(StepReport report);
+
+    /// <summary>A validation source was judged.</summary>
+    void Validation(ValidationReport report);
+
+    /// <summary>Something else happened.</summary>
+    void Note(Note note);
+
+    /// <summary>Training is over.</summary>
+    void End(RunEnd end);
+}

@@ -1,0 +1,153 @@
+using System.Text.Json.Serialization;
+
+namespace Uniscale.Telemetry;
+
+/// <summary>What is known when training begins.</summary>
+public sealed record RunStart
+{
+    /// <summary>Name of the run.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Its directory.</summary>
+    public required string RunDirectory { get; init; }
+
+    /// <summary>SHA-256 of the resolved configuration.</summary>
+    public string ConfigurationHash { get; init; } = "";
+
+    /// <summary>Trainable numbers of the model.</summary>
+    public long ParameterCount { get; init; }
+
+    /// <summary>Ranks of the world.</summary>
+    public int Ranks { get; init; } = 1;
+
+    /// <summary>The layout in words, e.g. <c>tp2 pp2 dp1</c>.</summary>
+    public string Layout { get; init; } = "";
+
+    /// <summary>Optimizer steps of the whole run; 0: not known.</summary>
+    public long TotalSteps { get; init; }
+
+    /// <summary>Tokens of the whole run; 0: not known.</summary>
+    public long TotalTokens { get; init; }
+
+    /// <summary>Step that the run continues after; 0: from the beginning.</summary>
+    [JsonPropertyName("step")]
+    public long ResumedStep { get; init; }
+
+    /// <summary>Model operations for a token (forward and backward).</summary>
+    public double FlopsPerToken { get; init; }
+
+    /// <summary>Peak of all ranks together in FLOP/s; null: not known, and MFU is n/a.</summary>
+    public double? PeakFlops { get; init; }
+
+    /// <summary>Where the peak comes from, e.g. "measured at start" or "logging.peak_flops".</summary>
+    public string PeakSource { get; init; } = "not known";
+
+    /// <summary>Seconds until the first step by part, e.g. data, model, checkpoint.</summary>
+    public IReadOnlyDictionary<string, double> StartupSeconds { get; init; } = new Dictionary<string, double>();
+}
+
+/// <summary>One optimizer step.</summary>
+public sealed record StepReport
+{
+    /// <summary>Number of the step, from 1.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Steps of the whole run; 0: not known.</summary>
+    public long TotalSteps { get; init; }
+
+    /// <summary>Phase of the curriculum; null: the run has one only.</summary>
+    public string? Phase { get; init; }
+
+    /// <summary>Tokens of the run up to and with this step.</summary>
+    public long ConsumedTokens { get; init; }
+
+    /// <summary>Mean loss of a token in nats.</summary>
+    public double Loss { get; init; }
+
+    /// <summary>Global norm of the gradients before clipping.</summary>
+    public double GradientNorm { get; init; }
+
+    /// <summary>Learning rate of the step.</summary>
+    public double LearningRate { get; init; }
+
+    /// <summary>Tokens of the step, over all replicas.</summary>
+    public long BatchTokens { get; init; }
+
+    /// <summary>Wall time of the step.</summary>
+    public double Seconds { get; init; }
+
+    /// <summary>Tokens a second, over all ranks.</summary>
+    public double TokensPerSecond { get; init; }
+
+    /// <summary>Model operations a second over all ranks, recomputation not counted.</summary>
+    public double ModelFlops { get; init; }
+
+    /// <summary>Share of the peak, 0 to 1; null: the peak is not known.</summary>
+    public double? Mfu { get; init; }
+
+    /// <summary>Resident memory of the process now.</summary>
+    public long MemoryBytes { get; init; }
+
+    /// <summary>Its highest value so far.</summary>
+    public long PeakMemoryBytes { get; init; }
+
+    /// <summary>Seconds of the step by part, e.g. forward, backward, communication, optimizer, data.</summary>
+    public IReadOnlyDictionary<string, double> Parts { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Time until the end at the present speed; null: not known.</summary>
+    public TimeSpan? Remaining { get; init; }
+
+    /// <summary>Whether the update was skipped (a bad step).</summary>
+    public bool Skipped { get; init; }
+
+    /// <summary>Steps skipped so far.</summary>
+    public long SkippedCount { get; init; }
+
+    /// <summary>Digest of the tokens that were fed, to compare two runs; null: not taken.</summary>
+    public string? DataDigest { get; init; }
+}
+
+/// <summary>One validation source at one step.</summary>
+public sealed record ValidationReport
+{
+    /// <summary>Step after which it was measured.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Tokens of the run up to then.</summary>
+    public long ConsumedTokens { get; init; }
+
+    /// <summary>Validation source.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Its domain.</summary>
+    public string Domain { get; init; } = "";
+
+    /// <summary>Mean loss of a token in nats.</summary>
+    public double Loss { get; init; }
+
+    /// <summary>exp(loss).</summary>
+    public double Perplexity => Math.Exp(Loss);
+
+    /// <summary>Loss in bits for a byte of text: comparable between tokenizers; null: bytes are not known.</summary>
+    public double? BitsPerByte { get; init; }
+
+    /// <summary>Tokens that were judged.</summary>
+    public long Tokens { get; init; }
+}
+
+/// <summary>How serious a note is.</summary>
+public enum NoteLevel { Information, Warning, Error }
+
+/// <summary>Something worth knowing: a checkpoint is durable, a step was skipped, a disk is full.</summary>
+/// <param name="Step">Step at which it happened.</param>
+/// <param name="Kind">A short word for programs, e.g. <c>checkpoint-durable</c>.</param>
+/// <param name="Message">A sentence for people.</param>
+/// <param name="Level">How serious it is.</param>
+public sealed record Note(long Step, [property: JsonPropertyName("note")] string Kind, string Message, NoteLevel Level = NoteLevel.Information);
+
+/// <summary>How the run ended.</summary>
+/// <param name="Step">Last step.</param>
+/// <param name="Finished">Whether all steps were done; otherwise it was stopped and can be resumed.</param>
+/// <param name="Message">A sentence: why it ended, and where the results are.</param>
+/// <param name="Elapsed">Wall time since the start.</param>
+public sealed record RunEnd(long Step, bool Finished, string Message, TimeSpan Elapsed);

@@ -1,0 +1,81 @@
+using Serilog;
+
+namespace Uniscale.Telemetry;
+
+/// <summary>Several sinks as one. A sink that fails is warned about once, and never stops training.</summary>
+public sealed class RunTelemetry : ITelemetrySink
+{
+    private readonly IReadOnlyList<ITelemetrySink> sinks;
+    private readonly HashSet<ITelemetrySink> failed = [];
+
+    /// <summary>Takes ownership of the sinks; failures are told by the others, or where none works by <paramref name="log"/>.</summary>
+    public RunTelemetry(ILogger log, params IReadOnlyList<ITelemetrySink> sinks)
+    {
+        Log = log;
+        this.sinks = sinks;
+    }
+
+    /// <summary>Log of this rank: logs/train-rankN.log, and the console where that is not a live view.</summary>
+    public ILogger Log { get; }
+
+    /// <inheritdoc/>
+    public void Start(RunStart start) => Each(sink => sink.Start(start));
+
+    /// <inheritdoc/>
+    public void Step(StepReport report) => Each(sink => sink.Step(report));
+
+    /// <inheritdoc/>
+    public void Validation(ValidationReport report) => Each(sink => sink.Validation(report));
+
+    /// <inheritdoc/>
+    public void Note(Note note) => Each(sink => sink.Note(note));
+
+    /// <inheritdoc/>
+    public void End(RunEnd end) => Each(sink => sink.End(end));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Each(sink => sink.Dispose());
+        (Log as IDisposable)?.Dispose();
+    }
+
+    private void Each(Action<ITelemetrySink> action)
+    {
+        foreach (var sink in sinks)
+        {
+            try
+            {
+                action(sink);
+            }
+            catch (Exception error)
+            {
+                Warn(sink, error);
+            }
+        }
+    }
+
+    /// <summary>Says once, through the sinks that still work, that one of them does not.</summary>
+    private void Warn(ITelemetrySink sink, Exception error)
+    {
+        if (!failed.Add(sink))
+            return;
+        var message = $"{sink.GetType().Name} failed ({error.Message}); training goes on, and further failures of it are not reported.";
+        if (sinks.All(failed.Contains))
+            Log.Warning("{Message:l}", message);
+        foreach (var other in sinks.Except(failed).ToArray())
+            Guarded(other, message);
+    }
+
+    private void Guarded(ITelemetrySink sink, string message)
+    {
+        try
+        {
+            sink.Note(new Note(0, "telemetry-failed", message, NoteLevel.Warning));
+        }
+        catch (Exception error)
+        {
+            Warn(sink, error);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System.Globalization;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+using Uniscale.Telemetry.Curves;
+
+namespace Uniscale.Telemetry.Sinks;
+
+/// <summary>
+/// A view that redraws in place: progress, loss curve, learning rate, speed, MFU, memory, time left, validation and the last notes.
+/// It draws on its own thread at most ten times a second, so that training never waits for the terminal.
+/// </summary>
+/// <param name="console">Where it is drawn.</param>
+/// <param name="style">What the curve is drawn with.</param>
+/// <param name="earlier">Losses of the run before it was resumed, for the curve.</param>
+public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle.Braille, IReadOnlyList<double>? earlier = null) : ITelemetrySink
+{
+    private const int CurveHeight = 10;
+    private const int NoteCount = 4;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock gate = new();
+    private readonly LossHistory history = LossHistory.After(earlier ?? []);
+    private readonly Queue<Note> notes = new();
+    private readonly Dictionary<string, ValidationReport> validations = new(StringComparer.Ordinal);
+    private readonly ManualResetEventSlim over = new();
+    private RunStart? start;
+    private StepReport? last;
+    private Thread? painter;
+    private volatile bool dirty;
+
+    /// <inheritdoc/>
+    public void Start(RunStart start)
+    {
+        lock (gate)
+            this.start = start;
+        painter = new Thread(Paint) { IsBackground = true, Name = "live view" };
+        painter.Start();
+    }
+
+    /// <inheritdoc/>
+    public void Step(StepReport report)
+    {
+        lock (gate)
+        {
+            last = report;
+            history.Add(report.Loss);
+        }
+        dirty = true;
+    }
+
+    /// <inheritdoc/>
+    public void Validation(ValidationReport report)
+    {
+        lock (gate)
+            validations[report.Name] = report;
+        dirty = true;
+    }
+
+    /// <inheritdoc/>
+    public void Note(Note note)
+    {
+        lock (gate)
+        {
+            notes.Enqueue(note);
+            if (notes.Count > NoteCount)
+                notes.Dequeue();
+        }
+        dirty = true;
+    }
+
+    /// <inheritdoc/>
+    public void End(RunEnd end)
+    {
+        Close();
+        console.MarkupLineInterpolated($"[bold]{(end.Finished ? "finished" : "stopped")}[/] at step {end.Step} after {Units.Duration(end.Elapsed)}: {end.Message}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Close();
+        over.Dispose();
+    }
+
+    /// <summary>The picture as it is now.</summary>
+    internal IRenderable View()
+    {
+        lock (gate)
+        {
+            var parts = new List<IRenderable>();
+            if (last is { } report)
+            {
+                parts.Add(new Markup(Progress(report)));
+                parts.Add(new Text(LossCurve.Render(history.Points, Math.Min(console.Profile.Width - 4, 100), CurveHeight, style).TrimEnd('\n'), new Style(Color.Aqua)));
+                parts.Add(Figures(report));
+                if (start is not null)
+                    parts.Add(new Text(LineSink.FormatMfu(start), new Style(Color.Grey)));
+            }
+            if (validations.Count > 0)
+                parts.Add(Validations());
+            foreach (var note in notes)
+                parts.Add(new Text(note.Message, note.Level switch
+                {
+                    NoteLevel.Error => new Style(Color.Red),
+                    NoteLevel.Warning => new Style(Color.Yellow),
+                    _ => new Style(Color.Grey),
+                }));
+            var title = start is { } run ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}" : "run";
+            return new Panel(new Rows(parts)) { Header = new PanelHeader(Markup.Escape(title)), Border = BoxBorder.Rounded, Expand = true };
+        }
+    }
+
+    private void Paint() => console.Live(View()).AutoClear(false).Start(context =>
+    {
+        while (!over.Wait(Pause))
+        {
+            if (!dirty)
+                continue;
+            dirty = false;
+            context.UpdateTarget(View());
+        }
+        context.UpdateTarget(View());
+    });
+
+    private void Close()
+    {
+        if (painter is null)
+            return;
+        over.Set();
+        painter.Join();
+        painter = null;
+    }
+
+    private string Progress(StepReport report)
+    {
+        var width = Math.Clamp(console.Profile.Width - 48, 10, 60);
+        var share = report.TotalSteps > 0 ? Math.Clamp((double)report.Step / report.TotalSteps, 0, 1) : 0;
+        var done = (int)Math.Round(share * width);
+        var phase = report.Phase is { } name ? $" · phase {Markup.Escape(name)}" : "";
+        var left = report.Remaining is { } remaining ? $" · {Units.Duration(remaining)} left" : "";
+        var steps = report.TotalSteps > 0 ? $"{report.Step}/{report.TotalSteps}" : $"{report.Step}";
+        return string.Create(CultureInfo.InvariantCulture, $"[green]{new string('━', done)}[/][grey]{new string('─', width - done)}[/] {share * 100:F1}% · step {steps}{phase}{left}");
+    }
+
+    private static Grid Figures(StepReport report)
+    {
+        (string Name, string Value)[] figures =
+        [
+            ("loss", report.Loss.ToString("F4", CultureInfo.InvariantCulture)),
+            ("gradient norm", report.GradientNorm.ToString("F3", CultureInfo.InvariantCulture)),
+            ("learning rate", report.LearningRate.ToString("0.00e-00", CultureInfo.InvariantCulture)),
+            ("tokens", Units.Count(report.ConsumedTokens)),
+            ("tokens/s", report.TokensPerSecond.ToString("F0", CultureInfo.InvariantCulture)),
+            ("model", Units.Flops(report.ModelFlops)),
+            ("MFU", Units.Mfu(report.Mfu)),
+            ("memory", Units.Bytes(report.MemoryBytes)),
+        ];
+        var grid = new Grid();
+        for (var column = 0; column < 4; column++)
+            grid.AddColumn(new GridColumn().NoWrap().PadRight(4));
+        foreach (var row in figures.Chunk(4))
+            grid.AddRow([.. row.Select(figure => new Markup($"[grey]{figure.Name}[/] {Markup.Escape(figure.Value)}"))]);
+        return grid;
+    }
+
+    private Table Validations()
+    {
+        var table = new Table { Border = TableBorder.Minimal };
+        table.AddColumns("validation", "step", "loss", "bits/byte");
+        foreach (var report in validations.Values)
+            table.AddRow(Markup.Escape(report.Name), report.Step.ToString(CultureInfo.InvariantCulture), report.Loss.ToString("F4", CultureInfo.InvariantCulture),
+                report.BitsPerByte?.ToString("F4", CultureInfo.InvariantCulture) ?? "n/a");
+        return table;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Uniscale.Telemetry.Sinks;
+
+/// <summary>
+/// metrics.jsonl: one JSON object a line, with <c>kind</c> (start, step, validation, note, end) and <c>step</c>. A resumed run drops the
+/// records after the step it continues from, so that each step stands there once.
+/// </summary>
+public sealed class MetricsSink : ITelemetrySink
+{
+    private static readonly JsonSerializerOptions Format = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DictionaryKeyPolicy = null,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower), new SecondsConverter() },
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+    };
+
+    private readonly StreamWriter writer;
+
+    /// <summary>Opens <paramref name="path"/> for appending after <paramref name="resumedStep"/>; 0 begins anew.</summary>
+    public MetricsSink(string path, long resumedStep)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        Truncate(path, resumedStep);
+        writer = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read)) { AutoFlush = true };
+    }
+
+    /// <summary>Losses of the steps that a metrics file holds, up to <paramref name="lastStep"/>; none where there is no file.</summary>
+    public static IReadOnlyList<double> Losses(string path, long lastStep)
+    {
+        if (!File.Exists(path))
+            return [];
+        var losses = new List<double>();
+        foreach (var line in File.ReadLines(path).Where(line => line.StartsWith("{\"kind\":\"step\"", StringComparison.Ordinal) && StepOf(line) <= lastStep))
+        {
+            using var record = JsonDocument.Parse(line);
+            if (record.RootElement.TryGetProperty("loss", out var loss) && loss.ValueKind == JsonValueKind.Number)
+                losses.Add(loss.GetDouble());
+        }
+        return losses;
+    }
+
+    /// <inheritdoc/>
+    public void Start(RunStart start) => Write("start", start);
+
+    /// <inheritdoc/>
+    public void Step(StepReport report) => Write("step", report);
+
+    /// <inheritdoc/>
+    public void Validation(ValidationReport report) => Write("validation", report);
+
+    /// <inheritdoc/>
+    public void Note(Note note) => Write("note", note);
+
+    /// <inheritdoc/>
+    public void End(RunEnd end) => Write("end", end);
+
+    /// <inheritdoc/>
+    public void Dispose() => writer.Dispose();
+
+    /// <summary>Writes the record's own object with kind and time put in front.</summary>
+    private void Write<T>(string kind, T record)
+    {
+        var time = DateTimeOffset.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        var json = JsonSerializer.Serialize(record, Format);
+        writer.WriteLine($"{{\"kind\":\"{kind}\",\"time\":\"{time}\",{json.AsSpan(1)}");
+    }
+
+    /// <summary>Keeps the complete records up to <paramref name="step"/>; a last line cut off by a crash goes as well.</summary>
+    private static void Truncate(string path, long step)
+    {
+        if (!File.Exists(path))
+            return;
+        var temporary = path + ".tmp";
+        File.WriteAllLines(temporary, step > 0 ? File.ReadLines(path).Where(line => StepOf(line) <= step && !IsEnd(line)) : []);
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    private static bool IsEnd(string line) => line.StartsWith("{\"kind\":\"end\"", StringComparison.Ordinal);
+
+    private static long StepOf(string line)
+    {
+        try
+        {
+            using var record = JsonDocument.Parse(line);
+            return record.RootElement.GetProperty("step").GetInt64();
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            return long.MaxValue;
+        }
+    }
+
+    private sealed class SecondsConverter : JsonConverter<TimeSpan>
+    {
+        public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => TimeSpan.FromSeconds(reader.GetDouble());
+
+        public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) => writer.WriteNumberValue(value.TotalSeconds);
+    }
+}

@@ -1,0 +1,82 @@
+using Serilog;
+using Serilog.Core;
+using Serilog.Events;
+using Spectre.Console;
+using Uniscale.Configuration;
+using Uniscale.Telemetry.Curves;
+using Uniscale.Telemetry.Sinks;
+using Uniscale.Telemetry.TensorBoard;
+
+namespace Uniscale.Telemetry;
+
+/// <summary>Opens the telemetry of a rank: everything on rank 0, the log file alone elsewhere.</summary>
+public static class TelemetryFactory
+{
+    /// <summary>Name of the metrics file within a run directory.</summary>
+    public const string MetricsFileName = "metrics.jsonl";
+
+    /// <summary>The log file of a rank.</summary>
+    public static string LogFile(string runDirectory, int rank) => Path.Combine(runDirectory, "logs", $"train-rank{rank}.log");
+
+    /// <summary>
+    /// Opens telemetry in <paramref name="runDirectory"/>. <paramref name="resumedStep"/>: records of later steps are dropped, so that the
+    /// curve has no duplicates; 0 begins anew. The view is live where the output is a terminal, and plain lines elsewhere.
+    /// </summary>
+    public static RunTelemetry Open(LoggingSection section, string runDirectory, int rank, long resumedStep)
+    {
+        var live = rank == 0 && IsInteractive();
+        var log = CreateLog(LogFile(runDirectory, rank), console: rank == 0 && !live);
+        if (rank != 0)
+            return new RunTelemetry(log);
+        var metrics = Path.Combine(runDirectory, MetricsFileName);
+        var problems = new List<string>();
+        var earlier = Guarded(problems, () => MetricsSink.Losses(metrics, resumedStep)) ?? [];
+        var sinks = new List<ITelemetrySink> { new LineSink(log, section.Every, Style, earlier) };
+        if (live)
+            sinks.Add(new LiveSink(AnsiConsole.Console, Style, earlier));
+        sinks.AddRange(new ITelemetrySink?[]
+        {
+            Guarded(problems, () => new MetricsSink(metrics, resumedStep)),
+            section.TensorBoard ? Guarded(problems, () => new TensorBoardSink(Path.Combine(runDirectory, "tensorboard"), resumedStep)) : null,
+        }.OfType<ITelemetrySink>());
+        var telemetry = new RunTelemetry(log, sinks);
+        foreach (var problem in problems)
+            telemetry.Note(new Note(resumedStep, "telemetry-failed", problem, NoteLevel.Warning));
+        return telemetry;
+    }
+
+    /// <summary>A log that goes to <paramref name="file"/> and, where asked for, to the console (messages alone).</summary>
+    public static Logger CreateLog(string file, bool console)
+    {
+        var configuration = new LoggerConfiguration()
+            .MinimumLevel.Information()
+            .WriteTo.File(file, outputTemplate: "{Timestamp:yyyy-MM-dd HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}", formatProvider: Invariant);
+        if (console)
+            configuration.WriteTo.Console(outputTemplate: "{Message:lj}{NewLine}", standardErrorFromLevel: LogEventLevel.Error, formatProvider: Invariant, theme: Serilog.Sinks.SystemConsole.Themes.ConsoleTheme.None);
+        return configuration.CreateLogger();
+    }
+
+    private static CurveStyle Style => Console.OutputEncoding.WebName == "utf-8" ? CurveStyle.Braille : CurveStyle.Ascii;
+
+    private static System.Globalization.CultureInfo Invariant => System.Globalization.CultureInfo.InvariantCulture;
+
+    /// <summary>A terminal that can redraw; <c>UNISCALE_PLAIN=1</c> forces plain lines.</summary>
+    private static bool IsInteractive() =>
+        !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi && Environment.GetEnvironmentVariable("UNISCALE_PLAIN") is null or "" or "0"
+        && Environment.GetEnvironmentVariable("TERM") is not ("dumb" or null);
+
+    /// <summary>What <paramref name="open"/> gives, or null and a sentence where the file system refuses it.</summary>
+    private static T? Guarded<T>(List<string> problems, Func<T> open)
+        where T : class
+    {
+        try
+        {
+            return open();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"Telemetry cannot be opened ({error.Message}); training goes on without it.");
+            return null;
+        }
+    }
+}

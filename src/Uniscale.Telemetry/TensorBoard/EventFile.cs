@@ -1,0 +1,84 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Numerics;
+
+namespace Uniscale.Telemetry.TensorBoard;
+
+/// <summary>
+/// A TensorBoard event file: records of length, its checksum, data, and the data's checksum; the data are Event messages
+/// (tensorflow/core/util/event.proto), of which a few fields are written by hand.
+/// </summary>
+public sealed class EventFile : IDisposable
+{
+    private readonly FileStream stream;
+
+    // Used again for every record: a run writes one a step.
+    private readonly ProtobufMessage entry = new();
+    private readonly ProtobufMessage summary = new();
+    private readonly ProtobufMessage value = new();
+    private readonly ArrayBufferWriter<byte> record = new();
+
+    /// <summary>Creates a new file in <paramref name="directory"/>, named so that TensorBoard finds it and orders it by time.</summary>
+    public EventFile(string directory)
+    {
+        Directory.CreateDirectory(directory);
+        var seconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        for (var attempt = 0; ; attempt++)
+        {
+            FilePath = Path.Combine(directory, $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}.{attempt}");
+            if (!File.Exists(FilePath))
+                break;
+        }
+        stream = new FileStream(FilePath, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        Write(Event(0).Text(3, "brain.Event:2"));
+    }
+
+    /// <summary>Path of the file.</summary>
+    public string FilePath { get; }
+
+    /// <summary>Writes numbers of one step, each under a tag such as <c>train/loss</c>.</summary>
+    public void Scalars(long step, params IReadOnlyList<(string Tag, double Number)> scalars)
+    {
+        summary.Clear();
+        foreach (var (tag, number) in scalars)
+            summary.Nested(1, value.Clear().Text(1, tag).Float(2, (float)number));
+        Write(Event(step).Nested(5, summary));
+    }
+
+    /// <summary>Says that a run begins at <paramref name="step"/>: readers drop what earlier files hold from there on.</summary>
+    public void SessionStart(long step) => Write(Event(step).Nested(7, value.Clear().Integer(1, 1)));
+
+    /// <inheritdoc/>
+    public void Dispose() => stream.Dispose();
+
+    /// <summary>Masked CRC-32C of the record format: rotated right by 15 and offset, since a checksum of data that holds checksums is weak.</summary>
+    internal static uint MaskedChecksum(ReadOnlySpan<byte> data)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in data)
+            crc = BitOperations.Crc32C(crc, value);
+        return BitOperations.RotateRight(~crc, 15) + 0xa282ead8;
+    }
+
+    private ProtobufMessage Event(long step) =>
+        entry.Clear().Double(1, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0).Integer(2, step);
+
+    private void Write(ProtobufMessage message)
+    {
+        var data = message.Content;
+        record.ResetWrittenCount();
+        BinaryPrimitives.WriteUInt64LittleEndian(record.GetSpan(8), (ulong)data.Length);
+        record.Advance(8);
+        Checksum(record.WrittenSpan);
+        record.Write(data);
+        Checksum(data);
+        stream.Write(record.WrittenSpan);
+        stream.Flush();
+    }
+
+    private void Checksum(ReadOnlySpan<byte> data)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(record.GetSpan(4), MaskedChecksum(data));
+        record.Advance(4);
+    }
+}

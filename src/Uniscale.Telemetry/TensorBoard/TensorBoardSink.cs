@@ -1,0 +1,63 @@
+namespace Uniscale.Telemetry.TensorBoard;
+
+/// <summary>Losses, rates, speed and memory as TensorBoard curves.</summary>
+public sealed class TensorBoardSink : ITelemetrySink
+{
+    private readonly EventFile file;
+
+    /// <summary>Begins a file in <paramref name="directory"/>; a resumed run takes back what earlier files say of later steps.</summary>
+    public TensorBoardSink(string directory, long resumedStep)
+    {
+        file = new EventFile(directory);
+        file.SessionStart(resumedStep + 1);
+    }
+
+    /// <inheritdoc/>
+    public void Start(RunStart start)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Step(StepReport report)
+    {
+        var scalars = new List<(string, double)>
+        {
+            ("train/loss", report.Loss),
+            ("train/gradient_norm", report.GradientNorm),
+            ("train/learning_rate", report.LearningRate),
+            ("train/consumed_tokens", report.ConsumedTokens),
+            ("train/skipped", report.SkippedCount),
+            ("throughput/tokens_per_second", report.TokensPerSecond),
+            ("throughput/model_flops", report.ModelFlops),
+            ("memory/resident_bytes", report.MemoryBytes),
+            ("time/step_seconds", report.Seconds),
+        };
+        if (report.Mfu is { } mfu)
+            scalars.Add(("throughput/mfu", mfu));
+        foreach (var (part, seconds) in report.Parts)
+            scalars.Add(($"time/{part}_seconds", seconds));
+        file.Scalars(report.Step, scalars);
+    }
+
+    /// <inheritdoc/>
+    public void Validation(ValidationReport report)
+    {
+        var scalars = new List<(string, double)> { ($"validation/{report.Name}/loss", report.Loss) };
+        if (report.BitsPerByte is { } bits)
+            scalars.Add(($"validation/{report.Name}/bits_per_byte", bits));
+        file.Scalars(report.Step, scalars);
+    }
+
+    /// <inheritdoc/>
+    public void Note(Note note)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void End(RunEnd end)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => file.Dispose();
+}

@@ -1,0 +1,75 @@
+using Uniscale.Checkpoints.Tests.Support;
+
+namespace Uniscale.Checkpoints.Tests.Saving;
+
+/// <summary>A save may be killed at any moment: what says that it is good is good, and the next save clears up.</summary>
+public sealed class KillTests
+{
+    public static TheoryData<SavePoint, int, long> Deaths()
+    {
+        var deaths = new TheoryData<SavePoint, int, long>();
+        foreach (var point in Enum.GetValues<SavePoint>())
+        {
+            deaths.Add(point, 0, point >= SavePoint.Renamed ? 2 : 1);
+            if (point is >= SavePoint.Staged and < SavePoint.Announced)
+                deaths.Add(point, 1, 1);
+        }
+        return deaths;
+    }
+
+    [Theory]
+    [MemberData(nameof(Deaths))]
+    public async Task ASaveKilledAtAPointLeavesTheRightCheckpointNewest(SavePoint point, int rank, long newest)
+    {
+        using var folder = new TempFolder();
+        using var child = SavingChild.StartDying(folder.Path, point, rank);
+        await child.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(128 + 9, child.ExitCode);
+        Assert.Equal(newest, LoadedStep(folder.Path));
+        ProveNextSaveClearsUp(folder.Path);
+    }
+
+    [Fact]
+    public async Task SavesKilledAtRandomMomentsNeverLoseTheNewest()
+    {
+        using var folder = new TempFolder();
+        var random = new Random(11);
+        long durable = 0;
+        for (var trial = 0; trial < 12; trial++)
+        {
+            using var child = SavingChild.StartEverlasting(folder.Path);
+            var first = await child.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
+            Assert.NotNull(first);
+            await Task.Delay(random.Next(60), TestContext.Current.CancellationToken);
+            child.Kill();
+            var rest = await child.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            var announced = long.Parse((first + "\n" + rest).Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
+            Assert.True(announced > durable);
+            var loaded = LoadedStep(folder.Path);
+            Assert.InRange(loaded, announced, announced + 1);
+            durable = loaded;
+        }
+        ProveNextSaveClearsUp(folder.Path);
+    }
+
+    private static long LoadedStep(string directory) => ThreadWorld.Run(SavingChild.Ranks, world =>
+    {
+        using var model = SavingChild.Model(world.Rank);
+        using var store = new CheckpointStore(directory, world);
+        var loaded = store.LoadNewest(_ => model.Slices)!;
+        Assert.Empty(loaded.Notes);
+        Assert.Null(model.FirstDifference((int)loaded.Manifest.Step));
+        return loaded.Manifest.Step;
+    })[0];
+
+    private static void ProveNextSaveClearsUp(string directory)
+    {
+        ThreadWorld.Run(SavingChild.Ranks, world =>
+        {
+            using var model = SavingChild.Model(world.Rank);
+            using var store = new CheckpointStore(directory, world, new CheckpointOptions { Keep = 1 });
+            return store.Save(model.Fill(1).State(1_000_000)).Status;
+        });
+        Assert.Equal(["step-01000000"], Directory.GetFileSystemEntries(directory).Select(Path.GetFileName));
+    }
+}

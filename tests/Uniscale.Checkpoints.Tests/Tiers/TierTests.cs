@@ -1,0 +1,127 @@
+using Uniscale.Checkpoints.Tests.Support;
+using Uniscale.Checkpoints.Tiers;
+using Uniscale.Collectives;
+
+namespace Uniscale.Checkpoints.Tests.Tiers;
+
+public sealed class TierTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly LocalObjectStore _objects = new();
+
+    public TierTests()
+    {
+        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", "test");
+        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", "test");
+        Environment.SetEnvironmentVariable("AWS_REGION", "us-east-1");
+    }
+
+    public void Dispose()
+    {
+        _objects.Dispose();
+        _folder.Dispose();
+    }
+
+    private string Location(bool isDirectory) => isDirectory ? _folder["tier"] : $"s3://bucket/my/run?endpoint={Uri.EscapeDataString(_objects.Endpoint)}";
+
+    private static Tensors Model(int rank, int rows = 2) => new Tensors()
+        .Add("cut", ElementType.Float32, [rows, 1000], [rank * rows / 2, 0], [rows / 2, 1000])
+        .Add("whole", ElementType.BFloat16, [33]);
+
+    private List<string> Save(string location, string directory, int rows, params long[] steps)
+    {
+        var observer = new Observer();
+        ThreadWorld.Run(2, world =>
+        {
+            using var model = Model(world.Rank, rows);
+            using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location], Observer = observer });
+            foreach (var step in steps)
+            {
+                Assert.Equal(SaveStatus.Durable, store.SaveAsync(model.Fill((int)step).State(step)).Wait().Status);
+                store.Drain();
+            }
+            return 0;
+        });
+        return observer.Replications;
+    }
+
+    private LoadedCheckpoint?[] Load(string location, string directory, int rows, int values) => ThreadWorld.Run(2, world =>
+    {
+        using var model = Model(world.Rank, rows);
+        using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location] });
+        var loaded = store.LoadNewest(_ => model.Slices);
+        Assert.True(loaded is null || model.FirstDifference(values) is null);
+        return loaded;
+    });
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ALostDirectoryIsRestoredFromATier(bool isDirectory)
+    {
+        var location = Location(isDirectory);
+        using var tier = TierLocation.Open(location);
+        Assert.All(Load(location, "fresh", 2, 0), Assert.Null);
+        Assert.Equal([$"1 {tier.Name} ", $"2 {tier.Name} ", $"3 {tier.Name} "], Save(location, "run", 2, 1, 2, 3));
+        // The newest two, as in the directory itself: three files each (two ranks' and the manifest) and the marker.
+        Assert.Equal(["step-00000002", "step-00000003"], tier.List().Select(key => key.Split('.')[0]).Distinct().Order());
+        Assert.Equal(8, tier.List().Count);
+
+        Directory.Delete(_folder["run"], recursive: true);
+        foreach (var loaded in Load(location, "run", 2, 3))
+        {
+            Assert.Equal(3, loaded!.Manifest.Step);
+            Assert.Equal($"step-00000003 was brought back from {tier.Name}", Assert.Single(loaded.Notes));
+        }
+        Assert.Empty(Load(location, "run", 2, 3)[0]!.Notes);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ADamagedOrUnfinishedCopyIsPassedOver(bool isDirectory)
+    {
+        var location = Location(isDirectory);
+        using var tier = TierLocation.Open(location);
+        Save(location, "run", 2, 1, 2);
+        Directory.Delete(_folder["run"], recursive: true);
+        var victim = tier.List().Single(key => key.StartsWith("step-00000002", StringComparison.Ordinal) && key.EndsWith("rank-00001.safetensors", StringComparison.Ordinal));
+        var bytes = tier.Read(victim)!;
+        bytes[^3] ^= 8;
+        File.WriteAllBytes(_folder["changed"], bytes);
+        tier.Put(victim, _folder["changed"]);
+        tier.Put("step-00000009.abc/rank-00000.safetensors", _folder["changed"]);
+        Assert.Equal(1, Load(location, "run", 2, 1)[0]!.Manifest.Step);
+    }
+
+    [Fact]
+    public void LargeFilesGoInParts()
+    {
+        var location = Location(isDirectory: false);
+        Save(location, "run", 10_000, 1);
+        Assert.Equal(2, _objects.MultipartCount);
+        Directory.Delete(_folder["run"], recursive: true);
+        Assert.NotNull(Load(location, "run", 10_000, 1)[0]);
+    }
+
+    [Fact]
+    public void AStoreThatFailsIsASentenceAndTrainingGoesOn()
+    {
+        _objects.Broken = true;
+        var replication = Assert.Single(Save(Location(isDirectory: false), "run", 2, 1));
+        Assert.StartsWith("1 s3://bucket/my/run s3://bucket/my/run: cannot", replication);
+        Assert.Contains("the next checkpoint is tried again", replication);
+        Assert.Contains("s3://bucket/prefix was expected", Assert.Throws<CheckpointException>(() => TierLocation.Open("s3://")).Message);
+    }
+
+    private sealed class Observer : ISaveObserver
+    {
+        public List<string> Replications { get; } = [];
+
+        public void Staged(SaveStaged staged) { }
+
+        public void Ended(SaveResult result) { }
+
+        public void Replicated(long step, string tier, string? problem) => Replications.Add($"{step} {tier} {problem}");
+    }
+}

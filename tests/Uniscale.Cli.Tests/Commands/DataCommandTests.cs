@@ -1,0 +1,67 @@
+namespace Uniscale.Cli.Tests.Commands;
+
+/// <summary>The way of a user, from raw files to a planned curriculum, on a text small enough for a test.</summary>
+public sealed class DataCommandTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("uniscale-data-command-").FullName;
+
+    public DataCommandTests()
+    {
+        Directory.CreateDirectory(In("raw"));
+        for (int i = 0; i < 60; i++)
+            File.WriteAllText(In($"raw/{i}.txt"), string.Join('\n', Enumerable.Range(0, 40).Select(line => $"The {i * line % 7} models of text {line} learn {(i + line) % 13} words.")));
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void From_raw_files_to_shards_to_a_plan()
+    {
+        Assert.Contains("books: 60 documents", Ok("data", "import", In("raw"), "--domain", "books", "--out", In("store")));
+        Assert.Contains("300 tokens", Ok("tokenizer", "train", In("store"), "--vocabulary", "300", "--out", In("t.model"), "--threads", "1"));
+        Assert.Contains("300 tokens, stored in 16 bits", Ok("tokenizer", "inspect", In("t.model")));
+        string tokens = Ok("tokenizer", "encode", In("t.model"), "The models learn.").Trim();
+        Assert.Equal("The models learn.\n", Ok(["tokenizer", "decode", In("t.model"), .. tokens.Split(' ')]));
+
+        Assert.Contains("books", Ok("data", "tokenize", In("store"), "--tokenizer", In("t.model"), "--out", In("tokens"), "--validation", "0.1", "--workers", "2"));
+        Assert.Contains("tokens (UInt16)", Ok("data", "inspect", In("tokens/*")));
+        Assert.Contains("books.train: whole", Ok("data", "verify", In("tokens/books.train"), "--tokenizer", In("t.model")));
+        Assert.Contains("models of text 0 learn", Ok("data", "show", In("tokens/books.train"), "--tokenizer", In("t.model"), "--document", "3"));
+
+        File.WriteAllText(In("run.yaml"), $"""
+            name: small
+            model: {'{'} layers: 1, hidden: 16, heads: 2, context: 32, vocabulary: 300 {'}'}
+            data: {'{'} tokenizer: {In("t.model")}, sources: [{'{'} name: books, domain: books, shards: ["{In("tokens/books.train")}"] {'}'}] {'}'}
+            batch: {'{'} global: 4 {'}'}
+            train: {'{'} tokens: 4096 {'}'}
+            """);
+        string plan = Ok("curriculum", "plan", In("run.yaml"));
+        Assert.Contains("small: 4096 tokens in 32 steps and 128 sequences", plan);
+        string show = Ok("curriculum", "show", In("run.yaml"), "--at", "2000", "--text");
+        Assert.Contains("step 15 of 32, after 1,920 tokens", show);
+        Assert.Contains("learn", show);
+    }
+
+    [Theory]
+    [InlineData("data tokenize nowhere.txt --tokenizer x.model --out y", "x.model does not exist")]
+    [InlineData("data inspect nowhere", "nowhere.bin does not exist")]
+    [InlineData("data verify nowhere*", "No shard matches 'nowhere*'")]
+    [InlineData("data import nowhere --domain a --out /tmp/uniscale-none", "nowhere does not exist")]
+    [InlineData("tokenizer inspect nowhere.model", "nowhere.model does not exist")]
+    public void A_mistake_is_one_sentence_and_exit_code_2(string line, string expected)
+    {
+        var (code, output, error) = CommandRun.Of(line.Split(' '));
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains(expected, error);
+        Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    private string In(string path) => Path.Combine(_root, path);
+
+    private static string Ok(params string[] arguments)
+    {
+        var (code, output, error) = CommandRun.Of(arguments);
+        Assert.Equal((0, ""), (code, error));
+        return output;
+    }
+}

@@ -1,0 +1,45 @@
+namespace Uniscale.Cli.Tests.Commands;
+
+public sealed class LaunchCommandTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-cli-").FullName;
+    private readonly string file;
+
+    public LaunchCommandTests()
+    {
+        file = Path.Combine(folder, "run.yaml");
+        File.WriteAllText(file, """
+            model: { layers: 4, hidden: 64, heads: 4, vocabulary: 512, context: 64 }
+            train: { steps: 3, threads: 3 }
+            batch: { global: 16, micro: 1 }
+            parallel: { pipeline: 2, data: 2 }
+            """);
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public void The_layout_gives_the_number_of_ranks_and_overrides_reach_them()
+    {
+        var (code, output, error) = CommandRun.Of("launch", file, "--dry-run", "--set", "optimizer.lr=1e-4");
+        Assert.True(code == 0, error);
+        Assert.StartsWith("mpirun -n 4 ", output);
+        Assert.Contains("-x OMP_NUM_THREADS=3", output);
+        Assert.EndsWith($"train {file} --set optimizer.lr=1e-4", output.TrimEnd());
+    }
+
+    [Fact]
+    public void A_resumed_job_resumes_its_ranks() =>
+        Assert.EndsWith(" --resume", CommandRun.Of("launch", file, "--dry-run", "--resume").Output.TrimEnd());
+
+    [Theory]
+    [InlineData("-n 3", "3")]
+    [InlineData("-n -1", "-n -1 is not a number of ranks")]
+    [InlineData("--hosts nowhere", "The host file nowhere does not exist")]
+    public void What_cannot_be_is_the_users_error(string options, string sentence)
+    {
+        var (code, _, error) = CommandRun.Of(["launch", file, .. options.Split(' '), "--set", $"run_directory={folder}/run"]);
+        Assert.Equal(2, code);
+        Assert.Contains(sentence, error);
+    }
+}

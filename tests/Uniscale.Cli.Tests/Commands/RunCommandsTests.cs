@@ -1,0 +1,43 @@
+using Uniscale.Launching.Supervision;
+
+namespace Uniscale.Cli.Tests.Commands;
+
+public sealed class RunCommandsTests : IDisposable
+{
+    private readonly string run = Directory.CreateTempSubdirectory("uniscale-cli-").FullName;
+
+    public RunCommandsTests()
+    {
+        File.WriteAllText(Path.Combine(run, "metrics.jsonl"), """
+            {"kind":"start","time":"2026-01-01T00:00:00Z","ranks":2,"layout":"dp2","total_steps":9}
+            {"kind":"step","time":"2026-01-01T00:00:05Z","step":4,"consumed_tokens":4000,"loss":2.5,"tokens_per_second":800,"seconds":1}
+            """);
+        string launch = Directory.CreateDirectory(Path.Combine(run, "launch")).FullName;
+        var fault = new Fault("hang", 4, 1, "n1", "rank 1 on n1 did not come");
+        new EventLog(launch).Add(new JobEvent(new(2026, 1, 1, 0, 0, 9, TimeSpan.Zero), JobEventKind.GivenUp, 1, 4, fault.Message, fault, ["rank 0: waits"]));
+    }
+
+    public void Dispose() => Directory.Delete(run, recursive: true);
+
+    [Fact]
+    public void Status_shows_where_the_run_is()
+    {
+        var (code, output, _) = CommandRun.Of("status", run);
+        Assert.Equal(0, code);
+        Assert.Matches(@"state +failed", output);
+        Assert.Matches(@"step +4 of 9", output);
+        Assert.Matches(@"last fault +rank 1 on n1 did not come", output);
+    }
+
+    [Fact]
+    public void Why_names_the_rank_and_shows_what_each_did()
+    {
+        var (code, output, _) = CommandRun.Of("why", run);
+        Assert.Equal(0, code);
+        Assert.Contains("The run failed at step 4: rank 1 on n1 did not come.", output);
+        Assert.Contains("rank 0: waits", output);
+    }
+
+    [Fact]
+    public void No_run_is_the_users_error() => Assert.Equal(2, CommandRun.Of("status", Path.Combine(run, "nothing")).Code);
+}

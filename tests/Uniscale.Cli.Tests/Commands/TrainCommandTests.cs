@@ -1,0 +1,90 @@
+using System.Text.Json;
+
+namespace Uniscale.Cli.Tests.Commands;
+
+/// <summary>Training as a user starts it: on a text small enough for a test, with validation, a stop in the middle and a resume.</summary>
+public sealed class TrainCommandTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("uniscale-train-command-").FullName;
+
+    public TrainCommandTests()
+    {
+        Directory.CreateDirectory(In("raw"));
+        for (int i = 0; i < 60; i++)
+            File.WriteAllText(In($"raw/{i}.txt"), string.Join('\n', Enumerable.Range(0, 40).Select(line => $"The {i * line % 7} models of text {line} learn {(i + line) % 13} words.")));
+        Ok("data", "import", In("raw"), "--domain", "books", "--out", In("store"));
+        Ok("tokenizer", "train", In("store"), "--vocabulary", "300", "--out", In("t.model"), "--threads", "1");
+        Ok("data", "tokenize", In("store"), "--tokenizer", In("t.model"), "--out", In("tokens"), "--validation", "0.1", "--workers", "1");
+        File.WriteAllText(In("run.yaml"), $$"""
+            name: small
+            run_directory: {{In("run")}}
+            model: { layers: 2, hidden: 32, heads: 2, context: 32 }
+            data:
+              tokenizer: {{In("t.model")}}
+              sources: [{ name: books, domain: books, shards: ["{{In("tokens/books.train")}}"] }]
+              validation: [{ name: held-out, domain: books, shards: ["{{In("tokens/books.validation")}}"] }]
+            batch: { global: 4 }
+            train: { steps: 6, threads: 1 }
+            checkpoint: { every: 3 }
+            evaluation: { every: 3, sequences: 4 }
+            logging: { peak_flops: 1G, tensor_board: false }
+            """);
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void A_resumed_run_repeats_the_unbroken_one_bit_for_bit_and_validates()
+    {
+        Ok("train", In("run.yaml"), "--ranks", "2");
+        var unbroken = Losses();
+        Assert.Equal(6, unbroken.Length);
+        Assert.Equal([3, 6], Records("validation").Select(record => record.GetProperty("step").GetInt64()));
+        Assert.All(Records("validation"), record => Assert.InRange(record.GetProperty("bits_per_byte").GetDouble(), 0.5, 8));
+        Assert.Contains("hidden: 32", File.ReadAllText(In("run/config.yaml")));
+
+        Directory.Delete(In("run/checkpoints/step-00000006"), recursive: true);
+        Ok("train", In("run.yaml"), "--ranks", "2", "--resume");
+        Assert.Equal(unbroken, Losses());
+        Assert.Equal([3, 6], Records("validation").Select(record => record.GetProperty("step").GetInt64()));
+    }
+
+    [Theory]
+    [InlineData("batch.global is 4, which is no multiple of the 3 replicas: set batch.global to 6 or 3, or change the layout.", "--ranks", "3")]
+    [InlineData("--set model.layres=3: model has no key 'layres'; did you mean 'layers'?", "--set", "model.layres=3")]
+    [InlineData("gone.bin does not exist", "--set", "data.sources[0].shards=[gone]")]
+    [InlineData("nowhere.model does not exist", "--set", "data.tokenizer=nowhere.model")]
+    [InlineData("model.vocabulary is 200, but the tokenizer", "--set", "model.vocabulary=200")]
+    public void A_mistake_is_one_sentence_exit_code_2_and_no_run(string expected, params string[] arguments)
+    {
+        var (code, _, error) = CommandRun.Of(["train", In("run.yaml"), .. arguments]);
+        Assert.Equal(2, code);
+        Assert.Contains(expected, error);
+        Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.False(File.Exists(In("run/metrics.jsonl")));
+    }
+
+    [Fact]
+    public void A_corrupt_index_is_named()
+    {
+        var index = In("tokens/books.train.idx");
+        File.WriteAllBytes(index, [.. "WRONGMAGIC"u8, .. File.ReadAllBytes(index)[10..]]);
+        var (code, _, error) = CommandRun.Of("train", In("run.yaml"));
+        Assert.Equal(2, code);
+        Assert.Contains("books.train.idx", error);
+        Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    private string In(string path) => Path.Combine(_root, path);
+
+    private double[] Losses() => [.. Records("step").Select(record => record.GetProperty("loss").GetDouble())];
+
+    private JsonElement[] Records(string kind) =>
+        [.. File.ReadLines(In("run/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).Where(record => record.GetProperty("kind").GetString() == kind)];
+
+    private static void Ok(params string[] arguments)
+    {
+        var (code, _, error) = CommandRun.Of(arguments);
+        Assert.True(code == 0, error);
+    }
+}

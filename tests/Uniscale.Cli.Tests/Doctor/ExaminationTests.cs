@@ -1,0 +1,62 @@
+using Uniscale.Cli.Commands;
+using Uniscale.Cli.Doctor;
+
+namespace Uniscale.Cli.Tests.Doctor;
+
+public sealed class ExaminationTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-doctor-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public void A_missing_library_is_named_with_what_to_install()
+    {
+        var findings = Examination.Run(new Libraries("", []));
+        Assert.Equal(("apt-get install libtorch-dev", false, true), Of(findings, "libtorch"));
+        Assert.Equal(("apt-get install libdnnl-dev", false, false), Of(findings, "oneDNN"));
+        Assert.Equal(("apt-get install libsentencepiece-dev", false, true), Of(findings, "SentencePiece"));
+
+        var text = new StringWriter();
+        DoctorCommand.Print(findings, text);
+        Assert.Contains("MISSING  libtorch       tensors and gradients\n                        -> apt-get install libtorch-dev\n", text.ToString());
+        Assert.EndsWith("2 required things are missing.\n", text.ToString());
+    }
+
+    [Fact]
+    public void Folders_of_the_linker_path_come_first_and_links_are_resolved()
+    {
+        File.WriteAllText(Path.Combine(folder, "libtorch_cpu.so.9.1.2"), "");
+        File.CreateSymbolicLink(Path.Combine(folder, "libtorch_cpu.so"), "libtorch_cpu.so.9.1.2");
+        var libraries = new Libraries("\tlibtorch_cpu.so (libc6,x86-64) => /elsewhere/libtorch_cpu.so\n", [folder]);
+        var path = libraries.Find("libtorch_cpu.so");
+        Assert.Equal(Path.Combine(folder, "libtorch_cpu.so.9.1.2"), path);
+        Assert.Equal("9.1.2", Libraries.Version(path!));
+    }
+
+    [Fact]
+    public void The_cache_names_libraries_with_and_without_version()
+    {
+        var file = Path.Combine(folder, "libdnnl.so.2");
+        File.WriteAllText(file, "");
+        var libraries = new Libraries($"2 libs found\n\tlibdnnl.so.2 (libc6,x86-64) => {file}\n\tlibc.so.6 (libc6) => /lib/libc.so.6\n", []);
+        Assert.Equal(file, libraries.Find("libdnnl.so"));
+        Assert.Null(libraries.Find("libdnn.so"));
+    }
+
+    [Fact]
+    public void A_pkg_config_file_knows_the_version_better_than_the_file_name()
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "pkgconfig"));
+        File.WriteAllText(Path.Combine(folder, "pkgconfig", "sentencepiece.pc"), "Name: sentencepiece\nVersion: 0.1.97\n");
+        Assert.Equal("0.1.97", Libraries.Version(Path.Combine(folder, "libsentencepiece.so.0.0.0")));
+        Assert.Equal("0.3.21", Libraries.Version("/usr/lib/libopenblasp-r0.3.21.so"));
+        Assert.Null(Libraries.Version("/usr/lib/libplain.so"));
+    }
+
+    private static (string? Advice, bool Found, bool Required) Of(IReadOnlyList<Finding> findings, string name)
+    {
+        var finding = findings.Single(finding => finding.Name == name);
+        return (finding.Advice, finding.Found, finding.Required);
+    }
+}

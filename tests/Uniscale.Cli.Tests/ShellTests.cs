@@ -1,0 +1,59 @@
+namespace Uniscale.Cli.Tests;
+
+public sealed class ShellTests
+{
+    [Fact]
+    public void Alone_it_shows_its_help()
+    {
+        var (code, output, _) = CommandRun.Of();
+        Assert.Equal(0, code);
+        Assert.Contains("Commands:", output);
+        Assert.Contains("doctor", output);
+    }
+
+    [Theory]
+    [InlineData("confg", "uniscale: Unrecognized command or argument 'confg' (did you mean 'config'?); uniscale --help shows what there is.\n")]
+    [InlineData("config --jsn a.yaml", "uniscale: Unrecognized option '--jsn' (did you mean '--json'?); uniscale config --help shows what there is.\n")]
+    [InlineData("config", "uniscale: config needs a configuration file, for example configs/quickstart.yaml.\n")]
+    [InlineData("config nowhere.yaml", "uniscale: There is no configuration file nowhere.yaml; check the path (configs/ holds examples).\n")]
+    public void A_mistake_of_the_user_is_one_sentence_and_exit_code_2(string line, string expected)
+    {
+        var (code, output, error) = CommandRun.Of(line.Split(' '));
+        Assert.Equal((2, "", expected), (code, output, error));
+    }
+
+    [Fact]
+    public void Another_failure_is_its_first_line_and_the_place_of_the_log_which_has_the_rest()
+    {
+        var log = Path.GetTempFileName();
+        try
+        {
+            Shell.LogFile = log;
+            var error = new StringWriter();
+            Assert.Equal(1, Shell.Report(new InvalidOperationException("the sizes differ\nframe #0: deep inside"), debug: false, error));
+            Assert.Equal($"uniscale: the sizes differ. The log is {log}.\n", error.ToString());
+            Assert.Contains("frame #0: deep inside", File.ReadAllText(log));
+        }
+        finally
+        {
+            Shell.LogFile = null;
+            File.Delete(log);
+        }
+    }
+
+    [Fact]
+    public void A_failure_without_a_log_says_how_to_see_more()
+    {
+        var error = new StringWriter();
+        Assert.Equal(1, Shell.Report(new AggregateException(new IOException("no space left on device")), debug: false, error));
+        Assert.Equal("uniscale: no space left on device. Run it again with --debug to see where.\n", error.ToString());
+    }
+
+    [Fact]
+    public void Debug_shows_the_stack()
+    {
+        var (code, _, error) = CommandRun.Of("config", "nowhere.yaml", "--debug");
+        Assert.Equal(2, code);
+        Assert.Contains("at Uniscale.Configuration.ConfigurationLoader.Load", error);
+    }
+}

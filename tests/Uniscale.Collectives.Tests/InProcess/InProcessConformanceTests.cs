@@ -1,0 +1,21 @@
+using Uniscale.Collectives.InProcess;
+using Uniscale.Collectives.Tests.Conformance;
+
+namespace Uniscale.Collectives.Tests.InProcess;
+
+public sealed class InProcessConformanceTests
+{
+    public static TheoryData<string> Cases => [.. ConformanceSuite.Cases.Keys];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void HoldsWithEveryNumberOfRanks(string name)
+    {
+        foreach (int size in (int[])[1, 2, 3, 4])
+        {
+            var worlds = InProcessWorld.Create(size);
+            RankThreads.RunAll(worlds, ConformanceSuite.Cases[name]);
+            Array.ForEach(worlds, world => world.Dispose());
+        }
+    }
+}

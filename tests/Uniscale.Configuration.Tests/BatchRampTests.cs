@@ -1,0 +1,23 @@
+namespace Uniscale.Configuration.Tests;
+
+public sealed class BatchRampTests
+{
+    [Fact]
+    public void Without_a_ramp_the_batch_is_constant() => Assert.Equal([(0L, 16)], BatchRamp.Of(new BatchSection { Global = 16 }, 256));
+
+    [Fact]
+    public void Plain_values_are_sequences_and_suffixed_ones_tokens() => Assert.Equal(
+        [(0L, 16), (10_000_000L, 1024), (20_000_000_000L, 2000)],
+        BatchRamp.Of(ConfigurationLoader.Parse("{ batch: { ramp: { 0: 16, 10M: 4194304 tokens, 20B: 8.192M } }, train: { steps: 1 } }").Value.Batch, 4096));
+
+    [Theory]
+    [InlineData("{ 1M: 16 }", "batch.ramp begins at 1M: let its first key be 0.")]
+    [InlineData("{ 0: 16, 2M: 32, 1M: 64 }", "batch.ramp is not in rising order at 1M: sort its keys.")]
+    [InlineData("{ 0: many }", "A value of batch.ramp is 'many', which is no count of tokens such as 4M, 10B or 1.6T.")]
+    [InlineData("{ soon: 16 }", "A key of batch.ramp is 'soon', which is no count of tokens such as 4M, 10B or 1.6T.")]
+    public void A_wrong_ramp_is_refused_with_its_place(string ramp, string expected)
+    {
+        var message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse($"{{ batch: {{ ramp: {ramp} }}, train: {{ steps: 1 }} }}")).Message;
+        Assert.Equal("config.yaml:1:18: " + expected, message);
+    }
+}

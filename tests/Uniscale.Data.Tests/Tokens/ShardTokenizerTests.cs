@@ -1,0 +1,62 @@
+using System.Text.Json;
+using Uniscale.Configuration;
+
+namespace Uniscale.Data.Tests;
+
+public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<SmallTokenizer>, IDisposable
+{
+    private readonly Corpus _corpus = new();
+
+    public void Dispose() => _corpus.Dispose();
+
+    [Fact]
+    public async Task Shards_are_the_same_for_any_number_of_workers_and_hold_every_document()
+    {
+        string[] texts = [.. Enumerable.Range(0, 300).Select(i => SmallTokenizer.Text(1 + i % 90, seed: i))];
+        string path = Lines(texts);
+        byte[][] files = [];
+        foreach (int workers in (int[])[1, 2, 5])
+        {
+            string prefix = _corpus.PathOf($"w{workers}");
+            TokenizationReport report = await new ShardTokenizer(small.Tokenizer, workers, validation: 0.2).RunAsync(DocumentReader.Read(path), prefix);
+            Assert.Equal(300, report.Documents + report.ValidationDocuments);
+            Assert.InRange(report.ValidationDocuments, 30, 90);
+            byte[][] written = [.. new[] { ".train.bin", ".train.idx", ".validation.bin", ".validation.idx" }.Select(end => File.ReadAllBytes(prefix + end))];
+            if (files.Length > 0)
+                Assert.Equal(files, written);
+            files = written;
+        }
+        List<string> decoded = [.. new[] { "w1.train", "w1.validation" }.SelectMany(name => PlainReader.Documents(_corpus.PathOf(name)))
+            .Select(document => small.Tokenizer.Decode([.. document[..^1].Select(token => (int)token)]))];
+        Assert.Equal(texts.Order(StringComparer.Ordinal), decoded.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_long_file_is_one_document_whatever_its_parts()
+    {
+        string path = _corpus.PathOf("long.txt"), text = SmallTokenizer.Text(30_000, seed: 3);
+        await File.WriteAllTextAsync(path, text);
+        TokenizationReport report = await new ShardTokenizer(small.Tokenizer, 2).RunAsync(DocumentReader.Read(path), _corpus.PathOf("long"));
+        Assert.Equal(1, report.Documents);
+        long[] tokens = Assert.Single(PlainReader.Documents(_corpus.PathOf("long.train")));
+        Assert.Equal([.. small.Tokenizer.Encode(text).Select(token => (long)token), small.Tokenizer.EndId], tokens);
+    }
+
+    [Fact]
+    public async Task Nothing_to_write_and_broken_input_are_refused_and_leave_no_files()
+    {
+        var shards = new ShardTokenizer(small.Tokenizer, 2);
+        string empty = Lines([""]), broken = _corpus.PathOf("broken.jsonl");
+        await File.WriteAllTextAsync(broken, "{\"text\": \"good\"}\n{\"text\": \n");
+        Assert.Contains("no documents", (await Assert.ThrowsAsync<UserErrorException>(() => shards.RunAsync(DocumentReader.Read(empty), _corpus.PathOf("out")))).Message, StringComparison.Ordinal);
+        Assert.Contains("Line 2", (await Assert.ThrowsAsync<UserErrorException>(() => shards.RunAsync(DocumentReader.Read(broken), _corpus.PathOf("out")))).Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(_corpus.Root, "out*"));
+    }
+
+    private string Lines(string[] texts)
+    {
+        string path = _corpus.PathOf("documents.jsonl");
+        File.WriteAllLines(path, texts.Select(text => JsonSerializer.Serialize(new { id = 1, nested = new { text = "not this" }, text })));
+        return path;
+    }
+}

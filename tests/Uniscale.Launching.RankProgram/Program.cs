@@ -1,0 +1,89 @@
+using System.Runtime.InteropServices;
+using Uniscale.Collectives;
+using Uniscale.Configuration;
+using Uniscale.Launching.Processes;
+using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Supervision;
+
+// usage: Uniscale.Launching.RankProgram SCENARIO: a rank that does little, and ends as the scenario says.
+try
+{
+    ProcessRank.Run(RankEnvironment.Detect(), world => Run(world, args[0], args.ElementAtOrDefault(1) ?? ""));
+    return 0;
+}
+catch (UserErrorException)
+{
+    return 2;
+}
+catch (Exception failure)
+{
+    Console.Error.WriteLine(failure.Message);
+    return 1;
+}
+
+static void Run(IWorld world, string scenario, string end)
+{
+    using var stopping = new ManualResetEventSlim();
+    using var signals = new StopSignals(stopping.Set, Environment.GetEnvironmentVariable("RUN_DIRECTORY"));
+    if (Sum(world, 1) != world.Size) throw new InvalidOperationException("the ranks do not see each other");
+    Console.WriteLine($"rank {world.Rank} of {world.Size}, {Environment.GetEnvironmentVariable("OMP_NUM_THREADS")} threads, {scenario}");
+    bool isOne = world.Rank == 1;
+    switch (scenario)
+    {
+        case "fail" when isOne: throw new InvalidOperationException("the disk is on fire");
+        case "user" when isOne: throw new UserErrorException("The corpus does not exist: make it with scripts/corpus.sh.");
+        case "exit" when isOne: Environment.Exit(7); break;
+        case "kill" when isOne: System.Diagnostics.Process.GetCurrentProcess().Kill(); break;
+        case "stop": Loop(world, stopping); break;
+        case "steps": Steps(world, end); break;
+    }
+    if (scenario is "fail" or "user" or "exit" or "kill") Sum(world, 1);
+}
+
+// Ten monitored steps; in the sixth, rank 1 breaks as it is told.
+static void Steps(IWorld world, string end)
+{
+    using var monitor = new RankMonitor(LaunchFolder.OfThisJob()!.FullPath, world);
+    for (int step = 1; step <= 10; step++)
+    {
+        if (step == 6 && world.Rank == 1) Break(end);
+        Sum(world, 1);
+        monitor.Beat(step);
+        Thread.Sleep(10);
+    }
+}
+
+static void Break(string how)
+{
+    switch (how)
+    {
+        case "kill": System.Diagnostics.Process.GetCurrentProcess().Kill(); break;
+        case "sleep": Thread.Sleep(Timeout.Infinite); break;
+        case "freeze":
+            System.Diagnostics.Process.Start("sh", ["-c", $"kill -STOP {Environment.ProcessId}"]).WaitForExit();
+            Thread.Sleep(Timeout.Infinite);
+            break;
+    }
+}
+
+// Steps until any rank is asked to stop; all ranks end at the same step.
+static void Loop(IWorld world, ManualResetEventSlim stopping)
+{
+    int step = 0;
+    while (Sum(world, stopping.IsSet ? 1 : 0) == 0)
+    {
+        step++;
+        Thread.Sleep(20);
+    }
+    Console.WriteLine($"rank {world.Rank} saved and stopped after {(step > 0 ? "some" : "no")} steps");
+}
+
+static int Sum(IWorld world, int value)
+{
+    nint memory = Marshal.AllocHGlobal(sizeof(int));
+    Marshal.WriteInt32(memory, value);
+    world.Group.AllReduce(new CommBuffer(memory, 1, ElementType.Int32)).Wait();
+    int sum = Marshal.ReadInt32(memory);
+    Marshal.FreeHGlobal(memory);
+    return sum;
+}

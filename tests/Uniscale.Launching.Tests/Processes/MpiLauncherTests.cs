@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using Uniscale.Configuration;
+using Uniscale.Launching.Processes;
+
+namespace Uniscale.Launching.Tests.Processes;
+
+/// <summary>Whole jobs under mpirun.</summary>
+public sealed class MpiLauncherTests : IDisposable
+{
+    private readonly Transcript _output = new();
+    private readonly Transcript _error = new();
+
+    public void Dispose()
+    {
+        _output.Dispose();
+        _error.Dispose();
+    }
+
+    private LaunchOptions Options(string scenario, int ranks = 2) => new()
+    {
+        Ranks = ranks,
+        Arguments = [scenario],
+        Program = [RankProgram()],
+        Output = _output,
+        Error = _error,
+    };
+
+    /// <summary>The rank program of the same build configuration.</summary>
+    internal static string RankProgram()
+    {
+        var parts = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
+        string name = "Uniscale.Launching.RankProgram";
+        return Path.Combine([string.Join(Path.DirectorySeparatorChar, parts[..^4]), name, .. parts[^3..], name]);
+    }
+
+    [Fact]
+    public void AJobThatSucceedsExitsWithZero()
+    {
+        var result = MpiLauncher.Run(Options("fine", ranks: 4) with { Threads = 3 });
+        Assert.Equal(new LaunchResult(0, null, WasStopped: false), result);
+        for (int rank = 0; rank < 4; rank++) Assert.Contains($"rank {rank} of 4, 3 threads, fine", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheFirstRankToFailIsNamed()
+    {
+        var watch = Stopwatch.StartNew();
+        var result = MpiLauncher.Run(Options("fail"));
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal((1, "InvalidOperationException"), (result.First!.Rank, result.First.Kind));
+        Assert.EndsWith("failed first: the disk is on fire", result.First.ToString(), StringComparison.Ordinal);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
+        Assert.DoesNotContain("mpirun", _error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AUsersErrorExitsWithTwo()
+    {
+        var result = MpiLauncher.Run(Options("user"));
+        Assert.Equal(2, result.ExitCode);
+        Assert.Equal("The corpus does not exist: make it with scripts/corpus.sh.", result.First!.Message);
+    }
+
+    [Theory]
+    [InlineData("kill", "signal 9")]
+    [InlineData("exit", "exit 7")]
+    public void ARankThatDiesSilentlyIsNamed(string scenario, string kind)
+    {
+        var watch = Stopwatch.StartNew();
+        var result = MpiLauncher.Run(Options(scenario));
+        Assert.Equal((1, 1, kind), (result.ExitCode, result.First!.Rank, result.First.Kind));
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
+    }
+
+    [Fact]
+    public void AStopReachesEveryRank()
+    {
+        using var job = MpiLauncher.Start(Options("stop"));
+        WaitForRanks();
+        job.Stop();
+        var result = job.Wait();
+        Assert.Equal(new LaunchResult(0, null, WasStopped: true), result);
+        for (int rank = 0; rank < 2; rank++) Assert.Contains($"rank {rank} saved and stopped after some steps", _output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AStopFileReachesEveryRank()
+    {
+        string run = Directory.CreateTempSubdirectory("uniscale-run-").FullName;
+        using var job = MpiLauncher.Start(Options("stop") with { Environment = new Dictionary<string, string> { ["RUN_DIRECTORY"] = run } });
+        WaitForRanks();
+        File.WriteAllText(Path.Combine(run, "stop"), "");
+        Assert.Equal(new LaunchResult(0, null, WasStopped: false), job.Wait());
+        Directory.Delete(run, recursive: true);
+    }
+
+    [Fact]
+    public void RanksThatDoNotEndInTimeAreEnded()
+    {
+        using var job = MpiLauncher.Start(Options("stop") with { Grace = TimeSpan.Zero });
+        WaitForRanks();
+        job.Stop();
+        var watch = Stopwatch.StartNew();
+        Assert.True(job.Wait().WasStopped);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 10);
+    }
+
+    [Fact]
+    public void WhatIsMissingIsSaidInOneSentence()
+    {
+        Assert.Contains("install Open MPI",
+            Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine") with { Mpirun = "no-such-mpirun" })).Message, StringComparison.Ordinal);
+        Assert.Contains("host file nowhere does not exist",
+            Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine") with { HostFile = "nowhere" })).Message, StringComparison.Ordinal);
+        Assert.Contains("at least one rank", Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine", ranks: 0))).Message, StringComparison.Ordinal);
+    }
+
+    private void WaitForRanks() =>
+        Assert.True(SpinWait.SpinUntil(() => _output.Contains("rank 0 of 2") && _output.Contains("rank 1 of 2"), TimeSpan.FromSeconds(60)),
+            _output + _error.ToString());
+}

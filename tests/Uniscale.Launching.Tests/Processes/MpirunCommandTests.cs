@@ -1,0 +1,47 @@
+using Uniscale.Launching.Processes;
+
+namespace Uniscale.Launching.Tests.Processes;
+
+public sealed class MpirunCommandTests
+{
+    private static readonly Dictionary<string, string> Nothing = [];
+
+    private static string Line(MpirunCommand command, LaunchOptions options, Dictionary<string, string>? environment = null) =>
+        string.Join(' ', command.Arguments(options, ["/bin/uniscale"], environment ?? Nothing));
+
+    [Fact]
+    public void RootAndCrowdedMachine() => Assert.Equal(
+        "-n 4 --allow-run-as-root --oversubscribe --bind-to none -x OMP_NUM_THREADS=1 /bin/uniscale train c.yaml",
+        Line(new(IsOpenMpi: true, IsRoot: true, Processors: 2), new() { Ranks = 4, Arguments = ["train", "c.yaml"] }));
+
+    [Fact]
+    public void EnoughProcessorsAreBound() => Assert.Equal(
+        "-n 2 --map-by slot:PE=4 --bind-to core -x OMP_NUM_THREADS=4 /bin/uniscale train",
+        Line(new(IsOpenMpi: true, IsRoot: false, Processors: 8), new() { Ranks = 2, Arguments = ["train"] }));
+
+    [Fact]
+    public void BindingCanBeRefused() => Assert.Contains(
+        "--bind-to none", Line(new(true, false, 8), new() { Ranks = 2, Arguments = [], Binding = Binding.None }), StringComparison.Ordinal);
+
+    [Fact]
+    public void HostsTagsAndVariables() => Assert.Equal(
+        "-n 16 --hostfile hosts --bind-to none --tag-output -x DOTNET_gcServer=0 -x OMP_NUM_THREADS=3 -x UNISCALE_X=2 /bin/uniscale train",
+        Line(new(true, false, 8), new()
+        {
+            Ranks = 16,
+            Arguments = ["train"],
+            HostFile = "hosts",
+            TagOutput = true,
+            Threads = 3,
+            Environment = new Dictionary<string, string> { ["UNISCALE_X"] = "2" },
+        }, new() { ["DOTNET_gcServer"] = "0", ["UNISCALE_X"] = "1", ["HOME"] = "/root" }));
+
+    [Fact]
+    public void MpichHasItsOwnOptions() => Assert.Equal(
+        "-n 2 -f hosts -prepend-rank -genv OMP_NUM_THREADS 1 /bin/uniscale train",
+        Line(new(false, true, 2), new() { Ranks = 2, Arguments = ["train"], HostFile = "hosts", TagOutput = true }));
+
+    [Fact]
+    public void TheUsersThreadCountWins() => Assert.Contains(
+        "-x OMP_NUM_THREADS=7", Line(new(true, false, 8), new() { Ranks = 2, Arguments = [] }, new() { ["OMP_NUM_THREADS"] = "7" }), StringComparison.Ordinal);
+}

@@ -1,0 +1,86 @@
+using Uniscale.Configuration;
+using Uniscale.Launching.Ranks;
+
+namespace Uniscale.Launching.Tests.Ranks;
+
+public sealed class RankEnvironmentTests
+{
+    private static Dictionary<string, string> Variables(params (string Name, string Value)[] entries) =>
+        entries.ToDictionary(entry => entry.Name, entry => entry.Value);
+
+    private static readonly (string, string)[] OpenMpi =
+        [("OMPI_COMM_WORLD_RANK", "5"), ("OMPI_COMM_WORLD_SIZE", "8"), ("OMPI_COMM_WORLD_LOCAL_RANK", "1"), ("OMPI_COMM_WORLD_LOCAL_SIZE", "4")];
+
+    private static readonly (string, string)[] Pmi = [("PMI_RANK", "2"), ("PMI_SIZE", "3"), ("MPI_LOCALRANKID", "0"), ("MPI_LOCALNRANKS", "1")];
+
+    private static readonly (string, string)[] Slurm =
+        [("SLURM_PROCID", "6"), ("SLURM_STEP_NUM_TASKS", "7"), ("SLURM_LOCALID", "2"), ("SLURM_STEP_TASKS_PER_NODE", "4(x1),3")];
+
+    private static readonly (string, string)[] Torchrun = [("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1"), ("LOCAL_WORLD_SIZE", "2")];
+
+    [Fact]
+    public void EachLauncherIsRecognised()
+    {
+        Assert.Equal((LauncherKind.OpenMpi, 5, 8, 1, 4), Place(OpenMpi));
+        Assert.Equal((LauncherKind.Mpich, 2, 3, 0, 1), Place(Pmi));
+        Assert.Equal((LauncherKind.Slurm, 6, 7, 2, 4), Place(Slurm));
+        Assert.Equal((LauncherKind.Torchrun, 1, 2, 1, 2), Place(Torchrun));
+        Assert.Equal((LauncherKind.Plain, 0, 1, 0, 1), Place([]));
+    }
+
+    [Fact]
+    public void TheOrderIsFixed()
+    {
+        Assert.Equal(LauncherKind.OpenMpi, Place([.. Torchrun, .. Slurm, .. Pmi, .. OpenMpi]).Kind);
+        Assert.Equal(LauncherKind.Mpich, Place([.. Torchrun, .. Slurm, .. Pmi]).Kind);
+        Assert.Equal(LauncherKind.Slurm, Place([.. Torchrun, .. Slurm]).Kind);
+    }
+
+    [Fact]
+    public void AShellInAnAllocationIsNotARank() =>
+        Assert.Equal(LauncherKind.Plain, Place([("SLURM_PROCID", "0"), ("SLURM_NTASKS", "16"), ("SLURM_JOB_ID", "9")]).Kind);
+
+    [Theory]
+    [InlineData("OMPI_COMM_WORLD_SIZE", "0", "OMPI_COMM_WORLD_SIZE=0 is not a number of at least 1")]
+    [InlineData("OMPI_COMM_WORLD_SIZE", "5", "OMPI_COMM_WORLD_RANK=5 is not below OMPI_COMM_WORLD_SIZE=5")]
+    [InlineData("OMPI_COMM_WORLD_RANK", "five", "OMPI_COMM_WORLD_RANK=five is not a number")]
+    [InlineData("OMPI_COMM_WORLD_RANK", null, "OMPI_COMM_WORLD_RANK is not set")]
+    public void VariablesThatDoNotFitAreRefused(string name, string? value, string sentence)
+    {
+        var variables = Variables(OpenMpi);
+        if (value is null) variables.Remove(name);
+        else variables[name] = value;
+        var error = Assert.Throws<UserErrorException>(() => RankEnvironment.Detect(variables));
+        Assert.Contains(sentence, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheTableShowsWhatIsUsedAndWhatIsNot()
+    {
+        var variables = Variables([.. OpenMpi, .. Torchrun]);
+        string[] lines = RankEnvironment.Detect(variables).ToTable(variables).Split('\n');
+        Assert.Matches(@"^OpenMpi +5 +8 +1 +4 .*<- used", lines[1]);
+        Assert.Matches(@"^Mpich +- +- +- +-", lines[2]);
+        Assert.Matches(@"^Torchrun +1 +2 +1 +2", lines[4]);
+    }
+
+    [Fact]
+    public void RanksOfTorchrunAreRefused()
+    {
+        var error = Assert.Throws<UserErrorException>(() => RankWorld.Join(RankEnvironment.Detect(Variables(Torchrun))));
+        Assert.Contains("uniscale launch -n 2", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void APlainProcessIsAWorldOfOne()
+    {
+        using var world = RankWorld.Join(RankEnvironment.Detect(Variables()));
+        Assert.Equal((0, 1), (world.Rank, world.Size));
+    }
+
+    private static (LauncherKind Kind, int Rank, int Size, int LocalRank, int LocalSize) Place((string, string)[] variables)
+    {
+        var place = RankEnvironment.Detect(Variables(variables));
+        return (place.Launcher, place.Rank, place.WorldSize, place.LocalRank, place.LocalSize);
+    }
+}

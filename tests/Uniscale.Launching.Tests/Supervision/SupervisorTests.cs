@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using Uniscale.Launching.Processes;
+using Uniscale.Launching.Supervision;
+using Uniscale.Launching.Tests.Processes;
+
+namespace Uniscale.Launching.Tests.Supervision;
+
+/// <summary>Whole jobs that break in the middle.</summary>
+public sealed class SupervisorTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-supervised-").FullName;
+    private readonly List<string> _said = [];
+    private readonly Transcript _output = new();
+
+    public void Dispose()
+    {
+        Directory.Delete(_folder, recursive: true);
+        _output.Dispose();
+    }
+
+    private LaunchResult Run(string scenario, int maxRestarts, int breaksInAttempts) => new Supervisor(
+        new SupervisionOptions
+        {
+            Folder = _folder,
+            MaxRestarts = maxRestarts,
+            MaxSameFault = 2,
+            RestartDelay = TimeSpan.Zero,
+            Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(6) },
+        },
+        attempt => new LaunchOptions
+        {
+            Ranks = 2,
+            Program = [MpiLauncherTests.RankProgram()],
+            Arguments = ["steps", attempt <= breaksInAttempts ? scenario : "end"],
+            Output = _output,
+            Error = _output,
+        }, _said.Add).Run();
+
+    private IReadOnlyList<JobEventKind> Events() => [.. EventLog.Read(_folder).Select(entry => entry.Kind)];
+
+    [Fact]
+    public void AKilledRankIsNamedAndTheJobGoesOn()
+    {
+        var result = Run("kill", maxRestarts: 2, breaksInAttempts: 1);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Matches(@"^rank 1 on \S+ failed first: it was ended by signal 9 \(Killed\)\. Starting again from the newest checkpoint \(1 of 2 restarts\)\.$",
+            Assert.Single(_said));
+        Assert.Equal([JobEventKind.Started, JobEventKind.Fault, JobEventKind.Restarted, JobEventKind.Finished], Events());
+        Assert.Equal(5, EventLog.Read(_folder)[1].Step);
+    }
+
+    [Theory]
+    [InlineData("sleep", @"rank 1 on \S+ did not come to operation 6 of group world")]
+    [InlineData("freeze", @"rank 1 on \S+ \(process \d+\) has not run for \d+ s")]
+    public void AHangIsFoundAndTheRankNamed(string scenario, string sentence)
+    {
+        var watch = Stopwatch.StartNew();
+        var result = Run(scenario, maxRestarts: 0, breaksInAttempts: 1);
+        Assert.Equal((1, "hang", 1), (result.ExitCode, result.First!.Kind, result.First.Rank));
+        Assert.Matches(sentence, result.First.ToString());
+        Assert.InRange(watch.Elapsed.TotalSeconds, 6, 30);
+        Assert.Equal(2, EventLog.Read(_folder).First(entry => entry.Kind == JobEventKind.Fault).Details!.Count);
+    }
+
+    [Fact]
+    public void TheSameFaultAtTheSameStepIsNotTriedForEver()
+    {
+        var result = Run("kill", maxRestarts: 20, breaksInAttempts: 20);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(JobEventKind.GivenUp, Events()[^1]);
+        Assert.Contains("the same fault (signal 9) has come back 2 times at step 5", EventLog.Read(_folder)[^1].Message, StringComparison.Ordinal);
+        Assert.Single(_said);
+    }
+}

@@ -1,0 +1,12 @@
+using Uniscale.RankProgram;
+
+// usage: Uniscale.RankProgram SCENARIO [FOLDER]; started under mpirun, every process is one rank. speed RANKS runs threads instead.
+return args switch
+{
+    ["conformance", var folder] => Scenarios.Conformance(folder),
+    ["abort", var folder] => Scenarios.Abort(folder),
+    ["mpi", var folder] => MpiScenarios.Run(folder),
+    ["speed"] => Speed.OverMpi(),
+    ["speed", var ranks] => Speed.InProcess(int.Parse(ranks, System.Globalization.CultureInfo.InvariantCulture)),
+    _ => throw new ArgumentException($"unknown scenario: {string.Join(' ', args)}"),
+};

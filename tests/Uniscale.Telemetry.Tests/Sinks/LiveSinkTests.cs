@@ -1,0 +1,52 @@
+using Spectre.Console;
+using Uniscale.Telemetry.Sinks;
+
+namespace Uniscale.Telemetry.Tests.Sinks;
+
+public sealed class LiveSinkTests
+{
+    [Fact]
+    public void The_view_shows_progress_curve_figures_validation_and_notes()
+    {
+        var (console, text) = Console();
+        using var sink = new LiveSink(console);
+        for (var step = 1; step <= 250; step++)
+            sink.Step(Reports.Step(step, 9 - (step / 100.0)));
+        sink.Validation(new ValidationReport { Step = 250, Name = "web", Loss = 6.4, BitsPerByte = 2.5 });
+        sink.Note(new Note(250, "checkpoint", "checkpoint [250] is durable", NoteLevel.Warning));
+        console.Write(sink.View());
+
+        var view = text.ToString();
+        Assert.Contains("50.0% · step 250/500 · 16m20s left", view);
+        Assert.Contains("━━━━", view);
+        Assert.Contains("8.9", view);
+        Assert.Contains("learning rate 3.00e-04", view);
+        Assert.Contains("MFU 18.4%", view);
+        Assert.Contains("2.5000", view);
+        Assert.Contains("checkpoint [250] is durable", view);
+    }
+
+    [Fact]
+    public void It_starts_draws_and_ends()
+    {
+        var (console, text) = Console();
+        using (var sink = new LiveSink(console))
+        {
+            sink.Start(Reports.Start(resumedStep: 7));
+            sink.Step(Reports.Step(1));
+            sink.End(new RunEnd(1, true, "runs/[demo]", TimeSpan.FromSeconds(3)));
+        }
+        Assert.Contains("step 1/500", text.ToString());
+        Assert.Contains("demo · 13.9M parameters · 2 ranks · resumed after step 7", text.ToString());
+        Assert.Contains("peak = 1.00 TFLOP/s (given)", text.ToString().ReplaceLineEndings(" "));
+        Assert.Contains("finished at step 1 after 3s: runs/[demo]", text.ToString());
+    }
+
+    private static (IAnsiConsole Console, StringWriter Text) Console()
+    {
+        var text = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });
+        console.Profile.Width = 100;
+        return (console, text);
+    }
+}
