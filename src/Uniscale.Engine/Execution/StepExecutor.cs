@@ -26,11 +26,14 @@ public sealed class StepExecutor
     /// <summary>Called when the gradients of a step are summed and before they are used; for checks.</summary>
     public Action<StepDecision>? GradientsReady { get; set; }
 
+    /// <summary>Damages numbers on purpose; null: nothing does.</summary>
+    public IFaultInjector? Faults { get; set; }
+
     /// <summary>Runs one step. All ranks of the world run the programs of the same specification.</summary>
     public StepDecision Run(StepSpecification specification, StepProgram program, StepInput input)
     {
         foreach (var block in _rank.Blocks.Values) block.Bucket.BeginStep();
-        using var run = new StepRun(_rank, specification, program, input, _optimizer, _gatherer) { GradientsReady = GradientsReady };
+        using var run = new StepRun(_rank, specification, program, input, _optimizer, _gatherer) { GradientsReady = GradientsReady, Faults = Faults };
         foreach (var instruction in program.Instructions)
         {
             using var interval = _timeline?.Compute(instruction);

@@ -27,7 +27,8 @@ public interface IStepBatch : IDisposable
 /// <param name="AdamW">Constants of the update; its gradient scale is set by clipping.</param>
 /// <param name="Clip">Bound of the global gradient norm; 0: none.</param>
 /// <param name="StopAsked">This rank was asked to stop; one such rank stops all.</param>
-public sealed record StepInput(IStepBatch Batch, AdamWStep AdamW, double Clip, bool StopAsked = false);
+/// <param name="Step">Number of the step, from 1.</param>
+public sealed record StepInput(IStepBatch Batch, AdamWStep AdamW, double Clip, bool StopAsked = false, long Step = 0);
 
 /// <summary>The step's one decision, the same on all ranks.</summary>
 /// <param name="Loss">Mean loss of the valid tokens of the global batch.</param>

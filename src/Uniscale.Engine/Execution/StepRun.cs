@@ -29,6 +29,7 @@ internal sealed class StepRun : IDisposable
     private double _lossScale;
     private double _loss;
     private StepDecision? _decision;
+    private bool _isDamaged;
 
     public StepRun(
         RankState rank, StepSpecification specification, StepProgram program, StepInput input, BucketOptimizer optimizer, ParameterGatherer gatherer)
@@ -46,6 +47,9 @@ internal sealed class StepRun : IDisposable
 
     /// <summary>See <see cref="StepExecutor.GradientsReady"/>.</summary>
     public Action<StepDecision>? GradientsReady { get; init; }
+
+    /// <summary>See <see cref="StepExecutor.Faults"/>.</summary>
+    public IFaultInjector? Faults { get; init; }
 
     public void Execute(Instruction instruction)
     {
@@ -80,6 +84,7 @@ internal sealed class StepRun : IDisposable
     public StepDecision Finish()
     {
         _activations.FinishSending();
+        DamageWeights();
         return _decision ?? throw new InvalidOperationException("The program has no norm instruction, so the step decided nothing.");
     }
 
@@ -171,6 +176,7 @@ internal sealed class StepRun : IDisposable
     private void Decide()
     {
         _reducer.Finish();
+        Faults?.OnGradient(_input.Step, _rank);
         double squares = 0;
         var holders = _rank.Groups.ShardReplicas;
         foreach (var state in _rank.Blocks.Values)
@@ -180,6 +186,7 @@ internal sealed class StepRun : IDisposable
         }
         // The loss is the same on all ranks of a tensor group: the first speaks for them.
         double loss = _rank.Groups.Tensor.Rank == 0 ? _loss : 0;
+        loss = Faults?.OnLoss(_input.Step, loss) ?? loss;
         // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
         ulong digest = _rank.Groups.Tensor.Rank == 0 && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _input.Batch.Digest : 0;
         using var sums = tensor([squares, loss, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32)], ScalarType.Float64);
@@ -200,8 +207,19 @@ internal sealed class StepRun : IDisposable
 
     private void CompareReplicas(int block)
     {
+        DamageWeights();
         var bucket = Bucket(block);
         if (!bucket.ParametersAreSharded) _gatherer.Ensure(bucket);
         ReplicaGuard.Compare(bucket, bucket.ParametersAreSharded ? _rank.Groups.ShardReplicas : _rank.Groups.Replicas, _rank.Blocks[block].Block.Name);
+    }
+
+    /// <summary>Once a step, after all updates and before the first comparison.</summary>
+    private void DamageWeights()
+    {
+        if (Faults is null || _isDamaged) return;
+        _isDamaged = true;
+        _gatherer.Finish();
+        using var noGrad = no_grad();
+        Faults.OnWeights(_input.Step, _rank);
     }
 }

@@ -91,6 +91,13 @@ public sealed class RankRuntime : IDisposable
         set => _executor.GradientsReady = value;
     }
 
+    /// <summary>See <see cref="StepExecutor.Faults"/>.</summary>
+    public IFaultInjector? Faults
+    {
+        get => _executor.Faults;
+        set => _executor.Faults = value;
+    }
+
     /// <summary>Builds a rank with first weights.</summary>
     /// <param name="configuration">The run; its layout must fit the world.</param>
     /// <param name="world">The job; not owned.</param>
@@ -116,7 +123,7 @@ public sealed class RankRuntime : IDisposable
         var optimizer = Configuration.Optimizer;
         double decay = plan.Phase < Configuration.Phases.Count ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay : optimizer.WeightDecay;
         var update = new AdamWStep(rate, optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, decay, Position.Updates + 1, GradientScale: 1);
-        var decision = _executor.Run(specification, program, new StepInput(batch, update, optimizer.Clip, stopAsked));
+        var decision = _executor.Run(specification, program, new StepInput(batch, update, optimizer.Clip, stopAsked, Position.Step + 1));
         _kernels.ParametersChanged();
         Position = new TrainingPosition(
             Position.Step + 1, Position.ConsumedTokens + plan.Tokens, Position.Updates + (decision.Applied ? 1 : 0));

@@ -3,6 +3,7 @@ using System.Globalization;
 using TorchSharp;
 using Uniscale.Checkpoints;
 using Uniscale.Configuration;
+using Uniscale.Engine.Execution;
 using Uniscale.Engine.Training;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
@@ -37,6 +38,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     /// <summary>More to do around the steps of a rank, e.g. validation.</summary>
     public Func<RankRuntime, RunTelemetry, IEnumerable<ITrainingCallback>> MoreCallbacks { get; init; } = (_, _) => [];
 
+    /// <summary>What damages numbers of a rank on purpose; none by default.</summary>
+    public Func<RankContext, IFaultInjector?> Faults { get; init; } = _ => null;
+
     /// <summary>Trains one rank to its end.</summary>
     public TrainingResult Run(RankContext rank)
     {
@@ -49,6 +53,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
         using var runtime = RankRuntime.Create(_configuration, world, data.Source, data.Tokens, data.Vocabulary, record: options.TracePath is not null);
+        runtime.Faults = Faults(rank);
         double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
         var saves = new SaveListener();
         using var store = new CheckpointStore(Folder.Checkpoints, world, new CheckpointOptions
