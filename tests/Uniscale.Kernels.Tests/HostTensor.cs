@@ -1,6 +1,20 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 
 namespace Uniscale.Kernels.Tests;
+
+/// <summary>Keeps the memory that kernels are given by address: without a reference the collector may take it while they run.</summary>
+internal static class HostMemory
+{
+    private static readonly ConcurrentBag<Array> Arrays = [];
+
+    public static T[] Allocate<T>(int count) where T : unmanaged
+    {
+        var values = GC.AllocateArray<T>(count, pinned: true);
+        Arrays.Add(values);
+        return values;
+    }
+}
 
 /// <summary>Values in pinned memory, in fp32 or rounded to bf16, for a kernel to read and write.</summary>
 internal sealed class HostTensor
@@ -11,8 +25,8 @@ internal sealed class HostTensor
     public HostTensor(KernelType type, params ReadOnlySpan<double> values)
     {
         Type = type;
-        floats = GC.AllocateArray<float>(type == KernelType.Float32 ? values.Length : 0, pinned: true);
-        halves = GC.AllocateArray<ushort>(type == KernelType.BFloat16 ? values.Length : 0, pinned: true);
+        floats = HostMemory.Allocate<float>(type == KernelType.Float32 ? values.Length : 0);
+        halves = HostMemory.Allocate<ushort>(type == KernelType.BFloat16 ? values.Length : 0);
         for (int i = 0; i < values.Length; i++)
         {
             if (type == KernelType.Float32) floats[i] = (float)values[i];
@@ -74,7 +88,7 @@ internal sealed class HostIndices
 
     public HostIndices(params ReadOnlySpan<long> indices)
     {
-        values = GC.AllocateArray<long>(indices.Length, pinned: true);
+        values = HostMemory.Allocate<long>(indices.Length);
         indices.CopyTo(values);
     }
 

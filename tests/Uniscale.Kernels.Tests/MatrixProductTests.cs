@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
+
 namespace Uniscale.Kernels.Tests;
 
-public class MatrixProductTests
+public partial class MatrixProductTests
 {
     [Theory, MemberData(nameof(Products))]
     public void AgreesWithItsFormula(KernelType type, bool transposeA, bool transposeB, bool accumulate, bool packed, int m, int n, int k)
@@ -21,6 +23,62 @@ public class MatrixProductTests
             m, n, k, new(a.Address, type, transposeA ? m : k, transposeA), new(b.Address, type, transposeB ? k : n, transposeB),
             new(c.Address, KernelType.Float32, n), accumulate, bias: 0, weights);
         Assert.True(c.RelativeError(want) < 1e-5, $"{c.RelativeError(want)}");
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void ABFloat16ResultWithBiasKeepsWhatLiesBesideIt(bool accumulate)
+    {
+        // Rows of the operands and of the result are parts of wider ones.
+        const int m = 70, n = 45, k = 600, width = 48;
+        var (a, b) = (HostTensor.Random(KernelType.BFloat16, m * (k + 1), 1), HostTensor.Random(KernelType.BFloat16, n * (k + 3), 2));
+        var (c, bias) = (HostTensor.Random(KernelType.BFloat16, m * width, 3), HostTensor.Random(KernelType.BFloat16, n, 4));
+        var want = c.ToArray();
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < n; j++)
+            {
+                double sum = bias[j] + (accumulate ? want[i * width + j] : 0);
+                for (int l = 0; l < k; l++) sum += a[i * (k + 1) + l] * b[j * (k + 3) + l];
+                want[i * width + j] = sum;
+            }
+        var before = c.ToArray();
+        MatrixProduct.Multiply(
+            m, n, k, new(a.Address, a.Type, k + 1), new(b.Address, b.Type, k + 3, Transposed: true), new(c.Address, c.Type, width), accumulate, bias.Address);
+        Assert.True(c.RelativeError(want) < 4e-3, $"{c.RelativeError(want)}");
+        for (int i = 0; i < m; i++)
+            for (int j = n; j < width; j++) Assert.Equal(before[i * width + j], c[i * width + j]);
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void RunsWithOneThreadCountGiveTheSameBits(bool packed)
+    {
+        const int m = 200, n = 130, k = 1100;
+        var (a, b) = (HostTensor.Random(KernelType.BFloat16, m * k, 1), HostTensor.Random(KernelType.BFloat16, n * k, 2));
+        double[] Product(int threads)
+        {
+            var c = HostTensor.Zeros(KernelType.Float32, m * n);
+            using var weights = packed ? new PackedWeights() : null;
+            omp_set_num_threads(threads);
+            MatrixProduct.Multiply(
+                m, n, k, new(a.Address, a.Type, m, Transposed: true), new(b.Address, b.Type, n), new(c.Address, c.Type, n), weights: weights);
+            return c.ToArray();
+        }
+        int before = omp_get_max_threads();
+        try
+        {
+            var one = Product(1);
+            foreach (int threads in new[] { 1, 2, 3, 8 })
+            {
+                Assert.Equal(Product(threads), Product(threads));
+                // The AMX kernel promises more: the number of threads does not change a bit.
+                if (CpuKernels.InstructionSet == InstructionSet.Amx) Assert.Equal(one, Product(threads));
+            }
+        }
+        finally
+        {
+            omp_set_num_threads(before);
+        }
     }
 
     [Fact]
@@ -49,6 +107,14 @@ public class MatrixProductTests
             2, 2, 2, new(1, KernelType.Float32, 2), new(1, KernelType.Float32, 2), new(1, (KernelType)0, -2)));
 
 
+#pragma warning disable IDE1006 // the names are those of the C interface
+    [LibraryImport("libgomp.so.1")]
+    private static partial void omp_set_num_threads(int count);
+
+    [LibraryImport("libgomp.so.1")]
+    private static partial int omp_get_max_threads();
+#pragma warning restore IDE1006
+
     public static IEnumerable<TheoryDataRow<KernelType, bool, bool, bool, bool, int, int, int>> Products()
     {
         bool[] both = [false, true];
@@ -57,7 +123,7 @@ public class MatrixProductTests
                from transposeB in both
                from accumulate in both
                from packed in both
-               from size in new[] { (1, 1, 1), (5, 33, 7), (64, 48, 96) }
+               from size in new[] { (1, 1, 1), (5, 33, 7), (64, 48, 96), (33, 545, 70), (530, 17, 45), (47, 50, 1100) }
                select new TheoryDataRow<KernelType, bool, bool, bool, bool, int, int, int>(
                    type, transposeA, transposeB, accumulate, packed, size.Item1, size.Item2, size.Item3);
     }

@@ -1,17 +1,24 @@
-// Matrix products on oneDNN: primitives are made once a shape, weights are packed once a value.
+// Matrix products: bf16 on our own AMX kernel where the processor has tiles, all else on oneDNN. Weights are packed once a value,
+// oneDNN's primitives are made once a shape.
 #include <oneapi/dnnl/dnnl.hpp>
 #include <omp.h>
 
 #include <array>
+#include <cstdlib>
 #include <list>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <unordered_map>
 
 #include "error.h"
+#include "isa.h"
 #include "kernels.h"
+#include "simd/tile_product.h"
 
 namespace uniscale {
 namespace {
@@ -107,8 +114,14 @@ struct Weights {
         memory storage;
         bool current;
     };
+    struct Tiled {
+        int64_t k, n, ldb;
+        bool transposed, current;
+        std::unique_ptr<char, decltype(&std::free)> storage;
+    };
     std::mutex mutex;
     std::list<Packed> copies;
+    std::list<Tiled> tiled;
 
     memory& pack(const void* values, const memory::desc& plain, const memory::desc& wanted) {
         std::lock_guard<std::mutex> lock(mutex);
@@ -122,6 +135,35 @@ struct Weights {
         return copies.back().storage;
     }
 
+    const char* tiles(const amx::TileProduct& p, int threads) {
+        std::lock_guard<std::mutex> lock(mutex);
+        auto copy = tiled.begin();
+        while (copy != tiled.end() && std::tie(copy->k, copy->n, copy->ldb, copy->transposed) != std::tie(p.k, p.n, p.ldb, p.transpose_b)) copy++;
+        if (copy == tiled.end()) {
+            auto* memory = static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>(amx::packed_bytes(p.k, p.n))));
+            if (memory == nullptr) throw std::bad_alloc();
+            copy = tiled.insert(copy, Tiled{p.k, p.n, p.ldb, p.transpose_b, false, {memory, &std::free}});
+        }
+        if (!copy->current) amx::pack_weights(p.b, p.ldb, p.transpose_b, p.k, p.n, copy->storage.get(), threads);
+        copy->current = true;
+        return copy->storage.get();
+    }
+
+    void invalidate() {
+        std::lock_guard<std::mutex> lock(mutex);
+        for (auto& copy : copies) copy.current = false;
+        for (auto& copy : tiled) copy.current = false;
+    }
+
+    int64_t bytes() {
+        std::lock_guard<std::mutex> lock(mutex);
+        int64_t sum = 0;
+        for (auto& copy : copies) sum += static_cast<int64_t>(copy.storage.get_desc().get_size());
+        for (auto& copy : tiled) sum += amx::packed_bytes(copy.k, copy.n);
+        return sum;
+    }
+
+private:
     void fill(Packed& copy, const void* values) {
         memory source(copy.plain, engine(), const_cast<void*>(values));
         dnnl::reorder(source, copy.storage).execute(stream(), source, copy.storage);
@@ -129,6 +171,29 @@ struct Weights {
         copy.current = true;
     }
 };
+
+void multiply_on_tiles(amx::TileProduct p, Weights* weights) {
+    if (p.lda < (p.transpose_a ? p.m : p.k) || p.ldb < (p.transpose_b ? p.k : p.n) || p.ldc < p.n)
+        throw std::invalid_argument("a matrix of the product has a row stride shorter than its rows");
+    const int threads = omp_get_max_threads();
+    if (weights != nullptr) p.packed = weights->tiles(p, threads);
+    amx::product(p, threads);
+}
+
+void multiply_on_onednn(const Shape& shape, const void* a, const void* b, void* c, const void* bias, Weights* weights) {
+    auto& product = product_of(shape);
+    product.a.set_data_handle(const_cast<void*>(a));
+    product.c.set_data_handle(c);
+    if (bias != nullptr) product.bias.set_data_handle(const_cast<void*>(bias));
+    if (weights == nullptr) {
+        product.b.set_data_handle(const_cast<void*>(b));
+    } else {
+        auto& packed = weights->pack(b, product.plain_weights, product.packed_weights);
+        product.b.set_data_handle(packed.get_data_handle());
+    }
+    product.primitive.execute(stream(), product.arguments);
+    stream().wait();
+}
 
 }  // namespace
 }  // namespace uniscale
@@ -139,38 +204,23 @@ int uniscale_matmul(int64_t m, int64_t n, int64_t k, const void* a, int a_type, 
                     int64_t ldb, int transpose_b, void* c, int c_type, int64_t ldc, int accumulate, const void* bias, void* weights) {
     return uniscale::guarded([&] {
         if (m == 0 || n == 0) return;
+        auto* packed = static_cast<Weights*>(weights);
+        if (a_type == 1 && b_type == 1 && k > 0 && uniscale::isa() >= uniscale::Isa::Amx) {
+            uniscale::multiply_on_tiles({m, n, k, a, lda, transpose_a != 0, b, ldb, transpose_b != 0, nullptr, c, ldc, c_type == 1,
+                                         accumulate != 0, bias}, packed);
+            return;
+        }
         const uniscale::Shape shape{m,      n,           k,           lda,        ldb,  ldc, a_type, b_type,
                                     c_type, transpose_a, transpose_b, accumulate, bias != nullptr ? b_type + 1 : 0,
                                     weights != nullptr, omp_get_max_threads()};
-        auto& product = uniscale::product_of(shape);
-        product.a.set_data_handle(const_cast<void*>(a));
-        product.c.set_data_handle(c);
-        if (bias != nullptr) product.bias.set_data_handle(const_cast<void*>(bias));
-        if (weights == nullptr) {
-            product.b.set_data_handle(const_cast<void*>(b));
-        } else {
-            auto& packed = static_cast<Weights*>(weights)->pack(b, product.plain_weights, product.packed_weights);
-            product.b.set_data_handle(packed.get_data_handle());
-        }
-        product.primitive.execute(uniscale::stream(), product.arguments);
-        uniscale::stream().wait();
+        uniscale::multiply_on_onednn(shape, a, b, c, bias, packed);
     });
 }
 
 void* uniscale_weights_create() { return new Weights(); }
 
-void uniscale_weights_invalidate(void* weights) {
-    auto* packed = static_cast<Weights*>(weights);
-    std::lock_guard<std::mutex> lock(packed->mutex);
-    for (auto& copy : packed->copies) copy.current = false;
-}
+void uniscale_weights_invalidate(void* weights) { static_cast<Weights*>(weights)->invalidate(); }
 
-int64_t uniscale_weights_bytes(void* weights) {
-    auto* packed = static_cast<Weights*>(weights);
-    std::lock_guard<std::mutex> lock(packed->mutex);
-    int64_t bytes = 0;
-    for (auto& copy : packed->copies) bytes += static_cast<int64_t>(copy.storage.get_desc().get_size());
-    return bytes;
-}
+int64_t uniscale_weights_bytes(void* weights) { return static_cast<Weights*>(weights)->bytes(); }
 
 void uniscale_weights_destroy(void* weights) { delete static_cast<Weights*>(weights); }

@@ -1,0 +1,108 @@
+// Operands of tile products, brought into the order in which tiles are loaded: blocks of 32 rows of A or 32 columns of B, and in a
+// block one step of 32 along k after another, two tiles each. What lies outside the matrix is zero.
+#pragma once
+
+#include <immintrin.h>
+
+#include "tiles.h"
+#include "vector.h"
+
+namespace uniscale::amx {
+
+// A matrix seen from its outer index (rows of A, columns of B): which of outer and k is contiguous in memory.
+struct OuterView {
+    const Bf16* data;
+    int64_t stride;
+    bool k_contiguous;
+
+    const Bf16* at(int64_t outer, int64_t k) const { return k_contiguous ? data + outer * stride + k : data + k * stride + outer; }
+};
+
+inline int64_t blocks_of(int64_t count) { return (count + block - 1) / block; }
+inline int64_t steps_of(int64_t k) { return (k + tile_depth - 1) / tile_depth; }
+inline __mmask32 first_lanes(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1u; }
+
+// words[row] = 32 elements of each of 16 rows.
+inline void load_rows(__m512i* words, const Bf16* source, int64_t stride, int64_t rows, int64_t columns) {
+    if (rows >= tile_rows && columns >= tile_depth) {
+        for (int row = 0; row < tile_rows; row++) words[row] = _mm512_loadu_si512(source + row * stride);
+        return;
+    }
+    const __mmask32 inside = first_lanes(columns);
+    for (int row = 0; row < tile_rows; row++)
+        words[row] = row < rows ? _mm512_maskz_loadu_epi16(inside, source + row * stride) : _mm512_setzero_si512();
+}
+
+inline __m512i interleave(__m256i even, __m256i odd) {
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(even), _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16));
+}
+
+// words[pair] = elements of rows 2·pair and 2·pair + 1, interleaved, of 16 columns.
+inline void load_pairs(__m512i* words, const Bf16* source, int64_t stride, int64_t rows, int64_t columns) {
+    if (rows >= tile_depth && columns >= tile_rows) {
+        for (int pair = 0; pair < tile_rows; pair++) {
+            const Bf16* even = source + 2 * pair * stride;
+            words[pair] = interleave(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even)),
+                                     _mm256_loadu_si256(reinterpret_cast<const __m256i*>(even + stride)));
+        }
+        return;
+    }
+    const __mmask16 inside = static_cast<__mmask16>(first_lanes(columns < tile_rows ? columns : tile_rows));
+    const auto row_or_zero = [&](int64_t row) {
+        return row < rows ? _mm256_maskz_loadu_epi16(inside, source + row * stride) : _mm256_setzero_si256();
+    };
+    for (int pair = 0; pair < tile_rows; pair++) words[pair] = interleave(row_or_zero(2 * pair), row_or_zero(2 * pair + 1));
+}
+
+// A 16 × 16 matrix of words, transposed: by words and pairs of words inside 128-bit lanes, then the lanes.
+inline void transpose_words(__m512i* w) {
+    __m512i t[16];
+    for (int i = 0; i < 16; i += 4) {
+        const __m512i a = _mm512_unpacklo_epi32(w[i], w[i + 1]), b = _mm512_unpackhi_epi32(w[i], w[i + 1]);
+        const __m512i c = _mm512_unpacklo_epi32(w[i + 2], w[i + 3]), d = _mm512_unpackhi_epi32(w[i + 2], w[i + 3]);
+        t[i] = _mm512_unpacklo_epi64(a, c);
+        t[i + 1] = _mm512_unpackhi_epi64(a, c);
+        t[i + 2] = _mm512_unpacklo_epi64(b, d);
+        t[i + 3] = _mm512_unpackhi_epi64(b, d);
+    }
+    for (int i = 0; i < 4; i++) {
+        const __m512i a = _mm512_shuffle_i32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_i32x4(t[i], t[i + 4], 0xdd);
+        const __m512i c = _mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0x88), d = _mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0xdd);
+        w[i] = _mm512_shuffle_i32x4(a, c, 0x88);
+        w[i + 8] = _mm512_shuffle_i32x4(a, c, 0xdd);
+        w[i + 4] = _mm512_shuffle_i32x4(b, d, 0x88);
+        w[i + 12] = _mm512_shuffle_i32x4(b, d, 0xdd);
+    }
+}
+
+// One tile from (outer, k); outers and depth: how much of the matrix is left there.
+template <bool is_b>
+inline void pack_tile(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target) {
+    __m512i words[16];
+    if (x.k_contiguous) load_rows(words, x.at(outer, k), x.stride, outers, depth);
+    else load_pairs(words, x.at(outer, k), x.stride, depth, outers);
+    if (x.k_contiguous == is_b) transpose_words(words);
+    for (int row = 0; row < tile_rows; row++) _mm512_store_si512(target + row * 64, words[row]);
+}
+
+// Blocks of `outers` from `outer`, steps of `depth` from k; blocks lie block_bytes apart.
+template <bool is_b>
+inline void pack(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target, int64_t block_bytes) {
+    const auto pack_step = [&](int64_t b, int64_t s) {
+        const int64_t left = outers - b * block, deep = depth - s * tile_depth;
+        char* tiles = target + b * block_bytes + s * block_step_bytes;
+        pack_tile<is_b>(x, outer + b * block, left, k + s * tile_depth, deep, tiles);
+        if (left > tile_rows)
+            pack_tile<is_b>(x, outer + b * block + tile_rows, left - tile_rows, k + s * tile_depth, deep, tiles + tile_bytes);
+    };
+    // Along the rows of memory.
+    if (x.k_contiguous) {
+        for (int64_t b = 0; b < blocks_of(outers); b++)
+            for (int64_t s = 0; s < steps_of(depth); s++) pack_step(b, s);
+    } else {
+        for (int64_t s = 0; s < steps_of(depth); s++)
+            for (int64_t b = 0; b < blocks_of(outers); b++) pack_step(b, s);
+    }
+}
+
+}  // namespace uniscale::amx
