@@ -43,6 +43,19 @@ public interface IWork
 
     /// <summary>Blocks until the result is in place; throws <see cref="CollectiveException"/> with rank, operation and size on failure.</summary>
     void Wait();
+
+    /// <summary>Blocks until the operation no longer touches memory, whether it succeeded or failed.</summary>
+    void WaitRegardless()
+    {
+        try
+        {
+            Wait();
+        }
+        catch (CollectiveException)
+        {
+            // The failure ended the operation, which is all that is asked here; who needs the result calls Wait.
+        }
+    }
 }
 
 /// <summary>

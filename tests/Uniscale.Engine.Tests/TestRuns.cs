@@ -43,10 +43,16 @@ internal static class TestRuns
                 {
                     results[world.Rank] = body(world);
                 }
-                catch (Exception error)
+                catch (Exception error) when (Note(error))
+                {
+                    // Noted in the filter, as launchers do: before the stack unwinds and frees memory that other ranks may still read.
+                }
+
+                bool Note(Exception error)
                 {
                     Interlocked.CompareExchange(ref failure, error, null);
                     world.Abort(error.Message);
+                    return true;
                 }
             }
         })).ToArray();

@@ -32,6 +32,16 @@ internal sealed record Transfer(Tensor Tensor, IWork Work)
         Work.Wait();
         return Tensor;
     }
+
+    /// <summary>
+    /// Frees the tensor of a transfer that nobody needs any more, once nothing touches its memory. A rank that gives up has
+    /// aborted the job before it comes here, so what never started has failed and does not block.
+    /// </summary>
+    public void Abandon()
+    {
+        Work.WaitRegardless();
+        Tensor.Dispose();
+    }
 }
 
 /// <summary>
@@ -104,7 +114,7 @@ internal sealed class ActivationStore : IDisposable
     public void Dispose()
     {
         foreach (var pass in _kept.Values) pass.Dispose();
-        foreach (var transfer in _inputs.Values.Concat(_outputGradients.Values).Concat(_sending)) transfer.Tensor.Dispose();
+        foreach (var transfer in _inputs.Values.Concat(_outputGradients.Values).Concat(_sending)) transfer.Abandon();
         foreach (var gradient in _gradients.Values) gradient.Dispose();
         _kept.Clear();
         _inputs.Clear();

@@ -51,7 +51,8 @@ internal sealed class ForwardRun : IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in _outputs.Values.Concat(_arriving.Values.Concat(_sending).Select(transfer => transfer.Tensor))) tensor.Dispose();
+        foreach (var tensor in _outputs.Values) tensor.Dispose();
+        foreach (var transfer in _arriving.Values.Concat(_sending)) transfer.Abandon();
         _outputs.Clear();
         _arriving.Clear();
         _sending.Clear();

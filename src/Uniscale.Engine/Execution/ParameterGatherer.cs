@@ -43,6 +43,13 @@ internal sealed class ParameterGatherer(ProcessGroups groups)
         _pending.Clear();
     }
 
+    /// <summary>Waits until no gathering touches the buckets' memory, which is about to be freed; a failure is not this caller's to tell.</summary>
+    public void Abandon()
+    {
+        foreach (var work in _pending.Values) work.WaitRegardless();
+        _pending.Clear();
+    }
+
     private void Wait(Bucket bucket)
     {
         if (_pending.Remove(bucket, out var work)) work.Wait();

@@ -52,4 +52,7 @@ public sealed class StepExecutor
 
     /// <summary>Waits until the whole parameters are in place, e.g. before they are read from outside.</summary>
     public void Settle() => _gatherer.Finish();
+
+    /// <summary>Waits until nothing posted touches the rank's memory, which is about to be freed. Does not throw when the job has failed.</summary>
+    public void Abandon() => _gatherer.Abandon();
 }

@@ -172,6 +172,7 @@ public sealed class RankRuntime : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _executor.Abandon();
         Model.Dispose();
         Model.Groups.Dispose();
         (_kernels as IDisposable)?.Dispose();

@@ -22,11 +22,17 @@ internal static class Ranks
                 {
                     results[world.Rank] = body(world);
                 }
-                catch (Exception exception)
+                catch (Exception exception) when (Note(exception))
+                {
+                    // Noted in the filter, as launchers do: before the stack unwinds and frees memory that other ranks may still read.
+                }
+
+                bool Note(Exception exception)
                 {
                     lock (failures)
                         failures.Add(exception);
                     world.Abort(exception.Message);
+                    return true;
                 }
             }
         })

@@ -36,6 +36,31 @@ public sealed class RankRuntimeTests
         return 0;
     });
 
+    [Fact]
+    public void DisposingWaitsForGatheringsThatStillTouchTheMemory()
+    {
+        var run = TestRuns.Tiny with { Parallel = LayoutSpec.Parse("dp2 zero1").Parallel };
+        using var latePosts = new ManualResetEventSlim();
+        bool[] posted = TestRuns.OnRanks(2, world =>
+        {
+            using (var runtime = TestRuns.Runtime(run, world))
+            {
+                // Rank 1 comes late to the gathering of updated parameters, which the step posts and leaves running.
+                if (world.Rank == 1)
+                {
+                    runtime.GradientsReady = _ =>
+                    {
+                        Thread.Sleep(200);
+                        latePosts.Set();
+                    };
+                }
+                runtime.Step();
+            }
+            return latePosts.IsSet;
+        });
+        Assert.All(posted, Assert.True);
+    }
+
     [Theory]
     [InlineData("dp2")]
     [InlineData("dp4 zero3 group2")]
