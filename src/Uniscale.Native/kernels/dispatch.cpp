@@ -92,6 +92,7 @@ int uniscale_attention_forward(const void* q, const void* k, const void* v, void
                                const int64_t* k_documents, int64_t batch, int64_t queries, int64_t keys, int64_t heads, int64_t kv_heads,
                                int64_t dim, float scale, int64_t diagonal, int type) {
     const uniscale::Attention problem{q, k, v, q_documents, k_documents, batch, queries, keys, heads, kv_heads, dim, scale, diagonal, type};
+    if (type == 1 && uniscale::isa() >= Isa::Amx) return guarded([&] { uniscale::amx::attention_forward(problem, out, lse); });
     if (type == 1 && uniscale::isa() >= Isa::Avx512Bf16)
         return guarded([&] { uniscale::avx512_bf16::attention_forward(problem, out, lse); });
     return DISPATCH(attention_forward(problem, out, lse));
@@ -103,6 +104,7 @@ int uniscale_attention_backward(const void* dout, const void* q, const void* k, 
                                 int64_t diagonal, int type, int gradient_type) {
     const uniscale::Attention problem{q, k, v, q_documents, k_documents, batch, queries, keys, heads, kv_heads, dim, scale, diagonal, type};
     const uniscale::AttentionGradient gradient{dout, lse, delta, dq, dk, dv, gradient_type};
+    if (type == 1 && uniscale::isa() >= Isa::Amx) return guarded([&] { uniscale::amx::attention_backward(problem, gradient); });
     if (type == 1 && uniscale::isa() >= Isa::Avx512Bf16)
         return guarded([&] { uniscale::avx512_bf16::attention_backward(problem, gradient); });
     return DISPATCH(attention_backward(problem, gradient));

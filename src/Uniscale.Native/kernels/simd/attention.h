@@ -44,5 +44,8 @@ UNISCALE_ATTENTION
 namespace avx512_bf16 {
 UNISCALE_ATTENTION
 }
+namespace amx {  // bf16 only
+UNISCALE_ATTENTION
+}
 
 }  // namespace uniscale

@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include "tile_pack.h"
+#include "tile_scratch.h"
 
 namespace uniscale::amx {
 namespace {
@@ -33,24 +34,6 @@ struct Scratch {
         sums.resize(row_range * column_range);
     }
 };
-
-// The scratch of a team's threads. The calling thread owns it and keeps it: a lack of memory is thrown there, not inside the team.
-Scratch* scratch_of(int team) {
-    thread_local struct Owned {
-        Scratch* each = nullptr;
-        int count = 0;
-        ~Owned() { delete[] each; }
-    } owned;
-    if (owned.count < team) {
-        delete[] owned.each;
-        owned.count = 0;
-        owned.each = nullptr;
-        owned.each = new Scratch[static_cast<size_t>(team)];
-        for (int i = 0; i < team; i++) owned.each[i].reserve();
-        owned.count = team;
-    }
-    return owned.each;
-}
 
 // Sums of one block, [tile row][tile column] tiles, join the result.
 template <bool half>
@@ -167,7 +150,8 @@ int row_parts(const TileProduct& p, int threads) {
 void product(const TileProduct& p, int threads) {
     const int64_t blocks = blocks_of(p.m) * blocks_of(p.n);
     const int team = static_cast<int>(smaller(threads, blocks)), down = row_parts(p, team), across = team / down;
-    Scratch* const scratch = scratch_of(team);
+    Scratch* const scratch = scratch_of<Scratch>(team);
+    for (int i = 0; i < team; i++) scratch[i].reserve();
 #pragma omp parallel for num_threads(team) schedule(static, 1)
     for (int index = 0; index < team; index++) {
         const Tiles tiles;

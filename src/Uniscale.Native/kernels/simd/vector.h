@@ -33,6 +33,7 @@ public:
         for (int64_t i = 0; i < size; i++) memory[i] = value;
     }
     T* data() { return memory; }
+    const T* data() const { return memory; }
     T& operator[](int64_t i) { return memory[i]; }
 
 private:
