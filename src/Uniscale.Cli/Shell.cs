@@ -37,6 +37,7 @@ public static class Shell
             CurriculumCommand.Create(),
             ProgramCommand.Create(),
             VerifyCommand.Create(),
+            BenchmarkCommand.Create(),
             TrainCommand.Create(),
             LaunchCommand.Create(),
             RunCommands.Status(),

@@ -108,7 +108,7 @@ public static partial class CpuKernels
     public static void Accumulate(nint target, nint source, long count, KernelType type) =>
         Check(uniscale_accumulate(target, source, count, type));
 
-    private static void Check(int status)
+    internal static void Check(int status)
     {
         if (status != 0) throw new KernelException(Marshal.PtrToStringUTF8(uniscale_kernels_error()) ?? "a native kernel failed");
     }

@@ -35,6 +35,15 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial void uniscale_free_list(nint list);
 
+    [LibraryImport(Library)]
+    internal static partial int uniscale_recording_start();
+
+    [LibraryImport(Library)]
+    internal static partial long uniscale_recording_stop();
+
+    [LibraryImport(Library)]
+    internal static partial void* uniscale_recording_calls();
+
     /// <summary>The exception for the failure that was just reported on this thread.</summary>
     internal static ExternalException Failure() => new(Marshal.PtrToStringUTF8((nint)uniscale_error()));
 }

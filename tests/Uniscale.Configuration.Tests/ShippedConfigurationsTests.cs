@@ -15,8 +15,8 @@ public sealed class ShippedConfigurationsTests
 
     [Theory]
     [InlineData("quickstart.yaml", 13_767_552)]
-    [InlineData("bench-a.yaml", 13_891_584)]
-    [InlineData("bench-b.yaml", 110_025_216)]
+    [InlineData("benchmark-a.yaml", 13_891_584)]
+    [InlineData("benchmark-b.yaml", 110_025_216)]
     [InlineData("gpt2-small.yaml", 124_439_808)]
     [InlineData("llama-7b.yaml", 6_738_415_616)]
     [InlineData("internlm2-1.8b.yaml", 1_889_110_016)]
@@ -43,7 +43,7 @@ public sealed class ShippedConfigurationsTests
     public void Model_operations_follow_the_printed_formula()
     {
         // 6 · (13,891,584 − 256 · 384 positions) + 12 · 6 · 384 · 256
-        var model = ConfigurationLoader.Load(RepositoryFiles.Configuration("bench-a.yaml")).Value.Model;
+        var model = ConfigurationLoader.Load(RepositoryFiles.Configuration("benchmark-a.yaml")).Value.Model;
         Assert.Equal(89_837_568, ModelSize.FlopsPerToken(model, 8192));
     }
 }

@@ -63,10 +63,10 @@ internal static class TestRuns
     }
 
     /// <summary>A runtime on synthetic data.</summary>
-    public static RankRuntime Runtime(RunConfiguration configuration, IWorld world, bool record = false)
+    public static RankRuntime Runtime(RunConfiguration configuration, IWorld world, Recording recording = Recording.None)
     {
         var data = new SyntheticSource(configuration, configuration.Model.Vocabulary);
-        return RankRuntime.Create(configuration, world, data, data.StepAt(0).PhaseTokens, record: record);
+        return RankRuntime.Create(configuration, world, data, data.StepAt(0).PhaseTokens, recording: recording);
     }
 
     /// <summary>What a layout computes in some steps.</summary>

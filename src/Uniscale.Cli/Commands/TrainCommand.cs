@@ -18,13 +18,15 @@ internal static class TrainCommand
         var ranks = new Option<int?>("--ranks") { Description = "Number of ranks; default: as many as the layout names." };
         var resume = new Option<bool>("--resume") { Description = "Continue the run from its newest good checkpoint." };
         var trace = new Option<string?>("--trace") { Description = "Write the measured timeline of some steps as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
+        var profile = new Option<string?>("--profile") { Description = "As --trace with every kernel, and a table of where the time went at the end.", HelpName = "FILE.json" };
         command.Add(ranks);
         command.Add(resume);
         command.Add(trace);
+        command.Add(profile);
         command.SetAction(parsed =>
         {
             var resolved = configuration.Load(parsed);
-            var options = new TrainingOptions { Resume = parsed.GetValue(resume), TracePath = parsed.GetValue(trace) };
+            var options = new TrainingOptions { Resume = parsed.GetValue(resume), TracePath = parsed.GetValue(trace), ProfilePath = parsed.GetValue(profile) };
             Train(resolved, options, parsed.GetValue(ranks));
             return 0;
         });

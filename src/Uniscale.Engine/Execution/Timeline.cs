@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Uniscale.Collectives.Journal;
 using Uniscale.Program;
 using Uniscale.Program.Tracing;
+using Uniscale.Torch;
 
 namespace Uniscale.Engine.Execution;
 
@@ -16,6 +17,12 @@ public enum TimelineRow
 
     /// <summary>Operations between ranks, from posting to completion.</summary>
     Communication,
+
+    /// <summary>Kernels, and operators of libtorch, one within the other where one calls the other.</summary>
+    Kernel,
+
+    /// <summary>Optimizer steps from reading to the last update.</summary>
+    Step,
 }
 
 /// <summary>A stretch of time, in microseconds since the machine's epoch, so that ranks can be laid side by side.</summary>
@@ -24,14 +31,15 @@ public readonly record struct TimelineEvent(TimelineRow Row, string Name, double
 /// <summary>Measured times of one rank: compute, communication and waits.</summary>
 /// <param name="rank">World rank.</param>
 /// <param name="journal">Times of the operations between ranks.</param>
-public sealed class Timeline(int rank, CollectiveJournal journal)
+/// <param name="recordKernels">Kernels are recorded too; recording must then be switched on first, and on the rank's own thread.</param>
+public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKernels = false)
 {
     private readonly DateTimeOffset _origin = DateTimeOffset.UtcNow;
     private readonly long _originTicks = Stopwatch.GetTimestamp();
     private readonly List<TimelineEvent> _events = [];
     private readonly HashSet<long> _seen = [];
     private DateTimeOffset _recordedFrom = DateTimeOffset.UtcNow;
-    private bool _isRecording = true;
+    private bool _isRecording = !recordKernels;
 
     /// <summary>World rank.</summary>
     public int Rank => rank;
@@ -42,8 +50,12 @@ public sealed class Timeline(int rank, CollectiveJournal journal)
         get => _isRecording;
         set
         {
-            if (value && !_isRecording) _recordedFrom = DateTimeOffset.UtcNow;
+            if (value == _isRecording) return;
             _isRecording = value;
+            if (value) _recordedFrom = DateTimeOffset.UtcNow;
+            if (recordKernels && value) OperatorRecording.Start();
+            if (recordKernels && !value)
+                foreach (var call in OperatorRecording.Stop()) Add(TimelineRow.Kernel, call.Name, call.Start, call.End);
         }
     }
 
@@ -51,7 +63,17 @@ public sealed class Timeline(int rank, CollectiveJournal journal)
     public IReadOnlyList<TimelineEvent> Events => _events;
 
     /// <summary>Records an instruction until the result is disposed; null while nothing is recorded.</summary>
-    public IDisposable? Compute(Instruction instruction) => IsRecording ? new Interval(this, instruction.ToString()) : null;
+    public IDisposable? Compute(Instruction instruction) => IsRecording ? new Interval(this, TimelineRow.Compute, instruction.ToString()) : null;
+
+    /// <summary>Records a step until the result is disposed; null while nothing is recorded.</summary>
+    public IDisposable? Step(long number) => IsRecording ? new Interval(this, TimelineRow.Step, $"step {number}") : null;
+
+    /// <summary>The same object, of which every call is recorded as a kernel where kernels are recorded.</summary>
+    public T Recorded<T>(T kernels)
+        where T : class => recordKernels ? RecordedCalls<T>.Of(kernels, this) : kernels;
+
+    /// <summary>Records a kernel, given in <see cref="Stopwatch"/> ticks.</summary>
+    internal void Kernel(string name, long start, long end) => Add(TimelineRow.Kernel, name, start, end);
 
     /// <summary>Records a wait, given in <see cref="Stopwatch"/> ticks.</summary>
     public void Waited(long start, long end)
@@ -115,13 +137,13 @@ public sealed class Timeline(int rank, CollectiveJournal journal)
 
     private static double Micros(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).TotalMicroseconds;
 
-    private sealed class Interval(Timeline timeline, string name) : IDisposable
+    private sealed class Interval(Timeline timeline, TimelineRow row, string name) : IDisposable
     {
         private readonly long _start = Stopwatch.GetTimestamp();
 
         public void Dispose()
         {
-            timeline.Add(TimelineRow.Compute, name, _start, Stopwatch.GetTimestamp());
+            timeline.Add(row, name, _start, Stopwatch.GetTimestamp());
             timeline.CollectOperations();
         }
     }

@@ -39,7 +39,8 @@ public sealed class RankRuntime : IDisposable
         _programs = parts.Programs;
         _kernels = parts.Kernels;
         _waits = parts.Waits;
-        _executor = new StepExecutor(parts.Model, NativeOptimizerKernel.For(parts.Model.Device), parts.Timeline);
+        var optimizer = NativeOptimizerKernel.For(parts.Model.Device);
+        _executor = new StepExecutor(parts.Model, Timeline?.Recorded(optimizer) ?? optimizer, Timeline);
     }
 
     /// <summary>The run.</summary>
@@ -104,16 +105,18 @@ public sealed class RankRuntime : IDisposable
     /// <param name="data">Training data; not owned.</param>
     /// <param name="runTokens">Tokens of the whole run.</param>
     /// <param name="vocabulary">Entries of the tokenizer, used where the configuration gives none.</param>
-    /// <param name="record">Whether to record a timeline.</param>
+    /// <param name="recording">What to record in a timeline.</param>
     public static RankRuntime Create(
-        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary = 0, bool record = false) =>
-        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, record));
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary = 0,
+        Recording recording = Recording.None) =>
+        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording));
 
     /// <summary>Runs the next optimizer step.</summary>
     /// <param name="stopAsked">This rank was asked to stop; the outcome says whether any was.</param>
     public StepOutcome Step(bool stopAsked = false)
     {
         long start = Stopwatch.GetTimestamp();
+        using var interval = Timeline?.Step(Position.Step + 1);
         var waited = _waits.Waited;
         var plan = Data.StepAt(Position.ConsumedTokens);
         _phase = plan.Phase;

@@ -12,23 +12,36 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Training;
 
+/// <summary>What of a rank's time is recorded.</summary>
+public enum Recording
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Instructions, communication and waits.</summary>
+    Instructions,
+
+    /// <summary>Kernels and operators of libtorch too.</summary>
+    Kernels,
+}
+
 /// <summary>What a rank is put together from: the composition root of a run.</summary>
 internal sealed record RuntimeParts(
     RunConfiguration Configuration, IWorld World, ISequenceSource Data, long RunTokens, RankState Model, IKernels Kernels, Programs Programs, WaitClock Waits,
     Timeline? Timeline)
 {
     public static RuntimeParts Build(
-        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, bool record)
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording)
     {
         var device = new Device(configuration.Train.Device);
         var programs = new Programs(configuration, world.Rank, world.Size, vocabulary, device);
-        var timeline = record ? new Timeline(world.Rank, world.Journal) : null;
+        var timeline = recording == Recording.None ? null : new Timeline(world.Rank, world.Journal, recordKernels: recording == Recording.Kernels);
         var waits = new WaitClock { Listener = timeline is null ? null : timeline.Waited };
         var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, device);
         var kernels = KernelsFor(programs.Base, device);
-        var model = new RankState(groups, Ops(configuration, programs.Base, groups, kernels), blocks, type, device);
+        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(kernels) ?? kernels), blocks, type, device);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline);
     }
 

@@ -5,15 +5,19 @@ using Uniscale.Telemetry;
 
 namespace Uniscale.Launching.Training;
 
-/// <summary>Records some steps after the first ones, which also warm up, and writes the timelines of all ranks to one file.</summary>
-/// <param name="path">Chrome trace.</param>
-/// <param name="telemetry">Is told the share of communication that compute did not hide.</param>
-internal sealed class TraceCallback(string path, RunTelemetry telemetry) : ITrainingCallback
+/// <summary>
+/// Records some steps after the first ones, which also warm up, and writes the timelines of all ranks to one file. At the end of the run it tells where
+/// the time of rank 0 went, if kernels were recorded.
+/// </summary>
+/// <param name="paths">Chrome traces; null: none.</param>
+/// <param name="telemetry">Is told the share of communication that compute did not hide, and the table.</param>
+internal sealed class TraceCallback(IReadOnlyList<string?> paths, RunTelemetry telemetry) : ITrainingCallback
 {
     private const int FirstStep = 2, LastStep = 6;
 
     private int _steps;
     private bool _written;
+    private StepProfile? _profile;
 
     /// <inheritdoc/>
     public void Started(RankRuntime runtime) => runtime.Timeline!.IsRecording = false;
@@ -30,15 +34,20 @@ internal sealed class TraceCallback(string path, RunTelemetry telemetry) : ITrai
     public void Ended(RankRuntime runtime, TrainingResult result)
     {
         if (!_written) Write(runtime);
+        if (_profile is null) return;
+        foreach (string line in ProfileText.Lines(_profile)) telemetry.Log.Information("{Line:l}", line);
     }
 
     private void Write(RankRuntime runtime)
     {
         _written = true;
+        runtime.Timeline!.IsRecording = false;
         var timelines = TimelineExchange.Gather(runtime.Timeline!, runtime.World.Group);
         if (runtime.World.Rank != 0) return;
-        Timeline.Write(path, timelines.Select(timeline => (timeline.Rank, timeline.Events)));
+        foreach (string path in paths.OfType<string>()) Timeline.Write(path, timelines.Select(timeline => (timeline.Rank, timeline.Events)));
+        var events = timelines[0].Events;
+        if (events.Any(entry => entry.Row == TimelineRow.Kernel)) _profile = StepProfile.Of(events, runtime.Specification.Model.Head);
         telemetry.Log.Information(string.Create(CultureInfo.InvariantCulture,
-            $"Measured timeline: {path} (open it in https://ui.perfetto.dev). Communication that compute did not hide: {timelines.Average(t => t.ExposedShare):P0} of its time, {timelines.Max(t => t.ExposedShare):P0} on the worst rank."));
+            $"Measured timeline: {string.Join(", ", paths.OfType<string>())} (open it in https://ui.perfetto.dev). Communication that compute did not hide: {timelines.Average(t => t.ExposedShare):P0} of its time, {timelines.Max(t => t.ExposedShare):P0} on the worst rank."));
     }
 }

@@ -20,6 +20,12 @@ public sealed record TrainingOptions
     /// <summary>File for the measured timeline of some steps; null: none.</summary>
     public string? TracePath { get; init; }
 
+    /// <summary>File for the same with kernels, whose table is told at the end; null: none.</summary>
+    public string? ProfilePath { get; init; }
+
+    /// <summary>What the rank has to record for these.</summary>
+    internal Recording Recording => ProfilePath is not null ? Recording.Kernels : TracePath is not null ? Recording.Instructions : Recording.None;
+
     /// <summary>Ranks of this machine, which share its processors.</summary>
     public int LocalRanks { get; init; } = 1;
 }
@@ -52,7 +58,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         if (world.Rank == 0) Folder.Prepare(options.Resume);
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
-        using var runtime = RankRuntime.Create(_configuration, world, data.Source, data.Tokens, data.Vocabulary, record: options.TracePath is not null);
+        using var runtime = RankRuntime.Create(_configuration, world, data.Source, data.Tokens, data.Vocabulary, options.Recording);
         runtime.Faults = Faults(rank);
         double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
         var saves = new SaveListener();
@@ -80,7 +86,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         [
             .. world.Rank == 0 ? (ITrainingCallback[])[reporter] : [],
             .. MoreCallbacks(runtime, telemetry),
-            .. options.TracePath is { } path ? (ITrainingCallback[])[new TraceCallback(path, telemetry)] : [],
+            .. options.Recording == Recording.None ? (ITrainingCallback[])[] : [new TraceCallback([options.TracePath, options.ProfilePath], telemetry)],
             new CheckpointCallback(store, _configuration.Checkpoint.Every, _configuration.Checkpoint.Async, (resolved.ToYaml(), resolved.Hash)),
         ];
         var result = new Trainer(runtime, [new MonitoredCallbacks(rank.Monitor, callbacks)], stop).Run();

@@ -49,6 +49,18 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Equal([3, 6], Records("validation").Select(record => record.GetProperty("step").GetInt64()));
     }
 
+    [Fact]
+    public void A_profile_is_a_trace_with_kernels_and_a_table()
+    {
+        Ok("train", In("run.yaml"), "--profile", In("profile.json"));
+        var names = JsonDocument.Parse(File.ReadAllText(In("profile.json"))).RootElement.GetProperty("traceEvents").EnumerateArray()
+            .Where(entry => entry.GetProperty("ph").GetString() == "X").Select(entry => entry.GetProperty("name").GetString()).ToHashSet();
+        Assert.Superset(new HashSet<string?> { "step 3", "forward b1 m0", "AttentionBackward", "AdamW" }, names);
+        string log = File.ReadAllText(Directory.GetFiles(In("run/logs"), "train-rank0*").Single());
+        Assert.Contains("outside kernels", log);
+        Assert.Contains("AccumulateWeightGradient", log);
+    }
+
     [Theory]
     [InlineData("batch.global is 4, which is no multiple of the 3 replicas: set batch.global to 6 or 3, or change the layout.", "--ranks", "3")]
     [InlineData("--set model.layres=3: model has no key 'layres'; did you mean 'layers'?", "--set", "model.layres=3")]

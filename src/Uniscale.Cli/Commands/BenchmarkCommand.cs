@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Uniscale.Cli.Benchmarks;
+using Uniscale.Configuration;
+using Uniscale.Launching.Training;
+using Uniscale.Telemetry;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale benchmark step|kernels|collectives|data|checkpoint</c>: how fast this machine trains, and each part of it alone.</summary>
+internal static class BenchmarkCommand
+{
+    private static readonly JsonSerializerOptions Format = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    public static Command Create() => new("benchmark", "Measure how fast this machine trains: whole steps, and kernels, collectives, data and checkpoints alone.")
+    {
+        Step(),
+    };
+
+    private static Command Step()
+    {
+        var command = new Command("step", "Time whole optimizer steps: tokens/s, model FLOP/s, share of the peak measured in the same run, time by part.");
+        var configuration = new ConfigurationInput(command);
+        var steps = new Option<int>("--steps") { Description = "Measured steps; the median counts.", DefaultValueFactory = _ => 7 };
+        var ranks = new Option<int?>("--ranks") { Description = "Number of ranks, as threads; default: as many as the layout names." };
+        var fed = new Option<bool>("--data") { Description = "Feed the configuration's data instead of drawn tokens." };
+        var json = CommonOptions.Json();
+        command.Add(steps);
+        command.Add(ranks);
+        command.Add(fed);
+        command.Add(json);
+        command.SetAction(parsed =>
+        {
+            var config = configuration.Load(parsed).Value;
+            int count = AtLeastOne(parsed, steps, "steps");
+            if (parsed.GetValue(fed) && config.Data.Sources.Count == 0 && config.Phases.Count == 0)
+                throw new UserErrorException($"--data asks for the configuration's data, but {configuration.File(parsed)} names no sources: add data.sources or leave --data out.");
+            if (!parsed.GetValue(fed)) config = config with { Data = config.Data with { Sources = [], Tokenizer = null }, Phases = [] };
+            // The warm-up and the profile run too, and the run must not end before them.
+            config = config with { Train = config.Train with { Steps = Math.Max(config.Train.Steps, count + 10) } };
+            int asked = parsed.GetValue(ranks) ?? config.Parallel.ReplicaRanks * Math.Max(1, config.Parallel.Data);
+            if (asked < 1) throw new UserErrorException($"--ranks {asked} is not a number of ranks: give 1 or more.");
+            if (new StepBenchmark(config, asked, count).Run() is not { } measured) return 0;
+            var output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(json)) output.WriteLine(JsonSerializer.Serialize(measured, Format));
+            else Print(output, measured);
+            return 0;
+        });
+        return command;
+    }
+
+    private static int AtLeastOne(ParseResult parsed, Option<int> option, string what) => parsed.GetValue(option) is > 0 and var count
+        ? count
+        : throw new UserErrorException($"{option.Name} {parsed.GetValue(option)} is not a number of {what}: give 1 or more.");
+
+    private static void Print(TextWriter output, StepMeasurement measured)
+    {
+        string peak = measured.PeakFlops is { } flops
+            ? Invariant($", {100 * measured.PeakShare:F1}% of the {Units.Flops(flops)} that {measured.Ranks * measured.Threads} threads reach with loads from the first-level cache, measured between the steps")
+            : "";
+        output.WriteLine(Invariant($"""
+            model      {measured.Name}: {Units.Count(measured.ParameterCount)} parameters, {measured.Precision}, {measured.BatchTokens} tokens a step
+            machine    {measured.Processor}; load average {measured.LoadAverage:F1} before the steps
+            layout     {measured.Layout}, {measured.Ranks} ranks of {measured.Threads} threads
+            step       {measured.MedianSeconds * 1e3:F1} ms, median of {measured.Seconds.Count} ({measured.Seconds.Min() * 1e3:F1} to {measured.Seconds.Max() * 1e3:F1})
+            speed      {measured.TokensPerSecond:F0} tokens/s, {Units.Flops(measured.ModelFlops)} ({ModelSize.FlopsFormula}){peak}
+            memory     {Units.Bytes(measured.PeakResidentBytes)} resident at most
+            C#         {Units.Bytes(measured.ManagedBytes)} allocated a step, {measured.CollectionMilliseconds:F2} ms of garbage collection
+            """));
+        foreach (string line in ProfileText.Lines(measured.Profile)) output.WriteLine(line);
+    }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
