@@ -23,6 +23,9 @@ public sealed class CheckpointDamagedException : CheckpointException
 /// <summary>The checkpoint is whole, but it is not one of this model: a tensor is missing or has another shape or type.</summary>
 public sealed class CheckpointMismatchException : CheckpointException
 {
+    /// <summary>The configuration that the checkpoint was saved with, where it is known.</summary>
+    public string? ConfigurationYaml { get; init; }
+
     public CheckpointMismatchException(string message) : base(message) { }
 
     public CheckpointMismatchException(string message, Exception inner) : base(message, inner) { }

@@ -44,6 +44,9 @@ public sealed class CheckpointStore : IDisposable
     /// <summary>Finds the plan and makes the host buffer ahead of the first save, so that the first one is as quick as the others. Collective.</summary>
     public void Prepare(IReadOnlyList<StateSlice> slices) => _writer.Prepare(slices);
 
+    /// <summary>Why there is no room for a checkpoint of this state; null: there is. Collective.</summary>
+    public string? WhyNoRoom(IReadOnlyList<StateSlice> slices) => _writer.WhyNoRoom(slices);
+
     /// <summary>Saves and returns once the checkpoint is committed or given up; needs no host buffer. Collective.</summary>
     public SaveResult Save(CheckpointState state) => _writer.Begin(state, staged: false).Wait();
 
@@ -72,6 +75,7 @@ public sealed class CheckpointStore : IDisposable
         {
             if (TryLoad(folder, wanted, out var damage) is { } manifest)
                 return new LoadedCheckpoint(folder, manifest, notes);
+            if (_group.Rank == 0) CheckpointFolders.MarkDamaged(folder, damage);
             notes.Add($"{damage}; the checkpoint before it is tried");
         }
         if (RestoreFromTiers(notes) is { } restored)
@@ -136,7 +140,7 @@ public sealed class CheckpointStore : IDisposable
         }
         var verdicts = Exchange(verdict);
         if (verdicts.FirstOrDefault(text => text[0] == 'm') is { } mismatch)
-            throw new CheckpointMismatchException(mismatch[1..]);
+            throw new CheckpointMismatchException(mismatch[1..]) { ConfigurationYaml = manifest?.ConfigurationYaml };
         if (verdicts.FirstOrDefault(text => text[0] == 'e') is { } error)
             throw new CheckpointException(error[1..]);
         damage = verdicts.FirstOrDefault(text => text[0] == 'd')?[1..] ?? "";

@@ -54,6 +54,18 @@ internal sealed class ConfigurationInput
     }
 }
 
+/// <summary>A file that a command will write at its end.</summary>
+internal static class OutputFile
+{
+    /// <summary>Refuses a path that cannot be written, before the work whose result it is to hold.</summary>
+    public static void Check(string path, string option)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        if (Directory.Exists(path)) throw new UserErrorException($"{option} {path} is a folder: name a file in it.");
+        if (!Directory.Exists(folder)) throw new UserErrorException($"{option} {path}: there is no folder {folder}; make it first.");
+    }
+}
+
 /// <summary>Options that several commands share, so that they are spelt and explained alike.</summary>
 internal static class CommonOptions
 {

@@ -122,12 +122,26 @@ public static class Shell
             .Select(token => token.Value).FirstOrDefault(value => value.StartsWith("--", StringComparison.Ordinal));
         if (parsed.Errors.Count == 0 && option is null)
             return null;
-        var problem = option is null ? parsed.Errors[0].Message.TrimEnd('.') : $"Unrecognized option '{option}'";
+        var problem = option is null ? InWords(parsed.Errors[0].Message.TrimEnd('.')) : $"Unrecognized option '{option}'";
         var command = parsed.CommandResult.Command;
         var known = command.Subcommands.Select(sub => sub.Name).Concat(command.Options.Select(known => known.Name)).ToArray();
         var nearest = parsed.UnmatchedTokens.Prepend(option ?? "").Select(token => Names.Nearest(token, known)).FirstOrDefault(name => name is not null);
         var hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
         return $"{problem}{hint}; {FullName(parsed.CommandResult)} --help shows what there is.";
+    }
+
+    /// <summary>The parser names the type it wanted; a user wants to know what to write.</summary>
+    private static string InWords(string problem)
+    {
+        const string Type = " as expected type '";
+        int at = problem.IndexOf(Type, StringComparison.Ordinal);
+        if (at < 0) return problem;
+        var name = problem[(at + Type.Length)..];
+        var kind = name.Contains("Int", StringComparison.Ordinal) ? "a whole number"
+            : name.Contains("Double", StringComparison.Ordinal) || name.Contains("Single", StringComparison.Ordinal) ? "a number"
+            : name.Contains("Boolean", StringComparison.Ordinal) ? "true or false"
+            : "one of the values that its help names";
+        return $"{problem[..at].Replace("Cannot parse argument", "The value", StringComparison.Ordinal).Replace("for option", "of", StringComparison.Ordinal)} is not {kind}";
     }
 
     private static string FullName(CommandResult result) =>

@@ -146,6 +146,40 @@ public sealed class CheckpointStoreTests
         });
     }
 
+    [Fact]
+    public void ADamagedCheckpointIsNotCountedAmongThoseThatAreKept()
+    {
+        using var folder = new TempFolder();
+        ThreadWorld.Run(1, world =>
+        {
+            using var model = Model();
+            using var store = new CheckpointStore(folder.Path, world, new CheckpointOptions { Keep = 2 });
+            store.Save(model.Fill(1).State(1));
+            store.Save(model.Fill(2).State(2));
+            Damage(Path.Combine(folder["step-00000002"], "rank-00000.safetensors"), -1);
+            store.LoadNewest(_ => model.Slices);
+            store.Save(model.Fill(3).State(3));
+            return 0;
+        });
+        Assert.Equal(["step-00000001", "step-00000002", "step-00000003"], Directory.GetDirectories(folder.Path).Select(Path.GetFileName).Order());
+        Assert.Contains("rank-00000.safetensors", File.ReadAllText(Path.Combine(folder["step-00000002"], "damaged.txt")));
+    }
+
+    [Fact]
+    public void WithoutRoomForOneCheckpointTheReasonIsKnownBeforehand()
+    {
+        using var folder = new TempFolder();
+        ThreadWorld.Run(2, world =>
+        {
+            using var model = Model().Fill(1);
+            using var roomy = new CheckpointStore(folder.Path, world);
+            Assert.Null(roomy.WhyNoRoom(model.Slices));
+            using var full = new CheckpointStore(folder.Path, world, new CheckpointOptions { ReserveBytes = long.MaxValue / 2 });
+            Assert.Contains("make room there", full.WhyNoRoom(model.Slices));
+            return 0;
+        });
+    }
+
     private static void Damage(string path, int index)
     {
         var bytes = File.ReadAllBytes(path);

@@ -7,7 +7,8 @@ namespace Uniscale.Checkpoints.Format;
 /// <param name="Path">The folder.</param>
 /// <param name="Step">Step, by its name.</param>
 /// <param name="Marker">Its commit marker, or null where that is missing or damaged.</param>
-internal sealed record CheckpointFolder(string Path, long Step, CommitMarker? Marker);
+/// <param name="IsDamaged">Whether a load found it damaged.</param>
+internal sealed record CheckpointFolder(string Path, long Step, CommitMarker? Marker, bool IsDamaged = false);
 
 /// <summary>
 /// Names in the directory of a run's checkpoints. <c>step-00000100</c> is a checkpoint; <c>.step-00000100.ATTEMPT.partial</c> one that is
@@ -19,6 +20,9 @@ internal static class CheckpointFolders
     private const string PartialSuffix = ".partial";
     private const string ReplacedSuffix = ".replaced";
     private const string DeletedSuffix = ".deleted";
+
+    /// <summary>Holds the sentence of the load that found a checkpoint damaged.</summary>
+    private const string DamageFile = "damaged.txt";
 
     /// <summary>Folder of a committed checkpoint.</summary>
     public static string Final(string directory, long step) =>
@@ -36,7 +40,7 @@ internal static class CheckpointFolders
         foreach (var path in Directory.EnumerateDirectories(directory, Prefix + "*"))
         {
             if (long.TryParse(Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var step))
-                folders.Add(new CheckpointFolder(path, step, ReadMarker(path)));
+                folders.Add(new CheckpointFolder(path, step, ReadMarker(path), File.Exists(Path.Combine(path, DamageFile))));
         }
         return [.. folders.OrderByDescending(folder => folder.Marker?.Ordinal ?? -1).ThenByDescending(folder => folder.Step)];
     }
@@ -51,6 +55,19 @@ internal static class CheckpointFolders
         catch (IOException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Notes that a checkpoint is damaged, so that it does not count among those that are kept. It stays for the user to look at.</summary>
+    public static void MarkDamaged(string folder, string sentence)
+    {
+        try
+        {
+            File.WriteAllText(Path.Combine(folder, DamageFile), sentence + "\n");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // A disk that cannot be written keeps all it has.
         }
     }
 

@@ -33,6 +33,27 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
             _staging.Reserve(_image.SizeBytes, options.EffectiveThreads);
     }
 
+    /// <summary>The sentence with which a save of this state would be refused now; null: there is room. Collective.</summary>
+    public string? WhyNoRoom(IReadOnlyList<StateSlice> slices)
+    {
+        FindPlan(slices);
+        var word = "";
+        try
+        {
+            if (group.Rank == 0)
+            {
+                Directory.CreateDirectory(directory);
+                word = MissingRoom() ?? "";
+            }
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            word = Unwritable(failure);
+        }
+        word = Exchange(word)[0];
+        return word.Length == 0 ? null : word;
+    }
+
     /// <summary>Begins a save; collective.</summary>
     /// <param name="state">What is saved; its memory may change as soon as the call returns, unless <paramref name="staged"/> is false.</param>
     /// <param name="staged">False writes from the slices' own memory before the call returns.</param>
@@ -104,19 +125,28 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         {
             Directory.CreateDirectory(directory);
             CheckpointFolders.CleanUp(directory);
-            var needed = _plan!.TotalBytes + options.ReserveBytes;
-            var free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
-            if (free < needed)
-                return $"\nit needs {Megabytes(needed)} with the reserve, {directory} has {Megabytes(free)} free: make room there";
+            if (MissingRoom() is { } missing)
+                return "\n" + missing;
             Directory.CreateDirectory(CheckpointFolders.Partial(directory, state.Step, attempt));
             options.Probe?.Invoke(SavePoint.FolderCreated);
             return attempt;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            return $"\n{directory} cannot be written ({failure.Message})";
+            return "\n" + Unwritable(failure);
         }
     }
+
+    private string? MissingRoom()
+    {
+        var needed = _plan!.TotalBytes + options.ReserveBytes;
+        var free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
+        return free < needed
+            ? $"it needs {Megabytes(needed)} with the reserve, {directory} has {Megabytes(free)} free: make room there"
+            : null;
+    }
+
+    private string Unwritable(Exception failure) => $"{directory} cannot be written ({failure.Message})";
 
     private static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:N0} MB");
 

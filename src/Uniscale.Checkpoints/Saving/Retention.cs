@@ -6,8 +6,8 @@ namespace Uniscale.Checkpoints.Saving;
 internal static class Retention
 {
     /// <summary>
-    /// Folders that may go, given that the newest one is verified. Folders without a good marker count as nothing and stay: they are for the
-    /// user to look at.
+    /// Folders that may go, given that the newest one is verified. Folders without a good marker, and those that a load
+    /// found damaged, count as nothing and stay: they are for the user to look at.
     /// </summary>
     public static IReadOnlyList<CheckpointFolder> Superfluous(IReadOnlyList<CheckpointFolder> newestFirst, int keep, int keepEvery)
     {
@@ -15,7 +15,7 @@ internal static class Retention
             return [];
         return
         [
-            .. newestFirst.Where(folder => folder.Marker is not null).Skip(keep)
+            .. newestFirst.Where(folder => folder.Marker is not null && !folder.IsDamaged).Skip(keep)
                 .Where(folder => !folder.Marker!.Keep && (keepEvery <= 0 || folder.Marker.Ordinal % keepEvery != 0)),
         ];
     }

@@ -77,7 +77,9 @@ internal static class LaunchCommand
             parsed.InvocationConfiguration.Output.WriteLine(string.Join(' ', MpiLauncher.CommandLine(Job(1))));
             return 0;
         }
-        string run = new RunFolder(resolved.Value).FullPath;
+        var folder = new RunFolder(resolved.Value);
+        folder.Prepare(parsed.GetValue(Resume));
+        string run = folder.FullPath;
         var error = parsed.InvocationConfiguration.Error;
         var supervision = new SupervisionOptions
         {
@@ -87,6 +89,7 @@ internal static class LaunchCommand
         };
         var result = new Supervisor(supervision, Job, error.WriteLine).Run();
         if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError ? first.Message : $"{first}. See: uniscale why {run}")}");
+        if (result.First is { IsUserError: true }) folder.Forget();
         return result.ExitCode;
     }
 

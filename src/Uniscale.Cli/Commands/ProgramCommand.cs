@@ -43,6 +43,7 @@ internal static class ProgramCommand
             int shown = parsed.GetValue(rank) ?? 0;
             if (shown < 0 || shown >= spec.Mesh.Size)
                 throw new UserErrorException($"--rank {shown} is not in the world of {spec.Mesh.Size} ranks: choose 0 to {spec.Mesh.Size - 1}.");
+            if (parsed.GetValue(trace) is { } wanted) OutputFile.Check(wanted, "--trace");
             var output = parsed.InvocationConfiguration.Output;
             WriteMesh(output, spec, shown);
             WriteStages(output, spec);

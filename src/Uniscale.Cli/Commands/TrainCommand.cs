@@ -26,6 +26,8 @@ internal static class TrainCommand
         command.SetAction(parsed =>
         {
             var resolved = configuration.Load(parsed);
+            foreach (var (option, path) in new[] { ("--trace", parsed.GetValue(trace)), ("--profile", parsed.GetValue(profile)) })
+                if (path is not null) OutputFile.Check(path, option);
             var options = new TrainingOptions { Resume = parsed.GetValue(resume), TracePath = parsed.GetValue(trace), ProfilePath = parsed.GetValue(profile) };
             Train(resolved, options, parsed.GetValue(ranks));
             return 0;
@@ -48,7 +50,17 @@ internal static class TrainCommand
         int localRanks = environment.IsLaunched ? environment.LocalSize : ranks;
         var job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { MoreCallbacks = ValidationReports.Callbacks };
         Shell.LogFile = TelemetryFactory.LogFile(job.Folder.FullPath, environment.Rank);
-        using var signals = new StopSignals(stop.Ask, job.Folder.FullPath);
-        RankLauncher.Run(ranks, job.Folder.FullPath, rank => job.Run(rank));
+        // Under a launcher the directory is the launcher's to make, and one rank's.
+        if (!environment.IsLaunched) job.Folder.Prepare(options.Resume);
+        try
+        {
+            using var signals = new StopSignals(stop.Ask, job.Folder.FullPath);
+            RankLauncher.Run(ranks, job.Folder.FullPath, rank => job.Run(rank));
+        }
+        catch (UserErrorException) when (!environment.IsLaunched)
+        {
+            job.Folder.Forget();
+            throw;
+        }
     }
 }

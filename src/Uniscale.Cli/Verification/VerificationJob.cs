@@ -56,6 +56,7 @@ internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyL
     {
         try
         {
+            LayoutVerifier.Check(configuration, layout);
             if (!_references.TryGetValue(layout.Variant, out var reference))
                 _references[layout.Variant] = reference = OnThreads(LayoutSpec.Parse(layout.Variant));
             return LayoutVerifier.Compare(layout, run(layout), reference);

@@ -45,6 +45,8 @@ internal static class ConfigurationFiles
 
     private static string ReadText(string path)
     {
+        if (Directory.Exists(path))
+            throw new UserErrorException($"{path} is a folder: give the configuration file in it.");
         try
         {
             return File.ReadAllText(path);

@@ -63,11 +63,11 @@ public sealed class Tokenizer : IDisposable
     public static Tokenizer Load(string path)
     {
         if (!File.Exists(path))
-            throw new UserErrorException($"The tokenizer {path} does not exist; make one with `uniscale tokenizer train`.");
+            throw new UserErrorException($"The tokenizer {path} does not exist: make one with `uniscale tokenizer train`, or make a whole corpus with scripts/corpus.sh and name its folder in UNISCALE_CORPUS.");
         byte[] error = new byte[ErrorBytes];
         SentencePieceHandle model = SentencePieceLibrary.Load(path, error, error.Length);
         return model.IsInvalid
-            ? throw new UserErrorException($"{path} is no SentencePiece model ({Text(error)}); give the .model file that `uniscale tokenizer train` wrote.")
+            ? throw new UserErrorException($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.")
             : new Tokenizer(path, model);
     }
 

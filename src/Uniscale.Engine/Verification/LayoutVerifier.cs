@@ -1,6 +1,7 @@
 using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Layout;
 using Uniscale.Engine.Training;
 
 namespace Uniscale.Engine.Verification;
@@ -42,6 +43,15 @@ public sealed record VerificationBounds(double Loss, double Gradient, double Wei
 /// <param name="steps">Optimizer steps of each run.</param>
 public sealed class LayoutVerifier(RunConfiguration configuration, Func<RunConfiguration, TrainingData> openData, int steps)
 {
+    /// <summary>Throws where the model or the batch does not allow a layout, before anything is run.</summary>
+    /// <exception cref="UserErrorException">What does not fit, and what to change.</exception>
+    public static void Check(RunConfiguration configuration, LayoutSpec layout)
+    {
+        var laidOut = ForComparison(configuration, layout);
+        int vocabulary = laidOut.Model.Vocabulary > 0 ? laidOut.Model.Vocabulary : TrainingData.VocabularyOf(laidOut);
+        _ = SpecificationBuilder.Build(laidOut, layout.Ranks, vocabulary);
+    }
+
     /// <summary>Runs one layout on the ranks of a world; every rank calls it.</summary>
     public RunRecord Run(LayoutSpec layout, IWorld world)
     {

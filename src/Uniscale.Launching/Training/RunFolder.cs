@@ -18,14 +18,33 @@ public sealed class RunFolder(RunConfiguration configuration)
     /// <summary>Whether a run has begun here.</summary>
     public bool HoldsRun => File.Exists(Path.Combine(FullPath, ConfigurationFile));
 
-    /// <summary>Makes the directory of a new run, or finds the one to continue; one rank does it.</summary>
+    private bool _isNew;
+
+    private bool HoldsCheckpoints => Directory.Exists(Checkpoints) && Directory.EnumerateFileSystemEntries(Checkpoints).Any();
+
+    /// <summary>Makes the directory of a new run, or finds the one to continue. The command does it before ranks start, and one of them again.</summary>
     /// <param name="resume">A run that is there is continued.</param>
     /// <exception cref="UserErrorException">A run is there and is not to be continued.</exception>
     public void Prepare(bool resume)
     {
         if (HoldsRun && !resume)
             throw new UserErrorException($"{FullPath} already holds a run: continue it with --resume, or begin another with --set name=OTHER.");
+        _isNew |= !Directory.Exists(FullPath);
         Writing(() => Directory.CreateDirectory(Path.Combine(FullPath, "logs")));
+    }
+
+    /// <summary>Takes away the directory that <see cref="Prepare"/> made for a run that was refused before it began.</summary>
+    public void Forget()
+    {
+        if (!_isNew || HoldsRun || HoldsCheckpoints) return;
+        try
+        {
+            Directory.Delete(FullPath, recursive: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // What is left holds no run, and the refusal is what the user has to read.
+        }
     }
 
     /// <summary>Stores the configuration, once the run has begun or its checkpoint has been loaded: a refused resumption changes nothing.</summary>

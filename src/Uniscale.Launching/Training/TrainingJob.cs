@@ -70,7 +70,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             Tiers = _configuration.Checkpoint.Tiers,
             Observer = saves,
         });
-        var loaded = options.Resume ? runtime.Resume(store) : null;
+        var loaded = options.Resume ? Resume(runtime, store) : null;
+        if (store.WhyNoRoom(runtime.StateToSave()) is { } reason)
+            throw new UserErrorException($"Not one checkpoint of this run could be saved: {reason}, or set checkpoint.directory to a place that has it.");
         if (world.Rank == 0) Folder.Store(resolved);
         var seconds = new Dictionary<string, double>
         {
@@ -93,6 +95,23 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         reporter.TellNotes();
         telemetry.End(new RunEnd(result.Position.Step, result.Reason == StopReason.Finished, Farewell(result), Stopwatch.GetElapsedTime(start)));
         return result;
+    }
+
+    private LoadedCheckpoint? Resume(RankRuntime runtime, CheckpointStore store)
+    {
+        try
+        {
+            return runtime.Resume(store);
+        }
+        catch (CheckpointMismatchException mismatch)
+        {
+            var changed = mismatch.ConfigurationYaml is { } stored
+                ? ConfigurationDifference.Lines(stored, resolved).Where(line => line.StartsWith("model.", StringComparison.Ordinal)).ToArray()
+                : [];
+            var keys = changed.Length == 0 ? "" : $" Changed since it was saved: {string.Join("; ", changed)}.";
+            throw new UserErrorException(
+                $"The run cannot be continued with this model: {mismatch.Message}.{keys} Resume with the model of the run, or begin another run with --set name=OTHER.", mismatch);
+        }
     }
 
     private RunStart Describe(RankRuntime runtime, TrainingData data, IReadOnlyDictionary<string, double> seconds)

@@ -73,7 +73,26 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Equal(2, code);
         Assert.Contains(expected, error);
         Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        Assert.False(File.Exists(In("run/metrics.jsonl")));
+        Assert.False(Directory.Exists(In("run")));
+    }
+
+    [Fact]
+    public void Another_model_cannot_continue_a_run_and_the_key_is_named()
+    {
+        Ok("train", In("run.yaml"), "--set", "train.steps=2");
+        var (code, _, error) = CommandRun.Of("train", In("run.yaml"), "--resume", "--set", "model.layers=3");
+        Assert.Equal(2, code);
+        Assert.Contains("model.layers: 2 -> 3 (--set)", error);
+        Assert.Contains("layers: 2", File.ReadAllText(In("run/config.yaml")));
+    }
+
+    [Fact]
+    public void A_run_directory_that_cannot_be_made_is_refused()
+    {
+        var (code, _, error) = CommandRun.Of("train", In("run.yaml"), "--set", $"run_directory={In("run.yaml")}/run");
+        Assert.Equal(2, code);
+        Assert.Contains("cannot be written", error);
+        Assert.Contains("set run_directory", error);
     }
 
     [Fact]
