@@ -57,6 +57,7 @@ public static class ConfigurationRules
         .. LengthRules(configuration),
         .. RampRules(configuration),
         .. DataRules(configuration),
+        .. FaultRules.Broken(configuration.Faults),
         .. configuration.Parallel.Data > 0 ? ReplicaRules(configuration, configuration.Parallel.Data) : [],
     ];
 

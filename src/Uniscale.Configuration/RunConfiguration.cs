@@ -39,6 +39,9 @@ public sealed record RunConfiguration
     /// <summary>What is printed and written about the run.</summary>
     public LoggingSection Logging { get; init; } = new();
 
+    /// <summary>Faults on purpose, to try recovery.</summary>
+    public FaultsSection Faults { get; init; } = new();
+
     /// <summary>Phases of a multi-phase curriculum; empty: one phase over all of <see cref="Data"/>.</summary>
     public IReadOnlyList<PhaseSection> Phases { get; init; } = [];
 

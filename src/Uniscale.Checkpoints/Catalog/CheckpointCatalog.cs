@@ -14,6 +14,9 @@ public sealed record CatalogEntry(string Folder, long Step, CheckpointManifest? 
 /// <summary>The checkpoints of a directory, for people and commands; nothing here is collective.</summary>
 public static class CheckpointCatalog
 {
+    /// <summary>Name of the file that makes a folder a checkpoint.</summary>
+    public const string MarkerFile = CommitMarker.FileName;
+
     /// <summary>All checkpoints, the newest first. Markers, manifests and sizes are proved, the data is not read.</summary>
     public static IReadOnlyList<CatalogEntry> List(string directory) => [.. CheckpointFolders.Scan(directory).Select(Describe)];
 

@@ -9,6 +9,9 @@ public interface ITrainingCallback
     /// <summary>Training begins, at the start or where a checkpoint left it.</summary>
     void Started(RankRuntime runtime) { }
 
+    /// <summary>A step begins.</summary>
+    void StepStarting(RankRuntime runtime) { }
+
     /// <summary>A step is done.</summary>
     void StepDone(RankRuntime runtime, StepOutcome outcome) { }
 
@@ -42,6 +45,7 @@ public sealed class Trainer(RankRuntime runtime, IReadOnlyList<ITrainingCallback
         bool stopped = false;
         while (!runtime.IsFinished && !stopped)
         {
+            foreach (var callback in callbacks) callback.StepStarting(runtime);
             outcome = runtime.Step(stop.IsAsked);
             stopped = outcome.Decision.Stop;
             foreach (var callback in callbacks) callback.StepDone(runtime, outcome);

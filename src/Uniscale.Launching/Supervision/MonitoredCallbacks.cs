@@ -17,6 +17,12 @@ public sealed class MonitoredCallbacks(IRunMonitor monitor, IReadOnlyList<ITrain
     }
 
     /// <inheritdoc/>
+    public void StepStarting(RankRuntime runtime)
+    {
+        foreach (var callback in inner) callback.StepStarting(runtime);
+    }
+
+    /// <inheritdoc/>
     public void StepDone(RankRuntime runtime, StepOutcome outcome)
     {
         monitor.Beat(outcome.Position.Step);

@@ -5,6 +5,7 @@ using Uniscale.Checkpoints;
 using Uniscale.Configuration;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Training;
+using Uniscale.Launching.Faults;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry;
@@ -56,10 +57,12 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         ConfigurationRules.CheckWorld(_configuration, world.Size);
         using var data = TrainingData.Open(_configuration);
         if (world.Rank == 0) Folder.Prepare(options.Resume);
+        var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
-        using var runtime = RankRuntime.Create(_configuration, world, data.Source, data.Tokens, data.Vocabulary, options.Recording);
-        runtime.Faults = Faults(rank);
+        using var runtime = RankRuntime.Create(
+            _configuration, faults?.Around(world) ?? world, faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording);
+        runtime.Faults = Faults(rank) ?? faults;
         double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
         var saves = new SaveListener();
         using var store = new CheckpointStore(Folder.Checkpoints, world, new CheckpointOptions
@@ -69,7 +72,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             Busy = _configuration.Checkpoint.SkipWhenBusy ? BusyPolicy.Skip : BusyPolicy.Wait,
             Tiers = _configuration.Checkpoint.Tiers,
             Observer = saves,
+            Probe = faults is null ? null : faults.AtPoint,
         });
+        faults?.Attach(store);
         var loaded = options.Resume ? Resume(runtime, store) : null;
         if (store.WhyNoRoom(runtime.StateToSave()) is { } reason)
             throw new UserErrorException($"Not one checkpoint of this run could be saved: {reason}, or set checkpoint.directory to a place that has it.");
@@ -86,6 +91,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded);
         ITrainingCallback[] callbacks =
         [
+            .. faults is null ? (ITrainingCallback[])[] : [faults],
             .. world.Rank == 0 ? (ITrainingCallback[])[reporter] : [],
             .. MoreCallbacks(runtime, telemetry),
             .. options.Recording == Recording.None ? (ITrainingCallback[])[] : [new TraceCallback([options.TracePath, options.ProfilePath], telemetry)],

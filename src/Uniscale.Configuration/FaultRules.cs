@@ -1,0 +1,28 @@
+namespace Uniscale.Configuration;
+
+/// <summary>Rules of the <c>faults</c> section.</summary>
+internal static class FaultRules
+{
+    private static readonly FaultKind[] WithMoment =
+        [FaultKind.Kill, FaultKind.Terminate, FaultKind.Hang, FaultKind.SegmentationFault, FaultKind.KillLauncher, FaultKind.Exception, FaultKind.OutOfMemory];
+
+    private static readonly string[] OfRankZero = ["folder-created", "all-durable", "manifest-written", "marker-written", "renamed", "pruned"];
+
+    public static IEnumerable<(string, string)> Broken(FaultsSection faults)
+    {
+        if (faults.Inject.Count > 0 && !faults.Enabled)
+            yield return ("faults.inject", "faults.inject breaks the run on purpose: set faults.enabled to true if that is what you want, or take the section out.");
+        for (var i = 0; i < faults.Inject.Count; i++)
+        {
+            var fault = faults.Inject[i];
+            var path = $"faults.inject[{i}]";
+            if (fault.Moment != FaultMoment.Step && !WithMoment.Contains(fault.Kind))
+                yield return ($"{path}.moment", $"{path}.moment is for faults that can happen at any; what happens here has its own: take moment out.");
+            if (UsesPoint(fault) && OfRankZero.Contains(fault.Point) && (fault.Rank != 0 || fault.AllRanks))
+                yield return ($"{path}.point", $"{path}.point is {fault.Point}, which only rank 0 passes: set {path}.rank to 0.");
+        }
+    }
+
+    private static bool UsesPoint(FaultSection fault) =>
+        fault.Moment == FaultMoment.Save || fault.Kind is FaultKind.DiskFull or FaultKind.SlowStorage;
+}

@@ -1,0 +1,27 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace Uniscale.Launching.Faults;
+
+/// <summary>Signals to processes, as the system and its operators send them.</summary>
+internal static partial class ProcessSignal
+{
+    public const int SegmentationFault = 11, Kill = 9, Terminate = 15, Stop = 19;
+
+    /// <summary>Sends a signal to this process.</summary>
+    public static void ToSelf(int signal) => Send(Environment.ProcessId, signal);
+
+    /// <summary>Sends a signal to the process that started this one.</summary>
+    public static void ToParent(int signal) => Send(ParentId(), signal);
+
+    private static void Send(int process, int signal)
+    {
+        if (SendSignal(process, signal) != 0) throw new Win32Exception(Marshal.GetLastPInvokeError(), $"signal {signal} cannot be sent to process {process}");
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int SendSignal(int process, int signal);
+
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    private static partial int ParentId();
+}
