@@ -42,6 +42,7 @@ public static class Shell
             LaunchCommand.Create(),
             RunCommands.Status(),
             RunCommands.Why(),
+            FaultsCommand.Create(),
             GenerateCommand.Create(),
             CheckpointCommand.Create(),
             HuggingFaceCommands.Export(),

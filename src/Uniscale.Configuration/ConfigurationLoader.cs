@@ -25,6 +25,15 @@ public static class ConfigurationLoader
         };
     }
 
+    /// <summary>Reads another kind of file than a run's configuration, as strictly: <c>extends</c>, variables, known keys, types and bounds.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="whole">What the file as a whole is called in messages, e.g. "the sweep".</param>
+    /// <typeparam name="T">Record with the keys of the file; every property has a default.</typeparam>
+    /// <exception cref="UserErrorException">Anything wrong with the file, with its place.</exception>
+    public static T Read<T>(string path, string whole)
+        where T : class =>
+        (T)new Binder(whole).BindSection(SectionSchema.Of(typeof(T)), ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable), "");
+
     private static ResolvedConfiguration Resolve(MapNode root, IReadOnlyList<string> overrides)
     {
         foreach (var text in overrides)

@@ -5,7 +5,8 @@ using Uniscale.Configuration.Schema;
 namespace Uniscale.Configuration.Loading;
 
 /// <summary>Nodes to records, strictly: every key known, every value of its type and within its bounds.</summary>
-internal sealed class Binder
+/// <param name="whole">What the file as a whole is called in messages.</param>
+internal sealed class Binder(string whole = "the configuration")
 {
     private readonly Dictionary<string, Origin> origins = new(StringComparer.Ordinal);
 
@@ -19,7 +20,7 @@ internal sealed class Binder
         var record = Activator.CreateInstance(schema.Type)!;
         foreach (var entry in map.Entries)
         {
-            var key = schema.Find(entry.Key) ?? throw Unknown(schema, entry, path);
+            var key = schema.Find(entry.Key) ?? throw Unknown(schema, entry, path.Length == 0 ? whole : path);
             var keyPath = path.Length == 0 ? key.Name : $"{path}.{key.Name}";
             if (key.Value.Kind != ValueKind.Section)
                 origins[keyPath] = entry.Value.Origin;
@@ -129,9 +130,8 @@ internal sealed class Binder
         _ => "a text",
     };
 
-    private static UserErrorException Unknown(SectionSchema schema, MapEntry entry, string path)
+    private static UserErrorException Unknown(SectionSchema schema, MapEntry entry, string section)
     {
-        var section = path.Length == 0 ? "the configuration" : path;
         var known = schema.Keys.Select(key => key.Name).ToArray();
         return new UserErrorException($"{entry.KeyOrigin.Exact}: {section} has no key '{entry.Key}'{Names.Hint(entry.Key, known)}");
     }

@@ -14,7 +14,7 @@ public enum FaultKind
     /// <summary>SIGSTOP: the process stands still and does not die.</summary>
     Hang,
 
-    /// <summary>SIGSEGV, as a crash in native code.</summary>
+    /// <summary>A crash in native code (SIGSEGV).</summary>
     SegmentationFault,
 
     /// <summary>SIGKILL to the process that started the rank (mpirun's).</summary>

@@ -138,7 +138,7 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
             case FaultKind.Kill: ProcessSignal.ToSelf(ProcessSignal.Kill); break;
             case FaultKind.Terminate: ProcessSignal.ToSelf(ProcessSignal.Terminate); break;
             case FaultKind.Hang: ProcessSignal.ToSelf(ProcessSignal.Stop); break;
-            case FaultKind.SegmentationFault: ProcessSignal.ToSelf(ProcessSignal.SegmentationFault); break;
+            case FaultKind.SegmentationFault: ProcessSignal.Crash(); break;
             case FaultKind.KillLauncher: ProcessSignal.ToParent(ProcessSignal.Kill); break;
             case FaultKind.OutOfMemory: torch.empty([1L << 50], torch.ScalarType.Float32).Dispose(); break;
             case FaultKind.DataChanged: Damage.Data(_configuration.Data.Sources[0].Shards[0]); break;

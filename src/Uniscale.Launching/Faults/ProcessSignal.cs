@@ -6,13 +6,16 @@ namespace Uniscale.Launching.Faults;
 /// <summary>Signals to processes, as the system and its operators send them.</summary>
 internal static partial class ProcessSignal
 {
-    public const int SegmentationFault = 11, Kill = 9, Terminate = 15, Stop = 19;
+    public const int Kill = 9, Terminate = 15, Stop = 19;
 
     /// <summary>Sends a signal to this process.</summary>
     public static void ToSelf(int signal) => Send(Environment.ProcessId, signal);
 
     /// <summary>Sends a signal to the process that started this one.</summary>
     public static void ToParent(int signal) => Send(ParentId(), signal);
+
+    /// <summary>Reads where there is no memory, in native code: the runtime shrugs off a SIGSEGV that somebody else sends.</summary>
+    public static void Crash() => _ = LengthOf(1);
 
     private static void Send(int process, int signal)
     {
@@ -21,6 +24,9 @@ internal static partial class ProcessSignal
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int SendSignal(int process, int signal);
+
+    [LibraryImport("libc", EntryPoint = "strlen")]
+    private static partial nint LengthOf(nint text);
 
     [LibraryImport("libc", EntryPoint = "getppid")]
     private static partial int ParentId();

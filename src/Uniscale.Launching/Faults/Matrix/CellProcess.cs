@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Uniscale.Launching.Faults.Matrix;
+
+/// <summary>A command line of this program in a process of its own: what happens to it must not happen to the matrix.</summary>
+internal static class CellProcess
+{
+    /// <summary>Runs it to its end; beyond the limit, or when this process is asked to end, it is killed with all that it started.</summary>
+    /// <param name="program">This executable, with its first arguments.</param>
+    /// <param name="arguments">The rest.</param>
+    /// <param name="limit">Longest time.</param>
+    /// <returns>Its exit code, null where it was killed at the limit, and all that it printed.</returns>
+    /// <exception cref="OperationCanceledException">This process was asked to end.</exception>
+    public static (int? ExitCode, string Output) Run(IReadOnlyList<string> program, IReadOnlyList<string> arguments, TimeSpan limit)
+    {
+        var start = new ProcessStartInfo(program[0]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach (string argument in program.Skip(1).Concat(arguments)) start.ArgumentList.Add(argument);
+        using var process = new Process { StartInfo = start };
+        var output = new StringBuilder();
+        process.OutputDataReceived += Take;
+        process.ErrorDataReceived += Take;
+        bool isCancelled = false;
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
+        process.Start();
+        process.StandardInput.Close();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        bool hasEnded = process.WaitForExit(limit);
+        if (!hasEnded) process.Kill(entireProcessTree: true);
+        process.WaitForExit();
+        if (isCancelled) throw new OperationCanceledException();
+        lock (output) return (hasEnded ? process.ExitCode : null, output.ToString());
+
+        void Take(object sender, DataReceivedEventArgs line)
+        {
+            lock (output)
+                if (line.Data is not null) output.AppendLine(line.Data);
+        }
+
+        void Cancel(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            isCancelled = true;
+            if (!process.HasExited) process.Kill(entireProcessTree: true);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using System.Text.Json;
+
+namespace Uniscale.Cli.Tests.Commands;
+
+/// <summary>A short form of the fault matrix: one cell of each family, each in another layout.</summary>
+public sealed class FaultsCommandTests : IDisposable
+{
+    private static readonly string Matrix = Path.Combine(Root(), "configs", "faults.yaml");
+
+    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-faults-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Theory]
+    [InlineData("kill, file half written", "DP 2", "identical")]
+    [InlineData("hang at a step", "1 rank", "identical")]
+    [InlineData("exception in a step", "PP 2", "identical")]
+    [InlineData("byte of a checkpoint flipped", "TP 2", "identical")]
+    [InlineData("full disk", "ZeRO-3 2", "identical")]
+    [InlineData("data changed under the run", "1 rank", "promised")]
+    [InlineData("ranks disagree", "1 rank", "impossible")]
+    public void The_cell_is_as_promised(string name, string layout, string outcome)
+    {
+        var (code, output, error) = CommandRun.Of("faults", Matrix, "--only", name, "--layout", layout, "--directory", folder, "--json");
+        Assert.True(code == 0, output + error);
+        using var cells = JsonDocument.Parse(output);
+        Assert.Equal(outcome, Assert.Single(cells.RootElement.EnumerateArray()).GetProperty("outcome").GetString());
+    }
+
+    [Fact]
+    public void A_cell_that_breaks_its_promise_fails_and_only_good_ones_are_kept()
+    {
+        string file = Path.Combine(folder, "matrix.yaml");
+        File.WriteAllText(file, $$"""
+            run: {{Path.Combine(Root(), "configs", "base", "faults.yaml")}}
+            layouts: [{ name: one, ranks: 1 }]
+            cases:
+              - { name: slow, by: threads, inject: [{ kind: slow-rank, step: 2, seconds: 0.1 }] }
+              - { name: skipped, by: threads, inject: [{ kind: nan-gradient, step: 5 }] }
+              - { name: never, by: threads, inject: [{ kind: exception, step: 99 }] }
+            """);
+        string[] arguments = ["faults", file, "--directory", Path.Combine(folder, "matrix")];
+        var (code, output, _) = CommandRun.Of(arguments);
+        Assert.Equal(1, code);
+        Assert.Matches(@"skipped +one +FAILED +\d+ tensors differ from the unbroken run's", output);
+        Assert.Matches(@"never +one +FAILED +1 of 1 faults did not happen", output);
+        Assert.Contains("2 of 3 cells are not as promised", output);
+        File.AppendAllText(file, "  - { name: more, by: threads, inject: [{ kind: slow-rank, step: 2, seconds: 0.1 }] }");
+        var lines = File.ReadAllLines(Path.Combine(folder, "matrix", "results.jsonl"));
+        CommandRun.Of([.. arguments, "--resume", "--only", "slow"]);
+        Assert.Equal(lines, File.ReadAllLines(Path.Combine(folder, "matrix", "results.jsonl")));
+    }
+
+    [Theory]
+    [InlineData("--only", "kil at a step", "did you mean 'kill at a step'?")]
+    [InlineData("--layout", "DP 3", "--layout DP 3 is no layout of the matrix; did you mean 'DP 2'?")]
+    public void A_misspelt_name_is_the_users_error(string option, string name, string sentence)
+    {
+        var (code, _, error) = CommandRun.Of("faults", Matrix, option, name);
+        Assert.Equal(2, code);
+        Assert.Contains(sentence, error);
+    }
+
+    private static string Root()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(directory!.FullName, "Uniscale.sln"))) directory = directory.Parent;
+        return directory.FullName;
+    }
+}
