@@ -42,6 +42,7 @@ public static class Shell
             LaunchCommand.Create(),
             RunCommands.Status(),
             RunCommands.Why(),
+            SweepCommand.Create(),
             FaultsCommand.Create(),
             GenerateCommand.Create(),
             CheckpointCommand.Create(),

@@ -43,7 +43,7 @@ internal static class LaunchCommand
     {
         var command = new Command("launch", "Train a model with ranks as processes under mpirun. Ctrl-C and SIGTERM save and stop; a second one ends at once.")
         {
-            Ranks, Hosts, Resume, MaxRestarts, HangSeconds, Grace, Bind, Tags, DryRun,
+            Ranks, Hosts, Resume, MaxRestarts, HangSeconds, Grace, Bind, Tags, DryRun, TrainCommand.StopAfter,
         };
         var configuration = new ConfigurationInput(command);
         command.SetAction(parsed => Launch(parsed, configuration));
@@ -97,6 +97,7 @@ internal static class LaunchCommand
     {
         List<string> arguments = ["train", input.File(parsed)!];
         foreach (string value in input.Overrides(parsed)) arguments.AddRange(["--set", value]);
+        if (parsed.GetValue(TrainCommand.StopAfter) is { } step) arguments.AddRange(["--stop-after", $"{step}"]);
         if (resume) arguments.Add("--resume");
         return arguments;
     }

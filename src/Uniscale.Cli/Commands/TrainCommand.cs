@@ -11,6 +11,9 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale train</c>: trains with ranks that are threads of this process, or as one rank where mpirun or srun has started it.</summary>
 internal static class TrainCommand
 {
+    /// <summary><c>--stop-after</c>, for <c>train</c> and for <c>launch</c>, which passes it on.</summary>
+    public static Option<long?> StopAfter { get; } = new("--stop-after") { Description = "Save and end after this step; --resume goes on. The schedule stays that of the whole run.", HelpName = "STEP" };
+
     public static Command Create()
     {
         var command = new Command("train", "Train a model; ranks are threads of this process (see launch for processes). Ctrl-C and SIGTERM save and stop.");
@@ -23,12 +26,20 @@ internal static class TrainCommand
         command.Add(resume);
         command.Add(trace);
         command.Add(profile);
+        command.Add(StopAfter);
         command.SetAction(parsed =>
         {
             var resolved = configuration.Load(parsed);
             foreach (var (option, path) in new[] { ("--trace", parsed.GetValue(trace)), ("--profile", parsed.GetValue(profile)) })
                 if (path is not null) OutputFile.Check(path, option);
-            var options = new TrainingOptions { Resume = parsed.GetValue(resume), TracePath = parsed.GetValue(trace), ProfilePath = parsed.GetValue(profile) };
+            var options = new TrainingOptions
+            {
+                Resume = parsed.GetValue(resume),
+                TracePath = parsed.GetValue(trace),
+                ProfilePath = parsed.GetValue(profile),
+                StopAfter = parsed.GetValue(StopAfter) ?? long.MaxValue,
+            };
+            if (options.StopAfter < 1) throw new UserErrorException($"--stop-after {options.StopAfter} is no step: give 1 or more.");
             Train(resolved, options, parsed.GetValue(ranks));
             return 0;
         });
@@ -46,15 +57,15 @@ internal static class TrainCommand
             if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
             ConfigurationRules.CheckWorld(resolved.Value, ranks);
         }
-        var stop = new StopRequest();
+        var (stop, save) = (new StopRequest(), new SaveRequest());
         int localRanks = environment.IsLaunched ? environment.LocalSize : ranks;
-        var job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { MoreCallbacks = ValidationReports.Callbacks };
+        var job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, MoreCallbacks = ValidationReports.Callbacks };
         Shell.LogFile = TelemetryFactory.LogFile(job.Folder.FullPath, environment.Rank);
         // Under a launcher the directory is the launcher's to make, and one rank's.
         if (!environment.IsLaunched) job.Folder.Prepare(options.Resume);
         try
         {
-            using var signals = new StopSignals(stop.Ask, job.Folder.FullPath);
+            using var signals = new StopSignals(stop.Ask, job.Folder.FullPath, save.Ask);
             RankLauncher.Run(ranks, job.Folder.FullPath, rank => job.Run(rank));
         }
         catch (UserErrorException) when (!environment.IsLaunched)

@@ -28,7 +28,8 @@ public interface IStepBatch : IDisposable
 /// <param name="Clip">Bound of the global gradient norm; 0: none.</param>
 /// <param name="StopAsked">This rank was asked to stop; one such rank stops all.</param>
 /// <param name="Step">Number of the step, from 1.</param>
-public sealed record StepInput(IStepBatch Batch, AdamWStep AdamW, double Clip, bool StopAsked = false, long Step = 0);
+/// <param name="SaveAsked">This rank was asked to save; one such rank makes all save.</param>
+public sealed record StepInput(IStepBatch Batch, AdamWStep AdamW, double Clip, bool StopAsked = false, long Step = 0, bool SaveAsked = false);
 
 /// <summary>The step's one decision, the same on all ranks.</summary>
 /// <param name="Loss">Mean loss of the valid tokens of the global batch.</param>
@@ -37,4 +38,8 @@ public sealed record StepInput(IStepBatch Batch, AdamWStep AdamW, double Clip, b
 /// <param name="Applied">Loss and norm were finite and the weights were updated; otherwise the step changed nothing.</param>
 /// <param name="Stop">Some rank was asked to stop.</param>
 /// <param name="DataDigest">Digest of the tokens of the global batch, the same for every layout.</param>
-public sealed record StepDecision(double Loss, double GradientNorm, double GradientScale, bool Applied, bool Stop, ulong DataDigest);
+public sealed record StepDecision(double Loss, double GradientNorm, double GradientScale, bool Applied, bool Stop, ulong DataDigest)
+{
+    /// <summary>Some rank was asked to save after this step.</summary>
+    public bool Save { get; init; }
+}

@@ -189,14 +189,14 @@ internal sealed class StepRun : IDisposable
         loss = Faults?.OnLoss(_input.Step, loss) ?? loss;
         // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
         ulong digest = _rank.Groups.Tensor.Rank == 0 && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _input.Batch.Digest : 0;
-        using var sums = tensor([squares, loss, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32)], ScalarType.Float64);
+        using var sums = tensor([squares, loss, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), _input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
         _rank.Groups.World.AllReduce(TensorMemory.Buffer(sums)).Wait();
         double norm = Math.Sqrt(sums[0].item<double>());
         loss = sums[1].item<double>();
         bool finite = double.IsFinite(norm) && double.IsFinite(loss);
         double scale = _input.Clip > 0 && norm > _input.Clip ? _input.Clip / (norm + 1e-6) : 1;
         digest = unchecked((ulong)sums[3].item<double>() + ((ulong)sums[4].item<double>() << 32));
-        _decision = new StepDecision(loss, norm, scale, finite, sums[2].item<double>() > 0, digest);
+        _decision = new StepDecision(loss, norm, scale, finite, sums[2].item<double>() > 0, digest) { Save = sums[5].item<double>() > 0 };
         GradientsReady?.Invoke(_decision);
     }
 

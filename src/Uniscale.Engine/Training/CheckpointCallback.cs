@@ -2,7 +2,7 @@ using Uniscale.Checkpoints;
 
 namespace Uniscale.Engine.Training;
 
-/// <summary>Saves every N steps, at the end, and when a run is stopped; and where a phase ends, kept for good, so that a run can be forked there.</summary>
+/// <summary>Saves every N steps, at the end, when asked to, and when a run is stopped; and where a phase ends, kept for good, so that a run can be forked there.</summary>
 /// <param name="store">The run's checkpoints.</param>
 /// <param name="every">Steps between saves; 0: only at the end.</param>
 /// <param name="behind">Write behind training.</param>
@@ -24,7 +24,7 @@ public sealed class CheckpointCallback(
     public void StepDone(RankRuntime runtime, StepOutcome outcome)
     {
         bool endsPhase = outcome.Position.ConsumedTokens == outcome.Plan.PhaseStartTokens + outcome.Plan.PhaseTokens;
-        if (runtime.IsFinished || !(endsPhase || (every > 0 && outcome.Position.Step % every == 0))) return;
+        if (runtime.IsFinished || !(endsPhase || outcome.Decision.Save || (every > 0 && outcome.Position.Step % every == 0))) return;
         var state = State(runtime, endsPhase);
         _last = behind ? store.SaveAsync(state) : new PendingSave(state.Step, Task.FromResult(store.Save(state)));
     }

@@ -113,7 +113,8 @@ public sealed class RankRuntime : IDisposable
 
     /// <summary>Runs the next optimizer step.</summary>
     /// <param name="stopAsked">This rank was asked to stop; the outcome says whether any was.</param>
-    public StepOutcome Step(bool stopAsked = false)
+    /// <param name="saveAsked">This rank was asked to save; the outcome says whether any was.</param>
+    public StepOutcome Step(bool stopAsked = false, bool saveAsked = false)
     {
         long start = Stopwatch.GetTimestamp();
         using var interval = Timeline?.Step(Position.Step + 1);
@@ -126,7 +127,7 @@ public sealed class RankRuntime : IDisposable
         var optimizer = Configuration.Optimizer;
         double decay = plan.Phase < Configuration.Phases.Count ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay : optimizer.WeightDecay;
         var update = new AdamWStep(rate, optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, decay, Position.Updates + 1, GradientScale: 1);
-        var decision = _executor.Run(specification, program, new StepInput(batch, update, optimizer.Clip, stopAsked, Position.Step + 1));
+        var decision = _executor.Run(specification, program, new StepInput(batch, update, optimizer.Clip, stopAsked, Position.Step + 1, saveAsked));
         _kernels.ParametersChanged();
         Position = new TrainingPosition(
             Position.Step + 1, Position.ConsumedTokens + plan.Tokens, Position.Updates + (decision.Applied ? 1 : 0));

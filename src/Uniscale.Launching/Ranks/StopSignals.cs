@@ -4,12 +4,16 @@ namespace Uniscale.Launching.Ranks;
 
 /// <summary>
 /// Everything that asks a rank to save and end: SIGTERM (pre-emption), SIGINT (Ctrl-C), SIGUSR1 (what mpirun passes on from
-/// <c>uniscale launch</c>) and a stop file, for people who may not signal the job. A second signal ends the process at once.
+/// <c>uniscale launch</c>) and a stop file, for people who may not signal the job. A second signal ends the process at once. A save file asks to
+/// save and go on.
 /// </summary>
 public sealed class StopSignals : IDisposable
 {
     /// <summary>Name of the stop file in the run directory.</summary>
     public const string StopFileName = "stop";
+
+    /// <summary>Name of the save file in the run directory; it is taken away when it is seen.</summary>
+    public const string SaveFileName = "save";
 
     private const PosixSignal UserSignal1 = (PosixSignal)10;
 
@@ -17,20 +21,21 @@ public sealed class StopSignals : IDisposable
 
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly Action _ask;
-    private readonly string? _stopFile;
+    private readonly Action? _askSave;
+    private readonly string? _runDirectory;
     private readonly Timer? _timer;
     private int _signalCount;
 
     /// <param name="ask">Called from another thread, once for every way of asking.</param>
-    /// <param name="runDirectory">Where the stop file is looked for; null: nowhere.</param>
-    public StopSignals(Action ask, string? runDirectory = null)
+    /// <param name="runDirectory">Where the stop file and the save file are looked for; null: nowhere.</param>
+    /// <param name="askSave">Called from another thread for every save file; null: there is nothing to save.</param>
+    public StopSignals(Action ask, string? runDirectory = null, Action? askSave = null)
     {
-        _ask = ask;
+        (_ask, _askSave, _runDirectory) = (ask, askSave, runDirectory);
         foreach (var signal in (PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT, UserSignal1])
             _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
         if (runDirectory is null) return;
-        _stopFile = Path.Combine(runDirectory, StopFileName);
-        _timer = new Timer(_ => LookForFile(), null, FilePoll, FilePoll);
+        _timer = new Timer(_ => LookForFiles(), null, FilePoll, FilePoll);
     }
 
     public void Dispose()
@@ -46,8 +51,26 @@ public sealed class StopSignals : IDisposable
         _ask();
     }
 
-    private void LookForFile()
+    private void LookForFiles()
     {
-        if (File.Exists(_stopFile)) _ask();
+        if (File.Exists(Path.Combine(_runDirectory!, StopFileName))) _ask();
+        if (_askSave is not null && TakeSaveFile()) _askSave();
+    }
+
+    /// <summary>Every rank looks; the one that can rename the file asks for all.</summary>
+    private bool TakeSaveFile()
+    {
+        string file = Path.Combine(_runDirectory!, SaveFileName), taken = $"{file}.{Environment.MachineName}.{Environment.ProcessId}";
+        if (!File.Exists(file)) return false;
+        try
+        {
+            File.Move(file, taken);
+            File.Delete(taken);
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 }

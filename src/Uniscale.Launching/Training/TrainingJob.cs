@@ -18,6 +18,9 @@ public sealed record TrainingOptions
     /// <summary>Continue from the newest good checkpoint.</summary>
     public bool Resume { get; init; }
 
+    /// <summary>Save and end after this step, to be continued.</summary>
+    public long StopAfter { get; init; } = long.MaxValue;
+
     /// <summary>File for the measured timeline of some steps; null: none.</summary>
     public string? TracePath { get; init; }
 
@@ -41,6 +44,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
 
     /// <summary>The run's directory.</summary>
     public RunFolder Folder { get; } = new(resolved.Value);
+
+    /// <summary>Asks all ranks to save and go on.</summary>
+    public SaveRequest? Save { get; init; }
 
     /// <summary>More to do around the steps of a rank, e.g. validation.</summary>
     public Func<RankRuntime, RunTelemetry, IEnumerable<ITrainingCallback>> MoreCallbacks { get; init; } = (_, _) => [];
@@ -97,7 +103,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             .. options.Recording == Recording.None ? (ITrainingCallback[])[] : [new TraceCallback([options.TracePath, options.ProfilePath], telemetry)],
             new CheckpointCallback(store, _configuration.Checkpoint.Every, _configuration.Checkpoint.Async, (resolved.ToYaml(), resolved.Hash)),
         ];
-        var result = new Trainer(runtime, [new MonitoredCallbacks(rank.Monitor, callbacks)], stop).Run();
+        var result = new Trainer(runtime, [new MonitoredCallbacks(rank.Monitor, callbacks)], stop, Save, options.StopAfter).Run();
         reporter.TellNotes();
         telemetry.End(new RunEnd(result.Position.Step, result.Reason == StopReason.Finished, Farewell(result), Stopwatch.GetElapsedTime(start)));
         return result;

@@ -5,7 +5,7 @@ namespace Uniscale.Cli.Tests.Docs;
 /// <summary>Every command line in the README and in docs is one that the program takes, and every path in it exists.</summary>
 public sealed partial class DocumentedCommandsTests
 {
-    private static readonly string Root = FindRoot();
+    internal static readonly string Root = FindRoot();
 
     public static TheoryData<string, string> Lines()
     {

@@ -67,6 +67,25 @@ public sealed class TrainingJobTests : IDisposable
     }
 
     [Fact]
+    public void ARunThatEndsAfterAStepContinuesBitIdentically()
+    {
+        Train("whole", ranks: 2);
+        Assert.Equal((StopReason.Asked, 4L), Ended(Train("broken", ranks: 2, new TrainingOptions { StopAfter = 4 })));
+        Assert.Equal((StopReason.Asked, 4L), Ended(Train("broken", ranks: 2, new TrainingOptions { StopAfter = 4, Resume = true })));
+        Assert.Equal((StopReason.Finished, 6L), Ended(Train("broken", ranks: 2, new TrainingOptions { StopAfter = 6, Resume = true })));
+        Assert.Equal(Losses("whole"), Losses("broken"));
+    }
+
+    [Fact]
+    public void OneRankThatIsAskedToSaveMakesAllSaveAndGoOn()
+    {
+        var save = new SaveRequest();
+        save.Ask();
+        Assert.Equal((StopReason.Finished, 6L), Ended(Train("run", ranks: 2, save: save)));
+        Assert.Equal(["step-00000001", "step-00000006"], Directory.GetDirectories(Path.Combine(_folder.FullName, "run", "checkpoints"), "step-*").Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
     public void OtherDataThanTheCheckpointsIsRefused()
     {
         var stop = new StopRequest();
@@ -92,7 +111,7 @@ public sealed class TrainingJobTests : IDisposable
         Assert.Contains(events, e => e.GetProperty("name").GetString() == "backward b1 m0");
     }
 
-    private TrainingResult Train(string name, int ranks, TrainingOptions? options = null, StopRequest? stop = null, string overrides = "name=unused")
+    private TrainingResult Train(string name, int ranks, TrainingOptions? options = null, StopRequest? stop = null, SaveRequest? save = null, string overrides = "name=unused")
     {
         string yaml = $$"""
             run_directory: {{_folder.FullName}}/{{name}}
@@ -103,7 +122,7 @@ public sealed class TrainingJobTests : IDisposable
             logging: { tensor_board: false, peak_flops: 1e12 }
             """;
         var resolved = ConfigurationLoader.Parse(yaml, [overrides]);
-        var job = new TrainingJob(resolved, (options ?? new TrainingOptions()) with { LocalRanks = ranks }, stop ?? new StopRequest());
+        var job = new TrainingJob(resolved, (options ?? new TrainingOptions()) with { LocalRanks = ranks }, stop ?? new StopRequest()) { Save = save };
         TrainingResult? result = null;
         RankLauncher.Run(ranks, job.Folder.FullPath, rank =>
         {
@@ -112,6 +131,8 @@ public sealed class TrainingJobTests : IDisposable
         });
         return result!;
     }
+
+    private static (StopReason, long) Ended(TrainingResult result) => (result.Reason, result.Position.Step);
 
     private List<double> Losses(string name)
     {

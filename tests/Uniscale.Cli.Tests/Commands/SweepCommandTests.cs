@@ -1,0 +1,153 @@
+using System.Diagnostics;
+using Uniscale.Data;
+
+namespace Uniscale.Cli.Tests.Commands;
+
+/// <summary>Sweeps as a user starts them, in processes of their own: they are killed here.</summary>
+public sealed class SweepCommandTests : IDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+
+    private readonly string _root = Directory.CreateTempSubdirectory("uniscale-sweep-command-").FullName;
+
+    public SweepCommandTests()
+    {
+        var random = new Random(5);
+        using (var writer = new ShardWriter(In("corpus"), 64))
+        {
+            for (int document = 0; document < 200; document++)
+            {
+                int start = random.Next(64);
+                writer.Add([.. Enumerable.Range(0, 40).Select(i => (start + i * (1 + start % 3)) % 64)]);
+            }
+            writer.Complete();
+        }
+        File.WriteAllText(In("base.yaml"), $$"""
+            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
+            data:
+              sources: [{ name: corpus, shards: ["{{In("corpus")}}"] }]
+              validation: [{ name: held-out, shards: ["{{In("corpus")}}"] }]
+            batch: { global: 4 }
+            train: { steps: 8 }
+            evaluation: { every: 2, sequences: 4 }
+            logging: { tensor_board: false, peak_flops: 1G }
+            """);
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void A_sweep_of_12_runs_that_is_killed_and_resumed_gives_the_table_of_an_unbroken_one()
+    {
+        End(Sweep(Twelve("whole")));
+        Assert.Equal(13, File.ReadAllLines(In("whole/table.csv")).Length);
+
+        string file = Twelve("killed");
+        var sweep = Sweep(file);
+        Wait(() => Directory.Exists(In("killed/run-0005")));
+        var children = Children(sweep);
+        Assert.NotEmpty(children);
+        sweep.Kill(); // SIGKILL, to the sweep alone
+        sweep.WaitForExit();
+        // No run goes on without its sweep.
+        Wait(() => children.TrueForAll(child => child.HasExited));
+        string[] done = [In("killed/run-0001/output.log"), In("killed/run-0002/output.log")];
+        var before = done.Select(File.ReadAllText).ToList();
+
+        End(Sweep(file));
+        Assert.Equal(File.ReadAllText(In("whole/table.csv")), File.ReadAllText(In("killed/table.csv")));
+        Assert.Equal(before, done.Select(File.ReadAllText));
+        Assert.Contains("<svg", File.ReadAllText(In("killed/sweep.html")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_failed_job_is_a_row_with_its_sentence()
+    {
+        string file = Write("failing", "metric: training\nlist: [{ optimizer.lr: 1e-3 }, { data.sources: '[{ name: corpus, shards: [gone] }]' }]");
+        End(Sweep(file));
+        string[] lines = File.ReadAllLines(In("failing/table.csv"));
+        Assert.StartsWith("1,run-0001,finished,8,", lines[1], StringComparison.Ordinal);
+        Assert.Matches(@"^,run-0002,failed,0,.*gone\.bin does not exist", lines[2]);
+    }
+
+    [Fact]
+    public void A_killed_run_starts_again_from_its_checkpoint_and_others_do_not_notice()
+    {
+        End(Sweep(Write("whole", "set: { train.steps: 300, checkpoint.every: 50 }\nlist: [{ optimizer.lr: 1e-3 }, { optimizer.lr: 2e-3 }]")));
+        var sweep = Sweep(Write("broken", "set: { train.steps: 300, checkpoint.every: 50 }\nlist: [{ optimizer.lr: 1e-3 }, { optimizer.lr: 2e-3 }]"));
+        Wait(() => Directory.Exists(In("broken/run-0002/checkpoints")));
+        Children(sweep)[0].Kill();
+        Assert.Contains("it was ended by signal 9. Starting again from its newest checkpoint.", End(sweep), StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllText(In("whole/table.csv")), File.ReadAllText(In("broken/table.csv")));
+    }
+
+    [Fact]
+    public void Halving_takes_runs_from_rung_to_rung()
+    {
+        End(Sweep(Write("halving", "stop: { rule: halving, after: 2 }\ngrid: { optimizer.lr: [1e-5, 1e-4, 1e-3, 1e-2] }")));
+        string[] rows = File.ReadAllLines(In("halving/table.csv"))[1..];
+        Assert.Equal(["run-0004,finished,8", "run-0003,stopped,4"], rows[..2].Select(row => string.Join(',', row.Split(',')[1..4])));
+        Assert.All(rows[2..], row => Assert.Contains(",stopped,2,", row, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Another_sweep_in_the_same_place_is_refused()
+    {
+        End(Sweep(Write("one", "list: [{}]")));
+        var (code, _, error) = CommandRun.Of("sweep", Write("one", "list: [{}, {}]"));
+        Assert.Equal(2, code);
+        Assert.Contains("holds a sweep with other runs or another rule", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_dry_run_lists_the_runs_and_starts_nothing()
+    {
+        var (code, output, error) = CommandRun.Of("sweep", Twelve("dry"), "--dry-run", "--jobs", "3");
+        Assert.True(code == 0, error);
+        Assert.Contains("run-0012  optimizer.lr=8e-3 model.hidden=32", output, StringComparison.Ordinal);
+        Assert.Contains("12 runs, 3 side by side", output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(In("dry")));
+    }
+
+    private string Twelve(string name) => Write(name, "grid: { optimizer.lr: [1e-3, 2e-3, 3e-3, 4e-3, 6e-3, 8e-3], model.hidden: [16, 32] }");
+
+    private string Write(string name, string rest)
+    {
+        File.WriteAllText(In($"{name}.yaml"), $"base: base.yaml\ndirectory: {In(name)}\ncores: 2\n{rest}\n");
+        return In($"{name}.yaml");
+    }
+
+    private string In(string path) => Path.Combine(_root, path);
+
+    private static Process Sweep(string file) => Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), ["sweep", file])
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    /// <summary>Waits for its end in order, and returns what it said.</summary>
+    private static string End(Process sweep)
+    {
+        var output = sweep.StandardOutput.ReadToEndAsync();
+        var error = sweep.StandardError.ReadToEndAsync();
+        Assert.True(sweep.WaitForExit(Limit), "the sweep does not end");
+        Assert.True(sweep.ExitCode == 0, error.Result + output.Result);
+        return error.Result;
+    }
+
+    private static List<Process> Children(Process parent)
+    {
+        string children = File.ReadAllText($"/proc/{parent.Id}/task/{parent.Id}/children");
+        return [.. children.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => Process.GetProcessById(int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)))];
+    }
+
+    private static void Wait(Func<bool> until)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!until())
+        {
+            Assert.True(watch.Elapsed < Limit, "it does not come");
+            Thread.Sleep(20);
+        }
+    }
+}
