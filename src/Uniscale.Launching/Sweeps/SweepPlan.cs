@@ -13,6 +13,8 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
     /// <summary>Keys that the sweep itself gives every run.</summary>
     private static readonly string[] OwnKeys = ["name", "run_directory", "checkpoint.directory", "train.threads"];
 
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true };
+
     /// <summary>Keys that differ between runs, in the order of the file.</summary>
     public IReadOnlyList<string> Keys => [.. Runs.SelectMany(run => run.Values).Select(pair => pair.Key).Distinct()];
 
@@ -37,7 +39,7 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
     public string Identity()
     {
         var identity = new { Metric = Sweep.Metric.ToString(), Stop = Sweep.Stop.ToString(), Sweep.Ranks, Runs = Runs.Select(run => new { run.Title, run.Hash }) };
-        return JsonSerializer.Serialize(identity, new JsonSerializerOptions { WriteIndented = true });
+        return JsonSerializer.Serialize(identity, Readable);
     }
 
     private static IReadOnlyList<IReadOnlyList<KeyValuePair<string, string>>> Values(SweepConfiguration sweep, string path)
