@@ -22,6 +22,7 @@ internal static class BenchmarkCommand
     public static Command Create() => new("benchmark", "Measure how fast this machine trains: whole steps, and kernels, collectives, data and checkpoints alone.")
     {
         Step(),
+        PipelineBenchmarkCommand.Create(),
     };
 
     private static Command Step()

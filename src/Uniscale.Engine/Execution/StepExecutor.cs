@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Uniscale.Engine.Optimizer;
 using Uniscale.Program;
 
@@ -26,6 +27,9 @@ public sealed class StepExecutor
     /// <summary>Called when the gradients of a step are summed and before they are used; for checks.</summary>
     public Action<StepDecision>? GradientsReady { get; set; }
 
+    /// <summary>Called after each instruction with the time at which it began, in ticks of <see cref="Stopwatch"/>; for measurements. What it takes counts as the instruction's.</summary>
+    public Action<Instruction, long>? InstructionRan { get; set; }
+
     /// <summary>Damages numbers on purpose; null: nothing does.</summary>
     public IFaultInjector? Faults { get; set; }
 
@@ -37,7 +41,9 @@ public sealed class StepExecutor
         foreach (var instruction in program.Instructions)
         {
             using var interval = _timeline?.Compute(instruction);
+            long start = Stopwatch.GetTimestamp();
             run.Execute(instruction);
+            InstructionRan?.Invoke(instruction, start);
         }
         return run.Finish();
     }

@@ -92,6 +92,16 @@ public sealed class RankRuntime : IDisposable
         set => _executor.GradientsReady = value;
     }
 
+    /// <summary>Time that this rank has waited for others so far.</summary>
+    public TimeSpan Waited => _waits.Waited;
+
+    /// <summary>See <see cref="StepExecutor.InstructionRan"/>.</summary>
+    public Action<Instruction, long>? InstructionRan
+    {
+        get => _executor.InstructionRan;
+        set => _executor.InstructionRan = value;
+    }
+
     /// <summary>See <see cref="StepExecutor.Faults"/>.</summary>
     public IFaultInjector? Faults
     {

@@ -47,18 +47,11 @@ public sealed class ProgramCommandTests : IDisposable
     public void Every_rank_of_2048_is_checked_in_seconds(string config, int billions)
     {
         var clock = Stopwatch.StartNew();
-        var (code, output, error) = CommandRun.Of("program", Path.Combine(Root(), "configs", config));
+        var (code, output, error) = CommandRun.Of("program", Path.Combine(Repository.Root, "configs", config));
         Assert.True(code == 0, error);
         Assert.Contains("Checked: all 2048 ranks", output);
         Assert.Matches($@"\({billions},\d{{3}},\d{{3}},\d{{3}} parameters", output);
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), $"{clock.Elapsed}");
-    }
-
-    private static string Root()
-    {
-        var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(at.FullName, "Uniscale.sln"))) at = at.Parent!;
-        return at.FullName;
     }
 
     [Fact]

@@ -5,7 +5,7 @@ namespace Uniscale.Cli.Tests.Docs;
 /// <summary>Every command line in the README and in docs is one that the program takes, and every path in it exists.</summary>
 public sealed partial class DocumentedCommandsTests
 {
-    internal static readonly string Root = FindRoot();
+    private static readonly string Root = Repository.Root;
 
     public static TheoryData<string, string> Lines()
     {
@@ -75,13 +75,6 @@ public sealed partial class DocumentedCommandsTests
 
     private static string[] WordsOf(string line) =>
         [.. Word().Matches(line.Split("  #")[0].Split(" > ")[0]).Select(match => match.Value.Trim('"').Trim('\''))];
-
-    private static string FindRoot()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Uniscale.sln"))) directory = directory.Parent;
-        return directory?.FullName ?? throw new InvalidOperationException("The tests do not run within the repository.");
-    }
 
     [GeneratedRegex(@"(?:^(?:    )?|`)(?:scripts/)?uniscale ([a-z][^`\n]*)", RegexOptions.Multiline)]
     private static partial Regex Command();

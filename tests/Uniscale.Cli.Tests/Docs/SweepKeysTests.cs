@@ -6,7 +6,7 @@ namespace Uniscale.Cli.Tests.Docs;
 /// <summary>The page of sweeps tells every key, and the sample is one.</summary>
 public sealed class SweepKeysTests
 {
-    private static readonly string Root = DocumentedCommandsTests.Root;
+    private static readonly string Root = Repository.Root;
 
     [Theory]
     [InlineData(typeof(SweepConfiguration))]
