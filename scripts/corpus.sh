@@ -74,15 +74,15 @@ download() {
     }
 }
 
-# One JSON line a document: dictionary entries begin at the margin after an empty line, fortunes end with a line '%'.
+# One JSON line a document: dictionary entries begin at the margin after an empty or an indented line, fortunes end with a line '%'.
 records_to_jsonl() {
     awk -v kind="$1" '
         function flush() { if (length(text) > 40) printf "{\"text\":\"%s\"}\n", text; text = "" }
         { gsub(/\r/, ""); gsub(/\033\[[0-9;]*m/, ""); plain = $0 }
         { gsub(/\\/, "&&"); gsub(/"/, "\\\\&"); gsub(/\t/, "\\t"); gsub(/[\001-\037]/, "") }
         kind == "fortune" && plain == "%" { flush(); next }
-        kind == "dictionary" && blank && plain ~ /^[^ \t]/ { flush() }
-        { text = text $0 "\\n"; blank = (plain == "") }
+        kind == "dictionary" && inside && plain ~ /^[^ \t]/ { flush() }
+        { text = text $0 "\\n"; inside = (plain == "" || plain ~ /^[ \t]/) }
         END { flush() }'
 }
 
