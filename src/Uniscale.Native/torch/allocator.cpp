@@ -1,0 +1,173 @@
+// The CPU memory of libtorch's tensors. A training step asks for the same sizes again and again; from glibc the large ones are
+// mapped and unmapped every time, and the system clears every page anew. Here freed blocks wait for the next request of their
+// size, and large ones lie on huge pages where the system offers them.
+#include "torch/bridge.h"
+
+#include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace {
+
+constexpr size_t header_bytes = 64, smallest_kept = 64 << 10, huge_page = 2 << 20, spare = 64 << 20;
+
+// Stands before a block's data, which begins on a cache line. bytes: of the whole block, 0 where it is glibc's.
+struct Header {
+    size_t bytes;
+};
+
+Header* header_of(void* data) { return reinterpret_cast<Header*>(static_cast<char*>(data) - header_bytes); }
+
+// Sizes in eighths of a power of two, whole pages: at most an eighth of a block is unused.
+size_t class_of(size_t bytes) {
+    size_t power = smallest_kept;
+    while (power < bytes) power *= 2;
+    const size_t step = std::max<size_t>(power / 16, 4096);
+    return (bytes + step - 1) / step * step;
+}
+
+// Keeps freed blocks by size. Used and kept together stay within an eighth over the most that was ever used at one time.
+class BlockCache {
+public:
+    void* take(size_t bytes) {
+        std::vector<std::pair<void*, size_t>> surplus;
+        void* block = nullptr;
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            used_ += bytes;
+            most_ = std::max(most_, used_);
+            auto found = kept_.find(bytes);
+            if (found != kept_.end() && !found->second.empty()) {
+                block = found->second.back();
+                found->second.pop_back();
+                kept_bytes_ -= bytes;
+            } else {
+                shrink(surplus);
+            }
+        }
+        unmap(surplus);
+        if (block != nullptr) return block;
+        block = map(bytes);
+        if (block == nullptr) {
+            release_all();
+            block = map(bytes);
+        }
+        if (block == nullptr) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            used_ -= bytes;
+        }
+        return block;
+    }
+
+    void give_back(void* block, size_t bytes) {
+        std::vector<std::pair<void*, size_t>> surplus;
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            used_ -= bytes;
+            kept_[bytes].push_back(block);
+            kept_bytes_ += bytes;
+            shrink(surplus);
+        }
+        unmap(surplus);
+    }
+
+private:
+    std::mutex mutex_;
+    std::map<size_t, std::vector<void*>> kept_;
+    size_t used_ = 0, most_ = 0, kept_bytes_ = 0;
+
+    // Takes out the largest kept blocks until the rest is within the bound.
+    void shrink(std::vector<std::pair<void*, size_t>>& surplus) {
+        const size_t bound = most_ + most_ / 8 + spare;
+        while (kept_bytes_ > 0 && used_ + kept_bytes_ > bound) {
+            auto largest = std::prev(kept_.end());
+            if (!largest->second.empty()) {
+                surplus.emplace_back(largest->second.back(), largest->first);
+                largest->second.pop_back();
+                kept_bytes_ -= largest->first;
+            }
+            if (largest->second.empty()) kept_.erase(largest);
+        }
+    }
+
+    void release_all() {
+        std::vector<std::pair<void*, size_t>> surplus;
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            for (auto& [bytes, blocks] : kept_)
+                for (void* block : blocks) surplus.emplace_back(block, bytes);
+            kept_.clear();
+            kept_bytes_ = 0;
+        }
+        unmap(surplus);
+    }
+
+    static void unmap(const std::vector<std::pair<void*, size_t>>& blocks) {
+        for (const auto& [block, bytes] : blocks) munmap(block, bytes);
+    }
+
+    static void* map(size_t bytes) {
+        const bool huge = bytes >= huge_page;
+        const size_t room = huge ? bytes + huge_page : bytes;
+        void* mapped = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (mapped == MAP_FAILED) return nullptr;
+        if (!huge) return mapped;
+        char* const begin = static_cast<char*>(mapped);
+        char* const aligned = begin + (huge_page - reinterpret_cast<size_t>(begin) % huge_page) % huge_page;
+        if (aligned > begin) munmap(begin, static_cast<size_t>(aligned - begin));
+        if (aligned + bytes < begin + room) munmap(aligned + bytes, static_cast<size_t>(begin + room - aligned - bytes));
+        madvise(aligned, bytes, MADV_HUGEPAGE);
+        return aligned;
+    }
+};
+
+// Never destroyed: tensors may outlive the library's statics.
+BlockCache& cache() {
+    static auto* blocks = new BlockCache();
+    return *blocks;
+}
+
+void release(void* data) {
+    if (data == nullptr) return;
+    Header* const header = header_of(data);
+    if (header->bytes == 0) std::free(header);
+    else cache().give_back(header, header->bytes);
+}
+
+// The signatures of libtorch's interface changed over time; whichever this version declares is overridden, the others are unused.
+class TensorAllocator final : public c10::Allocator {
+public:
+    c10::DataPtr allocate(size_t bytes) const { return make(bytes); }
+    c10::DataPtr allocate(size_t bytes) { return make(bytes); }
+    c10::DeleterFnPtr raw_deleter() const { return &release; }
+    void copy_data(void* target, const void* source, size_t bytes) const { std::memcpy(target, source, bytes); }
+
+private:
+    static c10::DataPtr make(size_t bytes) {
+        const c10::Device cpu(c10::DeviceType::CPU);
+        if (bytes == 0) return {nullptr, nullptr, &release, cpu};
+        const bool kept = bytes >= smallest_kept;
+        const size_t whole = kept ? class_of(bytes + header_bytes) : (bytes + header_bytes + 63) / 64 * 64;
+        void* const block = whole < bytes ? nullptr : kept ? cache().take(whole) : std::aligned_alloc(64, whole);
+        TORCH_CHECK(block != nullptr, "not enough memory for a tensor of ", bytes, " bytes");
+        static_cast<Header*>(block)->bytes = kept ? whole : 0;
+        void* const data = static_cast<char*>(block) + header_bytes;
+        return {data, data, &release, cpu};
+    }
+};
+
+__attribute__((constructor)) void keep_tensor_memory() {
+    const char* choice = std::getenv("UNISCALE_ALLOCATOR");
+    if (choice != nullptr && std::strcmp(choice, "system") == 0) return;
+    static TensorAllocator allocator;
+    c10::SetCPUAllocator(&allocator, 1);
+}
+
+}  // namespace
