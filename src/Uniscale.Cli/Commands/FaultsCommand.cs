@@ -24,10 +24,11 @@ internal static class FaultsCommand
         var layouts = Names("--layout", "Layouts to run; default: all (may be given again).", "NAME");
         var directory = new Option<string?>("--directory") { Description = "Where the runs go; default: runs/NAME. Cells that fail stay there.", HelpName = "DIR" };
         var resume = new Option<bool>("--resume") { Description = "Keep the good cells of an earlier run of the same matrix." };
+        var kills = new Option<int>("--kills") { Description = "Instead of the cases: kill ranks of one run so often, from outside, at random moments, half of them inside saves.", HelpName = "N" };
         var json = CommonOptions.Json();
         var command = new Command("faults", "Break a small run in every way and layout: it must end bit-identical to an unbroken one, or as promised. Exits with 1 where a cell does not.")
         {
-            file, only, layouts, directory, resume, json,
+            file, only, layouts, directory, resume, kills, json,
         };
         command.SetAction(parsed =>
         {
@@ -35,11 +36,28 @@ internal static class FaultsCommand
             var output = parsed.InvocationConfiguration.Output;
             bool asJson = parsed.GetValue(json);
             string folder = Path.GetFullPath(parsed.GetValue(directory) ?? Path.Combine("runs", matrix.Name));
+            if (parsed.GetValue(kills) is > 0 and var count) return Kill(new KillRun(matrix, folder, Program()), count, asJson, output);
             var results = new MatrixRunner(matrix, folder, Program()).Run(parsed.GetValue(resume), cell => { if (!asJson) output.WriteLine(Line(cell)); });
             output.WriteLine(asJson ? JsonSerializer.Serialize(results, Format) : $"{Environment.NewLine}{MatrixTable.Write(results)}{Environment.NewLine}{Verdict(results, folder)}");
             return results.All(cell => cell.IsGood) ? 0 : 1;
         });
         return command;
+    }
+
+    private static int Kill(KillRun run, int kills, bool asJson, TextWriter output)
+    {
+        var result = run.Run(kills);
+        output.WriteLine(asJson ? JsonSerializer.Serialize(result, Format) : Words(result));
+        return result.Problem.Length > 0 ? 1 : 0;
+    }
+
+    private static string Words(KillResult result)
+    {
+        string what = string.Create(CultureInfo.InvariantCulture,
+            $"{result.Layout}: {result.Kills} kills, {result.InsideSaves} inside a save, in {result.Seconds:0} s ({result.Seconds / Math.Max(1, result.Kills):0.0} s each), after which {result.Verified} checkpoints were read whole");
+        return result.Problem.Length > 0
+            ? $"{what}. FAILED: {result.Problem}"
+            : $"{what}: each that said it was good was. The last weights and the optimizer's state are bit-identical to the unbroken run's.";
     }
 
     /// <summary>The executable beside this assembly: what this process runs may be another, such as a test.</summary>

@@ -14,6 +14,9 @@ internal static partial class ProcessSignal
     /// <summary>Sends a signal to the process that started this one.</summary>
     public static void ToParent(int signal) => Send(ParentId(), signal);
 
+    /// <summary>Sends a signal to another process of this user.</summary>
+    public static void ToProcess(int process, int signal) => Send(process, signal);
+
     /// <summary>Reads where there is no memory, in native code: the runtime shrugs off a SIGSEGV that somebody else sends.</summary>
     public static void Crash() => _ = LengthOf(1);
 

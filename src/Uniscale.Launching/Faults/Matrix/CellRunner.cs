@@ -50,7 +50,7 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
     }
 
     /// <summary>The directory of the unbroken run of a layout, trained when it is first asked for.</summary>
-    private string Unbroken(LayoutSection layout, CaseSection entry)
+    public string Unbroken(LayoutSection layout, CaseSection entry)
     {
         string key = $"{layout.Name} {string.Join(' ', entry.Set.Select(pair => $"{pair.Key}={pair.Value}"))}";
         if (_unbroken.TryGetValue(key, out string? known)) return known;
@@ -61,7 +61,8 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
         return _unbroken[key] = run;
     }
 
-    private (int? Code, string Output) Start(LayoutSection layout, CaseSection entry, string run, IEnumerable<string> faults, bool resume)
+    /// <summary>Runs a layout to its end.</summary>
+    public (int? Code, string Output) Start(LayoutSection layout, CaseSection entry, string run, IEnumerable<string> faults, bool resume)
     {
         string ranks = layout.Ranks.ToString(CultureInfo.InvariantCulture);
         string[] how = entry.By == RankKind.Threads
@@ -97,7 +98,8 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
         return entry.Identical ? Difference(whole, run) : "";
     }
 
-    private static string Difference(string whole, string run)
+    /// <summary>What the last checkpoints of two runs differ in; empty: nothing.</summary>
+    public static string Difference(string whole, string run)
     {
         try
         {
@@ -112,7 +114,8 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
         }
     }
 
-    private static string Fresh(string run)
+    /// <summary>An empty directory in place of whatever was there.</summary>
+    public static string Fresh(string run)
     {
         foreach (string old in (string[])[run, run + ".data"])
             if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
@@ -120,7 +123,8 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
         return run;
     }
 
-    private static string Slug(string name) => Regex.Replace(name.ToLowerInvariant(), "[^a-z0-9]+", "-").Trim('-');
+    /// <summary>The last line of a run's output.</summary>
+    public static string LastLine(string output) => output.TrimEnd().Split('\n')[^1].Trim();
 
-    private static string LastLine(string output) => output.TrimEnd().Split('\n')[^1].Trim();
+    private static string Slug(string name) => Regex.Replace(name.ToLowerInvariant(), "[^a-z0-9]+", "-").Trim('-');
 }
