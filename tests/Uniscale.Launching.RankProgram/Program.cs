@@ -58,6 +58,11 @@ static void Break(string how)
     switch (how)
     {
         case "kill": System.Diagnostics.Process.GetCurrentProcess().Kill(); break;
+        case "abandon":
+            // The file is read by the shell: .NET does not know the parent of a process.
+            System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL $(awk '/^PPid:/ {{print $2}}' /proc/{Environment.ProcessId}/status)"]).WaitForExit();
+            Thread.Sleep(Timeout.Infinite);
+            break;
         case "sleep": Thread.Sleep(Timeout.Infinite); break;
         case "freeze":
             System.Diagnostics.Process.Start("sh", ["-c", $"kill -STOP {Environment.ProcessId}"]).WaitForExit();

@@ -73,6 +73,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         Fault? hang = null;
         var result = running.Wait(() => hang ??= LookForHang(running, detector, attempt, folder));
         lock (_gate) _running = null;
+        if (Leftovers.End(folder) is > 0 and var count) say($"mpirun was gone before {count} of its ranks; they have been ended.");
         if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
         if (result.ExitCode == 0) return (result, null);
         long step = StepOf(folder);

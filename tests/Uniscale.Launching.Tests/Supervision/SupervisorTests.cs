@@ -49,6 +49,18 @@ public sealed class SupervisorTests : IDisposable
         Assert.Equal(5, EventLog.Read(_folder)[1].Step);
     }
 
+    [Fact]
+    public void RanksThatOutliveMpirunAreEndedBeforeTheJobGoesOn()
+    {
+        var result = Run("abandon", maxRestarts: 2, breaksInAttempts: 1);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Matches("^mpirun was gone before [12] of its ranks; they have been ended\\.$", _said[0]);
+        Assert.Contains("Starting again", _said[1], StringComparison.Ordinal);
+        Assert.All(Heartbeat.ReadAll(Supervisor.AttemptFolder(_folder, 1)), beat => Assert.False(Directory.Exists($"/proc/{beat.ProcessId}") && IsRunning(beat.ProcessId)));
+    }
+
+    private static bool IsRunning(int process) => !File.ReadAllText($"/proc/{process}/stat").Contains(") Z ", StringComparison.Ordinal);
+
     [Theory]
     [InlineData("sleep", @"rank 1 on \S+ did not come to operation 6 of group world")]
     [InlineData("freeze", @"rank 1 on \S+ \(process \d+\) has not run for \d+ s")]

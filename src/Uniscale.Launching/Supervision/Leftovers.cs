@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using Uniscale.Launching.Processes;
+
+namespace Uniscale.Launching.Supervision;
+
+/// <summary>
+/// Ranks that outlive their mpirun (somebody killed it, or it ran out of memory). They go on training for a while, and must be gone before
+/// another attempt works in the same run directory. On other hosts it is for mpirun's own daemons to end them.
+/// </summary>
+internal static class Leftovers
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Ends the ranks of an attempt that still live on this host.</summary>
+    /// <param name="folder">Launch folder of the attempt.</param>
+    /// <returns>How many there were.</returns>
+    public static int End(string folder)
+    {
+        int count = 0;
+        foreach (var beat in Heartbeat.ReadAll(folder).Where(beat => beat.Host == Environment.MachineName && IsRankOf(folder, beat.ProcessId)))
+        {
+            try
+            {
+                using var process = Process.GetProcessById(beat.ProcessId);
+                process.Kill();
+                process.WaitForExit(Patience);
+                count++;
+            }
+            catch (Exception gone) when (gone is ArgumentException or InvalidOperationException)
+            {
+                // It ended by itself in the meantime.
+            }
+        }
+        return count;
+    }
+
+    /// <summary>Numbers of processes are used again: only one that was told of this folder is a rank.</summary>
+    private static bool IsRankOf(string folder, int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/environ").Split('\0').Contains($"{LaunchFolder.Variable}={folder}");
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}
