@@ -19,6 +19,9 @@ public sealed record CheckpointOptions
     /// <summary>Every n-th checkpoint is kept for ever; 0: none.</summary>
     public int KeepEvery { get; init; }
 
+    /// <summary>Checkpoints of so many steps before the newest stay too, and the one before them, so that a run can always go back so far; 0: none for that reason.</summary>
+    public long Reach { get; init; }
+
     /// <summary>What happens to a save while another is being written.</summary>
     public BusyPolicy Busy { get; init; } = BusyPolicy.Wait;
 

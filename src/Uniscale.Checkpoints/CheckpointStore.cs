@@ -66,10 +66,11 @@ public sealed class CheckpointStore : IDisposable
     /// <see cref="CheckpointDamagedException"/> where all are damaged. Collective.
     /// </summary>
     /// <param name="wanted">Gives this rank's slices, whose memory is then overwritten.</param>
-    public LoadedCheckpoint? LoadNewest(Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted)
+    /// <param name="fits">Whether the checkpoint of a step will do; null: any does. Where none fits, null is returned and no tier is asked.</param>
+    public LoadedCheckpoint? LoadNewest(Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted, Func<long, bool>? fits = null)
     {
         var notes = new List<string>();
-        var names = _group.Rank == 0 ? string.Join('\n', CheckpointFolders.Scan(DirectoryPath).Select(folder => folder.Path)) : "";
+        var names = _group.Rank == 0 ? string.Join('\n', CheckpointFolders.Scan(DirectoryPath).Where(folder => fits?.Invoke(folder.Step) ?? true).Select(folder => folder.Path)) : "";
         var folders = Exchange(names)[0].Split('\n', StringSplitOptions.RemoveEmptyEntries);
         foreach (var folder in folders)
         {
@@ -78,7 +79,7 @@ public sealed class CheckpointStore : IDisposable
             if (_group.Rank == 0) CheckpointFolders.MarkDamaged(folder, damage);
             notes.Add($"{damage}; the checkpoint before it is tried");
         }
-        if (RestoreFromTiers(notes) is { } restored)
+        if (fits is null && RestoreFromTiers(notes) is { } restored)
             return Load(restored, wanted) with { Notes = notes };
         return folders.Length == 0
             ? null
@@ -108,6 +109,18 @@ public sealed class CheckpointStore : IDisposable
         var lines = verdict[1..].Split('\n');
         notes.Add(lines[1]);
         return lines[0];
+    }
+
+    /// <summary>
+    /// Deletes the checkpoints of some steps, as those that a run has taken back; those kept for ever stay. Call it on every rank while no save is
+    /// under way; one of them does it.
+    /// </summary>
+    public void Discard(Func<long, bool> steps)
+    {
+        if (_group.Rank != 0)
+            return;
+        foreach (var folder in CheckpointFolders.Scan(DirectoryPath).Where(folder => folder.Marker is { Keep: false } && steps(folder.Step)))
+            CheckpointFolders.Delete(folder.Path);
     }
 
     /// <summary>Loads one checkpoint by its folder; throws where it is damaged or of another model. Collective.</summary>

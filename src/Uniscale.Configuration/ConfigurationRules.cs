@@ -58,6 +58,7 @@ public static class ConfigurationRules
         .. RampRules(configuration),
         .. DataRules(configuration),
         .. FaultRules.Broken(configuration.Faults),
+        .. BadStepRules(configuration),
         .. configuration.Parallel.Data > 0 ? ReplicaRules(configuration, configuration.Parallel.Data) : [],
     ];
 
@@ -145,6 +146,20 @@ public static class ConfigurationRules
             yield return ("train.tokens", $"train.tokens is {Quantity.FormatTokens(train.Tokens)}, but the phases add up to {Quantity.FormatTokens(sum)}: set train.tokens to 0 (the phases say how long).");
         if (configuration.Schedule is { Kind: ScheduleKind.WarmupStableDecay } schedule && schedule.WarmupRatio + schedule.DecayRatio > 1)
             yield return ("schedule.decay_ratio", $"schedule.warmup_ratio {schedule.WarmupRatio} + schedule.decay_ratio {schedule.DecayRatio} is more than the whole run: set schedule.decay_ratio to at most {Quantity.Format(Math.Round(1 - schedule.WarmupRatio, 12))}.");
+    }
+
+    private static IEnumerable<(string, string)> BadStepRules(RunConfiguration configuration)
+    {
+        var (bad, checkpoint) = (configuration.BadSteps, configuration.Checkpoint);
+        if (bad.NotFinite == BadStepAction.Warn)
+            yield return ("bad_steps.not_finite", "bad_steps.not_finite is warn, but an update that is not finite would destroy the weights: set it to skip, rollback or stop.");
+        var rolling = bad.RollsBack() ? "rollback of bad steps" : bad.Corruption == CorruptionAction.Rollback ? "bad_steps.corruption: rollback" : null;
+        if (rolling is not null && checkpoint.Every == 0)
+            yield return ("checkpoint.every", $"checkpoint.every is 0, so that {rolling} has nothing to go back to: set checkpoint.every, for example to 100.");
+        if (rolling is not null && checkpoint.SkipWhenBusy)
+            yield return ("checkpoint.skip_when_busy", $"checkpoint.skip_when_busy leaves saves out by chance, and {rolling} would go back by chance: set it to false.");
+        if (bad.Corruption == CorruptionAction.Rollback && configuration.Train.ChecksumEvery == 0)
+            yield return ("train.checksum_every", "bad_steps.corruption is rollback, but replicas are never compared: set train.checksum_every, for example to 100.");
     }
 
     private static IEnumerable<(string, string)> DataRules(RunConfiguration configuration)

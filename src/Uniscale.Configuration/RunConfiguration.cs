@@ -33,6 +33,9 @@ public sealed record RunConfiguration
     /// <summary>When and where checkpoints are written.</summary>
     public CheckpointSection Checkpoint { get; init; } = new();
 
+    /// <summary>What is done about steps that go wrong.</summary>
+    public BadStepsSection BadSteps { get; init; } = new();
+
     /// <summary>Validation during training.</summary>
     public EvaluationSection Evaluation { get; init; } = new();
 

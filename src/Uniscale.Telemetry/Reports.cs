@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Uniscale.Telemetry.Accounting;
 
 namespace Uniscale.Telemetry;
 
@@ -44,6 +45,9 @@ public sealed record RunStart
 
     /// <summary>Seconds until the first step by part, e.g. data, model, checkpoint.</summary>
     public IReadOnlyDictionary<string, double> StartupSeconds { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Where the run's time went until now; null: not kept.</summary>
+    public TimeAccount? Account { get; init; }
 }
 
 /// <summary>One optimizer step.</summary>
@@ -100,8 +104,17 @@ public sealed record StepReport
     /// <summary>Whether the update was skipped (a bad step).</summary>
     public bool Skipped { get; init; }
 
-    /// <summary>Steps skipped so far.</summary>
+    /// <summary>Steps so far whose updates are not in the weights: left out, or taken back.</summary>
     public long SkippedCount { get; init; }
+
+    /// <summary>Bad steps so far by kind, e.g. loss-spike; null: none.</summary>
+    public IReadOnlyDictionary<string, long>? BadSteps { get; init; }
+
+    /// <summary>Times that the run went back to a checkpoint because of them.</summary>
+    public long Rollbacks { get; init; }
+
+    /// <summary>Where the run's time went until now; null: not kept.</summary>
+    public TimeAccount? Account { get; init; }
 
     /// <summary>Digest of the tokens that were fed, to compare two runs; null: not taken.</summary>
     public string? DataDigest { get; init; }
@@ -150,4 +163,17 @@ public sealed record Note(long Step, [property: JsonPropertyName("note")] string
 /// <param name="Finished">Whether all steps were done; otherwise it was stopped and can be resumed.</param>
 /// <param name="Message">A sentence: why it ended, and where the results are.</param>
 /// <param name="Elapsed">Wall time since the start.</param>
-public sealed record RunEnd(long Step, bool Finished, string Message, TimeSpan Elapsed);
+public sealed record RunEnd(long Step, bool Finished, string Message, TimeSpan Elapsed)
+{
+    /// <summary>Bad steps of the run by kind; null: none.</summary>
+    public IReadOnlyDictionary<string, long>? BadSteps { get; init; }
+
+    /// <summary>Steps whose updates are not in the weights.</summary>
+    public long SkippedCount { get; init; }
+
+    /// <summary>Times that the run went back to a checkpoint because of bad steps.</summary>
+    public long Rollbacks { get; init; }
+
+    /// <summary>Where the run's time went; null: not kept.</summary>
+    public TimeAccount? Account { get; init; }
+}

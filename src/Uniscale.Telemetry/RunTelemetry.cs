@@ -31,6 +31,9 @@ public sealed class RunTelemetry : ITelemetrySink
     public void Note(Note note) => Each(sink => sink.Note(note));
 
     /// <inheritdoc/>
+    public void WentBack(long step) => Each(sink => sink.WentBack(step));
+
+    /// <inheritdoc/>
     public void End(RunEnd end) => Each(sink => sink.End(end));
 
     /// <inheritdoc/>

@@ -9,7 +9,6 @@ public sealed class StepMeter(RunStart start)
 
     private readonly Queue<double> recent = new(Window);
     private long peakMemoryBytes;
-    private long skippedCount;
 
     /// <summary>
     /// Completes <paramref name="measured"/>, of which step, loss, norm, rate, tokens and seconds are given. The time that is left is
@@ -26,7 +25,6 @@ public sealed class StepMeter(RunStart start)
         var flops = tokensPerSecond * (flopsPerToken ?? start.FlopsPerToken);
         var memory = Environment.WorkingSet;
         peakMemoryBytes = Math.Max(peakMemoryBytes, memory);
-        skippedCount += measured.Skipped ? 1 : 0;
         return measured with
         {
             TotalSteps = start.TotalSteps,
@@ -36,7 +34,6 @@ public sealed class StepMeter(RunStart start)
             MemoryBytes = memory,
             PeakMemoryBytes = peakMemoryBytes,
             Remaining = Remaining(measured.Step),
-            SkippedCount = skippedCount,
         };
     }
 

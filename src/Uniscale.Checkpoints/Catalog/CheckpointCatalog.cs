@@ -56,7 +56,7 @@ public static class CheckpointCatalog
 
     /// <summary>Checkpoints that retention would let go.</summary>
     public static IReadOnlyList<CatalogEntry> Superfluous(string directory, int keep, int keepEvery) =>
-        [.. Retention.Superfluous(CheckpointFolders.Scan(directory), keep, keepEvery).Select(Describe)];
+        [.. new Retention(keep, keepEvery).Superfluous(CheckpointFolders.Scan(directory)).Select(Describe)];
 
     /// <summary>Deletes what retention lets go, after reading every byte of the newest: where that is damaged nothing is deleted.</summary>
     public static IReadOnlyList<string> Prune(string directory, int keep, int keepEvery)
@@ -67,7 +67,7 @@ public static class CheckpointCatalog
         var damages = CheckpointReader.Open(folders[0].Path).Verify();
         if (damages.Count > 0)
             throw new CheckpointDamagedException($"nothing was pruned, because the newest checkpoint is damaged: {damages[0]}");
-        return [.. Retention.Prune(directory, keep, keepEvery).Select(folder => folder.Path)];
+        return [.. new Retention(keep, keepEvery).Prune(directory).Select(folder => folder.Path)];
     }
 
     /// <summary>True for a checkpoint's own folder.</summary>

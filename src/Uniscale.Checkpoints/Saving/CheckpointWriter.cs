@@ -224,7 +224,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         committed();
         try
         {
-            Retention.Prune(directory, options.Keep, options.KeepEvery);
+            new Retention(options.Keep, options.KeepEvery, options.Reach).Prune(directory);
             options.Probe?.Invoke(SavePoint.Pruned);
             return "";
         }

@@ -79,7 +79,15 @@ internal static class RunCommands
         Line("speed", $"{status.TokensPerSecond:N0} tokens/s");
         Line("layout", $"{status.Layout}");
         Line("restarts", $"{status.Restarts}");
-        Line("effective", $"{status.Effective.TotalSeconds:N0} s of {status.Wall.TotalSeconds:N0} s in steps that count ({status.EffectiveShare:P1})");
+        var account = status.Account;
+        Line("effective", $"{account.Effective:N0} s of {status.Wall.TotalSeconds - account.Standing:N0} s in steps that count ({status.EffectiveShare:P1}); in {account.Waiting:N0} s of them rank 0 waited for others");
+        Line("lost to", $"{account.Losses()}");
+        if (account.Standing > 0) Line("stood still", $"{account.Standing:N0} s, between a stop and its resumption");
+        if (status.BadSteps.Count > 0)
+        {
+            Line("bad steps", $"{string.Join(", ", status.BadSteps.Select(kind => $"{kind.Value} {kind.Key}"))}; rollbacks: {status.Rollbacks}; the data of {status.SkippedSteps} steps is not in the weights");
+            if (status.LastIncident is { } incident) Line("", $"{incident}");
+        }
         Line("checkpoint", $"{status.Checkpoint ?? "none yet"}");
         if (status.LastFault is { } fault) Line("last fault", $"{fault.Message}");
     }

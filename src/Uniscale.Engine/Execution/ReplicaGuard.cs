@@ -1,12 +1,13 @@
 using System.IO.Hashing;
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Parallel;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;
 
-/// <summary>Replicas that must hold the same bits do not: memory or hardware failed, or a layout is wrong.</summary>
+/// <summary>Replicas that must hold the same bits do not: memory or hardware failed, or a layout is wrong. All ranks throw it together.</summary>
 public sealed class ReplicaMismatchException : Exception
 {
     public ReplicaMismatchException(string message) : base(message) { }
@@ -14,41 +15,97 @@ public sealed class ReplicaMismatchException : Exception
     public ReplicaMismatchException(string message, Exception inner) : base(message, inner) { }
 
     public ReplicaMismatchException() { }
+
+    /// <summary>The step after which it was found.</summary>
+    public long Step { get; init; }
 }
 
-/// <summary>Compares a checksum of parameters across the ranks that hold the same ones.</summary>
-internal static class ReplicaGuard
+/// <summary>Where replicas differ, the same on all ranks of the world.</summary>
+/// <param name="Blocks">Numbers of the blocks, in order.</param>
+/// <param name="Deviating">World ranks that differ from the majority of their replicas; empty where there is none, as of two.</param>
+/// <param name="Ranks">World ranks of the replicas that were found to differ.</param>
+public sealed record ReplicaDifference(IReadOnlyList<int> Blocks, IReadOnlyList<int> Deviating, IReadOnlyList<int> Ranks)
 {
-    /// <summary>Throws on every rank of the group, naming those that differ from the majority.</summary>
-    public static void Compare(Bucket bucket, IProcessGroup group, string block)
+    /// <summary>Who differs from whom, as the second half of a sentence.</summary>
+    public override string ToString() => Deviating.Count > 0
+        ? $"on rank {string.Join(", ", Deviating)} differ from those of the other replicas (ranks {string.Join(", ", Ranks)})"
+        : $"differ between the replicas on ranks {string.Join(", ", Ranks)}";
+}
+
+/// <summary>
+/// Compares checksums of parameters and optimizer state across the ranks that hold the same ones. Every rank of the world compares its blocks in
+/// order and then calls <see cref="Conclude"/>.
+/// </summary>
+/// <param name="groups">This rank's groups.</param>
+/// <param name="blockCount">Blocks of the model.</param>
+internal sealed class ReplicaGuard(ProcessGroups groups, int blockCount)
+{
+    // One sum over the world carries all: ranks that deviate, ranks whose group differs, blocks that differ.
+    private readonly double[] _found = new double[2 * groups.World.Size + blockCount];
+
+    /// <summary>Compares a block whose parameters are in place.</summary>
+    public void Compare(Bucket bucket)
+    {
+        bool together = bucket.ParametersAreSharded || groups.ShardReplicas.Size == groups.Replicas.Size;
+        var parameters = bucket.ParametersAreSharded ? bucket.ParameterShard : bucket.WholeFlat;
+        var state = bucket.Type == ScalarType.Float32 ? new[] { bucket.FirstMoment, bucket.SecondMoment } : [bucket.FirstMoment, bucket.SecondMoment, bucket.Master];
+        if (together)
+        {
+            Compare(bucket.Block, groups.ShardReplicas, [parameters, .. state]);
+            return;
+        }
+        Compare(bucket.Block, groups.Replicas, [parameters]);
+        Compare(bucket.Block, groups.ShardReplicas, state);
+    }
+
+    /// <summary>What all ranks found; null: all replicas agree. Collective over the world.</summary>
+    public ReplicaDifference? Conclude()
+    {
+        using var sums = tensor(_found, ScalarType.Float64);
+        groups.World.AllReduce(TensorMemory.Buffer(sums)).Wait();
+        double[] all = sums.data<double>().ToArray();
+        int world = groups.World.Size;
+        int[] blocks = Positive(all.AsSpan(2 * world));
+        return blocks.Length == 0 ? null : new ReplicaDifference(blocks, Positive(all.AsSpan(0, world)), Positive(all.AsSpan(world, world)));
+    }
+
+    private void Compare(int block, IProcessGroup group, Tensor[] held)
     {
         if (group.Size == 1) return;
-        using var mine = tensor([Checksum(bucket.ParametersAreSharded ? bucket.ParameterShard : bucket.WholeFlat)], ScalarType.Int64);
+        using var mine = tensor([Checksum(held)], ScalarType.Int64);
         using var all = zeros([group.Size], ScalarType.Int64);
         group.AllGather(TensorMemory.Buffer(mine), TensorMemory.Buffer(all)).Wait();
-        long[] sums = [.. Enumerable.Range(0, group.Size).Select(i => all[i].item<long>())];
-        if (sums.Distinct().Count() == 1) return;
-        throw new ReplicaMismatchException(
-            $"The weights of {block} {Difference(group.WorldRanks, sums)}: resume from the last checkpoint, and test the memory of that machine if it happens again.");
+        long[] sums = all.data<long>().ToArray();
+        if (sums.Distinct().Count() == 1 || group.Rank > 0) return;
+        var usual = sums.GroupBy(sum => sum).MaxBy(equal => equal.Count())!;
+        bool isMajority = usual.Count() * 2 > sums.Length;
+        for (int member = 0; member < sums.Length; member++)
+        {
+            if (isMajority && sums[member] != usual.Key) _found[group.WorldRanks[member]]++;
+            _found[groups.World.Size + group.WorldRanks[member]]++;
+        }
+        _found[2 * groups.World.Size + block]++;
     }
 
-    /// <summary>Who differs: the minority where there is one.</summary>
-    private static string Difference(IReadOnlyList<int> ranks, long[] sums)
+    private static int[] Positive(ReadOnlySpan<double> counts)
     {
-        var usual = sums.GroupBy(sum => sum).MaxBy(group => group.Count())!;
-        return usual.Count() * 2 > sums.Length
-            ? $"on rank {string.Join(", ", ranks.Where((_, i) => sums[i] != usual.Key))} differ from those of the other replicas (ranks {string.Join(", ", ranks)})"
-            : $"differ between the replicas on ranks {string.Join(", ", ranks)}";
+        var places = new List<int>();
+        for (int i = 0; i < counts.Length; i++)
+            if (counts[i] > 0) places.Add(i);
+        return [.. places];
     }
 
-    private static long Checksum(Tensor flat)
+    private static long Checksum(Tensor[] held)
     {
         var hash = new XxHash3();
         const long piece = 1 << 24;
-        for (long start = 0; start < flat.numel(); start += piece)
+        foreach (var flat in held)
         {
-            using var part = flat.narrow(0, start, Math.Min(piece, flat.numel() - start));
-            hash.Append(part.bytes);
+            for (long start = 0; start < flat.numel(); start += piece)
+            {
+                using var part = flat.narrow(0, start, Math.Min(piece, flat.numel() - start));
+                hash.Append(part.bytes);
+            }
         }
         return (long)hash.GetCurrentHashAsUInt64();
     }

@@ -34,7 +34,11 @@ public sealed class StepExecutor
     public IFaultInjector? Faults { get; set; }
 
     /// <summary>Runs one step. All ranks of the world run the programs of the same specification.</summary>
-    public StepDecision Run(StepSpecification specification, StepProgram program, StepInput input)
+    /// <param name="specification">The layout.</param>
+    /// <param name="program">This rank's program.</param>
+    /// <param name="input">Data and constants.</param>
+    /// <param name="difference">Replicas that the program compared and that differ; null: none.</param>
+    public StepDecision Run(StepSpecification specification, StepProgram program, StepInput input, out ReplicaDifference? difference)
     {
         foreach (var block in _rank.Blocks.Values) block.Bucket.BeginStep();
         using var run = new StepRun(_rank, specification, program, input, _optimizer, _gatherer) { GradientsReady = GradientsReady, Faults = Faults };
@@ -45,7 +49,7 @@ public sealed class StepExecutor
             run.Execute(instruction);
             InstructionRan?.Invoke(instruction, start);
         }
-        return run.Finish();
+        return run.Finish(out difference);
     }
 
     /// <summary>Runs only the forward pass of a program, without gradients. All ranks of the world call it alike.</summary>
@@ -54,6 +58,16 @@ public sealed class StepExecutor
     {
         using var run = new ForwardRun(_rank, specification, batch, _gatherer);
         return run.Execute(program);
+    }
+
+    /// <summary>Compares the replicas as they are between two steps. All ranks of the world call it alike.</summary>
+    /// <returns>Where they differ; null: nowhere.</returns>
+    public ReplicaDifference? CompareReplicas(StepSpecification specification)
+    {
+        Settle();
+        var guard = new ReplicaGuard(_rank.Groups, specification.Model.Head + 1);
+        foreach (var block in _rank.Blocks.Values.OrderBy(block => block.Number)) guard.Compare(block.Bucket);
+        return guard.Conclude();
     }
 
     /// <summary>Waits until the whole parameters are in place, e.g. before they are read from outside.</summary>

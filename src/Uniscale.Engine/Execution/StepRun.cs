@@ -29,6 +29,7 @@ internal sealed class StepRun : IDisposable
     private double _lossScale;
     private double _loss;
     private StepDecision? _decision;
+    private ReplicaGuard? _guard;
     private bool _isDamaged;
 
     public StepRun(
@@ -81,10 +82,12 @@ internal sealed class StepRun : IDisposable
     }
 
     /// <summary>Waits for what the program posted and returns the step's decision.</summary>
-    public StepDecision Finish()
+    /// <param name="difference">Replicas that were compared and differ; null: none.</param>
+    public StepDecision Finish(out ReplicaDifference? difference)
     {
         _activations.FinishSending();
         DamageWeights();
+        difference = _guard?.Conclude();
         return _decision ?? throw new InvalidOperationException("The program has no norm instruction, so the step decided nothing.");
     }
 
@@ -193,10 +196,9 @@ internal sealed class StepRun : IDisposable
         _rank.Groups.World.AllReduce(TensorMemory.Buffer(sums)).Wait();
         double norm = Math.Sqrt(sums[0].item<double>());
         loss = sums[1].item<double>();
-        bool finite = double.IsFinite(norm) && double.IsFinite(loss);
         double scale = _input.Clip > 0 && norm > _input.Clip ? _input.Clip / (norm + 1e-6) : 1;
         digest = unchecked((ulong)sums[3].item<double>() + ((ulong)sums[4].item<double>() << 32));
-        _decision = new StepDecision(loss, norm, scale, finite, sums[2].item<double>() > 0, digest) { Save = sums[5].item<double>() > 0 };
+        _decision = new StepDecision(loss, norm, scale, _input.Judge(loss, norm), sums[2].item<double>() > 0, digest) { Save = sums[5].item<double>() > 0 };
         GradientsReady?.Invoke(_decision);
     }
 
@@ -208,9 +210,10 @@ internal sealed class StepRun : IDisposable
     private void CompareReplicas(int block)
     {
         DamageWeights();
+        _guard ??= new ReplicaGuard(_rank.Groups, _specification.Model.Head + 1);
         var bucket = Bucket(block);
         if (!bucket.ParametersAreSharded) _gatherer.Ensure(bucket);
-        ReplicaGuard.Compare(bucket, bucket.ParametersAreSharded ? _rank.Groups.ShardReplicas : _rank.Groups.Replicas, _rank.Blocks[block].Block.Name);
+        _guard.Compare(bucket);
     }
 
     /// <summary>Once a step, after all updates and before the first comparison.</summary>

@@ -1,8 +1,13 @@
 using Uniscale.Checkpoints;
+using Uniscale.Configuration;
+using Uniscale.Engine.Recovery;
 
 namespace Uniscale.Engine.Training;
 
-/// <summary>Saves every N steps, at the end, when asked to, and when a run is stopped; and where a phase ends, kept for good, so that a run can be forked there.</summary>
+/// <summary>
+/// Saves every N steps, at the end, when asked to, and when a run is stopped; and where a phase ends, kept for good, so that a run can be forked there. A step
+/// that was left out is no reason to save; one that took others back is, before training goes on, so that no resumption falls behind it.
+/// </summary>
 /// <param name="store">The run's checkpoints.</param>
 /// <param name="every">Steps between saves; 0: only at the end.</param>
 /// <param name="behind">Write behind training.</param>
@@ -18,15 +23,30 @@ public sealed class CheckpointCallback(
     {
         _loadedStep = runtime.Position.Step;
         if (behind) store.Prepare(runtime.StateToSave());
+        bool goesBack = runtime.Configuration.BadSteps.RollsBack() || runtime.Configuration.BadSteps.Corruption == CorruptionAction.Rollback;
+        if (goesBack && runtime.Position.Step == 0) store.Save(State(runtime));
     }
 
     /// <inheritdoc/>
     public void StepDone(RankRuntime runtime, StepOutcome outcome)
     {
+        if (outcome.Incident is { Action: BadStepAction.Stop }) return;
         bool endsPhase = outcome.Position.ConsumedTokens == outcome.Plan.PhaseStartTokens + outcome.Plan.PhaseTokens;
-        if (runtime.IsFinished || !(endsPhase || outcome.Decision.Save || (every > 0 && outcome.Position.Step % every == 0))) return;
-        var state = State(runtime, endsPhase);
-        _last = behind ? store.SaveAsync(state) : new PendingSave(state.Step, Task.FromResult(store.Save(state)));
+        if (outcome.Incident is { Action: BadStepAction.Rollback })
+        {
+            Save(runtime, endsPhase, wait: true);
+            if (_last!.Wait().Status == SaveStatus.Durable) store.Discard(runtime.Record.IsTakenBack);
+            return;
+        }
+        bool isDue = every > 0 && outcome.Position.Step % every == 0 && outcome.Decision.Applied;
+        if (!runtime.IsFinished && (endsPhase || isDue || outcome.Decision.Save)) Save(runtime, endsPhase, wait: !behind);
+    }
+
+    /// <inheritdoc/>
+    public void WentBack(RankRuntime runtime, Incident incident)
+    {
+        _loadedStep = runtime.Position.Step;
+        _last = null;
     }
 
     /// <inheritdoc/>
@@ -42,15 +62,25 @@ public sealed class CheckpointCallback(
         if (save.Status != SaveStatus.Durable) throw new CheckpointException($"The end of the run is not saved: {save.Reason}.");
     }
 
-    private CheckpointState State(RankRuntime runtime, bool keep = false) => new()
+    private void Save(RankRuntime runtime, bool keep, bool wait)
     {
-        Step = runtime.Position.Step,
-        ConsumedTokens = runtime.Position.ConsumedTokens,
-        ConfigurationYaml = configuration.Yaml,
-        ConfigurationHash = configuration.Hash,
-        DataFingerprint = runtime.Data.FingerprintAt(runtime.Position.ConsumedTokens),
-        Keep = keep,
-        Extra = runtime.Position.ToExtra(),
-        Slices = runtime.StateToSave(),
-    };
+        var state = State(runtime, keep);
+        _last = wait ? new PendingSave(state.Step, Task.FromResult(store.Save(state))) : store.SaveAsync(state);
+    }
+
+    private CheckpointState State(RankRuntime runtime, bool keep = false)
+    {
+        runtime.CompareBeforeSave();
+        return new CheckpointState
+        {
+            Step = runtime.Position.Step,
+            ConsumedTokens = runtime.Position.ConsumedTokens,
+            ConfigurationYaml = configuration.Yaml,
+            ConfigurationHash = configuration.Hash,
+            DataFingerprint = runtime.Data.FingerprintAt(runtime.Position.ConsumedTokens),
+            Keep = keep,
+            Extra = runtime.ExtraToSave(),
+            Slices = runtime.StateToSave(),
+        };
+    }
 }

@@ -10,6 +10,7 @@ using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Optimizer;
+using Uniscale.Engine.Recovery;
 using Uniscale.Program;
 
 namespace Uniscale.Engine.Training;
@@ -18,7 +19,7 @@ namespace Uniscale.Engine.Training;
 /// One rank of a run: its data, its part of the model, its programs and its position. Every rank of the world makes one from the same
 /// configuration and calls it alike.
 /// </summary>
-public sealed class RankRuntime : IDisposable
+public sealed partial class RankRuntime : IDisposable
 {
     private readonly Programs _programs;
     private readonly StepExecutor _executor;
@@ -39,6 +40,7 @@ public sealed class RankRuntime : IDisposable
         _programs = parts.Programs;
         _kernels = parts.Kernels;
         _waits = parts.Waits;
+        _judge = new StepJudge(Configuration.BadSteps);
         var optimizer = NativeOptimizerKernel.For(parts.Model.Device);
         _executor = new StepExecutor(parts.Model, Timeline?.Recorded(optimizer) ?? optimizer, Timeline);
     }
@@ -124,6 +126,7 @@ public sealed class RankRuntime : IDisposable
     /// <summary>Runs the next optimizer step.</summary>
     /// <param name="stopAsked">This rank was asked to stop; the outcome says whether any was.</param>
     /// <param name="saveAsked">This rank was asked to save; the outcome says whether any was.</param>
+    /// <exception cref="ReplicaMismatchException">Replicas were compared and differ; the position stays before the step.</exception>
     public StepOutcome Step(bool stopAsked = false, bool saveAsked = false)
     {
         long start = Stopwatch.GetTimestamp();
@@ -137,11 +140,14 @@ public sealed class RankRuntime : IDisposable
         var optimizer = Configuration.Optimizer;
         double decay = plan.Phase < Configuration.Phases.Count ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay : optimizer.WeightDecay;
         var update = new AdamWStep(rate, optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, decay, Position.Updates + 1, GradientScale: 1);
-        var decision = _executor.Run(specification, program, new StepInput(batch, update, optimizer.Clip, stopAsked, Position.Step + 1, saveAsked));
+        var input = new StepInput(batch, update, optimizer.Clip, stopAsked, Position.Step + 1, saveAsked)
+        {
+            Judge = (loss, norm) => _judge.Judge(plan.Phase, loss, norm),
+        };
+        var decision = _executor.Run(specification, program, input, out var difference);
         _kernels.ParametersChanged();
-        Position = new TrainingPosition(
-            Position.Step + 1, Position.ConsumedTokens + plan.Tokens, Position.Updates + (decision.Applied ? 1 : 0));
-        return new StepOutcome(Position, plan, decision, rate, Stopwatch.GetElapsedTime(start), _waits.Waited - waited);
+        if (specification.ComparesReplicas) Compared(difference, Position.Step + 1);
+        return Conclude(plan, decision) with { LearningRate = rate, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
     }
 
     /// <summary>Mean loss of the weights as they are on other data: the forward pass of the same layout, without gradients. Collective.</summary>
@@ -171,12 +177,18 @@ public sealed class RankRuntime : IDisposable
         return [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Shard(block.Bucket))];
     }
 
+    /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
+    public IReadOnlyDictionary<string, string> ExtraToSave() =>
+        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra()]);
+
     /// <summary>Takes weights, optimizer state and position from the newest checkpoint; returns null where there is none.</summary>
     public LoadedCheckpoint? Resume(CheckpointStore store)
     {
-        var loaded = store.LoadNewest(_ => StateToLoad());
-        _kernels.ParametersChanged();
-        if (loaded is not null) SetPosition(loaded.Manifest);
+        var loaded = Load(store, fits: null);
+        if (loaded is null) return null;
+        SetPosition(loaded.Manifest);
+        Record.Restore(loaded.Manifest.Extra);
+        _judge.Restore(loaded.Manifest.Extra);
         return loaded;
     }
 

@@ -1,5 +1,6 @@
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
+using Uniscale.Engine.Recovery;
 
 namespace Uniscale.Engine.Training;
 
@@ -13,6 +14,9 @@ namespace Uniscale.Engine.Training;
 public sealed record StepOutcome(
     TrainingPosition Position, StepPlan Plan, StepDecision Decision, double LearningRate, TimeSpan Elapsed, TimeSpan Waited)
 {
+    /// <summary>What went wrong in the step and what was done about it; null: nothing went wrong.</summary>
+    public Incident? Incident { get; init; }
+
     /// <summary>Tokens of the global batch per second.</summary>
     public double TokensPerSecond => Plan.Tokens / Elapsed.TotalSeconds;
 }
@@ -25,6 +29,9 @@ public enum StopReason
 
     /// <summary>A signal or a callback asked for it.</summary>
     Asked,
+
+    /// <summary>A bad step, by what the configuration asks for.</summary>
+    BadStep,
 }
 
 /// <summary>The end of a run.</summary>

@@ -1,3 +1,8 @@
+using System.Diagnostics;
+using Uniscale.Configuration;
+using Uniscale.Engine.Execution;
+using Uniscale.Engine.Recovery;
+
 namespace Uniscale.Engine.Training;
 
 /// <summary>
@@ -14,6 +19,9 @@ public interface ITrainingCallback
 
     /// <summary>A step is done.</summary>
     void StepDone(RankRuntime runtime, StepOutcome outcome) { }
+
+    /// <summary>The run went back to a checkpoint, and the steps after it are done again.</summary>
+    void WentBack(RankRuntime runtime, Incident incident) { }
 
     /// <summary>The last step is done.</summary>
     void Ended(RankRuntime runtime, TrainingResult result) { }
@@ -49,24 +57,59 @@ public sealed class SaveRequest
 /// <param name="stop">Polled every step.</param>
 /// <param name="save">Polled every step; null: nobody asks.</param>
 /// <param name="lastStep">Step after which the run is saved and ends, to be continued; its curves are those of the whole run.</param>
+/// <param name="recovery">Goes back to checkpoints; null: a run whose configuration asks for that fails where it would.</param>
 public sealed class Trainer(
-    RankRuntime runtime, IReadOnlyList<ITrainingCallback> callbacks, StopRequest stop, SaveRequest? save = null, long lastStep = long.MaxValue)
+    RankRuntime runtime, IReadOnlyList<ITrainingCallback> callbacks, StopRequest stop, SaveRequest? save = null, long lastStep = long.MaxValue,
+    RunRecovery? recovery = null)
 {
-    /// <summary>Trains from the runtime's position until the tokens are consumed, the last step is done or a stop is asked for.</summary>
+    private StepOutcome? _last;
+    private StopReason? _reason;
+    private long? _stepBegan;
+
+    /// <summary>Trains from the runtime's position until the tokens are consumed, the last step is done, a stop is asked for, or a bad step ends the run.</summary>
     public TrainingResult Run()
     {
         foreach (var callback in callbacks) callback.Started(runtime);
-        StepOutcome? outcome = null;
-        bool stopped = false;
-        while (!runtime.IsFinished && !stopped && runtime.Position.Step < lastStep)
+        while (!IsOver && _reason is null)
         {
-            foreach (var callback in callbacks) callback.StepStarting(runtime);
-            outcome = runtime.Step(stop.IsAsked, save?.Take() == true);
-            stopped = outcome.Decision.Stop;
-            foreach (var callback in callbacks) callback.StepDone(runtime, outcome);
+            try
+            {
+                Step();
+            }
+            catch (ReplicaMismatchException damage) when (recovery is { UndoesCorruption: true })
+            {
+                // A step that found differing replicas has no outcome: its time is part of going back.
+                long start = _stepBegan ?? Stopwatch.GetTimestamp();
+                var incident = recovery.Undo(damage) with { Took = Stopwatch.GetElapsedTime(start) };
+                foreach (var callback in callbacks) callback.WentBack(runtime, incident);
+            }
         }
-        var result = new TrainingResult(runtime.Position, runtime.IsFinished ? StopReason.Finished : StopReason.Asked, outcome);
+        var result = new TrainingResult(runtime.Position, _reason ?? (runtime.IsFinished ? StopReason.Finished : StopReason.Asked), _last);
         foreach (var callback in callbacks) callback.Ended(runtime, result);
         return result;
+    }
+
+    private bool IsOver => runtime.IsFinished || runtime.Position.Step >= lastStep;
+
+    private void Step()
+    {
+        foreach (var callback in callbacks) callback.StepStarting(runtime);
+        _stepBegan = Stopwatch.GetTimestamp();
+        _last = runtime.Step(stop.IsAsked, save?.Take() == true);
+        _stepBegan = null;
+        if (_last.Decision.Judgement is { Verdict: not StepVerdict.Good, Action: BadStepAction.Rollback }) _last = RollBack(_last);
+        foreach (var callback in callbacks) callback.StepDone(runtime, _last);
+        StopReason? reason = _last.Incident?.Action == BadStepAction.Stop ? StopReason.BadStep
+            : _last.Decision.Stop && !runtime.IsFinished ? StopReason.Asked : null;
+        // What ends the run is saved; while it can still go back, its replicas are compared.
+        if (IsOver || reason is not null) runtime.CompareBeforeSave();
+        _reason = reason;
+    }
+
+    private StepOutcome RollBack(StepOutcome bad)
+    {
+        long start = Stopwatch.GetTimestamp();
+        long back = (recovery ?? throw new InvalidOperationException("A rollback needs the run's checkpoints.")).RollBack(bad);
+        return bad with { Position = runtime.Position, Incident = Incident.Of(bad, bad.Position.Step, back) with { Took = Stopwatch.GetElapsedTime(start) } };
     }
 }

@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
+using Uniscale.Engine.Recovery;
 
 namespace Uniscale.Launching.Ranks;
 
@@ -13,7 +14,7 @@ public static class InProcessLauncher
 
     /// <summary>
     /// Runs <paramref name="body"/> on every rank and returns when all are done. When one throws, the others' collectives fail at once, and
-    /// the first failure is thrown: a user's error as it is, others as <see cref="RankFailedException"/>.
+    /// the first failure is thrown: a user's error and a stop by policy as they are, others as <see cref="RankFailedException"/>.
     /// </summary>
     public static void Run(int ranks, Action<IWorld> body)
     {
@@ -52,7 +53,7 @@ public static class InProcessLauncher
 
         public void Throw()
         {
-            if (_failure?.InnerException is UserErrorException or OperationCanceledException)
+            if (_failure?.InnerException is UserErrorException or TrainingStoppedException or OperationCanceledException)
                 ExceptionDispatchInfo.Throw(_failure.InnerException);
             if (_failure is not null) throw _failure;
         }

@@ -1,3 +1,4 @@
+using Uniscale.Engine.Recovery;
 using Uniscale.Engine.Training;
 
 namespace Uniscale.Launching.Supervision;
@@ -28,6 +29,14 @@ public sealed class MonitoredCallbacks(IRunMonitor monitor, IReadOnlyList<ITrain
         monitor.Beat(outcome.Position.Step);
         using var busy = monitor.Busy("between steps");
         foreach (var callback in inner) callback.StepDone(runtime, outcome);
+    }
+
+    /// <inheritdoc/>
+    public void WentBack(RankRuntime runtime, Incident incident)
+    {
+        monitor.Beat(runtime.Position.Step);
+        using var busy = monitor.Busy("between steps");
+        foreach (var callback in inner) callback.WentBack(runtime, incident);
     }
 
     /// <inheritdoc/>

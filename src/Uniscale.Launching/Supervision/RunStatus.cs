@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Uniscale.Configuration;
 using Uniscale.Launching.Ranks;
+using Uniscale.Telemetry.Accounting;
 
 namespace Uniscale.Launching.Supervision;
 
@@ -16,19 +17,32 @@ public enum RunState { Running, Standing, Finished, Stopped, Failed, Gone }
 /// <param name="TokensPerSecond">Speed of the last step.</param>
 /// <param name="Layout">Ranks and axes.</param>
 /// <param name="Restarts">Times that the supervisor started it again.</param>
-/// <param name="Effective">Time spent in steps that count: without starts, saves, waiting for restarts, and steps that were done again.</param>
+/// <param name="Account">Where its time went.</param>
 /// <param name="Wall">Time since it was first started, to its end or to now.</param>
 /// <param name="Checkpoint">The last checkpoint that is durable, in the run's words; null: none yet.</param>
 /// <param name="LastFault">The last fault; null: none.</param>
 public sealed record RunStatus(
     RunState State, long Step, long TotalSteps, long ConsumedTokens, double? Loss, double TokensPerSecond, string Layout, int Restarts,
-    TimeSpan Effective, TimeSpan Wall, string? Checkpoint, JobEvent? LastFault)
+    TimeAccount Account, TimeSpan Wall, string? Checkpoint, JobEvent? LastFault)
 {
+    /// <summary>Bad steps by kind.</summary>
+    public IReadOnlyDictionary<string, long> BadSteps { get; init; } = new Dictionary<string, long>();
+
+    /// <summary>Steps whose updates are not in the weights: left out, or taken back.</summary>
+    public long SkippedSteps { get; init; }
+
+    /// <summary>Times that the run went back to a checkpoint because of bad steps.</summary>
+    public long Rollbacks { get; init; }
+
+    /// <summary>What was said of the last bad step; null: there was none.</summary>
+    public string? LastIncident { get; init; }
+
+    private static readonly string?[] IncidentNotes = ["step-skipped", "step-rolled-back", "step-stopped", "step-suspect", "replicas-differ"];
     private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Still = TimeSpan.FromSeconds(60);
 
-    /// <summary>Share of the wall time that went into steps that count (effective training time).</summary>
-    public double EffectiveShare => Wall > TimeSpan.Zero ? Effective / Wall : 0;
+    /// <summary>Effective training time: the share of the wall time in which the run was wanted that went into steps that count.</summary>
+    public double EffectiveShare => Wall.TotalSeconds - Account.Standing is > 0 and var wanted ? Account.Effective / wanted : 0;
 
     /// <summary>Reads a run's directory.</summary>
     /// <exception cref="UserErrorException">There is no run.</exception>
@@ -44,8 +58,21 @@ public sealed record RunStatus(
         var state = StateOf(beats, events, told, now);
         var ended = state is RunState.Running or RunState.Standing ? now : events.Count > 0 && events[^1].Time > told.Last ? events[^1].Time : told.Last;
         return new(state, told.Step, told.TotalSteps, told.ConsumedTokens, told.Loss, told.TokensPerSecond, $"{told.Ranks} ranks, {told.Layout}",
-            events.Count(entry => entry.Kind == JobEventKind.Restarted), TimeSpan.FromSeconds(told.SecondsOfStep.Values.Sum()), ended - started,
-            told.Checkpoint, events.LastOrDefault(entry => entry.Fault is not null));
+            events.Count(entry => entry.Kind == JobEventKind.Restarted), AccountOf(told, started), ended - started,
+            told.Checkpoint, events.LastOrDefault(entry => entry.Fault is not null))
+        {
+            BadSteps = told.BadSteps,
+            SkippedSteps = told.SkippedSteps,
+            Rollbacks = told.Rollbacks,
+            LastIncident = told.LastIncident,
+        };
+    }
+
+    /// <summary>The account that the run has kept, with the time that its launcher took before it; of a run that keeps none, what its steps say.</summary>
+    private static TimeAccount AccountOf(Metrics told, DateTimeOffset started)
+    {
+        if (told.Account is not { } account) return new TimeAccount { Since = started, Effective = told.SecondsOfStep.Values.Sum() };
+        return account.With(TimeUse.Starting, Math.Max(0, (account.Since - started).TotalSeconds)) with { Since = started };
     }
 
     /// <summary>The folder with the newest heartbeats of a job; null: there are none.</summary>
@@ -87,6 +114,16 @@ public sealed record RunStatus(
 
         public string? Checkpoint { get; private set; }
 
+        public TimeAccount? Account { get; private set; }
+
+        public IReadOnlyDictionary<string, long> BadSteps { get; private set; } = new Dictionary<string, long>();
+
+        public long SkippedSteps { get; private set; }
+
+        public long Rollbacks { get; private set; }
+
+        public string? LastIncident { get; private set; }
+
         public bool HasEnded { get; private set; }
 
         public bool HasFinished { get; private set; }
@@ -118,6 +155,7 @@ public sealed record RunStatus(
         {
             Last = line.GetProperty("time").GetDateTimeOffset();
             if (Last < Started) Started = Last;
+            TakeTotals(line);
             switch (line.GetProperty("kind").GetString())
             {
                 case "start":
@@ -134,10 +172,22 @@ public sealed record RunStatus(
                 case "note" when line.GetProperty("note").GetString() == "checkpoint-durable":
                     Checkpoint = line.GetProperty("message").GetString();
                     break;
+                case "note" when IncidentNotes.Contains(line.GetProperty("note").GetString()):
+                    LastIncident = line.GetProperty("message").GetString();
+                    break;
                 case "end":
                     (HasEnded, HasFinished) = (true, line.GetProperty("finished").GetBoolean());
                     break;
             }
+        }
+
+        /// <summary>Totals that starts, steps and ends carry.</summary>
+        private void TakeTotals(JsonElement line)
+        {
+            if (line.TryGetProperty("account", out var account)) Account = account.Deserialize<TimeAccount>(TimeKeeper.Format);
+            if (line.TryGetProperty("bad_steps", out var bad)) BadSteps = bad.Deserialize<Dictionary<string, long>>()!;
+            if (line.TryGetProperty("skipped_count", out var skipped)) SkippedSteps = skipped.GetInt64();
+            if (line.TryGetProperty("rollbacks", out var rollbacks)) Rollbacks = rollbacks.GetInt64();
         }
     }
 }

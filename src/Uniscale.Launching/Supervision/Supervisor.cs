@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Uniscale.Engine.Recovery;
 using Uniscale.Launching.Processes;
 
 namespace Uniscale.Launching.Supervision;
@@ -48,7 +49,8 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
             Tell(attempt == 1 ? JobEventKind.Started : JobEventKind.Restarted, attempt, step: 0, $"attempt {attempt}");
             var (result, fault) = RunOnce(attempt);
             if (fault is null) return Ended(attempt, result);
-            string? refusal = result.First?.IsUserError == true ? "the input is at fault" : _isStopped ? "the job was stopped" : _budget.Spend(fault);
+            string? refusal = result.First?.IsUserError == true ? "the input is at fault"
+                : result.First?.Kind == nameof(TrainingStoppedException) ? "the run ended itself as its configuration asks" : _isStopped ? "the job was stopped" : _budget.Spend(fault);
             if (refusal is not null) return GivenUp(attempt, result, fault, refusal);
             say($"{fault.Message}. Starting again from the newest checkpoint ({_budget.Restarts} of {options.MaxRestarts} restarts).");
             Thread.Sleep(options.RestartDelay);

@@ -1,28 +1,37 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Uniscale.Checkpoints;
+using Uniscale.Configuration;
+using Uniscale.Engine.Recovery;
 using Uniscale.Engine.Training;
 using Uniscale.Telemetry;
+using Uniscale.Telemetry.Accounting;
 
 namespace Uniscale.Launching.Training;
 
 /// <summary>Tells telemetry of the steps and the saves. Saves end on another thread: their notes wait for the next step.</summary>
 /// <param name="telemetry">Receives all.</param>
 /// <param name="start">What is known at the start.</param>
-internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start) : ITrainingCallback, ISaveObserver
+/// <param name="time">Where the run's time goes.</param>
+internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, TimeKeeper time) : ITrainingCallback, ISaveObserver
 {
     private readonly StepMeter _meter = new(start);
     private readonly ConcurrentQueue<Note> _notes = new();
 
     /// <inheritdoc/>
-    public void Started(RankRuntime runtime) => telemetry.Start(start);
+    public void Started(RankRuntime runtime) => telemetry.Start(start with { Account = time.Account });
 
     /// <inheritdoc/>
     public void StepDone(RankRuntime runtime, StepOutcome outcome)
     {
+        var incident = outcome.Incident;
+        long step = incident?.Step ?? outcome.Position.Step;
+        time.AddStep(step, outcome.Elapsed.TotalSeconds, outcome.Waited.TotalSeconds, outcome.Decision.Applied);
+        if (incident?.BackTo is { } back) time.TakeBack(back);
+        if (incident is not null) time.Add(TimeUse.Restarting, incident.Took.TotalSeconds);
         telemetry.Step(_meter.Complete(new StepReport
         {
-            Step = outcome.Position.Step,
+            Step = step,
             Phase = runtime.Configuration.Phases.Count > 0 ? runtime.Configuration.Phases[outcome.Plan.Phase].Name : null,
             ConsumedTokens = outcome.Position.ConsumedTokens,
             Loss = outcome.Decision.Loss,
@@ -32,16 +41,33 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start) 
             Seconds = outcome.Elapsed.TotalSeconds,
             Parts = new Dictionary<string, double> { ["wait"] = outcome.Waited.TotalSeconds },
             Skipped = !outcome.Decision.Applied,
+            SkippedCount = runtime.Record.DiscardedSteps,
+            BadSteps = Counts(runtime.Record),
+            Rollbacks = runtime.Record.Rollbacks,
+            Account = time.Account,
             DataDigest = outcome.Decision.DataDigest.ToString("x16", CultureInfo.InvariantCulture),
         }));
-        if (!outcome.Decision.Applied)
-        {
-            telemetry.Note(new Note(
-                outcome.Position.Step, "step-skipped",
-                string.Create(CultureInfo.InvariantCulture, $"Step {outcome.Position.Step} was left out on all ranks: loss {outcome.Decision.Loss}, gradient norm {outcome.Decision.GradientNorm}."),
-                NoteLevel.Warning));
-        }
+        if (incident is not null) Tell(incident);
         TellNotes();
+    }
+
+    /// <inheritdoc/>
+    public void WentBack(RankRuntime runtime, Incident incident)
+    {
+        time.Redo(runtime.Position.Step);
+        time.Add(TimeUse.Redone, incident.Took.TotalSeconds);
+        telemetry.WentBack(runtime.Position.Step);
+        Tell(incident with { Step = runtime.Position.Step });
+        TellNotes();
+    }
+
+    /// <summary>Tells how the run ended.</summary>
+    /// <param name="record">What went wrong in it.</param>
+    /// <param name="end">How it ended.</param>
+    public void End(StepRecord record, RunEnd end)
+    {
+        TellNotes();
+        telemetry.End(end with { BadSteps = Counts(record), SkippedCount = record.DiscardedSteps, Rollbacks = record.Rollbacks, Account = time.Account });
     }
 
     /// <inheritdoc/>
@@ -58,6 +84,21 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start) 
         ? new Note(result.Step, "checkpoint-durable", string.Create(CultureInfo.InvariantCulture,
             $"Checkpoint of step {result.Step} is durable: {result.Path} (training waited {result.Blocked.TotalSeconds:F2} s of {result.Total.TotalSeconds:F2} s)."))
         : new Note(result.Step, "checkpoint-failed", $"The checkpoint of step {result.Step} was not written: {result.Reason}; training goes on.", NoteLevel.Warning));
+
+    private static Dictionary<string, long>? Counts(StepRecord record) =>
+        record.Counts.Count == 0 ? null : record.Counts.OrderBy(count => count.Key).ToDictionary(count => count.Key.Word(), count => count.Value);
+
+    private void Tell(Incident incident)
+    {
+        string kind = incident.Verdict == StepVerdict.Corruption ? "replicas-differ" : incident.Action switch
+        {
+            BadStepAction.Skip => "step-skipped",
+            BadStepAction.Rollback => "step-rolled-back",
+            BadStepAction.Stop => "step-stopped",
+            _ => "step-suspect",
+        };
+        telemetry.Note(new Note(incident.Step, kind, incident.Sentence, NoteLevel.Warning));
+    }
 
     /// <summary>Tells what other threads had to say.</summary>
     public void TellNotes()

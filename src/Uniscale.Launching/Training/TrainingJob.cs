@@ -4,11 +4,13 @@ using TorchSharp;
 using Uniscale.Checkpoints;
 using Uniscale.Configuration;
 using Uniscale.Engine.Execution;
+using Uniscale.Engine.Recovery;
 using Uniscale.Engine.Training;
 using Uniscale.Launching.Faults;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry;
+using Uniscale.Telemetry.Accounting;
 
 namespace Uniscale.Launching.Training;
 
@@ -59,6 +61,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     {
         var world = rank.World;
         long start = Stopwatch.GetTimestamp();
+        var begun = DateTimeOffset.UtcNow;
         torch.set_num_threads(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
         ConfigurationRules.CheckWorld(_configuration, world.Size);
         using var data = TrainingData.Open(_configuration);
@@ -75,6 +78,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         {
             Keep = _configuration.Checkpoint.Keep,
             KeepEvery = _configuration.Checkpoint.KeepEvery,
+            Reach = _configuration.BadSteps.RollsBack() ? _configuration.BadSteps.RollbackSteps : 0,
             Busy = _configuration.Checkpoint.SkipWhenBusy ? BusyPolicy.Skip : BusyPolicy.Wait,
             Tiers = _configuration.Checkpoint.Tiers,
             Observer = saves,
@@ -91,23 +95,45 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             ["model"] = modelSeconds,
             ["checkpoint"] = StepMeter.SecondsSince(start) - dataSeconds - modelSeconds,
         };
+        // Before telemetry drops the records of steps that are done again.
+        var time = OpenAccount(world.Rank, runtime.Position.Step, begun);
         using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step);
-        var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds));
+        var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time);
         saves.Target = world.Rank == 0 ? reporter : null;
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded);
+        ITrainingCallback Timed(TimeUse use, ITrainingCallback callback) => new TimedCallback(time, use, callback);
         ITrainingCallback[] callbacks =
         [
             .. faults is null ? (ITrainingCallback[])[] : [faults],
-            .. world.Rank == 0 ? (ITrainingCallback[])[reporter] : [],
-            .. MoreCallbacks(runtime, telemetry),
-            .. options.Recording == Recording.None ? (ITrainingCallback[])[] : [new TraceCallback([options.TracePath, options.ProfilePath], telemetry)],
-            new CheckpointCallback(store, _configuration.Checkpoint.Every, _configuration.Checkpoint.Async, (resolved.ToYaml(), resolved.Hash)),
+            .. world.Rank == 0 ? (ITrainingCallback[])[Timed(TimeUse.Other, reporter)] : [],
+            .. MoreCallbacks(runtime, telemetry).Select(callback => Timed(TimeUse.Validation, callback)),
+            .. options.Recording == Recording.None ? (ITrainingCallback[])[] : [Timed(TimeUse.Other, new TraceCallback([options.TracePath, options.ProfilePath], telemetry))],
+            Timed(TimeUse.Saving, new CheckpointCallback(store, _configuration.Checkpoint.Every, _configuration.Checkpoint.Async, (resolved.ToYaml(), resolved.Hash))),
         ];
-        var result = new Trainer(runtime, [new MonitoredCallbacks(rank.Monitor, callbacks)], stop, Save, options.StopAfter).Run();
-        reporter.TellNotes();
-        telemetry.End(new RunEnd(result.Position.Step, result.Reason == StopReason.Finished, Farewell(result), Stopwatch.GetElapsedTime(start)));
-        return result;
+        time.Add(time.IsFirst ? TimeUse.Starting : TimeUse.Restarting, StepMeter.SecondsSince(start));
+        var trainer = new Trainer(runtime, [new MonitoredCallbacks(rank.Monitor, callbacks)], stop, Save, options.StopAfter, new RunRecovery(runtime, store, rank.Monitor.Busy));
+        try
+        {
+            var result = trainer.Run();
+            End(result.Position.Step, result.Reason == StopReason.Finished, Farewell(result));
+            return result.Reason == StopReason.BadStep ? throw new TrainingStoppedException(Farewell(result)) : result;
+        }
+        catch (ReplicaMismatchException damage)
+        {
+            string sentence = $"{damage.Message} bad_steps.corruption is stop, and nothing of this step is saved: continue with --resume from the checkpoint before it.";
+            End(damage.Step, false, sentence);
+            throw new TrainingStoppedException(sentence, damage);
+        }
+
+        void End(long step, bool finished, string sentence)
+        {
+            reporter.End(runtime.Record, new RunEnd(step, finished, sentence, Stopwatch.GetElapsedTime(start)));
+        }
     }
+
+    /// <summary>Rank 0 keeps the account of the whole run, others of this start alone.</summary>
+    private TimeKeeper OpenAccount(int rank, long resumedStep, DateTimeOffset begun) =>
+        TimeKeeper.Open(rank == 0 ? Path.Combine(Folder.FullPath, TelemetryFactory.MetricsFileName) : "", resumedStep, begun);
 
     private LoadedCheckpoint? Resume(RankRuntime runtime, CheckpointStore store)
     {
@@ -168,9 +194,12 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             telemetry.Log.Information("Changed since the checkpoint: {Line:l}", line);
     }
 
-    private string Farewell(TrainingResult result) => result.Reason == StopReason.Finished
-        ? $"Training is done; the run is in {Folder.FullPath}."
-        : $"Stopped after step {result.Position.Step}, saved; continue with --resume.";
+    private string Farewell(TrainingResult result) => result.Reason switch
+    {
+        StopReason.Finished => $"Training is done; the run is in {Folder.FullPath}.",
+        StopReason.BadStep => result.Last!.Incident!.Sentence,
+        _ => $"Stopped after step {result.Position.Step}, saved; continue with --resume.",
+    };
 
     /// <summary>Passes on the ends of saves once there is somebody to tell.</summary>
     private sealed class SaveListener : ISaveObserver

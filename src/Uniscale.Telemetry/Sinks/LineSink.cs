@@ -68,6 +68,10 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
         var curve = LossCurve.Render(history.Points, CurveWidth, CurveHeight, style);
         if (history.Points.Count > 1)
             Write("loss\n" + curve.TrimEnd('\n'));
+        if (FormatBadSteps(end) is { } bad)
+            Write(bad);
+        if (end.Account is { } account)
+            Write(string.Create(CultureInfo.InvariantCulture, $"time: {account.Effective:F1} s of {account.Total - account.Standing:F1} s in steps that count ({account.EffectiveShare:P1}); lost to {account.Losses()}"));
         Write($"{(end.Finished ? "finished" : "stopped")} at step {end.Step} after {Units.Duration(end.Elapsed)}: {end.Message}");
     }
 
@@ -81,6 +85,14 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     {
         var peak = start.PeakFlops is { } known ? Units.Flops(known) : "n/a";
         return $"MFU = tokens/s × FLOP a token / peak; FLOP a token = {Configuration.ModelSize.FlopsFormula} = {Units.Count(start.FlopsPerToken)}; peak = {peak} ({start.PeakSource})";
+    }
+
+    /// <summary>What went wrong in a run; null: nothing.</summary>
+    public static string? FormatBadSteps(RunEnd end)
+    {
+        if (end.BadSteps is not { Count: > 0 } bad)
+            return null;
+        return $"bad steps: {string.Join(", ", bad.Select(kind => $"{kind.Value} {kind.Key}"))}; rollbacks: {end.Rollbacks}; the data of {end.SkippedCount} steps is not in the weights";
     }
 
     /// <summary>The line of a step.</summary>
@@ -99,6 +111,8 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
             line.Append(" | left ").Append(Units.Duration(remaining));
         if (report.SkippedCount > 0)
             line.Append(CultureInfo.InvariantCulture, $" | skipped {report.SkippedCount}");
+        if (report.Rollbacks > 0)
+            line.Append(CultureInfo.InvariantCulture, $" | rollbacks {report.Rollbacks}");
         return line.ToString();
     }
 

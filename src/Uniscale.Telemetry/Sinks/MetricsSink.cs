@@ -22,14 +22,16 @@ public sealed class MetricsSink : ITelemetrySink
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
-    private readonly StreamWriter writer;
+    private readonly string path;
+    private StreamWriter writer;
 
     /// <summary>Opens <paramref name="path"/> for appending after <paramref name="resumedStep"/>; 0 begins anew.</summary>
     public MetricsSink(string path, long resumedStep)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        this.path = path;
         Truncate(path, resumedStep);
-        writer = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read)) { AutoFlush = true };
+        writer = Append(path);
     }
 
     /// <summary>Losses of the steps that a metrics file holds, up to <paramref name="lastStep"/>; none where there is no file.</summary>
@@ -60,6 +62,14 @@ public sealed class MetricsSink : ITelemetrySink
     public void Note(Note note) => Write("note", note);
 
     /// <inheritdoc/>
+    public void WentBack(long step)
+    {
+        writer.Dispose();
+        Truncate(path, step, keepStart: true);
+        writer = Append(path);
+    }
+
+    /// <inheritdoc/>
     public void End(RunEnd end) => Write("end", end);
 
     /// <inheritdoc/>
@@ -74,14 +84,16 @@ public sealed class MetricsSink : ITelemetrySink
     }
 
     /// <summary>Keeps the complete records up to <paramref name="step"/>; a last line cut off by a crash goes as well.</summary>
-    private static void Truncate(string path, long step)
+    private static void Truncate(string path, long step, bool keepStart = false)
     {
         if (!File.Exists(path))
             return;
         var temporary = path + ".tmp";
-        File.WriteAllLines(temporary, step > 0 ? File.ReadLines(path).Where(line => StepOf(line) <= step && !IsEnd(line)) : []);
+        File.WriteAllLines(temporary, step > 0 || keepStart ? File.ReadLines(path).Where(line => StepOf(line) <= step && !IsEnd(line)) : []);
         File.Move(temporary, path, overwrite: true);
     }
+
+    private static StreamWriter Append(string path) => new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read)) { AutoFlush = true };
 
     private static bool IsEnd(string line) => line.StartsWith("{\"kind\":\"end\"", StringComparison.Ordinal);
 

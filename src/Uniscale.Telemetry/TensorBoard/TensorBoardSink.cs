@@ -34,6 +34,10 @@ public sealed class TensorBoardSink : ITelemetrySink
         };
         if (report.Mfu is { } mfu)
             scalars.Add(("throughput/mfu", mfu));
+        if (report.Account is { } account)
+            scalars.Add(("time/effective_share", account.EffectiveShare));
+        foreach (var (kind, count) in report.BadSteps ?? new Dictionary<string, long>())
+            scalars.Add(($"train/bad_steps/{kind}", count));
         foreach (var (part, seconds) in report.Parts)
             scalars.Add(($"time/{part}_seconds", seconds));
         file.Scalars(report.Step, scalars);
@@ -52,6 +56,9 @@ public sealed class TensorBoardSink : ITelemetrySink
     public void Note(Note note)
     {
     }
+
+    /// <inheritdoc/>
+    public void WentBack(long step) => file.SessionStart(step + 1);
 
     /// <inheritdoc/>
     public void End(RunEnd end)

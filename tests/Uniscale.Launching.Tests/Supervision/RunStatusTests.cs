@@ -42,7 +42,7 @@ public sealed class RunStatusTests : IDisposable
             $$"""{"kind":"note","time":"{{Time(15)}}","note":"checkpoint-durable","message":"step 3 is durable"}""",
             $$"""{"kind":"end","time":"{{Time(18)}}","finished":true}""");
         Assert.Equal((RunState.Finished, 3, 9, 300, 1), (status.State, status.Step, status.TotalSteps, status.ConsumedTokens, status.Restarts));
-        Assert.Equal((6, 20, 0.3), (status.Effective.TotalSeconds, status.Wall.TotalSeconds, status.EffectiveShare));
+        Assert.Equal((6, 20, 0.3), (status.Account.Effective, status.Wall.TotalSeconds, status.EffectiveShare));
         Assert.Equal(("step 3 is durable", "signal 9"), (status.Checkpoint, status.LastFault!.Fault!.Kind));
     }
 

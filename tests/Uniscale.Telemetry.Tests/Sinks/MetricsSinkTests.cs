@@ -35,6 +35,23 @@ public sealed class MetricsSinkTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_went_back_has_each_step_once()
+    {
+        using (var sink = new MetricsSink(File, 0))
+        {
+            sink.Start(Reports.Start());
+            for (var step = 1; step <= 4; step++)
+                sink.Step(Reports.Step(step));
+            sink.WentBack(2);
+            sink.Step(Reports.Step(3, 5));
+            sink.WentBack(0);
+            sink.Step(Reports.Step(1, 6));
+        }
+        Assert.Equal(["start", "step"], Read().Select(record => record.GetProperty("kind").GetString()!));
+        Assert.Equal(6, Read()[1].GetProperty("loss").GetDouble());
+    }
+
+    [Fact]
     public void A_resumed_run_has_each_step_once()
     {
         using (var sink = new MetricsSink(File, 0))
