@@ -98,7 +98,8 @@ copy_source() {
         local archive=$1; shift
         tar -C "$destination" --strip-components=1 -xJf "$tree/$archive" "${@/#/linux-source-6.1/}"
     elif [[ $path == *.dict.dz ]]; then
-        gzip -dc <"$tree/$path" | records_to_jsonl dictionary >"$destination/$(basename "$path" .dict.dz).jsonl"
+        # Three lines of GCIDE have a character in another encoding, which goes; iconv then ends with 1.
+        gzip -dc <"$tree/$path" | { iconv -c -f UTF-8 -t UTF-8 || true; } | records_to_jsonl dictionary >"$destination/$(basename "$path" .dict.dz).jsonl"
     elif [[ $path == */fortunes ]]; then
         local file
         find "$tree/$path" -type f ! -name '*.dat' ! -name '*.u8' | sort | while read -r file; do

@@ -36,7 +36,7 @@ public static class DocumentReader
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;
             if (!Utf8.IsValid(line.Span))
-                throw new UserErrorException($"Line {lines.Number} of {path} is not valid UTF-8; convert the file, or run it through `uniscale data import`.");
+                throw new UserErrorException($"Line {lines.Number} of {path} is not valid UTF-8: convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`.");
             text.ResetWrittenCount();
             ReadText(line.Span, text, path, lines.Number);
             yield return new DocumentPart(text.WrittenMemory, IsFirst: true, IsLast: true);
