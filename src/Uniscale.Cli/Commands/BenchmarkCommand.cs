@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using TorchSharp;
 using Uniscale.Cli.Benchmarks;
 using Uniscale.Configuration;
 using Uniscale.Launching.Training;
@@ -16,13 +17,13 @@ internal static class BenchmarkCommand
     {
         WriteIndented = true,
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
     public static Command Create() => new("benchmark", "Measure how fast this machine trains: whole steps, and kernels, collectives, data and checkpoints alone.")
     {
-        Step(),
-        PipelineBenchmarkCommand.Create(),
+        Step(), Kernels(), Collectives(), Data(), Checkpoint(), PipelineBenchmarkCommand.Create(),
     };
 
     private static Command Step()
@@ -55,6 +56,94 @@ internal static class BenchmarkCommand
             return 0;
         });
         return command;
+    }
+
+    private static Command Kernels()
+    {
+        var command = new Command("kernels", "Time each kernel alone: products against the peak, the rest against a plain copy, both from the same run.");
+        var rounds = Rounds(command);
+        var precision = new Option<PrecisionKind>("--precision") { Description = "fp32 or bf16.", DefaultValueFactory = _ => PrecisionKind.Bf16 };
+        var threads = new Option<int>("--threads") { Description = "Threads; default: the processors that are here.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var only = new Option<string>("--only") { Description = "Only kernels whose name contains this word.", DefaultValueFactory = _ => "" };
+        var json = CommonOptions.Json();
+        foreach (var option in (Option[])[precision, threads, only, json]) command.Add(option);
+        command.SetAction(parsed =>
+        {
+            var type = parsed.GetValue(precision) == PrecisionKind.Bf16 ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32;
+            var benchmark = new KernelBenchmark(type, AtLeastOne(parsed, threads, "threads"), AtLeastOne(parsed, rounds, "rounds"), parsed.GetValue(only)!);
+            Tell(parsed, json, benchmark.Run());
+        });
+        return command;
+    }
+
+    private static Command Collectives()
+    {
+        var command = new Command("collectives", "Time collectives between ranks, as threads or in a job of mpirun, against a plain copy.");
+        var rounds = Rounds(command);
+        var ranks = new Option<int>("--ranks") { Description = "Ranks, as threads.", DefaultValueFactory = _ => 2 };
+        var json = CommonOptions.Json();
+        command.Add(ranks);
+        command.Add(json);
+        command.SetAction(parsed =>
+        {
+            if (new CollectiveBenchmark(AtLeastOne(parsed, ranks, "ranks"), AtLeastOne(parsed, rounds, "rounds")).Run() is { } measured) Tell(parsed, json, measured);
+        });
+        return command;
+    }
+
+    private static Command Data()
+    {
+        var command = new Command("data", "Time writing a shard and reading shuffled samples from it.");
+        var rounds = Rounds(command);
+        var json = CommonOptions.Json();
+        command.Add(json);
+        command.SetAction(parsed => Tell(parsed, json, new DataBenchmark(AtLeastOne(parsed, rounds, "rounds")).Run()));
+        return command;
+    }
+
+    private static Command Checkpoint()
+    {
+        var command = new Command("checkpoint", "Time saving and loading against a plain write of as many bytes to the same storage (more of it: checkpoint bench).");
+        var rounds = Rounds(command);
+        var directory = new Argument<string>("DIRECTORY") { Description = "Where checkpoints would be written.", DefaultValueFactory = _ => Path.GetTempPath() };
+        var size = new Option<int>("--mebibytes") { Description = "Size of the state.", DefaultValueFactory = _ => 512 };
+        var json = CommonOptions.Json();
+        command.Add(directory);
+        command.Add(size);
+        command.Add(json);
+        command.SetAction(parsed => Tell(
+            parsed, json, CheckpointRates.Measure(parsed.GetValue(directory)!, AtLeastOne(parsed, size, "mebibytes"), AtLeastOne(parsed, rounds, "rounds"))));
+        return command;
+    }
+
+    private static Option<int> Rounds(Command command)
+    {
+        var rounds = new Option<int>("--rounds") { Description = "Measurements; the median counts.", DefaultValueFactory = _ => 7 };
+        command.Add(rounds);
+        return rounds;
+    }
+
+    /// <summary>A row for each measurement as it comes, or JSON of all.</summary>
+    private static void Tell(ParseResult parsed, Option<bool> json, IEnumerable<Measurement> measurements)
+    {
+        var output = parsed.InvocationConfiguration.Output;
+        if (parsed.GetValue(json))
+        {
+            output.WriteLine(JsonSerializer.Serialize(
+                new { Processor = Machine.Processor(), LoadAverage = Machine.LoadAverage(), Measurements = measurements.ToArray() }, Format));
+            return;
+        }
+        output.WriteLine(Invariant($"{Machine.Processor()}; load average {Machine.LoadAverage():F1}"));
+        output.WriteLine($"{"",-28} {"median",12} {"rate",14} {"share",7}  of");
+        foreach (var measured in measurements)
+        {
+            bool operations = measured.Yardstick == Yardstick.Peak;
+            string yardstick = measured.Yardstick switch { Yardstick.Peak => "peak", Yardstick.Copy => "plain copy", _ => "plain write" };
+            output.WriteLine(Invariant(
+                $"{measured.Name,-28} {measured.Seconds * 1e3,9:F3} ms {Rate(measured.Rate),14} {100 * measured.Share,6:F1}%  {yardstick}, {Rate(measured.YardstickRate)}  ({measured.Detail})"));
+
+            string Rate(double rate) => operations ? Units.Flops(rate) : Invariant($"{rate / 1e9:F2} GB/s");
+        }
     }
 
     private static int AtLeastOne(ParseResult parsed, Option<int> option, string what) => parsed.GetValue(option) is > 0 and var count

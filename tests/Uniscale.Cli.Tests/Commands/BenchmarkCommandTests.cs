@@ -32,6 +32,35 @@ public sealed class BenchmarkCommandTests : IDisposable
     }
 
     [Theory]
+    [InlineData("peak", "linear, weight gradient", "kernels", "--only", "linear, weight", "--rounds", "1", "--threads", "1")]
+    [InlineData("copy", "gelu, backward", "kernels", "--only", "gelu, backward", "--rounds", "1", "--precision", "fp32")]
+    [InlineData("copy", "all-reduce", "collectives", "--rounds", "2")]
+    [InlineData("copy", "read samples", "data", "--rounds", "1")]
+    [InlineData("write", "load, digests proved", "checkpoint", "--rounds", "1", "--mebibytes", "4")]
+    public void Parts_are_measured_beside_their_yardstick(string yardstick, string name, params string[] arguments)
+    {
+        var (code, output, error) = CommandRun.Of(["benchmark", .. arguments, "--json"]);
+        Assert.True(code == 0, error);
+        var measurements = JsonDocument.Parse(output).RootElement.GetProperty("measurements").EnumerateArray().ToList();
+        var first = measurements.First(measured => measured.GetProperty("name").GetString() == name);
+        Assert.Equal(yardstick, first.GetProperty("yardstick").GetString());
+        Assert.All(measurements, measured => Assert.True(measured.GetProperty("rate").GetDouble() > 0));
+        Assert.Equal(
+            first.GetProperty("rate").GetDouble() / first.GetProperty("yardstick_rate").GetDouble(), first.GetProperty("share").GetDouble(), 1e-9);
+
+        (code, output, error) = CommandRun.Of(["benchmark", .. arguments]);
+        Assert.True(code == 0, error);
+        Assert.Contains(name, output);
+    }
+
+    [Fact]
+    public void A_folder_that_is_not_there_is_named()
+    {
+        var (code, _, error) = CommandRun.Of("benchmark", "checkpoint", Path.Combine(_root, "nowhere"), "--rounds", "1");
+        Assert.Equal((2, true), (code, error.Contains("nowhere", StringComparison.Ordinal)));
+    }
+
+    [Theory]
     [InlineData("--steps 0 is not a number of steps", "--steps", "0")]
     [InlineData("--ranks 0 is not a number of ranks", "--ranks", "0")]
     [InlineData("names no sources", "--data")]
