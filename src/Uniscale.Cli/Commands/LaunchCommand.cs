@@ -21,6 +21,17 @@ internal static class LaunchCommand
         Description = "Start again from the newest checkpoint at most so often when a rank fails or the job hangs; the same fault three times at one step ends it.",
     };
 
+    private static readonly Option<bool> Elastic = new("--elastic")
+    {
+        Description = "When a rank or host is lost for good, go on with fewer data-parallel replicas: the same global batch, the same order of samples.",
+    };
+
+    private static readonly Option<int> HostFaults = new("--host-faults")
+    {
+        Description = "Leave a host out on restart after so many faults (needs --hosts).",
+        DefaultValueFactory = _ => 2,
+    };
+
     private static readonly Option<double> HangSeconds = new("--hang-seconds")
     {
         Description = "Shortest standstill that counts as a hang; slow steps raise it to five of the longest.",
@@ -43,7 +54,7 @@ internal static class LaunchCommand
     {
         var command = new Command("launch", "Train a model with ranks as processes under mpirun. Ctrl-C and SIGTERM save and stop; a second one ends at once.")
         {
-            Ranks, Hosts, Resume, MaxRestarts, HangSeconds, Grace, Bind, Tags, DryRun, TrainCommand.StopAfter,
+            Ranks, Hosts, Resume, MaxRestarts, Elastic, HostFaults, HangSeconds, Grace, Bind, Tags, DryRun, TrainCommand.StopAfter,
         };
         var configuration = new ConfigurationInput(command);
         command.SetAction(parsed => Launch(parsed, configuration));
@@ -59,11 +70,16 @@ internal static class LaunchCommand
         if (ranks < 1) throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
         ConfigurationRules.CheckWorld(resolved.Value, ranks);
 
+        var folder = new RunFolder(resolved.Value);
+        string launchFolder = Path.Combine(folder.FullPath, RankLauncher.FolderName);
+        if (parsed.GetValue(HostFaults) is < 1 and var faults) throw new UserErrorException($"--host-faults {faults} is not a number of faults: give 1 or more.");
+        var shape = new JobShape(resolved.Value, ranks, parsed.GetValue(Elastic), parsed.GetValue(Hosts), parsed.GetValue(HostFaults), launchFolder);
+
         LaunchOptions Job(int attempt) => new()
         {
-            Ranks = ranks,
-            Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume)),
-            HostFile = parsed.GetValue(Hosts),
+            Ranks = shape.Ranks,
+            Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume), shape.Replicas),
+            HostFile = shape.HostFile,
             Threads = resolved.Value.Train.Threads,
             Binding = parsed.GetValue(Bind),
             TagOutput = parsed.GetValue(Tags),
@@ -77,13 +93,13 @@ internal static class LaunchCommand
             parsed.InvocationConfiguration.Output.WriteLine(string.Join(' ', MpiLauncher.CommandLine(Job(1))));
             return 0;
         }
-        var folder = new RunFolder(resolved.Value);
         folder.Prepare(parsed.GetValue(Resume));
         string run = folder.FullPath;
         var error = parsed.InvocationConfiguration.Error;
         var supervision = new SupervisionOptions
         {
-            Folder = Path.Combine(run, RankLauncher.FolderName),
+            Folder = launchFolder,
+            Shape = shape,
             MaxRestarts = parsed.GetValue(MaxRestarts),
             Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)) },
         };
@@ -93,10 +109,11 @@ internal static class LaunchCommand
         return result.ExitCode;
     }
 
-    private static List<string> InnerCommand(ParseResult parsed, ConfigurationInput input, bool resume)
+    private static List<string> InnerCommand(ParseResult parsed, ConfigurationInput input, bool resume, int? replicas)
     {
         List<string> arguments = ["train", input.File(parsed)!];
         foreach (string value in input.Overrides(parsed)) arguments.AddRange(["--set", value]);
+        if (replicas is { } fewer) arguments.AddRange(["--set", $"parallel.data={fewer}"]);
         if (parsed.GetValue(TrainCommand.StopAfter) is { } step) arguments.AddRange(["--stop-after", $"{step}"]);
         if (resume) arguments.Add("--resume");
         return arguments;

@@ -41,6 +41,8 @@ public sealed partial class MpirunOutput
         if (SignalLine().Match(line) is { Success: true } signal)
             First = Failure(signal.Groups["rank"].Value, signal.Groups["host"].Value, $"signal {signal.Groups["signal"].Value}",
                 $"it was ended by signal {signal.Groups["signal"].Value}{(signal.Groups["name"].Value is { Length: > 0 } name ? $" ({name})" : "")}");
+        else if (Unreachable().Match(line) is { Success: true } host)
+            First = Failure("-1", host.Groups["host"].Value, "unreachable host", $"host {host.Groups["host"].Value} cannot be reached ({line.Trim().TrimEnd('.')})");
         else if (ProcessName().Match(line) is { Success: true } process) _lastProcessName = process.Groups["rank"].Value;
         else if (_lastProcessName is not null && ExitCode().Match(line) is { Success: true } exit)
             First = Failure(_lastProcessName, "", $"exit {exit.Groups["code"].Value}", $"it exited with code {exit.Groups["code"].Value}");
@@ -51,6 +53,9 @@ public sealed partial class MpirunOutput
 
     [GeneratedRegex(@"process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)(?: \((?<name>[^)]*)\))?")]
     private static partial Regex SignalLine();
+
+    [GeneratedRegex(@"^ssh: (?:connect to host|Could not resolve hostname) (?<host>[^\s:]+)")]
+    private static partial Regex Unreachable();
 
     [GeneratedRegex(@"Process name: \[\[\d+,\d+\],(?<rank>\d+)\]")]
     private static partial Regex ProcessName();

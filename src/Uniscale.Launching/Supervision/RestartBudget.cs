@@ -22,7 +22,13 @@ public sealed class RestartBudget(int maxRestarts, int maxSameFault = 3)
     /// <summary>Restarts so far.</summary>
     public int Restarts => _restarts;
 
-    /// <summary>Takes a restart out of the budget.</summary>
+    /// <summary>Whether a fault, not yet counted, has now come back so often that starting again as before will not help.</summary>
+    public bool HasComeBack(Fault fault) => _seen.GetValueOrDefault((fault.Kind, fault.Step)) + 1 >= maxSameFault;
+
+    /// <summary>Begins to count a fault anew, for a job that is not started as before.</summary>
+    public void Forget(Fault fault) => _seen.Remove((fault.Kind, fault.Step));
+
+    /// <summary>Counts a fault and takes a restart out of the budget.</summary>
     /// <returns>Null if there was one; else why not, in a sentence.</returns>
     public string? Spend(Fault fault)
     {

@@ -20,6 +20,9 @@ public sealed record SupervisionOptions
     /// <summary>Pause before a restart, so that a node or a disk may come back.</summary>
     public TimeSpan RestartDelay { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>On how many ranks and which hosts the job is started, where that may change.</summary>
+    public JobShape? Shape { get; init; }
+
     /// <summary>Folder of the job, shared by all hosts: the log of its life, and a folder for every attempt.</summary>
     public required string Folder { get; init; }
 }
@@ -35,6 +38,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private readonly Lock _gate = new();
     private LaunchedJob? _running;
     private bool _isStopped;
+    private string? _change;
 
     /// <summary>
     /// Runs the job to its end. SIGINT and SIGTERM to this process are passed on to it. The failure of a job that is given up is in the result.
@@ -44,15 +48,18 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         Directory.CreateDirectory(options.Folder);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        _change = options.Shape?.Begin().Said;
+        if (_change is not null) say($"{_change}.");
         for (int attempt = 1; ; attempt++)
         {
-            Tell(attempt == 1 ? JobEventKind.Started : JobEventKind.Restarted, attempt, step: 0, $"attempt {attempt}");
+            Tell(attempt == 1 ? JobEventKind.Started : JobEventKind.Restarted, attempt, step: 0, $"attempt {attempt}{(_change is null ? "" : $": {_change}")}");
             var (result, fault) = RunOnce(attempt);
             if (fault is null) return Ended(attempt, result);
             string? refusal = result.First?.IsUserError == true ? "the input is at fault"
-                : result.First?.Kind == nameof(TrainingStoppedException) ? "the run ended itself as its configuration asks" : _isStopped ? "the job was stopped" : _budget.Spend(fault);
+                : result.First?.Kind == nameof(TrainingStoppedException) ? "the run ended itself as its configuration asks" : _isStopped ? "the job was stopped" : Prepare(fault);
             if (refusal is not null) return GivenUp(attempt, result, fault, refusal);
-            say($"{fault.Message}. Starting again from the newest checkpoint ({_budget.Restarts} of {options.MaxRestarts} restarts).");
+            string changed = _change is null ? "" : $" {char.ToUpperInvariant(_change[0])}{_change[1..]}.";
+            say($"{fault.Message}.{changed} Starting again from the newest checkpoint ({_budget.Restarts} of {options.MaxRestarts} restarts).");
             Thread.Sleep(options.RestartDelay);
         }
     }
@@ -97,6 +104,17 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault, diagnosis.Table);
         running.Kill();
         return fault;
+    }
+
+    /// <summary>Decides how the job goes on after a fault.</summary>
+    /// <returns>Null if it does; else why not, in a sentence.</returns>
+    private string? Prepare(Fault fault)
+    {
+        var change = options.Shape?.After(fault, _budget.HasComeBack(fault)) ?? default;
+        _change = change.Said;
+        if (change.IsOther) _budget.Forget(fault);
+        string? refusal = _budget.Spend(fault);
+        return refusal is not null && change.Refusal is not null ? $"{refusal}, and {change.Refusal}" : refusal;
     }
 
     private LaunchResult Ended(int attempt, LaunchResult result)

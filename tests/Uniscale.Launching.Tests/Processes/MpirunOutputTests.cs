@@ -15,6 +15,15 @@ public sealed class MpirunOutputTests
     }
 
     [Fact]
+    public void AHostThatCannotBeReachedIsNamed()
+    {
+        var output = new MpirunOutput();
+        output.Take("ssh: connect to host n3 port 22: No route to host");
+        Assert.Equal(("n3", "unreachable host"), (output.First!.Host, output.First.Kind));
+        Assert.Equal("host n3 cannot be reached (ssh: connect to host n3 port 22: No route to host)", output.First.ToString());
+    }
+
+    [Fact]
     public void AKilledRankIsFoundAndTheEpilogueHidden()
     {
         var (shown, first) = Take(

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Supervision;
 using Uniscale.Launching.Tests.Processes;
@@ -18,10 +19,11 @@ public sealed class SupervisorTests : IDisposable
         _output.Dispose();
     }
 
-    private LaunchResult Run(string scenario, int maxRestarts, int breaksInAttempts) => new Supervisor(
+    private LaunchResult Run(string scenario, int maxRestarts, int breaksInAttempts, JobShape? shape = null) => new Supervisor(
         new SupervisionOptions
         {
             Folder = _folder,
+            Shape = shape,
             MaxRestarts = maxRestarts,
             MaxSameFault = 2,
             RestartDelay = TimeSpan.Zero,
@@ -29,7 +31,7 @@ public sealed class SupervisorTests : IDisposable
         },
         attempt => new LaunchOptions
         {
-            Ranks = 2,
+            Ranks = shape?.Ranks ?? 2,
             Program = [MpiLauncherTests.RankProgram()],
             Arguments = ["steps", attempt <= breaksInAttempts ? scenario : "end"],
             Output = _output,
@@ -72,6 +74,26 @@ public sealed class SupervisorTests : IDisposable
         Assert.Matches(sentence, result.First.ToString());
         Assert.InRange(watch.Elapsed.TotalSeconds, 6, 30);
         Assert.Equal(2, EventLog.Read(_folder).First(entry => entry.Kind == JobEventKind.Fault).Details!.Count);
+    }
+
+    [Fact]
+    public void AnElasticJobGoesOnWithoutTheRankThatIsLost()
+    {
+        // The scenario breaks rank 1, so a job of one rank ends in order.
+        var shape = new JobShape(new RunConfiguration(), 2, isElastic: true, hostFile: null, hostFaults: 2, _folder);
+        Assert.Equal(0, Run("kill", maxRestarts: 5, breaksInAttempts: 20, shape).ExitCode);
+        Assert.Equal(1, shape.Ranks);
+        Assert.Equal(2, _said.Count);
+        Assert.EndsWith("(Killed). Going on with 1 of 2 replicas (1 of 2 ranks) at the same global batch. Starting again from the newest checkpoint (2 of 5 restarts).", _said[^1], StringComparison.Ordinal);
+        Assert.Equal(JobEventKind.Finished, Events()[^1]);
+    }
+
+    [Fact]
+    public void AJobThatCannotShrinkSaysWhy()
+    {
+        var whole = new RunConfiguration { Parallel = new ParallelSection { Tensor = 2 } };
+        Assert.Equal(1, Run("kill", maxRestarts: 5, breaksInAttempts: 20, new JobShape(whole, 2, isElastic: true, hostFile: null, hostFaults: 2, _folder)).ExitCode);
+        Assert.EndsWith("starting again will not help, and the layout cannot shrink: one replica (tensor 2 × pipeline 1 × context 1) needs 2 ranks, and 1 are left", EventLog.Read(_folder)[^1].Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -76,6 +76,18 @@ public sealed class TrainingJobTests : IDisposable
         Assert.Equal(Losses("whole"), Losses("broken"));
     }
 
+    [Theory]
+    [InlineData("parallel.zero.stage=0")]
+    [InlineData("parallel.zero.stage=3")]
+    public void ARunGoesOnOverFewerReplicasAsItWouldHave(string layout)
+    {
+        Train("whole", ranks: 4, overrides: layout);
+        Train("shrunk", ranks: 4, new TrainingOptions { StopAfter = 3 }, overrides: layout);
+        Train("shrunk", ranks: 2, new TrainingOptions { Resume = true }, overrides: layout);
+        foreach (var (whole, shrunk) in Losses("whole").Zip(Losses("shrunk"))) Assert.Equal(1, shrunk / whole, 1e-5);
+        Assert.Equal(6, Losses("shrunk").Count);
+    }
+
     [Fact]
     public void OneRankThatIsAskedToSaveMakesAllSaveAndGoOn()
     {
