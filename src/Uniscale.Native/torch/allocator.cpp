@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr size_t header_bytes = 64, smallest_kept = 64 << 10, huge_page = 2 << 20, spare = 64 << 20;
+constexpr size_t header_bytes = 64, smallest_kept = 64 << 10, huge_page = 2 << 20, spare = 128 << 20;
 
 // Stands before a block's data, which begins on a cache line. bytes: of the whole block, 0 where it is glibc's.
 struct Header {
@@ -33,24 +33,27 @@ size_t class_of(size_t bytes) {
     return (bytes + step - 1) / step * step;
 }
 
-// Keeps freed blocks by size. Used and kept together stay within an eighth over the most that was ever used at one time.
+// Keeps freed blocks by size, never an empty list of them. Used and kept together stay within the most that was ever used at one
+// time, an eighth of it and `spare`.
 class BlockCache {
 public:
-    void* take(size_t bytes) {
+    // A block of at least so many bytes; `bytes` becomes its size.
+    void* take(size_t& bytes) {
         std::vector<std::pair<void*, size_t>> surplus;
         void* block = nullptr;
         {
             const std::lock_guard<std::mutex> lock(mutex_);
-            used_ += bytes;
-            most_ = std::max(most_, used_);
-            auto found = kept_.find(bytes);
-            if (found != kept_.end() && !found->second.empty()) {
+            const auto found = kept_.lower_bound(bytes);
+            if (found != kept_.end() && found->first <= bytes + bytes / 4) {
+                bytes = found->first;
                 block = found->second.back();
                 found->second.pop_back();
                 kept_bytes_ -= bytes;
-            } else {
-                shrink(surplus);
+                if (found->second.empty()) kept_.erase(found);
             }
+            used_ += bytes;
+            most_ = std::max(most_, used_);
+            shrink(surplus);
         }
         unmap(surplus);
         if (block != nullptr) return block;
@@ -88,11 +91,9 @@ private:
         const size_t bound = most_ + most_ / 8 + spare;
         while (kept_bytes_ > 0 && used_ + kept_bytes_ > bound) {
             auto largest = std::prev(kept_.end());
-            if (!largest->second.empty()) {
-                surplus.emplace_back(largest->second.back(), largest->first);
-                largest->second.pop_back();
-                kept_bytes_ -= largest->first;
-            }
+            surplus.emplace_back(largest->second.back(), largest->first);
+            largest->second.pop_back();
+            kept_bytes_ -= largest->first;
             if (largest->second.empty()) kept_.erase(largest);
         }
     }
@@ -154,7 +155,7 @@ private:
         const c10::Device cpu(c10::DeviceType::CPU);
         if (bytes == 0) return {nullptr, nullptr, &release, cpu};
         const bool kept = bytes >= smallest_kept;
-        const size_t whole = kept ? class_of(bytes + header_bytes) : (bytes + header_bytes + 63) / 64 * 64;
+        size_t whole = kept ? class_of(bytes + header_bytes) : (bytes + header_bytes + 63) / 64 * 64;
         void* const block = whole < bytes ? nullptr : kept ? cache().take(whole) : std::aligned_alloc(64, whole);
         TORCH_CHECK(block != nullptr, "not enough memory for a tensor of ", bytes, " bytes");
         static_cast<Header*>(block)->bytes = kept ? whole : 0;
