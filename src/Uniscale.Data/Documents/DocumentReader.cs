@@ -14,7 +14,8 @@ public static class DocumentReader
     /// <summary>Bytes in a part of a long file.</summary>
     private const int PartBytes = 64 << 10;
 
-    private const int MaxLineBytes = 128 << 20;
+    /// <summary>Longest line of a JSONL file.</summary>
+    internal const int MaxLineBytes = 128 << 20;
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
@@ -24,7 +25,7 @@ public static class DocumentReader
     /// <summary>The documents of one file.</summary>
     /// <exception cref="UserErrorException">The file does not exist, is not valid UTF-8 or JSON, or cannot be decompressed.</exception>
     public static IEnumerable<DocumentPart> Read(string path) =>
-        Guarded(TextFiles.IsJsonLines(path) ? ReadLines(path) : ReadWhole(path), path);
+        TextFiles.Guarded(TextFiles.IsJsonLines(path) ? ReadLines(path) : ReadWhole(path), path);
 
     private static IEnumerable<DocumentPart> ReadLines(string path)
     {
@@ -36,7 +37,7 @@ public static class DocumentReader
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;
             if (!Utf8.IsValid(line.Span))
-                throw new UserErrorException($"Line {lines.Number} of {path} is not valid UTF-8: convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`.");
+                throw InvalidUtf8(path, lines.Number);
             text.ResetWrittenCount();
             ReadText(line.Span, text, path, lines.Number);
             yield return new DocumentPart(text.WrittenMemory, IsFirst: true, IsLast: true);
@@ -62,12 +63,22 @@ public static class DocumentReader
                 json.Skip();
             }
         }
-        catch (JsonException error)
+        // A surrogate without its partner is an escape that JSON allows and text does not.
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
-            throw new UserErrorException($"Line {number} of {path} is not JSON: {error.Message.TrimEnd('.')}; each line must be an object such as {{\"text\": \"...\"}}.", error);
+            throw NotJson(path, number, error);
         }
-        throw new UserErrorException($"Line {number} of {path} has no string \"text\"; each line must be an object such as {{\"text\": \"...\"}}.");
+        throw NoText(path, number);
     }
+
+    internal static UserErrorException InvalidUtf8(string path, long line) =>
+        new($"Line {line} of {path} is not valid UTF-8: convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`, or repair it with `uniscale data import`.");
+
+    internal static UserErrorException NotJson(string path, long line, Exception error) =>
+        new($"Line {line} of {path} is not JSON: {error.Message.TrimEnd('.')}; each line must be an object such as {{\"text\": \"...\"}}.", error);
+
+    internal static UserErrorException NoText(string path, long line) =>
+        new($"Line {line} of {path} has no string \"text\"; each line must be an object such as {{\"text\": \"...\"}}.");
 
     private static IEnumerable<DocumentPart> ReadWhole(string path)
     {
@@ -107,24 +118,5 @@ public static class DocumentReader
             return;
         Utf8.ToUtf16(text, new char[text.Length], out int valid, out _, replaceInvalidSequences: false);
         throw new UserErrorException($"{path} is not valid UTF-8 at byte {offset + valid}; convert the file, or run it through `uniscale data import`.");
-    }
-
-    /// <summary>Turns a broken archive into a sentence that names it.</summary>
-    private static IEnumerable<DocumentPart> Guarded(IEnumerable<DocumentPart> parts, string path)
-    {
-        using IEnumerator<DocumentPart> enumerator = parts.GetEnumerator();
-        while (true)
-        {
-            try
-            {
-                if (!enumerator.MoveNext())
-                    yield break;
-            }
-            catch (Exception error) when (error is InvalidDataException or ZstdSharp.ZstdException or EndOfStreamException)
-            {
-                throw new UserErrorException($"{path} cannot be decompressed ({error.Message.TrimEnd('.')}); it is damaged or not what its name says.", error);
-            }
-            yield return enumerator.Current;
-        }
     }
 }

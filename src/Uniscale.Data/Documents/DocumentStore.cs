@@ -1,7 +1,4 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Uniscale.Configuration;
-using ZstdSharp;
 
 namespace Uniscale.Data;
 
@@ -15,6 +12,9 @@ public sealed record StoredDocument(string Id, string Source, string Text, strin
 /// <summary>Documents by domain: STORE/DOMAIN/NNNNN.jsonl.zst, each line an object with id, source, text and, where known, language.</summary>
 public static class DocumentStore
 {
+    /// <summary>Name of a domain's file by its number.</summary>
+    internal static string FileName(int number) => $"{number:D5}.jsonl.zst";
+
     /// <summary>True for a directory that holds domains with JSONL files.</summary>
     public static bool IsStore(string path) => Directory.Exists(path) && Domains(path).Count > 0;
 
@@ -69,15 +69,11 @@ public static class DocumentStore
 /// <summary>Adds documents to a domain of a store, in compressed files of about 64 MiB of text.</summary>
 public sealed class DocumentStoreWriter : IDisposable
 {
-    private const long FileBytes = 64L << 20;
-    private const int CompressionLevel = 3;
-
-    private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private const long FileCharacters = 64L << 20;
 
     private readonly string _directory;
-    private readonly List<string> _written = [];
-    private Stream? _file;
-    private long _fileBytes;
+    private readonly List<DocumentFileWriter> _written = [];
+    private DocumentFileWriter? _file;
     private int _number;
 
     public DocumentStoreWriter(string store, string domain)
@@ -92,51 +88,22 @@ public sealed class DocumentStoreWriter : IDisposable
     /// <summary>Appends one document.</summary>
     public void Add(StoredDocument document)
     {
-        if (_fileBytes >= FileBytes)
-            CloseFile();
-        Stream file = _file ??= OpenFile();
-        using (var json = new Utf8JsonWriter(file, Plain))
+        if (_file is null || _file.Characters >= FileCharacters)
         {
-            json.WriteStartObject();
-            json.WriteString("id", document.Id);
-            json.WriteString("source", document.Source);
-            if (document.Language is { } language)
-                json.WriteString("language", language);
-            json.WriteString("text", document.Text);
-            json.WriteEndObject();
+            _file?.Close();
+            _written.Add(_file = new DocumentFileWriter(Path.Combine(_directory, DocumentStore.FileName(_number++))));
         }
-        file.WriteByte((byte)'\n');
-        _fileBytes += document.Text.Length;
+        _file.Add(document);
     }
 
     /// <summary>Gives the files that were written their names.</summary>
     public void Complete()
     {
-        CloseFile();
-        foreach (string path in _written)
-            File.Move(path + ".unfinished", path);
+        _written.ForEach(file => file.Complete());
         _written.Clear();
+        _file = null;
     }
 
     /// <summary>Closes the files; those that were not completed are removed.</summary>
-    public void Dispose()
-    {
-        CloseFile();
-        foreach (string path in _written)
-            File.Delete(path + ".unfinished");
-    }
-
-    private CompressionStream OpenFile()
-    {
-        string path = Path.Combine(_directory, $"{_number++:D5}.jsonl.zst");
-        _written.Add(path);
-        return new CompressionStream(new FileStream(path + ".unfinished", FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16), CompressionLevel, leaveOpen: false);
-    }
-
-    private void CloseFile()
-    {
-        _file?.Dispose();
-        _file = null;
-        _fileBytes = 0;
-    }
+    public void Dispose() => _written.ForEach(file => file.Dispose());
 }

@@ -30,4 +30,23 @@ public static class TextFiles
 
     /// <summary>True for JSON lines, compressed or not.</summary>
     public static bool IsJsonLines(string path) => Path.GetExtension(WithoutCompression(path)) is ".jsonl" or ".ndjson";
+
+    /// <summary>Turns a broken archive into a sentence that names it.</summary>
+    internal static IEnumerable<T> Guarded<T>(IEnumerable<T> items, string path)
+    {
+        using IEnumerator<T> enumerator = items.GetEnumerator();
+        while (true)
+        {
+            try
+            {
+                if (!enumerator.MoveNext())
+                    yield break;
+            }
+            catch (Exception error) when (error is InvalidDataException or ZstdSharp.ZstdException or EndOfStreamException)
+            {
+                throw new UserErrorException($"{path} cannot be decompressed ({error.Message.TrimEnd('.')}); it is damaged or not what its name says.", error);
+            }
+            yield return enumerator.Current;
+        }
+    }
 }
