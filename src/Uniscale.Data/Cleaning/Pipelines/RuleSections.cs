@@ -90,7 +90,12 @@ public sealed record RepeatedNgramsSection : RuleSection
     [Range(0, 1)]
     public IReadOnlyDictionary<string, double> MaxRepeated { get; init; } = new OrderedDictionary<string, double>
     {
-        ["5"] = 0.15, ["6"] = 0.14, ["7"] = 0.13, ["8"] = 0.12, ["9"] = 0.11, ["10"] = 0.1,
+        ["5"] = 0.15,
+        ["6"] = 0.14,
+        ["7"] = 0.13,
+        ["8"] = 0.12,
+        ["9"] = 0.11,
+        ["10"] = 0.1,
     };
 }
 

@@ -24,8 +24,15 @@ internal static class LanguageClassifier
 
     private static readonly Dictionary<Script, string> ByScript = new()
     {
-        [Script.Han] = "zh", [Script.Kana] = "ja", [Script.Hangul] = "ko", [Script.Cyrillic] = "ru", [Script.Greek] = "el", [Script.Arabic] = "ar",
-        [Script.Hebrew] = "he", [Script.Devanagari] = "hi", [Script.Thai] = "th",
+        [Script.Han] = "zh",
+        [Script.Kana] = "ja",
+        [Script.Hangul] = "ko",
+        [Script.Cyrillic] = "ru",
+        [Script.Greek] = "el",
+        [Script.Arabic] = "ar",
+        [Script.Hebrew] = "he",
+        [Script.Devanagari] = "hi",
+        [Script.Thai] = "th",
     };
 
     private static readonly string[] LatinLanguages = ["en", "de", "fr", "es", "it", "pt", "nl", "pl"];
