@@ -27,7 +27,10 @@ public static class DocumentReader
     public static IEnumerable<DocumentPart> Read(string path) =>
         TextFiles.Guarded(TextFiles.IsJsonLines(path) ? ReadLines(path) : ReadWhole(path), path);
 
-    private static IEnumerable<DocumentPart> ReadLines(string path)
+    /// <summary>The documents of a JSONL file; lines that are not valid UTF-8 go through <paramref name="repair"/>.</summary>
+    internal static IEnumerable<DocumentPart> ReadRepaired(string path, Func<ReadOnlyMemory<byte>, byte[]> repair) => TextFiles.Guarded(ReadLines(path, repair), path);
+
+    private static IEnumerable<DocumentPart> ReadLines(string path, Func<ReadOnlyMemory<byte>, byte[]>? repair = null)
     {
         using Stream stream = TextFiles.Open(path);
         var lines = new LineReader(stream, path, MaxLineBytes);
@@ -37,7 +40,7 @@ public static class DocumentReader
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;
             if (!Utf8.IsValid(line.Span))
-                throw InvalidUtf8(path, lines.Number);
+                line = repair is null ? throw InvalidUtf8(path, lines.Number) : repair(line);
             text.ResetWrittenCount();
             ReadText(line.Span, text, path, lines.Number);
             yield return new DocumentPart(text.WrittenMemory, IsFirst: true, IsLast: true);

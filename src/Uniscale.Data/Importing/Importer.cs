@@ -97,9 +97,10 @@ public sealed class Importer(DocumentStoreWriter store)
 
     private void ImportLines(string path, string name)
     {
-        long number = 0;
-        foreach (DocumentPart part in DocumentReader.Read(path))
+        long number = 0, repaired = Report.Repaired;
+        foreach (DocumentPart part in DocumentReader.ReadRepaired(path, line => Encoding.UTF8.GetBytes(Decode(line.Span))))
             Add($"{name}:{++number}", Encoding.UTF8.GetString(part.Text.Span));
+        Report.Repaired = Math.Min(Report.Repaired, repaired + 1); // files are counted, not lines
         Report.Files++;
     }
 

@@ -29,6 +29,15 @@ public sealed class ImporterTests : IDisposable
     }
 
     [Fact]
+    public void Lines_that_are_not_utf8_are_repaired_and_their_file_is_counted_once()
+    {
+        File.WriteAllBytes(_corpus.PathOf("a.jsonl"), Encoding.Latin1.GetBytes("{\"text\":\"" + new string('a', 200) + "é\"}\n{\"text\":\"plain\"}\n{\"text\":\"éé\"}\n"));
+        ImportReport report = Import(_corpus.PathOf("a.jsonl"), "web");
+        Assert.Equal((1, 3, 1), (report.Files, report.Documents, report.Repaired));
+        Assert.Equal([new string('a', 200) + "é", "plain", "\uFFFD\uFFFD"], Texts());
+    }
+
+    [Fact]
     public void A_second_import_adds_files()
     {
         File.WriteAllText(_corpus.PathOf("a.txt"), "first");
