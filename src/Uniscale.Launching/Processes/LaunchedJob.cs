@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Uniscale.Launching.Processes;
 
-/// <summary>A running job of processes under mpirun.</summary>
+/// <summary>A running job of processes under mpirun. It is asked to save and end when the thread that started it ends.</summary>
 public sealed class LaunchedJob : IDisposable
 {
     /// <summary>Time that mpirun has to end the others once a rank has failed; the whole job is to be gone in under ten seconds.</summary>
@@ -25,12 +25,15 @@ public sealed class LaunchedJob : IDisposable
         (_options, Folder, _isOpenMpi, _ownsFolder) = (options, folder, isOpenMpi, ownsFolder);
         // A session of its own keeps the terminal's Ctrl-C from mpirun, which would kill the ranks before they can save.
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = options.Output is not null };
-        start.ArgumentList.Add(options.Mpirun);
-        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        // When this process is killed the kernel asks mpirun as Stop would; else its ranks would go on with nobody to watch them, beside those of a resumed job.
+        foreach (string argument in (IEnumerable<string>)["setpriv", "--pdeathsig", StopSignal, options.Mpirun, .. arguments]) start.ArgumentList.Add(argument);
         _mpirun = Process.Start(start)!;
         _mpirun.StandardInput.Close();
         _streams = Task.WhenAll(RelayErrors(), options.Output is null ? Task.CompletedTask : RelayOutput(options.Output));
     }
+
+    /// <summary>Open MPI's mpirun passes SIGUSR1 on to every rank, on every host.</summary>
+    private string StopSignal => _isOpenMpi ? "USR1" : "INT";
 
     /// <summary>Where the ranks report.</summary>
     public LaunchFolder Folder { get; }
@@ -48,8 +51,7 @@ public sealed class LaunchedJob : IDisposable
             if (HasEnded) return;
             _stopAsked ??= DateTimeOffset.UtcNow;
             if (++_stopCount > 1) Kill();
-            else if (_isOpenMpi) Signal("USR1"); // mpirun passes it on to every rank, on every host
-            else Signal("INT");
+            else Signal(StopSignal);
         }
     }
 

@@ -32,7 +32,23 @@ public sealed class LaunchCommandTests : IDisposable
     public void A_resumed_job_resumes_its_ranks() =>
         Assert.EndsWith(" --resume", CommandRun.Of("launch", file, "--dry-run", "--resume").Output.TrimEnd());
 
+    [Fact]
+    public void Ranks_whose_launcher_is_killed_save_and_end()
+    {
+        using var corpus = new SmallCorpus();
+        string[] arguments = ["launch", corpus.In("base.yaml"), "-n", "2", "--bind", "none", "--set", "train.steps=5000", "--set", "evaluation.every=0"];
+        string metrics = corpus.In("run/metrics.jsonl");
+        var launcher = SmallCorpus.Start(arguments);
+        SmallCorpus.Wait(() => File.Exists(metrics) && File.ReadAllText(metrics).Contains("\"step\":3,", StringComparison.Ordinal));
+        launcher.Kill(); // SIGKILL, to the launcher alone
+        launcher.WaitForExit();
+        SmallCorpus.Wait(() => File.ReadAllText(metrics).Contains("\"kind\":\"end\"", StringComparison.Ordinal));
+        Assert.Contains("stopped", CommandRun.Of("status", corpus.In("run")).Output, StringComparison.Ordinal);
+        Assert.Single(Directory.GetDirectories(corpus.In("run/checkpoints"), "step-*"));
+    }
+
     [Theory]
+    [InlineData("--host-faults 0", "--host-faults 0 is not a number of faults: give 1 or more.")]
     [InlineData("-n 3", "3")]
     [InlineData("-n -1", "-n -1 is not a number of ranks")]
     [InlineData("--hosts nowhere", "The host file nowhere does not exist")]

@@ -1,40 +1,14 @@
 using System.Diagnostics;
-using Uniscale.Data;
+using static Uniscale.Cli.Tests.SmallCorpus;
 
 namespace Uniscale.Cli.Tests.Commands;
 
 /// <summary>Sweeps as a user starts them, in processes of their own: they are killed here.</summary>
 public sealed class SweepCommandTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+    private readonly SmallCorpus _corpus = new();
 
-    private readonly string _root = Directory.CreateTempSubdirectory("uniscale-sweep-command-").FullName;
-
-    public SweepCommandTests()
-    {
-        var random = new Random(5);
-        using (var writer = new ShardWriter(In("corpus"), 64))
-        {
-            for (int document = 0; document < 200; document++)
-            {
-                int start = random.Next(64);
-                writer.Add([.. Enumerable.Range(0, 40).Select(i => (start + i * (1 + start % 3)) % 64)]);
-            }
-            writer.Complete();
-        }
-        File.WriteAllText(In("base.yaml"), $$"""
-            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
-            data:
-              sources: [{ name: corpus, shards: ["{{In("corpus")}}"] }]
-              validation: [{ name: held-out, shards: ["{{In("corpus")}}"] }]
-            batch: { global: 4 }
-            train: { steps: 8 }
-            evaluation: { every: 2, sequences: 4 }
-            logging: { tensor_board: false, peak_flops: 1G }
-            """);
-    }
-
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _corpus.Dispose();
 
     [Fact]
     public void A_sweep_of_12_runs_that_is_killed_and_resumed_gives_the_table_of_an_unbroken_one()
@@ -117,37 +91,13 @@ public sealed class SweepCommandTests : IDisposable
         return In($"{name}.yaml");
     }
 
-    private string In(string path) => Path.Combine(_root, path);
+    private string In(string path) => _corpus.In(path);
 
-    private static Process Sweep(string file) => Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), ["sweep", file])
-    {
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-    })!;
-
-    /// <summary>Waits for its end in order, and returns what it said.</summary>
-    private static string End(Process sweep)
-    {
-        var output = sweep.StandardOutput.ReadToEndAsync();
-        var error = sweep.StandardError.ReadToEndAsync();
-        Assert.True(sweep.WaitForExit(Limit), "the sweep does not end");
-        Assert.True(sweep.ExitCode == 0, error.Result + output.Result);
-        return error.Result;
-    }
+    private static Process Sweep(string file) => SmallCorpus.Start("sweep", file);
 
     private static List<Process> Children(Process parent)
     {
         string children = File.ReadAllText($"/proc/{parent.Id}/task/{parent.Id}/children");
         return [.. children.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => Process.GetProcessById(int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)))];
-    }
-
-    private static void Wait(Func<bool> until)
-    {
-        var watch = Stopwatch.StartNew();
-        while (!until())
-        {
-            Assert.True(watch.Elapsed < Limit, "it does not come");
-            Thread.Sleep(20);
-        }
     }
 }

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using Uniscale.Data;
+
+namespace Uniscale.Cli.Tests;
+
+/// <summary>A folder with tokens and a configuration whose steps take milliseconds, for commands that are started as processes and killed.</summary>
+internal sealed class SmallCorpus : IDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+
+    private readonly string _root = Directory.CreateTempSubdirectory("uniscale-small-").FullName;
+
+    public SmallCorpus()
+    {
+        var random = new Random(5);
+        using (var writer = new ShardWriter(In("corpus"), 64))
+        {
+            for (int document = 0; document < 200; document++)
+            {
+                int start = random.Next(64);
+                writer.Add([.. Enumerable.Range(0, 40).Select(i => (start + i * (1 + start % 3)) % 64)]);
+            }
+            writer.Complete();
+        }
+        File.WriteAllText(In("base.yaml"), $$"""
+            run_directory: {{In("run")}}
+            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
+            data:
+              sources: [{ name: corpus, shards: ["{{In("corpus")}}"] }]
+              validation: [{ name: held-out, shards: ["{{In("corpus")}}"] }]
+            batch: { global: 4 }
+            train: { steps: 8 }
+            evaluation: { every: 2, sequences: 4 }
+            logging: { tensor_board: false, peak_flops: 1G }
+            """);
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    /// <summary>A path in the folder.</summary>
+    public string In(string path) => Path.Combine(_root, path);
+
+    /// <summary>Starts the program.</summary>
+    public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), arguments)
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    /// <summary>Waits for the end of a process in order, and returns what it said.</summary>
+    public static string End(Process process)
+    {
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        Assert.True(process.WaitForExit(Limit), "the process does not end");
+        Assert.True(process.ExitCode == 0, error.Result + output.Result);
+        return error.Result;
+    }
+
+    /// <summary>Waits for something to come.</summary>
+    public static void Wait(Func<bool> until)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!until())
+        {
+            Assert.True(watch.Elapsed < Limit, "it does not come");
+            Thread.Sleep(20);
+        }
+    }
+}
