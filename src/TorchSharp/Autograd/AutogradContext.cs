@@ -9,7 +9,11 @@ public static partial class torch
         /// <summary>What a function's forward leaves for its backward.</summary>
         public class AutogradContext : IDisposable
         {
-            private readonly Dictionary<string, object> _data = [];
+            // Never written to: save_for_backward and its like put another list in its place.
+            private static readonly List<Tensor> None = [];
+
+            // One or two entries as a rule, which a dictionary would outweigh.
+            private readonly List<KeyValuePair<string, object>> _data = [];
             private nint _address;
 
             internal AutogradContext()
@@ -19,11 +23,11 @@ public static partial class torch
             /// <summary>Whether backward sees zeros in place of gradients that are absent; else null.</summary>
             public bool MaterializeGrads { get; private set; } = true;
 
-            internal List<Tensor> Saved { get; private set; } = [];
+            internal List<Tensor> Saved { get; private set; } = None;
 
-            internal List<Tensor> Dirty { get; private set; } = [];
+            internal List<Tensor> Dirty { get; private set; } = None;
 
-            internal List<Tensor> Constant { get; private set; } = [];
+            internal List<Tensor> Constant { get; private set; } = None;
 
             public void set_materialize_grads(bool value) => MaterializeGrads = value;
 
@@ -42,10 +46,14 @@ public static partial class torch
             }
 
             /// <summary>Keeps something other than a tensor for backward.</summary>
-            public void save_data(string key, object value) => _data[key] = value;
+            public void save_data(string key, object value)
+            {
+                _data.RemoveAll(entry => entry.Key == key);
+                _data.Add(new(key, value));
+            }
 
             /// <summary>What <see cref="save_data"/> was given under the key, or null.</summary>
-            public object? get_data(string key) => _data.GetValueOrDefault(key);
+            public object? get_data(string key) => _data.Find(entry => entry.Key == key).Value;
 
             /// <summary>Names the inputs that forward changed in place.</summary>
             public void mark_dirty(List<Tensor> tensors) => Dirty = tensors;
@@ -68,9 +76,9 @@ public static partial class torch
             {
                 _address = address;
                 SavedCount = Saved.Count;
-                Saved = [];
-                Dirty = [];
-                Constant = [];
+                Saved = None;
+                Dirty = None;
+                Constant = None;
             }
         }
     }

@@ -8,6 +8,7 @@ public static partial class torch
         public abstract class Function<T> where T : Function<T>, new()
         {
             private static readonly T Instance = new();
+            private static readonly Func<AutogradContext, List<Tensor>, List<Tensor>> Backward = Instance.backward_internal;
 
             /// <summary>The node's name in the graph and in messages.</summary>
             public abstract string Name { get; }
@@ -21,7 +22,7 @@ public static partial class torch
                 var inputs = vars.OfType<Tensor>().Where(tensor => !tensor.IsInvalid).ToArray();
                 var context = new AutogradContext();
                 var node = is_grad_enabled() && inputs.Any(tensor => tensor.requires_grad)
-                    ? new Node(new Callback(Instance.Name, context, vars, Instance.backward_internal))
+                    ? new Node(new Callback(Instance.Name, context, vars, Backward))
                     : null;
                 try
                 {

@@ -47,9 +47,11 @@ public static partial class torch
 
         private static nint[] Handles(IList<Tensor>? tensors)
         {
-            var handles = new nint[tensors?.Count ?? 0];
+            if (tensors is null or { Count: 0 })
+                return [];
+            var handles = new nint[tensors.Count];
             for (var i = 0; i < handles.Length; i++)
-                handles[i] = tensors![i]?.Handle ?? 0;
+                handles[i] = tensors[i]?.Handle ?? 0;
             return handles;
         }
 

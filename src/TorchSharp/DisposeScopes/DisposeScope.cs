@@ -9,11 +9,12 @@ public sealed class DisposeScope : IDisposable
     private DisposeScopeManager? _manager;
 
     // Each tensor knows its place in this list, so that joining and leaving a scope hash nothing and allocate nothing.
-    private List<torch.Tensor> _tensors = [];
+    private List<torch.Tensor> _tensors;
 
     internal DisposeScope(DisposeScopeManager manager)
     {
         _manager = manager;
+        _tensors = manager.TakeList();
         OuterScope = manager.CurrentDisposeScope;
     }
 
@@ -173,6 +174,7 @@ public sealed class DisposeScope : IDisposable
             return;
         DisposeEverything();
         _manager.RemoveDisposeScope(this);
+        _manager.GiveList(_tensors);
         _manager = null;
     }
 

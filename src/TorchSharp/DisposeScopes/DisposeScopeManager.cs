@@ -6,6 +6,9 @@ public class DisposeScopeManager
     [ThreadStatic]
     private static DisposeScopeManager? _threadSingleton;
 
+    // Lists of scopes that are gone, for those to come: scopes are made by the hundred in every step of training.
+    private readonly Stack<List<torch.Tensor>> _lists = [];
+
     /// <summary>Counts of the tensors of the calling thread.</summary>
     public static ThreadDisposeScopeStatistics Statistics => ThreadSingleton.StatisticsInstance;
 
@@ -34,6 +37,15 @@ public class DisposeScopeManager
             StatisticsInstance.TensorStatistics.DisposedOutsideScopeCount++;
         else
             StatisticsInstance.TensorStatistics.DisposedInScopeCount++;
+    }
+
+    internal List<torch.Tensor> TakeList() => _lists.TryPop(out var list) ? list : [];
+
+    /// <summary>Takes an empty list back. A scope that another thread disposes keeps its own.</summary>
+    internal void GiveList(List<torch.Tensor> list)
+    {
+        if (_threadSingleton == this)
+            _lists.Push(list);
     }
 
     internal DisposeScope NewDisposeScope() => CurrentDisposeScope = new DisposeScope(this);

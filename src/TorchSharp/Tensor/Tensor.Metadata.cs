@@ -39,7 +39,12 @@ public static partial class torch
 
         public unsafe long[] size() => Read(new ReadOnlySpan<long>(NativeMethods.uniscale_tensor_sizes(Handle), (int)dim()).ToArray());
 
-        public long size(int dim) => size()[Wrapped(dim)];
+        public unsafe long size(int dim)
+        {
+            // Without an array: this is asked for at every kernel.
+            var sizes = NativeMethods.uniscale_tensor_sizes(Handle);
+            return Read(sizes[Wrapped(dim)]);
+        }
 
         public unsafe long[] stride()
         {

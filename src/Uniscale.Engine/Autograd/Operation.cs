@@ -29,14 +29,23 @@ internal abstract class Operation
             using var scope = NewDisposeScope();
             var operation = (Operation)vars[0];
             var saved = new List<Tensor>();
-            var outputs = operation.Forward([.. vars.Skip(1).Cast<Tensor>()], saved);
+            var outputs = operation.Forward(Inputs(vars), saved);
             ctx.save_data(Key, operation);
             ctx.save_for_backward(saved);
 
             // The graph takes what is saved only after this returns; inputs belong to somebody else.
-            foreach (var tensor in saved.Where(scope.Contains))
-                tensor.MoveToOuterDisposeScope();
-            return [.. outputs.Select(t => t.MoveToOuterDisposeScope())];
+            foreach (var tensor in saved)
+                scope.MoveToOuter(tensor);
+            var results = new List<Tensor>(outputs.Count);
+            foreach (var output in outputs) results.Add(output.MoveToOuterDisposeScope());
+            return results;
+        }
+
+        private static Tensor[] Inputs(object[] vars)
+        {
+            var inputs = new Tensor[vars.Length - 1];
+            Array.Copy(vars, 1, inputs, 0, inputs.Length);
+            return inputs;
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
@@ -46,7 +55,9 @@ internal abstract class Operation
             var gradients = operation.Backward(grad_outputs, ctx.get_saved_variables());
 
             // The first input is the operation itself; libtorch takes null for it and for what has no gradient.
-            return [null!, .. gradients.Select(t => t?.MoveToOuterDisposeScope()!)];
+            var results = new List<Tensor>(gradients.Count + 1) { null! };
+            foreach (var gradient in gradients) results.Add(gradient?.MoveToOuterDisposeScope()!);
+            return results;
         }
     }
 }

@@ -110,5 +110,6 @@ public sealed record StepProfile(int Steps, double StepSeconds, IReadOnlyList<Pa
 
     private static bool Contains(TimelineEvent outer, double micros) => micros >= outer.StartMicros && micros < outer.StartMicros + outer.DurationMicros;
 
-    private static bool IsBare(string name) => name.StartsWith("aten::", StringComparison.Ordinal) && Bare.Contains(name["aten::".Length..]);
+    /// <summary>Nodes of autograd only call what computes.</summary>
+    private static bool IsBare(string name) => name.StartsWith("autograd::", StringComparison.Ordinal) || name.StartsWith("aten::", StringComparison.Ordinal) && Bare.Contains(name["aten::".Length..]);
 }

@@ -39,6 +39,9 @@ public interface IKernels
     /// <summary>Adds dyᵀ·x to the fp32 accumulator [out, in].</summary>
     void AccumulateWeightGradient(Tensor accumulator, Tensor gradient, Tensor x);
 
+    /// <summary>Adds the sum of dy over all tokens, which is the gradient of a bias, to the fp32 accumulator [out].</summary>
+    void AccumulateBiasGradient(Tensor accumulator, Tensor gradient);
+
     /// <summary>Layer or RMS normalisation over the last dim.</summary>
     NormResult Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);
 

@@ -12,9 +12,9 @@ public sealed partial class NativeKernels
     {
         if (!TakesHeads(q, k, v)) return TorchKernels.Instance.Attention(q, k, v, mask, keepProbabilities);
         using var scope = NewDisposeScope();
-        var (queries, keys, values) = (q.contiguous(), k.contiguous(), v.contiguous());
+        var (queries, keys, values) = (Dense(q), Dense(k), Dense(v));
         var output = empty_like(queries);
-        var logSumExp = empty([q.shape[0], q.shape[2], q.shape[1]], float32, q.device);
+        var logSumExp = empty([q.size(0), q.size(2), q.size(1)], float32, q.device);
         CpuKernels.AttentionForward(
             Address(queries), Address(keys), Address(values), Address(output), Address(logSumExp), ShapeOf(queries, keys, mask));
         return new AttentionResult(output.MoveToOuterDisposeScope(), logSumExp.MoveToOuterDisposeScope(), []);
@@ -28,8 +28,8 @@ public sealed partial class NativeKernels
         if (!TakesHeads(q, k, v, gradient))
             return TorchKernels.Instance.AttentionBackward(gradient, q, k, v, logSumExp, delta, mask, probabilities, type);
         using var scope = NewDisposeScope();
-        var (dy, queries, keys, values) = (gradient.contiguous(), q.contiguous(), k.contiguous(), v.contiguous());
-        var (sums, subtracted) = (logSumExp.contiguous(), delta.contiguous());
+        var (dy, queries, keys, values) = (Dense(gradient), Dense(q), Dense(k), Dense(v));
+        var (sums, subtracted) = (Dense(logSumExp), Dense(delta));
         var dq = empty(queries.shape, type, q.device);
         var (dk, dv) = (empty(keys.shape, type, q.device), empty(values.shape, type, q.device));
         CpuKernels.AttentionBackward(
@@ -39,7 +39,7 @@ public sealed partial class NativeKernels
     }
 
     private static bool TakesHeads(Tensor q, params ReadOnlySpan<Tensor?> others) =>
-        q.shape[3] % 2 == 0 && CpuKernels.IsSupported && q.device_type == DeviceType.CPU
+        q.size(3) % 2 == 0 && CpuKernels.IsSupported && q.device_type == DeviceType.CPU
         && q.dtype is ScalarType.Float32 or ScalarType.BFloat16 && SameType(q, others);
 
     private static bool SameType(Tensor tensor, ReadOnlySpan<Tensor?> others)
@@ -52,9 +52,9 @@ public sealed partial class NativeKernels
 
     /// <summary>Call where the documents live in the caller's scope: the shape holds their addresses.</summary>
     private static AttentionShape ShapeOf(Tensor q, Tensor k, AttentionMask mask) =>
-        new(q.shape[0], q.shape[1], k.shape[1], q.shape[2], k.shape[2], q.shape[3], (float)(1 / Math.Sqrt(q.shape[3])), TypeOf(q))
+        new(q.size(0), q.size(1), k.size(1), q.size(2), k.size(2), q.size(3), (float)(1 / Math.Sqrt(q.size(3))), TypeOf(q))
         {
-            Diagonal = mask.Causal ? mask.Offset : k.shape[1],
+            Diagonal = mask.Causal ? mask.Offset : k.size(1),
             QueryDocuments = AddressOrNull(mask.QueryDocuments?.contiguous()),
             KeyDocuments = AddressOrNull(mask.KeyDocuments?.contiguous()),
         };

@@ -12,8 +12,8 @@ public sealed partial class NativeKernels
     {
         if (!Takes(x, weight, bias)) return TorchKernels.Instance.Norm(kind, x, weight, bias, epsilon);
         using var scope = NewDisposeScope();
-        long dim = x.shape[^1];
-        var rows = x.contiguous();
+        long dim = x.size(-1);
+        var rows = Dense(x);
         long[] perRow = [.. x.shape[..^1], 1];
         var (output, scale) = (empty_like(rows), empty(perRow, float32, x.device));
         var mean = kind == NormKind.LayerNorm ? empty(perRow, float32, x.device) : null;
@@ -28,8 +28,8 @@ public sealed partial class NativeKernels
     {
         if (!Takes(x, gradient, weight)) return TorchKernels.Instance.NormBackward(kind, gradient, x, weight, mean, scale);
         using var scope = NewDisposeScope();
-        long dim = x.shape[^1];
-        var (dy, rows) = (gradient.contiguous(), x.contiguous());
+        long dim = x.size(-1);
+        var (dy, rows) = (Dense(gradient), Dense(x));
         var input = empty_like(rows);
         var weightGradient = zeros([dim], float32, x.device);
         var biasGradient = kind == NormKind.LayerNorm ? zeros([dim], float32, x.device) : null;
@@ -45,12 +45,12 @@ public sealed partial class NativeKernels
     {
         if (!Takes(x)) return TorchKernels.Instance.Rotate(x, cosine, sine, inverse);
         using var scope = NewDisposeScope();
-        var input = x.contiguous();
-        var (c, s) = (cosine.contiguous(), sine.contiguous());
+        var input = Dense(x);
+        var (c, s) = (Dense(cosine), Dense(sine));
         var result = empty_like(input);
-        long heads = x.shape[2], dim = x.shape[3];
+        long heads = x.size(2), dim = x.size(3);
         CpuKernels.Rope(
-            Address(input), Address(result), Address(c), Address(s), c.numel() / (dim / 2), x.shape[0] * x.shape[1], heads, dim, inverse, TypeOf(x));
+            Address(input), Address(result), Address(c), Address(s), c.numel() / (dim / 2), x.size(0) * x.size(1), heads, dim, inverse, TypeOf(x));
         return result.MoveToOuterDisposeScope();
     }
 
@@ -59,7 +59,7 @@ public sealed partial class NativeKernels
     {
         if (!Takes(gate, up)) return TorchKernels.Instance.Swiglu(gate, up);
         using var scope = NewDisposeScope();
-        var (g, u) = (gate.contiguous(), up.contiguous());
+        var (g, u) = (Dense(gate), Dense(up));
         var result = empty_like(g);
         CpuKernels.SwigluForward(Address(g), Address(u), Address(result), g.numel(), TypeOf(g));
         return result.MoveToOuterDisposeScope();
@@ -70,7 +70,7 @@ public sealed partial class NativeKernels
     {
         if (!Takes(gate, up, gradient)) return TorchKernels.Instance.SwigluBackward(gradient, gate, up);
         using var scope = NewDisposeScope();
-        var (dy, g, u) = (gradient.contiguous(), gate.contiguous(), up.contiguous());
+        var (dy, g, u) = (Dense(gradient), Dense(gate), Dense(up));
         var (gateGradient, upGradient) = (empty_like(g), empty_like(u));
         CpuKernels.SwigluBackward(Address(dy), Address(g), Address(u), Address(gateGradient), Address(upGradient), g.numel(), TypeOf(g));
         return scope.MoveToOuter(gateGradient, upGradient);
@@ -81,7 +81,7 @@ public sealed partial class NativeKernels
     {
         if (!Takes(x)) return TorchKernels.Instance.Gelu(x);
         using var scope = NewDisposeScope();
-        var input = x.contiguous();
+        var input = Dense(x);
         var result = empty_like(input);
         CpuKernels.GeluForward(Address(input), Address(result), input.numel(), TypeOf(x));
         return result.MoveToOuterDisposeScope();
@@ -92,7 +92,7 @@ public sealed partial class NativeKernels
     {
         if (!Takes(x, gradient)) return TorchKernels.Instance.GeluBackward(gradient, x);
         using var scope = NewDisposeScope();
-        var (dy, input) = (gradient.contiguous(), x.contiguous());
+        var (dy, input) = (Dense(gradient), Dense(x));
         var result = empty_like(input);
         CpuKernels.GeluBackward(Address(dy), Address(input), Address(result), input.numel(), TypeOf(x));
         return result.MoveToOuterDisposeScope();
@@ -103,8 +103,8 @@ public sealed partial class NativeKernels
     {
         if (!Takes(logits) || logits.dtype != float32) return TorchKernels.Instance.LossStatistics(logits, targets);
         using var scope = NewDisposeScope();
-        var (input, wanted) = (logits.contiguous(), targets.contiguous());
-        long rows = input.shape[0], entries = input.shape[1];
+        var (input, wanted) = (Dense(logits), Dense(targets));
+        long rows = input.size(0), entries = input.size(1);
         var (maximum, sum, target) = (empty([rows], float32), empty([rows], float32), empty([rows], float32));
         CpuKernels.LossStatistics(Address(input), Address(wanted), Address(maximum), Address(sum), Address(target), rows, entries);
         return new LossStatistics(maximum.MoveToOuterDisposeScope(), sum.MoveToOuterDisposeScope(), target.MoveToOuterDisposeScope());
@@ -115,11 +115,11 @@ public sealed partial class NativeKernels
     {
         if (!Takes(logits, scale) || logits.dtype != float32) return TorchKernels.Instance.LossGradient(logits, targets, logSumExp, scale, type);
         using var scope = NewDisposeScope();
-        var (input, wanted) = (logits.contiguous(), targets.contiguous());
-        var (sums, factors) = (logSumExp.contiguous(), scale.contiguous());
+        var (input, wanted) = (Dense(logits), Dense(targets));
+        var (sums, factors) = (Dense(logSumExp), Dense(scale));
         var gradient = type == float32 ? input.alias() : empty(input.shape, type, input.device);
         CpuKernels.LossGradient(
-            Address(input), Address(wanted), Address(sums), Address(factors), Address(gradient), input.shape[0], input.shape[1], TypeOf(gradient));
+            Address(input), Address(wanted), Address(sums), Address(factors), Address(gradient), input.size(0), input.size(1), TypeOf(gradient));
         return gradient.MoveToOuterDisposeScope();
     }
 }

@@ -12,6 +12,7 @@ namespace Uniscale.Engine.Kernels;
 public sealed partial class NativeKernels : IKernels, IDisposable
 {
     private readonly Dictionary<(nint Address, long Rows, long Columns), PackedWeights>? packed;
+    private Tensor? ones;
 
     /// <param name="packWeights">
     /// Keep packed copies of weight matrices between products, found by their address: faster, but <see cref="ParametersChanged"/> must
@@ -34,8 +35,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(table)) return TorchKernels.Instance.Embedding(ids, table, first, entries);
         using var scope = NewDisposeScope();
-        var tokens = ids.contiguous();
-        long dim = table.shape[1];
+        var tokens = Dense(ids);
+        long dim = table.size(1);
         var result = empty([.. ids.shape, dim], table.dtype, table.device);
         CpuKernels.EmbeddingForward(Address(tokens), Address(table), Address(result), tokens.numel(), dim, first, entries, TypeOf(table));
         return result.MoveToOuterDisposeScope();
@@ -50,16 +51,16 @@ public sealed partial class NativeKernels : IKernels, IDisposable
             return;
         }
         using var scope = NewDisposeScope();
-        var (tokens, dy) = (ids.contiguous(), gradient.contiguous());
+        var (tokens, dy) = (Dense(ids), Dense(gradient));
         CpuKernels.EmbeddingBackward(
-            Address(tokens), Address(dy), Address(accumulator), tokens.numel(), accumulator.shape[1], first, entries, TypeOf(dy));
+            Address(tokens), Address(dy), Address(accumulator), tokens.numel(), accumulator.size(1), first, entries, TypeOf(dy));
     }
 
     /// <inheritdoc/>
     public Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
     {
         if (!Takes(x, weight)) return TorchKernels.Instance.Linear(x, weight, bias);
-        var result = empty([.. x.shape[..^1], weight.shape[0]], x.dtype, x.device);
+        var result = empty([.. x.shape[..^1], weight.size(0)], x.dtype, x.device);
         Product(x, weight, bias, result);
         return result;
     }
@@ -76,8 +77,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(gradient, weight)) return TorchKernels.Instance.LinearInputGradient(gradient, weight);
         using var scope = NewDisposeScope();
-        var (output, input) = (weight.shape[0], weight.shape[1]);
-        var rows = gradient.contiguous();
+        var (output, input) = (weight.size(0), weight.size(1));
+        var rows = Dense(gradient);
         var result = empty([.. gradient.shape[..^1], input], gradient.dtype, gradient.device);
         MatrixProduct.Multiply(
             rows.numel() / output, input, output, Whole(rows, output), Stored(weight, transposed: false), Whole(result, input),
@@ -90,7 +91,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(gradient, x)) return TorchKernels.Instance.LinearWeightGradient(gradient, x);
         using var scope = NewDisposeScope();
-        var result = empty([gradient.shape[^1], x.shape[^1]], x.dtype, x.device);
+        var result = empty([gradient.size(-1), x.size(-1)], x.dtype, x.device);
         WeightGradient(result, gradient, x, accumulate: false);
         return result.MoveToOuterDisposeScope();
     }
@@ -107,18 +108,35 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         WeightGradient(accumulator, gradient, x, accumulate: true);
     }
 
+    /// <inheritdoc/>
+    public void AccumulateBiasGradient(Tensor accumulator, Tensor gradient)
+    {
+        if (!Takes(gradient) || !accumulator.is_contiguous())
+        {
+            TorchKernels.Instance.AccumulateBiasGradient(accumulator, gradient);
+            return;
+        }
+        using var scope = NewDisposeScope();
+        var dy = Dense(gradient);
+        long columns = dy.size(-1), rows = dy.numel() / columns;
+        // A product with a row of ones reads dy once and sums in fp32; libtorch's sum of bf16 first writes an fp32 copy.
+        var row = Whole(Ones(rows, dy), rows);
+        MatrixProduct.Multiply(1, columns, rows, row, Whole(dy, columns), Whole(accumulator, columns), accumulate: true);
+    }
+
     public void Dispose()
     {
         foreach (var weights in packed?.Values ?? Enumerable.Empty<PackedWeights>())
             weights.Dispose();
         packed?.Clear();
+        ones?.Dispose();
     }
 
     private void Product(Tensor x, Tensor weight, Tensor? bias, Tensor result)
     {
         using var scope = NewDisposeScope();
-        var (output, input) = (weight.shape[0], weight.shape[1]);
-        var rows = x.contiguous();
+        var (output, input) = (weight.size(0), weight.size(1));
+        var rows = Dense(x);
         MatrixProduct.Multiply(
             rows.numel() / input, output, input, Whole(rows, input), Stored(weight, transposed: true), Whole(result, output),
             bias: bias is null ? 0 : Address(bias), weights: Packed(weight));
@@ -126,8 +144,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
 
     private static void WeightGradient(Tensor target, Tensor gradient, Tensor x, bool accumulate)
     {
-        var (output, input) = (gradient.shape[^1], x.shape[^1]);
-        var (dy, rows) = (gradient.contiguous(), x.contiguous());
+        var (output, input) = (gradient.size(-1), x.size(-1));
+        var (dy, rows) = (Dense(gradient), Dense(x));
         MatrixProduct.Multiply(
             output, input, rows.numel() / input, Whole(dy, output) with { Transposed = true }, Whole(rows, input), Whole(target, input), accumulate);
     }
@@ -142,13 +160,27 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         return tensor.numel() > 0 && SameType(tensor, others);
     }
 
+    /// <summary>At least so many ones of a tensor's type.</summary>
+    private Tensor Ones(long count, Tensor like)
+    {
+        if (ones is null || ones.numel() < count || ones.dtype != like.dtype)
+        {
+            ones?.Dispose();
+            ones = torch.ones([count], like.dtype, like.device).DetachFromDisposeScope();
+        }
+        return ones;
+    }
+
     private PackedWeights? Packed(Tensor weight)
     {
         if (packed is null) return null;
-        var key = (Address(weight), weight.shape[0], weight.shape[1]);
+        var key = (Address(weight), weight.size(0), weight.size(1));
         if (!packed.TryGetValue(key, out var weights)) packed[key] = weights = new PackedWeights();
         return weights;
     }
+
+    /// <summary>The tensor itself where its elements lie without gaps, as they nearly always do: cheaper than asking libtorch for another object.</summary>
+    private static Tensor Dense(Tensor tensor) => tensor.is_contiguous() ? tensor : tensor.contiguous();
 
     private static KernelType TypeOf(Tensor tensor) => tensor.dtype == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
 
@@ -158,5 +190,5 @@ public sealed partial class NativeKernels : IKernels, IDisposable
 
     private static MatrixOperand Whole(Tensor tensor, long columns) => new(Address(tensor), TypeOf(tensor), columns);
 
-    private static MatrixOperand Stored(Tensor weight, bool transposed) => new(Address(weight), TypeOf(weight), weight.shape[1], transposed);
+    private static MatrixOperand Stored(Tensor weight, bool transposed) => new(Address(weight), TypeOf(weight), weight.size(1), transposed);
 }

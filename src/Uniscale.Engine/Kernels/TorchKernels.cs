@@ -64,6 +64,12 @@ public sealed partial class TorchKernels : IKernels
     }
 
     /// <inheritdoc/>
+    public void AccumulateBiasGradient(Tensor accumulator, Tensor gradient) => accumulator.add_(SumOverTokens(gradient));
+
+    /// <summary>Sum over all dims but the last, in fp32.</summary>
+    public static Tensor SumOverTokens(Tensor x) => x.reshape(-1, x.size(-1)).sum(0, false, float32);
+
+    /// <inheritdoc/>
     public NormResult Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon)
     {
         using var scope = NewDisposeScope();

@@ -119,7 +119,7 @@ public sealed class ParallelOps : IParallelOps
     {
         using var scope = NewDisposeScope();
         var whole = GatherResidual(x).Wait();
-        var part = empty([.. whole.shape[..^1], weight.shape[0]], float32, x.device);
+        var part = empty([.. whole.shape[..^1], weight.size(0)], float32, x.device);
         Kernels.Logits(whole, weight, part);
         var stacked = TensorAxis.Gather(part).Wait();
         return stacked.permute(1, 2, 0, 3).flatten(2).narrow(2, 0, vocabulary).contiguous().MoveToOuterDisposeScope();
@@ -138,7 +138,7 @@ public sealed class ParallelOps : IParallelOps
     /// <summary>Positions of this rank's tokens where the data gives none: int64 [1, sequence].</summary>
     internal Tensor Positions(MicrobatchContext context) =>
         context.Positions?.alias() ?? ContextPartition.Positions(
-            context.Tokens.shape[1] * ContextAxis.Size, ContextAxis.Size, ContextAxis.Rank, context.Tokens.device);
+            context.Tokens.size(1) * ContextAxis.Size, ContextAxis.Size, ContextAxis.Rank, context.Tokens.device);
 
     /// <summary>Adds a gradient to its accumulator, or gives it back in the parameter's type where there is none.</summary>
     internal static Tensor? Deliver(Func<Tensor>? accumulator, Tensor gradient, ScalarType type)
@@ -146,6 +146,15 @@ public sealed class ParallelOps : IParallelOps
         if (accumulator is null)
             return gradient.to(type);
         accumulator().add_(gradient);
+        return null;
+    }
+
+    /// <summary>Adds the gradient of a bias to its accumulator, or gives it back in the parameter's type where there is none.</summary>
+    internal Tensor? DeliverBias(Func<Tensor>? accumulator, Tensor gradient)
+    {
+        if (accumulator is null)
+            return TorchKernels.SumOverTokens(gradient).to(gradient.dtype);
+        Kernels.AccumulateBiasGradient(accumulator(), gradient);
         return null;
     }
 

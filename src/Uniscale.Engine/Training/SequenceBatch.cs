@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
@@ -66,8 +67,11 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
 
     private MicrobatchContext Load(int microbatch)
     {
-        int rows = view.Specification.MicrobatchSize, columns = view.Places.Count;
-        var rowsOf = new Rows(rows * columns);
+        int rows = view.Specification.MicrobatchSize;
+        bool positions = view.DocumentMask || view.Specification.Mesh.Context > 1;
+        using var scope = NewDisposeScope();
+        var made = new Columns(
+            Empty(rows), Empty(rows), positions ? Empty(rows) : null, view.DocumentMask ? Empty(rows) : null, view.Places);
         int[] tokens = new int[step.Context + 1];
         int[] documents = view.DocumentMask ? new int[step.Context + 1] : [];
         long first = step.FirstSample + (long)(microbatch * view.Specification.Mesh.Data + view.Data) * rows;
@@ -75,52 +79,48 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         {
             source.Read(step, first + row, tokens, documents);
             _digest = unchecked(_digest + SampleDigest.Of(first + row, tokens));
-            rowsOf.Add(tokens, documents, view.Places);
+            _valid[microbatch] += made.Fill(row, tokens, documents);
         }
-        _valid[microbatch] = rowsOf.Targets.Count(target => target != Ignored);
-        bool positions = view.DocumentMask || view.Specification.Mesh.Context > 1;
         return new MicrobatchContext
         {
             Index = microbatch,
-            Tokens = Make(rowsOf.Tokens),
-            Targets = Make(rowsOf.Targets),
-            Positions = positions ? Make(rowsOf.Positions) : null,
-            Documents = view.DocumentMask ? Make(rowsOf.Documents) : null,
+            Tokens = Give(made.Tokens),
+            Targets = Give(made.Targets),
+            Positions = made.Positions is { } places ? Give(places) : null,
+            Documents = made.Documents is { } numbers ? Give(numbers) : null,
             RopeBase = view.RopeBase,
             LossScale = 0,
         };
-
-        Tensor Make(List<long> values)
-        {
-            var cpu = tensor(values.ToArray(), [rows, columns], ScalarType.Int64).DetachFromDisposeScope();
-            if (view.Device.type == DeviceType.CPU) return cpu;
-            using (cpu) return cpu.to(view.Device).DetachFromDisposeScope();
-        }
     }
 
-    /// <summary>Values of a microbatch, row by row.</summary>
-    private sealed class Rows(int capacity)
+    private Tensor Empty(int rows) => empty([rows, view.Places.Count], ScalarType.Int64);
+
+    private Tensor Give(Tensor cpu) => (view.Device.type == DeviceType.CPU ? cpu : cpu.to(view.Device)).DetachFromDisposeScope();
+
+    /// <summary>Tensors of a microbatch in host memory, [rows, places], which are filled row by row.</summary>
+    private sealed record Columns(Tensor Tokens, Tensor Targets, Tensor? Positions, Tensor? Documents, IReadOnlyList<long> Places)
     {
-        public List<long> Tokens { get; } = new(capacity);
-
-        public List<long> Targets { get; } = new(capacity);
-
-        public List<long> Positions { get; } = new(capacity);
-
-        public List<long> Documents { get; } = new(capacity);
-
-        public void Add(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, IReadOnlyList<long> places)
+        /// <summary>Fills a row from a sequence; returns its targets that take part in the loss.</summary>
+        public long Fill(int row, ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
         {
+            Span<long> inputs = Row(Tokens, row), targets = Row(Targets, row), positions = Row(Positions, row), numbers = Row(Documents, row);
             int[] starts = documents.IsEmpty ? [] : Starts(documents);
-            foreach (int place in places.Select(place => (int)place))
+            long valid = 0;
+            for (int i = 0; i < inputs.Length; i++)
             {
+                int place = (int)Places[i];
                 bool crosses = !documents.IsEmpty && documents[place + 1] != documents[place];
-                Tokens.Add(Math.Max(0, tokens[place]));
-                Targets.Add(crosses || tokens[place + 1] < 0 ? Ignored : tokens[place + 1]);
-                Positions.Add(documents.IsEmpty ? place : place - starts[place]);
-                if (!documents.IsEmpty) Documents.Add(documents[place]);
+                inputs[i] = Math.Max(0, tokens[place]);
+                targets[i] = crosses || tokens[place + 1] < 0 ? Ignored : tokens[place + 1];
+                valid += targets[i] == Ignored ? 0 : 1;
+                if (!positions.IsEmpty) positions[i] = documents.IsEmpty ? place : place - starts[place];
+                if (!numbers.IsEmpty) numbers[i] = documents[place];
             }
+            return valid;
         }
+
+        private Span<long> Row(Tensor? tensor, int row) =>
+            tensor is null ? [] : MemoryMarshal.Cast<byte, long>(tensor.bytes).Slice(row * Places.Count, Places.Count);
 
         /// <summary>First place of the document of each place.</summary>
         private static int[] Starts(ReadOnlySpan<int> documents)

@@ -28,6 +28,12 @@ public sealed class NativeKernelsTests : IDisposable
         twin.AccumulateWeightGradient(expected, gradient, x);
         native.AccumulateWeightGradient(actual, gradient, x);
         Same(expected, actual, type);
+        (expected, actual) = (ones([17], ScalarType.Float32), ones([17], ScalarType.Float32));
+        twin.AccumulateBiasGradient(expected, gradient);
+        native.AccumulateBiasGradient(actual, gradient);
+        Same(expected, actual, type);
+        native.AccumulateBiasGradient(actual, gradient.narrow(0, 0, 1));
+        Same(expected + gradient[0].sum(0, false, ScalarType.Float32), actual, type);
     }
 
     [Theory, MemberData(nameof(Types))]

@@ -28,10 +28,10 @@ internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, Micro
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
-        var (first, entries) = Part(inputs[0].shape[0]);
+        var (first, entries) = Part(inputs[0].size(0));
         var residual = ops.ReduceResidual(ops.Kernels.Embedding(context.Tokens, inputs[0], first, entries)).Wait();
         if (inputs.Count > 1)
-            residual.add_(LearnedPositions(inputs[1], residual.shape[1]));
+            residual.add_(LearnedPositions(inputs[1], residual.size(1)));
         return [residual];
     }
 
@@ -43,7 +43,7 @@ internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, Micro
         if (positionShape is null)
             return [dTokens];
 
-        var positions = ops.Positions(context).expand(gradient.shape[0], gradient.shape[1]).contiguous();
+        var positions = ops.Positions(context).expand(gradient.size(0), gradient.size(1)).contiguous();
         return [dTokens, Scatter(positionSink, positionShape, positions, gradient, 0, positionShape[0])];
     }
 
@@ -60,7 +60,7 @@ internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, Micro
         var positions = ops.Positions(context);
         if (ops.SequenceParallel)
             positions = positions.narrow(1, ops.TensorAxis.Rank * length, length);
-        return ops.Kernels.Embedding(positions.contiguous(), table, 0, table.shape[0]);
+        return ops.Kernels.Embedding(positions.contiguous(), table, 0, table.size(0));
     }
 
     private Tensor? Scatter(Func<Tensor>? sink, long[] shape, Tensor ids, Tensor gradient, long first, long entries)

@@ -29,21 +29,21 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
     {
         var weight = inputs[1];
         var x = ops.GatherResidual(inputs[0]).Wait();
-        var rows = x.reshape(-1, x.shape[2]);
+        var rows = x.reshape(-1, x.size(2));
         var targets = context.Targets.reshape(-1);
-        long first = ops.TensorAxis.Rank * weight.shape[0];
-        long entries = Math.Min(weight.shape[0], vocabulary - first);
+        long first = ops.TensorAxis.Rank * weight.size(0);
+        long entries = Math.Min(weight.size(0), vocabulary - first);
         var part = new VocabularyPart(weight.narrow(0, 0, entries), first, entries);
 
         var loss = zeros([], float32, x.device);
         var dx = differentiate ? empty_like(rows) : null;
         var dw = differentiate ? WeightAccumulator(weight) : null;
-        long chunk = Math.Clamp(LogitBudget / entries, 1, rows.shape[0]);
+        long chunk = Math.Clamp(LogitBudget / entries, 1, rows.size(0));
         var logits = empty([chunk, entries], float32, x.device);
-        for (long start = 0; start < rows.shape[0]; start += chunk)
+        for (long start = 0; start < rows.size(0); start += chunk)
         {
             using var scope = NewDisposeScope();
-            long count = Math.Min(chunk, rows.shape[0] - start);
+            long count = Math.Min(chunk, rows.size(0) - start);
             var gradient = Chunk(rows.narrow(0, start, count), targets.narrow(0, start, count), part, logits.narrow(0, 0, count), loss);
             if (dx is null)
                 continue;

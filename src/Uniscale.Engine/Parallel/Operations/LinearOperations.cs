@@ -55,7 +55,7 @@ internal sealed class ColumnLinearOperation : Operation
             var gradient = summing[i].Wait();
             weights[i] = ops.DeliverProduct(weightSinks[i], gradient, whole);
             if (matrices[i].Bias is not null)
-                biases.Add(ParallelOps.Deliver(biasSinks[i], Rows.Sum(gradient), gradient.dtype));
+                biases.Add(ops.DeliverBias(biasSinks[i], gradient));
         }
         return [reducing.Wait(), .. weights, .. biases];
     }
@@ -102,13 +102,6 @@ internal sealed class RowLinearOperation(ParallelOps ops) : Operation
         var gradient = ops.GatherResidual(gradients[0]).Wait();
         var dx = ops.Kernels.LinearInputGradient(gradient, saved[0]);
         var dw = ops.DeliverProduct(weightSink, gradient, input.Restore(saved, 1));
-        return hasBias ? [dx, dw, ParallelOps.Deliver(biasSink, Rows.Sum(gradient), gradient.dtype)] : [dx, dw];
+        return hasBias ? [dx, dw, ops.DeliverBias(biasSink, gradient)] : [dx, dw];
     }
-}
-
-/// <summary>Sums over tokens.</summary>
-internal static class Rows
-{
-    /// <summary>Sum over all dims but the last, in fp32.</summary>
-    public static Tensor Sum(Tensor x) => x.reshape(-1, x.shape[^1]).sum(0, false, float32);
 }

@@ -14,8 +14,8 @@ internal sealed class AllToAllAttention(ParallelOps ops) : IAttentionLayout
     public Tensor Apply(Tensor q, Tensor k, Tensor v, MicrobatchContext context)
     {
         int size = ops.ContextAxis.Size;
-        if (q.shape[2] % size != 0)
-            throw new UserErrorException($"All-to-all attention over {size} ranks needs a multiple of {size} heads on a rank, not {q.shape[2]}; change parallel.context or set parallel.context_method to ring.");
+        if (q.size(2) % size != 0)
+            throw new UserErrorException($"All-to-all attention over {size} ranks needs a multiple of {size} heads on a rank, not {q.size(2)}; change parallel.context or set parallel.context_method to ring.");
         using var scope = NewDisposeScope();
         var documents = context.Documents is { } part ? WholeDocuments(part) : null;
         var output = new AttentionOperation(ops, documents).Apply(ToHeads(q), ToHeads(Spread(k, q)), ToHeads(Spread(v, q)));
@@ -27,17 +27,17 @@ internal sealed class AllToAllAttention(ParallelOps ops) : IAttentionLayout
     /// <summary>Repeats key-value heads where there are not enough for every rank; autograd sums the gradients of the copies.</summary>
     private Tensor Spread(Tensor x, Tensor q)
     {
-        long heads = x.shape[2];
+        long heads = x.size(2);
         int size = ops.ContextAxis.Size;
         if (heads % size == 0)
             return x;
-        return size % heads == 0 ? x.repeat_interleave(size / heads, 2) : x.repeat_interleave(q.shape[2] / heads, 2);
+        return size % heads == 0 ? x.repeat_interleave(size / heads, 2) : x.repeat_interleave(q.size(2) / heads, 2);
     }
 
     private Tensor WholeDocuments(Tensor part)
     {
         var joined = ops.ContextAxis.GatherSequence(part).Wait();
-        return joined.index_select(1, ContextPartition.ToSequence(joined.shape[1], ops.ContextAxis.Size, joined.device));
+        return joined.index_select(1, ContextPartition.ToSequence(joined.size(1), ops.ContextAxis.Size, joined.device));
     }
 }
 
@@ -55,16 +55,16 @@ internal sealed class RedistributeOperation(TensorGroup group, bool toHeads) : O
 
     private Tensor ToHeads(Tensor x)
     {
-        long length = x.shape[1] * group.Size;
-        var parts = x.unflatten(2, group.Size, x.shape[2] / group.Size).permute(2, 0, 1, 3, 4);
+        long length = x.size(1) * group.Size;
+        var parts = x.unflatten(2, group.Size, x.size(2) / group.Size).permute(2, 0, 1, 3, 4);
         var received = group.AllToAll(parts).Wait();
         return received.transpose(0, 1).flatten(1, 2).index_select(1, ContextPartition.ToSequence(length, group.Size, x.device));
     }
 
     private Tensor ToSequence(Tensor x)
     {
-        var byRank = x.index_select(1, ContextPartition.FromSequence(x.shape[1], group.Size, x.device));
-        var parts = byRank.unflatten(1, group.Size, x.shape[1] / group.Size).transpose(0, 1);
+        var byRank = x.index_select(1, ContextPartition.FromSequence(x.size(1), group.Size, x.device));
+        var parts = byRank.unflatten(1, group.Size, x.size(1) / group.Size).transpose(0, 1);
         return group.AllToAll(parts).Wait().permute(1, 2, 0, 3, 4).flatten(2, 3).contiguous();
     }
 }

@@ -12,7 +12,7 @@ internal sealed class CachedAttention(IKernels kernels, KeyValueCache cache) : I
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
         var (keys, values) = cache.Append(k, v);
-        var mask = new AttentionMask(Causal: true, keys.shape[1] - q.shape[1]);
+        var mask = new AttentionMask(Causal: true, keys.size(1) - q.size(1));
         return kernels.Attention(q, keys, values, mask, keepProbabilities: false).Output.MoveToOuterDisposeScope();
     }
 }

@@ -24,7 +24,7 @@ public static class ContextPartition
     public static Tensor Select(Tensor whole, int size, int rank)
     {
         using var scope = NewDisposeScope();
-        var indices = from_array(Indices(whole.shape[1], size, rank)).to(whole.device);
+        var indices = from_array(Indices(whole.size(1), size, rank)).to(whole.device);
         return whole.index_select(1, indices).MoveToOuterDisposeScope();
     }
 

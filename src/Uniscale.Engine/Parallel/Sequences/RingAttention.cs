@@ -31,10 +31,10 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         var (q, k, v) = (inputs[0], inputs[1], inputs[2]);
         var allDocuments = GatherDocuments();
         var output = zeros(q.shape, float32, q.device);
-        var logSumExp = full([q.shape[0], q.shape[2], q.shape[1]], double.NegativeInfinity, float32, q.device);
+        var logSumExp = full([q.size(0), q.size(2), q.size(1)], double.NegativeInfinity, float32, q.device);
         Travel(stack([k, v]), (keyValue, owner) =>
         {
-            var step = new RingStep(ring.Rank, owner, q.shape[1]);
+            var step = new RingStep(ring.Rank, owner, q.size(1));
             var part = ops.Kernels.Attention(
                 step.Queries(q), step.Keys(keyValue[0]), step.Keys(keyValue[1]), step.Mask(allDocuments), keepProbabilities: false);
             Merge(step.Queries(output), step.Rows(logSumExp), part);
@@ -54,7 +54,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         var dKeyValue = zeros([2, .. k.shape], float32, k.device);
         Travel(stack([k, v]), (keyValue, owner) =>
         {
-            var step = new RingStep(ring.Rank, owner, q.shape[1]);
+            var step = new RingStep(ring.Rank, owner, q.size(1));
             var part = ops.Kernels.AttentionBackward(
                 step.Queries(gradient), step.Queries(q), step.Keys(keyValue[0]), step.Keys(keyValue[1]),
                 step.Rows(logSumExp), step.Rows(delta), step.Mask(allDocuments), [], float32);
