@@ -51,6 +51,16 @@ public sealed class FaultsCommandTests : IDisposable
         Assert.Equal(lines, File.ReadAllLines(Path.Combine(folder, "matrix", "results.jsonl")));
     }
 
+    [Fact]
+    public void Kills_from_outside_cost_no_bit()
+    {
+        var (code, output, error) = CommandRun.Of("faults", Matrix, "--kills", "2", "--layout", "PP 2", "--directory", folder, "--json");
+        Assert.True(code == 0, output + error);
+        using var result = JsonDocument.Parse(output);
+        Assert.Equal(2, result.RootElement.GetProperty("kills").GetInt32());
+        Assert.True(result.RootElement.GetProperty("verified").GetInt32() > 0);
+    }
+
     [Theory]
     [InlineData("--only", "kil at a step", "did you mean 'kill at a step'?")]
     [InlineData("--layout", "DP 3", "--layout DP 3 is no layout of the matrix; did you mean 'DP 2'?")]
