@@ -14,7 +14,6 @@ public sealed class FaultsCommandTests : IDisposable
     [Theory]
     [InlineData("kill, file half written", "DP 2", "identical")]
     [InlineData("hang at a step", "1 rank", "identical")]
-    [InlineData("exception in a step", "PP 2", "identical")]
     [InlineData("byte of a checkpoint flipped", "TP 2", "identical")]
     [InlineData("full disk", "ZeRO-3 2", "identical")]
     [InlineData("data changed under the run", "1 rank", "promised")]
