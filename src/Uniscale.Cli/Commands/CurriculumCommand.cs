@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Uniscale.Checkpoints.Catalog;
 using Uniscale.Cli.Curricula;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
@@ -33,7 +34,8 @@ internal static class CurriculumCommand
         var at = new Option<string>("--at") { Description = "Position in tokens, e.g. 812B.", Required = true };
         var samples = new Option<int>("--samples") { Description = "Sequences of the step to list.", DefaultValueFactory = _ => 8 };
         var text = new Option<bool>("--text") { Description = "Print the beginning of each sequence, by data.tokenizer." };
-        var command = new Command("show", "What exactly is trained on at a position: the step, its sources, documents and places, and what was fed before.") { at, samples, text };
+        var run = new Option<string?>("--run") { Description = "Directory of a run: the ledger also says what of the data its newest checkpoint has not in its weights." };
+        var command = new Command("show", "What exactly is trained on at a position: the step, its sources, documents and places, and what was fed before.") { at, samples, text, run };
         var configuration = new ConfigurationInput(command);
         command.SetAction(parsed =>
         {
@@ -43,10 +45,19 @@ internal static class CurriculumCommand
             if (position >= curriculum.TotalTokens)
                 throw new UserErrorException($"--at {parsed.GetValue(at)} lies beyond the run, which ends with {TokenText.Of(curriculum.TotalTokens)} tokens.");
             using Tokenizer? tokenizer = parsed.GetValue(text) ? Tokenizer.Load(config.Data.Tokenizer ?? throw new UserErrorException("--text needs data.tokenizer.")) : null;
-            new PositionView(config, curriculum, tokenizer, parsed.InvocationConfiguration.Output).Print(position, parsed.GetValue(samples));
+            new PositionView(config, curriculum, tokenizer, DiscardedOf(parsed.GetValue(run)), parsed.InvocationConfiguration.Output).Print(position, parsed.GetValue(samples));
             return 0;
         });
         return command;
+    }
+
+    private static IReadOnlyList<DiscardedSpan> DiscardedOf(string? run)
+    {
+        if (run is null)
+            return [];
+        var newest = CheckpointCatalog.List(CheckpointCatalog.DirectoryOf(run)).FirstOrDefault(entry => entry.Manifest is not null)
+            ?? throw new UserErrorException($"{run} has no good checkpoint; give the directory of a run that has saved one.");
+        return DiscardedSpan.Read(newest.Manifest!.Extra);
     }
 
     private static Command Fork()

@@ -6,7 +6,12 @@ using Uniscale.Engine.Optimizer;
 namespace Uniscale.Cli.Curricula;
 
 /// <summary>One position of a curriculum: the step, what it reads, and the ledger until then.</summary>
-internal sealed class PositionView(RunConfiguration config, Curriculum curriculum, Tokenizer? tokenizer, TextWriter output)
+/// <param name="config">The run.</param>
+/// <param name="curriculum">Its curriculum.</param>
+/// <param name="tokenizer">Prints the beginnings of sequences; null: none.</param>
+/// <param name="discarded">What the run has fed without its being in the weights.</param>
+/// <param name="output">Where the text goes.</param>
+internal sealed class PositionView(RunConfiguration config, Curriculum curriculum, Tokenizer? tokenizer, IReadOnlyList<DiscardedSpan> discarded, TextWriter output)
 {
     private const int PreviewTokens = 48;
 
@@ -26,7 +31,7 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
         foreach ((SampleLocation sample, int i) in samples.Take(sampleCount).Select((sample, i) => (sample, i)))
             PrintSample(step, step.FirstSample + i, sample);
         output.WriteLine();
-        PrintLedger(curriculum.LedgerAt(step.ConsumedTokens));
+        PrintLedger(curriculum.LedgerAt(step.ConsumedTokens, discarded));
     }
 
     private void PrintSample(StepPlan step, long index, SampleLocation sample)
@@ -55,11 +60,16 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
 
     private void PrintLedger(Ledger ledger)
     {
-        output.WriteLine($"fed until then{"",6}{"tokens",22}{"epochs",10}{"passed over",14}   stands at");
+        output.WriteLine($"fed until then{"",6}{"tokens",22}{"epochs",10}{"passed over",14}{(discarded.Count > 0 ? "not in weights".PadLeft(18) : "")}   stands at");
         foreach (SourceTotal total in ledger.Sources)
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {curriculum.Sources[total.Source].Name,-18}{total.FedTokens,22:N0}{total.Epochs,10:0.000}{total.SkippedTokens,14:N0}   epoch {total.Cursor.Epoch + 1}, token {total.Cursor.Offset:N0}"));
+                $"  {curriculum.Sources[total.Source].Name,-18}{total.FedTokens,22:N0}{total.Epochs,10:0.000}{total.SkippedTokens,14:N0}{(discarded.Count > 0 ? total.DiscardedTokens.ToString("N0", CultureInfo.InvariantCulture).PadLeft(18) : "")}   epoch {total.Cursor.Epoch + 1}, token {total.Cursor.Offset:N0}"));
+        }
+        foreach (DiscardedSpan span in discarded.Where(span => span.FromTokens < ledger.ConsumedTokens))
+        {
+            string steps = span.ToStep == span.FromStep + 1 ? $"step {span.ToStep}" : $"steps {span.FromStep + 1} to {span.ToStep}";
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {steps} ({span.Reason}): {span.Tokens:N0} tokens from {span.FromTokens:N0} on are not in the weights"));
         }
     }
 }

@@ -44,11 +44,15 @@ public sealed record BadStepsSection
     public CorruptionAction Corruption { get; init; } = CorruptionAction.Stop;
 
     /// <summary>
-    /// How far is far: the robust z-score (x − median) / (1.4826 · median absolute deviation) of the loss and of the logarithm of the gradient norm
-    /// over the window; 0: spikes are not looked for.
+    /// Loss that counts as a spike: its robust z-score (x − median) / (1.4826 · median absolute deviation) over the window; 0: spikes of the loss are
+    /// not looked for.
     /// </summary>
     [Range(0)]
-    public double Threshold { get; init; } = 10;
+    public double LossThreshold { get; init; } = 10;
+
+    /// <summary>The same for the logarithm of the gradient norm, whose outliers are wilder and which clipping tames; 0: not looked for.</summary>
+    [Range(0)]
+    public double GradientThreshold { get; init; } = 20;
 
     /// <summary>Good steps that a new one is compared with; it begins anew with each phase. Nothing is judged before a quarter of it is full.</summary>
     [Range(8)]

@@ -134,7 +134,9 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     }
 
     /// <summary>What has been fed once <paramref name="consumedTokens"/> are consumed: exact counts by phase, source and epoch.</summary>
-    public Ledger LedgerAt(long consumedTokens)
+    /// <param name="consumedTokens">The position.</param>
+    /// <param name="discarded">What a run has fed without its being in the weights; null: nothing. What lies after the position does not count.</param>
+    public Ledger LedgerAt(long consumedTokens, IReadOnlyList<DiscardedSpan>? discarded = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(consumedTokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(consumedTokens, TotalTokens);
@@ -155,8 +157,30 @@ public sealed class Curriculum : ISequenceSource, IDisposable
                     run.SkippedIn(counts[i]), [.. run.EpochsOf(counts[i])]));
             }
         }
-        return new Ledger(consumedTokens, entries, [.. Sources.Select((source, i) => TotalOf(i, [.. entries.Where(entry => entry.Source == i)]))]);
+        long[] lost = DiscardedOf(discarded ?? [], consumedTokens);
+        return new Ledger(consumedTokens, entries, [.. Sources.Select((source, i) => TotalOf(i, [.. entries.Where(entry => entry.Source == i)]) with { DiscardedTokens = lost[i] })]);
     }
+
+    /// <summary>Tokens of discarded spans by source.</summary>
+    private long[] DiscardedOf(IReadOnlyList<DiscardedSpan> spans, long consumedTokens)
+    {
+        long[] tokens = new long[Sources.Count];
+        foreach (DiscardedSpan span in spans)
+        {
+            foreach (Phase phase in Phases)
+            {
+                long from = SamplesUntil(phase, span.FromTokens), to = SamplesUntil(phase, Math.Min(span.ToTokens, consumedTokens));
+                if (to <= from)
+                    continue;
+                long[] before = phase.Interleaving.CountsOf(from), after = phase.Interleaving.CountsOf(to);
+                for (int i = 0; i < tokens.Length; i++)
+                    tokens[i] += (after[i] - before[i]) * phase.Settings.Context;
+            }
+        }
+        return tokens;
+    }
+
+    private static long SamplesUntil(Phase phase, long tokens) => Math.Clamp((tokens - phase.StartTokens) / phase.Settings.Context, 0, phase.SampleCount);
 
     private SourceTotal TotalOf(int source, LedgerEntry[] entries) => new(
         source, Sources[source].TokenCount, entries.Sum(entry => entry.Tokens), entries.Sum(entry => entry.SkippedTokens),

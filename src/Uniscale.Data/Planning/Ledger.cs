@@ -45,6 +45,9 @@ public sealed record LedgerEntry(
 /// <param name="Cursor">Where the source stands.</param>
 public sealed record SourceTotal(int Source, long SourceTokens, long FedTokens, long SkippedTokens, SourceCursor Cursor)
 {
+    /// <summary>Part of the tokens fed whose updates are not in the weights: of steps that were left out or taken back.</summary>
+    public long DiscardedTokens { get; init; }
+
     /// <summary>Times that the source was seen.</summary>
     public double Epochs => SourceTokens == 0 ? 0 : FedTokens / (double)SourceTokens;
 

@@ -21,8 +21,8 @@ public sealed class StepJudge(BadStepsSection policy)
 {
     private const string LossKey = "bad_steps.losses", NormKey = "bad_steps.log_norms", PhaseKey = "bad_steps.phase";
 
-    /// <summary>Noise that is never a spike: a hundredth of the loss, a twentieth of the norm.</summary>
-    private const double LossFloor = 0.01, LogNormFloor = 0.05;
+    /// <summary>Smallest deviations that count: a hundredth of the loss, a tenth of the norm. At the default thresholds a loss less than a tenth above its median is never a spike, nor a norm of less than seven times (e²).</summary>
+    private const double LossFloor = 0.01, LogNormFloor = 0.1;
 
     private readonly RobustWindow _losses = new(policy.Window, median => LossFloor * Math.Abs(median));
     private readonly RobustWindow _logNorms = new(policy.Window, _ => LogNormFloor);
@@ -38,10 +38,11 @@ public sealed class StepJudge(BadStepsSection policy)
     public StepJudgement Judge(int phase, double loss, double norm)
     {
         if (!double.IsFinite(loss) || !double.IsFinite(norm)) return new(StepVerdict.NotFinite, policy.NotFinite);
-        if (policy.Threshold == 0 || phase != _phase || _losses.Values.Count < Enough) return default;
+        if (phase != _phase || _losses.Values.Count < Enough) return default;
         var byLoss = new StepJudgement(StepVerdict.LossSpike, policy.LossSpike);
         var byNorm = new StepJudgement(StepVerdict.GradientSpike, policy.GradientSpike);
-        bool lossSpikes = _losses.ScoreOf(loss) > policy.Threshold, normSpikes = _logNorms.ScoreOf(LogOf(norm)) > policy.Threshold;
+        bool lossSpikes = policy.LossThreshold > 0 && _losses.ScoreOf(loss) > policy.LossThreshold;
+        bool normSpikes = policy.GradientThreshold > 0 && _logNorms.ScoreOf(LogOf(norm)) > policy.GradientThreshold;
         return (lossSpikes, normSpikes) switch
         {
             (true, true) => byNorm.Action > byLoss.Action ? byNorm : byLoss,

@@ -54,7 +54,8 @@ public sealed record RunStatus(
         string folder = Path.Combine(runDirectory, RankLauncher.FolderName);
         var events = EventLog.Read(folder);
         var beats = NewestFolder(folder) is { } newest ? Heartbeat.ReadAll(newest) : [];
-        var started = events.Count > 0 && events[0].Time < told.Started ? events[0].Time : told.Started;
+        // The first record comes when a run is ready to train; its account begins with the run, its launcher before.
+        var started = ((DateTimeOffset?[])[told.Started, told.Account?.Since, events.Count > 0 ? events[0].Time : null]).Min()!.Value;
         var state = StateOf(beats, events, told, now);
         var ended = state is RunState.Running or RunState.Standing ? now : events.Count > 0 && events[^1].Time > told.Last ? events[^1].Time : told.Last;
         return new(state, told.Step, told.TotalSteps, told.ConsumedTokens, told.Loss, told.TokensPerSecond, $"{told.Ranks} ranks, {told.Layout}",

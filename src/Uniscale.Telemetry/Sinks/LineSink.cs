@@ -36,7 +36,9 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     /// <inheritdoc/>
     public void Step(StepReport report)
     {
-        history.Add(report.Loss);
+        // A spike that was left out would flatten the rest of the curve.
+        if (!report.Skipped)
+            history.Add(report.Loss);
         unprinted = report;
         if (report.Step == 1 || report.Step % every == 0 || report.Step == report.TotalSteps || report.Skipped)
             Print();

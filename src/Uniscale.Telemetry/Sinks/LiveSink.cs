@@ -44,7 +44,9 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
         lock (gate)
         {
             last = report;
-            history.Add(report.Loss);
+            // A spike that was left out would flatten the rest of the curve.
+            if (!report.Skipped)
+                history.Add(report.Loss);
         }
         dirty = true;
     }

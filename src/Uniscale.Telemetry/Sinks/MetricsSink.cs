@@ -34,7 +34,7 @@ public sealed class MetricsSink : ITelemetrySink
         writer = Append(path);
     }
 
-    /// <summary>Losses of the steps that a metrics file holds, up to <paramref name="lastStep"/>; none where there is no file.</summary>
+    /// <summary>Losses of the steps that a metrics file holds and that were applied, up to <paramref name="lastStep"/>; none where there is no file.</summary>
     public static IReadOnlyList<double> Losses(string path, long lastStep)
     {
         if (!File.Exists(path))
@@ -43,7 +43,8 @@ public sealed class MetricsSink : ITelemetrySink
         foreach (var line in File.ReadLines(path).Where(line => line.StartsWith("{\"kind\":\"step\"", StringComparison.Ordinal) && StepOf(line) <= lastStep))
         {
             using var record = JsonDocument.Parse(line);
-            if (record.RootElement.TryGetProperty("loss", out var loss) && loss.ValueKind == JsonValueKind.Number)
+            bool isSkipped = record.RootElement.TryGetProperty("skipped", out var skipped) && skipped.ValueKind == JsonValueKind.True;
+            if (!isSkipped && record.RootElement.TryGetProperty("loss", out var loss) && loss.ValueKind == JsonValueKind.Number)
                 losses.Add(loss.GetDouble());
         }
         return losses;

@@ -63,7 +63,10 @@ public sealed class CurriculumCommandTests : IDisposable
         Assert.Contains("phase 2 (two)", output);
         Assert.Contains("of web 2, code 2", output);
         Assert.Contains("fed until then", output);
-        (code, _, string error) = CommandRun.Of("curriculum", "show", config, "--at", "1M");
+        (code, _, string error) = CommandRun.Of("curriculum", "show", config, "--at", "100K", "--run", Path.GetDirectoryName(config)!);
+        Assert.Equal(2, code);
+        Assert.Contains("has no good checkpoint", error);
+        (code, _, error) = CommandRun.Of("curriculum", "show", config, "--at", "1M");
         Assert.Equal(2, code);
         Assert.Contains("lies beyond the run", error);
     }

@@ -43,6 +43,44 @@ public sealed class LedgerTests : IDisposable
         Assert.Equal(curriculum.TotalTokens, consumed);
     }
 
+    /// <summary>Spans of random steps, also across the ends of phases, counted sequence by sequence.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void What_is_discarded_is_counted_by_source(int seed)
+    {
+        var random = new Random(seed);
+        using var curriculum = Curriculum.FromConfiguration(RandomRun(random));
+        var bounds = new List<long>();
+        for (long at = 0; at < curriculum.TotalTokens; at += curriculum.StepAt(at).Tokens)
+            bounds.Add(at);
+        bounds.Add(curriculum.TotalTokens);
+        int[] cuts = [.. Enumerable.Range(0, 4).Select(_ => random.Next(bounds.Count)).Order()];
+        DiscardedSpan[] spans = [new(cuts[0], cuts[1], bounds[cuts[0]], bounds[cuts[1]], "loss-spike"), new(cuts[2], cuts[3], bounds[cuts[2]], bounds[cuts[3]], "not-finite")];
+        long[] expected = new long[Sizes];
+        for (long index = 0, tokens = 0; index < curriculum.TotalSamples; index++)
+        {
+            SampleLocation sample = curriculum.Locate(index);
+            if (Array.Exists(spans, span => span.FromTokens <= tokens && tokens < span.ToTokens))
+                expected[sample.Source] += sample.Context;
+            tokens += sample.Context;
+        }
+        Ledger whole = curriculum.LedgerAt(curriculum.TotalTokens, spans);
+        Assert.Equal(expected, whole.Sources.Select(source => source.DiscardedTokens));
+        Assert.Equal(spans.Sum(span => span.Tokens), expected.Sum());
+        Assert.All(curriculum.LedgerAt(bounds[cuts[0]], spans).Sources, source => Assert.Equal(0, source.DiscardedTokens));
+    }
+
+    [Fact]
+    public void Spans_are_read_as_they_were_written()
+    {
+        DiscardedSpan[] spans = [new(3, 4, 300, 400, "not-finite"), new(10, 17, 1000, 1700, "loss-spike")];
+        Assert.Equal(spans, DiscardedSpan.Read(new Dictionary<string, string> { [DiscardedSpan.CheckpointKey] = DiscardedSpan.Write(spans) }));
+        Assert.Empty(DiscardedSpan.Read(new Dictionary<string, string>()));
+        Assert.Throws<UserErrorException>(() => DiscardedSpan.Read(new Dictionary<string, string> { [DiscardedSpan.CheckpointKey] = "3 4 x 400 spike" }));
+    }
+
     [Fact]
     public void Proportions_fed_equal_the_mixture_within_a_tenth_of_a_percent()
     {

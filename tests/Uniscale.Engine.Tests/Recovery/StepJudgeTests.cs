@@ -33,9 +33,9 @@ public sealed class StepJudgeTests
     {
         var judge = Experienced();
         Assert.Equal(new StepJudgement(StepVerdict.LossSpike, BadStepAction.Skip), judge.Judge(0, 9, 1));
-        Assert.Equal(new StepJudgement(StepVerdict.GradientSpike, BadStepAction.Rollback), judge.Judge(0, 3, 50));
-        Assert.Equal(new StepJudgement(StepVerdict.GradientSpike, BadStepAction.Rollback), judge.Judge(0, 9, 50));
-        Assert.Equal(new StepJudgement(StepVerdict.NotFinite, BadStepAction.Skip), judge.Judge(0, double.NaN, 50));
+        Assert.Equal(new StepJudgement(StepVerdict.GradientSpike, BadStepAction.Rollback), judge.Judge(0, 3, 5000));
+        Assert.Equal(new StepJudgement(StepVerdict.GradientSpike, BadStepAction.Rollback), judge.Judge(0, 9, 5000));
+        Assert.Equal(new StepJudgement(StepVerdict.NotFinite, BadStepAction.Skip), judge.Judge(0, double.NaN, 5000));
         Assert.Equal(new StepJudgement(StepVerdict.NotFinite, BadStepAction.Skip), judge.Judge(0, 3, double.PositiveInfinity));
     }
 
@@ -59,9 +59,9 @@ public sealed class StepJudgeTests
     public void AnotherPhaseForgetsThePast()
     {
         var judge = Experienced();
-        Assert.Equal(StepVerdict.Good, judge.Judge(1, 9, 50).Verdict);
-        judge.Remember(1, 9, 50);
-        Assert.Equal(StepVerdict.Good, judge.Judge(1, 90, 500).Verdict);
+        Assert.Equal(StepVerdict.Good, judge.Judge(1, 9, 5000).Verdict);
+        judge.Remember(1, 9, 5000);
+        Assert.Equal(StepVerdict.Good, judge.Judge(1, 90, 50000).Verdict);
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class StepJudgeTests
     [Fact]
     public void WithoutAThresholdOnlyNumbersThatAreNotFiniteAreBad()
     {
-        var judge = new StepJudge(Policy with { Threshold = 0 });
+        var judge = new StepJudge(Policy with { LossThreshold = 0, GradientThreshold = 0 });
         for (int i = 0; i < 32; i++) judge.Remember(0, 3, 1);
         Assert.Equal(StepVerdict.Good, judge.Judge(0, 1e9, 1e9).Verdict);
         Assert.Equal(StepVerdict.NotFinite, judge.Judge(0, double.NaN, 1).Verdict);
