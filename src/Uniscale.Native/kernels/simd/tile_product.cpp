@@ -10,8 +10,8 @@
 namespace uniscale::amx {
 namespace {
 
-// Sizes of what a thread works on at a time: rows, columns, and steps of 32 along k.
-constexpr int64_t row_range = 512, column_range = 512, most_steps = 16;
+// Sizes of what a thread works on at a time: rows, columns, and steps of 32 along k. Many rows where B is packed again for each.
+constexpr int64_t most_rows = 512, rows_of_packed = 256, column_range = 512, most_steps = 16;
 
 struct Part {
     int64_t first, count;
@@ -29,9 +29,9 @@ struct Scratch {
     Buffer<float> sums;
 
     void reserve() {
-        a.resize(row_range / block * most_steps * block_step_bytes);
+        a.resize(most_rows / block * most_steps * block_step_bytes);
         b.resize(column_range / block * most_steps * block_step_bytes);
-        sums.resize(row_range * column_range);
+        sums.resize(most_rows * column_range);
     }
 };
 
@@ -70,6 +70,32 @@ void finish(const TileProduct& p, const float* sums, int64_t row, int64_t column
     }
 }
 
+// The lines of memory that a part of an operand lies in, to be fetched one after another into the second-level cache.
+class Ahead {
+public:
+    Ahead() = default;
+    Ahead(const OuterView& x, Part outer, int64_t k, int64_t depth)
+        : row(reinterpret_cast<const char*>(x.at(outer.first, k))),
+          row_bytes(2 * (x.k_contiguous ? depth : outer.count)),
+          stride_bytes(2 * x.stride),
+          rows(x.k_contiguous ? outer.count : depth) {}
+
+    void fetch() {
+        for (int i = 0; i < 4 && rows > 0; i++) {
+            _mm_prefetch(row + at, _MM_HINT_T1);
+            at += 64;
+            if (at < row_bytes) continue;
+            at = 0;
+            row += stride_bytes;
+            rows--;
+        }
+    }
+
+private:
+    const char* row = nullptr;
+    int64_t at = 0, row_bytes = 0, stride_bytes = 0, rows = 0;
+};
+
 // One thread's part of a product.
 class Worker {
 public:
@@ -79,51 +105,89 @@ public:
           a{static_cast<const Bf16*>(p.a), p.lda, !p.transpose_a},
           b{static_cast<const Bf16*>(p.b), p.ldb, p.transpose_b},
           steps(steps_of(p.k)),
-          stretches((steps + most_steps - 1) / most_steps) {}
+          stretches((steps + most_steps - 1) / most_steps),
+          row_range(p.packed != nullptr ? rows_of_packed : most_rows) {}
 
-    void run(Part rows, Part columns) {
-        for (int64_t row = 0; row < rows.count; row += row_range)
-            for (int64_t column = 0; column < columns.count; column += column_range)
-                range({rows.first + row, smaller(row_range, rows.count - row)},
-                      {columns.first + column, smaller(column_range, columns.count - column)});
+    void run(Part all_rows, Part all_columns) {
+        for (int64_t row = 0; row < all_rows.count; row += row_range)
+            for (int64_t column = 0; column < all_columns.count; column += column_range)
+                for (int64_t stretch = 0; stretch < stretches; stretch++) {
+                    const Task task = task_of(all_rows, all_columns, row, column, stretch);
+                    ahead_a = ahead_b = {};
+                    if (stretch + 1 < stretches) fetch(task, task_of(all_rows, all_columns, row, column, stretch + 1));
+                    else if (column + column_range < all_columns.count) fetch(task, task_of(all_rows, all_columns, row, column + column_range, 0));
+                    else if (row + row_range < all_rows.count) fetch(task, task_of(all_rows, all_columns, row + row_range, 0, 0));
+                    carry_out(task);
+                }
     }
 
 private:
+    struct Task {
+        Part rows, columns;
+        int64_t stretch, first, steps, k, depth;  // steps [first, first + steps), elements [k, k + depth)
+    };
+
     const TileProduct& p;
     Scratch& s;
     const OuterView a, b;
-    const int64_t steps, stretches;
+    const int64_t steps, stretches, row_range;
     int64_t packed_row = -1, packed_column = -1;
+    Ahead ahead_a, ahead_b;
 
-    void range(Part rows, Part columns) {
-        for (int64_t stretch = 0; stretch < stretches; stretch++) {
-            const int64_t first = steps * stretch / stretches, count = steps * (stretch + 1) / stretches - first;
-            const int64_t k = first * tile_depth, depth = smaller(count * tile_depth, p.k - k), block_bytes = count * block_step_bytes;
-            if (stretches > 1 || packed_row != rows.first) pack<false>(a, rows.first, rows.count, k, depth, s.a.data(), block_bytes);
-            const char* right = s.b.data();
-            int64_t right_bytes = block_bytes;
-            if (p.packed != nullptr) {
-                right_bytes = steps * block_step_bytes;
-                right = p.packed + columns.first / block * right_bytes + first * block_step_bytes;
-            } else if (stretches > 1 || packed_column != columns.first) {
-                pack<true>(b, columns.first, columns.count, k, depth, s.b.data(), block_bytes);
-            }
-            packed_row = rows.first;
-            packed_column = columns.first;
-            multiply(rows, columns, count, right, right_bytes, stretch);
-        }
+    Task task_of(Part all_rows, Part all_columns, int64_t row, int64_t column, int64_t stretch) const {
+        const int64_t first = steps * stretch / stretches, count = steps * (stretch + 1) / stretches - first, k = first * tile_depth;
+        return {{all_rows.first + row, smaller(row_range, all_rows.count - row)},
+                {all_columns.first + column, smaller(column_range, all_columns.count - column)},
+                stretch, first, count, k, smaller(count * tile_depth, p.k - k)};
     }
 
-    void multiply(Part rows, Part columns, int64_t count, const char* right, int64_t right_bytes, int64_t stretch) {
-        const bool first = stretch == 0, last = stretch == stretches - 1;
+    bool packs_a(const Task& task) const { return stretches > 1 || packed_row != task.rows.first; }
+    bool packs_b(const Task& task) const { return p.packed == nullptr && (stretches > 1 || packed_column != task.columns.first); }
+
+    // What the next task packs comes near while this one multiplies.
+    void fetch(const Task& task, const Task& next) {
+        if (stretches > 1 || next.rows.first != task.rows.first) ahead_a = Ahead(a, next.rows, next.k, next.depth);
+        if (p.packed == nullptr) ahead_b = Ahead(b, next.columns, next.k, next.depth);
+    }
+
+    void carry_out(const Task& task) {
+        const int64_t block_bytes = task.steps * block_step_bytes;
+        if (packs_a(task)) pack<false>(a, task.rows.first, task.rows.count, task.k, task.depth, s.a.data(), block_bytes);
+        if (packs_b(task)) pack<true>(b, task.columns.first, task.columns.count, task.k, task.depth, s.b.data(), block_bytes);
+        packed_row = task.rows.first;
+        packed_column = task.columns.first;
+        if (p.packed == nullptr) return multiply(task, s.b.data(), block_bytes);
+        const int64_t right_bytes = steps * block_step_bytes;
+        multiply(task, p.packed + task.columns.first / block * right_bytes + task.first * block_step_bytes, right_bytes);
+    }
+
+    void multiply(const Task& task, const char* right, int64_t right_bytes) {
+        const bool add = task.stretch > 0, last = task.stretch == stretches - 1;
+        const int64_t rows = task.rows.count, columns = task.columns.count, element = p.c_is_bf16 ? 2 : 4;
         float* sums = s.sums.data();
-        for (int64_t column = 0; column < columns.count; column += block, right += right_bytes) {
+        for (int64_t column = 0; column < columns; column += block, right += right_bytes) {
             const char* left = s.a.data();
-            for (int64_t row = 0; row < rows.count; row += block, left += count * block_step_bytes) {
-                register_block(rows.count - row, columns.count - column, count, left, right, sums, !first);
+            const char* next_right = column + block < columns ? right + right_bytes : right;
+            for (int64_t row = 0; row < rows; row += block, left += task.steps * block_step_bytes) {
+                // Beside the products: the next block of B a part a time, the result's rows, and what is packed next.
+                const int64_t share = block_step_bytes / blocks_of(rows), fetched = row / block * task.steps * share;
+                const int64_t result_rows = (block + task.steps - 1) / task.steps;
+                const int64_t tall = smaller(block, rows - row);
+                const char* result = static_cast<char*>(p.c) + ((task.rows.first + row) * p.ldc + task.columns.first + column) * element;
+                const auto meanwhile = [&](int64_t step) {
+                    for (int64_t i = 0; i < share; i += 64) _mm_prefetch(next_right + fetched + step * share + i, _MM_HINT_T1);
+                    if (last)
+                        for (int64_t i = step * result_rows; i < smaller(tall, (step + 1) * result_rows); i++) {
+                            __builtin_prefetch(result + i * p.ldc * element, 1, 3);
+                            if (element == 4) __builtin_prefetch(result + i * p.ldc * element + 64, 1, 3);
+                        }
+                    ahead_a.fetch();
+                    ahead_b.fetch();
+                };
+                register_block(rows - row, columns - column, task.steps, left, right, sums, add, meanwhile);
                 if (last) {
-                    if (p.c_is_bf16) finish<true>(p, sums, rows.first + row, columns.first + column);
-                    else finish<false>(p, sums, rows.first + row, columns.first + column);
+                    if (p.c_is_bf16) finish<true>(p, sums, task.rows.first + row, task.columns.first + column);
+                    else finish<false>(p, sums, task.rows.first + row, task.columns.first + column);
                 }
                 if (stretches > 1) sums += block_floats;
             }

@@ -50,9 +50,14 @@ inline void tile_multiply_add() {
     __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(sum), "i"(left), "i"(right));
 }
 
+struct Nothing {
+    void operator()(int64_t) const {}
+};
+
 // sums[rows × columns tiles, in blocks of two columns] (+)= a · b over `steps` of 32 along k; a and b step by block_step_bytes.
-template <int rows, int columns>
-inline void register_block(int64_t steps, const char* a, const char* b, float* sums, bool add) {
+// meanwhile(step) runs beside the multiplications, e.g. to fetch what comes next.
+template <int rows, int columns, class Meanwhile = Nothing>
+inline void register_block(int64_t steps, const char* a, const char* b, float* sums, bool add, Meanwhile meanwhile = {}) {
     constexpr int64_t tile_floats = tile_bytes / 4;
     if (add) {
         tile_load<0>(sums);
@@ -78,6 +83,7 @@ inline void register_block(int64_t steps, const char* a, const char* b, float* s
             tile_multiply_add<1, 4, 7>();
         }
         if constexpr (rows == 2 && columns == 2) tile_multiply_add<3, 5, 7>();
+        meanwhile(step);
     }
     tile_store<0>(sums);
     if constexpr (columns == 2) tile_store<1>(sums + tile_floats);
@@ -86,13 +92,15 @@ inline void register_block(int64_t steps, const char* a, const char* b, float* s
 }
 
 // The same for a block that uses only its first `rows` rows and `columns` columns; the rest of `sums` is left as it is.
-inline void register_block(int64_t rows, int64_t columns, int64_t steps, const char* a, const char* b, float* sums, bool add) {
+template <class Meanwhile = Nothing>
+inline void register_block(int64_t rows, int64_t columns, int64_t steps, const char* a, const char* b, float* sums, bool add,
+                           Meanwhile meanwhile = {}) {
     if (rows > tile_rows) {
-        if (columns > tile_rows) register_block<2, 2>(steps, a, b, sums, add);
-        else register_block<2, 1>(steps, a, b, sums, add);
+        if (columns > tile_rows) register_block<2, 2>(steps, a, b, sums, add, meanwhile);
+        else register_block<2, 1>(steps, a, b, sums, add, meanwhile);
     } else {
-        if (columns > tile_rows) register_block<1, 2>(steps, a, b, sums, add);
-        else register_block<1, 1>(steps, a, b, sums, add);
+        if (columns > tile_rows) register_block<1, 2>(steps, a, b, sums, add, meanwhile);
+        else register_block<1, 1>(steps, a, b, sums, add, meanwhile);
     }
 }
 
