@@ -32,6 +32,9 @@ internal sealed class RepeatedLinesRule(RepeatedLinesSection settings) : IDocume
 /// <summary>Bounds of repetition by n words.</summary>
 internal sealed class RepeatedNgramsRule : IDocumentRule
 {
+    /// <summary>The bounds were found for English; most Chinese words have two characters.</summary>
+    private const int CharactersInWord = 2;
+
     private readonly (int N, double Max)[] _top;
     private readonly (int N, double Max)[] _repeated;
     private readonly int _minWords;
@@ -48,14 +51,18 @@ internal sealed class RepeatedNgramsRule : IDocumentRule
         ReadOnlySpan<Word> words = document.Words;
         if (words.Length < _minWords)
             return true;
-        long characters = 0;
+        long characters = 0, ideographic = 0;
         foreach (Word word in words)
+        {
             characters += word.Length;
+            ideographic += Scripts.IsIdeographic(document.Text[word.Start]) ? 1 : 0;
+        }
+        int length = 2 * ideographic > words.Length ? CharactersInWord : 1;
         foreach ((int n, double max) in _top)
-            if (TopCharacters(document, words, n) > max * characters)
+            if (TopCharacters(document, words, n * length) > max * characters)
                 return false;
         foreach ((int n, double max) in _repeated)
-            if (RepeatedCharacters(document, words, n) > max * characters)
+            if (RepeatedCharacters(document, words, n * length) > max * characters)
                 return false;
         return true;
     }

@@ -52,6 +52,15 @@ public sealed class RuleTests : IDisposable
     public void Repeated_words() => Check(
         new RepeatedNgramsSection { MinWords = 10, MaxTop = Bound("2", 1), MaxRepeated = Bound("5", 0.15) }, Prose, Prose + " and " + Prose[..(Prose.Length / 4)]);
 
+    /// <summary>"在…系统中" and such are four characters that all texts repeat; whole phrases are not.</summary>
+    [Fact]
+    public void Two_characters_of_Chinese_are_a_word()
+    {
+        var section = new RepeatedNgramsSection { MinWords = 10, MaxTop = Bound("2", 1), MaxRepeated = Bound("3", 0.15) };
+        string[] words = [.. Enumerable.Range(0, 40).Select(i => $"{(char)(0x5000 + (7 * i))}{(char)(0x6000 + (5 * i))}")];
+        Check(section, string.Concat(words.Select((word, i) => i % 4 == 3 ? "系统中" : word)), string.Concat(words.Select((word, i) => i % 4 == 3 ? "操作系统环境下运行" : word)));
+    }
+
     [Fact]
     public void Few_words_may_repeat() => Check(new RepeatedNgramsSection { MinWords = 50 }, "no no no no no no no no no no no");
 
