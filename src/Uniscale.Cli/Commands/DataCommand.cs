@@ -56,9 +56,15 @@ internal static class DataCommand
             console.WriteLine($"{"domain",-16}{"documents",12}{"tokens",14}{"validation",14}{"bytes/token",13}{"MB/s",8}");
             foreach ((string name, IReadOnlyList<string> files) in DocumentStore.Resolve(parsed.GetValue(inputs)!, parsed.GetValue(domain)!))
             {
-                TokenizationReport report = await shards.RunAsync(DocumentReader.ReadAll(files), Path.Combine(directory, name), cancellation);
+                string prefix = Path.Combine(directory, name);
+                var record = new TokenizationRecord(prefix, tokenizer, parsed.GetValue(validation), files);
+                TokenizationReport? before = record.Find();
+                TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(files), prefix, cancellation);
+                if (before is null)
+                    record.Write(report);
                 long tokens = report.Tokens + report.ValidationTokens;
-                console.WriteLine($"{name,-16}{report.Documents,12}{report.Tokens,14}{report.ValidationTokens,14}{report.Bytes / (double)tokens,13:0.00}{report.Bytes / 1e6 / report.Elapsed.TotalSeconds,8:0.0}");
+                console.WriteLine($"{name,-16}{report.Documents,12}{report.Tokens,14}{report.ValidationTokens,14}{report.Bytes / (double)tokens,13:0.00}" +
+                    (before is null ? $"{report.Bytes / 1e6 / report.Elapsed.TotalSeconds,8:0.0}" : "  done before"));
                 if (report.EmptyDocuments > 0)
                     console.WriteLine($"  {report.EmptyDocuments} documents have no text and were left out");
             }

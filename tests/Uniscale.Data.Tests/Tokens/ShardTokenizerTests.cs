@@ -53,6 +53,27 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
         Assert.Empty(Directory.GetFiles(_corpus.Root, "out*"));
     }
 
+    [Fact]
+    public async Task Finished_shards_are_known_until_anything_they_depend_on_changes()
+    {
+        string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]), prefix = _corpus.PathOf("known");
+        TokenizationRecord Record(double validation = 0.2) => new(prefix, small.Tokenizer, validation, [path]);
+        Assert.Null(Record().Find());
+        TokenizationReport report = await new ShardTokenizer(small.Tokenizer, 1, validation: 0.2).RunAsync(DocumentReader.Read(path), prefix);
+        Record().Write(report);
+        Assert.Equal(report, Record().Find());
+
+        Assert.Null(Record(validation: 0.1).Find());
+        await File.AppendAllTextAsync(path, "{\"text\": \"one more\"}\n");
+        Assert.Null(Record().Find());
+        Record().Write(report);
+        File.Delete(prefix + ".train.idx");
+        Assert.Null(Record().Find());
+        Record().Write(report);
+        await File.WriteAllTextAsync(prefix + ".tokenized.json", "{");
+        Assert.Null(Record().Find());
+    }
+
     private string Lines(string[] texts)
     {
         string path = _corpus.PathOf("documents.jsonl");
