@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Uniscale.Configuration;
+using Uniscale.Engine.Recovery;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
@@ -104,7 +105,7 @@ internal static class LaunchCommand
             Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)) },
         };
         var result = new Supervisor(supervision, Job, error.WriteLine).Run();
-        if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError ? first.Message : $"{first}. See: uniscale why {run}")}");
+        if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}");
         if (result.First is { IsUserError: true }) folder.Forget();
         return result.ExitCode;
     }
