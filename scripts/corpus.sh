@@ -139,7 +139,6 @@ tokenize() {
     if [[ ! -e $target/tokenizer.model ]]; then
         "$root/scripts/uniscale" tokenizer train "$target/store" --vocabulary "$vocabulary" --out "$target/tokenizer.model"
     fi
-    rm -rf "$target/tokens"
     "$root/scripts/uniscale" data tokenize "$target/store" --tokenizer "$target/tokenizer.model" --out "$target/tokens" \
         --validation 0.02 --workers "$workers"
     touch "$target/tokens/.complete"
