@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Uniscale.Configuration;
 
@@ -36,7 +37,12 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
         for (int run = 0; run < plan.Runs.Count; run++) Look(run);
         try
         {
-            while (Advance()) Thread.Sleep(Poll);
+            for (long look = Stopwatch.GetTimestamp(); Advance(); look = Stopwatch.GetTimestamp())
+            {
+                // Curves of long runs take their time to read; the runs need the cores.
+                var pause = Stopwatch.GetElapsedTime(look) * 20;
+                Thread.Sleep(pause > Poll ? pause : Poll);
+            }
         }
         finally
         {
