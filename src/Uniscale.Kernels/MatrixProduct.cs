@@ -27,7 +27,7 @@ public sealed class PackedWeights : IDisposable
     ~PackedWeights() => Dispose();
 }
 
-/// <summary>Matrix products on oneDNN: AMX or AVX-512 bf16 where the processor has them, fp32 sums.</summary>
+/// <summary>Matrix products with fp32 sums: bf16 on AMX tiles where the processor has them, all else on oneDNN.</summary>
 public static class MatrixProduct
 {
     /// <summary>c[m, n] = (accumulate: +) op(a)[m, k] · op(b)[k, n] + bias[n].</summary>
