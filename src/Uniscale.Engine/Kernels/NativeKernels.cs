@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Kernels;
 
 /// <summary>
-/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: products by oneDNN, everything else in one pass over memory.
+/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: products by AMX tiles or oneDNN, everything else in one pass over memory.
 /// What they do not take (other types, a processor without AVX2) goes to <see cref="TorchKernels"/>, whose results they are held to.
 /// </summary>
 public sealed partial class NativeKernels : IKernels, IDisposable
