@@ -7,6 +7,8 @@ namespace Uniscale.Launching.Faults.Matrix;
 /// <summary>A command line of this program in a process of its own: what happens to it must not happen to the matrix.</summary>
 internal static class CellProcess
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
+
     /// <summary>Runs it to its end; beyond the limit, or when this process is asked to end, it is killed with all that it started.</summary>
     /// <param name="program">This executable, with its first arguments.</param>
     /// <param name="arguments">The rest.</param>
@@ -29,7 +31,7 @@ internal static class CellProcess
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         bool hasEnded = process.WaitForExit(limit);
-        if (!hasEnded) process.Kill(entireProcessTree: true);
+        if (!hasEnded) End(process);
         process.WaitForExit();
         if (isCancelled) throw new OperationCanceledException();
         lock (output) return (hasEnded ? process.ExitCode : null, output.ToString());
@@ -44,7 +46,18 @@ internal static class CellProcess
         {
             context.Cancel = true;
             isCancelled = true;
-            if (!process.HasExited) process.Kill(entireProcessTree: true);
+            End(process);
         }
+    }
+
+    /// <summary>Asks twice, as an impatient user does: the supervisor and mpirun then end their ranks, of which one that is just starting would be missed here.</summary>
+    private static void End(Process process)
+    {
+        for (int asked = 0; asked < 2 && !process.HasExited; asked++)
+        {
+            ProcessSignal.ToProcess(process.Id, ProcessSignal.Terminate);
+            if (process.WaitForExit(Patience)) return;
+        }
+        if (!process.HasExited) process.Kill(entireProcessTree: true);
     }
 }
