@@ -59,7 +59,7 @@ internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyL
             LayoutVerifier.Check(configuration, layout);
             if (!_references.TryGetValue(layout.Variant, out var reference))
                 _references[layout.Variant] = reference = OnThreads(LayoutSpec.Parse(layout.Variant));
-            return LayoutVerifier.Compare(layout, run(layout), reference);
+            return LayoutVerifier.Compare(layout, run(layout), reference, VerificationBounds.For(configuration.Train.Precision));
         }
         catch (UserErrorException refusal)
         {

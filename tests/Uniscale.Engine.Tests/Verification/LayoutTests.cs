@@ -50,7 +50,7 @@ public sealed class LayoutTests
         var spec = LayoutSpec.Parse(layout);
         var run = TestRuns.Tiny with { Train = TestRuns.Tiny.Train with { Precision = precision } };
         var reference = References.GetOrAdd((spec.Variant, precision), key => new(() => TestRuns.Record(run, key.Variant, Steps))).Value;
-        var error = LayoutVerifier.Compare(spec, TestRuns.Record(run, layout, Steps), reference);
+        var error = LayoutVerifier.Compare(spec, TestRuns.Record(run, layout, Steps), reference, VerificationBounds.For(precision));
         Assert.True(error.IsWithin(VerificationBounds.For(precision)), error.ToString());
     }
 }
