@@ -8,7 +8,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 # As many steps as some minutes of this processor hold: bf16 is twice as fast where it is multiplied, and four times on tiles.
-if grep -qw amx_bf16 /proc/cpuinfo; then precision=bf16 steps=${STEPS:-400}
+if grep -qw amx_bf16 /proc/cpuinfo; then precision=bf16 steps=${STEPS:-300}
 elif grep -qw avx512_bf16 /proc/cpuinfo; then precision=bf16 steps=${STEPS:-160}
 else precision=fp32 steps=${STEPS:-80}; fi
 half=$((steps / 2))
