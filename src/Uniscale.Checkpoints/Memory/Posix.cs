@@ -46,6 +46,17 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, int mode);
 
+    /// <summary>Lets other threads have the processor first, from now on and for the calling thread alone. Does nothing where the system has no such thing.</summary>
+    public static void YieldProcessor()
+    {
+        const int Thread = 0, Self = 0, Niceness = 19;
+        if (OperatingSystem.IsLinux())
+            _ = SetPriority(Thread, Self, Niceness);
+    }
+
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, int who, int niceness);
+
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Sync(int descriptor);
 

@@ -168,6 +168,9 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     private SaveResult Run(SaveJob job, nint staged, nint[] addresses)
     {
         var state = job.State;
+        // Digests and copies would take a processor from the kernels of the next steps; nobody waits for a save that runs behind them.
+        if (staged != 0)
+            Posix.YieldProcessor();
         var folder = CheckpointFolders.Partial(directory, state.Step, job.Attempt);
         var final = CheckpointFolders.Final(directory, state.Step);
         var rendezvous = new SaveRendezvous(folder, options.DurableTimeout, _cancelled.Token);
