@@ -8,7 +8,8 @@
 # MIRROR names the Debian mirror. Not part of CI.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-mirror=${MIRROR:-http://deb.debian.org/debian}
+# The mirror that this machine installs from.
+mirror=${MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v -- -security | head -n 1)}
 suites=("$@")
 [[ ${#suites[@]} -gt 0 ]] || suites=(trixie sid)
 
