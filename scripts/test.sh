@@ -12,7 +12,7 @@ run_project() {
     local name=$1 log status total=0 bad=0 skip=0
     log=$(mktemp)
     echo "== $name"
-    "tests/$name/bin/Release/net10.0/$name" >"$log" 2>&1
+    "tests/$name/bin/Release/net10.0/$name" --ansi off >"$log" 2>&1
     status=$?
     local summary
     summary=$(grep -E '^ *(total|failed|succeeded|skipped): [0-9]+' "$log" | tail -4)
