@@ -7,12 +7,13 @@ public sealed class StepMeter(RunStart start)
 {
     private const int Window = 20;
 
-    private readonly Queue<double> recent = new(Window);
+    private readonly Queue<(double Seconds, long Tokens)> recent = new(Window);
     private long peakMemoryBytes;
 
     /// <summary>
     /// Completes <paramref name="measured"/>, of which step, loss, norm, rate, tokens and seconds are given. The time that is left is
-    /// that of the remaining steps at the median of the last 20 (the first step, which also warms up, leaves soon).
+    /// that of the remaining tokens (or steps, where the run's tokens are not known) at the median of the last 20 steps: of tokens, because steps grow
+    /// along a ramp; the median, because the first step also warms up.
     /// </summary>
     /// <param name="measured">The step as the trainer saw it.</param>
     /// <param name="flopsPerToken">Model operations for a token where they differ from the start's, as with a longer context; null: the same.</param>
@@ -20,31 +21,36 @@ public sealed class StepMeter(RunStart start)
     {
         if (recent.Count == Window)
             recent.Dequeue();
-        recent.Enqueue(measured.Seconds);
+        recent.Enqueue((measured.Seconds, measured.BatchTokens));
         var tokensPerSecond = measured.Seconds > 0 ? measured.BatchTokens / measured.Seconds : 0;
         var flops = tokensPerSecond * (flopsPerToken ?? start.FlopsPerToken);
         var memory = Environment.WorkingSet;
         peakMemoryBytes = Math.Max(peakMemoryBytes, memory);
         return measured with
         {
-            TotalSteps = start.TotalSteps,
+            TotalSteps = measured.TotalSteps > 0 ? measured.TotalSteps : start.TotalSteps,
             TokensPerSecond = tokensPerSecond,
             ModelFlops = flops,
             Mfu = start.PeakFlops is > 0 ? flops / start.PeakFlops : null,
             MemoryBytes = memory,
             PeakMemoryBytes = peakMemoryBytes,
-            Remaining = Remaining(measured.Step),
+            Remaining = Remaining(measured),
         };
     }
 
     /// <summary>Seconds since a time stamp of <see cref="Stopwatch.GetTimestamp"/>.</summary>
     public static double SecondsSince(long timestamp) => Stopwatch.GetElapsedTime(timestamp).TotalSeconds;
 
-    private TimeSpan? Remaining(long step)
+    private TimeSpan? Remaining(StepReport measured)
     {
-        if (start.TotalSteps == 0)
-            return null;
-        var sorted = recent.Order().ToArray();
-        return TimeSpan.FromSeconds(Math.Max(0, start.TotalSteps - step) * sorted[sorted.Length / 2]);
+        if (start.TotalTokens > 0 && measured.BatchTokens > 0)
+            return TimeSpan.FromSeconds(Math.Max(0, start.TotalTokens - measured.ConsumedTokens) * Median(recent.Select(step => step.Seconds / Math.Max(1, step.Tokens))));
+        return start.TotalSteps == 0 ? null : TimeSpan.FromSeconds(Math.Max(0, start.TotalSteps - measured.Step) * Median(recent.Select(step => step.Seconds)));
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted[sorted.Length / 2];
     }
 }

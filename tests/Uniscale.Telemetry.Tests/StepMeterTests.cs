@@ -35,4 +35,14 @@ public sealed class StepMeterTests
         var report = meter.Complete(new StepReport { Step = 3, Seconds = 3 });
         Assert.Equal(TimeSpan.FromSeconds(30), report.Remaining);
     }
+
+    [Fact]
+    public void In_a_ramp_the_time_left_is_that_of_the_tokens_left()
+    {
+        var meter = new StepMeter(Reports.Start(totalSteps: 100) with { TotalTokens = 10_000 });
+        meter.Complete(new StepReport { Step = 1, TotalSteps = 40, BatchTokens = 100, ConsumedTokens = 100, Seconds = 1 });
+        meter.Complete(new StepReport { Step = 2, TotalSteps = 40, BatchTokens = 100, ConsumedTokens = 200, Seconds = 1 });
+        var report = meter.Complete(new StepReport { Step = 3, TotalSteps = 40, BatchTokens = 400, ConsumedTokens = 600, Seconds = 4 });
+        Assert.Equal((40L, TimeSpan.FromSeconds(94)), (report.TotalSteps, report.Remaining));
+    }
 }

@@ -19,9 +19,8 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
     {
         StepPlan step = curriculum.StepAround(position);
         Phase phase = curriculum.Phases[step.Phase];
-        long number = curriculum.Phases.Take(step.Phase).Sum(earlier => earlier.Steps.StepCount) + phase.Steps.StepOf(step.FirstSample - phase.FirstSample).Step;
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"step {number:N0} of {curriculum.TotalSteps:N0}, after {step.ConsumedTokens:N0} tokens: phase {step.Phase + 1} ({phase.Settings.Name}), " +
+            $"step {curriculum.StepsUntil(step.ConsumedTokens):N0} of {curriculum.TotalSteps:N0}, after {step.ConsumedTokens:N0} tokens: phase {step.Phase + 1} ({phase.Settings.Name}), " +
             $"{(step.ConsumedTokens - step.PhaseStartTokens) / (double)step.PhaseTokens:0.0%} of it done"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"  {step.Sequences} sequences of {step.Context} tokens, samples {step.FirstSample:N0} to {step.FirstSample + step.Sequences - 1:N0}; " +

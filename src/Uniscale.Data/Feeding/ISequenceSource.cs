@@ -12,6 +12,15 @@ public interface ISequenceSource
     /// <summary>What the optimizer step that begins at this many consumed tokens is made of.</summary>
     StepPlan StepAt(long consumedTokens);
 
+    /// <summary>Steps from the one that begins at <paramref name="consumedTokens"/> to the one that reaches <paramref name="endTokens"/>, each with the batch that it has there.</summary>
+    long StepsBetween(long consumedTokens, long endTokens)
+    {
+        long steps = 0;
+        for (; consumedTokens < endTokens; steps++)
+            consumedTokens += StepAt(consumedTokens).Tokens;
+        return steps;
+    }
+
     /// <summary>
     /// Reads sample <paramref name="index"/> of the run. <paramref name="tokens"/> has context + 1 places (inputs and the token after the last);
     /// <paramref name="documents"/>, where not empty, receives for each of the same places the number of its document within the sequence, from 0.

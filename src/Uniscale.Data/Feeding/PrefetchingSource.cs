@@ -25,6 +25,9 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
     public StepPlan StepAt(long consumedTokens) => source.StepAt(consumedTokens);
 
     /// <inheritdoc/>
+    public long StepsBetween(long consumedTokens, long endTokens) => source.StepsBetween(consumedTokens, endTokens);
+
+    /// <inheritdoc/>
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
         Sample sample = Enter(step).Get(index);

@@ -92,6 +92,21 @@ public sealed class Curriculum : ISequenceSource, IDisposable
             phase.Number, phase.FirstSample + sample, phase.Steps.SequencesAt(sample), phase.Settings.Context, consumedTokens, phase.StartTokens, phase.Tokens);
     }
 
+    /// <inheritdoc/>
+    public long StepsBetween(long consumedTokens, long endTokens) => Math.Max(0, StepsUntil(endTokens) - StepsUntil(consumedTokens));
+
+    /// <summary>Steps of the run until a token count is reached; the one that reaches it counts. O(phases).</summary>
+    public long StepsUntil(long consumedTokens)
+    {
+        if (consumedTokens <= 0)
+            return 0;
+        if (consumedTokens >= TotalTokens)
+            return TotalSteps;
+        Phase phase = Phases.Last(phase => phase.StartTokens < consumedTokens);
+        long sample = (consumedTokens - 1 - phase.StartTokens) / phase.Settings.Context;
+        return Phases.Take(phase.Number).Sum(earlier => earlier.Steps.StepCount) + phase.Steps.StepOf(sample).Step + 1;
+    }
+
     /// <summary>The step in which a token of the run is fed, wherever in the step it lies.</summary>
     public StepPlan StepAround(long token)
     {

@@ -69,15 +69,26 @@ public sealed partial class RankRuntime : IDisposable
     /// <summary>Measured times; null where nothing is recorded.</summary>
     public Timeline? Timeline { get; }
 
-    /// <summary>Steps of the whole run: those done, and those that the rest of the tokens makes at the batch of the next step.</summary>
+    /// <summary>Steps of the whole run: those done, and those still to come, with the batch that each will have.</summary>
     public long TotalSteps
     {
         get
         {
-            if (Configuration.Train.Steps > 0 && Configuration.Phases.Count == 0) return Configuration.Train.Steps;
             if (IsFinished) return Position.Step;
-            long step = Data.StepAt(Position.ConsumedTokens).Tokens;
-            return Position.Step + (RunTokens - Position.ConsumedTokens + step - 1) / step;
+            long steps = Position.Step + Data.StepsBetween(Position.ConsumedTokens, RunTokens);
+            return Configuration.Train.Steps > 0 ? Math.Min(steps, Configuration.Train.Steps) : steps;
+        }
+    }
+
+    /// <summary>Tokens consumed when the run ends: all of them, but where <c>train.steps</c> ends it before.</summary>
+    public long EndTokens
+    {
+        get
+        {
+            long steps = TotalSteps - Position.Step, consumed = Position.ConsumedTokens;
+            if (Configuration.Train.Steps == 0) return RunTokens;
+            for (; steps > 0; steps--) consumed += Data.StepAt(consumed).Tokens;
+            return consumed;
         }
     }
 

@@ -13,6 +13,8 @@ internal sealed class FaultySource(ISequenceSource inner, FaultInjector faults) 
 
     public StepPlan StepAt(long consumedTokens) => inner.StepAt(consumedTokens);
 
+    public long StepsBetween(long consumedTokens, long endTokens) => inner.StepsBetween(consumedTokens, endTokens);
+
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
         faults.BeforeSample(step.ConsumedTokens, index);

@@ -165,6 +165,7 @@ public sealed record RunStatus(
                     break;
                 case "step":
                     Step = line.GetProperty("step").GetInt64();
+                    if (line.TryGetProperty("total_steps", out var total)) TotalSteps = total.GetInt64();
                     ConsumedTokens = line.GetProperty("consumed_tokens").GetInt64();
                     Loss = line.GetProperty("loss").ValueKind == JsonValueKind.Number ? line.GetProperty("loss").GetDouble() : double.NaN;
                     TokensPerSecond = line.GetProperty("tokens_per_second").GetDouble();

@@ -32,6 +32,7 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
         telemetry.Step(_meter.Complete(new StepReport
         {
             Step = step,
+            TotalSteps = runtime.TotalSteps,
             Phase = runtime.Configuration.Phases.Count > 0 ? runtime.Configuration.Phases[outcome.Plan.Phase].Name : null,
             ConsumedTokens = outcome.Position.ConsumedTokens,
             Loss = outcome.Decision.Loss,

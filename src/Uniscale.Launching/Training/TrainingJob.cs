@@ -168,7 +168,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             Ranks = ranks,
             Layout = $"tp{mesh.Tensor} pp{mesh.Pipeline} cp{mesh.Context} dp{mesh.Data} zero{runtime.Specification.ZeroStage}",
             TotalSteps = runtime.TotalSteps,
-            TotalTokens = data.Tokens,
+            TotalTokens = runtime.EndTokens,
             ResumedStep = runtime.Position.Step,
             FlopsPerToken = ModelSize.FlopsPerToken(_configuration.Model, data.Vocabulary),
             PeakFlops = peak,

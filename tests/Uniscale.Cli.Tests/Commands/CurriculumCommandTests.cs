@@ -51,6 +51,7 @@ public sealed class CurriculumCommandTests : IDisposable
         for (long sample = step.FirstSample; sample < step.FirstSample + step.Sequences; sample++)
             Assert.Equal(0, curriculum.Locate(sample).Epoch);
         curriculum.LedgerAt(step.ConsumedTokens);
+        Assert.Equal(curriculum.TotalSteps, curriculum.StepsUntil(step.ConsumedTokens) + curriculum.StepsBetween(step.ConsumedTokens, curriculum.TotalTokens));
         Assert.InRange(Stopwatch.GetElapsedTime(started).TotalMilliseconds, 0, 100);
     }
 

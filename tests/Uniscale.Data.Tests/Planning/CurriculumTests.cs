@@ -69,6 +69,13 @@ public sealed class CurriculumTests : IDisposable
             sample += step.Sequences;
         }
         Assert.Equal(sample, curriculum.TotalSamples);
+        Assert.Equal(steps.Count, curriculum.TotalSteps);
+        for (int i = 0; i < steps.Count; i++)
+        {
+            Assert.Equal(steps.Count - i, curriculum.StepsBetween(steps[i].ConsumedTokens, consumed));
+            Assert.Equal(i + 1, curriculum.StepsUntil(steps[i].ConsumedTokens + steps[i].Tokens));
+            Assert.Equal(i + 1, curriculum.StepsUntil(steps[i].ConsumedTokens + 1));
+        }
         Assert.Equal([.. Enumerable.Repeat(2, 10), .. Enumerable.Repeat(4, 11)], steps.Where(s => s.Phase == 0).Select(s => s.Sequences));
         Assert.Equal(Enumerable.Repeat((4, 32, 1024L, 2048L), 16), steps.Where(s => s.Phase == 1).Select(s => (s.Sequences, s.Context, s.PhaseStartTokens, s.PhaseTokens)));
     }

@@ -23,6 +23,35 @@ public sealed class PhaseSettingsTests : IDisposable
         Assert.NotEqual(plain[2].Loss, one[2].Loss);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public void TheTotalOfStepsIsRightFromTheFirstStepOfARampOn(long lastStep)
+    {
+        var run = Run(ropeBase: null);
+        run = run with
+        {
+            Batch = new() { Global = 8, Micro = 1 },
+            Train = run.Train with { Steps = lastStep },
+            Phases = [run.Phases[0] with { Batch = new() { Global = 8, Micro = 1, Ramp = new Dictionary<string, string> { ["0"] = "1", ["64"] = "2", ["128"] = "8" } } }, run.Phases[1]],
+        };
+        (long[] Totals, long[] Ends, TrainingPosition Position) told = TestRuns.OnRanks(1, world =>
+        {
+            using var data = Curriculum.FromConfiguration(run);
+            using var runtime = RankRuntime.Create(run, world, data, data.TotalTokens);
+            var totals = new List<(long Steps, long Tokens)> { (runtime.TotalSteps, runtime.EndTokens) };
+            while (!runtime.IsFinished)
+            {
+                runtime.Step();
+                totals.Add((runtime.TotalSteps, runtime.EndTokens));
+            }
+            return (totals.Select(total => total.Steps).ToArray(), totals.Select(total => total.Tokens).ToArray(), runtime.Position);
+        })[0];
+        Assert.Equal(lastStep == 0 ? 9 : lastStep, told.Position.Step);
+        Assert.All(told.Totals, total => Assert.Equal(told.Position.Step, total));
+        Assert.All(told.Ends, tokens => Assert.Equal(told.Position.ConsumedTokens, tokens));
+    }
+
     private static (double Loss, int Context, int Sequences)[] Steps(RunConfiguration run, int ranks) => TestRuns.OnRanks(ranks, world =>
     {
         using var data = Curriculum.FromConfiguration(run);
