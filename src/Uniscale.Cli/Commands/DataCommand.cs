@@ -14,7 +14,7 @@ internal static class DataCommand
 
     private static Command Import()
     {
-        var raw = new Argument<string[]>("RAW") { Description = "Files and directories: text, HTML, XML documentation, manual pages, source code, JSONL; plain, .gz, .dz or .zst.", Arity = ArgumentArity.OneOrMore };
+        var raw = new Argument<string[]>("RAW") { Description = "Files and directories: text, HTML, XML documentation, manual pages, source code, JSONL; plain, .gz, .dz or .zst; Parquet (its column text).", Arity = ArgumentArity.OneOrMore };
         var domain = new Option<string>("--domain") { Description = "Domain of the documents, e.g. books.", Required = true };
         var store = new Option<string>("--out") { Description = "Store to add them to: a directory.", Required = true };
         var command = new Command("import", "Add raw files to a store of documents.") { raw, domain, store };

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Uniscale.Configuration;
 using ZstdSharp;
 
 namespace Uniscale.Data;
@@ -30,6 +31,7 @@ public sealed class DocumentFileWriter : IDisposable
     private string Unfinished => _path + ".unfinished";
 
     /// <summary>Appends one document.</summary>
+    /// <exception cref="UserErrorException">It makes a line that is longer than readers take.</exception>
     public void Add(StoredDocument document)
     {
         Json.WriteStartObject();
@@ -40,6 +42,12 @@ public sealed class DocumentFileWriter : IDisposable
         Json.WriteString("text", document.Text);
         Json.WriteEndObject();
         Json.Flush();
+        if (Json.BytesCommitted > DocumentReader.MaxLineBytes)
+        {
+            throw new UserErrorException(
+                $"{document.Source} makes a document of {Json.BytesCommitted >> 20} MiB, where a store holds lines of at most {DocumentReader.MaxLineBytes >> 20} MiB; " +
+                "cut it into documents (JSONL), or tokenize it as a .txt file without importing.");
+        }
         Json.Reset();
         _file!.WriteByte((byte)'\n');
         Characters += document.Text.Length;

@@ -41,7 +41,6 @@ public static class DocumentReader
                 continue;
             if (!Utf8.IsValid(line.Span))
                 line = repair is null ? throw InvalidUtf8(path, lines.Number) : repair(line);
-            text.ResetWrittenCount();
             ReadText(line.Span, text, path, lines.Number);
             yield return new DocumentPart(text.WrittenMemory, IsFirst: true, IsLast: true);
         }
@@ -51,20 +50,25 @@ public static class DocumentReader
     {
         try
         {
+            bool found = false;
             var json = new Utf8JsonReader(line);
-            while (json.Read())
+            while (json.Read()) // to the end of the line: one that was cut is no document
             {
                 if (json.TokenType != JsonTokenType.PropertyName || json.CurrentDepth != 1)
                     continue;
                 bool isText = json.ValueTextEquals("text"u8);
                 json.Read();
-                if (isText && json.TokenType == JsonTokenType.String)
+                if (!isText || json.TokenType != JsonTokenType.String)
                 {
-                    text.Advance(json.CopyString(text.GetSpan(json.ValueSpan.Length)));
-                    return;
+                    json.Skip();
+                    continue;
                 }
-                json.Skip();
+                text.ResetWrittenCount();
+                text.Advance(json.CopyString(text.GetSpan(json.ValueSpan.Length)));
+                found = true;
             }
+            if (found)
+                return;
         }
         // A surrogate without its partner is an escape that JSON allows and text does not.
         catch (Exception error) when (error is JsonException or InvalidOperationException)

@@ -23,17 +23,17 @@ public sealed class ImportReport
     /// <summary>Files whose invalid UTF-8 was replaced (U+FFFD) or read as Latin-1.</summary>
     public long Repaired { get; internal set; }
 
-    /// <summary>Files left out, by reason.</summary>
+    /// <summary>Files left out, and rows without text, by reason.</summary>
     public IReadOnlyDictionary<string, long> LeftOut => _left;
 
     internal void Leave(string reason) => _left[reason] = _left.GetValueOrDefault(reason) + 1;
 }
 
-/// <summary>Turns raw files and trees into documents of a store: text, HTML and XML documentation, manual pages, source code, JSONL; plain, .gz, .dz or .zst.</summary>
+/// <summary>Turns raw files and trees into documents of a store: text, HTML and XML documentation, manual pages, source code, JSONL; plain, .gz, .dz or .zst; Parquet.</summary>
 public sealed class Importer(DocumentStoreWriter store)
 {
     private const int SniffedBytes = 8192;
-    private const int MaxFileBytes = 256 << 20;
+    private const int MaxFileBytes = DocumentReader.MaxLineBytes;
 
     private static readonly HashSet<string> Markup = new(StringComparer.OrdinalIgnoreCase) { ".html", ".htm", ".xhtml", ".xhp", ".page", ".docbook", ".dbk", ".xml" };
 
@@ -86,6 +86,8 @@ public sealed class Importer(DocumentStoreWriter store)
         {
             if (TextFiles.IsJsonLines(name))
                 ImportLines(path, name);
+            else if (ParquetText.IsParquet(name))
+                ImportRows(path, name);
             else
                 ImportWhole(path, name, Path.GetExtension(plain));
         }
@@ -101,6 +103,23 @@ public sealed class Importer(DocumentStoreWriter store)
         foreach (DocumentPart part in DocumentReader.ReadRepaired(path, line => Encoding.UTF8.GetBytes(Decode(line.Span))))
             Add($"{name}:{++number}", Encoding.UTF8.GetString(part.Text.Span));
         Report.Repaired = Math.Min(Report.Repaired, repaired + 1); // files are counted, not lines
+        Report.Files++;
+    }
+
+    private void ImportRows(string path, string name)
+    {
+        long number = 0;
+        bool replaced = false;
+        foreach (string? text in ParquetText.Read(path))
+        {
+            number++;
+            replaced |= text?.Contains('\uFFFD', StringComparison.Ordinal) == true;
+            if (string.IsNullOrWhiteSpace(text))
+                Report.Leave("rows without text");
+            else
+                Add($"{name}:{number}", text);
+        }
+        Report.Repaired += replaced ? 1 : 0;
         Report.Files++;
     }
 

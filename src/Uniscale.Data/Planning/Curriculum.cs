@@ -46,8 +46,10 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     internal IReadOnlyList<WindowOrder> Orders { get; }
 
     /// <summary>Opens the sources of a configuration and plans its phases; without phases, one over all data.</summary>
+    /// <param name="config">The run.</param>
+    /// <param name="vocabulary">Number of token values of the model; a token outside is refused when it is read.</param>
     /// <exception cref="UserErrorException">A shard is missing or damaged, or the plan is impossible; the sentence says which.</exception>
-    public static Curriculum FromConfiguration(RunConfiguration config)
+    public static Curriculum FromConfiguration(RunConfiguration config, int vocabulary = int.MaxValue)
     {
         if (config.Data.Sources.Count == 0)
             throw new UserErrorException("data.sources is empty; name at least one source with its shards.");
@@ -55,7 +57,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         try
         {
             foreach (SourceSection section in config.Data.Sources)
-                sources.Add(TokenSource.Open(section));
+                sources.Add(TokenSource.Open(section, vocabulary));
             if (sources.GroupBy(source => source.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
                 throw new UserErrorException($"Two data sources are named '{twice.Key}'; give each its own name.");
             return new Curriculum(sources, new PhaseBuilder(config, sources), config.Train.Seed);

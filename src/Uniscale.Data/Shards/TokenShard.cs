@@ -68,6 +68,7 @@ public sealed class TokenShard : IDisposable
     public void Read(long position, Span<int> tokens)
     {
         _bin.CheckUnchanged();
+        _index.CheckUnchanged(); // whoever reads tokens may look up their documents next
         switch (Type)
         {
             case TokenType.UInt16:
@@ -108,12 +109,16 @@ public sealed class TokenShard : IDisposable
         {
             Span<int> tokens = block.AsSpan(0, (int)Math.Min(block.Length, TokenCount - position));
             Read(position, tokens);
-            foreach (int token in tokens)
-                if ((uint)token >= (uint)vocabulary)
-                    throw new UserErrorException($"{ShardFormat.BinPath(Prefix)} holds the token {token}, outside the vocabulary of {vocabulary}; tokenize it with this tokenizer.");
+            int wrong = tokens.IndexOfAnyExceptInRange(0, vocabulary - 1);
+            if (wrong >= 0)
+                throw OutsideVocabulary(position + wrong, tokens[wrong], vocabulary);
         }
         return Digest(whole: true);
     }
+
+    internal UserErrorException OutsideVocabulary(long position, int token, int vocabulary) => new(
+        $"{ShardFormat.BinPath(Prefix)} holds the token {token} at position {position}, outside the vocabulary of {vocabulary}; " +
+        "tokenize the data with the tokenizer of this vocabulary.");
 
     public void Dispose()
     {
@@ -127,7 +132,7 @@ public sealed class TokenShard : IDisposable
         Span<T> stored = tokens.Length <= 8192 ? stackalloc T[tokens.Length] : new T[tokens.Length];
         _bin.Read(position * Marshal.SizeOf<T>(), stored);
         for (int i = 0; i < stored.Length; i++)
-            tokens[i] = int.CreateTruncating(stored[i]);
+            tokens[i] = int.CreateSaturating(stored[i]);
     }
 
     private string Digest(bool whole)

@@ -10,9 +10,11 @@ public sealed class TokenSource : IDisposable
     private readonly TokenShard[] _shards;
     private readonly long[] _starts;
     private readonly Lazy<string> _fingerprint;
+    private readonly int _vocabulary;
 
-    private TokenSource(string name, string domain, TokenShard[] shards, long virtualTokens)
+    private TokenSource(string name, string domain, TokenShard[] shards, long virtualTokens, int vocabulary)
     {
+        _vocabulary = vocabulary;
         Name = name;
         Domain = domain;
         _shards = shards;
@@ -40,8 +42,10 @@ public sealed class TokenSource : IDisposable
     public string Fingerprint => _fingerprint.Value;
 
     /// <summary>Opens the shards that a configuration names.</summary>
+    /// <param name="section">The source.</param>
+    /// <param name="vocabulary">Number of token values of the model that reads it; a token outside is refused when it is read.</param>
     /// <exception cref="UserErrorException">No shard matches, a shard is damaged, or the source has neither shards nor virtual tokens.</exception>
-    public static TokenSource Open(SourceSection section)
+    public static TokenSource Open(SourceSection section, int vocabulary = int.MaxValue)
     {
         string name = section.Name.Length > 0 ? section.Name : section.Domain;
         string domain = section.Domain.Length > 0 ? section.Domain : name;
@@ -58,10 +62,11 @@ public sealed class TokenSource : IDisposable
             shards.ForEach(shard => shard.Dispose());
             throw;
         }
-        return new TokenSource(name, domain, [.. shards], section.VirtualTokens);
+        return new TokenSource(name, domain, [.. shards], section.VirtualTokens, vocabulary);
     }
 
     /// <summary>Copies tokens that begin at a position of the source, across shards where need be.</summary>
+    /// <exception cref="UserErrorException">A shard was changed since it was opened, or holds a token outside the vocabulary.</exception>
     public void Read(long position, Span<int> tokens)
     {
         while (!tokens.IsEmpty)
@@ -69,6 +74,9 @@ public sealed class TokenSource : IDisposable
             int shard = ShardAt(position);
             int count = (int)Math.Min(tokens.Length, _starts[shard + 1] - position);
             _shards[shard].Read(position - _starts[shard], tokens[..count]);
+            int wrong = tokens[..count].IndexOfAnyExceptInRange(0, _vocabulary - 1);
+            if (wrong >= 0)
+                throw _shards[shard].OutsideVocabulary(position - _starts[shard] + wrong, tokens[wrong], _vocabulary);
             tokens = tokens[count..];
             position += count;
         }

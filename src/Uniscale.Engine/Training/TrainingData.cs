@@ -14,7 +14,7 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
     public static TrainingData Open(RunConfiguration configuration)
     {
         int vocabulary = VocabularyOf(configuration);
-        var curriculum = Curriculum.FromConfiguration(configuration);
+        var curriculum = Curriculum.FromConfiguration(configuration, vocabulary);
         return new TrainingData(curriculum, curriculum.TotalTokens, vocabulary);
     }
 

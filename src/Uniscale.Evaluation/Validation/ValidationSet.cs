@@ -60,7 +60,7 @@ public sealed class ValidationSet : ISequenceSource
         {
             Read(plan, index, tokens, []);
             foreach (int token in tokens.AsSpan(1))
-                if (token >= 0)
+                if (token >= 0 && token < byteLengths.Length)
                     bytes += byteLengths[token];
         }
         return bytes;

@@ -13,9 +13,10 @@ public sealed class Validator : IDisposable
     /// <param name="byteLengths">Bytes of text of each token; empty: bits per byte are not known.</param>
     public Validator(RunConfiguration configuration, int[] byteLengths)
     {
+        int vocabulary = configuration.Data.Validation.Count > 0 ? TrainingData.VocabularyOf(configuration) : 0;
         foreach (var section in configuration.Data.Validation)
         {
-            var source = TokenSource.Open(section);
+            var source = TokenSource.Open(section, vocabulary);
             var set = new ValidationSet(source, configuration.Model.Context, configuration.Evaluation.Sequences);
             sets.Add((source, set, byteLengths.Length == 0 ? 0 : set.TargetBytes(byteLengths)));
         }

@@ -33,6 +33,8 @@ public sealed class DocumentReaderTests : IDisposable
     [InlineData("{\"other\": \"x\"}", "Line 1 of", "has no string \"text\"")]
     [InlineData("[1, 2]", "Line 1 of", "has no string \"text\"")]
     [InlineData("{\"text\": \"cut", "Line 1 of", "is not JSON")]
+    [InlineData("{\"text\": \"whole\"", "Line 1 of", "is not JSON")]
+    [InlineData("{\"text\": \"whole\"} rest", "Line 1 of", "is not JSON")]
     public void Lines_that_are_no_documents_are_refused(string line, string place, string problem)
     {
         string message = Refused(Write("bad.jsonl", line));

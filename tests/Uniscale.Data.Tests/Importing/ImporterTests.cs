@@ -49,6 +49,17 @@ public sealed class ImporterTests : IDisposable
         Assert.Equal(["00000.jsonl.zst", "00001.jsonl.zst"], Directory.GetFiles(_corpus.PathOf("store/web")).Select(Path.GetFileName).Order());
     }
 
+    /// <summary>What a store would hold but no reader take: escapes make the line longer than the file.</summary>
+    [Fact]
+    public void A_file_whose_line_could_not_be_read_back_is_refused_and_leaves_nothing()
+    {
+        string path = _corpus.PathOf("quotes.txt");
+        File.WriteAllText(path, new string('"', 70 << 20));
+        string message = Assert.Throws<UserErrorException>(() => Import(path, "web")).Message;
+        Assert.Contains("quotes.txt makes a document of 140 MiB", message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(_corpus.PathOf("store/web")));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("a/b")]

@@ -126,6 +126,17 @@ public sealed class CurriculumTests : IDisposable
     }
 
     [Fact]
+    public void A_token_outside_the_vocabulary_is_refused_where_it_is_read()
+    {
+        RunConfiguration config = Corpus.Run(16, 4, 16 * 60, _corpus.Source("a", 961));
+        using (var whole = Curriculum.FromConfiguration(config, vocabulary: 961))
+            Assert.Equal(60, Samples(whole).Count());
+        using var curriculum = Curriculum.FromConfiguration(config, vocabulary: 960);
+        string message = Assert.Throws<UserErrorException>(() => Samples(curriculum).Count()).Message;
+        Assert.Contains("a.bin holds the token 960 at position 960, outside the vocabulary of 960", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Longer_training_keeps_the_order_and_the_fingerprint()
     {
         RunConfiguration config = Corpus.Run(16, 4, 640, _corpus.Source("a", 1000));

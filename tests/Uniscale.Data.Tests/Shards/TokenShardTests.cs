@@ -139,6 +139,16 @@ public sealed class TokenShardTests : IDisposable
     }
 
     [Fact]
+    public void An_index_cut_while_open_is_refused_not_a_crash()
+    {
+        string prefix = _corpus.Count("index", 0, [.. Enumerable.Repeat(10, 2000)]);
+        using TokenShard shard = TokenShard.Open(prefix);
+        using (var file = new FileStream(prefix + ".idx", FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            file.SetLength(40);
+        Assert.Contains("index.idx was changed after the run opened it", Assert.Throws<UserErrorException>(() => shard.Read(9000, new int[10])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_token_outside_the_vocabulary_is_found_by_verify()
     {
         using TokenShard shard = TokenShard.Open(_corpus.Count("large", 95, 10));
