@@ -46,11 +46,12 @@ internal static class CleaningTable
                 (report.HasTokens ? $"{tally.Dropped.Tokens + tally.Cut.Tokens,14}" : ""));
         }
         console.WriteLine();
-        console.WriteLine($"{"domain",-22}{"documents",12}{"kept",12}{"MB",10}{"kept",10}{"of bytes",10}{tokens}");
+        string kept = report.HasTokens ? $"{"tokens",14}{"kept",14}" : "";
+        console.WriteLine($"{"domain",-22}{"documents",12}{"kept",12}{"MB",10}{"kept",10}{"of bytes",10}{kept}");
         foreach (DomainReport domain in report.Domains.Append(new DomainReport("all", report.Input, report.Kept)))
             console.WriteLine(
                 $"{domain.Name,-22}{domain.Input.Documents,12}{domain.Kept.Documents,12}{domain.Input.Bytes / 1e6,10:0.00}{domain.Kept.Bytes / 1e6,10:0.00}{Share(domain.Kept.Bytes, domain.Input.Bytes),10}" +
-                (report.HasTokens ? $"{domain.Kept.Tokens,14}" : ""));
+                (report.HasTokens ? $"{domain.Input.Tokens,14}{domain.Kept.Tokens,14}" : ""));
         console.WriteLine();
         console.WriteLine($"languages kept: {string.Join(", ", report.Languages.Select(language => $"{language.Key} {language.Value.Bytes / 1e6:0.00} MB"))}");
         console.WriteLine($"{report.ProcessorSeconds:0.0} s of processor time, {report.MegabytesPerCoreSecond:0.0} MB/s a core");

@@ -2,7 +2,7 @@ namespace Uniscale.Data;
 
 /// <summary>
 /// An even sample of the lines of many documents in bounded memory and one pass: a line is kept while the digest of its number falls below a threshold,
-/// and whenever the sample outgrows its bound the threshold is halved and what no longer qualifies is dropped. The same documents give the same sample.
+/// and whenever the sample outgrows its bound the threshold is lowered by a sixteenth and what no longer qualifies is dropped, so that it ends nearly full. The same documents give the same sample.
 /// </summary>
 public sealed class LineSample
 {
@@ -69,7 +69,7 @@ public sealed class LineSample
         Bytes += line.Length;
         while (Bytes > _maxBytes)
         {
-            _threshold /= 2;
+            _threshold -= _threshold / 16;
             _lines.RemoveAll(kept => kept.Digest > _threshold);
             Bytes = _lines.Sum(kept => (long)kept.Line.Length);
         }

@@ -47,6 +47,7 @@ public static partial class TokenizerTrainer
         {
             string samplePath = Path.Combine(work, "sample.txt"), prefix = Path.Combine(work, "trained");
             long bytes = LineSample.Draw(documents, training.SampleBytes).WriteTo(samplePath);
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // the sample is a file now, and SentencePiece needs the memory
             if (bytes == 0)
                 throw new UserErrorException("There is no text to train a tokenizer on: the documents are empty.");
             Run(Options(training, samplePath, prefix), training);

@@ -36,11 +36,14 @@ public sealed class CleanCommandTests : IDisposable
         long[] tokens = [.. new[] { "input", "kept" }.Select(name => report.GetProperty(name).GetProperty("tokens").GetInt64())];
         Assert.Equal(tokens[0], tokens[1] + report.GetProperty("steps").EnumerateArray().Sum(step => step.GetProperty("tally").GetProperty("dropped").GetProperty("tokens").GetInt64()));
 
+        Assert.Matches($@"(?m)^all +20 +6 .* {tokens[0]} +{tokens[1]}\r?$", output);
+
         // Strict XML is more than a browser asks for: every tag closed, every character escaped.
         string page = File.ReadAllText(In("clean/report.html"));
         XElement body = XDocument.Parse(page[page.IndexOf("<body>", StringComparison.Ordinal)..page.IndexOf("</html>", StringComparison.Ordinal)]).Root!;
         Assert.Contains(body.Descendants("pre"), sample => sample.Value.StartsWith("<b>", StringComparison.Ordinal));
         Assert.DoesNotContain("http", page);
+        Assert.Contains(body.Descendants("tr"), row => row.Elements("td").Select(cell => cell.Value).Take(5).SequenceEqual(["all", "20", "6", $"{tokens[0]:N0}", $"{tokens[1]:N0}"]));
 
         Assert.Contains("was done before", Ok("data", "clean", In("clean.yaml")));
         Assert.Contains("books", Ok("data", "tokenize", In("clean"), "--tokenizer", In("t.model"), "--out", In("tokens"), "--workers", "1"));

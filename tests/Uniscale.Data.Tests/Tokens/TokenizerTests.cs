@@ -105,11 +105,11 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
     }
 
     [Fact]
-    public void A_sample_stays_within_its_bound_and_is_drawn_evenly()
+    public void A_sample_nearly_fills_its_bound_and_is_drawn_evenly()
     {
         byte[] text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 20_000).Select(i => $"line {i:D6}\n")));
         LineSample sample = LineSample.Draw([new DocumentPart(text, true, true)], maxBytes: 30_000);
-        Assert.InRange(sample.Bytes, 10_000, 30_000);
+        Assert.InRange(sample.Bytes, 27_000, 30_000);
         string path = small.Path + ".sample";
         sample.WriteTo(path);
         int[] lines = [.. File.ReadAllLines(path).Select(line => int.Parse(line[5..], System.Globalization.CultureInfo.InvariantCulture))];

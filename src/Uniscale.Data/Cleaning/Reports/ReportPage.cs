@@ -64,10 +64,15 @@ internal static class ReportPage
 
     private static void Amounts(StringBuilder page, CleaningReport report)
     {
-        page.Append("<h2>By domain</h2>\n<table><tr><th>domain</th><th>documents in</th><th>kept</th><th>MB in</th><th>kept</th><th>share of bytes kept</th></tr>\n");
-        foreach (DomainReport domain in report.Domains)
-            page.Append(CultureInfo.InvariantCulture,
-                $"<tr><td>{Escape(domain.Name)}</td><td>{domain.Input.Documents:N0}</td><td>{domain.Kept.Documents:N0}</td><td>{Megabytes(domain.Input.Bytes)}</td><td>{Megabytes(domain.Kept.Bytes)}</td><td>{Share(domain.Kept.Bytes, domain.Input.Bytes)}</td></tr>\n");
+        string tokens = report.HasTokens ? "<th>tokens in</th><th>kept</th>" : "";
+        page.Append(CultureInfo.InvariantCulture, $"<h2>By domain</h2>\n<table><tr><th>domain</th><th>documents in</th><th>kept</th>{tokens}<th>MB in</th><th>kept</th><th>share of bytes kept</th></tr>\n");
+        foreach (DomainReport domain in report.Domains.Append(new DomainReport("all", report.Input, report.Kept)))
+        {
+            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Escape(domain.Name)}</td><td>{domain.Input.Documents:N0}</td><td>{domain.Kept.Documents:N0}</td>");
+            if (report.HasTokens)
+                page.Append(CultureInfo.InvariantCulture, $"<td>{domain.Input.Tokens:N0}</td><td>{domain.Kept.Tokens:N0}</td>");
+            page.Append(CultureInfo.InvariantCulture, $"<td>{Megabytes(domain.Input.Bytes)}</td><td>{Megabytes(domain.Kept.Bytes)}</td><td>{Share(domain.Kept.Bytes, domain.Input.Bytes)}</td></tr>\n");
+        }
         page.Append("</table>\n<h2>Kept, by language</h2>\n<table><tr><th>language</th><th>documents</th><th>MB</th></tr>\n");
         foreach ((string language, Amount amount) in report.Languages)
             page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Escape(language)}</td><td>{amount.Documents:N0}</td><td>{Megabytes(amount.Bytes)}</td></tr>\n");
