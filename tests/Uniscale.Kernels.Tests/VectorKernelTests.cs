@@ -205,11 +205,31 @@ public class VectorKernelTests
         Assert.True(copy.RelativeError(want) < 4e-3);
     }
 
-    [Fact]
-    public void SumsAreExactEnoughAndAccumulationAdds()
+    [Theory]
+    [InlineData(1), InlineData(31), InlineData(64), InlineData(16_385), InlineData(100_003)]
+    public void SquaresAreSummedInDoublePrecision(int count)
     {
-        var x = HostTensor.Random(KernelType.Float32, 100_003, 1);
-        Assert.Equal(1, CpuKernels.SumOfSquares(x.Address, x.Length) / x.ToArray().Sum(v => v * v), 1e-10);
+        var x = HostTensor.Random(KernelType.Float32, count, 1);
+        Assert.Equal(1, CpuKernels.SumOfSquares(x.Address, count) / x.ToArray().Sum(v => v * v), 1e-13);
+    }
+
+    [Theory]
+    [InlineData(double.NaN, double.NaN), InlineData(double.NegativeInfinity, double.PositiveInfinity), InlineData(1.2676506002282294e30, 1.6069380442589903e60)]
+    public void SquaresOfExtremeValuesAreNotLost(double value, double square)
+    {
+        var values = new double[40];
+        foreach (int place in (int[])[3, 39])
+        {
+            Array.Clear(values);
+            values[place] = value;
+            double sum = CpuKernels.SumOfSquares(new HostTensor(KernelType.Float32, values).Address, values.Length);
+            Assert.Equal(square, sum);
+        }
+    }
+
+    [Fact]
+    public void AccumulationAdds()
+    {
         var half = HostTensor.Random(KernelType.BFloat16, 1003, 2);
         var target = HostTensor.Random(KernelType.Float32, 1003, 3);
         double[] want = [.. target.ToArray().Select((t, i) => t + half[i])];
