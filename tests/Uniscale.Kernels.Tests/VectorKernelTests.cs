@@ -9,7 +9,7 @@ public class VectorKernelTests
         {
             var data = new TheoryData<KernelType, int, int>();
             foreach (var type in new[] { KernelType.Float32, KernelType.BFloat16 })
-                foreach (var (rows, dim) in new[] { (1, 1), (3, 7), (5, 64), (17, 129), (64, 384) })
+                foreach (var (rows, dim) in new[] { (1, 1), (1, 16), (3, 7), (5, 64), (17, 129), (64, 384), (43, 768) })
                     data.Add(type, rows, dim);
             return data;
         }
@@ -107,9 +107,28 @@ public class VectorKernelTests
         Assert.Equal(x[6], y[6]);
         Assert.True(double.IsNaN(y[7]));
         CpuKernels.GeluForward(x.Address, y.Address, 8, type);
-        Assert.Equal(0, y[1], 1e-6);
-        Assert.Equal(x[5], y[5]);
-        Assert.True(double.IsNaN(y[7]));
+        Assert.Equal([0, 0, 0, 0, x[4], x[5], x[6], double.NaN], y.ToArray());
+    }
+
+    [Theory]
+    [InlineData(KernelType.Float32), InlineData(KernelType.BFloat16)]
+    public void SlopesOfActivationsKeepTheirLimitsAtExtremeValues(KernelType type)
+    {
+        var x = new HostTensor(type, -1e30, -200, -90, -20, 0, 20, 90, 200, 1e30, double.NaN);
+        int count = x.Length;
+        var one = new HostTensor(type, [.. Enumerable.Repeat(1.0, count)]);
+        var (dx, dup) = (HostTensor.Zeros(type, count), HostTensor.Zeros(type, count));
+        CpuKernels.GeluBackward(one.Address, x.Address, dx.Address, count, type);
+        double[] limits = [0, 0, 0, 0, 0.5, 1, 1, 1, 1];
+        for (int i = 0; i < limits.Length; i++) Assert.Equal(limits[i], dx[i], 1e-6);
+        Assert.True(double.IsNaN(dx[count - 1]));
+        CpuKernels.SwigluBackward(one.Address, x.Address, one.Address, dx.Address, dup.Address, count, type);
+        for (int i = 0; i < limits.Length; i++)
+        {
+            Assert.Equal(limits[i], dx[i], 1e-6);
+            Assert.Equal(Math.Max(x[i], 0), dup[i], 1e-6);
+        }
+        Assert.True(double.IsNaN(dx[count - 1]) && double.IsNaN(dup[count - 1]));
     }
 
     [Theory]

@@ -1,7 +1,7 @@
 // One pass over memory each: rotary embedding, activations, AdamW and accumulation.
 
+#include "lanes.h"
 #include "simd.h"
-#include "vector.h"
 
 namespace uniscale::UNISCALE_SIMD {
 namespace {
@@ -13,6 +13,16 @@ void for_chunks(int64_t count, Body&& body) {
     const int64_t chunks = (count + chunk - 1) / chunk;
 #pragma omp parallel for schedule(static)
     for (int64_t c = 0; c < chunks; c++) body(c * chunk, c == chunks - 1 ? count : (c + 1) * chunk);
+}
+
+// Calls body(i, Whole{}) for every register of elements from i on, and body(i, Part{count}) for the last ones.
+template <class Body>
+void for_registers(int64_t count, Body&& body) {
+    for_chunks(count, [=](int64_t begin, int64_t end) {
+        int64_t i = begin;
+        for (; i + lanes <= end; i += lanes) body(i, Whole{});
+        if (i < end) body(i, Part{end - i});
+    });
 }
 
 template <class T>
@@ -51,12 +61,9 @@ void swiglu_forward(const void* gate, const void* up, void* y, int64_t count, in
         using T = decltype(t);
         const T *g = static_cast<const T*>(gate), *u = static_cast<const T*>(up);
         T* out = static_cast<T*>(y);
-        for_chunks(count, [=](int64_t begin, int64_t end) {
-#pragma omp simd
-            for (int64_t i = begin; i < end; i++) {
-                const float value = load(g[i]);
-                store(out[i], value * sigmoid(value) * load(u[i]));
-            }
+        for_registers(count, [=](int64_t i, auto part) {
+            const Lanes value = part.load(g + i);
+            part.store(out + i, value / (1.0f + power_of_two(value * -log2_e)) * part.load(u + i));
         });
     });
 }
@@ -66,49 +73,45 @@ void swiglu_backward(const void* dy, const void* gate, const void* up, void* dga
         using T = decltype(t);
         const T *d = static_cast<const T*>(dy), *g = static_cast<const T*>(gate), *u = static_cast<const T*>(up);
         T *dg = static_cast<T*>(dgate), *du = static_cast<T*>(dup);
-        for_chunks(count, [=](int64_t begin, int64_t end) {
-#pragma omp simd
-            for (int64_t i = begin; i < end; i++) {
-                const float value = load(g[i]), upstream = load(d[i]), s = sigmoid(value);
-                store(du[i], upstream * value * s);
-                store(dg[i], upstream * load(u[i]) * s * (1.0f + value * (1.0f - s)));
-            }
+        for_registers(count, [=](int64_t i, auto part) {
+            const Lanes value = part.load(g + i), upstream = part.load(d + i);
+            const Lanes s = 1.0f / (1.0f + power_of_two(value * -log2_e));
+            part.store(dg + i, upstream * part.load(u + i) * (s + s * (1.0f - s) * value));
+            part.store(du + i, upstream * value * s);
         });
     });
 }
 
 namespace {
-constexpr float gelu_scale = 0.79788456080286535588f, gelu_cubic = 0.044715f;
-}
+
+// GELU's (1 + tanh u) / 2 is the sigmoid of 2u, and −2u · log2 e = x · (linear + cubic · x²).
+constexpr float gelu_linear = -2 * 0.79788456080286535588f * log2_e, gelu_cubic = gelu_linear * 0.044715f;
+
+}  // namespace
 
 void gelu_forward(const void* x, void* y, int64_t count, int type) {
     with_type(type, [&](auto t) {
         using T = decltype(t);
         const T* in = static_cast<const T*>(x);
         T* out = static_cast<T*>(y);
-        for_chunks(count, [=](int64_t begin, int64_t end) {
-#pragma omp simd
-            for (int64_t i = begin; i < end; i++) {
-                const float v = load(in[i]);
-                store(out[i], 0.5f * v * (1.0f + hyperbolic_tangent(gelu_scale * (v + gelu_cubic * v * v * v))));
-            }
+        for_registers(count, [=](int64_t i, auto part) {
+            const Lanes v = part.load(in + i);
+            part.store(out + i, v / (1.0f + power_of_two(v * (gelu_linear + gelu_cubic * v * v))));
         });
     });
 }
 
 void gelu_backward(const void* dy, const void* x, void* dx, int64_t count, int type) {
+    constexpr float ln_2 = 1 / log2_e;
     with_type(type, [&](auto t) {
         using T = decltype(t);
         const T *d = static_cast<const T*>(dy), *in = static_cast<const T*>(x);
         T* out = static_cast<T*>(dx);
-        for_chunks(count, [=](int64_t begin, int64_t end) {
-#pragma omp simd
-            for (int64_t i = begin; i < end; i++) {
-                const float v = load(in[i]);
-                const float tangent = hyperbolic_tangent(gelu_scale * (v + gelu_cubic * v * v * v));
-                const float slope = gelu_scale * (1.0f + 3.0f * gelu_cubic * v * v);
-                store(out[i], load(d[i]) * (0.5f * (1.0f + tangent) + 0.5f * v * (1.0f - tangent * tangent) * slope));
-            }
+        for_registers(count, [=](int64_t i, auto part) {
+            // From 10 on the slope is 0 or 1 to the last bit; the powers of what is far beyond would be infinite.
+            const Lanes v = at_most(at_least(part.load(in + i), -10.0f), 10.0f), square = v * v;
+            const Lanes rest = power_of_two(v * (gelu_linear + gelu_cubic * square)), s = 1.0f / (1.0f + rest);
+            part.store(out + i, part.load(d + i) * (s - s * s * rest * v * (ln_2 * gelu_linear + 3 * ln_2 * gelu_cubic * square)));
         });
     });
 }
@@ -135,27 +138,27 @@ void adamw(float* parameters, uint16_t* copy, const float* gradients, float* m, 
 namespace {
 
 // Eight sums of every eighth element each. Written out, because the compiler leaves a sum of converted elements scalar.
-typedef float Floats __attribute__((vector_size(32)));
+typedef float EightFloats __attribute__((vector_size(32)));
 typedef double Doubles __attribute__((vector_size(64)));
 
 inline Doubles wide(const float* x) {
-    Floats values;
+    EightFloats values;
     std::memcpy(&values, x, sizeof values);
     return __builtin_convertvector(values, Doubles);
 }
 
 double squares_of(const float* x, int64_t count) {
-    constexpr int64_t lanes = 8, chains = 4;
+    constexpr int64_t width = 8, chains = 4;
     Doubles sums[chains] = {};
     int64_t i = 0;
-    for (; i + chains * lanes <= count; i += chains * lanes)
+    for (; i + chains * width <= count; i += chains * width)
         for (int64_t c = 0; c < chains; c++) {
-            const Doubles value = wide(x + i + c * lanes);
+            const Doubles value = wide(x + i + c * width);
             sums[c] += value * value;
         }
     const Doubles joined = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     double total = 0;
-    for (int64_t lane = 0; lane < lanes; lane++) total += joined[lane];
+    for (int64_t lane = 0; lane < width; lane++) total += joined[lane];
     for (; i < count; i++) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
     return total;
 }

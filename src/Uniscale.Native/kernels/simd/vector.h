@@ -92,10 +92,6 @@ inline float exponential(float x) {
     return x > 88.72f ? __builtin_inff() : (x < -87.3f ? 0.0f : result);
 }
 
-inline float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
-
-inline float hyperbolic_tangent(float x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
-
 // Calls body(T{}) with the element type that `type` means (0 fp32, 1 bf16).
 template <class Body>
 inline void with_type(int type, Body&& body) {
