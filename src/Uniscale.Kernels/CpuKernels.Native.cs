@@ -75,6 +75,10 @@ public static partial class CpuKernels
         nint logits, nint targets, nint logSumExp, nint scale, nint gradient, long rows, long entries, KernelType type);
 
     [LibraryImport(Library)]
+    private static partial int uniscale_cross_entropy(
+        nint logits, nint targets, nint scale, nint logSumExp, nint target, nint gradient, long rows, long entries, KernelType type);
+
+    [LibraryImport(Library)]
     private static partial int uniscale_embedding_forward(
         nint tokens, nint table, nint y, long rows, long dim, long first, long entries, KernelType type);
 

@@ -70,6 +70,11 @@ public static partial class CpuKernels
         nint logits, nint targets, nint logSumExp, nint scale, nint gradient, long rows, long entries, KernelType type) =>
         Check(uniscale_loss_gradient(logits, targets, logSumExp, scale, gradient, rows, entries, type));
 
+    /// <summary>Log-sum-exp and target logit of each whole row of fp32 logits, and what <see cref="LossGradient"/> makes of them.</summary>
+    public static void CrossEntropy(
+        nint logits, nint targets, nint scale, nint logSumExp, nint target, nint gradient, long rows, long entries, KernelType type) =>
+        Check(uniscale_cross_entropy(logits, targets, scale, logSumExp, target, gradient, rows, entries, type));
+
     /// <summary>Rows of the table; tokens outside [first, first + entries) give zeros.</summary>
     public static void EmbeddingForward(nint tokens, nint table, nint y, long rows, long dim, long first, long entries, KernelType type) =>
         Check(uniscale_embedding_forward(tokens, table, y, rows, dim, first, entries, type));

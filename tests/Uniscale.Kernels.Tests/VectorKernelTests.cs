@@ -156,7 +156,7 @@ public class VectorKernelTests
     }
 
     [Theory]
-    [InlineData(1, 1), InlineData(5, 33), InlineData(9, 1000)]
+    [InlineData(1, 1), InlineData(3, 16), InlineData(5, 33), InlineData(9, 1000), InlineData(4, 4099)]
     public void LossStatisticsAndGradient(int rows, int entries)
     {
         var logits = HostTensor.Random(KernelType.Float32, rows * entries, 1, 10);
@@ -175,9 +175,35 @@ public class VectorKernelTests
         var scale = new HostTensor(0, [.. Enumerable.Range(0, rows).Select(r => targets[r] < 0 ? 0 : 0.5)]);
         var want = Enumerable.Range(0, rows * entries)
             .Select(i => scale[i / entries] * (Math.Exp(logits[i] - logSumExp[i / entries]) - (i % entries == targets[i / entries] ? 1 : 0))).ToArray();
+        var (logSumExps, together) = (HostTensor.Zeros(0, rows), HostTensor.Zeros(0, rows * entries));
+        CpuKernels.CrossEntropy(
+            logits.Address, targets.Address, scale.Address, logSumExps.Address, sum.Address, together.Address, rows, entries, KernelType.Float32);
+        for (int i = 0; i < want.Length; i++) Assert.Equal(want[i], together[i], 3e-6);
+        for (int r = 0; r < rows; r++)
+        {
+            Assert.Equal(logSumExp[r], logSumExps[r], 1e-5);
+            Assert.Equal(target[r], sum[r]);
+        }
         CpuKernels.LossGradient(
             logits.Address, targets.Address, new HostTensor(0, logSumExp).Address, scale.Address, logits.Address, rows, entries, KernelType.Float32);
         for (int i = 0; i < want.Length; i++) Assert.Equal(want[i], logits[i], 3e-6);
+    }
+
+    [Theory]
+    [InlineData(KernelType.Float32), InlineData(KernelType.BFloat16)]
+    public void CrossEntropyOfExtremeLogits(KernelType type)
+    {
+        // A certain entry, impossible ones, an unbounded one, and a NaN.
+        double[] certain = [1e30, -1e30, 0, double.NegativeInfinity, 5], unbounded = [0, double.PositiveInfinity, 0, 0, 0], damaged = [0, 1, double.NaN, 2, 3];
+        var logits = new HostTensor(KernelType.Float32, [.. certain, .. unbounded, .. damaged]);
+        var (targets, scale) = (new HostIndices(2, 0, 0), new HostTensor(KernelType.Float32, 1, 1, 1));
+        var (logSumExp, target) = (HostTensor.Zeros(0, 3), HostTensor.Zeros(0, 3));
+        var gradient = HostTensor.Zeros(type, 15);
+        CpuKernels.CrossEntropy(logits.Address, targets.Address, scale.Address, logSumExp.Address, target.Address, gradient.Address, 3, 5, type);
+        Assert.Equal([1, 0, -1, 0, 0], gradient.ToArray()[..5]);
+        Assert.Equal(1, logSumExp[0] / 1e30, 1e-6);
+        Assert.All(gradient.ToArray()[5..], v => Assert.True(double.IsNaN(v) || v == 0));
+        Assert.True(double.IsNaN(logSumExp[1]) && double.IsNaN(logSumExp[2]));
     }
 
     [Theory]

@@ -92,6 +92,9 @@ internal sealed class KernelBenchmark(ScalarType type, int threads, int rounds, 
         yield return AgainstCopy("swiglu", size, 3 * count * _bytes, () => kernels.Swiglu(x, gradient).Dispose());
         var (logits, targets) = (rand([tokens, entries]), randint(0, entries, [tokens], int64));
         yield return AgainstCopy("loss statistics", $"{tokens} x {entries}", tokens * entries * 4, () => Scoped(() => kernels.LossStatistics(logits, targets)));
+        var scale = ones([tokens], float32);
+        yield return AgainstCopy(
+            "loss and gradient", $"{tokens} x {entries}", tokens * entries * (4 + _bytes), () => Scoped(() => kernels.CrossEntropy(logits, targets, scale, type)));
     }
 
     private IEnumerable<Measurement?> Updates()

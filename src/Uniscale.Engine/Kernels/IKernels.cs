@@ -107,6 +107,16 @@ public interface IKernels
     /// <param name="scale">fp32 [tokens]: 0 where no loss is taken.</param>
     /// <param name="type">Type of the gradient.</param>
     Tensor LossGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor scale, ScalarType type);
+
+    /// <summary>
+    /// <see cref="LossStatistics"/> and <see cref="LossGradient"/> in one go, where the logits are those of the whole vocabulary; their
+    /// memory may be used for the gradient.
+    /// </summary>
+    /// <param name="logits">fp32 [tokens, entries].</param>
+    /// <param name="targets">int64 [tokens]: entry, or −1.</param>
+    /// <param name="scale">fp32 [tokens]: 0 where no loss is taken.</param>
+    /// <param name="type">Type of the gradient.</param>
+    CrossEntropy CrossEntropy(Tensor logits, Tensor targets, Tensor scale, ScalarType type);
 }
 
 /// <summary>A normalisation and what its backward needs.</summary>
@@ -136,6 +146,12 @@ public readonly record struct AttentionResult(Tensor Output, Tensor LogSumExp, I
 
 /// <summary>Gradients of attention, shaped like q, k and v.</summary>
 public readonly record struct AttentionGradients(Tensor Query, Tensor Key, Tensor Value);
+
+/// <summary>Cross-entropy of whole rows of logits.</summary>
+/// <param name="LogSumExp">fp32 [tokens].</param>
+/// <param name="Target">Logit of the target, 0 where there is none, fp32 [tokens].</param>
+/// <param name="Gradient">By the logits, [tokens, entries].</param>
+public readonly record struct CrossEntropy(Tensor LogSumExp, Tensor Target, Tensor Gradient);
 
 /// <summary>Statistics of a part of the logits; see <see cref="IKernels.LossStatistics"/>.</summary>
 public readonly record struct LossStatistics(Tensor Maximum, Tensor Sum, Tensor Target);

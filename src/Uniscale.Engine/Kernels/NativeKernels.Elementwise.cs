@@ -122,4 +122,19 @@ public sealed partial class NativeKernels
             Address(input), Address(wanted), Address(sums), Address(factors), Address(gradient), input.size(0), input.size(1), TypeOf(gradient));
         return gradient.MoveToOuterDisposeScope();
     }
+
+    /// <inheritdoc/>
+    public CrossEntropy CrossEntropy(Tensor logits, Tensor targets, Tensor scale, ScalarType type)
+    {
+        if (!Takes(logits, scale) || logits.dtype != float32) return TorchKernels.Instance.CrossEntropy(logits, targets, scale, type);
+        using var scope = NewDisposeScope();
+        var (input, wanted, factors) = (Dense(logits), Dense(targets), Dense(scale));
+        long rows = input.size(0), entries = input.size(1);
+        var (logSumExp, target) = (empty([rows], float32), empty([rows], float32));
+        var gradient = type == float32 ? input.alias() : empty(input.shape, type, input.device);
+        CpuKernels.CrossEntropy(
+            Address(input), Address(wanted), Address(factors), Address(logSumExp), Address(target), Address(gradient), rows, entries,
+            TypeOf(gradient));
+        return new CrossEntropy(logSumExp.MoveToOuterDisposeScope(), target.MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
+    }
 }

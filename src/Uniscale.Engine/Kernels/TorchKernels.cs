@@ -185,6 +185,17 @@ public sealed partial class TorchKernels : IKernels
         return (type == float32 ? logits.alias() : logits.to(type)).MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
+    public CrossEntropy CrossEntropy(Tensor logits, Tensor targets, Tensor scale, ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        var statistics = LossStatistics(logits, targets);
+        var logSumExp = statistics.Sum.log().add_(statistics.Maximum);
+        var gradient = LossGradient(logits, targets, logSumExp, scale, type);
+        return new CrossEntropy(
+            logSumExp.MoveToOuterDisposeScope(), statistics.Target.MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
+    }
+
     private const double GeluCubic = 0.044715;
 
     private static readonly double GeluScale = Math.Sqrt(2 / Math.PI);

@@ -66,6 +66,11 @@ int uniscale_loss_gradient(const float* logits, const int64_t* targets, const fl
     return DISPATCH(loss_gradient(logits, targets, log_sum_exp, scale, gradient, rows, entries, type));
 }
 
+int uniscale_cross_entropy(const float* logits, const int64_t* targets, const float* scale, float* log_sum_exp, float* target, void* gradient,
+                           int64_t rows, int64_t entries, int type) {
+    return DISPATCH(cross_entropy(logits, targets, scale, log_sum_exp, target, gradient, rows, entries, type));
+}
+
 int uniscale_embedding_forward(const int64_t* tokens, const void* table, void* y, int64_t rows, int64_t dim, int64_t first,
                                int64_t entries, int type) {
     return DISPATCH(embedding_forward(tokens, table, y, rows, dim, first, entries, type));

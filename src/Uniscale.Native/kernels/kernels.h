@@ -50,6 +50,11 @@ UNISCALE_KERNEL int uniscale_loss_statistics(const float* logits, const int64_t*
 UNISCALE_KERNEL int uniscale_loss_gradient(const float* logits, const int64_t* targets, const float* log_sum_exp, const float* scale,
                                            void* gradient, int64_t rows, int64_t entries, int type);
 
+// Both at once where the rows are whole: log_sum_exp and the target's logit of each row, and the gradient, which may lie in the logits' memory
+// when fp32.
+UNISCALE_KERNEL int uniscale_cross_entropy(const float* logits, const int64_t* targets, const float* scale, float* log_sum_exp, float* target,
+                                           void* gradient, int64_t rows, int64_t entries, int type);
+
 // Rows of the table; tokens outside [first, first + entries) give zeros.
 UNISCALE_KERNEL int uniscale_embedding_forward(const int64_t* tokens, const void* table, void* y, int64_t rows, int64_t dim,
                                                int64_t first, int64_t entries, int type);

@@ -137,6 +137,13 @@ public sealed class NativeKernelsTests : IDisposable
         var scale = targets.ge(0).to(float32).mul_(0.1);
         Same(
             twin.LossGradient(logits.clone(), targets, logSumExp, scale, float32), native.LossGradient(logits.clone(), targets, logSumExp, scale, float32));
+        foreach (var type in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
+        {
+            var (apart, together) = (twin.CrossEntropy(logits.clone(), targets, scale, type), native.CrossEntropy(logits.clone(), targets, scale, type));
+            Same(apart.LogSumExp, together.LogSumExp);
+            Same(apart.Target, together.Target);
+            Same(apart.Gradient, together.Gradient);
+        }
     }
 
     public void Dispose()

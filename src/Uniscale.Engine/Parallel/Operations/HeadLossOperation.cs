@@ -70,12 +70,17 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         ops.Kernels.Logits(x, part.Weight, logits);
         var local = targets - part.First;
         local = local.masked_fill(local.lt(0).logical_or(local.ge(part.Entries)), -1);
-        var (logSumExp, target) = Reduce(ops.Kernels.LossStatistics(logits, local));
         var counted = targets.ne(IgnoredTarget);
+        var scale = counted.to(float32).mul_(context.LossScale);
+        if (differentiate && !ops.TensorAxis.Active)
+        {
+            var whole = ops.Kernels.CrossEntropy(logits, local, scale, x.dtype);
+            loss.add_((whole.LogSumExp - whole.Target).mul_(counted).sum());
+            return whole.Gradient;
+        }
+        var (logSumExp, target) = Reduce(ops.Kernels.LossStatistics(logits, local));
         loss.add_((logSumExp - target).mul_(counted).sum());
-        return differentiate
-            ? ops.Kernels.LossGradient(logits, local, logSumExp, counted.to(float32).mul_(context.LossScale), x.dtype)
-            : logits;
+        return differentiate ? ops.Kernels.LossGradient(logits, local, logSumExp, scale, x.dtype) : logits;
     }
 
     /// <summary>Joins the statistics of the ranks' parts: log-sum-exp and logit of the target, fp32 [tokens].</summary>

@@ -54,11 +54,11 @@ inline void store_lanes(Bf16* target, Lanes values) {
     std::memcpy(target, &halves, sizeof halves);
 }
 
-// How a kernel reads and writes a register's worth of elements, and the fewer ones at the end of an array: the other lanes are zeros
-// and are not written.
+// How a kernel reads and writes a register's worth of elements, and the fewer ones at the end of an array: the other lanes read
+// as `beyond` and are not written.
 struct Whole {
     template <class T>
-    Lanes load(const T* x) const {
+    Lanes load(const T* x, float = 0) const {
         return load_lanes(x);
     }
     template <class T>
@@ -70,8 +70,9 @@ struct Whole {
 struct Part {
     int64_t count;
     template <class T>
-    Lanes load(const T* x) const {
-        T part[lanes] = {};
+    Lanes load(const T* x, float beyond = 0) const {
+        T part[lanes];
+        for (T& element : part) uniscale::UNISCALE_SIMD::store(element, beyond);
         std::memcpy(part, x, static_cast<size_t>(count) * sizeof(T));
         return load_lanes(part);
     }
@@ -98,6 +99,27 @@ inline Lanes at_most(Lanes values, float high) {
 #else
     return _mm256_min_ps(all(high), values);
 #endif
+}
+
+// A NaN of the second stays one.
+inline Lanes larger(Lanes a, Lanes b) {
+#ifdef __AVX512F__
+    return _mm512_maskz_max_ps(every_lane, a, b);
+#else
+    return _mm256_max_ps(a, b);
+#endif
+}
+
+inline float largest(Lanes values) {
+    float top = values[0];
+    for (int64_t lane = 1; lane < lanes; lane++) top = values[lane] > top ? values[lane] : top;
+    return top;
+}
+
+inline float total(Lanes values) {
+    float sum = 0;
+    for (int64_t lane = 0; lane < lanes; lane++) sum += values[lane];
+    return sum;
 }
 
 // 2^x to about 2 units in the last place: a polynomial fitted to the least relative error (2e-9) between whole numbers. NaN stays NaN,

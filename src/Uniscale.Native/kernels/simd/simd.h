@@ -18,6 +18,8 @@
                          int64_t entries);                                                                                            \
     void loss_gradient(const float* logits, const int64_t* targets, const float* log_sum_exp, const float* scale, void* gradient,     \
                        int64_t rows, int64_t entries, int type);                                                                      \
+    void cross_entropy(const float* logits, const int64_t* targets, const float* scale, float* log_sum_exp, float* target,            \
+                       void* gradient, int64_t rows, int64_t entries, int type);                                                      \
     void embedding_forward(const int64_t* tokens, const void* table, void* y, int64_t rows, int64_t dim, int64_t first, int64_t entries,\
                            int type);                                                                                                 \
     void embedding_backward(const int64_t* tokens, const void* dy, float* dtable, int64_t rows, int64_t dim, int64_t first,           \

@@ -1,22 +1,51 @@
 // The two ends of the model: rows of the embedding table, and cross-entropy over the vocabulary.
 
+#include "lanes.h"
 #include "simd.h"
-#include "vector.h"
 
 namespace uniscale::UNISCALE_SIMD {
+namespace {
+
+constexpr int64_t chains = 4;  // registers that a sum or a maximum runs in side by side
+
+// Calls body(i, chain, part) for every register's worth of a row.
+template <class Body>
+inline void for_row(int64_t entries, Body&& body) {
+    int64_t i = 0;
+    for (; i + chains * lanes <= entries; i += chains * lanes)
+        for (int64_t c = 0; c < chains; c++) body(i + c * lanes, c, Whole{});
+    for (; i + lanes <= entries; i += lanes) body(i, 0, Whole{});
+    if (i < entries) body(i, 0, Part{entries - i});
+}
+
+float highest(const float* row, int64_t entries) {
+    const Lanes none = all(-__builtin_inff());
+    Lanes top[chains] = {none, none, none, none};
+    for_row(entries, [&](int64_t i, int64_t chain, auto part) { top[chain] = larger(top[chain], part.load(row + i, -__builtin_inff())); });
+    return largest(larger(larger(top[0], top[1]), larger(top[2], top[3])));
+}
+
+// Sum of e^(logit − top), each of which goes to keep(i, part, value).
+template <class Keep>
+float sum_of_exponentials(const float* row, int64_t entries, float top, Keep&& keep) {
+    Lanes sums[chains] = {};
+    for_row(entries, [&](int64_t i, int64_t chain, auto part) {
+        const Lanes value = power_of_two((part.load(row + i, -__builtin_inff()) - top) * log2_e);
+        sums[chain] += value;
+        keep(i, part, value);
+    });
+    return total((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+}  // namespace
+
 void loss_statistics(const float* logits, const int64_t* targets, float* maximum, float* sum, float* target, int64_t rows,
                      int64_t entries) {
 #pragma omp parallel for schedule(static)
     for (int64_t row = 0; row < rows; row++) {
         const float* in = logits + row * entries;
-        float top = in[0];
-#pragma omp simd reduction(max : top)
-        for (int64_t i = 0; i < entries; i++) top = in[i] > top ? in[i] : top;
-        float total = 0;
-#pragma omp simd reduction(+ : total)
-        for (int64_t i = 0; i < entries; i++) total += exponential(in[i] - top);
-        maximum[row] = top;
-        sum[row] = total;
+        maximum[row] = highest(in, entries);
+        sum[row] = sum_of_exponentials(in, entries, maximum[row], [](int64_t, auto, Lanes) {});
         target[row] = targets[row] < 0 ? 0.0f : in[targets[row]];
     }
 }
@@ -31,9 +60,33 @@ void loss_gradient(const float* logits, const int64_t* targets, const float* log
             T* out = static_cast<T*>(gradient) + row * entries;
             const float shift = log_sum_exp[row], factor = scale[row];
             const float at_target = targets[row] < 0 ? 0.0f : in[targets[row]];
-#pragma omp simd
-            for (int64_t i = 0; i < entries; i++) store(out[i], exponential(in[i] - shift) * factor);
+            for_row(entries, [&](int64_t i, int64_t, auto part) { part.store(out + i, power_of_two((part.load(in + i) - shift) * log2_e) * factor); });
             if (targets[row] >= 0) store(out[targets[row]], (exponential(at_target - shift) - 1.0f) * factor);
+        }
+    });
+}
+
+// The exponentials of a row wait in the cache for their sum.
+void cross_entropy(const float* logits, const int64_t* targets, const float* scale, float* log_sum_exp, float* target, void* gradient,
+                   int64_t rows, int64_t entries, int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+#pragma omp parallel
+        {
+            Buffer<float> kept(entries + lanes);
+            float* values = kept.data();
+#pragma omp for schedule(static)
+            for (int64_t row = 0; row < rows; row++) {
+                const float* in = logits + row * entries;
+                T* out = static_cast<T*>(gradient) + row * entries;
+                const float top = highest(in, entries);
+                const float sum = sum_of_exponentials(in, entries, top, [=](int64_t i, auto, Lanes value) { store_lanes(values + i, value); });
+                const float factor = scale[row] / sum;
+                log_sum_exp[row] = top + __builtin_logf(sum);
+                target[row] = targets[row] < 0 ? 0.0f : in[targets[row]];
+                for_row(entries, [=](int64_t i, int64_t, auto part) { part.store(out + i, load_lanes(values + i) * factor); });
+                if (targets[row] >= 0) store(out[targets[row]], values[targets[row]] * factor - scale[row]);
+            }
         }
     });
 }
