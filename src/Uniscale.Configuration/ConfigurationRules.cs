@@ -177,6 +177,8 @@ public static class ConfigurationRules
                 yield return ($"phases[{i}].name", $"phases[{i}].name is '{phase.Name}': give each phase a name of its own.");
             if (phase.Tokens == 0)
                 yield return ($"phases[{i}].tokens", $"The phase '{phase.Name}' has no tokens: set phases[{i}].tokens, for example to 10B.");
+            if (phase.StopAbove is not null && data.Validation.Count == 0)
+                yield return ($"phases[{i}].stop_above", $"phases[{i}].stop_above judges phase '{phase.Name}' by validation, but data.validation is empty: name at least one source there.");
             foreach (var broken in PhaseNames(data, phase, i))
                 yield return broken;
         }

@@ -40,9 +40,13 @@ internal sealed class PlanView(RunConfiguration config, Curriculum curriculum, T
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{phase.Number + 1,2} {settings.Name.PadRight(name)} {TokenText.Of(phase.Tokens),8} {phase.Steps.StepCount,9} {settings.Context,8} {batch,13} {stepTokens,15} " +
                 $"{$"{Rate(phase, first: true):0.##e-0} → {Rate(phase, first: false):0.##e-0}",20} {settings.WarmupRatio,8:0.0##%} {settings.WeightDecay,6} {settings.RopeBase,8}  " +
-                $"{(settings.Evaluate.Count > 0 ? string.Join(", ", settings.Evaluate) : config.Data.Validation.Count > 0 ? "all" : "nothing")}"));
+                $"{(settings.Evaluate.Count > 0 ? string.Join(", ", settings.Evaluate) : config.Data.Validation.Count > 0 ? "all" : "nothing")}{StopRule(phase)}"));
         }
     }
+
+    private string StopRule(Phase phase) => phase.Number < config.Phases.Count && config.Phases[phase.Number].StopAbove is { } bound
+        ? bound == 0 ? "; stops" : string.Create(CultureInfo.InvariantCulture, $"; stops above {bound}")
+        : "";
 
     private void PrintSources()
     {

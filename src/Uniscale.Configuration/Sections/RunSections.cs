@@ -263,4 +263,8 @@ public sealed record PhaseSection
 
     /// <summary>Names of validation sources; empty: all.</summary>
     public IReadOnlyList<string> Evaluate { get; init; } = [];
+
+    /// <summary>The run stops, saved, at the end of this phase where the mean loss on <c>evaluate</c> is above this; 0: in any case; not set: it goes on.</summary>
+    [Range(0)]
+    public double? StopAbove { get; init; }
 }

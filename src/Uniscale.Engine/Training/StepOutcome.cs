@@ -30,6 +30,9 @@ public enum StopReason
     /// <summary>A signal or a callback asked for it.</summary>
     Asked,
 
+    /// <summary>The validation at the end of a phase, by the phase's rule.</summary>
+    Judged,
+
     /// <summary>A bad step, by what the configuration asks for.</summary>
     BadStep,
 }
@@ -38,4 +41,8 @@ public enum StopReason
 /// <param name="Position">Where it ended.</param>
 /// <param name="Reason">Why.</param>
 /// <param name="Last">The last step; null where nothing was left to do.</param>
-public sealed record TrainingResult(TrainingPosition Position, StopReason Reason, StepOutcome? Last);
+public sealed record TrainingResult(TrainingPosition Position, StopReason Reason, StepOutcome? Last)
+{
+    /// <summary>What <see cref="ITrainingCallback.WhyStop"/> said.</summary>
+    public string? Sentence { get; init; }
+}

@@ -20,6 +20,9 @@ public interface ITrainingCallback
     /// <summary>A step is done.</summary>
     void StepDone(RankRuntime runtime, StepOutcome outcome) { }
 
+    /// <summary>Asked after each step, and answered alike by every rank: why the run is to end here, saved; null: it goes on.</summary>
+    string? WhyStop => null;
+
     /// <summary>The run went back to a checkpoint, and the steps after it are done again.</summary>
     void WentBack(RankRuntime runtime, Incident incident) { }
 
@@ -84,10 +87,12 @@ public sealed class Trainer(
                 foreach (var callback in callbacks) callback.WentBack(runtime, incident);
             }
         }
-        var result = new TrainingResult(runtime.Position, _reason ?? (runtime.IsFinished ? StopReason.Finished : StopReason.Asked), _last);
+        var result = new TrainingResult(runtime.Position, _reason ?? (runtime.IsFinished ? StopReason.Finished : StopReason.Asked), _last) { Sentence = WhyStop };
         foreach (var callback in callbacks) callback.Ended(runtime, result);
         return result;
     }
+
+    private string? WhyStop => callbacks.Select(callback => callback.WhyStop).FirstOrDefault(why => why is not null);
 
     private bool IsOver => runtime.IsFinished || runtime.Position.Step >= lastStep;
 
@@ -100,7 +105,9 @@ public sealed class Trainer(
         if (_last.Decision.Judgement is { Verdict: not StepVerdict.Good, Action: BadStepAction.Rollback }) _last = RollBack(_last);
         foreach (var callback in callbacks) callback.StepDone(runtime, _last);
         StopReason? reason = _last.Incident?.Action == BadStepAction.Stop ? StopReason.BadStep
-            : _last.Decision.Stop && !runtime.IsFinished ? StopReason.Asked : null;
+            : runtime.IsFinished ? null
+            : WhyStop is not null ? StopReason.Judged
+            : _last.Decision.Stop ? StopReason.Asked : null;
         // What ends the run is saved; while it can still go back, its replicas are compared.
         if (IsOver || reason is not null) runtime.CompareBeforeSave();
         _reason = reason;

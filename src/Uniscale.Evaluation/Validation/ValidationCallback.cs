@@ -1,8 +1,10 @@
+using System.Globalization;
+using Uniscale.Configuration;
 using Uniscale.Engine.Training;
 
 namespace Uniscale.Evaluation.Validation;
 
-/// <summary>Validates every N steps, at the end of each phase, and at the end of the run.</summary>
+/// <summary>Validates every N steps, at the end of each phase, and at the end of the run; a phase whose rule the result breaks stops the run.</summary>
 /// <param name="validator">What to validate on; disposed at the end of the run.</param>
 /// <param name="every">Steps between validations; 0: only at ends.</param>
 /// <param name="report">Receives the position and the results, on every rank.</param>
@@ -16,8 +18,14 @@ public sealed class ValidationCallback(
     {
         var position = outcome.Position;
         bool phaseEnds = position.ConsumedTokens >= outcome.Plan.PhaseStartTokens + outcome.Plan.PhaseTokens;
-        if (phaseEnds || runtime.IsFinished || (every > 0 && position.Step % every == 0)) Validate(runtime, outcome.Plan.Phase);
+        WhyStop = null;
+        if (!phaseEnds && !runtime.IsFinished && (every == 0 || position.Step % every != 0)) return;
+        double loss = Validate(runtime, outcome.Plan.Phase);
+        if (phaseEnds && outcome.Plan.Phase < runtime.Configuration.Phases.Count) WhyStop = Judge(runtime.Configuration.Phases[outcome.Plan.Phase], loss, position.Step);
     }
+
+    /// <inheritdoc/>
+    public string? WhyStop { get; private set; }
 
     /// <inheritdoc/>
     public void Ended(RankRuntime runtime, TrainingResult result)
@@ -26,12 +34,19 @@ public sealed class ValidationCallback(
         validator.Dispose();
     }
 
-    private void Validate(RankRuntime runtime, int phase)
+    /// <summary>Why the run stops after a phase; null: it goes on. A loss that is no number is above any bound.</summary>
+    private static string? Judge(PhaseSection phase, double loss, long step) => phase.StopAbove is not { } bound || loss <= bound ? null : string.Create(
+        CultureInfo.InvariantCulture, $"Phase '{phase.Name}' ended after step {step} with a validation loss of {loss:0.####}, above its stop_above = {bound:0.####}.");
+
+    /// <summary>Validates, and gives the mean loss over all that was validated on.</summary>
+    private double Validate(RankRuntime runtime, int phase)
     {
-        if (validator.IsEmpty) return;
+        if (validator.IsEmpty) return double.NaN;
         validated = runtime.Position.Step;
         var phases = runtime.Configuration.Phases;
         runtime.Settle();
-        report(runtime.Position, validator.Run(runtime, [.. phase < phases.Count ? phases[phase].Evaluate : []]));
+        var results = validator.Run(runtime, [.. phase < phases.Count ? phases[phase].Evaluate : []]);
+        report(runtime.Position, results);
+        return ValidationResult.Total([.. results]).Loss;
     }
 }

@@ -32,6 +32,9 @@ public sealed class MonitoredCallbacks(IRunMonitor monitor, IReadOnlyList<ITrain
     }
 
     /// <inheritdoc/>
+    public string? WhyStop => inner.Select(callback => callback.WhyStop).FirstOrDefault(why => why is not null);
+
+    /// <inheritdoc/>
     public void WentBack(RankRuntime runtime, Incident incident)
     {
         monitor.Beat(runtime.Position.Step);

@@ -21,6 +21,9 @@ internal sealed class TimedCallback(TimeKeeper keeper, TimeUse use, ITrainingCal
     public void StepDone(RankRuntime runtime, StepOutcome outcome) => Timed(() => inner.StepDone(runtime, outcome));
 
     /// <inheritdoc/>
+    public string? WhyStop => inner.WhyStop;
+
+    /// <inheritdoc/>
     public void WentBack(RankRuntime runtime, Incident incident) => Timed(() => inner.WentBack(runtime, incident));
 
     /// <inheritdoc/>

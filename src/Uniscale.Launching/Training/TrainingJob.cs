@@ -198,6 +198,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     {
         StopReason.Finished => $"Training is done; the run is in {Folder.FullPath}.",
         StopReason.BadStep => result.Last!.Incident!.Sentence,
+        StopReason.Judged => $"{result.Sentence} The run is saved: go on with --resume, or do the phase again with `uniscale curriculum fork`.",
         _ => $"Stopped after step {result.Position.Step}, saved; continue with --resume.",
     };
 

@@ -49,6 +49,36 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Equal([3, 6], Records("validation").Select(record => record.GetProperty("step").GetInt64()));
     }
 
+    [Theory]
+    [InlineData("1", true)]
+    [InlineData("0", true)]
+    [InlineData("100", false)]
+    public void A_phase_that_disappoints_stops_the_run_saved_and_the_run_goes_on_when_asked(string bound, bool stops)
+    {
+        File.WriteAllText(In("phased.yaml"), File.ReadAllText(In("run.yaml")).Replace("steps: 6, ", "", StringComparison.Ordinal) + $$"""
+
+            phases:
+              - { name: first, tokens: 256, stop_above: {{bound}} }
+              - { name: second, tokens: 384, stop_above: 0 }
+            """);
+        var (planned, plan, _) = CommandRun.Of("curriculum", "plan", In("phased.yaml"));
+        Assert.Equal(0, planned);
+        Assert.Contains(bound == "0" ? "all; stops" : $"all; stops above {bound}", plan);
+        Ok("train", In("phased.yaml"), "--ranks", "2");
+        if (stops)
+        {
+            Assert.Equal(2, Losses().Length);
+            Assert.Contains("Phase 'first' ended after step 2 with a validation loss of", End());
+            Assert.Contains($"above its stop_above = {bound}. The run is saved: go on with --resume", End());
+            Ok("train", In("phased.yaml"), "--ranks", "2", "--resume");
+        }
+        Assert.Equal(5, Losses().Length);
+        Assert.Contains("Training is done", End());
+        var (code, _, error) = CommandRun.Of("train", In("phased.yaml"), "--set", "data.validation=[]");
+        Assert.Equal(2, code);
+        Assert.Contains("phases[0].stop_above judges phase 'first' by validation, but data.validation is empty", error);
+    }
+
     [Fact]
     public void A_profile_is_a_trace_with_kernels_and_a_table()
     {
@@ -107,6 +137,8 @@ public sealed class TrainCommandTests : IDisposable
     }
 
     private string In(string path) => Path.Combine(_root, path);
+
+    private string End() => Records("end").Last().GetProperty("message").GetString()!;
 
     private double[] Losses() => [.. Records("step").Select(record => record.GetProperty("loss").GetDouble())];
 
