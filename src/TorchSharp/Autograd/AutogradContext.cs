@@ -12,8 +12,9 @@ public static partial class torch
             // Never written to: save_for_backward and its like put another list in its place.
             private static readonly List<Tensor> None = [];
 
-            // One or two entries as a rule, which a dictionary would outweigh.
-            private readonly List<KeyValuePair<string, object>> _data = [];
+            // One entry as a rule, which stands here; a dictionary is made for more.
+            private KeyValuePair<string, object> _first;
+            private Dictionary<string, object>? _more;
             private nint _address;
 
             internal AutogradContext()
@@ -48,12 +49,14 @@ public static partial class torch
             /// <summary>Keeps something other than a tensor for backward.</summary>
             public void save_data(string key, object value)
             {
-                _data.RemoveAll(entry => entry.Key == key);
-                _data.Add(new(key, value));
+                if (_first.Key is null || _first.Key == key)
+                    _first = new(key, value);
+                else
+                    (_more ??= [])[key] = value;
             }
 
             /// <summary>What <see cref="save_data"/> was given under the key, or null.</summary>
-            public object? get_data(string key) => _data.Find(entry => entry.Key == key).Value;
+            public object? get_data(string key) => _first.Key == key ? _first.Value : _more?.GetValueOrDefault(key);
 
             /// <summary>Names the inputs that forward changed in place.</summary>
             public void mark_dirty(List<Tensor> tensors) => Dirty = tensors;
@@ -67,7 +70,11 @@ public static partial class torch
                 GC.SuppressFinalize(this);
             }
 
-            protected virtual void Dispose(bool disposing) => _data.Clear();
+            protected virtual void Dispose(bool disposing)
+            {
+                _first = default;
+                _more = null;
+            }
 
             private int SavedCount { get; set; }
 

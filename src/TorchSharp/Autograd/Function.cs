@@ -17,27 +17,27 @@ public static partial class torch
             /// Runs forward without recording, and ties its outputs to a node that calls backward when the arguments need gradients.
             /// Only tensors that stand directly among the arguments are tied, not those in lists.
             /// </summary>
-            public static unsafe List<Tensor> apply_internal(params object[] vars)
+            public static List<Tensor> apply_internal(params object[] vars)
             {
-                var inputs = vars.OfType<Tensor>().Where(tensor => !tensor.IsInvalid).ToArray();
-                var context = new AutogradContext();
-                var node = is_grad_enabled() && inputs.Any(tensor => tensor.requires_grad)
-                    ? new Node(new Callback(Instance.Name, context, vars, Backward))
-                    : null;
-                try
+                var context = new RecordedCall(Instance.Name, vars, Backward);
+                using var node = is_grad_enabled() && RequiresGrad(vars) ? new Node(context) : default;
+                node.Connect(vars);
+                List<Tensor> outputs;
+                using (no_grad())
+                    outputs = Instance.forward_internal(context, vars);
+                node.Tie(vars, context, outputs);
+                node.Save(context);
+                return outputs;
+            }
+
+            private static bool RequiresGrad(object[] vars)
+            {
+                foreach (var argument in vars)
                 {
-                    node?.Connect(inputs);
-                    List<Tensor> outputs;
-                    using (no_grad())
-                        outputs = Instance.forward_internal(context, vars);
-                    var wrapped = Node.Wrap(node, inputs, context, outputs);
-                    node?.Save(context);
-                    return wrapped;
+                    if (argument is Tensor { IsInvalid: false, requires_grad: true })
+                        return true;
                 }
-                finally
-                {
-                    node?.Dispose();
-                }
+                return false;
             }
 
             internal abstract List<Tensor> forward_internal(AutogradContext ctx, params object[] vars);

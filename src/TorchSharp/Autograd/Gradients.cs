@@ -13,13 +13,15 @@ public static partial class torch
         /// </summary>
         public static unsafe IList<Tensor> grad(IList<Tensor> outputs, IList<Tensor> inputs, IList<Tensor>? grad_outputs = null, bool retain_graph = false, bool create_graph = false, bool allow_unused = false)
         {
+            var gradientCount = grad_outputs?.Count ?? 0;
+            nint* output = stackalloc nint[outputs.Count], input = stackalloc nint[inputs.Count], gradient = stackalloc nint[gradientCount];
+            CopyHandles(outputs, output);
+            CopyHandles(inputs, input);
+            CopyHandles(grad_outputs, gradient);
             var results = stackalloc nint[inputs.Count];
-            fixed (nint* output = Handles(outputs), input = Handles(inputs), gradient = Handles(grad_outputs))
-            {
-                Errors.Check(NativeMethods.uniscale_autograd_grad(
-                    output, outputs.Count, input, inputs.Count, gradient, grad_outputs?.Count ?? 0,
-                    retain_graph ? 1 : 0, create_graph ? 1 : 0, allow_unused ? 1 : 0, results));
-            }
+            Errors.Check(NativeMethods.uniscale_autograd_grad(
+                output, outputs.Count, input, inputs.Count, gradient, gradientCount,
+                retain_graph ? 1 : 0, create_graph ? 1 : 0, allow_unused ? 1 : 0, results));
             KeepAlive(outputs, inputs, grad_outputs);
             var gradients = new Tensor[inputs.Count];
             for (var i = 0; i < gradients.Length; i++)
@@ -36,23 +38,20 @@ public static partial class torch
         /// <summary>Adds the gradients of the tensors to <c>Tensor.grad</c> of the leaves, or of the inputs alone when given.</summary>
         public static unsafe void backward(IList<Tensor> tensors, IList<Tensor>? grad_tensors = null, bool? retain_graph = null, bool create_graph = false, IList<Tensor>? inputs = null)
         {
-            fixed (nint* tensor = Handles(tensors), gradient = Handles(grad_tensors), input = Handles(inputs))
-            {
-                Errors.Check(NativeMethods.uniscale_autograd_backward(
-                    tensor, tensors.Count, gradient, grad_tensors?.Count ?? 0, retain_graph ?? create_graph ? 1 : 0,
-                    create_graph ? 1 : 0, input, inputs?.Count ?? 0));
-            }
+            int gradientCount = grad_tensors?.Count ?? 0, inputCount = inputs?.Count ?? 0;
+            nint* tensor = stackalloc nint[tensors.Count], gradient = stackalloc nint[gradientCount], input = stackalloc nint[inputCount];
+            CopyHandles(tensors, tensor);
+            CopyHandles(grad_tensors, gradient);
+            CopyHandles(inputs, input);
+            Errors.Check(NativeMethods.uniscale_autograd_backward(
+                tensor, tensors.Count, gradient, gradientCount, retain_graph ?? create_graph ? 1 : 0, create_graph ? 1 : 0, input, inputCount));
             KeepAlive(tensors, grad_tensors, inputs);
         }
 
-        private static nint[] Handles(IList<Tensor>? tensors)
+        private static unsafe void CopyHandles(IList<Tensor>? tensors, nint* handles)
         {
-            if (tensors is null or { Count: 0 })
-                return [];
-            var handles = new nint[tensors.Count];
-            for (var i = 0; i < handles.Length; i++)
-                handles[i] = tensors[i]?.Handle ?? 0;
-            return handles;
+            for (var i = 0; i < (tensors?.Count ?? 0); i++)
+                handles[i] = tensors![i]?.Handle ?? 0;
         }
 
         private static void KeepAlive(params ReadOnlySpan<IList<Tensor>?> lists)

@@ -20,11 +20,11 @@ public static partial class torch
     }
 
     /// <summary>Records no operations on this thread until disposed.</summary>
-    public static IDisposable no_grad() => new GradMode(false);
+    public static IDisposable no_grad() => GradMode.Set(false);
 
-    public static IDisposable enable_grad(bool enabled = true) => new GradMode(enabled);
+    public static IDisposable enable_grad(bool enabled = true) => GradMode.Set(enabled);
 
-    public static IDisposable set_grad_enabled(bool mode = true) => new GradMode(mode);
+    public static IDisposable set_grad_enabled(bool mode = true) => GradMode.Set(mode);
 
     public static bool is_grad_enabled() => NativeMethods.uniscale_grad_enabled() != 0;
 
@@ -48,11 +48,21 @@ public static partial class torch
 
     public static void set_num_interop_threads(int num) => Errors.Check(NativeMethods.uniscale_set_num_interop_threads(num));
 
+    /// <summary>Sets a mode again. There are two of these: modes change hundreds of times in a step of training.</summary>
     private sealed class GradMode : IDisposable
     {
-        private readonly bool _before = is_grad_enabled();
+        private static readonly GradMode On = new(true), Off = new(false);
 
-        internal GradMode(bool enabled) => NativeMethods.uniscale_set_grad_enabled(enabled ? 1 : 0);
+        private readonly bool _before;
+
+        private GradMode(bool before) => _before = before;
+
+        internal static GradMode Set(bool enabled)
+        {
+            var before = is_grad_enabled();
+            NativeMethods.uniscale_set_grad_enabled(enabled ? 1 : 0);
+            return before ? On : Off;
+        }
 
         public void Dispose() => NativeMethods.uniscale_set_grad_enabled(_before ? 1 : 0);
     }

@@ -5,7 +5,7 @@ namespace TorchSharp;
 public static partial class torch
 {
     // Tensors by shape: the overloads that TorchSharp has, all of them one call.
-    public static Tensor zeros(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.zeros, size.ToArray(), dtype, device, requires_grad, names);
+    public static Tensor zeros(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.zeros, size, dtype, device, requires_grad, names);
 
     public static Tensor zeros(int dim0, int dim1, int dim2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.zeros, [dim0, dim1, dim2], dtype, device, requires_grad, names);
 
@@ -25,7 +25,7 @@ public static partial class torch
 
     public static Tensor zeros(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.zeros, size, dtype, device, requires_grad, names);
 
-    public static Tensor ones(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.ones, size.ToArray(), dtype, device, requires_grad, names);
+    public static Tensor ones(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.ones, size, dtype, device, requires_grad, names);
 
     public static Tensor ones(int dim0, int dim1, int dim2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.ones, [dim0, dim1, dim2], dtype, device, requires_grad, names);
 
@@ -45,7 +45,7 @@ public static partial class torch
 
     public static Tensor ones(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.ones, size, dtype, device, requires_grad, names);
 
-    public static Tensor empty(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.empty, size.ToArray(), dtype, device, requires_grad, names);
+    public static Tensor empty(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.empty, size, dtype, device, requires_grad, names);
 
     public static Tensor empty(int dim0, int dim1, int dim2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.empty, [dim0, dim1, dim2], dtype, device, requires_grad, names);
 
@@ -65,7 +65,7 @@ public static partial class torch
 
     public static Tensor empty(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.empty, size, dtype, device, requires_grad, names);
 
-    public static Tensor full(ReadOnlySpan<long> size, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.full, size.ToArray(), value, dtype, device, requires_grad, names);
+    public static Tensor full(ReadOnlySpan<long> size, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.full, size, value, dtype, device, requires_grad, names);
 
     public static Tensor full(int dim0, int dim1, int dim2, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.full, [dim0, dim1, dim2], value, dtype, device, requires_grad, names);
 
@@ -85,7 +85,7 @@ public static partial class torch
 
     public static Tensor full(long[] size, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Create(Aten.full, size, value, dtype, device, requires_grad, names);
 
-    public static Tensor rand(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Create(Aten.rand_generator, size.ToArray(), generator, dtype, device, requires_grad, names);
+    public static Tensor rand(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Create(Aten.rand_generator, size, generator, dtype, device, requires_grad, names);
 
     public static Tensor rand(int dim0, int dim1, int dim2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Create(Aten.rand_generator, [dim0, dim1, dim2], generator, dtype, device, requires_grad, names);
 
@@ -105,7 +105,7 @@ public static partial class torch
 
     public static Tensor rand(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Create(Aten.rand_generator, size, generator, dtype, device, requires_grad, names);
 
-    public static Tensor randn(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Create(Aten.randn_generator, size.ToArray(), generator, dtype, device, requires_grad, names);
+    public static Tensor randn(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Create(Aten.randn_generator, size, generator, dtype, device, requires_grad, names);
 
     public static Tensor randn(int dim0, int dim1, int dim2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Create(Aten.randn_generator, [dim0, dim1, dim2], generator, dtype, device, requires_grad, names);
 
@@ -125,23 +125,28 @@ public static partial class torch
 
     public static Tensor randn(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Create(Aten.randn_generator, size, generator, dtype, device, requires_grad, names);
 
-    private static Tensor Create(Operator op, long[] size, ScalarType? dtype, Device? device, bool requiresGrad, string[]? names)
+    private static unsafe Tensor Create(Operator op, ReadOnlySpan<long> size, ScalarType? dtype, Device? device, bool requiresGrad, string[]? names)
     {
         RefuseNames(names);
-        return op.Call(size, dtype, default, InitializeDevice(device)).requires_grad_(requiresGrad);
+        fixed (long* sizes = size)
+            return Recorded(op.Call(Argument.Span(sizes, size.Length), dtype, default, InitializeDevice(device)), requiresGrad);
     }
 
-    private static Tensor Create(Operator op, long[] size, Scalar value, ScalarType? dtype, Device? device, bool requiresGrad, string[]? names)
+    private static unsafe Tensor Create(Operator op, ReadOnlySpan<long> size, Scalar value, ScalarType? dtype, Device? device, bool requiresGrad, string[]? names)
     {
         RefuseNames(names);
-        return op.Call(size, value, dtype, default, InitializeDevice(device)).requires_grad_(requiresGrad);
+        fixed (long* sizes = size)
+            return Recorded(op.Call(Argument.Span(sizes, size.Length), value, dtype, default, InitializeDevice(device)), requiresGrad);
     }
 
-    private static Tensor Create(Operator op, long[] size, Generator? generator, ScalarType? dtype, Device? device, bool requiresGrad, string[]? names)
+    private static unsafe Tensor Create(Operator op, ReadOnlySpan<long> size, Generator? generator, ScalarType? dtype, Device? device, bool requiresGrad, string[]? names)
     {
         RefuseNames(names);
-        return op.Call(size, generator, dtype, default, InitializeDevice(device)).requires_grad_(requiresGrad);
+        fixed (long* sizes = size)
+            return Recorded(op.Call(Argument.Span(sizes, size.Length), generator, dtype, default, InitializeDevice(device)), requiresGrad);
     }
+
+    private static Tensor Recorded(Tensor made, bool requiresGrad) => requiresGrad ? made.requires_grad_(true) : made;
 
     private static void RefuseNames(string[]? names)
     {

@@ -77,6 +77,6 @@ public static partial class torch
     private static Tensor Like(Operator op, Tensor input, ScalarType? dtype, Device? device, bool requiresGrad, string[]? names)
     {
         RefuseNames(names);
-        return op.Call(input, dtype, default, device).requires_grad_(requiresGrad);
+        return Recorded(op.Call(input, dtype, default, device), requiresGrad);
     }
 }

@@ -38,11 +38,13 @@ internal struct Value
 internal readonly struct Argument
 {
     private readonly ValueKind _kind;
+    private readonly int _count;
     private readonly long _payload;
 
-    private Argument(ValueKind kind, object? owner, long payload)
+    private Argument(ValueKind kind, object? owner, long payload, int count = 0)
     {
         _kind = kind;
+        _count = count;
         Owner = owner;
         _payload = payload;
     }
@@ -86,6 +88,9 @@ internal readonly struct Argument
     public static implicit operator Argument(string? value) =>
         value is null ? default : new(ValueKind.String, Encoding.UTF8.GetBytes(value), 0);
 
+    /// <summary>Integers that the caller keeps in place during the call, e.g. on the stack.</summary>
+    internal static unsafe Argument Span(long* values, int count) => new(ValueKind.Integers, null, (nint)values, count);
+
     /// <summary>A list some of whose tensors may be absent, as indexing takes it.</summary>
     internal static Argument Optional(torch.Tensor?[] value) => new(ValueKind.OptionalTensors, value, 0);
 
@@ -99,12 +104,12 @@ internal readonly struct Argument
     internal unsafe int Write(Value* value, long* scratch)
     {
         value->Kind = _kind;
-        value->Count = 0;
+        value->Count = _count;
         value->Payload = _payload;
         switch (_kind)
         {
-            case ValueKind.Integers:
-                var integers = (long[])Owner!;
+            case ValueKind.Integers when Owner is not null:
+                var integers = (long[])Owner;
                 integers.CopyTo(new Span<long>(scratch, integers.Length));
                 value->Count = integers.Length;
                 break;

@@ -175,7 +175,8 @@ UNISCALE_API int32_t uniscale_node_connect(void* node, at::Tensor* const* inputs
     });
 }
 
-/// Ties forward's outputs to the node (null: no gradient wanted) and writes new handles on them.
+/// Ties forward's outputs to the node (null: no gradient wanted) and writes handles on them: the given one where the output was tied as
+/// it is, otherwise a new one.
 UNISCALE_API int32_t uniscale_node_wrap(
     void* node, at::Tensor* const* inputs, int32_t input_count, at::Tensor* const* constant, int32_t constant_count,
     at::Tensor* const* dirty, int32_t dirty_count, at::Tensor* const* outputs, int32_t output_count, at::Tensor** results) {
@@ -188,7 +189,9 @@ UNISCALE_API int32_t uniscale_node_wrap(
             list_of(inputs, input_count), set_of(constant, constant_count), dirty_set, list_of(outputs, output_count),
             node == nullptr ? ManagedPointer() : *static_cast<ManagedPointer*>(node));
         for (int32_t i = 0; i < output_count; ++i) {
-            results[i] = wrapped[i].has_value() ? new_handle_or_null(*wrapped[i]) : nullptr;
+            const bool as_it_is = outputs[i] != nullptr && wrapped[i].has_value() && wrapped[i]->is_same(*outputs[i]) &&
+                                  dirty_set.count(outputs[i]->unsafeGetTensorImpl()) == 0;
+            results[i] = as_it_is ? outputs[i] : wrapped[i].has_value() ? new_handle_or_null(*wrapped[i]) : nullptr;
         }
         return 0;
     });
