@@ -8,28 +8,49 @@ namespace Uniscale.Engine.Autograd;
 /// </summary>
 internal abstract class Operation
 {
-    /// <summary>Computes the outputs, with autograd off, and names the tensors to keep for backward.</summary>
+    /// <summary>Computes the outputs, with autograd off, and names the tensors to keep for backward. The lists are good for this call only.</summary>
     protected abstract IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved);
 
     /// <summary>Gradients of the inputs, null where none goes back, from those of the outputs.</summary>
     protected abstract IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved);
 
     /// <summary>Runs the operation and records it in autograd.</summary>
-    protected IReadOnlyList<Tensor> Record(params IReadOnlyList<Tensor> inputs) => Node.apply([this, .. inputs]);
+    protected IReadOnlyList<Tensor> Record(params ReadOnlySpan<Tensor> inputs) => Node.Run(this, inputs);
 
     /// <summary>The bridge to libtorch: one kind of node runs every operation.</summary>
     private sealed class Node : autograd.MultiTensorFunction<Node>
     {
         private const string Key = "operation";
 
+        // Lists that nobody needs when a call is over, for the thread's next call.
+        [ThreadStatic]
+        private static Lists? _idle;
+
+        [ThreadStatic]
+        private static List<Tensor>? _results;
+
         public override string Name => "Uniscale.Operation";
+
+        public static List<Tensor> Run(Operation operation, ReadOnlySpan<Tensor> inputs)
+        {
+            var lists = _idle ?? new Lists([], []);
+            _idle = null;
+            lists.Inputs.AddRange(inputs);
+            var arguments = new object[inputs.Length + 2];
+            (arguments[0], arguments[1]) = (operation, lists);
+            for (int i = 0; i < inputs.Length; i++) arguments[i + 2] = inputs[i];
+            var outputs = apply(arguments);
+            lists.Inputs.Clear();
+            lists.Saved.Clear();
+            _idle = lists;
+            return outputs;
+        }
 
         public override List<Tensor> forward(autograd.AutogradContext ctx, params object[] vars)
         {
             using var scope = NewDisposeScope();
-            var operation = (Operation)vars[0];
-            var saved = new List<Tensor>();
-            var outputs = operation.Forward(Inputs(vars), saved);
+            var (operation, (inputs, saved)) = ((Operation)vars[0], (Lists)vars[1]);
+            var outputs = operation.Forward(inputs, saved);
             ctx.save_data(Key, operation);
             ctx.save_for_backward(saved);
 
@@ -37,15 +58,8 @@ internal abstract class Operation
             foreach (var tensor in saved)
                 scope.MoveToOuter(tensor);
             var results = new List<Tensor>(outputs.Count);
-            foreach (var output in outputs) results.Add(output.MoveToOuterDisposeScope());
+            for (int i = 0; i < outputs.Count; i++) results.Add(outputs[i].MoveToOuterDisposeScope());
             return results;
-        }
-
-        private static Tensor[] Inputs(object[] vars)
-        {
-            var inputs = new Tensor[vars.Length - 1];
-            Array.Copy(vars, 1, inputs, 0, inputs.Length);
-            return inputs;
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
@@ -54,10 +68,14 @@ internal abstract class Operation
             var operation = (Operation)ctx.get_data(Key)!;
             var gradients = operation.Backward(grad_outputs, ctx.get_saved_variables());
 
-            // The first input is the operation itself; libtorch takes null for it and for what has no gradient.
-            var results = new List<Tensor>(gradients.Count + 1) { null! };
-            foreach (var gradient in gradients) results.Add(gradient?.MoveToOuterDisposeScope()!);
+            // The first two arguments are no tensors; libtorch takes null for them and for what has no gradient, and is done with the list at once.
+            var results = _results ??= [];
+            results.Clear();
+            results.AddRange([null!, null!]);
+            for (int i = 0; i < gradients.Count; i++) results.Add(gradients[i]?.MoveToOuterDisposeScope()!);
             return results;
         }
+
+        private sealed record Lists(List<Tensor> Inputs, List<Tensor> Saved);
     }
 }

@@ -16,7 +16,7 @@ internal readonly struct KeptInput(Recipe? recipe)
         if (recipe is null)
             saved.Add(input);
         else
-            saved.AddRange(recipe.Sources.Select(source => source.detach()));
+            foreach (var source in recipe.Sources) saved.Add(source.detach());
     }
 
     /// <summary>The input, from the saved tensors that start at a place.</summary>

@@ -14,7 +14,7 @@ public sealed partial class NativeKernels
         using var scope = NewDisposeScope();
         var (queries, keys, values) = (Dense(q), Dense(k), Dense(v));
         var output = empty_like(queries);
-        var logSumExp = empty([q.size(0), q.size(2), q.size(1)], float32, q.device);
+        var logSumExp = empty(q.size(0), q.size(2), q.size(1), float32, q.device);
         CpuKernels.AttentionForward(
             Address(queries), Address(keys), Address(values), Address(output), Address(logSumExp), ShapeOf(queries, keys, mask));
         return new AttentionResult(output.MoveToOuterDisposeScope(), logSumExp.MoveToOuterDisposeScope(), []);
@@ -30,8 +30,8 @@ public sealed partial class NativeKernels
         using var scope = NewDisposeScope();
         var (dy, queries, keys, values) = (Dense(gradient), Dense(q), Dense(k), Dense(v));
         var (sums, subtracted) = (Dense(logSumExp), Dense(delta));
-        var dq = empty(queries.shape, type, q.device);
-        var (dk, dv) = (empty(keys.shape, type, q.device), empty(values.shape, type, q.device));
+        var dq = empty_like(queries, type);
+        var (dk, dv) = (empty_like(keys, type), empty_like(values, type));
         CpuKernels.AttentionBackward(
             Address(dy), Address(queries), Address(keys), Address(values), Address(sums), Address(subtracted), Address(dq), Address(dk), Address(dv),
             ShapeOf(queries, keys, mask), TypeOf(dq));

@@ -26,8 +26,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     /// <inheritdoc/>
     public void ParametersChanged()
     {
-        foreach (var weights in packed?.Values ?? Enumerable.Empty<PackedWeights>())
-            weights.Invalidate();
+        if (packed is null) return;
+        foreach (var weights in packed.Values) weights.Invalidate();
     }
 
     /// <inheritdoc/>
@@ -60,7 +60,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     public Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
     {
         if (!Takes(x, weight)) return TorchKernels.Instance.Linear(x, weight, bias);
-        var result = empty([.. x.shape[..^1], weight.size(0)], x.dtype, x.device);
+        var result = EmptyRows(x, weight.size(0), x.dtype);
         Product(x, weight, bias, result);
         return result;
     }
@@ -79,7 +79,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         using var scope = NewDisposeScope();
         var (output, input) = (weight.size(0), weight.size(1));
         var rows = Dense(gradient);
-        var result = empty([.. gradient.shape[..^1], input], gradient.dtype, gradient.device);
+        var result = EmptyRows(gradient, input, gradient.dtype);
         MatrixProduct.Multiply(
             rows.numel() / output, input, output, Whole(rows, output), Stored(weight, transposed: false), Whole(result, input),
             weights: Packed(weight));
@@ -177,6 +177,15 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         var key = (Address(weight), weight.size(0), weight.size(1));
         if (!packed.TryGetValue(key, out var weights)) packed[key] = weights = new PackedWeights();
         return weights;
+    }
+
+    /// <summary>Room for a tensor of the same shape but for its last dim.</summary>
+    private static Tensor EmptyRows(Tensor like, long last, ScalarType type)
+    {
+        Span<long> shape = stackalloc long[(int)like.dim()];
+        for (int i = 0; i < shape.Length - 1; i++) shape[i] = like.size(i);
+        shape[^1] = last;
+        return empty(shape, type, like.device);
     }
 
     /// <summary>The tensor itself where its elements lie without gaps, as they nearly always do: cheaper than asking libtorch for another object.</summary>

@@ -83,11 +83,11 @@ public sealed class ParallelOps : IParallelOps
         new EmbeddingOperation(this, vocabulary, context).Apply(weight, positions);
 
     /// <inheritdoc/>
-    public Tensor Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon) =>
-        Remember(
-            new NormOperation(this, kind, epsilon).Apply(x, weight, bias),
-            kept => Kernels.Norm(kind, kept[0], kept[1], kept.Count > 2 ? kept[2] : null, epsilon).Output,
-            bias is null ? [x, weight] : [x, weight, bias]);
+    public Tensor Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon)
+    {
+        var result = new NormOperation(this, kind, epsilon).Apply(x, weight, bias);
+        return Selective ? Remember(result, NormAgain(kind, epsilon), bias is null ? [x, weight] : [x, weight, bias]) : result;
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<Tensor> ColumnLinear(Tensor x, params ReadOnlySpan<ColumnWeights> matrices) =>
@@ -164,11 +164,17 @@ public sealed class ParallelOps : IParallelOps
         if (accumulator is null)
             return Kernels.LinearWeightGradient(gradient, x);
         if (Deferred is { } queue)
-            queue.Add(kept => Kernels.AccumulateWeightGradient(accumulator(), kept[0], kept[1]), gradient, x);
+            queue.Add(ProductInto(accumulator), gradient, x);
         else
             Kernels.AccumulateWeightGradient(accumulator(), gradient, x);
         return null;
     }
+
+    private Action<Tensor[]> ProductInto(Func<Tensor> accumulator) =>
+        kept => Kernels.AccumulateWeightGradient(accumulator(), kept[0], kept[1]);
+
+    private Func<IReadOnlyList<Tensor>, Tensor> NormAgain(NormKind kind, double epsilon) =>
+        kept => Kernels.Norm(kind, kept[0], kept[1], kept.Count > 2 ? kept[2] : null, epsilon).Output;
 
     /// <summary>Under selective recomputation, lets whoever takes the result keep its sources instead.</summary>
     private Tensor Remember(Tensor result, Func<IReadOnlyList<Tensor>, Tensor> make, params Tensor[] sources)

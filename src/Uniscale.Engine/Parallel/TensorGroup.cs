@@ -22,7 +22,7 @@ internal sealed class TensorGroup(IProcessGroup? group)
 
     /// <summary>Reduces a contiguous tensor in place.</summary>
     public Pending AllReduce(Tensor tensor, ReduceOp op = ReduceOp.Sum) => Active
-        ? new Pending(Group.AllReduce(TensorMemory.Buffer(tensor), op), () => tensor)
+        ? new Pending(Group.AllReduce(TensorMemory.Buffer(tensor), op), tensor)
         : Pending.Done(tensor);
 
     /// <summary>Stacks the members' tensors: shape → [size, shape].</summary>
@@ -32,7 +32,7 @@ internal sealed class TensorGroup(IProcessGroup? group)
             return Pending.Done(part.unsqueeze(0));
         var input = part.contiguous();
         var output = empty([Size, .. part.shape], part.dtype, part.device);
-        return new Pending(Group.AllGather(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), () => output, input);
+        return new Pending(Group.AllGather(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), output, input);
     }
 
     /// <summary>Joins the members' parts along dim 1: [batch, sequence/size, ...] → [batch, sequence, ...].</summary>
@@ -40,9 +40,11 @@ internal sealed class TensorGroup(IProcessGroup? group)
     {
         if (!Active)
             return Pending.Done(part);
-        long[] shape = part.shape;
-        return Gather(part).Then(stacked => stacked.transpose(0, 1).reshape([shape[0], Size * shape[1], .. shape[2..]]));
+        return Gather(part).Then(JoinParts);
     }
+
+    /// <summary>[size, batch, sequence/size, ...] → [batch, sequence, ...].</summary>
+    private static Tensor JoinParts(Tensor stacked) => stacked.transpose(0, 1).flatten(1, 2);
 
     /// <summary>Sums over the members and keeps this rank's part along dim 1: [batch, sequence, ...] → [batch, sequence/size, ...].</summary>
     public Pending ScatterSequence(Tensor whole)
@@ -53,7 +55,7 @@ internal sealed class TensorGroup(IProcessGroup? group)
         long length = shape[1] / Size;
         var input = whole.reshape([shape[0], Size, length, .. shape[2..]]).transpose(0, 1).contiguous();
         var output = empty([shape[0], length, .. shape[2..]], whole.dtype, whole.device);
-        return new Pending(Group.ReduceScatter(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), () => output, input);
+        return new Pending(Group.ReduceScatter(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), output, input);
     }
 
     /// <summary>Part i along dim 0 goes to member i; what member j sent lands in part j.</summary>
@@ -63,7 +65,7 @@ internal sealed class TensorGroup(IProcessGroup? group)
             return Pending.Done(parts);
         var input = parts.contiguous();
         var output = empty_like(input);
-        return new Pending(Group.AllToAll(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), () => output, input);
+        return new Pending(Group.AllToAll(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), output, input);
     }
 
     /// <summary>Passes a contiguous tensor to the next member of the ring and receives the previous member's, of the same shape.</summary>
@@ -74,29 +76,34 @@ internal sealed class TensorGroup(IProcessGroup? group)
         var receive = Group.Receive(TensorMemory.Buffer(received), (Rank + Size - 1) % Size, tag);
         return new Pending(
             receive,
-            () =>
+            received,
+            tensor,
+            arrived =>
             {
                 send.Wait();
-                return received;
-            },
-            tensor);
+                return arrived;
+            });
     }
 }
 
 /// <summary>A tensor that is being communicated.</summary>
-internal sealed class Pending(IWork? work, Func<Tensor> result, Tensor? input = null)
+/// <param name="work">The communication; null: done.</param>
+/// <param name="result">Where the result arrives.</param>
+/// <param name="input">What must live until then.</param>
+/// <param name="next">What becomes of the result when it is waited for.</param>
+internal readonly struct Pending(IWork? work, Tensor result, Tensor? input = null, Func<Tensor, Tensor>? next = null)
 {
     /// <summary>A result that is there.</summary>
-    public static Pending Done(Tensor tensor) => new(null, () => tensor);
+    public static Pending Done(Tensor tensor) => new(null, tensor);
 
     /// <summary>What becomes of the result when it is waited for.</summary>
-    public Pending Then(Func<Tensor, Tensor> next) => new(work, () => next(result()), input);
+    public Pending Then(Func<Tensor, Tensor> then) => new(work, result, input, next is { } first ? tensor => then(first(tensor)) : then);
 
     /// <summary>Blocks until the result is in place.</summary>
     public Tensor Wait()
     {
         work?.Wait();
         GC.KeepAlive(input);
-        return result();
+        return next is null ? result : next(result);
     }
 }

@@ -11,31 +11,44 @@ namespace Uniscale.Engine.Parallel.Operations;
 internal sealed class ColumnLinearOperation : Operation
 {
     private readonly ParallelOps ops;
-    private readonly ColumnWeights[] matrices;
+    private readonly Matrix[] matrices;
+    private readonly int biasCount;
     private KeptInput input;
-    private readonly Func<Tensor>?[] weightSinks;
-    private readonly Func<Tensor>?[] biasSinks;
 
-    public ColumnLinearOperation(ParallelOps ops, ReadOnlySpan<ColumnWeights> matrices)
+    public ColumnLinearOperation(ParallelOps ops, ReadOnlySpan<ColumnWeights> weights)
     {
         this.ops = ops;
-        this.matrices = matrices.ToArray();
-        weightSinks = Array.ConvertAll(this.matrices, m => ops.Sink?.Find(m.Weight));
-        biasSinks = Array.ConvertAll(this.matrices, m => m.Bias is { } bias ? ops.Sink?.Find(bias) : null);
+        matrices = new Matrix[weights.Length];
+        for (int i = 0; i < weights.Length; i++)
+        {
+            var bias = weights[i].Bias;
+            matrices[i] = new Matrix(weights[i], ops.Sink?.Find(weights[i].Weight), bias is null ? null : ops.Sink?.Find(bias));
+            biasCount += bias is null ? 0 : 1;
+        }
     }
 
     public IReadOnlyList<Tensor> Apply(Tensor x)
     {
         input = ops.Keep(x);
-        return Record([x, .. matrices.Select(m => m.Weight), .. matrices.Where(m => m.Bias is not null).Select(m => m.Bias!)]);
+        var inputs = new Tensor[1 + matrices.Length + biasCount];
+        inputs[0] = x;
+        int nextBias = 1 + matrices.Length;
+        for (int i = 0; i < matrices.Length; i++)
+        {
+            inputs[1 + i] = matrices[i].Weight;
+            if (matrices[i].Bias is { } bias) inputs[nextBias++] = bias;
+        }
+        return Record(inputs);
     }
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
         var whole = ops.GatherResidual(inputs[0]).Wait();
-        saved.AddRange(inputs.Skip(1).Take(matrices.Length));
+        for (int i = 0; i < matrices.Length; i++) saved.Add(matrices[i].Weight);
         input.Save(inputs[0], saved);
-        return Array.ConvertAll(matrices, m => ops.Kernels.Linear(whole, m.Weight, m.Bias));
+        var outputs = new Tensor[matrices.Length];
+        for (int i = 0; i < outputs.Length; i++) outputs[i] = ops.Kernels.Linear(whole, matrices[i].Weight, matrices[i].Bias);
+        return outputs;
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
@@ -45,24 +58,35 @@ internal sealed class ColumnLinearOperation : Operation
         for (int i = 1; i < matrices.Length; i++)
             partial.add_(ops.Kernels.LinearInputGradient(gradients[i], saved[i]));
         var reducing = ops.ReduceResidual(partial);
-        var summing = matrices.Select(m => m.KeyValue).Zip(gradients, SumOverReplicas).ToArray();
+        var summing = new Pending[matrices.Length];
+        for (int i = 0; i < summing.Length; i++) summing[i] = SumOverReplicas(matrices[i].KeyValue, gradients[i]);
 
         var whole = gathering.Wait();
-        var weights = new Tensor?[matrices.Length];
-        var biases = new List<Tensor?>();
+        var results = new Tensor?[1 + matrices.Length + biasCount];
+        int nextBias = 1 + matrices.Length;
         for (int i = 0; i < matrices.Length; i++)
         {
             var gradient = summing[i].Wait();
-            weights[i] = ops.DeliverProduct(weightSinks[i], gradient, whole);
-            if (matrices[i].Bias is not null)
-                biases.Add(ops.DeliverBias(biasSinks[i], gradient));
+            results[1 + i] = ops.DeliverProduct(matrices[i].WeightSink, gradient, whole);
+            if (matrices[i].Bias is not null) results[nextBias++] = ops.DeliverBias(matrices[i].BiasSink, gradient);
         }
-        return [reducing.Wait(), .. weights, .. biases];
+        results[0] = reducing.Wait();
+        return results;
     }
 
     /// <summary>Ranks that hold the same key-value head see different query heads: the head's gradient is the sum of theirs.</summary>
     private Pending SumOverReplicas(bool keyValue, Tensor gradient) =>
         keyValue && ops.KvReplicas.Active ? ops.KvReplicas.AllReduce(gradient.clone().contiguous()) : Pending.Done(gradient);
+
+    /// <summary>A matrix, and where the gradients of its parameters are summed; null where autograd gives them back.</summary>
+    private readonly record struct Matrix(ColumnWeights Weights, Func<Tensor>? WeightSink, Func<Tensor>? BiasSink)
+    {
+        public Tensor Weight => Weights.Weight;
+
+        public Tensor? Bias => Weights.Bias;
+
+        public bool KeyValue => Weights.KeyValue;
+    }
 }
 
 /// <summary>Product with a matrix split by input features, summed over the tensor axis into the residual.</summary>

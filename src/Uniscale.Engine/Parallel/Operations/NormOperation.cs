@@ -25,7 +25,9 @@ internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsil
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
         var result = ops.Kernels.Norm(kind, inputs[0], inputs[1], hasBias ? inputs[2] : null, epsilon);
-        saved.AddRange([inputs[0], inputs[1], result.Scale]);
+        saved.Add(inputs[0]);
+        saved.Add(inputs[1]);
+        saved.Add(result.Scale);
         if (result.Mean is { } mean)
             saved.Add(mean);
         return [result.Output];
@@ -45,7 +47,7 @@ internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsil
         if (!ops.SequenceParallel)
             return part;
         var weight = ops.TensorAxis.AllReduce(part.Weight);
-        var bias = part.Bias is { } b ? ops.TensorAxis.AllReduce(b) : null;
+        Pending? bias = part.Bias is { } b ? ops.TensorAxis.AllReduce(b) : null;
         return part with { Weight = weight.Wait(), Bias = bias?.Wait() };
     }
 }

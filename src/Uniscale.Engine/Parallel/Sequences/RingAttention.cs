@@ -77,7 +77,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         for (int step = 0; step < ring.Size; step++)
         {
             using var scope = NewDisposeScope();
-            var arriving = step + 1 < ring.Size ? ring.Rotate(block, KeyValueTag) : null;
+            Pending? arriving = step + 1 < ring.Size ? ring.Rotate(block, KeyValueTag) : null;
             visit(block, (ring.Rank - step + ring.Size) % ring.Size);
             var next = arriving?.Wait().MoveToOuterDisposeScope();
             if (step > 0)
