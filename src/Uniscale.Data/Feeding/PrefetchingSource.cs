@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Uniscale.Data;
 
 /// <summary>
@@ -14,6 +12,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
     private readonly Lock _lock = new();
     private StepSamples? _current;
     private StepSamples? _next;
+    private StepSamples? _idle;
 
     /// <inheritdoc/>
     public string Fingerprint => source.Fingerprint;
@@ -40,7 +39,10 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
     public void Dispose()
     {
         lock (_lock)
+        {
+            _current?.Wait();
             _next?.Wait();
+        }
     }
 
     /// <summary>Makes a step the current one, and begins to read the one after it.</summary>
@@ -50,51 +52,114 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
         {
             if (_current?.Step == step)
                 return _current;
-            long[] offsets = _current?.Offsets ?? [];
-            _current = _next?.Step == step ? _next : new StepSamples(source, step, withDocuments);
+            StepSamples? before = _current;
+            _current = _next?.Step == step ? _next : Take(step);
             _next = null;
             long after = step.ConsumedTokens + step.Tokens;
-            if (after < endTokens && offsets.Length > 0)
-                (_next = new StepSamples(source, source.StepAt(after), withDocuments)).Prefetch(offsets);
+            if (after < endTokens && before is not null)
+                (_next = Take(source.StepAt(after))).Prefetch(before);
+            _idle = before;
             return _current;
         }
     }
 
-    private sealed record Sample(int[] Tokens, int[] Documents);
-
-    /// <summary>The samples of a step that were read or are being read.</summary>
-    private sealed class StepSamples(ISequenceSource source, StepPlan step, bool withDocuments)
+    /// <summary>Samples of a step, in the memory of one that is over where nothing is read into it any more.</summary>
+    private StepSamples Take(StepPlan step)
     {
-        private readonly ConcurrentDictionary<long, Lazy<Sample>> _samples = new();
-        private readonly ConcurrentDictionary<long, bool> _asked = new();
-        private Task _prefetch = Task.CompletedTask;
+        StepSamples samples = _idle is { IsReading: false } over ? over : new StepSamples(source, withDocuments);
+        _idle = null;
+        samples.Begin(step);
+        return samples;
+    }
 
-        public StepPlan Step => step;
+    /// <summary>A sample, read by whoever comes first. One that could not be read ahead is read again when it is asked for, which tells why.</summary>
+    private sealed class Sample
+    {
+        private readonly Lock _gate = new();
+        private long _index;
+        private bool _isRead;
 
-        /// <summary>Places within the step of the samples that were asked for.</summary>
-        public long[] Offsets => [.. _asked.Keys.Select(index => index - step.FirstSample)];
+        public int[] Tokens { get; private set; } = [];
 
-        public Sample Get(long index)
+        public int[] Documents { get; private set; } = [];
+
+        public bool WasAsked { get; set; }
+
+        public void Begin(long index, int length, bool withDocuments)
         {
-            _asked.TryAdd(index, true);
-            return At(index).Value;
+            if (Tokens.Length != length) Tokens = new int[length];
+            if (withDocuments && Documents.Length != length) Documents = new int[length];
+            _index = index;
+            _isRead = false;
+            WasAsked = false;
         }
 
-        public void Prefetch(long[] offsets) => _prefetch = Task.Run(() =>
+        public void Read(ISequenceSource source, StepPlan step)
         {
-            foreach (long offset in offsets.Where(offset => offset < step.Sequences).Order())
-                _ = At(step.FirstSample + offset).Value;
-        });
+            lock (_gate)
+            {
+                if (_isRead) return;
+                source.Read(step, _index, Tokens, Documents);
+                _isRead = true;
+            }
+        }
+    }
 
-        /// <summary>Waits; an error stays with its sample and is thrown when that is asked for.</summary>
-        public void Wait() => ((IAsyncResult)_prefetch).AsyncWaitHandle.WaitOne();
+    /// <summary>The samples of a step that were read or are being read. A later step takes their memory over.</summary>
+    private sealed class StepSamples(ISequenceSource source, bool withDocuments)
+    {
+        private readonly Dictionary<long, Sample> _samples = [];
+        private readonly Stack<Sample> _spare = new();
 
-        private Lazy<Sample> At(long index) => _samples.GetOrAdd(index, key => new Lazy<Sample>(() => Load(key)));
+        // Not touched while it is read ahead; the dictionary may be.
+        private readonly List<Sample> _ahead = [];
+        private Task _reading = Task.CompletedTask;
 
-        private Sample Load(long index)
+        public StepPlan Step { get; private set; } = new(0, 0, 0, 0, 0, 0, 0);
+
+        public bool IsReading => !_reading.IsCompleted;
+
+        public void Begin(StepPlan step)
         {
-            var sample = new Sample(new int[step.Context + 1], withDocuments ? new int[step.Context + 1] : []);
-            source.Read(step, index, sample.Tokens, sample.Documents);
+            foreach (Sample sample in _samples.Values) _spare.Push(sample);
+            _samples.Clear();
+            _ahead.Clear();
+            Step = step;
+        }
+
+        /// <summary>A sample that one thread at a time asks for.</summary>
+        public Sample Get(long index)
+        {
+            if (!_samples.TryGetValue(index, out Sample? sample)) sample = Add(index);
+            sample.WasAsked = true;
+            sample.Read(source, Step);
+            return sample;
+        }
+
+        /// <summary>Begins to read the samples at those places of the step that were asked for in another.</summary>
+        public void Prefetch(StepSamples other)
+        {
+            foreach (var (index, sample) in other._samples)
+            {
+                long offset = index - other.Step.FirstSample;
+                if (sample.WasAsked && offset < Step.Sequences) _ahead.Add(Add(Step.FirstSample + offset));
+            }
+            _reading = Task.Run(ReadAhead);
+        }
+
+        /// <summary>Waits for the reading ahead.</summary>
+        public void Wait() => ((IAsyncResult)_reading).AsyncWaitHandle.WaitOne();
+
+        private void ReadAhead()
+        {
+            foreach (Sample sample in _ahead) sample.Read(source, Step);
+        }
+
+        private Sample Add(long index)
+        {
+            if (!_spare.TryPop(out Sample? sample)) sample = new Sample();
+            sample.Begin(index, Step.Context + 1, withDocuments);
+            _samples.Add(index, sample);
             return sample;
         }
     }

@@ -43,7 +43,11 @@ public sealed class Bucket : IDisposable
         FirstMoment = Zeros(layout.Shard.Count, ScalarType.Float32);
         SecondMoment = Zeros(layout.Shard.Count, ScalarType.Float32);
         Master = type == ScalarType.Float32 ? ParameterShard : Zeros(layout.Shard.Count, ScalarType.Float32);
+        Views = new ShardViews(this);
     }
+
+    /// <summary>The shard as the optimizer takes it.</summary>
+    internal ShardViews Views { get; }
 
     /// <summary>Number of the block.</summary>
     public int Block { get; }
@@ -145,6 +149,7 @@ public sealed class Bucket : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Views.Dispose();
         FreeGradientViews();
         _wholeGradient?.Dispose();
         GradientShard.Dispose();

@@ -71,5 +71,27 @@ public sealed class FlatLayout
     /// <summary>Ranks that share one copy.</summary>
     public int ShardCount { get; }
 
+    /// <summary>Stretches of the shard that one of its holders alone counts, neighbouring parameters joined.</summary>
+    /// <param name="replica">The holder's place among them.</param>
+    /// <param name="replicaCount">Holders of the same shard.</param>
+    public IEnumerable<FlatSpan> OwnedRuns(int replica, int replicaCount)
+    {
+        var owned = Shard.Part(replica, replicaCount);
+        FlatSpan? open = null;
+        foreach (var parameter in Parameters.OrderBy(p => p.Range.Start))
+        {
+            if (!parameter.Parameter.IsOwner) continue;
+            var part = parameter.Range.Intersect(owned);
+            if (part.Count == 0) continue;
+            if (open is { } run && part.Start - run.End < Alignment) open = run with { End = part.End };
+            else
+            {
+                if (open is { } done) yield return done;
+                open = part;
+            }
+        }
+        if (open is { } last) yield return last;
+    }
+
     private static long RoundUp(long value, long multiple) => (value + multiple - 1) / multiple * multiple;
 }

@@ -46,9 +46,9 @@ internal sealed record Transfer(Tensor Tensor, IWork Work)
 
 /// <summary>
 /// The tensors of a step that outlive an instruction: inputs and outputs of blocks, gradients on their way down, transfers.
-/// Each has one owner and is freed by its last reader.
+/// Each has one owner and is freed by its last reader, so between steps the store is empty.
 /// </summary>
-internal sealed class ActivationStore : IDisposable
+internal sealed class ActivationStore
 {
     private readonly Dictionary<(int Block, int Microbatch), KeptPass> _kept = [];
     private readonly Dictionary<(int Block, int Microbatch), Transfer> _inputs = [];
@@ -111,7 +111,8 @@ internal sealed class ActivationStore : IDisposable
         while (_sending.Count > 0) FreeOldest();
     }
 
-    public void Dispose()
+    /// <summary>Frees what a step has left, as one that failed does.</summary>
+    public void Free()
     {
         foreach (var pass in _kept.Values) pass.Dispose();
         foreach (var transfer in _inputs.Values.Concat(_outputGradients.Values).Concat(_sending)) transfer.Abandon();

@@ -37,10 +37,8 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
             ? ones([], ScalarType.Float32, pass.Output!.device)
             : activations.TakeOutputGradient(state.Number, context.Index);
         pass.Output ??= RunWithGraph(state, pass.Input, context);
-        List<Tensor> inputs = [.. state.Parameters];
-        if (pass.Input is { } input) inputs.Insert(0, input);
         if (defer) ops.Deferred = _deferred[(state.Number, context.Index)] = new DeferredWeightGradients();
-        var gradients = autograd.grad([pass.Output], inputs, [outputGradient], allow_unused: true);
+        var gradients = autograd.grad([pass.Output], state.WithParameters(pass.Input), [outputGradient], allow_unused: true);
         ops.Deferred = null;
         int first = pass.Input is null ? 0 : 1;
         if (first == 1) activations.KeepInputGradient(state.Number, context.Index, gradients[0].DetachFromDisposeScope());

@@ -19,6 +19,9 @@ public readonly record struct ParameterSlot(Bucket Bucket, int Index)
 /// <summary>A block that this rank holds.</summary>
 public sealed class BlockState
 {
+    private readonly Tensor[] _parameters;
+    private readonly Tensor[] _inputAndParameters;
+
     /// <summary>Binds a block to the buffers of its parameters.</summary>
     /// <param name="number">Number in the row.</param>
     /// <param name="block">The mathematics.</param>
@@ -30,7 +33,8 @@ public sealed class BlockState
         Block = block;
         Bucket = bucket;
         Slots = slots;
-        Parameters = [.. slots.Select(slot => slot.Tensor)];
+        _parameters = [.. slots.Select(slot => slot.Tensor)];
+        _inputAndParameters = [null!, .. _parameters];
         Buckets = [.. slots.Select(slot => slot.Bucket).Append(bucket).Distinct()];
     }
 
@@ -47,7 +51,15 @@ public sealed class BlockState
     public IReadOnlyList<ParameterSlot> Slots { get; }
 
     /// <summary>Parameters as the block takes them.</summary>
-    public IReadOnlyList<Tensor> Parameters { get; }
+    public IReadOnlyList<Tensor> Parameters => _parameters;
+
+    /// <summary>What a backward pass asks gradients of: the input, if the block has one, then the parameters. Good until the next call.</summary>
+    internal Tensor[] WithParameters(Tensor? input)
+    {
+        if (input is null) return _parameters;
+        _inputAndParameters[0] = input;
+        return _inputAndParameters;
+    }
 
     /// <summary>All buckets that a pass over the block reads: its own and, where tied, the embedding's.</summary>
     public IReadOnlyList<Bucket> Buckets { get; }

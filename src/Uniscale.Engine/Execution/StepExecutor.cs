@@ -10,6 +10,7 @@ public sealed class StepExecutor
     private readonly RankState _rank;
     private readonly BucketOptimizer _optimizer;
     private readonly ParameterGatherer _gatherer;
+    private readonly ActivationStore _activations = new();
     private readonly Timeline? _timeline;
 
     /// <summary>An executor of one rank.</summary>
@@ -41,7 +42,7 @@ public sealed class StepExecutor
     public StepDecision Run(StepSpecification specification, StepProgram program, StepInput input, out ReplicaDifference? difference)
     {
         foreach (var block in _rank.Blocks.Values) block.Bucket.BeginStep();
-        using var run = new StepRun(_rank, specification, program, input, _optimizer, _gatherer) { GradientsReady = GradientsReady, Faults = Faults };
+        using var run = new StepRun(_rank, specification, program, input, _optimizer, _gatherer, _activations) { GradientsReady = GradientsReady, Faults = Faults };
         foreach (var instruction in program.Instructions)
         {
             using var interval = _timeline?.Compute(instruction);

@@ -20,10 +20,10 @@ internal sealed class StepRun : IDisposable
     private readonly BucketOptimizer _optimizer;
     private readonly ParameterGatherer _gatherer;
     private readonly GradientReducer _reducer;
-    private readonly ActivationStore _activations = new();
+    private readonly ActivationStore _activations;
     private readonly BlockRunner _runner;
-    private readonly Dictionary<int, int> _reductionsLeft;
-    private readonly HashSet<int> _reduced = [];
+    private readonly int[] _reductionsLeft;
+    private readonly bool[] _reduced;
     private readonly Tensor _tokenCount;
     private IWork? _counting;
     private double _lossScale;
@@ -33,16 +33,21 @@ internal sealed class StepRun : IDisposable
     private bool _isDamaged;
 
     public StepRun(
-        RankState rank, StepSpecification specification, StepProgram program, StepInput input, BucketOptimizer optimizer, ParameterGatherer gatherer)
+        RankState rank, StepSpecification specification, StepProgram program, StepInput input, BucketOptimizer optimizer, ParameterGatherer gatherer,
+        ActivationStore activations)
     {
         _rank = rank;
         _specification = specification;
         _input = input;
         _optimizer = optimizer;
         _gatherer = gatherer;
+        _activations = activations;
         _reducer = new GradientReducer(rank.Groups);
         _runner = new BlockRunner(specification, rank.Ops, _activations);
-        _reductionsLeft = program.Instructions.Where(i => i.Op == Op.ReduceGradients).GroupBy(i => i.Block).ToDictionary(g => g.Key, g => g.Count());
+        _reduced = new bool[specification.Model.Head + 1];
+        _reductionsLeft = new int[specification.Model.Head + 1];
+        foreach (var instruction in program.Instructions)
+            if (instruction.Op == Op.ReduceGradients) _reductionsLeft[instruction.Block]++;
         _tokenCount = zeros([1], ScalarType.Int64).DetachFromDisposeScope();
     }
 
@@ -95,7 +100,7 @@ internal sealed class StepRun : IDisposable
     {
         _tokenCount.Dispose();
         _runner.Dispose();
-        _activations.Dispose();
+        _activations.Free();
     }
 
     private Bucket Bucket(int block) => _rank.Blocks[block].Bucket;
@@ -165,12 +170,18 @@ internal sealed class StepRun : IDisposable
         foreach (var bucket in borrowed) _gatherer.Release(bucket);
     }
 
-    private Bucket[] Gather(BlockState state) => [.. state.Buckets.Where(_gatherer.Ensure)];
+    private IReadOnlyList<Bucket> Gather(BlockState state)
+    {
+        List<Bucket>? borrowed = null;
+        for (int i = 0; i < state.Buckets.Count; i++)
+            if (_gatherer.Ensure(state.Buckets[i])) (borrowed ??= []).Add(state.Buckets[i]);
+        return borrowed is null ? [] : borrowed;
+    }
 
     private void ReduceGradients(int block)
     {
         _reducer.Post(Bucket(block), last: --_reductionsLeft[block] == 0);
-        _reduced.Add(block);
+        _reduced[block] = true;
     }
 
     /// <summary>The slot of the tied matrix: the embedding's first parameter, the head's last.</summary>
@@ -184,7 +195,7 @@ internal sealed class StepRun : IDisposable
         var holders = _rank.Groups.ShardReplicas;
         foreach (var state in _rank.Blocks.Values)
         {
-            if (!_reduced.Contains(state.Number)) state.Bucket.TakeWholeGradient();
+            if (!_reduced[state.Number]) state.Bucket.TakeWholeGradient();
             squares += _optimizer.SumOfSquares(state.Bucket, holders.Rank, holders.Size);
         }
         // The loss is the same on all ranks of a tensor group: the first speaks for them.

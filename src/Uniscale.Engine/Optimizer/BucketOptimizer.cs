@@ -17,11 +17,8 @@ public sealed class BucketOptimizer(IOptimizerKernel kernel)
     public double SumOfSquares(Bucket bucket, int replica, int replicaCount)
     {
         double sum = 0;
-        foreach (var range in OwnedRuns(bucket.Layout, replica, replicaCount))
-        {
-            using var part = bucket.GradientShard.narrow(0, range.Start - bucket.Layout.Shard.Start, range.Count);
-            sum += kernel.SumOfSquares(part);
-        }
+        var gradients = bucket.Views.OwnedGradients(replica, replicaCount);
+        for (int i = 0; i < gradients.Count; i++) sum += kernel.SumOfSquares(gradients[i]);
         return sum;
     }
 
@@ -29,39 +26,11 @@ public sealed class BucketOptimizer(IOptimizerKernel kernel)
     public void Update(Bucket bucket, AdamWStep step)
     {
         using var noGrad = no_grad();
-        var layout = bucket.Layout;
-        Run(new FlatSpan(0, layout.DecayEnd), step);
-        Run(new FlatSpan(layout.DecayEnd, layout.Count), step with { WeightDecay = 0 });
-
-        void Run(FlatSpan range, AdamWStep with)
+        var runs = bucket.Views.Runs;
+        for (int i = 0; i < runs.Count; i++)
         {
-            var part = range.Intersect(layout.Shard);
-            if (part.Count == 0) return;
-            using var scope = NewDisposeScope();
-            var rounded = ReferenceEquals(bucket.Master, bucket.ParameterShard) ? null : Part(bucket.ParameterShard);
-            kernel.AdamW(Part(bucket.Master), rounded, Part(bucket.GradientShard), Part(bucket.FirstMoment), Part(bucket.SecondMoment), with);
-
-            Tensor Part(Tensor shard) => shard.narrow(0, part.Start - layout.Shard.Start, part.Count);
+            var run = runs[i];
+            kernel.AdamW(run.Master, run.Rounded, run.Gradient, run.FirstMoment, run.SecondMoment, run.Decays ? step : step with { WeightDecay = 0 });
         }
-    }
-
-    /// <summary>Stretches of the shard that this rank alone counts, neighbouring parameters joined.</summary>
-    public static IEnumerable<FlatSpan> OwnedRuns(FlatLayout layout, int replica, int replicaCount)
-    {
-        var owned = layout.Shard.Part(replica, replicaCount);
-        FlatSpan? open = null;
-        foreach (var parameter in layout.Parameters.OrderBy(p => p.Range.Start))
-        {
-            if (!parameter.Parameter.IsOwner) continue;
-            var part = parameter.Range.Intersect(owned);
-            if (part.Count == 0) continue;
-            if (open is { } run && part.Start - run.End < FlatLayout.Alignment) open = run with { End = part.End };
-            else
-            {
-                if (open is { } done) yield return done;
-                open = part;
-            }
-        }
-        if (open is { } last) yield return last;
     }
 }

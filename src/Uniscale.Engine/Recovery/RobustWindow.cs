@@ -11,6 +11,7 @@ internal sealed class RobustWindow(int capacity, Func<double, double> floor)
     private const double NormalDeviations = 1.4826;
 
     private readonly Queue<double> _values = new(capacity);
+    private readonly double[] _sorted = new double[capacity];
 
     /// <summary>The values, oldest first.</summary>
     public IReadOnlyCollection<double> Values => _values;
@@ -28,12 +29,14 @@ internal sealed class RobustWindow(int capacity, Func<double, double> floor)
     /// <summary>Deviations of <paramref name="value"/> above the median; negative below it. There must be values.</summary>
     public double ScoreOf(double value)
     {
-        double[] sorted = [.. _values.Order()];
+        _values.CopyTo(_sorted, 0);
+        var sorted = _sorted.AsSpan(0, _values.Count);
+        sorted.Sort();
         double median = Median(sorted);
-        for (int i = 0; i < sorted.Length; i++) sorted[i] = Math.Abs(sorted[i] - median);
-        Array.Sort(sorted);
+        foreach (ref double deviation in sorted) deviation = Math.Abs(deviation - median);
+        sorted.Sort();
         return (value - median) / Math.Max(NormalDeviations * Median(sorted), floor(median));
     }
 
-    private static double Median(double[] sorted) => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    private static double Median(ReadOnlySpan<double> sorted) => (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
 }

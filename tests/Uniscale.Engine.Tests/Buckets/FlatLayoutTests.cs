@@ -1,5 +1,4 @@
 using Uniscale.Engine.Buckets;
-using Uniscale.Engine.Optimizer;
 
 namespace Uniscale.Engine.Tests.Buckets;
 
@@ -40,7 +39,7 @@ public sealed class FlatLayoutTests
         int[] counts = new int[Layout(shards).Count];
         for (int shard = 0; shard < shards; shard++)
             for (int replica = 0; replica < replicas; replica++)
-                foreach (var run in BucketOptimizer.OwnedRuns(Layout(shards, shard), replica, replicas))
+                foreach (var run in Layout(shards, shard).OwnedRuns(replica, replicas))
                     for (long i = run.Start; i < run.End; i++) counts[i]++;
         foreach (var (parameter, range) in Layout().Parameters)
             for (long i = range.Start; i < range.End; i++) Assert.Equal(1, counts[i]);
@@ -53,7 +52,7 @@ public sealed class FlatLayoutTests
         var mine = TestParameters.Matrix("mine", 4, 4);
         var others = TestParameters.Matrix("others", 2, 2) with { IsOwner = false };
         var layout = new FlatLayout([mine, others, TestParameters.Matrix("last", 3, 3)], 1, 0);
-        var runs = BucketOptimizer.OwnedRuns(layout, 0, 1).ToArray();
+        var runs = layout.OwnedRuns(0, 1).ToArray();
         Assert.DoesNotContain(runs, run => run.Intersect(layout.Parameters[1].Range).Count > 0);
         Assert.Equal(16 + 9, runs.Sum(run => run.Count));
     }
