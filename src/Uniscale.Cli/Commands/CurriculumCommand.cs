@@ -7,12 +7,12 @@ using Uniscale.Data;
 
 namespace Uniscale.Cli.Commands;
 
-/// <summary><c>uniscale curriculum plan|show|fork</c>: the whole run before it runs, any place in it, and another way on from a phase.</summary>
+/// <summary><c>uniscale curriculum plan|show|fork|audit</c>: the whole run before it runs, any place in it, another way on from a phase, and what was really fed.</summary>
 internal static class CurriculumCommand
 {
-    public static Command Create() => new("curriculum", "Plan a run's phases and data, look at any position, fork a run at a phase.")
+    public static Command Create() => new("curriculum", "Plan a run's phases and data, look at any position, fork a run at a phase, audit what a run was fed.")
     {
-        Plan(), Show(), Fork(),
+        Plan(), Show(), Fork(), Audit(),
     };
 
     private static Command Plan()
@@ -75,6 +75,30 @@ internal static class CurriculumCommand
             TextWriter console = parsed.InvocationConfiguration.Output;
             console.WriteLine($"{fork.Directory} continues {directory} from step {fork.Step}, {TokenText.Of(fork.ConsumedTokens)} tokens, where phase {parsed.GetValue(phase)} begins.");
             console.WriteLine($"Train it with: uniscale train {Path.Combine(fork.Directory, RunFork.ConfigurationName)} --resume");
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Audit()
+    {
+        var run = new Argument<string>("RUN") { Description = "Directory of a run." };
+        var before = new Option<string?>("--continues") { Description = "The run that RUN was forked from: what it was fed until the fork counts too.", HelpName = "RUN" };
+        var like = new Option<string[]>("--like") { Description = "A run that must have been fed the same at every step that both have done (may be given again).", HelpName = "RUN", DefaultValueFactory = _ => [] };
+        var command = new Command("audit", "Read again what a run was fed: digests of all steps, shares against the mixture, the ledger, and that nothing was fed twice.") { run, before, like };
+        command.SetAction(parsed =>
+        {
+            TextWriter console = parsed.InvocationConfiguration.Output;
+            string directory = parsed.GetValue(run)!;
+            IReadOnlyList<FedStep> steps = FedStep.Read(directory);
+            foreach (string other in parsed.GetValue(like)!)
+                console.WriteLine($"{FedStep.CountAgreeing(steps, directory, other)} steps of {directory} and {other} were fed the same.");
+            using var audit = new RunAudit(directory);
+            if (parsed.GetValue(before) is { } original)
+                audit.Add(original, FedStep.Read(original).Where(step => step.StartTokens < steps[0].StartTokens));
+            audit.Add(directory, steps);
+            console.WriteLine($"{audit.StepCount} steps were fed what the data holds where the curriculum says: all digests agree.");
+            audit.Print(console);
             return 0;
         });
         return command;
