@@ -1,4 +1,5 @@
 using TorchSharp;
+using Uniscale.Engine.Model;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Buckets;
@@ -118,13 +119,13 @@ public sealed class Bucket : IDisposable
         ShardHoldsGradient = false;
     }
 
-    /// <summary>The fp32 accumulator of parameter <paramref name="index"/>, to which the caller adds; zero at its first use in the step.</summary>
-    public Tensor Accumulator(int index)
+    /// <summary>The sum of the gradients of parameter <paramref name="index"/>, to which the caller adds; empty at its first use in the step.</summary>
+    public GradientSum Sum(int index)
     {
         if (_wholeGradient is null) AllocateWholeGradient();
-        if (!_touched[index]) _gradientViews[index].zero_();
+        bool isEmpty = !_touched[index];
         _touched[index] = true;
-        return _gradientViews[index];
+        return new GradientSum(_gradientViews[index], isEmpty);
     }
 
     /// <summary>
@@ -162,9 +163,16 @@ public sealed class Bucket : IDisposable
 
     private void AllocateWholeGradient()
     {
-        var whole = Zeros(Layout.Count, ScalarType.Float32);
+        var whole = Keep(empty([Layout.Count], ScalarType.Float32, Device));
+        foreach (var gap in Layout.Gaps) Clear(whole, gap);
         _wholeGradient = whole;
         _gradientViews = [.. Layout.Parameters.Select(p => Keep(View(whole, p)))];
+    }
+
+    private static void Clear(Tensor flat, FlatSpan span)
+    {
+        using var part = flat.narrow(0, span.Start, span.Count);
+        part.zero_();
     }
 
     private void FreeGradientViews()

@@ -54,7 +54,11 @@ public sealed class FlatLayout
         Count = RoundUp(place, (long)shardCount * Alignment);
         Shard = new FlatSpan(Count / shardCount * shardIndex, Count / shardCount * (shardIndex + 1));
         ShardCount = shardCount;
+        Gaps = [.. Between(placed, Count)];
     }
+
+    /// <summary>What belongs to no parameter, before the next one's alignment and at the end.</summary>
+    public IReadOnlyList<FlatSpan> Gaps { get; }
 
     /// <summary>Parameters in the order in which the block takes them.</summary>
     public IReadOnlyList<FlatParameter> Parameters { get; }
@@ -91,6 +95,16 @@ public sealed class FlatLayout
             }
         }
         if (open is { } last) yield return last;
+    }
+
+    private static IEnumerable<FlatSpan> Between(FlatParameter[] placed, long count)
+    {
+        long end = 0;
+        foreach (var range in placed.Select(p => p.Range).OrderBy(r => r.Start).Append(new FlatSpan(count, count)))
+        {
+            if (range.Start > end) yield return new FlatSpan(end, range.Start);
+            end = range.End;
+        }
     }
 
     private static long RoundUp(long value, long multiple) => (value + multiple - 1) / multiple * multiple;

@@ -12,8 +12,8 @@ public readonly record struct ParameterSlot(Bucket Bucket, int Index)
     /// <summary>The view that the block takes.</summary>
     public Tensor Tensor => Bucket.Parameters[Index];
 
-    /// <summary>Its fp32 gradient accumulator.</summary>
-    public Tensor Accumulator => Bucket.Accumulator(Index);
+    /// <summary>The sum of its gradients, for one who adds to it now.</summary>
+    public GradientSum Sum => Bucket.Sum(Index);
 }
 
 /// <summary>A block that this rank holds.</summary>

@@ -41,7 +41,7 @@ internal sealed class GradientReducer(ProcessGroups groups)
     }
 
     /// <summary>Sums a tied matrix's gradients with those of the other holder, and waits: the reduction over replicas, in another group, needs the result.</summary>
-    public void SumTied(ParameterSlot slot) => groups.Tied!.AllReduce(TensorMemory.Buffer(slot.Accumulator)).Wait();
+    public void SumTied(ParameterSlot slot) => groups.Tied!.AllReduce(TensorMemory.Buffer(slot.Sum.Begun())).Wait();
 
     /// <summary>Waits until every shard holds its sum.</summary>
     public void Finish()

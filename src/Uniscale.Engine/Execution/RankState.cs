@@ -19,7 +19,7 @@ public sealed class RankState : IDisposable
         Device = device;
         var sink = new GradientSink();
         foreach (var slot in Blocks.Values.SelectMany(block => block.Slots).DistinctBy(slot => (slot.Bucket.Block, slot.Index)))
-            sink.Register(slot.Tensor, () => slot.Accumulator);
+            sink.Register(slot.Tensor, () => slot.Sum);
         ops.Sink = sink;
     }
 

@@ -1,4 +1,5 @@
 using Uniscale.Configuration;
+using Uniscale.Engine.Model;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Kernels;
@@ -36,11 +37,11 @@ public interface IKernels
     /// <summary>Gradient of W: dyᵀ·x over all tokens, [out, in], in the type of x.</summary>
     Tensor LinearWeightGradient(Tensor gradient, Tensor x);
 
-    /// <summary>Adds dyᵀ·x to the fp32 accumulator [out, in].</summary>
-    void AccumulateWeightGradient(Tensor accumulator, Tensor gradient, Tensor x);
+    /// <summary>Adds dyᵀ·x to a sum [out, in].</summary>
+    void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x);
 
-    /// <summary>Adds the sum of dy over all tokens, which is the gradient of a bias, to the fp32 accumulator [out].</summary>
-    void AccumulateBiasGradient(Tensor accumulator, Tensor gradient);
+    /// <summary>Adds the sum of dy over all tokens, which is the gradient of a bias, to a sum [out].</summary>
+    void AccumulateBiasGradient(GradientSum sum, Tensor gradient);
 
     /// <summary>Layer or RMS normalisation over the last dim.</summary>
     NormResult Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);

@@ -31,8 +31,8 @@ public sealed partial class NativeKernels
         long dim = x.size(-1);
         var (dy, rows) = (Dense(gradient), Dense(x));
         var input = empty_like(rows);
-        var weightGradient = zeros([dim], float32, x.device);
-        var biasGradient = kind == NormKind.LayerNorm ? zeros([dim], float32, x.device) : null;
+        var weightGradient = empty([dim], float32, x.device);
+        var biasGradient = kind == NormKind.LayerNorm ? empty([dim], float32, x.device) : null;
         CpuKernels.NormBackward(
             Address(dy), Address(rows), Address(weight), AddressOrNull(mean), Address(scale), Address(input), Address(weightGradient),
             AddressOrNull(biasGradient), scale.numel(), dim, TypeOf(x));

@@ -1,4 +1,5 @@
 using TorchSharp;
+using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Kernels;
 using static TorchSharp.torch;
@@ -97,23 +98,23 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     }
 
     /// <inheritdoc/>
-    public void AccumulateWeightGradient(Tensor accumulator, Tensor gradient, Tensor x)
+    public void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x)
     {
-        if (!Takes(gradient, x) || !accumulator.is_contiguous())
+        if (!Takes(gradient, x) || !sum.Values.is_contiguous())
         {
-            TorchKernels.Instance.AccumulateWeightGradient(accumulator, gradient, x);
+            TorchKernels.Instance.AccumulateWeightGradient(sum, gradient, x);
             return;
         }
         using var scope = NewDisposeScope();
-        WeightGradient(accumulator, gradient, x, accumulate: true);
+        WeightGradient(sum.Values, gradient, x, accumulate: !sum.IsEmpty);
     }
 
     /// <inheritdoc/>
-    public void AccumulateBiasGradient(Tensor accumulator, Tensor gradient)
+    public void AccumulateBiasGradient(GradientSum sum, Tensor gradient)
     {
-        if (!Takes(gradient) || !accumulator.is_contiguous())
+        if (!Takes(gradient) || !sum.Values.is_contiguous())
         {
-            TorchKernels.Instance.AccumulateBiasGradient(accumulator, gradient);
+            TorchKernels.Instance.AccumulateBiasGradient(sum, gradient);
             return;
         }
         using var scope = NewDisposeScope();
@@ -121,7 +122,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         long columns = dy.size(-1), rows = dy.numel() / columns;
         // A product with a row of ones reads dy once and sums in fp32; libtorch's sum of bf16 first writes an fp32 copy.
         var row = Whole(Ones(rows, dy), rows);
-        MatrixProduct.Multiply(1, columns, rows, row, Whole(dy, columns), Whole(accumulator, columns), accumulate: true);
+        MatrixProduct.Multiply(1, columns, rows, row, Whole(dy, columns), Whole(sum.Values, columns), accumulate: !sum.IsEmpty);
     }
 
     public void Dispose()

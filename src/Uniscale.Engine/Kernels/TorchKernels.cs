@@ -1,4 +1,5 @@
 using Uniscale.Configuration;
+using Uniscale.Engine.Model;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -54,17 +55,17 @@ public sealed partial class TorchKernels : IKernels
     }
 
     /// <inheritdoc/>
-    public void AccumulateWeightGradient(Tensor accumulator, Tensor gradient, Tensor x)
+    public void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x)
     {
         using var scope = NewDisposeScope();
-        if (x.dtype == accumulator.dtype)
-            accumulator.addmm_(Rows(gradient).t(), Rows(x));
+        if (x.dtype == sum.Values.dtype)
+            sum.Values.addmm_(Rows(gradient).t(), Rows(x), sum.IsEmpty ? 0 : 1);
         else
-            accumulator.add_(Rows(gradient).t().mm(Rows(x)));
+            sum.Add(Rows(gradient).t().mm(Rows(x)));
     }
 
     /// <inheritdoc/>
-    public void AccumulateBiasGradient(Tensor accumulator, Tensor gradient) => accumulator.add_(SumOverTokens(gradient));
+    public void AccumulateBiasGradient(GradientSum sum, Tensor gradient) => sum.Add(SumOverTokens(gradient));
 
     /// <summary>Sum over all dims but the last, in fp32.</summary>
     public static Tensor SumOverTokens(Tensor x) => x.reshape(-1, x.size(-1)).sum(0, false, float32);

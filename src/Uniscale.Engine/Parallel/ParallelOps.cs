@@ -140,38 +140,38 @@ public sealed class ParallelOps : IParallelOps
         context.Positions?.alias() ?? ContextPartition.Positions(
             context.Tokens.size(1) * ContextAxis.Size, ContextAxis.Size, ContextAxis.Rank, context.Tokens.device);
 
-    /// <summary>Adds a gradient to its accumulator, or gives it back in the parameter's type where there is none.</summary>
-    internal static Tensor? Deliver(Func<Tensor>? accumulator, Tensor gradient, ScalarType type)
+    /// <summary>Adds a gradient to its sum, or gives it back in the parameter's type where there is none.</summary>
+    internal static Tensor? Deliver(Func<GradientSum>? sum, Tensor gradient, ScalarType type)
     {
-        if (accumulator is null)
+        if (sum is null)
             return gradient.to(type);
-        accumulator().add_(gradient);
+        sum().Add(gradient);
         return null;
     }
 
-    /// <summary>Adds the gradient of a bias to its accumulator, or gives it back in the parameter's type where there is none.</summary>
-    internal Tensor? DeliverBias(Func<Tensor>? accumulator, Tensor gradient)
+    /// <summary>Adds the gradient of a bias to its sum, or gives it back in the parameter's type where there is none.</summary>
+    internal Tensor? DeliverBias(Func<GradientSum>? sum, Tensor gradient)
     {
-        if (accumulator is null)
+        if (sum is null)
             return TorchKernels.SumOverTokens(gradient).to(gradient.dtype);
-        Kernels.AccumulateBiasGradient(accumulator(), gradient);
+        Kernels.AccumulateBiasGradient(sum(), gradient);
         return null;
     }
 
-    /// <summary>Computes gradientᵀ·x into its accumulator, now or later, or gives it back where there is none.</summary>
-    internal Tensor? DeliverProduct(Func<Tensor>? accumulator, Tensor gradient, Tensor x)
+    /// <summary>Adds gradientᵀ·x to its sum, now or later, or gives it back where there is none.</summary>
+    internal Tensor? DeliverProduct(Func<GradientSum>? sum, Tensor gradient, Tensor x)
     {
-        if (accumulator is null)
+        if (sum is null)
             return Kernels.LinearWeightGradient(gradient, x);
         if (Deferred is { } queue)
-            queue.Add(ProductInto(accumulator), gradient, x);
+            queue.Add(ProductInto(sum), gradient, x);
         else
-            Kernels.AccumulateWeightGradient(accumulator(), gradient, x);
+            Kernels.AccumulateWeightGradient(sum(), gradient, x);
         return null;
     }
 
-    private Action<Tensor[]> ProductInto(Func<Tensor> accumulator) =>
-        kept => Kernels.AccumulateWeightGradient(accumulator(), kept[0], kept[1]);
+    private Action<Tensor[]> ProductInto(Func<GradientSum> sum) =>
+        kept => Kernels.AccumulateWeightGradient(sum(), kept[0], kept[1]);
 
     private Func<IReadOnlyList<Tensor>, Tensor> NormAgain(NormKind kind, double epsilon) =>
         kept => Kernels.Norm(kind, kept[0], kept[1], kept.Count > 2 ? kept[2] : null, epsilon).Output;

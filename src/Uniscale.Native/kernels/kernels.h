@@ -26,7 +26,7 @@ UNISCALE_KERNEL void uniscale_weights_destroy(void* weights);
 // y = norm(x)·weight + bias over rows of `dim`; mean is null for RMS normalisation. rstd, mean: fp32 [rows].
 UNISCALE_KERNEL int uniscale_norm_forward(const void* x, const void* weight, const void* bias, void* y, float* mean, float* rstd,
                                           int64_t rows, int64_t dim, float epsilon, int type);
-// dx; dweight and dbias (fp32 [dim], dbias may be null) are added to.
+// dx, dweight and dbias (fp32 [dim], dbias may be null) are overwritten.
 UNISCALE_KERNEL int uniscale_norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd,
                                            void* dx, float* dweight, float* dbias, int64_t rows, int64_t dim, int type);
 

@@ -19,6 +19,18 @@ public sealed class FlatLayoutTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
+    public void GapsAreWhatBelongsToNoParameter(int shards)
+    {
+        var layout = Layout(shards);
+        int[] counts = new int[layout.Count];
+        foreach (var span in layout.Parameters.Select(p => p.Range).Concat(layout.Gaps))
+            for (long i = span.Start; i < span.End; i++) counts[i]++;
+        Assert.All(counts, count => Assert.Equal(1, count));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
     [InlineData(8)]
     public void ShardsCoverTheBufferOnce(int shards)
     {

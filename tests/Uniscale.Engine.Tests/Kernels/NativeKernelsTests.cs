@@ -1,6 +1,7 @@
 using TorchSharp;
 using Uniscale.Configuration;
 using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Model;
 using Uniscale.Engine.Tests.Support;
 using static TorchSharp.torch;
 
@@ -34,6 +35,21 @@ public sealed class NativeKernelsTests : IDisposable
         Same(expected, actual, type);
         native.AccumulateBiasGradient(actual, gradient.narrow(0, 0, 1));
         Same(expected + gradient[0].sum(0, false, ScalarType.Float32), actual, type);
+    }
+
+    [Theory, MemberData(nameof(Types))]
+    public void EmptySumsAreOverwritten(ScalarType type)
+    {
+        var (x, gradient) = (Normal(type, 3, 5, 33), Normal(type, 3, 5, 17));
+        GradientSum Damaged(params long[] shape) => new(full(shape, double.NaN, ScalarType.Float32), IsEmpty: true);
+        foreach (var kernels in (IKernels[])[twin, native])
+        {
+            var (weight, bias) = (Damaged(17, 33), Damaged(17));
+            kernels.AccumulateWeightGradient(weight, gradient, x);
+            kernels.AccumulateBiasGradient(bias, gradient);
+            Same(gradient.view(15, 17).t().to(ScalarType.Float32).mm(x.view(15, 33).to(ScalarType.Float32)), weight.Values, type);
+            Same(gradient.sum([0L, 1], false, ScalarType.Float32), bias.Values, type);
+        }
     }
 
     [Theory, MemberData(nameof(Types))]

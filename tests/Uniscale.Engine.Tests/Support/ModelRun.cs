@@ -10,7 +10,7 @@ internal sealed record RunOptions
 {
     public ScalarType Type { get; init; } = float32;
 
-    /// <summary>Gradients are summed into registered fp32 accumulators instead of coming back from autograd.</summary>
+    /// <summary>Gradients are summed into registered fp32 sums, full of NaN at first, instead of coming back from autograd.</summary>
     public bool Sink { get; init; }
 
     /// <summary>Weight-gradient products wait until the whole backward is over.</summary>
@@ -88,7 +88,15 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
     {
         var sink = new GradientSink();
         foreach (var (name, parameter) in parameters)
-            sink.Register(parameter, () => gradients[name]);
+        {
+            bool isEmpty = true;
+            sink.Register(parameter, () =>
+            {
+                if (!isEmpty) return gradients[name];
+                isEmpty = false;
+                return new GradientSum(gradients[name].fill_(float.NaN), IsEmpty: true);
+            });
+        }
         return sink;
     }
 

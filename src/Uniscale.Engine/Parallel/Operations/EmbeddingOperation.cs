@@ -10,8 +10,8 @@ namespace Uniscale.Engine.Parallel.Operations;
 /// </summary>
 internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, MicrobatchContext context) : Operation
 {
-    private Func<Tensor>? tokenSink;
-    private Func<Tensor>? positionSink;
+    private Func<GradientSum>? tokenSink;
+    private Func<GradientSum>? positionSink;
     private long[]? positionShape;
     private long[] tokenShape = [];
 
@@ -63,9 +63,9 @@ internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, Micro
         return ops.Kernels.Embedding(positions.contiguous(), table, 0, table.size(0));
     }
 
-    private Tensor? Scatter(Func<Tensor>? sink, long[] shape, Tensor ids, Tensor gradient, long first, long entries)
+    private Tensor? Scatter(Func<GradientSum>? sink, long[] shape, Tensor ids, Tensor gradient, long first, long entries)
     {
-        var target = sink?.Invoke() ?? zeros(shape, float32, gradient.device);
+        var target = sink is null ? zeros(shape, float32, gradient.device) : sink().Begun();
         ops.Kernels.AccumulateEmbeddingGradient(target, ids, gradient, first, entries);
         return sink is null ? target.to(gradient.dtype) : null;
     }

@@ -17,7 +17,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
     private const long LogitBudget = 16 << 20;
 
     private readonly bool differentiate = is_grad_enabled();
-    private Func<Tensor>? weightSink;
+    private Func<GradientSum>? weightSink;
 
     public Tensor Apply(Tensor x, Tensor weight)
     {
@@ -37,7 +37,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
 
         var loss = zeros([], float32, x.device);
         var dx = differentiate ? empty_like(rows) : null;
-        var dw = differentiate ? WeightAccumulator(weight) : null;
+        var dw = differentiate ? WeightSum(weight, entries) : default;
         long chunk = Math.Clamp(LogitBudget / entries, 1, rows.size(0));
         var logits = empty([chunk, entries], float32, x.device);
         for (long start = 0; start < rows.size(0); start += chunk)
@@ -48,10 +48,11 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
             if (dx is null)
                 continue;
             dx.narrow(0, start, count).copy_(ops.Kernels.LinearInputGradient(gradient, part.Weight));
-            ops.Kernels.AccumulateWeightGradient(dw!.narrow(0, 0, entries), gradient, rows.narrow(0, start, count));
+            var sum = new GradientSum(dw.Values.narrow(0, 0, entries), dw.IsEmpty && start == 0);
+            ops.Kernels.AccumulateWeightGradient(sum, gradient, rows.narrow(0, start, count));
         }
         if (dx is not null)
-            saved.AddRange(weightSink is null ? [dx.view(x.shape), dw!] : [dx.view(x.shape)]);
+            saved.AddRange(weightSink is null ? [dx.view(x.shape), dw.Values] : [dx.view(x.shape)]);
         return [loss.mul_(context.LossScale)];
     }
 
@@ -62,7 +63,16 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         return [dx, saved.Count > 1 ? (saved[1] * gradients[0]).to(dx.dtype) : null];
     }
 
-    private Tensor WeightAccumulator(Tensor weight) => weightSink?.Invoke() ?? zeros(weight.shape, float32, weight.device);
+    /// <summary>Where the weight gradient is summed. The padding of the vocabulary has none.</summary>
+    private GradientSum WeightSum(Tensor weight, long entries)
+    {
+        if (weightSink is null)
+            return zeros(weight.shape, float32, weight.device);
+        var sum = weightSink();
+        if (sum.IsEmpty)
+            sum.Values.narrow(0, entries, sum.Values.size(0) - entries).zero_();
+        return sum;
+    }
 
     /// <summary>Adds the token losses of a chunk to the loss; returns the gradient of its logits, which are overwritten.</summary>
     private Tensor Chunk(Tensor x, Tensor targets, VocabularyPart part, Tensor logits, Tensor loss)

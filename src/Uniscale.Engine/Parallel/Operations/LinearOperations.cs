@@ -79,7 +79,7 @@ internal sealed class ColumnLinearOperation : Operation
         keyValue && ops.KvReplicas.Active ? ops.KvReplicas.AllReduce(gradient.clone().contiguous()) : Pending.Done(gradient);
 
     /// <summary>A matrix, and where the gradients of its parameters are summed; null where autograd gives them back.</summary>
-    private readonly record struct Matrix(ColumnWeights Weights, Func<Tensor>? WeightSink, Func<Tensor>? BiasSink)
+    private readonly record struct Matrix(ColumnWeights Weights, Func<GradientSum>? WeightSink, Func<GradientSum>? BiasSink)
     {
         public Tensor Weight => Weights.Weight;
 
@@ -92,8 +92,8 @@ internal sealed class ColumnLinearOperation : Operation
 /// <summary>Product with a matrix split by input features, summed over the tensor axis into the residual.</summary>
 internal sealed class RowLinearOperation(ParallelOps ops) : Operation
 {
-    private Func<Tensor>? weightSink;
-    private Func<Tensor>? biasSink;
+    private Func<GradientSum>? weightSink;
+    private Func<GradientSum>? biasSink;
     private KeptInput input;
     private bool hasBias;
 

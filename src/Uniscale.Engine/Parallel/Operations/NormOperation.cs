@@ -1,6 +1,7 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Autograd;
 using Uniscale.Engine.Kernels;
+using Uniscale.Engine.Model;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Operations;
@@ -8,8 +9,8 @@ namespace Uniscale.Engine.Parallel.Operations;
 /// <summary>Normalisation of the residual. Under sequence parallelism a rank sees part of the tokens, so the gradients of the parameters are summed.</summary>
 internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsilon) : Operation
 {
-    private Func<Tensor>? weightSink;
-    private Func<Tensor>? biasSink;
+    private Func<GradientSum>? weightSink;
+    private Func<GradientSum>? biasSink;
     private bool hasBias;
 
     public Tensor Apply(Tensor x, Tensor weight, Tensor? bias)

@@ -75,11 +75,14 @@ void backward(const T* dy, const T* x, const T* weight, const float* mean, const
             backward_row(dy + row * dim, x + row * dim, weight, mean != nullptr ? mean[row] : 0.0f, rstd[row], mean != nullptr,
                          dx + row * dim, own, own + dim, dim);
     }
-    for (int thread = 0; thread < threads; thread++) {
-        float* own = partial.data() + thread * 2 * dim;
-        for (int64_t i = 0; i < dim; i++) dweight[i] += own[i];
-        if (dbias != nullptr)
-            for (int64_t i = 0; i < dim; i++) dbias[i] += own[dim + i];
+    for (int64_t i = 0; i < dim; i++) {
+        float weight_sum = 0, bias_sum = 0;
+        for (int thread = 0; thread < threads; thread++) {
+            weight_sum += partial[thread * 2 * dim + i];
+            bias_sum += partial[thread * 2 * dim + dim + i];
+        }
+        dweight[i] = weight_sum;
+        if (dbias != nullptr) dbias[i] = bias_sum;
     }
 }
 
