@@ -25,6 +25,32 @@ public partial class MatrixProductTests
         Assert.True(c.RelativeError(want) < 1e-5, $"{c.RelativeError(want)}");
     }
 
+    // Large enough to be cut into ranges of rows, ranges of columns and stretches of k, and to be written past the caches.
+    [Theory]
+    [InlineData(KernelType.BFloat16, 1100, 1040, 70, false, false)]
+    [InlineData(KernelType.Float32, 1100, 560, 70, false, false)]
+    [InlineData(KernelType.Float32, 1120, 70, 1000, true, true)]
+    [InlineData(KernelType.Float32, 530, 1000, 2200, true, true)]
+    [InlineData(KernelType.BFloat16, 2100, 96, 3200, false, false)]
+    [InlineData(KernelType.BFloat16, 600, 1055, 64, false, true)]
+    public void ALargeProductIsCutWithoutSeams(KernelType result, int m, int n, int k, bool transposed, bool accumulate)
+    {
+        var (a, b) = (HostTensor.Random(KernelType.BFloat16, m * k, 1), HostTensor.Random(KernelType.BFloat16, n * k, 2));
+        var c = HostTensor.Random(result, m * n, 3);
+        var before = c.ToArray();
+        MatrixProduct.Multiply(
+            m, n, k, new(a.Address, a.Type, transposed ? m : k, transposed), new(b.Address, b.Type, transposed ? n : k, !transposed), new(c.Address, result, n), accumulate);
+        var random = new Random(4);
+        for (int sample = 0; sample < 4000; sample++)
+        {
+            var (i, j) = (random.Next(m), random.Next(n));
+            double want = accumulate ? before[i * n + j] : 0;
+            for (int l = 0; l < k; l++) want += transposed ? a[l * m + i] * b[l * n + j] : a[i * k + l] * b[j * k + l];
+            double bound = result == KernelType.BFloat16 ? 4e-3 * Math.Max(1, Math.Abs(want)) : 2e-6 * k;
+            Assert.True(Math.Abs(c[i * n + j] - want) < bound, $"element {i}, {j}: {c[i * n + j]} instead of {want}");
+        }
+    }
+
     [Theory]
     [InlineData(false), InlineData(true)]
     public void ABFloat16ResultWithBiasKeepsWhatLiesBesideIt(bool accumulate)

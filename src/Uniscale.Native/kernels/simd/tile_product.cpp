@@ -10,8 +10,12 @@
 namespace uniscale::amx {
 namespace {
 
-// Sizes of what a thread works on at a time: rows, columns, and steps of 32 along k. Many rows where B is packed again for each.
-constexpr int64_t most_rows = 512, rows_of_packed = 256, column_range = 512, most_steps = 16;
+// What a thread works on at a time, in its second-level cache: a range of rows of A, packed, of at most this size beside the
+// columns of B that pass by. Longer k is cut into stretches, whose sums then lie there as well.
+constexpr int64_t range_bytes = 1 << 20, most_rows = 512, most_steps = 64;
+constexpr int64_t range_bytes_beside_sums = 768 << 10, most_sums = 192 << 10, steps_of_stretch = 48;
+constexpr int64_t streamed_bytes = 1 << 20;
+constexpr int64_t row_step_bytes = 2 * tile_depth;
 
 struct Part {
     int64_t first, count;
@@ -23,65 +27,94 @@ Part part_of(int64_t count, int64_t parts, int64_t index) {
     return {begin, larger(0, smaller(end, count) - begin)};
 }
 
+int64_t ceiling(int64_t count, int64_t divisor) { return (count + divisor - 1) / divisor; }
+
+// The size of equal ranges of at most `most` that cover count, in whole blocks.
+int64_t range_of(int64_t count, int64_t most) {
+    const int64_t whole = larger(block, most / block * block);
+    return blocks_of(ceiling(count, larger(1, ceiling(count, whole)))) * block;
+}
+
 // What one thread packs into and sums in.
 struct Scratch {
-    Buffer<char> a, b;
+    Buffer<char> a;
     Buffer<float> sums;
 
-    void reserve() {
-        a.resize(most_rows / block * most_steps * block_step_bytes);
-        b.resize(column_range / block * most_steps * block_step_bytes);
-        sums.resize(most_rows * column_range);
+    void reserve(int64_t bytes, int64_t floats) {
+        a.resize(bytes);
+        sums.resize(floats);
     }
 };
 
-// Sums of one block, [tile row][tile column] tiles, join the result.
+// Sums of one block, [tile row][tile column] tiles, on their way to the result.
+struct Finished {
+    const float* sums;
+    int64_t row, column;
+};
+
+// A large result that is only written goes past the caches, whole lines at a time: it would not stay there until it is read, and
+// a line that is written into the cache is read from memory first.
+bool goes_past_cache(const TileProduct& p) {
+    const int64_t element = p.c_is_bf16 ? 2 : 4;
+    return !p.accumulate && p.m * p.n * element >= streamed_bytes && p.ldc * element % 64 == 0 && reinterpret_cast<uintptr_t>(p.c) % 64 == 0;
+}
+
+// Rows [from, to) of a finished block join the result.
 template <bool half>
-void finish(const TileProduct& p, const float* sums, int64_t row, int64_t column) {
-    const int64_t rows = smaller(block, p.m - row), columns = smaller(block, p.n - column);
+void finish(const TileProduct& p, bool streams, const Finished& f, int64_t from, int64_t to) {
+    const int64_t columns = smaller(block, p.n - f.column);
+    const bool past_cache = streams && columns == block;
     const __mmask32 inside = first_lanes(columns);
     const auto low = static_cast<__mmask16>(inside), high = static_cast<__mmask16>(inside >> 16);
     __m512 bias_low = _mm512_setzero_ps(), bias_high = bias_low;
     const auto widen = [](__m256i bits) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)); };
     if (p.bias != nullptr) {
-        const Bf16* bias = static_cast<const Bf16*>(p.bias) + column;
+        const Bf16* bias = static_cast<const Bf16*>(p.bias) + f.column;
         bias_low = widen(_mm256_maskz_loadu_epi16(low, bias));
         bias_high = widen(_mm256_maskz_loadu_epi16(high, bias + 16));
     }
-    for (int64_t i = 0; i < rows; i++) {
-        const float* in = sums + i / 16 * 512 + i % 16 * 16;
+    for (int64_t i = from; i < smaller(to, p.m - f.row); i++) {
+        const float* in = f.sums + i / 16 * 512 + i % 16 * 16;
         __m512 left = _mm512_add_ps(_mm512_load_ps(in), bias_low), right = _mm512_add_ps(_mm512_load_ps(in + 256), bias_high);
         if constexpr (half) {
-            Bf16* out = static_cast<Bf16*>(p.c) + (row + i) * p.ldc + column;
+            Bf16* out = static_cast<Bf16*>(p.c) + (f.row + i) * p.ldc + f.column;
             if (p.accumulate) {
                 left = _mm512_add_ps(left, widen(_mm256_maskz_loadu_epi16(low, out)));
                 right = _mm512_add_ps(right, widen(_mm256_maskz_loadu_epi16(high, out + 16)));
             }
-            _mm512_mask_storeu_epi16(out, inside, (__m512i)_mm512_cvtne2ps_pbh(right, left));
+            const auto both = (__m512i)_mm512_cvtne2ps_pbh(right, left);
+            if (past_cache) _mm512_stream_si512(reinterpret_cast<__m512i*>(out), both);
+            else _mm512_mask_storeu_epi16(out, inside, both);
         } else {
-            float* out = static_cast<float*>(p.c) + (row + i) * p.ldc + column;
+            float* out = static_cast<float*>(p.c) + (f.row + i) * p.ldc + f.column;
             if (p.accumulate) {
                 left = _mm512_add_ps(left, _mm512_maskz_loadu_ps(low, out));
                 right = _mm512_add_ps(right, _mm512_maskz_loadu_ps(high, out + 16));
             }
-            _mm512_mask_storeu_ps(out, low, left);
-            _mm512_mask_storeu_ps(out + 16, high, right);
+            if (past_cache) {
+                _mm512_stream_ps(out, left);
+                _mm512_stream_ps(out + 16, right);
+            } else {
+                _mm512_mask_storeu_ps(out, low, left);
+                _mm512_mask_storeu_ps(out + 16, high, right);
+            }
         }
     }
 }
 
-// The lines of memory that a part of an operand lies in, to be fetched one after another into the second-level cache.
+// The lines of memory that a part of an operand lies in, to be fetched into the second-level cache within so many steps.
 class Ahead {
 public:
     Ahead() = default;
-    Ahead(const OuterView& x, Part outer, int64_t k, int64_t depth)
+    Ahead(const OuterView& x, Part outer, int64_t k, int64_t depth, int64_t steps)
         : row(reinterpret_cast<const char*>(x.at(outer.first, k))),
           row_bytes(2 * (x.k_contiguous ? depth : outer.count)),
           stride_bytes(2 * x.stride),
-          rows(x.k_contiguous ? outer.count : depth) {}
+          rows(x.k_contiguous ? outer.count : depth),
+          lines(ceiling(ceiling(row_bytes, 64) * rows, steps)) {}
 
     void fetch() {
-        for (int i = 0; i < 4 && rows > 0; i++) {
+        for (int64_t i = 0; i < lines && rows > 0; i++) {
             _mm_prefetch(row + at, _MM_HINT_T1);
             at += 64;
             if (at < row_bytes) continue;
@@ -93,105 +126,120 @@ public:
 
 private:
     const char* row = nullptr;
-    int64_t at = 0, row_bytes = 0, stride_bytes = 0, rows = 0;
+    int64_t at = 0, row_bytes = 0, stride_bytes = 0, rows = 0, lines = 0;
+};
+
+// How a product is cut: stretches of k, ranges of rows and of columns.
+struct Cut {
+    int64_t steps, stretches, rows, columns;
+
+    Cut(int64_t k, int64_t all_rows, int64_t all_columns)
+        : steps(steps_of(k)), stretches(steps <= most_steps ? 1 : ceiling(steps, steps_of_stretch)) {
+        const int64_t bytes = stretches == 1 ? range_bytes : range_bytes_beside_sums;
+        rows = range_of(all_rows, smaller(most_rows, bytes / (ceiling(steps, stretches) * row_step_bytes)));
+        columns = stretches == 1 ? blocks_of(all_columns) * block : range_of(all_columns, most_sums / rows);
+    }
+
+    int64_t a_bytes() const { return rows * ceiling(steps, stretches) * row_step_bytes; }
+    int64_t sums() const { return stretches == 1 ? 2 * block_floats : rows * columns; }
 };
 
 // One thread's part of a product.
 class Worker {
 public:
-    Worker(const TileProduct& problem, Scratch& scratch)
+    Worker(const TileProduct& problem, Scratch& scratch, Part rows, Part columns)
         : p(problem),
           s(scratch),
           a{static_cast<const Bf16*>(p.a), p.lda, !p.transpose_a},
-          b{static_cast<const Bf16*>(p.b), p.ldb, p.transpose_b},
-          steps(steps_of(p.k)),
-          stretches((steps + most_steps - 1) / most_steps),
-          row_range(p.packed != nullptr ? rows_of_packed : most_rows) {}
+          cut(p.k, rows.count, columns.count),
+          streams(goes_past_cache(p)),
+          all_rows(rows),
+          all_columns(columns) {
+        s.reserve(cut.a_bytes(), cut.sums());
+    }
 
-    void run(Part all_rows, Part all_columns) {
-        for (int64_t row = 0; row < all_rows.count; row += row_range)
-            for (int64_t column = 0; column < all_columns.count; column += column_range)
-                for (int64_t stretch = 0; stretch < stretches; stretch++) {
-                    const Task task = task_of(all_rows, all_columns, row, column, stretch);
-                    ahead_a = ahead_b = {};
-                    if (stretch + 1 < stretches) fetch(task, task_of(all_rows, all_columns, row, column, stretch + 1));
-                    else if (column + column_range < all_columns.count) fetch(task, task_of(all_rows, all_columns, row, column + column_range, 0));
-                    else if (row + row_range < all_rows.count) fetch(task, task_of(all_rows, all_columns, row + row_range, 0, 0));
-                    carry_out(task);
-                }
+    void run() {
+        Task task{0, 0, 0};
+        while (true) {
+            Task next = task;
+            const bool more = step_on(next);
+            carry_out(task, more ? &next : nullptr);
+            if (!more) break;
+            task = next;
+        }
+        finish_rows(0, block);
+        if (streams) _mm_sfence();
     }
 
 private:
     struct Task {
-        Part rows, columns;
-        int64_t stretch, first, steps, k, depth;  // steps [first, first + steps), elements [k, k + depth)
+        int64_t row, column, stretch;  // offsets into the thread's part
     };
 
     const TileProduct& p;
     Scratch& s;
-    const OuterView a, b;
-    const int64_t steps, stretches, row_range;
-    int64_t packed_row = -1, packed_column = -1;
-    Ahead ahead_a, ahead_b;
+    const OuterView a;
+    const Cut cut;
+    const bool streams;
+    const Part all_rows, all_columns;
+    Ahead ahead;
+    Finished finished{nullptr, 0, 0};
+    int64_t blocks_done = 0;
 
-    Task task_of(Part all_rows, Part all_columns, int64_t row, int64_t column, int64_t stretch) const {
-        const int64_t first = steps * stretch / stretches, count = steps * (stretch + 1) / stretches - first, k = first * tile_depth;
-        return {{all_rows.first + row, smaller(row_range, all_rows.count - row)},
-                {all_columns.first + column, smaller(column_range, all_columns.count - column)},
-                stretch, first, count, k, smaller(count * tile_depth, p.k - k)};
+    bool step_on(Task& task) const {
+        if (++task.stretch < cut.stretches) return true;
+        task.stretch = 0;
+        if ((task.column += cut.columns) < all_columns.count) return true;
+        task.column = 0;
+        return (task.row += cut.rows) < all_rows.count;
     }
 
-    bool packs_a(const Task& task) const { return stretches > 1 || packed_row != task.rows.first; }
-    bool packs_b(const Task& task) const { return p.packed == nullptr && (stretches > 1 || packed_column != task.columns.first); }
+    int64_t first_step(const Task& task) const { return cut.steps * task.stretch / cut.stretches; }
+    int64_t steps(const Task& task) const { return cut.steps * (task.stretch + 1) / cut.stretches - first_step(task); }
+    int64_t depth(const Task& task) const { return smaller(steps(task) * tile_depth, p.k - first_step(task) * tile_depth); }
+    Part rows(const Task& task) const { return {all_rows.first + task.row, smaller(cut.rows, all_rows.count - task.row)}; }
+    Part columns(const Task& task) const { return {all_columns.first + task.column, smaller(cut.columns, all_columns.count - task.column)}; }
 
-    // What the next task packs comes near while this one multiplies.
-    void fetch(const Task& task, const Task& next) {
-        if (stretches > 1 || next.rows.first != task.rows.first) ahead_a = Ahead(a, next.rows, next.k, next.depth);
-        if (p.packed == nullptr) ahead_b = Ahead(b, next.columns, next.k, next.depth);
+    void finish_rows(int64_t from, int64_t to) {
+        if (finished.sums == nullptr) return;
+        if (p.c_is_bf16) finish<true>(p, streams, finished, from, to);
+        else finish<false>(p, streams, finished, from, to);
     }
 
-    void carry_out(const Task& task) {
-        const int64_t block_bytes = task.steps * block_step_bytes;
-        if (packs_a(task)) pack<false>(a, task.rows.first, task.rows.count, task.k, task.depth, s.a.data(), block_bytes);
-        if (packs_b(task)) pack<true>(b, task.columns.first, task.columns.count, task.k, task.depth, s.b.data(), block_bytes);
-        packed_row = task.rows.first;
-        packed_column = task.columns.first;
-        if (p.packed == nullptr) return multiply(task, s.b.data(), block_bytes);
-        const int64_t right_bytes = steps * block_step_bytes;
-        multiply(task, p.packed + task.columns.first / block * right_bytes + task.first * block_step_bytes, right_bytes);
-    }
-
-    void multiply(const Task& task, const char* right, int64_t right_bytes) {
-        const bool add = task.stretch > 0, last = task.stretch == stretches - 1;
-        const int64_t rows = task.rows.count, columns = task.columns.count, element = p.c_is_bf16 ? 2 : 4;
+    void carry_out(const Task& task, const Task* next) {
+        pack<false>(a, rows(task).first, rows(task).count, first_step(task) * tile_depth, depth(task), s.a.data(), steps(task) * block_step_bytes);
+        // What the next task packs comes near while this one multiplies.
+        ahead = next == nullptr ? Ahead() : Ahead(a, rows(*next), first_step(*next) * tile_depth, depth(*next),
+                                                 steps(task) * blocks_of(rows(task).count) * blocks_of(columns(task).count));
+        const int64_t column_bytes = cut.steps * block_step_bytes;
+        const char* right = p.packed + columns(task).first / block * column_bytes + first_step(task) * block_step_bytes;
         float* sums = s.sums.data();
-        for (int64_t column = 0; column < columns; column += block, right += right_bytes) {
-            const char* left = s.a.data();
-            const char* next_right = column + block < columns ? right + right_bytes : right;
-            for (int64_t row = 0; row < rows; row += block, left += task.steps * block_step_bytes) {
-                // Beside the products: the next block of B a part a time, the result's rows, and what is packed next.
-                const int64_t share = block_step_bytes / blocks_of(rows), fetched = row / block * task.steps * share;
-                const int64_t result_rows = (block + task.steps - 1) / task.steps;
-                const int64_t tall = smaller(block, rows - row);
-                const char* result = static_cast<char*>(p.c) + ((task.rows.first + row) * p.ldc + task.columns.first + column) * element;
-                const auto meanwhile = [&](int64_t step) {
-                    for (int64_t i = 0; i < share; i += 64) _mm_prefetch(next_right + fetched + step * share + i, _MM_HINT_T1);
-                    if (last)
-                        for (int64_t i = step * result_rows; i < smaller(tall, (step + 1) * result_rows); i++) {
-                            __builtin_prefetch(result + i * p.ldc * element, 1, 3);
-                            if (element == 4) __builtin_prefetch(result + i * p.ldc * element + 64, 1, 3);
-                        }
-                    ahead_a.fetch();
-                    ahead_b.fetch();
-                };
-                register_block(rows - row, columns - column, task.steps, left, right, sums, add, meanwhile);
-                if (last) {
-                    if (p.c_is_bf16) finish<true>(p, sums, task.rows.first + row, task.columns.first + column);
-                    else finish<false>(p, sums, task.rows.first + row, task.columns.first + column);
+        for (int64_t column = 0; column < columns(task).count; column += block, right += column_bytes)
+            for (int64_t row = 0; row < rows(task).count; row += block, sums += block_floats) multiply(task, row, column, right, sums);
+    }
+
+    // Multiplies one block; beside it the block before joins the result, and the result's rows and what is packed next are fetched.
+    // Columns of B are left to the processor's own prefetching, which instructions of ours only disturb.
+    void multiply(const Task& task, int64_t row, int64_t column, const char* right, float* sums) {
+        const bool last = task.stretch == cut.stretches - 1;
+        const int64_t count = steps(task), rows_here = rows(task).count, columns_here = columns(task).count, element = p.c_is_bf16 ? 2 : 4;
+        if (cut.stretches == 1) sums = s.sums.data() + blocks_done++ % 2 * block_floats;
+        const int64_t at_once = ceiling(block, count), tall = smaller(block, rows_here - row);
+        const Finished done{last ? sums : nullptr, rows(task).first + row, columns(task).first + column};
+        const char* result = static_cast<char*>(p.c) + (done.row * p.ldc + done.column) * element;
+        const auto meanwhile = [&](int64_t step) {
+            ahead.fetch();
+            const int64_t from = step * at_once, to = smaller(block, from + at_once);
+            if (last && !streams)
+                for (int64_t i = from; i < smaller(to, tall); i++) {
+                    __builtin_prefetch(result + i * p.ldc * element, 1, 3);
+                    if (element == 4) __builtin_prefetch(result + i * p.ldc * element + 64, 1, 3);
                 }
-                if (stretches > 1) sums += block_floats;
-            }
-        }
+            if (from < block) finish_rows(from, to);
+        };
+        const char* left = s.a.data() + row / block * count * block_step_bytes;
+        register_block(rows_here - row, columns_here - column, count, left, right, sums, task.stretch > 0, meanwhile);
+        finished = done;
     }
 };
 
@@ -201,9 +249,8 @@ int row_parts(const TileProduct& p, int threads) {
     int64_t least = INT64_MAX;
     for (int parts = 1; parts <= threads; parts++) {
         if (threads % parts != 0) continue;
-        const int64_t a_cost = p.transpose_a ? 2 : 1, b_cost = p.packed != nullptr ? 0 : 1;
-        const int64_t rows = (blocks_of(p.m) + parts - 1) / parts, columns = (blocks_of(p.n) + threads / parts - 1) / (threads / parts);
-        const int64_t cost = 64 * rows * columns + a_cost * rows + b_cost * columns;
+        const int64_t rows = ceiling(blocks_of(p.m), parts), columns = ceiling(blocks_of(p.n), threads / parts);
+        const int64_t cost = 64 * rows * columns + (p.transpose_a ? 2 : 1) * rows;
         if (cost < least) best = parts, least = cost;
     }
     return best;
@@ -211,15 +258,21 @@ int row_parts(const TileProduct& p, int threads) {
 
 }  // namespace
 
-void product(const TileProduct& p, int threads) {
+void product(const TileProduct& problem, int threads) {
+    TileProduct p = problem;
+    thread_local Buffer<char> packed;
+    if (p.packed == nullptr) {
+        packed.resize(packed_bytes(p.k, p.n));
+        pack_weights(p.b, p.ldb, p.transpose_b, p.k, p.n, packed.data(), threads);
+        p.packed = packed.data();
+    }
     const int64_t blocks = blocks_of(p.m) * blocks_of(p.n);
     const int team = static_cast<int>(smaller(threads, blocks)), down = row_parts(p, team), across = team / down;
     Scratch* const scratch = scratch_of<Scratch>(team);
-    for (int i = 0; i < team; i++) scratch[i].reserve();
 #pragma omp parallel for num_threads(team) schedule(static, 1)
     for (int index = 0; index < team; index++) {
         const Tiles tiles;
-        Worker(p, scratch[index]).run(part_of(p.m, down, index / across), part_of(p.n, across, index % across));
+        Worker(p, scratch[index], part_of(p.m, down, index / across), part_of(p.n, across, index % across)).run();
     }
 }
 
@@ -227,10 +280,14 @@ int64_t packed_bytes(int64_t k, int64_t n) { return blocks_of(n) * steps_of(k) *
 
 void pack_weights(const void* b, int64_t ldb, bool transpose_b, int64_t k, int64_t n, char* target, int threads) {
     const OuterView view{static_cast<const Bf16*>(b), ldb, transpose_b};
-    const int64_t block_bytes = steps_of(k) * block_step_bytes, blocks = blocks_of(n);
+    const int64_t block_bytes = steps_of(k) * block_step_bytes;
+    // Every thread reads along the rows of memory.
+    const int64_t pieces = transpose_b ? blocks_of(n) : steps_of(k);
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < blocks; i++)
-        pack<true>(view, i * block, smaller(block, n - i * block), 0, k, target + i * block_bytes, block_bytes);
+    for (int64_t i = 0; i < pieces; i++) {
+        if (transpose_b) pack<true>(view, i * block, smaller(block, n - i * block), 0, k, target + i * block_bytes, block_bytes);
+        else pack<true>(view, 0, n, i * tile_depth, smaller(tile_depth, k - i * tile_depth), target + i * block_step_bytes, block_bytes);
+    }
 }
 
 }  // namespace uniscale::amx
