@@ -31,6 +31,8 @@ public partial class MatrixProductTests
     [InlineData(KernelType.Float32, 1100, 560, 70, false, false)]
     [InlineData(KernelType.Float32, 1120, 70, 1000, true, true)]
     [InlineData(KernelType.Float32, 530, 1000, 2200, true, true)]
+    [InlineData(KernelType.Float32, 45, 700, 2200, true, true)]
+    [InlineData(KernelType.Float32, 550, 1100, 33, true, false)]
     [InlineData(KernelType.BFloat16, 2100, 96, 3200, false, false)]
     [InlineData(KernelType.BFloat16, 600, 1055, 64, false, true)]
     public void ALargeProductIsCutWithoutSeams(KernelType result, int m, int n, int k, bool transposed, bool accumulate)

@@ -46,11 +46,25 @@ struct Scratch {
     }
 };
 
-// Sums of one block, [tile row][tile column] tiles, on their way to the result.
+int64_t result_rows(const TileProduct& p) { return p.transposed ? p.n : p.m; }
+int64_t result_columns(const TileProduct& p) { return p.transposed ? p.m : p.n; }
+
+// Sums of one block, [tile row][tile column] tiles, on their way to a row and column of the result.
 struct Finished {
-    const float* sums;
+    float* sums;
     int64_t row, column;
 };
+
+void transpose(float* sums) {
+    __m512i tiles[4][16];
+    for (int tile = 0; tile < 4; tile++) {
+        for (int i = 0; i < 16; i++) tiles[tile][i] = _mm512_load_si512(sums + tile * 256 + i * 16);
+        transpose_words(tiles[tile]);
+    }
+    constexpr int place[] = {0, 2, 1, 3};
+    for (int tile = 0; tile < 4; tile++)
+        for (int i = 0; i < 16; i++) _mm512_store_si512(sums + place[tile] * 256 + i * 16, tiles[tile][i]);
+}
 
 // A large result that is only written goes past the caches, whole lines at a time: it would not stay there until it is read, and
 // a line that is written into the cache is read from memory first.
@@ -62,7 +76,8 @@ bool goes_past_cache(const TileProduct& p) {
 // Rows [from, to) of a finished block join the result.
 template <bool half>
 void finish(const TileProduct& p, bool streams, const Finished& f, int64_t from, int64_t to) {
-    const int64_t columns = smaller(block, p.n - f.column);
+    if (p.transposed && from == 0) transpose(f.sums);
+    const int64_t columns = smaller(block, result_columns(p) - f.column);
     const bool past_cache = streams && columns == block;
     const __mmask32 inside = first_lanes(columns);
     const auto low = static_cast<__mmask16>(inside), high = static_cast<__mmask16>(inside >> 16);
@@ -73,7 +88,7 @@ void finish(const TileProduct& p, bool streams, const Finished& f, int64_t from,
         bias_low = widen(_mm256_maskz_loadu_epi16(low, bias));
         bias_high = widen(_mm256_maskz_loadu_epi16(high, bias + 16));
     }
-    for (int64_t i = from; i < smaller(to, p.m - f.row); i++) {
+    for (int64_t i = from; i < smaller(to, result_rows(p) - f.row); i++) {
         const float* in = f.sums + i / 16 * 512 + i % 16 * 16;
         __m512 left = _mm512_add_ps(_mm512_load_ps(in), bias_low), right = _mm512_add_ps(_mm512_load_ps(in + 256), bias_high);
         if constexpr (half) {
@@ -224,8 +239,9 @@ private:
         const bool last = task.stretch == cut.stretches - 1;
         const int64_t count = steps(task), rows_here = rows(task).count, columns_here = columns(task).count, element = p.c_is_bf16 ? 2 : 4;
         if (cut.stretches == 1) sums = s.sums.data() + blocks_done++ % 2 * block_floats;
-        const int64_t at_once = ceiling(block, count), tall = smaller(block, rows_here - row);
-        const Finished done{last ? sums : nullptr, rows(task).first + row, columns(task).first + column};
+        const int64_t at_once = ceiling(block, count), row_of_a = rows(task).first + row, column_of_b = columns(task).first + column;
+        const Finished done{last ? sums : nullptr, p.transposed ? column_of_b : row_of_a, p.transposed ? row_of_a : column_of_b};
+        const int64_t tall = smaller(block, result_rows(p) - done.row);
         const char* result = static_cast<char*>(p.c) + (done.row * p.ldc + done.column) * element;
         const auto meanwhile = [&](int64_t step) {
             ahead.fetch();
@@ -256,10 +272,20 @@ int row_parts(const TileProduct& p, int threads) {
     return best;
 }
 
+// The same result as the transposed product of the transposed operands.
+TileProduct transposed(const TileProduct& p) {
+    TileProduct q = p;
+    q.m = p.n, q.a = p.b, q.lda = p.ldb, q.transpose_a = !p.transpose_b;
+    q.n = p.m, q.b = p.a, q.ldb = p.lda, q.transpose_b = !p.transpose_a;
+    q.transposed = !p.transposed;
+    return q;
+}
+
 }  // namespace
 
 void product(const TileProduct& problem, int threads) {
-    TileProduct p = problem;
+    // What is packed beforehand is read again for every range of rows: the smaller operand should be that.
+    TileProduct p = problem.packed == nullptr && problem.bias == nullptr && problem.n > problem.m ? transposed(problem) : problem;
     thread_local Buffer<char> packed;
     if (p.packed == nullptr) {
         packed.resize(packed_bytes(p.k, p.n));

@@ -17,7 +17,8 @@ struct TileProduct {
     void* c;
     int64_t ldc;
     bool c_is_bf16, accumulate;
-    const void* bias;  // bf16, or null
+    const void* bias;          // bf16, or null
+    bool transposed = false;  // element (i, j) of the product lies at row j, column i of c; without bias
 };
 
 // The sum of each element runs along k in an order that depends on k alone: the number of threads does not change a bit.

@@ -21,11 +21,14 @@ public:
     Buffer& operator=(const Buffer&) = delete;
     ~Buffer() { std::free(memory); }
 
+    // What the buffer held is lost; memory once taken is kept.
     void resize(int64_t count) {
-        if (count > size) {
+        if (count > capacity) {
             std::free(memory);
+            capacity = 0;
             memory = static_cast<T*>(std::aligned_alloc(64, (static_cast<size_t>(count) * sizeof(T) + 63) / 64 * 64));
             if (memory == nullptr) throw std::bad_alloc();
+            capacity = count;
         }
         size = count;
     }
@@ -38,7 +41,7 @@ public:
 
 private:
     T* memory = nullptr;
-    int64_t size = 0;
+    int64_t size = 0, capacity = 0;
 };
 
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
