@@ -34,6 +34,9 @@ public interface IKernels
     /// <summary>Gradient of x: dy·W, [..., out] → [..., in].</summary>
     Tensor LinearInputGradient(Tensor gradient, Tensor weight);
 
+    /// <summary>The same, written to the contiguous <paramref name="result"/> or added to it.</summary>
+    void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add);
+
     /// <summary>Gradient of W: dyᵀ·x over all tokens, [out, in], in the type of x.</summary>
     Tensor LinearWeightGradient(Tensor gradient, Tensor x);
 

@@ -77,14 +77,25 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     public Tensor LinearInputGradient(Tensor gradient, Tensor weight)
     {
         if (!Takes(gradient, weight)) return TorchKernels.Instance.LinearInputGradient(gradient, weight);
+        var result = EmptyRows(gradient, weight.size(1), gradient.dtype);
+        LinearInputGradient(gradient, weight, result, add: false);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
+    {
+        if (!Takes(gradient, weight) || !result.is_contiguous())
+        {
+            TorchKernels.Instance.LinearInputGradient(gradient, weight, result, add);
+            return;
+        }
         using var scope = NewDisposeScope();
         var (output, input) = (weight.size(0), weight.size(1));
         var rows = Dense(gradient);
-        var result = EmptyRows(gradient, input, gradient.dtype);
         MatrixProduct.Multiply(
-            rows.numel() / output, input, output, Whole(rows, output), Stored(weight, transposed: false), Whole(result, input),
+            rows.numel() / output, input, output, Whole(rows, output), Stored(weight, transposed: false), Whole(result, input), add,
             weights: Packed(weight));
-        return result.MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

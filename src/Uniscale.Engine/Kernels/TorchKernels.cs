@@ -48,6 +48,14 @@ public sealed partial class TorchKernels : IKernels
     public Tensor LinearInputGradient(Tensor gradient, Tensor weight) => gradient.matmul(weight);
 
     /// <inheritdoc/>
+    public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
+    {
+        using var scope = NewDisposeScope();
+        if (add) result.add_(gradient.matmul(weight));
+        else result.copy_(gradient.matmul(weight));
+    }
+
+    /// <inheritdoc/>
     public Tensor LinearWeightGradient(Tensor gradient, Tensor x)
     {
         using var scope = NewDisposeScope();

@@ -24,6 +24,10 @@ public sealed class NativeKernelsTests : IDisposable
         Same(twin.Linear(x, weight, bias), native.Linear(x, weight, bias));
         Same(twin.Linear(x, weight, null), native.Linear(x, weight, null));
         Same(twin.LinearInputGradient(gradient, weight), native.LinearInputGradient(gradient, weight));
+        var (sum, twinSum) = (x.clone(), x.clone());
+        native.LinearInputGradient(gradient, weight, sum, add: true);
+        twin.LinearInputGradient(gradient, weight, twinSum, add: true);
+        Same(twinSum, sum);
         Same(twin.LinearWeightGradient(gradient, x), native.LinearWeightGradient(gradient, x));
         var (expected, actual) = (ones([17, 33], ScalarType.Float32), ones([17, 33], ScalarType.Float32));
         twin.AccumulateWeightGradient(expected, gradient, x);

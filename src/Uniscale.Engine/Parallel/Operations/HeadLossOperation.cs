@@ -47,7 +47,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
             var gradient = Chunk(rows.narrow(0, start, count), targets.narrow(0, start, count), part, logits.narrow(0, 0, count), loss);
             if (dx is null)
                 continue;
-            dx.narrow(0, start, count).copy_(ops.Kernels.LinearInputGradient(gradient, part.Weight));
+            ops.Kernels.LinearInputGradient(gradient, part.Weight, dx.narrow(0, start, count), add: false);
             var sum = new GradientSum(dw.Values.narrow(0, 0, entries), dw.IsEmpty && start == 0);
             ops.Kernels.AccumulateWeightGradient(sum, gradient, rows.narrow(0, start, count));
         }

@@ -56,7 +56,7 @@ internal sealed class ColumnLinearOperation : Operation
         var gathering = ops.GatherResidual(input.Restore(saved, matrices.Length));
         var partial = ops.Kernels.LinearInputGradient(gradients[0], saved[0]);
         for (int i = 1; i < matrices.Length; i++)
-            partial.add_(ops.Kernels.LinearInputGradient(gradients[i], saved[i]));
+            ops.Kernels.LinearInputGradient(gradients[i], saved[i], partial, add: true);
         var reducing = ops.ReduceResidual(partial);
         var summing = new Pending[matrices.Length];
         for (int i = 0; i < summing.Length; i++) summing[i] = SumOverReplicas(matrices[i].KeyValue, gradients[i]);
