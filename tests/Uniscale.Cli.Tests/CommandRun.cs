@@ -9,4 +9,20 @@ internal static class CommandRun
         var code = Shell.Run(arguments, output, error);
         return (code, output.ToString(), error.ToString());
     }
+
+    /// <summary>What a command says that succeeds without a word of warning.</summary>
+    public static string Ok(params string[] arguments)
+    {
+        var (code, output, error) = Of(arguments);
+        Assert.Equal((0, ""), (code, error));
+        return output;
+    }
+
+    /// <summary>The one sentence with which a command refuses its input, and says nothing else.</summary>
+    public static string Refused(params string[] arguments)
+    {
+        var (code, output, error) = Of(arguments);
+        Assert.Equal((2, ""), (code, output));
+        return Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
 }

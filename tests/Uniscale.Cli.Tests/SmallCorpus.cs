@@ -8,7 +8,7 @@ internal sealed class SmallCorpus : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
-    private readonly string _root = Directory.CreateTempSubdirectory("uniscale-small-").FullName;
+    private readonly TemporaryFolder _folder = new();
 
     public SmallCorpus()
     {
@@ -35,10 +35,10 @@ internal sealed class SmallCorpus : IDisposable
             """);
     }
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     /// <summary>A path in the folder.</summary>
-    public string In(string path) => Path.Combine(_root, path);
+    public string In(string path) => _folder.In(path);
 
     /// <summary>Starts the program.</summary>
     public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), arguments)

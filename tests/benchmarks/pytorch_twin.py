@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The model of configs/quickstart.yaml in plain PyTorch, trained on the same tokens in the same order.
 
-    tests/benchmarks/pytorch_twin.py [--steps 80] [--stop 15] [--corpus data/corpus-small] [--threads 2] [--weights FILE.safetensors]
+    tests/benchmarks/pytorch_twin.py [--steps 80] [--stop 15] [--batch 16] [--lr 1e-3] [--warmup 0.05] [--corpus data/corpus-small]
+                                     [--threads 2] [--weights FILE.safetensors]
 
-Asks `scripts/uniscale curriculum show` which tokens each step is made of, reads them from the shards, and trains with
+--batch, --lr and --warmup are batch.global, optimizer.lr and schedule.warmup_ratio of the run it is put beside. Asks `scripts/uniscale curriculum show` which tokens each step is made of, reads them from the shards, and trains with
 torch.optim.AdamW. Prints the training loss of each step and the validation loss of each source, in the words of `uniscale train`,
 so that both can be put side by side. First weights are drawn from the same distributions, or read from a checkpoint of a run of one
 step with a learning rate of 1e-12 (--weights), which is where Uniscale begins.
@@ -25,7 +26,7 @@ from torch import nn
 from torch.nn import functional
 
 LAYERS, HIDDEN, HEADS, FFN, CONTEXT, VOCABULARY = 6, 384, 6, 1024, 256, 8192
-BATCH, PEAK, WARMUP, FINAL, DECAY, CLIP = 16, 1e-3, 0.05, 0.1, 0.1, 1.0
+FINAL, DECAY, CLIP = 0.1, 0.1, 1.0
 DOMAINS = ["web", "encyclopedia", "books", "papers", "code", "others"]
 
 
@@ -90,28 +91,27 @@ def shard(prefix):
     return numpy.memmap(prefix + ".bin", dtype=numpy.uint16, mode="r")
 
 
-def order(steps, corpus):
+def order(steps, batch, corpus):
     """For each step the (shard, first token) of its sequences, from Uniscale's own account."""
     environment = dict(os.environ, UNISCALE_CORPUS=corpus)
     for step in range(steps):
         text = subprocess.run(
-            ["scripts/uniscale", "curriculum", "show", "configs/quickstart.yaml", "--set", f"train.steps={steps}",
-             "--at", str(step * BATCH * CONTEXT), "--samples", str(BATCH)],
+            ["scripts/uniscale", "curriculum", "show", "configs/quickstart.yaml", "--set", f"train.steps={steps}", "--set", f"batch.global={batch}",
+             "--at", str(step * batch * CONTEXT), "--samples", str(batch)],
             env=environment, capture_output=True, text=True, check=True).stdout
         found = re.findall(r"sample \d+: .*?epoch \d+, (\S+) tokens (\d+) to", text)
-        assert len(found) == BATCH, text
+        assert len(found) == batch, text
         yield [(path, int(first)) for path, first in found]
 
 
-def learning_rate(consumed, total):
-    warmup = WARMUP * total
-    if consumed < warmup:
-        return PEAK * consumed / warmup
-    progress = (consumed - warmup) / (total - warmup)
-    return PEAK * (FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * progress)))
+def learning_rate(peak, warmup, progress):
+    """The rate once this share of the run is consumed: linear up to the share `warmup`, then a cosine."""
+    if progress < warmup:
+        return peak * progress / warmup
+    return peak * (FINAL + (1 - FINAL) * 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))))
 
 
-def batch(places):
+def sequences_at(places):
     rows = torch.stack([torch.from_numpy(shard(path)[first:first + CONTEXT + 1].astype(numpy.int64)) for path, first in places])
     return rows[:, :-1], rows[:, 1:]
 
@@ -160,6 +160,9 @@ def load(model, path):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--steps", type=int, default=80)
+    arguments.add_argument("--batch", type=int, default=16, help="sequences of a step")
+    arguments.add_argument("--lr", type=float, default=1e-3, help="peak learning rate")
+    arguments.add_argument("--warmup", type=float, default=0.05, help="share of the steps in which the learning rate rises")
     arguments.add_argument("--corpus", default="data/corpus-small")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--seed", type=int, default=1234)
@@ -174,20 +177,20 @@ def main():
     decayed = [p for p in model.parameters() if p.dim() == 2]
     others = [p for p in model.parameters() if p.dim() != 2]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}], lr=PEAK, betas=(0.9, 0.95), eps=1e-8)
-    places = list(itertools.islice(order(arguments.steps, arguments.corpus), arguments.stop))
-    total, start = arguments.steps * BATCH * CONTEXT, time.time()
+        [{"params": decayed, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}], lr=arguments.lr, betas=(0.9, 0.95), eps=1e-8)
+    places = list(itertools.islice(order(arguments.steps, arguments.batch, arguments.corpus), arguments.stop))
+    start = time.time()
     for step, step_places in enumerate(places):
-        rate = learning_rate((step + 1) * BATCH * CONTEXT, total)
+        rate = learning_rate(arguments.lr, arguments.warmup, (step + 1) / arguments.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        tokens, targets = batch(step_places)
+        tokens, targets = sequences_at(step_places)
         loss = model(tokens, targets)
         optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         optimizer.step()
-        speed = (step + 1) * BATCH * CONTEXT / (time.time() - start)
+        speed = (step + 1) * arguments.batch * CONTEXT / (time.time() - start)
         print(f"step {step + 1}/{arguments.steps} | loss {loss.item():.4f} | grad {norm:.3f} | lr {rate:.2e} | {speed:.0f} tok/s", flush=True)
     if arguments.stop is None:
         validate(model, arguments.corpus, sequences=16)

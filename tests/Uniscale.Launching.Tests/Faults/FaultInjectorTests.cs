@@ -4,10 +4,10 @@ using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
-using Uniscale.Data;
 using Uniscale.Engine.Training;
 using Uniscale.Launching.Faults;
 using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Tests.Training;
 using Uniscale.Launching.Training;
 
 namespace Uniscale.Launching.Tests.Faults;
@@ -15,16 +15,9 @@ namespace Uniscale.Launching.Tests.Faults;
 /// <summary>Faults that threads survive; those that end processes are cells of the matrix.</summary>
 public sealed class FaultInjectorTests : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
+    private readonly SmallRuns _runs = new();
 
-    public FaultInjectorTests()
-    {
-        using var writer = new ShardWriter(Path.Combine(_folder.FullName, "corpus"), 64);
-        for (int document = 0; document < 100; document++) writer.Add([.. Enumerable.Range(0, 40).Select(i => (document + i) % 64)]);
-        writer.Complete();
-    }
-
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _runs.Dispose();
 
     [Fact]
     public void EveryPointOfASaveCanBeNamed() => Assert.Equal(
@@ -50,7 +43,7 @@ public sealed class FaultInjectorTests : IDisposable
         var failure = Assert.Throws<RankFailedException>(() => Train("run", fault));
         Assert.Equal(1, failure.Rank);
         Assert.Contains(sentence, failure.Message, StringComparison.OrdinalIgnoreCase);
-        var fired = Assert.Single(FaultMemory.Read(Path.Combine(_folder.FullName, "run")));
+        var fired = Assert.Single(FaultMemory.Read(_runs.In("run")));
         Assert.Equal((0, 1), (fired.Index, fired.Rank));
         Assert.Equal(6, Train("run", fault, resume: true).Position.Step);
     }
@@ -82,33 +75,14 @@ public sealed class FaultInjectorTests : IDisposable
         Assert.True(newest.Problem is not null || CheckpointReader.Open(newest.Folder).Verify().Count > 0);
         Assert.Equal(6, Train("run", "{ kind: exception, step: 1 }", resume: true).Position.Step);
         Train("whole", "{ kind: slow-rank, step: 2, seconds: 0 }");
-        Assert.All(Differences("whole", "run"), tensor => Assert.True(tensor.BitEqual, tensor.Name));
+        Assert.All(CheckpointDiff.Compare(_runs.Newest("whole"), _runs.Newest("run")), tensor => Assert.True(tensor.BitEqual, tensor.Name));
     }
 
-    private IEnumerable<TensorDifference> Differences(string first, string second) => CheckpointDiff.Compare(
-        CheckpointReader.Open(CheckpointCatalog.Find(Checkpoints(first))), CheckpointReader.Open(CheckpointCatalog.Find(Checkpoints(second))));
-
-    private string Checkpoints(string name) => Path.Combine(_folder.FullName, name, "checkpoints");
+    private string Checkpoints(string name) => _runs.In($"{name}/checkpoints");
 
     private TrainingResult Train(string name, string faults, bool resume = false)
     {
-        string yaml = $$"""
-            run_directory: {{_folder.FullName}}/{{name}}
-            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
-            data: { sources: [{ name: corpus, shards: ["{{_folder.FullName}}/corpus"] }] }
-            batch: { global: 4, micro: 1 }
-            train: { steps: 6, threads: 1 }
-            checkpoint: { every: 2, keep: 0 }
-            faults: { enabled: true, inject: [{{faults}}] }
-            logging: { tensor_board: false, peak_flops: 1e12 }
-            """;
-        var job = new TrainingJob(ConfigurationLoader.Parse(yaml), new TrainingOptions { Resume = resume, LocalRanks = 2 }, new StopRequest());
-        TrainingResult? result = null;
-        RankLauncher.Run(2, job.Folder.FullPath, rank =>
-        {
-            var mine = job.Run(rank);
-            if (rank.World.Rank == 0) result = mine;
-        });
-        return result!;
+        var resolved = _runs.Configure(name, "checkpoint.every=2", "checkpoint.keep=0", "faults.enabled=true", $"faults.inject=[{faults}]");
+        return SmallRuns.Train(new TrainingJob(resolved, new TrainingOptions { Resume = resume, LocalRanks = 2 }, new StopRequest()), 2);
     }
 }

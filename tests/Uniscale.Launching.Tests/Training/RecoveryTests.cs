@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text.Json;
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.Loading;
-using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Recovery;
@@ -17,21 +16,9 @@ namespace Uniscale.Launching.Tests.Training;
 /// <summary>Whole runs in which steps go wrong: what the run directory tells, and where the time went.</summary>
 public sealed class RecoveryTests : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
+    private readonly SmallRuns _runs = new();
 
-    public RecoveryTests()
-    {
-        var random = new Random(5);
-        using var writer = new ShardWriter(Path.Combine(_folder.FullName, "corpus"), 64);
-        for (int document = 0; document < 400; document++)
-        {
-            int start = random.Next(64);
-            writer.Add([.. Enumerable.Range(0, 40).Select(i => (start + i * (1 + start % 3)) % 64)]);
-        }
-        writer.Complete();
-    }
-
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _runs.Dispose();
 
     [Fact]
     public void BadStepsAreCountedInMetricsStatusAndEnd()
@@ -60,9 +47,9 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(new TrainingPosition(28, 2048, 19), end);
         var manifest = CheckpointCatalog.List(Path.Combine(Run, "checkpoints"))[0].Manifest!;
         Assert.Equal([new DiscardedSpan(5, 14, 5 * 64, 1024 + 2 * 64, "not-finite")], DiscardedSpan.Read(manifest.Extra));
-        var unbroken = Train("bad_steps.not_finite=rollback", [.. settings, $"run_directory={_folder.FullName}/unbroken"], faults: new Faults { NotFiniteAt = [14] });
+        var unbroken = Train("bad_steps.not_finite=rollback", [.. settings, $"run_directory={_runs.In("unbroken")}"], faults: new Faults { NotFiniteAt = [14] });
         Assert.Equal(end, unbroken.Position);
-        Assert.All(CheckpointDiff.Compare(Newest("run"), Newest("unbroken")), tensor => Assert.True(tensor.BitEqual, tensor.Name));
+        Assert.All(CheckpointDiff.Compare(_runs.Newest("run"), _runs.Newest("unbroken")), tensor => Assert.True(tensor.BitEqual, tensor.Name));
     }
 
     [Fact]
@@ -123,46 +110,28 @@ public sealed class RecoveryTests : IDisposable
     [Fact]
     public void ANewRunInAnOldPlaceBeginsItsOwnAccount()
     {
-        string metrics = Path.Combine(_folder.FullName, "metrics.jsonl");
+        string metrics = _runs.In("metrics.jsonl");
         File.WriteAllText(metrics, """{"kind":"step","time":"2026-01-01T00:00:00Z","step":1,"seconds":1,"parts":{},"skipped":false}""");
         Assert.True(TimeKeeper.Open(metrics, 0, DateTimeOffset.UtcNow).IsFirst);
     }
 
-    private CheckpointReader Newest(string run) => CheckpointReader.Open(CheckpointCatalog.Find(Path.Combine(_folder.FullName, run)));
+    private string Run => _runs.In("run");
 
-    private string Run => Path.Combine(_folder.FullName, "run");
+    private List<JsonElement> Records(string kind) => _runs.Records("run", kind);
 
     private TrainingResult Train(string setting, string[]? more = null, bool resume = false, Faults? faults = null, long stopAfter = 0)
     {
-        string yaml = $$"""
-            run_directory: {{Run}}
-            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
-            data: { sources: [{ name: corpus, shards: ["{{_folder.FullName}}/corpus"] }] }
-            batch: { global: 4, micro: 1 }
-            train: { steps: 24, threads: 1 }
-            checkpoint: { every: 5, keep: 3 }
-            bad_steps: { window: 32, rollback_steps: 5 }
-            parallel: { zero: { stage: 0 } }
-            logging: { tensor_board: false, peak_flops: 1e12 }
-            """;
-        var resolved = ConfigurationLoader.Parse(yaml, [setting, .. more ?? []]);
+        var resolved = _runs.Configure("run", [
+            "train.steps=24", "checkpoint.every=5", "checkpoint.keep=3", "bad_steps.window=32", "bad_steps.rollback_steps=5", "parallel.zero.stage=0",
+            setting, .. more ?? []]);
         var stop = new StopRequest();
         var job = new TrainingJob(resolved, new TrainingOptions { Resume = resume, LocalRanks = 2 }, stop)
         {
             Faults = rank => rank.World.Rank == 1 ? faults : null,
             MoreCallbacks = (_, _) => [new StopAfter(stop, stopAfter)],
         };
-        TrainingResult? result = null;
-        RankLauncher.Run(2, job.Folder.FullPath, rank =>
-        {
-            var mine = job.Run(rank);
-            if (rank.World.Rank == 0) result = mine;
-        });
-        return result!;
+        return SmallRuns.Train(job, 2);
     }
-
-    private List<JsonElement> Records(string kind) =>
-        [.. File.ReadLines(Path.Combine(Run, "metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).Where(record => record.GetProperty("kind").GetString() == kind)];
 
     private sealed class StopAfter(StopRequest stop, long step) : ITrainingCallback
     {

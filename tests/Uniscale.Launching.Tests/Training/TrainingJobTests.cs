@@ -1,8 +1,6 @@
 using System.Text.Json;
 using Uniscale.Configuration;
-using Uniscale.Data;
 using Uniscale.Engine.Training;
-using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Training;
 
 namespace Uniscale.Launching.Tests.Training;
@@ -10,31 +8,18 @@ namespace Uniscale.Launching.Tests.Training;
 /// <summary>Whole runs on a small corpus, ranks as threads.</summary>
 public sealed class TrainingJobTests : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
+    private readonly SmallRuns _runs = new();
 
-    public TrainingJobTests()
-    {
-        var random = new Random(5);
-        using var writer = new ShardWriter(Path.Combine(_folder.FullName, "corpus"), 64);
-        for (int document = 0; document < 200; document++)
-        {
-            int start = random.Next(64);
-            writer.Add([.. Enumerable.Range(0, 40).Select(i => (start + i * (1 + start % 3)) % 64)]);
-        }
-        writer.Complete();
-    }
-
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _runs.Dispose();
 
     [Fact]
     public void ARunLeavesItsConfigurationItsMetricsAndACheckpoint()
     {
         var result = Train("run", ranks: 2);
         Assert.Equal((StopReason.Finished, 6L), (result.Reason, result.Position.Step));
-        string run = Path.Combine(_folder.FullName, "run");
-        Assert.True(File.Exists(Path.Combine(run, RunFolder.ConfigurationFile)));
+        Assert.True(File.Exists(Path.Combine(_runs.In("run"), RunFolder.ConfigurationFile)));
         Assert.Equal(6, Losses("run").Count);
-        Assert.Contains(Directory.GetDirectories(Path.Combine(run, "checkpoints")), path => path.EndsWith('6'));
+        Assert.Contains(Directory.GetDirectories(_runs.In("run/checkpoints")), path => path.EndsWith('6'));
     }
 
     [Fact]
@@ -94,7 +79,7 @@ public sealed class TrainingJobTests : IDisposable
         var save = new SaveRequest();
         save.Ask();
         Assert.Equal((StopReason.Finished, 6L), Ended(Train("run", ranks: 2, save: save)));
-        Assert.Equal(["step-00000001", "step-00000006"], Directory.GetDirectories(Path.Combine(_folder.FullName, "run", "checkpoints"), "step-*").Select(Path.GetFileName).Order());
+        Assert.Equal(["step-00000001", "step-00000006"], Directory.GetDirectories(_runs.In("run/checkpoints"), "step-*").Select(Path.GetFileName).Order());
     }
 
     [Fact]
@@ -110,7 +95,7 @@ public sealed class TrainingJobTests : IDisposable
     [Fact]
     public void ATraceHasComputeAndCommunicationOfEveryRank()
     {
-        string path = Path.Combine(_folder.FullName, "trace.json");
+        string path = _runs.In("trace.json");
         Train("traced", ranks: 2, new TrainingOptions { TracePath = path });
         using var trace = JsonDocument.Parse(File.ReadAllText(path));
         var events = trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "X").ToList();
@@ -125,35 +110,11 @@ public sealed class TrainingJobTests : IDisposable
 
     private TrainingResult Train(string name, int ranks, TrainingOptions? options = null, StopRequest? stop = null, SaveRequest? save = null, string overrides = "name=unused")
     {
-        string yaml = $$"""
-            run_directory: {{_folder.FullName}}/{{name}}
-            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
-            data: { sources: [{ name: corpus, shards: ["{{_folder.FullName}}/corpus"] }] }
-            batch: { global: 4, micro: 1 }
-            train: { steps: 6, threads: 1 }
-            logging: { tensor_board: false, peak_flops: 1e12 }
-            """;
-        var resolved = ConfigurationLoader.Parse(yaml, [overrides]);
-        var job = new TrainingJob(resolved, (options ?? new TrainingOptions()) with { LocalRanks = ranks }, stop ?? new StopRequest()) { Save = save };
-        TrainingResult? result = null;
-        RankLauncher.Run(ranks, job.Folder.FullPath, rank =>
-        {
-            var mine = job.Run(rank);
-            if (rank.World.Rank == 0) result = mine;
-        });
-        return result!;
+        var job = new TrainingJob(_runs.Configure(name, overrides), (options ?? new TrainingOptions()) with { LocalRanks = ranks }, stop ?? new StopRequest()) { Save = save };
+        return SmallRuns.Train(job, ranks);
     }
 
     private static (StopReason, long) Ended(TrainingResult result) => (result.Reason, result.Position.Step);
 
-    private List<double> Losses(string name)
-    {
-        var losses = new List<double>();
-        foreach (string line in File.ReadLines(Path.Combine(_folder.FullName, name, "metrics.jsonl")))
-        {
-            using var record = JsonDocument.Parse(line);
-            if (record.RootElement.TryGetProperty("learning_rate", out _)) losses.Add(record.RootElement.GetProperty("loss").GetDouble());
-        }
-        return losses;
-    }
+    private List<double> Losses(string name) => [.. _runs.Records(name, "step").Select(record => record.GetProperty("loss").GetDouble())];
 }
