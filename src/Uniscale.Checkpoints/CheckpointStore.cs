@@ -41,11 +41,13 @@ public sealed class CheckpointStore : IDisposable
     /// <summary>True while a save is being written.</summary>
     public bool Busy => _writer.Busy;
 
-    /// <summary>Finds the plan and makes the host buffer ahead of the first save, so that the first one is as quick as the others. Collective.</summary>
-    public void Prepare(IReadOnlyList<StateSlice> slices) => _writer.Prepare(slices);
-
-    /// <summary>Why there is no room for a checkpoint of this state; null: there is. Collective.</summary>
-    public string? WhyNoRoom(IReadOnlyList<StateSlice> slices) => _writer.WhyNoRoom(slices);
+    /// <summary>
+    /// Finds the plan of the saves to come and, for those behind training, makes the host buffer, so that the first is as quick as the others. Collective.
+    /// </summary>
+    /// <param name="slices">This rank's part of the state.</param>
+    /// <param name="behind">Whether saves are written behind training.</param>
+    /// <returns>Why a save would be refused now, for lack of room say, and what to do; null: it would not.</returns>
+    public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind) => _writer.Prepare(slices, behind);
 
     /// <summary>Saves and returns once the checkpoint is committed or given up; needs no host buffer. Collective.</summary>
     public SaveResult Save(CheckpointState state) => _writer.Begin(state, staged: false).Wait();

@@ -173,9 +173,9 @@ public sealed class CheckpointStoreTests
         {
             using var model = Model().Fill(1);
             using var roomy = new CheckpointStore(folder.Path, world);
-            Assert.Null(roomy.WhyNoRoom(model.Slices));
+            Assert.Null(roomy.Prepare(model.Slices, behind: true));
             using var full = new CheckpointStore(folder.Path, world, new CheckpointOptions { ReserveBytes = long.MaxValue / 2 });
-            Assert.Contains("make room there", full.WhyNoRoom(model.Slices));
+            Assert.Contains("make room there", full.Prepare(model.Slices, behind: true));
             return 0;
         });
     }

@@ -4,14 +4,13 @@
     tests/benchmarks/pytorch_twin.py [--steps 80] [--stop 15] [--batch 16] [--lr 1e-3] [--warmup 0.05] [--corpus data/corpus-small]
                                      [--threads 2] [--weights FILE.safetensors]
 
---batch, --lr and --warmup are batch.global, optimizer.lr and schedule.warmup_ratio of the run it is put beside. Asks `scripts/uniscale curriculum show` which tokens each step is made of, reads them from the shards, and trains with
+--batch, --lr and --warmup are batch.global, optimizer.lr and schedule.warmup_ratio of the run it is put beside. Asks `scripts/uniscale curriculum show` which tokens the steps are made of, reads them from the shards, and trains with
 torch.optim.AdamW. Prints the training loss of each step and the validation loss of each source, in the words of `uniscale train`,
 so that both can be put side by side. First weights are drawn from the same distributions, or read from a checkpoint of a run of one
 step with a learning rate of 1e-12 (--weights), which is where Uniscale begins.
 Needs python3-torch and python3-numpy; written for torch 1.13 and newer.
 """
 import argparse
-import itertools
 import json
 import math
 import os
@@ -92,16 +91,14 @@ def shard(prefix):
 
 
 def order(steps, batch, corpus):
-    """For each step the (shard, first token) of its sequences, from Uniscale's own account."""
-    environment = dict(os.environ, UNISCALE_CORPUS=corpus)
-    for step in range(steps):
-        text = subprocess.run(
-            ["scripts/uniscale", "curriculum", "show", "configs/quickstart.yaml", "--set", f"train.steps={steps}", "--set", f"batch.global={batch}",
-             "--at", str(step * batch * CONTEXT), "--samples", str(batch)],
-            env=environment, capture_output=True, text=True, check=True).stdout
-        found = re.findall(r"sample \d+: .*?epoch \d+, (\S+) tokens (\d+) to", text)
-        assert len(found) == batch, text
-        yield [(path, int(first)) for path, first in found]
+    """For each step the (shard, first token) of its sequences, from Uniscale's own account: the order is a function of the position, so one large step asks for all."""
+    text = subprocess.run(
+        ["scripts/uniscale", "curriculum", "show", "configs/quickstart.yaml", "--set", "train.steps=1", "--set", f"batch.global={steps * batch}",
+         "--at", "0", "--samples", str(steps * batch)],
+        env=dict(os.environ, UNISCALE_CORPUS=corpus), capture_output=True, text=True, check=True).stdout
+    places = [(path, int(first)) for path, first in re.findall(r"sample \d+: .*?epoch \d+, (\S+) tokens (\d+) to", text)]
+    assert len(places) == steps * batch, text[-2000:]
+    return [places[first:first + batch] for first in range(0, len(places), batch)]
 
 
 def learning_rate(peak, warmup, progress):
@@ -178,7 +175,7 @@ def main():
     others = [p for p in model.parameters() if p.dim() != 2]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}], lr=arguments.lr, betas=(0.9, 0.95), eps=1e-8)
-    places = list(itertools.islice(order(arguments.steps, arguments.batch, arguments.corpus), arguments.stop))
+    places = order(arguments.steps, arguments.batch, arguments.corpus)[:arguments.stop]
     start = time.time()
     for step, step_places in enumerate(places):
         rate = learning_rate(arguments.lr, arguments.warmup, (step + 1) / arguments.steps)

@@ -26,7 +26,7 @@ public static class CheckpointBenchmark
         {
             var slices = Slices(memory, sizeBytes);
             using var store = new CheckpointStore(folder, world, options with { Keep = 1 });
-            store.Prepare(slices);
+            store.Prepare(slices, behind: true);
             for (var round = 1; round <= rounds; round++)
             {
                 var plain = PlainWrite(Path.Combine(folder, "plain"), memory, sizeBytes);

@@ -25,32 +25,13 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
 
     public bool Busy => !_current.IsCompleted;
 
-    /// <summary>Finds the plan and makes the host buffer ahead of the first save.</summary>
-    public void Prepare(IReadOnlyList<StateSlice> slices)
+    /// <summary>Finds the plan and, for saves behind training, makes the host buffer ahead of the first; says why a save would be refused now, or null. Collective.</summary>
+    public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind)
     {
         FindPlan(slices);
-        if (_image!.SizeBytes <= options.StagingLimitBytes)
+        if (behind && _image!.SizeBytes <= options.StagingLimitBytes)
             _staging.Reserve(_image.SizeBytes, options.EffectiveThreads);
-    }
-
-    /// <summary>The sentence with which a save of this state would be refused now; null: there is room. Collective.</summary>
-    public string? WhyNoRoom(IReadOnlyList<StateSlice> slices)
-    {
-        FindPlan(slices);
-        var word = "";
-        try
-        {
-            if (group.Rank == 0)
-            {
-                Directory.CreateDirectory(directory);
-                word = MissingRoom() ?? "";
-            }
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            word = Unwritable(failure);
-        }
-        word = Exchange(word)[0];
+        var word = Exchange(group.Rank == 0 ? ClearTheWay() ?? "" : "")[0];
         return word.Length == 0 ? null : word;
     }
 
@@ -121,12 +102,10 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     // Rank 0: the attempt's name if the save can begin, else an empty line and the reason.
     private string Open(CheckpointState state, string attempt)
     {
+        if (ClearTheWay() is { } obstacle)
+            return "\n" + obstacle;
         try
         {
-            Directory.CreateDirectory(directory);
-            CheckpointFolders.CleanUp(directory);
-            if (MissingRoom() is { } missing)
-                return "\n" + missing;
             Directory.CreateDirectory(CheckpointFolders.Partial(directory, state.Step, attempt));
             options.Probe?.Invoke(SavePoint.FolderCreated);
             return attempt;
@@ -137,13 +116,23 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         }
     }
 
-    private string? MissingRoom()
+    // Rank 0, while no save is under way: takes away what broken ones left, and says why a checkpoint can nevertheless not be written.
+    private string? ClearTheWay()
     {
-        var needed = _plan!.TotalBytes + options.ReserveBytes;
-        var free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
-        return free < needed
-            ? $"it needs {Megabytes(needed)} with the reserve, {directory} has {Megabytes(free)} free: make room there"
-            : null;
+        try
+        {
+            Directory.CreateDirectory(directory);
+            CheckpointFolders.CleanUp(directory);
+            var needed = _plan!.TotalBytes + options.ReserveBytes;
+            var free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
+            return free < needed
+                ? $"it needs {Megabytes(needed)} with the reserve, {directory} has {Megabytes(free)} free: make room there"
+                : null;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return Unwritable(failure);
+        }
     }
 
     private string Unwritable(Exception failure) => $"{directory} cannot be written ({failure.Message})";

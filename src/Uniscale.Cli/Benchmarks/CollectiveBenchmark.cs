@@ -37,7 +37,7 @@ internal sealed class CollectiveBenchmark(int ranks, int rounds)
         using var scope = torch.NewDisposeScope();
         long count = bytes / sizeof(float) / world.Size * world.Size;
         var (whole, part) = (torch.zeros(count), torch.zeros(count / world.Size));
-        var (all, mine) = (TensorMemory.Buffer(whole), TensorMemory.Buffer(part));
+        var (all, mine) = (TensorBuffer.Of(whole), TensorBuffer.Of(part));
         string detail = $"{bytes >> 10} KiB fp32, {where}";
         yield return Time(world, "all-reduce", detail, bytes, () => world.Group.AllReduce(all));
         yield return Time(world, "reduce-scatter", detail, bytes, () => world.Group.ReduceScatter(all, mine));

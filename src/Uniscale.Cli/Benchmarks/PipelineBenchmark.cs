@@ -107,7 +107,7 @@ internal sealed class PipelineBenchmark(RunConfiguration configuration, TimeSpan
     private static double Reduce(IWorld world, double mine, ReduceOp op)
     {
         using var all = torch.tensor([mine], torch.ScalarType.Float64);
-        world.Group.AllReduce(TensorMemory.Buffer(all), op).Wait();
+        world.Group.AllReduce(TensorBuffer.Of(all), op).Wait();
         return all.item<double>();
     }
 }

@@ -113,7 +113,7 @@ internal sealed class StepBenchmark(RunConfiguration configuration, int ranks, i
     private static double Sum(IWorld world, double mine)
     {
         using var sum = torch.tensor([mine], torch.ScalarType.Float64);
-        world.Group.AllReduce(TensorMemory.Buffer(sum)).Wait();
+        world.Group.AllReduce(TensorBuffer.Of(sum)).Wait();
         return sum.item<double>();
     }
 

@@ -38,7 +38,7 @@ public static class BucketSlices
     /// what another rank of the tensor group or the other end of a tied pipeline speaks for.</summary>
     private static IEnumerable<StateSlice> Of(Bucket bucket, string prefix, Tensor buffer, FlatSpan held, bool ownedOnly)
     {
-        var memory = TensorMemory.Buffer(buffer);
+        var memory = TensorBuffer.Of(buffer);
         foreach (var (parameter, range) in bucket.Layout.Parameters)
         {
             if (ownedOnly && !parameter.IsOwner) continue;

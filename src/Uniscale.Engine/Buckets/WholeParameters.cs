@@ -36,7 +36,7 @@ internal sealed class WholeParameters : IDisposable
         if (device.type != DeviceType.CPU)
             throw new NotSupportedException("ZeRO-3 keeps the address of released parameters, which is done for CPU memory only; use ZeRO 0 to 2 on other devices.");
         var memory = new ReleasableMemory(layout.Count * type.ElementSize());
-        return new(layout, Uniscale.Torch.TensorMemory.FromPointer(memory.Address, [layout.Count], type).DetachFromDisposeScope(), memory);
+        return new(layout, TensorMemory.FromPointer(memory.Address, [layout.Count], type).DetachFromDisposeScope(), memory);
     }
 
     public void Materialize() => IsPresent = true;

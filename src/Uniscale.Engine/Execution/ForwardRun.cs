@@ -61,7 +61,7 @@ internal sealed class ForwardRun : IDisposable
     private void Receive(int block, int microbatch, int peer)
     {
         var tensor = _rank.EmptyActivation(_specification);
-        _arriving.Add((block, microbatch), new Transfer(tensor, _rank.Groups.Pipeline.Receive(TensorMemory.Buffer(tensor), StageOf(peer), ActivationTag)));
+        _arriving.Add((block, microbatch), new Transfer(tensor, _rank.Groups.Pipeline.Receive(TensorBuffer.Of(tensor), StageOf(peer), ActivationTag)));
     }
 
     private void Send(int block, int microbatch, int peer)
@@ -70,7 +70,7 @@ internal sealed class ForwardRun : IDisposable
         using (output)
         {
             var tensor = output!.contiguous().alias().DetachFromDisposeScope();
-            _sending.Add(new Transfer(tensor, _rank.Groups.Pipeline.Send(TensorMemory.Buffer(tensor), StageOf(peer), ActivationTag)));
+            _sending.Add(new Transfer(tensor, _rank.Groups.Pipeline.Send(TensorBuffer.Of(tensor), StageOf(peer), ActivationTag)));
         }
     }
 
@@ -103,7 +103,7 @@ internal sealed class ForwardRun : IDisposable
         // Loss and targets are the same on all ranks of a tensor group, and the targets on all stages: one speaks for them.
         bool speaks = _rank.Groups.Tensor.Rank == 0, counts = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head);
         using var sums = tensor([speaks ? _loss : 0, counts ? _batch.ValidTokens : 0], ScalarType.Float64);
-        _rank.Groups.World.AllReduce(TensorMemory.Buffer(sums)).Wait();
+        _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         return (sums[0].item<double>(), (long)sums[1].item<double>());
     }
 }

@@ -36,12 +36,12 @@ internal sealed class GradientReducer(ProcessGroups groups)
         bucket.ShardHoldsGradient = true;
         var whole = bucket.TakeWholeGradient();
         var target = adds ? empty_like(bucket.GradientShard).DetachFromDisposeScope() : bucket.GradientShard;
-        var work = groups.Shards.ReduceScatter(TensorMemory.Buffer(whole), TensorMemory.Buffer(target));
+        var work = groups.Shards.ReduceScatter(TensorBuffer.Of(whole), TensorBuffer.Of(target));
         _scattering.Enqueue(new Reduction(bucket, whole, adds ? target : null, work, last));
     }
 
     /// <summary>Sums a tied matrix's gradients with those of the other holder, and waits: the reduction over replicas, in another group, needs the result.</summary>
-    public void SumTied(ParameterSlot slot) => groups.Tied!.AllReduce(TensorMemory.Buffer(slot.Sum.Begun())).Wait();
+    public void SumTied(ParameterSlot slot) => groups.Tied!.AllReduce(TensorBuffer.Of(slot.Sum.Begun())).Wait();
 
     /// <summary>Waits until every shard holds its sum.</summary>
     public void Finish()
@@ -66,7 +66,7 @@ internal sealed class GradientReducer(ProcessGroups groups)
 
     private void AllReduceShard(Bucket bucket)
     {
-        if (groups.ShardReplicas.Size > 1) _reducing.Add(groups.ShardReplicas.AllReduce(TensorMemory.Buffer(bucket.GradientShard)));
+        if (groups.ShardReplicas.Size > 1) _reducing.Add(groups.ShardReplicas.AllReduce(TensorBuffer.Of(bucket.GradientShard)));
     }
 
     private sealed record Reduction(Bucket Bucket, Tensor Whole, Tensor? Addend, IWork Work, bool Last);

@@ -16,7 +16,7 @@ internal sealed class ParameterGatherer(ProcessGroups groups)
     {
         if (bucket.Layout.ShardCount == 1) return;
         bucket.Materialize();
-        _pending[bucket] = groups.Shards.AllGather(TensorMemory.Buffer(bucket.ParameterShard), TensorMemory.Buffer(bucket.WholeFlat));
+        _pending[bucket] = groups.Shards.AllGather(TensorBuffer.Of(bucket.ParameterShard), TensorBuffer.Of(bucket.WholeFlat));
     }
 
     /// <summary>Frees gathered parameters.</summary>

@@ -62,7 +62,7 @@ internal sealed class ReplicaGuard(ProcessGroups groups, int blockCount)
     public ReplicaDifference? Conclude()
     {
         using var sums = tensor(_found, ScalarType.Float64);
-        groups.World.AllReduce(TensorMemory.Buffer(sums)).Wait();
+        groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = sums.data<double>().ToArray();
         int world = groups.World.Size;
         int[] blocks = Positive(all.AsSpan(2 * world));
@@ -74,7 +74,7 @@ internal sealed class ReplicaGuard(ProcessGroups groups, int blockCount)
         if (group.Size == 1) return;
         using var mine = tensor([Checksum(held)], ScalarType.Int64);
         using var all = zeros([group.Size], ScalarType.Int64);
-        group.AllGather(TensorMemory.Buffer(mine), TensorMemory.Buffer(all)).Wait();
+        group.AllGather(TensorBuffer.Of(mine), TensorBuffer.Of(all)).Wait();
         long[] sums = all.data<long>().ToArray();
         if (sums.Distinct().Count() == 1 || group.Rank > 0) return;
         var usual = sums.GroupBy(sum => sum).MaxBy(equal => equal.Count())!;

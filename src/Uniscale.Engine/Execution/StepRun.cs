@@ -108,7 +108,7 @@ internal sealed class StepRun : IDisposable
     private void CountTokens()
     {
         _tokenCount.fill_(_input.Batch.ValidTokens);
-        _counting = _rank.Groups.Replicas.AllReduce(TensorMemory.Buffer(_tokenCount));
+        _counting = _rank.Groups.Replicas.AllReduce(TensorBuffer.Of(_tokenCount));
     }
 
     private MicrobatchContext Context(int block, int microbatch)
@@ -126,27 +126,27 @@ internal sealed class StepRun : IDisposable
     private void Receive(int block, int microbatch, int peer)
     {
         var tensor = _rank.EmptyActivation(_specification);
-        _activations.Receiving(block, microbatch, tensor, Pipeline.Receive(TensorMemory.Buffer(tensor), Stage(peer), ActivationTag));
+        _activations.Receiving(block, microbatch, tensor, Pipeline.Receive(TensorBuffer.Of(tensor), Stage(peer), ActivationTag));
     }
 
     private void ReceiveGradient(int block, int microbatch, int peer)
     {
         var tensor = _rank.EmptyActivation(_specification);
-        _activations.ReceivingGradient(block, microbatch, tensor, Pipeline.Receive(TensorMemory.Buffer(tensor), Stage(peer), GradientTag));
+        _activations.ReceivingGradient(block, microbatch, tensor, Pipeline.Receive(TensorBuffer.Of(tensor), Stage(peer), GradientTag));
     }
 
     private void SendActivation(int block, int microbatch, int peer)
     {
         var pass = _activations.Kept(block, microbatch);
         var tensor = (pass.Output ?? pass.Bare)!.detach().contiguous().DetachFromDisposeScope();
-        _activations.Sending(tensor, Pipeline.Send(TensorMemory.Buffer(tensor), Stage(peer), ActivationTag));
+        _activations.Sending(tensor, Pipeline.Send(TensorBuffer.Of(tensor), Stage(peer), ActivationTag));
     }
 
     private void SendGradient(int block, int microbatch, int peer)
     {
         using var gradient = _activations.TakeInputGradient(block, microbatch);
         var tensor = gradient.contiguous().alias().DetachFromDisposeScope();
-        _activations.Sending(tensor, Pipeline.Send(TensorMemory.Buffer(tensor), Stage(peer), GradientTag));
+        _activations.Sending(tensor, Pipeline.Send(TensorBuffer.Of(tensor), Stage(peer), GradientTag));
     }
 
     private IProcessGroup Pipeline => _rank.Groups.Pipeline;
@@ -204,7 +204,7 @@ internal sealed class StepRun : IDisposable
         // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
         ulong digest = _rank.Groups.Tensor.Rank == 0 && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _input.Batch.Digest : 0;
         using var sums = tensor([squares, loss, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), _input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
-        _rank.Groups.World.AllReduce(TensorMemory.Buffer(sums)).Wait();
+        _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double norm = Math.Sqrt(sums[0].item<double>());
         loss = sums[1].item<double>();
         double scale = _input.Clip > 0 && norm > _input.Clip ? _input.Clip / (norm + 1e-6) : 1;

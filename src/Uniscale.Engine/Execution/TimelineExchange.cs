@@ -17,12 +17,12 @@ public static class TimelineExchange
         using var scope = NewDisposeScope();
         byte[] bytes = JsonSerializer.SerializeToUtf8Bytes(new RankTimeline(mine.Rank, mine.ExposedShare(), mine.Events));
         var longest = tensor([(long)bytes.Length], ScalarType.Int64);
-        world.AllReduce(TensorMemory.Buffer(longest), ReduceOp.Max).Wait();
+        world.AllReduce(TensorBuffer.Of(longest), ReduceOp.Max).Wait();
         long size = longest.item<long>();
         var part = full([size], (byte)' ', ScalarType.Byte);
         bytes.CopyTo(part.bytes);
         var all = zeros([size * world.Size], ScalarType.Byte);
-        world.AllGather(TensorMemory.Buffer(part), TensorMemory.Buffer(all)).Wait();
+        world.AllGather(TensorBuffer.Of(part), TensorBuffer.Of(all)).Wait();
         return [.. Enumerable.Range(0, world.Size).Select(rank => Read(all.narrow(0, rank * size, size).bytes))];
     }
 

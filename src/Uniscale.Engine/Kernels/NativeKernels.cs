@@ -205,7 +205,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
 
     private static KernelType TypeOf(Tensor tensor) => tensor.dtype == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
 
-    private static nint Address(Tensor tensor) => TensorMemory.Buffer(tensor).Address;
+    private static nint Address(Tensor tensor) => TensorBuffer.Of(tensor).Address;
 
     private static nint AddressOrNull(Tensor? tensor) => tensor is null ? 0 : Address(tensor);
 

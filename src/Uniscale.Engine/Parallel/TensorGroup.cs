@@ -22,7 +22,7 @@ internal sealed class TensorGroup(IProcessGroup? group)
 
     /// <summary>Reduces a contiguous tensor in place.</summary>
     public Pending AllReduce(Tensor tensor, ReduceOp op = ReduceOp.Sum) => Active
-        ? new Pending(Group.AllReduce(TensorMemory.Buffer(tensor), op), tensor)
+        ? new Pending(Group.AllReduce(TensorBuffer.Of(tensor), op), tensor)
         : Pending.Done(tensor);
 
     /// <summary>Stacks the members' tensors: shape → [size, shape].</summary>
@@ -32,7 +32,7 @@ internal sealed class TensorGroup(IProcessGroup? group)
             return Pending.Done(part.unsqueeze(0));
         var input = part.contiguous();
         var output = empty([Size, .. part.shape], part.dtype, part.device);
-        return new Pending(Group.AllGather(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), output, input);
+        return new Pending(Group.AllGather(TensorBuffer.Of(input), TensorBuffer.Of(output)), output, input);
     }
 
     /// <summary>Joins the members' parts along dim 1: [batch, sequence/size, ...] → [batch, sequence, ...].</summary>
@@ -55,7 +55,7 @@ internal sealed class TensorGroup(IProcessGroup? group)
         long length = shape[1] / Size;
         var input = whole.reshape([shape[0], Size, length, .. shape[2..]]).transpose(0, 1).contiguous();
         var output = empty([shape[0], length, .. shape[2..]], whole.dtype, whole.device);
-        return new Pending(Group.ReduceScatter(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), output, input);
+        return new Pending(Group.ReduceScatter(TensorBuffer.Of(input), TensorBuffer.Of(output)), output, input);
     }
 
     /// <summary>Part i along dim 0 goes to member i; what member j sent lands in part j.</summary>
@@ -65,15 +65,15 @@ internal sealed class TensorGroup(IProcessGroup? group)
             return Pending.Done(parts);
         var input = parts.contiguous();
         var output = empty_like(input);
-        return new Pending(Group.AllToAll(TensorMemory.Buffer(input), TensorMemory.Buffer(output)), output, input);
+        return new Pending(Group.AllToAll(TensorBuffer.Of(input), TensorBuffer.Of(output)), output, input);
     }
 
     /// <summary>Passes a contiguous tensor to the next member of the ring and receives the previous member's, of the same shape.</summary>
     public Pending Rotate(Tensor tensor, int tag)
     {
         var received = empty_like(tensor);
-        var send = Group.Send(TensorMemory.Buffer(tensor), (Rank + 1) % Size, tag);
-        var receive = Group.Receive(TensorMemory.Buffer(received), (Rank + Size - 1) % Size, tag);
+        var send = Group.Send(TensorBuffer.Of(tensor), (Rank + 1) % Size, tag);
+        var receive = Group.Receive(TensorBuffer.Of(received), (Rank + Size - 1) % Size, tag);
         return new Pending(
             receive,
             received,

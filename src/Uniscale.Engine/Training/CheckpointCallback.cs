@@ -22,7 +22,6 @@ public sealed class CheckpointCallback(
     public void Started(RankRuntime runtime)
     {
         _loadedStep = runtime.Position.Step;
-        if (behind) store.Prepare(runtime.StateToSave());
         bool goesBack = runtime.Configuration.BadSteps.RollsBack() || runtime.Configuration.BadSteps.Corruption == CorruptionAction.Rollback;
         if (goesBack && runtime.Position.Step == 0) store.Save(State(runtime));
     }

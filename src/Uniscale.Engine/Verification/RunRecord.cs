@@ -2,6 +2,7 @@ using Uniscale.Checkpoints;
 using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Training;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Verification;
@@ -44,7 +45,7 @@ public sealed record RunRecord(
         {
             using var tensor = zeros(spec.Shape, ScalarType.Float32);
             foreach (var slice in mine[spec.Name]) Place(tensor, slice);
-            runtime.World.Group.AllReduce(TensorMemory.Buffer(tensor)).Wait();
+            runtime.World.Group.AllReduce(TensorBuffer.Of(tensor)).Wait();
             whole[spec.Name] = tensor.data<float>().ToArray();
         }
         return whole;
@@ -55,6 +56,6 @@ public sealed record RunRecord(
         using var scope = NewDisposeScope();
         var target = whole;
         for (int dim = 0; dim < slice.Shape.Length; dim++) target = target.narrow(dim, slice.Offset[dim], slice.Shape[dim]);
-        target.copy_(Uniscale.Torch.TensorMemory.FromPointer(slice.Address, slice.Shape, ScalarType.Float32));
+        target.copy_(TensorMemory.FromPointer(slice.Address, slice.Shape, ScalarType.Float32));
     }
 }

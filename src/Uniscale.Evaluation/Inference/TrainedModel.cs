@@ -4,8 +4,8 @@ using Uniscale.Configuration;
 using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
+using Uniscale.Torch;
 using static TorchSharp.torch;
-using TensorMemory = Uniscale.Torch.TensorMemory;
 
 namespace Uniscale.Evaluation.Inference;
 

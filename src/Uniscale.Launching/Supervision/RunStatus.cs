@@ -37,6 +37,9 @@ public sealed record RunStatus(
     /// <summary>What was said of the last bad step; null: there was none.</summary>
     public string? LastIncident { get; init; }
 
+    /// <summary>What the run said when it ended; null: it has not, or went on since.</summary>
+    public string? Ending { get; init; }
+
     private static readonly string?[] IncidentNotes = ["step-skipped", "step-rolled-back", "step-stopped", "step-suspect", "replicas-differ"];
     private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Still = TimeSpan.FromSeconds(60);
@@ -66,6 +69,7 @@ public sealed record RunStatus(
             SkippedSteps = told.SkippedSteps,
             Rollbacks = told.Rollbacks,
             LastIncident = told.LastIncident,
+            Ending = told.Ending,
         };
     }
 
@@ -88,7 +92,7 @@ public sealed record RunStatus(
     {
         var living = beats.Where(beat => !beat.HasEnded && now - beat.Alive < Lifeless).ToList();
         if (living.Count > 0) return living.All(beat => now - beat.Moved > Still && beat.Busy.Length == 0) ? RunState.Standing : RunState.Running;
-        if (told.HasEnded) return told.HasFinished ? RunState.Finished : RunState.Stopped;
+        if (told.Ending is not null) return told.HasFinished ? RunState.Finished : RunState.Stopped;
         return events.Count > 0 && events[^1].Kind == JobEventKind.GivenUp ? RunState.Failed : RunState.Gone;
     }
 
@@ -125,7 +129,8 @@ public sealed record RunStatus(
 
         public string? LastIncident { get; private set; }
 
-        public bool HasEnded { get; private set; }
+        /// <summary>The run's last words; null while it goes on.</summary>
+        public string? Ending { get; private set; }
 
         public bool HasFinished { get; private set; }
 
@@ -160,7 +165,7 @@ public sealed record RunStatus(
             switch (line.GetProperty("kind").GetString())
             {
                 case "start":
-                    (HasEnded, Ranks, Layout) = (false, line.GetProperty("ranks").GetInt32(), line.GetProperty("layout").GetString() ?? "");
+                    (Ending, Ranks, Layout) = (null, line.GetProperty("ranks").GetInt32(), line.GetProperty("layout").GetString() ?? "");
                     TotalSteps = line.GetProperty("total_steps").GetInt64();
                     break;
                 case "step":
@@ -178,7 +183,7 @@ public sealed record RunStatus(
                     LastIncident = line.GetProperty("message").GetString();
                     break;
                 case "end":
-                    (HasEnded, HasFinished) = (true, line.GetProperty("finished").GetBoolean());
+                    (Ending, HasFinished) = (line.GetProperty("message").GetString(), line.GetProperty("finished").GetBoolean());
                     break;
             }
         }

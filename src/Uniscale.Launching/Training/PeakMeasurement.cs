@@ -37,7 +37,7 @@ internal static class PeakMeasurement
             fastest = Math.Min(fastest, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         var sum = tensor([2.0 * Size * Size * Size / fastest], ScalarType.Float64);
-        world.AllReduce(TensorMemory.Buffer(sum)).Wait();
+        world.AllReduce(TensorBuffer.Of(sum)).Wait();
         return sum.item<double>();
     }
 }

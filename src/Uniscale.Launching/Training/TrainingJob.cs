@@ -86,8 +86,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         });
         faults?.Attach(store);
         var loaded = options.Resume ? Resume(runtime, store) : null;
-        if (store.WhyNoRoom(runtime.StateToSave()) is { } reason)
-            throw new UserErrorException($"Not one checkpoint of this run could be saved: {reason}, or set checkpoint.directory to a place that has it.");
+        string? obstacle = store.Prepare(runtime.StateToSave(), _configuration.Checkpoint.Async);
+        if (obstacle is not null && !options.Resume)
+            throw new UserErrorException($"Not one checkpoint of this run could be saved: {obstacle}, or set checkpoint.directory to a place that has it.");
         if (world.Rank == 0) Folder.Store(resolved);
         var seconds = new Dictionary<string, double>
         {
@@ -100,7 +101,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step);
         var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time);
         saves.Target = world.Rank == 0 ? reporter : null;
-        if (world.Rank == 0) TellResumption(telemetry, runtime, loaded);
+        if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
         ITrainingCallback Timed(TimeUse use, ITrainingCallback callback) => new TimedCallback(time, use, callback);
         ITrainingCallback[] callbacks =
         [
@@ -177,12 +178,14 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         };
     }
 
-    private void TellResumption(RunTelemetry telemetry, RankRuntime runtime, LoadedCheckpoint? loaded)
+    private void TellResumption(RunTelemetry telemetry, RankRuntime runtime, LoadedCheckpoint? loaded, string? obstacle)
     {
         var memory = runtime.Model.Memory;
         telemetry.Log.Information(string.Create(CultureInfo.InvariantCulture,
             $"Rank 0 holds {memory.TotalBytes / 1e6:F1} MB: parameters {memory.ParameterBytes / 1e6:F1}, gradients {memory.GradientBytes / 1e6:F1}, optimizer {memory.OptimizerBytes / 1e6:F1}."));
         if (!options.Resume) return;
+        if (obstacle is not null)
+            telemetry.Note(new Note(runtime.Position.Step, "checkpoint-no-room", $"A checkpoint could not be saved now: {obstacle}. Training goes on.", NoteLevel.Warning));
         if (loaded is null)
         {
             telemetry.Log.Information("There is no checkpoint yet: the run begins at step 0.");

@@ -124,7 +124,7 @@ public sealed class SaveOutcomeTests
         {
             using var model = Model(0).Add("cut", ElementType.Float32, [2, 5000], [1, 0], [1, 5000]);
             using var store = new CheckpointStore(folder.Path, world, new CheckpointOptions { Observer = observer });
-            store.Prepare(model.Slices);
+            store.Prepare(model.Slices, behind: true);
             store.SaveAsync(model.State(4)).Wait();
             return 0;
         });

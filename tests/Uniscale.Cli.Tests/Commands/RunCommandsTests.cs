@@ -38,6 +38,18 @@ public sealed class RunCommandsTests : IDisposable
         Assert.Contains("rank 0: waits", output);
     }
 
+    [Theory]
+    [InlineData("Step 4 has numbers that are not finite; bad_steps.not_finite is stop.")]
+    [InlineData("Stopped after step 4, saved; continue with --resume.")]
+    public void Why_a_run_stopped_is_told_in_its_own_words(string sentence)
+    {
+        File.AppendAllText(Path.Combine(run, "metrics.jsonl"), $$"""
+
+            {"kind":"end","time":"2026-01-01T00:00:06Z","step":4,"finished":false,"message":"{{sentence}}"}
+            """);
+        Assert.StartsWith($"The run stopped at step 4: {sentence}", CommandRun.Of("why", run).Output);
+    }
+
     [Fact]
     public void No_run_is_the_users_error() => Assert.Equal(2, CommandRun.Of("status", Path.Combine(run, "nothing")).Code);
 }

@@ -20,12 +20,12 @@ public sealed class TimelineTests
         {
             var timeline = new Timeline(world.Rank, world.Journal);
             using var value = zeros(4);
-            var work = world.Rank == 0 ? world.Group.AllReduce(TensorMemory.Buffer(value)) : null;
+            var work = world.Rank == 0 ? world.Group.AllReduce(TensorBuffer.Of(value)) : null;
             Thread.Sleep(world.Rank == 0 && !waits ? 60 : 0);
             if (world.Rank == 1)
             {
                 Thread.Sleep(40);
-                work = world.Group.AllReduce(TensorMemory.Buffer(value));
+                work = world.Group.AllReduce(TensorBuffer.Of(value));
             }
             long start = Stopwatch.GetTimestamp();
             work!.Wait();

@@ -8,8 +8,8 @@ using Uniscale.Engine.Initialization;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Evaluation.Inference;
+using Uniscale.Torch;
 using static TorchSharp.torch;
-using TensorMemory = Uniscale.Torch.TensorMemory;
 
 namespace Uniscale.Evaluation.Tests.Inference;
 

@@ -83,6 +83,26 @@ public sealed class TrainingJobTests : IDisposable
     }
 
     [Fact]
+    public void WithoutRoomForACheckpointARunIsNotBegunButGoesOn()
+    {
+        string checkpoints = _runs.In("run/checkpoints");
+        Directory.CreateDirectory(_runs.In("run"));
+        File.WriteAllText(checkpoints, "in the way");
+        string sentence = Assert.Throws<UserErrorException>(() => Train("run", ranks: 2)).Message;
+        Assert.StartsWith("Not one checkpoint of this run could be saved", sentence);
+        Assert.Contains("set checkpoint.directory", sentence);
+        Assert.False(File.Exists(_runs.In("run/metrics.jsonl")));
+
+        var job = new TrainingJob(_runs.Configure("run"), new TrainingOptions { Resume = true, LocalRanks = 2 }, new StopRequest())
+        {
+            MoreCallbacks = (_, _) => [new AfterStep(3, () => File.Delete(checkpoints))],
+        };
+        Assert.Equal((StopReason.Finished, 6L), Ended(SmallRuns.Train(job, 2)));
+        Assert.Equal("checkpoint-no-room", _runs.Records("run", "note")[0].GetProperty("note").GetString());
+        Assert.Equal(6, _runs.Newest("run").Manifest.Step);
+    }
+
+    [Fact]
     public void OtherDataThanTheCheckpointsIsRefused()
     {
         var stop = new StopRequest();
@@ -112,6 +132,14 @@ public sealed class TrainingJobTests : IDisposable
     {
         var job = new TrainingJob(_runs.Configure(name, overrides), (options ?? new TrainingOptions()) with { LocalRanks = ranks }, stop ?? new StopRequest()) { Save = save };
         return SmallRuns.Train(job, ranks);
+    }
+
+    private sealed class AfterStep(long step, Action action) : ITrainingCallback
+    {
+        public void StepDone(RankRuntime runtime, StepOutcome outcome)
+        {
+            if (outcome.Position.Step == step && runtime.World.Rank == 0) action();
+        }
     }
 
     private static (StopReason, long) Ended(TrainingResult result) => (result.Reason, result.Position.Step);

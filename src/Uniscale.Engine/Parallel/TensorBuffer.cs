@@ -1,17 +1,18 @@
 using Uniscale.Collectives;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel;
 
 /// <summary>The raw memory of tensors, for collectives.</summary>
-public static class TensorMemory
+public static class TensorBuffer
 {
     /// <summary>Memory of a contiguous tensor; valid as long as the tensor lives.</summary>
-    public static CommBuffer Buffer(Tensor tensor)
+    public static CommBuffer Of(Tensor tensor)
     {
         if (!tensor.is_contiguous())
             throw new ArgumentException($"A tensor of shape [{string.Join(", ", tensor.shape)}] must be contiguous to be communicated.");
-        return new CommBuffer(Torch.TensorMemory.DataPointer(tensor), tensor.numel(), TypeOf(tensor.dtype));
+        return new CommBuffer(TensorMemory.DataPointer(tensor), tensor.numel(), TypeOf(tensor.dtype));
     }
 
     /// <summary>The collectives' name of a tensor's type.</summary>
