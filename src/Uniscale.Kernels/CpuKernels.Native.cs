@@ -92,6 +92,10 @@ public static partial class CpuKernels
         long kvHeads, long dim, float scale, long diagonal, KernelType type);
 
     [LibraryImport(Library)]
+    private static partial int uniscale_attention_delta(
+        nint dout, nint output, nint delta, long batch, long queries, long heads, long dim, KernelType type);
+
+    [LibraryImport(Library)]
     private static partial int uniscale_attention_backward(
         nint dout, nint q, nint k, nint v, nint lse, nint delta, nint qDocuments, nint kDocuments, nint dq, nint dk, nint dv, long batch,
         long queries, long keys, long heads, long kvHeads, long dim, float scale, long diagonal, KernelType type, KernelType gradientType);

@@ -89,6 +89,10 @@ public static partial class CpuKernels
             q, k, v, output, logSumExp, shape.QueryDocuments, shape.KeyDocuments, shape.Batch, shape.Queries, shape.Keys, shape.Heads,
             shape.KvHeads, shape.HeadDim, shape.Scale, shape.Diagonal, shape.Type));
 
+    /// <summary>Sums over the head dim of gradient · output, both [batch, queries, heads, dim]: fp32 [batch, heads, queries].</summary>
+    public static void AttentionDelta(nint gradient, nint output, nint delta, long batch, long queries, long heads, long dim, KernelType type) =>
+        Check(uniscale_attention_delta(gradient, output, delta, batch, queries, heads, dim, type));
+
     /// <summary>Gradients of attention, overwritten; delta is the fp32 sum over the head dim of gradient · output.</summary>
     public static void AttentionBackward(
         nint gradient, nint q, nint k, nint v, nint logSumExp, nint delta, nint dq, nint dk, nint dv, in AttentionShape shape, KernelType gradientType) =>

@@ -76,6 +76,9 @@ public interface IKernels
     /// </summary>
     AttentionResult Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, bool keepProbabilities);
 
+    /// <summary>Σ over headDim of gradient · output, both [batch, queries, heads, headDim]: what softmax's backward subtracts, fp32 [batch, heads, queries].</summary>
+    Tensor AttentionDelta(Tensor gradient, Tensor output);
+
     /// <summary>
     /// Gradients of attention. <paramref name="logSumExp"/> and <paramref name="delta"/> may come from a softmax over more keys than
     /// the ones given here (ring attention): the result is then the share of these keys.
@@ -85,7 +88,7 @@ public interface IKernels
     /// <param name="k">Keys.</param>
     /// <param name="v">Values.</param>
     /// <param name="logSumExp">fp32 [batch, heads, queries].</param>
-    /// <param name="delta">Σ over headDim of gradient · output, fp32 [batch, heads, queries].</param>
+    /// <param name="delta">See <see cref="AttentionDelta"/>.</param>
     /// <param name="mask">The mask of the forward.</param>
     /// <param name="probabilities">What the forward kept; empty: computed again.</param>
     /// <param name="type">Type of the gradients.</param>

@@ -21,6 +21,18 @@ public sealed partial class NativeKernels
     }
 
     /// <inheritdoc/>
+    public Tensor AttentionDelta(Tensor gradient, Tensor output)
+    {
+        if (!TakesHeads(gradient, output)) return TorchKernels.Instance.AttentionDelta(gradient, output);
+        using var scope = NewDisposeScope();
+        var (dy, y) = (Dense(gradient), Dense(output));
+        long batch = y.size(0), queries = y.size(1), heads = y.size(2);
+        var delta = empty(batch, heads, queries, float32, y.device);
+        CpuKernels.AttentionDelta(Address(dy), Address(y), Address(delta), batch, queries, heads, y.size(3), TypeOf(y));
+        return delta.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     public AttentionGradients AttentionBackward(
         Tensor gradient, Tensor q, Tensor k, Tensor v, Tensor logSumExp, Tensor delta, AttentionMask mask, IReadOnlyList<Tensor> probabilities,
         ScalarType type)

@@ -40,6 +40,13 @@ public sealed partial class TorchKernels
     }
 
     /// <inheritdoc/>
+    public Tensor AttentionDelta(Tensor gradient, Tensor output)
+    {
+        using var scope = NewDisposeScope();
+        return (gradient.to(float32) * output).sum(-1).transpose(1, 2).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     public AttentionGradients AttentionBackward(
         Tensor gradient, Tensor q, Tensor k, Tensor v, Tensor logSumExp, Tensor delta, AttentionMask mask, IReadOnlyList<Tensor> probabilities,
         ScalarType type)

@@ -103,6 +103,11 @@ int uniscale_attention_forward(const void* q, const void* k, const void* v, void
     return DISPATCH(attention_forward(problem, out, lse));
 }
 
+int uniscale_attention_delta(const void* dout, const void* out, float* delta, int64_t batch, int64_t queries, int64_t heads, int64_t dim,
+                             int type) {
+    return DISPATCH(attention_delta(dout, out, delta, batch, queries, heads, dim, type));
+}
+
 int uniscale_attention_backward(const void* dout, const void* q, const void* k, const void* v, const float* lse, const float* delta,
                                 const int64_t* q_documents, const int64_t* k_documents, void* dq, void* dk, void* dv, int64_t batch,
                                 int64_t queries, int64_t keys, int64_t heads, int64_t kv_heads, int64_t dim, float scale,

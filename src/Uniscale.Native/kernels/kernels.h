@@ -69,7 +69,10 @@ UNISCALE_KERNEL int uniscale_attention_forward(const void* q, const void* k, con
                                                const int64_t* q_documents, const int64_t* k_documents, int64_t batch, int64_t queries,
                                                int64_t keys, int64_t heads, int64_t kv_heads, int64_t dim, float scale,
                                                int64_t diagonal, int type);
-// delta fp32 [batch, heads, queries] is the sum over dim of dout * out. dq, dk, dv (gradient_type) are overwritten. Given the lse and
+// delta fp32 [batch, heads, queries]: the sum over dim of dout * out, both [batch, queries, heads, dim].
+UNISCALE_KERNEL int uniscale_attention_delta(const void* dout, const void* out, float* delta, int64_t batch, int64_t queries,
+                                             int64_t heads, int64_t dim, int type);
+// dq, dk, dv (gradient_type) are overwritten. Given the lse and
 // delta of attention over more keys than these, the result is these keys' part.
 UNISCALE_KERNEL int uniscale_attention_backward(const void* dout, const void* q, const void* k, const void* v, const float* lse,
                                                 const float* delta, const int64_t* q_documents, const int64_t* k_documents, void* dq,

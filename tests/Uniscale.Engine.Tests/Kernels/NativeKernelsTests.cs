@@ -136,7 +136,8 @@ public sealed class NativeKernelsTests : IDisposable
         Same(expected.Output, actual.Output);
         Same(expected.LogSumExp, actual.LogSumExp, type);
         var gradient = Normal(type, 2, length, 4, headDim);
-        var delta = gradient.to(float32).mul(expected.Output).sum(-1).transpose(1, 2).contiguous();
+        var delta = twin.AttentionDelta(gradient, expected.Output);
+        Same(delta, native.AttentionDelta(gradient, expected.Output));
         var wanted = twin.AttentionBackward(gradient, q, k, v, expected.LogSumExp, delta, mask, [], float32);
         var got = native.AttentionBackward(gradient, q, k, v, expected.LogSumExp, delta, mask, [], float32);
         Same(wanted.Query, got.Query, type);

@@ -29,10 +29,6 @@ internal sealed class AttentionOperation(ParallelOps ops, Tensor? documents) : O
 
     public Tensor Apply(Tensor q, Tensor k, Tensor v) => documents is null ? Record(q, k, v)[0] : Record(q, k, v, documents)[0];
 
-    /// <summary>Σ over headDim of gradient · output: what softmax's backward subtracts, fp32 [batch, heads, queries].</summary>
-    public static Tensor Delta(Tensor gradient, Tensor output) =>
-        (gradient.to(float32) * output).sum(-1).transpose(1, 2).contiguous();
-
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
         var mask = Mask(inputs);
@@ -47,7 +43,7 @@ internal sealed class AttentionOperation(ParallelOps ops, Tensor? documents) : O
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
         int next = masked ? 4 : 3;
-        var delta = Delta(gradients[0], saved[next]);
+        var delta = ops.Kernels.AttentionDelta(gradients[0], saved[next]);
         var (q, k, v) = ops.Kernels.AttentionBackward(
             gradients[0], saved[0], saved[1], saved[2], saved[next + 1], delta, Mask(saved), From(saved, next + 2), saved[0].dtype);
         return masked ? [q, k, v, null] : [q, k, v];

@@ -49,7 +49,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         var (q, k, v, logSumExp) = (saved[0], saved[1], saved[2], saved[4]);
         var gradient = gradients[0];
         var allDocuments = GatherDocuments();
-        var delta = AttentionOperation.Delta(gradient, saved[3]);
+        var delta = ops.Kernels.AttentionDelta(gradient, saved[3]);
         var dq = zeros(q.shape, float32, q.device);
         var dKeyValue = zeros([2, .. k.shape], float32, k.device);
         Travel(stack([k, v]), (keyValue, owner) =>

@@ -116,6 +116,25 @@ void gelu_backward(const void* dy, const void* x, void* dx, int64_t count, int t
     });
 }
 
+void attention_delta(const void* dout, const void* out, float* delta, int64_t batch, int64_t queries, int64_t heads, int64_t dim,
+                     int type) {
+    with_type(type, [&](auto t) {
+        using T = decltype(t);
+#pragma omp parallel for schedule(static)
+        for (int64_t row = 0; row < batch * queries; row++) {
+            const T *gradient = static_cast<const T*>(dout) + row * heads * dim, *output = static_cast<const T*>(out) + row * heads * dim;
+            float* sums = delta + row / queries * heads * queries + row % queries;
+            for (int64_t head = 0; head < heads; head++, gradient += dim, output += dim) {
+                Lanes sum = {};
+                int64_t i = 0;
+                for (; i + lanes <= dim; i += lanes) sum += load_lanes(gradient + i) * load_lanes(output + i);
+                if (i < dim) sum += Part{dim - i}.load(gradient + i) * Part{dim - i}.load(output + i);
+                sums[head * queries] = total(sum);
+            }
+        }
+    });
+}
+
 void adamw(float* parameters, uint16_t* copy, const float* gradients, float* m, float* v, int64_t count, float learning_rate,
            float beta1, float beta2, float epsilon, float weight_decay, float bias1, float bias2, float gradient_scale) {
     const float keep = 1.0f - learning_rate * weight_decay, step = learning_rate / bias1, root = 1.0f / __builtin_sqrtf(bias2);

@@ -24,6 +24,8 @@
                            int type);                                                                                                 \
     void embedding_backward(const int64_t* tokens, const void* dy, float* dtable, int64_t rows, int64_t dim, int64_t first,           \
                             int64_t entries, int type);                                                                               \
+    void attention_delta(const void* dout, const void* out, float* delta, int64_t batch, int64_t queries, int64_t heads, int64_t dim, \
+                         int type);                                                                                                   \
     void adamw(float* parameters, uint16_t* copy, const float* gradients, float* m, float* v, int64_t count, float learning_rate,     \
                float beta1, float beta2, float epsilon, float weight_decay, float bias1, float bias2, float gradient_scale);          \
     double sum_of_squares(const float* x, int64_t count);                                                                             \
