@@ -34,11 +34,15 @@ public static partial class TokenizerTrainer
 {
     private const int ErrorBytes = 4096;
 
+    /// <summary>What SentencePiece takes at least.</summary>
+    private const double MinCoverage = 0.98;
+
     /// <summary>Trains a vocabulary and writes it to <paramref name="modelPath"/>.</summary>
     /// <returns>The sample's size in bytes.</returns>
     /// <exception cref="UserErrorException">There is no text, or too little of it for the vocabulary.</exception>
     public static long Train(IEnumerable<DocumentPart> documents, string modelPath, TokenizerTraining training)
     {
+        Check(training);
         string directory = Path.GetDirectoryName(Path.GetFullPath(modelPath))!;
         Directory.CreateDirectory(directory);
         string work = Path.Combine(directory, $".{Path.GetFileName(modelPath)}.training");
@@ -58,6 +62,18 @@ public static partial class TokenizerTrainer
         {
             Directory.Delete(work, recursive: true);
         }
+    }
+
+    private static void Check(TokenizerTraining training)
+    {
+        if (training.VocabularySize < 1)
+            throw new UserErrorException($"A vocabulary of {training.VocabularySize} tokens is none: give --vocabulary a number such as 32000.");
+        if (training.CharacterCoverage is not (>= MinCoverage and <= 1))
+            throw new UserErrorException($"The character coverage is {Number(training.CharacterCoverage)}: give --character-coverage a share from {Number(MinCoverage)} to 1.");
+        if (training.SampleBytes < 1)
+            throw new UserErrorException($"A sample of {training.SampleBytes} bytes is none: give --sample a size such as 300M.");
+        if (training.Threads < 1)
+            throw new UserErrorException($"Training needs at least one thread, not {training.Threads}.");
     }
 
     private static Dictionary<string, string> Options(TokenizerTraining training, string samplePath, string prefix)
@@ -91,6 +107,11 @@ public static partial class TokenizerTrainer
         if (SentencePieceLibrary.Train(pairs, options.Count, error, error.Length) == 0)
             return;
         string message = Encoding.UTF8.GetString(error, 0, Math.Max(0, Array.IndexOf(error, (byte)0))).Trim();
+        if (SmallestVocabulary().Match(message) is { Success: true } least)
+        {
+            throw new UserErrorException(
+                $"A vocabulary of {training.VocabularySize} has no room for the {least.Groups[1].Value} single characters, bytes and special tokens of this text: give a larger --vocabulary, or a lower --character-coverage.");
+        }
         throw LargestVocabulary().Match(message) is { Success: true } match
             ? new UserErrorException($"The text is too little for a vocabulary of {training.VocabularySize}; it gives {match.Groups[1].Value}: give more text, or a smaller --vocabulary.")
             : new InvalidOperationException($"SentencePiece could not train: {message}");
@@ -98,6 +119,9 @@ public static partial class TokenizerTrainer
 
     [GeneratedRegex(@"too high.*<= (\d+)")]
     private static partial Regex LargestVocabulary();
+
+    [GeneratedRegex(@"required_chars\. \d+ vs (\d+)")]
+    private static partial Regex SmallestVocabulary();
 
     private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);
 

@@ -104,6 +104,19 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
         Assert.Empty(Directory.GetDirectories(System.IO.Path.GetDirectoryName(small.Path)!));
     }
 
+    [Theory]
+    [InlineData(0, 0.9995, 1000, "A vocabulary of 0 tokens")]
+    [InlineData(100, 0.9995, 1000, "A vocabulary of 100 has no room for the 2")]
+    [InlineData(400, 3, 1000, "The character coverage is 3: give --character-coverage a share from 0.98 to 1")]
+    [InlineData(400, 0.9995, 0, "A sample of 0 bytes")]
+    public void Impossible_settings_are_refused_in_one_sentence(int vocabulary, double coverage, long sample, string sentence)
+    {
+        string text = small.Path + ".settings.txt";
+        File.WriteAllText(text, SmallTokenizer.Text(20, seed: 4));
+        var training = new TokenizerTraining { VocabularySize = vocabulary, CharacterCoverage = coverage, SampleBytes = sample, Threads = 1 };
+        Assert.StartsWith(sentence, Assert.Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), small.Path + ".settings", training)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_sample_nearly_fills_its_bound_and_is_drawn_evenly()
     {
