@@ -141,7 +141,8 @@ private:
                                s.scores.data() + c * block_floats, false);
                 register_block(height, wide, steps, s.values.data() + row / block * across, dout_across + c * across,
                                s.dweights.data() + c * block_floats, false);
-                const bool whole = height == block && wide >= block && visibility == Visibility::All;
+                const bool whole = height == block && wide >= block &&
+                                   (visibility == Visibility::All || mask.of(query + c * block, block, key + row, block) == Visibility::All);
                 if (whole) gradients<false>(c, query, queries, key, row, keys);
                 else gradients<true>(c, query, queries, key, row, keys);
                 depth[c] = row / block + 1;

@@ -65,19 +65,22 @@ private:
     const Mask mask;
     const int64_t first, count, steps, blocks, place;
     const OuterView k, v;
+    bool whole[key_tile / block];  // blocks of keys that every query of the rows at hand sees
 
     void rows(int64_t offset, int64_t height, int64_t key, int64_t keys) {
         const int64_t query = first + offset;
         const auto visibility = mask.of(query, height, key, keys);
         if (visibility == Visibility::None) return;
         const int64_t seen = smaller(keys, query + height + p.diagonal - key), key_blocks = blocks_of(seen);
-        const bool masked = visibility == Visibility::Some || seen % block != 0;
+        for (int64_t b = 0; b < key_blocks; b++)
+            whole[b] = seen - b * block >= block &&
+                       (visibility == Visibility::All || mask.of(query, height, key + b * block, block) == Visibility::All);
         const char* left = s.queries.data() + offset / block * steps * block_step_bytes;
         for (int64_t b = 0; b < key_blocks; b++)
             register_block(height, block, steps, left, s.keys.data() + b * steps * block_step_bytes, s.scores.data() + b * block_floats, false);
         float* sums = s.sums.data() + offset / block * blocks * block_floats;
         for (int64_t row = 0; row < height; row++) {
-            const float shrink = masked ? soften<true>(row, offset + row, key, seen) : soften<false>(row, offset + row, key, seen);
+            const float shrink = soften(row, offset + row, key, seen);
             if (shrink != 1.0f) shrink_row(sums, row, shrink);
         }
         for (int64_t b = 0; b < blocks; b++)
@@ -91,40 +94,40 @@ private:
         return of_document(mask.k_documents + key, mask.q_documents[query], inside);
     }
 
+    static void hide(float* scores, __m512 low, __mmask16 seen) { _mm512_mask_store_ps(scores, static_cast<__mmask16>(~seen), low); }
+
     // Scores of one row become weights: subtracts the running maximum, returns by how much earlier sums shrink.
-    template <bool masked>
     float soften(int64_t row, int64_t index, int64_t key, int64_t seen) {
-        const int64_t vectors = blocks_of(seen) * 2;
+        const int64_t key_blocks = blocks_of(seen);
         const __m512 scale = _mm512_set1_ps(p.scale * log2_e);
         const __m512 low = _mm512_set1_ps(-__builtin_inff());
         float* scores = s.scores.data() + sums_at(row, 0);
-        const auto at = [&](int64_t i) { return scores + i / 2 * block_floats + i % 2 * 256; };
-        __m512 highest = _mm512_set1_ps(s.top[index]);
-        for (int64_t i = 0; i < vectors; i++) {
-            __m512 score = _mm512_mul_ps(_mm512_load_ps(at(i)), scale);
-            if constexpr (masked) {
-                score = _mm512_mask_mov_ps(low, visible(first + index, key + i * 16, seen - i * 16), score);
-                _mm512_store_ps(at(i), score);
+        __m512 highest = _mm512_set1_ps(s.top[index]), second = highest;
+        for (int64_t b = 0; b < key_blocks; b++) {
+            float *left = scores + b * block_floats, *right = left + 256;
+            if (!whole[b]) {
+                hide(left, low, visible(first + index, key + b * block, seen - b * block));
+                hide(right, low, visible(first + index, key + b * block + 16, seen - b * block - 16));
             }
-            highest = _mm512_max_ps(highest, score);
+            highest = _mm512_max_ps(highest, _mm512_mul_ps(_mm512_load_ps(left), scale));
+            second = _mm512_max_ps(second, _mm512_mul_ps(_mm512_load_ps(right), scale));
         }
+        highest = _mm512_max_ps(highest, second);
         const float top = _mm512_reduce_max_ps(highest), before = s.top[index];
         char* weights = s.weights.data() + row / 16 * tile_bytes + row % 16 * 64;
         if (top == -__builtin_inff()) {
-            for (int64_t i = 0; i < vectors / 2; i++) _mm512_store_si512(weights + i * block_step_bytes, _mm512_setzero_si512());
+            for (int64_t b = 0; b < key_blocks; b++) _mm512_store_si512(weights + b * block_step_bytes, _mm512_setzero_si512());
             return 1.0f;
         }
         const __m512 shift = _mm512_set1_ps(top);
         __m512 even = _mm512_setzero_ps(), odd = even;
-        const auto weight = [&](int64_t i) {
-            const __m512 score = _mm512_load_ps(at(i));
-            return power_of_two(masked ? _mm512_sub_ps(score, shift) : _mm512_fmsub_ps(score, scale, shift));
-        };
-        for (int64_t i = 0; i < vectors; i += 2) {
-            const __m512 left = weight(i), right = weight(i + 1);
+        for (int64_t b = 0; b < key_blocks; b++) {
+            const float* at = scores + b * block_floats;
+            const __m512 left = power_of_two(_mm512_fmsub_ps(_mm512_load_ps(at), scale, shift));
+            const __m512 right = power_of_two(_mm512_fmsub_ps(_mm512_load_ps(at + 256), scale, shift));
             even = _mm512_add_ps(even, left);
             odd = _mm512_add_ps(odd, right);
-            _mm512_store_si512(weights + i / 2 * block_step_bytes, halves(left, right));
+            _mm512_store_si512(weights + b * block_step_bytes, halves(left, right));
         }
         const float shrink = before == -__builtin_inff() ? 0.0f : __builtin_exp2f(before - top);
         s.total[index] = s.total[index] * shrink + _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
