@@ -49,7 +49,7 @@ public static partial class CpuKernels
 
     [LibraryImport(Library)]
     private static partial int uniscale_norm_backward(
-        nint dy, nint x, nint weight, nint mean, nint rstd, nint dx, nint dweight, nint dbias, long rows, long dim, KernelType type);
+        nint dy, nint x, nint weight, nint mean, nint rstd, nint carried, nint dx, nint dweight, nint dbias, long rows, long dim, KernelType type);
 
     [LibraryImport(Library)]
     private static partial int uniscale_rope(

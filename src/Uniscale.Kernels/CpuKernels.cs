@@ -36,10 +36,10 @@ public static partial class CpuKernels
     public static void NormForward(nint x, nint weight, nint bias, nint y, nint mean, nint rstd, long rows, long dim, float epsilon, KernelType type) =>
         Check(uniscale_norm_forward(x, weight, bias, y, mean, rstd, rows, dim, epsilon, type));
 
-    /// <summary>dx, and the fp32 gradients of weight and bias (0: none).</summary>
+    /// <summary>dx, to which what is <paramref name="carried"/> past the norm is added (0: nothing), and the fp32 gradients of weight and bias (0: none).</summary>
     public static void NormBackward(
-        nint dy, nint x, nint weight, nint mean, nint rstd, nint dx, nint dweight, nint dbias, long rows, long dim, KernelType type) =>
-        Check(uniscale_norm_backward(dy, x, weight, mean, rstd, dx, dweight, dbias, rows, dim, type));
+        nint dy, nint x, nint weight, nint mean, nint rstd, nint carried, nint dx, nint dweight, nint dbias, long rows, long dim, KernelType type) =>
+        Check(uniscale_norm_backward(dy, x, weight, mean, rstd, carried, dx, dweight, dbias, rows, dim, type));
 
     /// <summary>Rotates pairs (i, i + dim/2) of every head; row r reads entry r mod <paramref name="tableRows"/> of the fp32 tables.</summary>
     public static void Rope(

@@ -36,7 +36,7 @@ public class VectorKernelTests
         nint meanAddress = centred ? mean.Address : 0;
         CpuKernels.NormForward(x.Address, weight.Address, centred ? bias.Address : 0, y.Address, meanAddress, rstd.Address, rows, dim, (float)epsilon, type);
         CpuKernels.NormBackward(
-            dy.Address, x.Address, weight.Address, meanAddress, rstd.Address, dx.Address, dweight.Address, centred ? dbias.Address : 0, rows, dim, type);
+            dy.Address, x.Address, weight.Address, meanAddress, rstd.Address, 0, dx.Address, dweight.Address, centred ? dbias.Address : 0, rows, dim, type);
 
         var (wantY, wantDx, wantDw, wantDb) = (new double[rows * dim], new double[rows * dim], new double[dim], new double[dim]);
         for (int r = 0; r < rows; r++)

@@ -49,8 +49,11 @@ public interface IKernels
     /// <summary>Layer or RMS normalisation over the last dim.</summary>
     NormResult Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);
 
-    /// <summary>Gradients of a normalisation from its input and the statistics of its forward.</summary>
-    NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale);
+    /// <summary>
+    /// Gradients of a normalisation from its input and the statistics of its forward; <paramref name="carried"/>, what comes back to the input
+    /// beside the norm, is added to the input's.
+    /// </summary>
+    NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale, Tensor? carried = null);
 
     /// <summary>
     /// Rotates pairs (i, i + headDim/2) of x [batch, sequence, heads, headDim] by the angles whose fp32 cosines and sines

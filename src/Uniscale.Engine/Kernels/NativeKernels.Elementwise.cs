@@ -24,17 +24,18 @@ public sealed partial class NativeKernels
     }
 
     /// <inheritdoc/>
-    public NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale)
+    public NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale, Tensor? carried = null)
     {
-        if (!Takes(x, gradient, weight)) return TorchKernels.Instance.NormBackward(kind, gradient, x, weight, mean, scale);
+        if (!Takes(x, gradient, weight, carried)) return TorchKernels.Instance.NormBackward(kind, gradient, x, weight, mean, scale, carried);
         using var scope = NewDisposeScope();
         long dim = x.size(-1);
         var (dy, rows) = (Dense(gradient), Dense(x));
+        var beside = carried is null ? null : Dense(carried);
         var input = empty_like(rows);
         var weightGradient = empty([dim], float32, x.device);
         var biasGradient = kind == NormKind.LayerNorm ? empty([dim], float32, x.device) : null;
         CpuKernels.NormBackward(
-            Address(dy), Address(rows), Address(weight), AddressOrNull(mean), Address(scale), Address(input), Address(weightGradient),
+            Address(dy), Address(rows), Address(weight), AddressOrNull(mean), Address(scale), AddressOrNull(beside), Address(input), Address(weightGradient),
             AddressOrNull(biasGradient), scale.numel(), dim, TypeOf(x));
         return new NormGradients(
             input.MoveToOuterDisposeScope(), weightGradient.MoveToOuterDisposeScope(), biasGradient?.MoveToOuterDisposeScope());

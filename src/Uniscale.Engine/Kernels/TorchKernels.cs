@@ -94,7 +94,7 @@ public sealed partial class TorchKernels : IKernels
     }
 
     /// <inheritdoc/>
-    public NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale)
+    public NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale, Tensor? carried = null)
     {
         using var scope = NewDisposeScope();
         var dy = gradient.to(float32);
@@ -108,6 +108,8 @@ public sealed partial class TorchKernels : IKernels
         if (mean is not null)
             dx.sub_(dx.mean([-1], keepdim: true));
         dx.sub_(normalised.mul_(projection)).mul_(scale);
+        if (carried is not null)
+            dx.add_(carried);
         return new NormGradients(
             dx.to(x.dtype).MoveToOuterDisposeScope(), weightGradient.MoveToOuterDisposeScope(), biasGradient?.MoveToOuterDisposeScope());
     }

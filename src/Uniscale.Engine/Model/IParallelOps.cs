@@ -34,6 +34,12 @@ public interface IParallelOps
     /// <summary>Layer or RMS normalisation of the residual; gradients of its parameters are summed over the parts of the sequence.</summary>
     Tensor Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);
 
+    /// <summary>
+    /// The same, and the residual itself, to which the result of the branch is added: so the gradients that come back by both ways are summed
+    /// within the norm's, instead of in a pass over memory of their own.
+    /// </summary>
+    (Tensor Normalised, Tensor Residual) NormBranch(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);
+
     /// <summary>One product a matrix from the same residual; each result is [batch, whole sequence, this rank's features].</summary>
     IReadOnlyList<Tensor> ColumnLinear(Tensor x, params ReadOnlySpan<ColumnWeights> matrices);
 

@@ -34,13 +34,14 @@ public sealed class TransformerBlock : Block
         ArgumentNullException.ThrowIfNull(input);
         using var scope = NewDisposeScope();
         var reader = new ParameterReader(parameters);
-        var x = input + Attention(input, ref reader, context, ops);
-        return (x + FeedForward(x, ref reader, ops)).MoveToOuterDisposeScope();
+        var (normalised, residual) = Norm(input, ref reader, ops);
+        var x = residual + Attention(normalised, ref reader, context, ops);
+        (normalised, residual) = Norm(x, ref reader, ops);
+        return (residual + FeedForward(normalised, ref reader, ops)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Attention(Tensor input, ref ParameterReader reader, MicrobatchContext context, IParallelOps ops)
+    private Tensor Attention(Tensor x, ref ParameterReader reader, MicrobatchContext context, IParallelOps ops)
     {
-        var x = Norm(input, ref reader, ops);
         var wq = Column(ref reader, model.QkvBias);
         var wk = Column(ref reader, model.QkvBias) with { KeyValue = true };
         var wv = Column(ref reader, model.QkvBias) with { KeyValue = true };
@@ -54,9 +55,8 @@ public sealed class TransformerBlock : Block
         return ops.RowLinear(attended, reader.Next(), reader.NextIf(model.AttentionOutputBias));
     }
 
-    private Tensor FeedForward(Tensor input, ref ParameterReader reader, IParallelOps ops)
+    private Tensor FeedForward(Tensor x, ref ParameterReader reader, IParallelOps ops)
     {
-        var x = Norm(input, ref reader, ops);
         var w1 = Column(ref reader, model.FfnBias);
         Tensor activated;
         if (model.Activation == ActivationKind.Swiglu)
@@ -71,8 +71,8 @@ public sealed class TransformerBlock : Block
         return ops.RowLinear(activated, reader.Next(), reader.NextIf(model.FfnBias));
     }
 
-    private Tensor Norm(Tensor x, ref ParameterReader reader, IParallelOps ops) =>
-        ops.Norm(model.Norm, x, reader.Next(), reader.NextIf(normBias), model.NormEpsilon);
+    private (Tensor Normalised, Tensor Residual) Norm(Tensor x, ref ParameterReader reader, IParallelOps ops) =>
+        ops.NormBranch(model.Norm, x, reader.Next(), reader.NextIf(normBias), model.NormEpsilon);
 
     private static ColumnWeights Column(ref ParameterReader reader, bool bias) => new(reader.Next(), reader.NextIf(bias));
 

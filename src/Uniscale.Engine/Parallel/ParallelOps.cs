@@ -90,6 +90,13 @@ public sealed class ParallelOps : IParallelOps
     }
 
     /// <inheritdoc/>
+    public (Tensor Normalised, Tensor Residual) NormBranch(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon)
+    {
+        var (result, residual) = new NormOperation(this, kind, epsilon).Branch(x, weight, bias);
+        return (Selective ? Remember(result, NormAgain(kind, epsilon), bias is null ? [x, weight] : [x, weight, bias]) : result, residual);
+    }
+
+    /// <inheritdoc/>
     public IReadOnlyList<Tensor> ColumnLinear(Tensor x, params ReadOnlySpan<ColumnWeights> matrices) =>
         new ColumnLinearOperation(this, matrices).Apply(x);
 

@@ -32,9 +32,9 @@ int uniscale_norm_forward(const void* x, const void* weight, const void* bias, v
     return DISPATCH(norm_forward(x, weight, bias, y, mean, rstd, rows, dim, epsilon, type));
 }
 
-int uniscale_norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd, void* dx,
+int uniscale_norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd, const void* carried, void* dx,
                            float* dweight, float* dbias, int64_t rows, int64_t dim, int type) {
-    return DISPATCH(norm_backward(dy, x, weight, mean, rstd, dx, dweight, dbias, rows, dim, type));
+    return DISPATCH(norm_backward(dy, x, weight, mean, rstd, carried, dx, dweight, dbias, rows, dim, type));
 }
 
 int uniscale_rope(const void* x, void* y, const float* cosines, const float* sines, int64_t table_rows, int64_t rows, int64_t heads,

@@ -26,9 +26,10 @@ UNISCALE_KERNEL void uniscale_weights_destroy(void* weights);
 // y = norm(x)·weight + bias over rows of `dim`; mean is null for RMS normalisation. rstd, mean: fp32 [rows].
 UNISCALE_KERNEL int uniscale_norm_forward(const void* x, const void* weight, const void* bias, void* y, float* mean, float* rstd,
                                           int64_t rows, int64_t dim, float epsilon, int type);
-// dx, dweight and dbias (fp32 [dim], dbias may be null) are overwritten.
+// dx, dweight and dbias (fp32 [dim], dbias may be null) are overwritten. carried: what comes back to x beside the norm and is added to dx, or
+// null.
 UNISCALE_KERNEL int uniscale_norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd,
-                                           void* dx, float* dweight, float* dbias, int64_t rows, int64_t dim, int type);
+                                           const void* carried, void* dx, float* dweight, float* dbias, int64_t rows, int64_t dim, int type);
 
 // Rotates pairs (i, i + dim/2) of every head by the angle of its row: tables fp32 [table_rows, dim/2], row r reads entry r % table_rows.
 // inverse: the rotation back (its gradient). y may be x.

@@ -12,15 +12,26 @@ internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsil
     private Func<GradientSum>? weightSink;
     private Func<GradientSum>? biasSink;
     private bool hasBias;
+    private bool branches;
 
-    public Tensor Apply(Tensor x, Tensor weight, Tensor? bias)
+    public Tensor Apply(Tensor x, Tensor weight, Tensor? bias) => Run(x, weight, bias)[0];
+
+    /// <summary>The normalised residual, and the residual itself.</summary>
+    public (Tensor Normalised, Tensor Residual) Branch(Tensor x, Tensor weight, Tensor? bias)
+    {
+        branches = true;
+        var outputs = Run(x, weight, bias);
+        return (outputs[0], outputs[1]);
+    }
+
+    private IReadOnlyList<Tensor> Run(Tensor x, Tensor weight, Tensor? bias)
     {
         weightSink = ops.Sink?.Find(weight);
         hasBias = bias is not null;
         if (bias is null)
-            return Record(x, weight)[0];
+            return Record(x, weight);
         biasSink = ops.Sink?.Find(bias);
-        return Record(x, weight, bias)[0];
+        return Record(x, weight, bias);
     }
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
@@ -31,13 +42,13 @@ internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsil
         saved.Add(result.Scale);
         if (result.Mean is { } mean)
             saved.Add(mean);
-        return [result.Output];
+        return branches ? [result.Output, inputs[0].detach()] : [result.Output];
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
         var mean = saved.Count > 3 ? saved[3] : null;
-        var result = SumOverParts(ops.Kernels.NormBackward(kind, gradients[0], saved[0], saved[1], mean, saved[2]));
+        var result = SumOverParts(ops.Kernels.NormBackward(kind, gradients[0], saved[0], saved[1], mean, saved[2], branches ? gradients[1] : null));
         var type = saved[1].dtype;
         var dw = ParallelOps.Deliver(weightSink, result.Weight, type);
         return hasBias ? [result.Input, dw, ParallelOps.Deliver(biasSink, result.Bias!, type)] : [result.Input, dw];

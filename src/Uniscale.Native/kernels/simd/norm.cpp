@@ -42,7 +42,7 @@ void forward(const T* x, const T* weight, const T* bias, T* y, float* mean, floa
 
 // dx of one row; adds the row's part of the parameter gradients.
 template <class T>
-void backward_row(const T* dy, const T* x, const T* weight, float centre, float scale, bool centred, T* dx, float* dweight, float* dbias,
+void backward_row(const T* dy, const T* x, const T* weight, float centre, float scale, bool centred, const T* carried, T* dx, float* dweight, float* dbias,
                   int64_t dim) {
     float sum_g = 0, sum_gx = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gx)
@@ -53,17 +53,23 @@ void backward_row(const T* dy, const T* x, const T* weight, float centre, float 
     }
     const float mean_g = centred ? sum_g / static_cast<float>(dim) : 0.0f;
     const float mean_gx = sum_gx / static_cast<float>(dim);
-#pragma omp simd
-    for (int64_t i = 0; i < dim; i++) {
+    const auto gradient = [&](int64_t i) {
         const float upstream = load(dy[i]), normal = (load(x[i]) - centre) * scale;
         dweight[i] += upstream * normal;
         dbias[i] += upstream;
-        store(dx[i], scale * (upstream * load(weight[i]) - mean_g - normal * mean_gx));
+        return scale * (upstream * load(weight[i]) - mean_g - normal * mean_gx);
+    };
+    if (carried == nullptr) {
+#pragma omp simd
+        for (int64_t i = 0; i < dim; i++) store(dx[i], gradient(i));
+    } else {
+#pragma omp simd
+        for (int64_t i = 0; i < dim; i++) store(dx[i], gradient(i) + load(carried[i]));
     }
 }
 
 template <class T>
-void backward(const T* dy, const T* x, const T* weight, const float* mean, const float* rstd, T* dx, float* dweight, float* dbias,
+void backward(const T* dy, const T* x, const T* weight, const float* mean, const float* rstd, const T* carried, T* dx, float* dweight, float* dbias,
               int64_t rows, int64_t dim) {
     const int threads = omp_get_max_threads();
     Buffer<float> partial(threads * 2 * dim, 0.0f);
@@ -73,7 +79,7 @@ void backward(const T* dy, const T* x, const T* weight, const float* mean, const
 #pragma omp for schedule(static)
         for (int64_t row = 0; row < rows; row++)
             backward_row(dy + row * dim, x + row * dim, weight, mean != nullptr ? mean[row] : 0.0f, rstd[row], mean != nullptr,
-                         dx + row * dim, own, own + dim, dim);
+                         carried != nullptr ? carried + row * dim : nullptr, dx + row * dim, own, own + dim, dim);
     }
     for (int64_t i = 0; i < dim; i++) {
         float weight_sum = 0, bias_sum = 0;
@@ -97,12 +103,12 @@ void norm_forward(const void* x, const void* weight, const void* bias, void* y, 
     });
 }
 
-void norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd, void* dx, float* dweight,
+void norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd, const void* carried, void* dx, float* dweight,
                    float* dbias, int64_t rows, int64_t dim, int type) {
     with_type(type, [&](auto t) {
         using T = decltype(t);
-        backward(static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(weight), mean, rstd, static_cast<T*>(dx),
-                 dweight, dbias, rows, dim);
+        backward(static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(weight), mean, rstd,
+                 static_cast<const T*>(carried), static_cast<T*>(dx), dweight, dbias, rows, dim);
     });
 }
 

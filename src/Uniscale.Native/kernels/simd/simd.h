@@ -6,7 +6,7 @@
 #define UNISCALE_SIMD_KERNELS                                                                                                         \
     void norm_forward(const void* x, const void* weight, const void* bias, void* y, float* mean, float* rstd, int64_t rows, int64_t dim,\
                       float epsilon, int type);                                                                                       \
-    void norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd, void* dx,             \
+    void norm_backward(const void* dy, const void* x, const void* weight, const float* mean, const float* rstd, const void* carried, void* dx,             \
                        float* dweight, float* dbias, int64_t rows, int64_t dim, int type);                                            \
     void rope(const void* x, void* y, const float* cosines, const float* sines, int64_t table_rows, int64_t rows, int64_t heads,      \
               int64_t dim, int inverse, int type);                                                                                    \
