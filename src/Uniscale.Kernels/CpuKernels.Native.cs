@@ -109,6 +109,9 @@ public static partial class CpuKernels
     private static partial int uniscale_sum_of_squares(nint x, long count, out double result);
 
     [LibraryImport(Library)]
+    private static partial int uniscale_column_sums(nint x, nint sums, long rows, long columns, int add, KernelType type);
+
+    [LibraryImport(Library)]
     private static partial int uniscale_accumulate(nint target, nint source, long count, KernelType type);
 #pragma warning restore IDE1006
 }

@@ -113,6 +113,10 @@ public static partial class CpuKernels
         return result;
     }
 
+    /// <summary>Sums (fp32) of the columns of x [rows, columns], added to the target or written to it.</summary>
+    public static void ColumnSums(nint x, nint sums, long rows, long columns, bool add, KernelType type) =>
+        Check(uniscale_column_sums(x, sums, rows, columns, add ? 1 : 0, type));
+
     /// <summary>target (fp32) += source.</summary>
     public static void Accumulate(nint target, nint source, long count, KernelType type) =>
         Check(uniscale_accumulate(target, source, count, type));

@@ -281,4 +281,16 @@ public class VectorKernelTests
         CpuKernels.Accumulate(target.Address, half.Address, 1003, KernelType.BFloat16);
         Assert.True(target.RelativeError(want) < 1e-6);
     }
+
+    [Theory]
+    [InlineData(KernelType.Float32, 1, 1, false), InlineData(KernelType.BFloat16, 7, 33, true)]
+    [InlineData(KernelType.BFloat16, 100, 1100, false), InlineData(KernelType.Float32, 67, 640, true)]
+    public void ColumnsAreSummed(KernelType type, int rows, int columns, bool add)
+    {
+        var x = HostTensor.Random(type, rows * columns, 2);
+        var sums = HostTensor.Random(KernelType.Float32, columns, 3);
+        double[] want = [.. sums.ToArray().Select((s, j) => (add ? s : 0) + Enumerable.Range(0, rows).Sum(i => x[i * columns + j]))];
+        CpuKernels.ColumnSums(x.Address, sums.Address, rows, columns, add, type);
+        Assert.True(sums.RelativeError(want) < 1e-6);
+    }
 }

@@ -13,7 +13,6 @@ namespace Uniscale.Engine.Kernels;
 public sealed partial class NativeKernels : IKernels, IDisposable
 {
     private readonly Dictionary<(nint Address, long Rows, long Columns), PackedWeights>? packed;
-    private Tensor? ones;
 
     /// <param name="packWeights">
     /// Keep packed copies of weight matrices between products, found by their address: faster, but <see cref="ParametersChanged"/> must
@@ -131,9 +130,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         using var scope = NewDisposeScope();
         var dy = Dense(gradient);
         long columns = dy.size(-1), rows = dy.numel() / columns;
-        // A product with a row of ones reads dy once and sums in fp32; libtorch's sum of bf16 first writes an fp32 copy.
-        var row = Whole(Ones(rows, dy), rows);
-        MatrixProduct.Multiply(1, columns, rows, row, Whole(dy, columns), Whole(sum.Values, columns), accumulate: !sum.IsEmpty);
+        CpuKernels.ColumnSums(Address(dy), Address(sum.Values), rows, columns, add: !sum.IsEmpty, TypeOf(dy));
     }
 
     public void Dispose()
@@ -141,7 +138,6 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         foreach (var weights in packed?.Values ?? Enumerable.Empty<PackedWeights>())
             weights.Dispose();
         packed?.Clear();
-        ones?.Dispose();
     }
 
     private void Product(Tensor x, Tensor weight, Tensor? bias, Tensor result)
@@ -170,17 +166,6 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         // Before AVX-512 the library multiplies bf16 by its reference loops; torch converts and is faster.
         if (tensor.dtype == ScalarType.BFloat16 && CpuKernels.InstructionSet < InstructionSet.Avx512) return false;
         return tensor.numel() > 0 && SameType(tensor, others);
-    }
-
-    /// <summary>At least so many ones of a tensor's type.</summary>
-    private Tensor Ones(long count, Tensor like)
-    {
-        if (ones is null || ones.numel() < count || ones.dtype != like.dtype)
-        {
-            ones?.Dispose();
-            ones = torch.ones([count], like.dtype, like.device).DetachFromDisposeScope();
-        }
-        return ones;
     }
 
     private PackedWeights? Packed(Tensor weight)

@@ -89,6 +89,10 @@ int uniscale_adamw(float* parameters, uint16_t* copy, const float* gradients, fl
 
 int uniscale_sum_of_squares(const float* x, int64_t count, double* result) { return DISPATCH_RESULT(*result, sum_of_squares(x, count)); }
 
+int uniscale_column_sums(const void* x, float* sums, int64_t rows, int64_t columns, int add, int type) {
+    return DISPATCH(column_sums(x, sums, rows, columns, add, type));
+}
+
 int uniscale_accumulate(float* target, const void* source, int64_t count, int type) {
     return DISPATCH(accumulate(target, source, count, type));
 }

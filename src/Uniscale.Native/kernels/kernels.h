@@ -88,5 +88,8 @@ UNISCALE_KERNEL int uniscale_adamw(float* parameters, uint16_t* copy, const floa
                                    float bias2, float gradient_scale);
 // Sum of squares in fp64, in an order that does not depend on the number of threads.
 UNISCALE_KERNEL int uniscale_sum_of_squares(const float* x, int64_t count, double* result);
+// sums (fp32 [columns], added to where add) of the columns of x [rows, columns]. An element's sum runs along the rows: the number of
+// threads does not change a bit.
+UNISCALE_KERNEL int uniscale_column_sums(const void* x, float* sums, int64_t rows, int64_t columns, int add, int type);
 // target fp32 += source (type).
 UNISCALE_KERNEL int uniscale_accumulate(float* target, const void* source, int64_t count, int type);

@@ -29,6 +29,7 @@
     void adamw(float* parameters, uint16_t* copy, const float* gradients, float* m, float* v, int64_t count, float learning_rate,     \
                float beta1, float beta2, float epsilon, float weight_decay, float bias1, float bias2, float gradient_scale);          \
     double sum_of_squares(const float* x, int64_t count);                                                                             \
+    void column_sums(const void* x, float* sums, int64_t rows, int64_t columns, int add, int type);                                   \
     void accumulate(float* target, const void* source, int64_t count, int type);
 
 namespace uniscale::avx2 {
