@@ -65,6 +65,7 @@ struct Whole {
     void store(T* target, Lanes values) const {
         store_lanes(target, values);
     }
+    Lanes zero_beyond(Lanes values) const { return values; }
 };
 
 struct Part {
@@ -81,6 +82,10 @@ struct Part {
         T part[lanes];
         store_lanes(part, values);
         std::memcpy(target, part, static_cast<size_t>(count) * sizeof(T));
+    }
+    Lanes zero_beyond(Lanes values) const {
+        for (int64_t lane = count; lane < lanes; lane++) values[lane] = 0;
+        return values;
     }
 };
 
@@ -150,6 +155,18 @@ inline Lanes power_of_two(Lanes x) {
     p = p * r + 1.0f;
     return p * power;
 #endif
+}
+
+constexpr int64_t chains = 4;  // registers that a sum or a maximum runs in side by side
+
+// Calls body(i, chain, part) for every register's worth of a row.
+template <class Body>
+inline void for_row(int64_t entries, Body&& body) {
+    int64_t i = 0;
+    for (; i + chains * lanes <= entries; i += chains * lanes)
+        for (int64_t c = 0; c < chains; c++) body(i + c * lanes, c, Whole{});
+    for (; i + lanes <= entries; i += lanes) body(i, 0, Whole{});
+    if (i < entries) body(i, 0, Part{entries - i});
 }
 
 constexpr float log2_e = 1.44269504088896341f;

@@ -2,11 +2,28 @@
 #include <omp.h>
 
 
+#include "lanes.h"
 #include "simd.h"
-#include "vector.h"
 
 namespace uniscale::UNISCALE_SIMD {
 namespace {
+
+template <class T>
+float sum_of(const T* in, int64_t dim) {
+    Lanes sums[chains] = {};
+    for_row(dim, [&](int64_t i, int64_t chain, auto part) { sums[chain] += part.load(in + i); });
+    return total((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+template <class T>
+float squares_around(const T* in, int64_t dim, float centre) {
+    Lanes sums[chains] = {};
+    for_row(dim, [&](int64_t i, int64_t chain, auto part) {
+        const Lanes distance = part.zero_beyond(part.load(in + i) - centre);
+        sums[chain] += distance * distance;
+    });
+    return total((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
 
 template <class T>
 void forward(const T* x, const T* weight, const T* bias, T* y, float* mean, float* rstd, int64_t rows, int64_t dim, float epsilon) {
@@ -14,29 +31,14 @@ void forward(const T* x, const T* weight, const T* bias, T* y, float* mean, floa
     for (int64_t row = 0; row < rows; row++) {
         const T* in = x + row * dim;
         T* out = y + row * dim;
-        float centre = 0;
-        if (mean != nullptr) {
-            float sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t i = 0; i < dim; i++) sum += load(in[i]);
-            centre = sum / static_cast<float>(dim);
-            mean[row] = centre;
-        }
-        float squares = 0;
-#pragma omp simd reduction(+ : squares)
-        for (int64_t i = 0; i < dim; i++) {
-            const float d = load(in[i]) - centre;
-            squares += d * d;
-        }
-        const float scale = 1.0f / __builtin_sqrtf(squares / static_cast<float>(dim) + epsilon);
+        const float centre = mean != nullptr ? sum_of(in, dim) / static_cast<float>(dim) : 0.0f;
+        if (mean != nullptr) mean[row] = centre;
+        const float scale = 1.0f / __builtin_sqrtf(squares_around(in, dim, centre) / static_cast<float>(dim) + epsilon);
         rstd[row] = scale;
-        if (bias != nullptr) {
-#pragma omp simd
-            for (int64_t i = 0; i < dim; i++) store(out[i], (load(in[i]) - centre) * scale * load(weight[i]) + load(bias[i]));
-        } else {
-#pragma omp simd
-            for (int64_t i = 0; i < dim; i++) store(out[i], (load(in[i]) - centre) * scale * load(weight[i]));
-        }
+        for_row(dim, [&](int64_t i, int64_t, auto part) {
+            const Lanes normal = (part.load(in + i) - centre) * scale * part.load(weight + i);
+            part.store(out + i, bias != nullptr ? normal + part.load(bias + i) : normal);
+        });
     }
 }
 

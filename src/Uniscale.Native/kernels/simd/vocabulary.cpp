@@ -6,18 +6,6 @@
 namespace uniscale::UNISCALE_SIMD {
 namespace {
 
-constexpr int64_t chains = 4;  // registers that a sum or a maximum runs in side by side
-
-// Calls body(i, chain, part) for every register's worth of a row.
-template <class Body>
-inline void for_row(int64_t entries, Body&& body) {
-    int64_t i = 0;
-    for (; i + chains * lanes <= entries; i += chains * lanes)
-        for (int64_t c = 0; c < chains; c++) body(i + c * lanes, c, Whole{});
-    for (; i + lanes <= entries; i += lanes) body(i, 0, Whole{});
-    if (i < entries) body(i, 0, Part{entries - i});
-}
-
 float highest(const float* row, int64_t entries) {
     const Lanes none = all(-__builtin_inff());
     Lanes top[chains] = {none, none, none, none};
