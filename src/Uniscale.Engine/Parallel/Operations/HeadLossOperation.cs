@@ -38,7 +38,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var loss = zeros([], float32, x.device);
         var dx = differentiate ? empty_like(rows) : null;
         var dw = differentiate ? WeightSum(weight, entries) : default;
-        long chunk = Math.Clamp(LogitBudget / entries, 1, rows.size(0));
+        long chunk = EqualParts(rows.size(0), Math.Clamp(LogitBudget / entries, 1, rows.size(0)));
         var logits = empty([chunk, entries], float32, x.device);
         for (long start = 0; start < rows.size(0); start += chunk)
         {
@@ -61,6 +61,13 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         // The loss is the end of the row, so the incoming gradient is 1 unless somebody scales the loss by hand.
         var dx = ops.ReduceResidual(saved[0] * gradients[0].to(saved[0].dtype)).Wait();
         return [dx, saved.Count > 1 ? (saved[1] * gradients[0]).to(dx.dtype) : null];
+    }
+
+    /// <summary>The largest of as few nearly equal parts as a limit allows: products waste less on them than on full parts and a rest.</summary>
+    private static long EqualParts(long count, long limit)
+    {
+        long parts = (count + limit - 1) / limit;
+        return (count + parts - 1) / parts;
     }
 
     /// <summary>Where the weight gradient is summed. The padding of the vocabulary has none.</summary>
