@@ -5,7 +5,9 @@ set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 scripts/setup.sh || exit 1
-dotnet build Uniscale.sln --configuration Release --nologo --verbosity quiet -clp:NoSummary || { echo "the build failed"; exit 1; }
+echo "== building"
+mkdir -p .build
+dotnet build Uniscale.sln --configuration Release --nologo --verbosity quiet >.build/build.log 2>&1 || { cat .build/build.log; echo "the build failed"; exit 1; }
 
 passed=0 failed=0 skipped=0
 run_project() {

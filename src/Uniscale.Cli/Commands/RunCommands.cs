@@ -64,7 +64,7 @@ internal static class RunCommands
         RunState.Running => $"The run goes on: step {status.Step} of {status.TotalSteps}.",
         RunState.Standing => $"The run lives but has not moved for a minute, at step {status.Step}.",
         RunState.Finished => $"The run is finished, at step {status.Step}.",
-        RunState.Stopped => $"The run stopped at step {status.Step}: {status.Ending}",
+        RunState.Stopped => status.Ending!,
         RunState.Failed => $"The run failed at step {status.Step}: {status.LastFault?.Message}.",
         _ => $"The run ended at step {status.Step} without a word: it was killed from outside, or its machine failed; continue with --resume.",
     };

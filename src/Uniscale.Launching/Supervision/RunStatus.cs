@@ -61,7 +61,7 @@ public sealed record RunStatus(
         var started = ((DateTimeOffset?[])[told.Started, told.Account?.Since, events.Count > 0 ? events[0].Time : null]).Min()!.Value;
         var state = StateOf(beats, events, told, now);
         var ended = state is RunState.Running or RunState.Standing ? now : events.Count > 0 && events[^1].Time > told.Last ? events[^1].Time : told.Last;
-        return new(state, told.Step, told.TotalSteps, told.ConsumedTokens, told.Loss, told.TokensPerSecond, $"{told.Ranks} ranks, {told.Layout}",
+        return new(state, told.Step, told.TotalSteps, told.ConsumedTokens, told.Loss, told.TokensPerSecond, $"{told.Ranks} {(told.Ranks == 1 ? "rank" : "ranks")}, {told.Layout}",
             events.Count(entry => entry.Kind == JobEventKind.Restarted), AccountOf(told, started), ended - started,
             told.Checkpoint, events.LastOrDefault(entry => entry.Fault is not null))
         {
