@@ -1,6 +1,6 @@
 namespace Uniscale.Data;
 
-/// <summary>How often each token of each source was fed, from the stretches that were: 16 bytes a stretch, so for runs whose sequences fit in memory.</summary>
+/// <summary>How often each token of each source was fed, from the stretches that were: 32 bytes a stretch, so for runs whose sequences fit in memory.</summary>
 public sealed class Coverage
 {
     private readonly Dictionary<string, List<(long Position, int Change)>> _ends = [];

@@ -1,5 +1,3 @@
-using Uniscale.Configuration;
-
 namespace Uniscale.Data.Tests;
 
 public sealed class CoverageTests : IDisposable
