@@ -4,7 +4,8 @@ namespace Uniscale.Engine.Autograd;
 
 /// <summary>
 /// A differentiable step whose backward is written out. An instance is one application: it carries, typed, what is not a tensor
-/// (groups, masks, accumulators); tensors that backward needs are saved in libtorch's graph and die with it.
+/// (groups, masks, accumulators), and parameters, which outlive it; other tensors that backward needs are saved in libtorch's graph and
+/// die with it.
 /// </summary>
 internal abstract class Operation
 {

@@ -10,7 +10,7 @@ internal sealed record Recipe(Tensor[] Sources, Func<IReadOnlyList<Tensor>, Tens
 /// <summary>An input that backward needs: kept as it is, or by its recipe.</summary>
 internal readonly struct KeptInput(Recipe? recipe)
 {
-    /// <summary>Adds what is kept to the end of what an operation saves.</summary>
+    /// <summary>Adds what is kept to what an operation saves, which must be all.</summary>
     public void Save(Tensor input, List<Tensor> saved)
     {
         if (recipe is null)
@@ -19,7 +19,6 @@ internal readonly struct KeptInput(Recipe? recipe)
             foreach (var source in recipe.Sources) saved.Add(source.detach());
     }
 
-    /// <summary>The input, from the saved tensors that start at a place.</summary>
-    public Tensor Restore(IReadOnlyList<Tensor> saved, int first) =>
-        recipe is null ? saved[first] : recipe.Make([.. saved.Skip(first)]);
+    /// <summary>The input, from the saved tensors.</summary>
+    public Tensor Restore(IReadOnlyList<Tensor> saved) => recipe is null ? saved[0] : recipe.Make(saved);
 }

@@ -11,34 +11,30 @@ public sealed partial class NativeKernels
     public NormResult Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon)
     {
         if (!Takes(x, weight, bias)) return TorchKernels.Instance.Norm(kind, x, weight, bias, epsilon);
-        using var scope = NewDisposeScope();
         long dim = x.size(-1);
         var rows = Dense(x);
-        long[] perRow = [.. x.shape[..^1], 1];
-        var (output, scale) = (empty_like(rows), empty(perRow, float32, x.device));
-        var mean = kind == NormKind.LayerNorm ? empty(perRow, float32, x.device) : null;
+        var (output, scale) = (empty_like(rows), EmptyRows(x, 1, float32));
+        var mean = kind == NormKind.LayerNorm ? EmptyRows(x, 1, float32) : null;
         CpuKernels.NormForward(
             Address(rows), Address(weight), AddressOrNull(bias), Address(output), AddressOrNull(mean), Address(scale), scale.numel(), dim,
             (float)epsilon, TypeOf(x));
-        return new NormResult(output.MoveToOuterDisposeScope(), mean?.MoveToOuterDisposeScope(), scale.MoveToOuterDisposeScope());
+        return new NormResult(output, mean, scale);
     }
 
     /// <inheritdoc/>
     public NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale, Tensor? carried = null)
     {
         if (!Takes(x, gradient, weight, carried)) return TorchKernels.Instance.NormBackward(kind, gradient, x, weight, mean, scale, carried);
-        using var scope = NewDisposeScope();
         long dim = x.size(-1);
         var (dy, rows) = (Dense(gradient), Dense(x));
         var beside = carried is null ? null : Dense(carried);
         var input = empty_like(rows);
-        var weightGradient = empty([dim], float32, x.device);
-        var biasGradient = kind == NormKind.LayerNorm ? empty([dim], float32, x.device) : null;
+        var weightGradient = empty(dim, float32, x.device);
+        var biasGradient = kind == NormKind.LayerNorm ? empty(dim, float32, x.device) : null;
         CpuKernels.NormBackward(
             Address(dy), Address(rows), Address(weight), AddressOrNull(mean), Address(scale), AddressOrNull(beside), Address(input), Address(weightGradient),
             AddressOrNull(biasGradient), scale.numel(), dim, TypeOf(x));
-        return new NormGradients(
-            input.MoveToOuterDisposeScope(), weightGradient.MoveToOuterDisposeScope(), biasGradient?.MoveToOuterDisposeScope());
+        return new NormGradients(input, weightGradient, biasGradient);
     }
 
     /// <inheritdoc/>
@@ -81,22 +77,20 @@ public sealed partial class NativeKernels
     public Tensor Gelu(Tensor x)
     {
         if (!Takes(x)) return TorchKernels.Instance.Gelu(x);
-        using var scope = NewDisposeScope();
         var input = Dense(x);
         var result = empty_like(input);
         CpuKernels.GeluForward(Address(input), Address(result), input.numel(), TypeOf(x));
-        return result.MoveToOuterDisposeScope();
+        return result;
     }
 
     /// <inheritdoc/>
     public Tensor GeluBackward(Tensor gradient, Tensor x)
     {
         if (!Takes(x, gradient)) return TorchKernels.Instance.GeluBackward(gradient, x);
-        using var scope = NewDisposeScope();
         var (dy, input) = (Dense(gradient), Dense(x));
         var result = empty_like(input);
         CpuKernels.GeluBackward(Address(dy), Address(input), Address(result), input.numel(), TypeOf(x));
-        return result.MoveToOuterDisposeScope();
+        return result;
     }
 
     /// <inheritdoc/>

@@ -9,6 +9,7 @@ namespace Uniscale.Engine.Kernels;
 /// <summary>
 /// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: products by AMX tiles or oneDNN, everything else in one pass over memory.
 /// What they do not take (other types, a processor without AVX2) goes to <see cref="TorchKernels"/>, whose results they are held to.
+/// The kernels of a transformer's blocks open no dispose scope: the copy of an input that has gaps, a rare thing, goes with the caller's.
 /// </summary>
 public sealed partial class NativeKernels : IKernels, IDisposable
 {
@@ -89,7 +90,6 @@ public sealed partial class NativeKernels : IKernels, IDisposable
             TorchKernels.Instance.LinearInputGradient(gradient, weight, result, add);
             return;
         }
-        using var scope = NewDisposeScope();
         var (output, input) = (weight.size(0), weight.size(1));
         var rows = Dense(gradient);
         MatrixProduct.Multiply(
@@ -115,7 +115,6 @@ public sealed partial class NativeKernels : IKernels, IDisposable
             TorchKernels.Instance.AccumulateWeightGradient(sum, gradient, x);
             return;
         }
-        using var scope = NewDisposeScope();
         WeightGradient(sum.Values, gradient, x, accumulate: !sum.IsEmpty);
     }
 
@@ -127,7 +126,6 @@ public sealed partial class NativeKernels : IKernels, IDisposable
             TorchKernels.Instance.AccumulateBiasGradient(sum, gradient);
             return;
         }
-        using var scope = NewDisposeScope();
         var dy = Dense(gradient);
         long columns = dy.size(-1), rows = dy.numel() / columns;
         CpuKernels.ColumnSums(Address(dy), Address(sum.Values), rows, columns, add: !sum.IsEmpty, TypeOf(dy));
@@ -142,7 +140,6 @@ public sealed partial class NativeKernels : IKernels, IDisposable
 
     private void Product(Tensor x, Tensor weight, Tensor? bias, Tensor result)
     {
-        using var scope = NewDisposeScope();
         var (output, input) = (weight.size(0), weight.size(1));
         var rows = Dense(x);
         MatrixProduct.Multiply(

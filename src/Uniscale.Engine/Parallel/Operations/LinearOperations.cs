@@ -44,7 +44,6 @@ internal sealed class ColumnLinearOperation : Operation
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
         var whole = ops.GatherResidual(inputs[0]).Wait();
-        for (int i = 0; i < matrices.Length; i++) saved.Add(matrices[i].Weight);
         input.Save(inputs[0], saved);
         var outputs = new Tensor[matrices.Length];
         for (int i = 0; i < outputs.Length; i++) outputs[i] = ops.Kernels.Linear(whole, matrices[i].Weight, matrices[i].Bias);
@@ -53,10 +52,10 @@ internal sealed class ColumnLinearOperation : Operation
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
-        var gathering = ops.GatherResidual(input.Restore(saved, matrices.Length));
-        var partial = ops.Kernels.LinearInputGradient(gradients[0], saved[0]);
+        var gathering = ops.GatherResidual(input.Restore(saved));
+        var partial = ops.Kernels.LinearInputGradient(gradients[0], matrices[0].Weight);
         for (int i = 1; i < matrices.Length; i++)
-            ops.Kernels.LinearInputGradient(gradients[i], saved[i], partial, add: true);
+            ops.Kernels.LinearInputGradient(gradients[i], matrices[i].Weight, partial, add: true);
         var reducing = ops.ReduceResidual(partial);
         var summing = new Pending[matrices.Length];
         for (int i = 0; i < summing.Length; i++) summing[i] = SumOverReplicas(matrices[i].KeyValue, gradients[i]);
@@ -95,6 +94,7 @@ internal sealed class RowLinearOperation(ParallelOps ops) : Operation
     private Func<GradientSum>? weightSink;
     private Func<GradientSum>? biasSink;
     private KeptInput input;
+    private Tensor? weight;
     private bool hasBias;
 
     public Tensor Apply(Tensor x, Tensor weight, Tensor? bias)
@@ -110,7 +110,7 @@ internal sealed class RowLinearOperation(ParallelOps ops) : Operation
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
-        saved.Add(inputs[1]);
+        weight = inputs[1];
         input.Save(inputs[0], saved);
         var bias = hasBias ? inputs[2] : null;
         if (!ops.TensorAxis.Active)
@@ -124,8 +124,8 @@ internal sealed class RowLinearOperation(ParallelOps ops) : Operation
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
         var gradient = ops.GatherResidual(gradients[0]).Wait();
-        var dx = ops.Kernels.LinearInputGradient(gradient, saved[0]);
-        var dw = ops.DeliverProduct(weightSink, gradient, input.Restore(saved, 1));
+        var dx = ops.Kernels.LinearInputGradient(gradient, weight!);
+        var dw = ops.DeliverProduct(weightSink, gradient, input.Restore(saved));
         return hasBias ? [dx, dw, ops.DeliverBias(biasSink, gradient)] : [dx, dw];
     }
 }

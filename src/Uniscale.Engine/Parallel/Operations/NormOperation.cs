@@ -11,6 +11,7 @@ internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsil
 {
     private Func<GradientSum>? weightSink;
     private Func<GradientSum>? biasSink;
+    private Tensor? weight;
     private bool hasBias;
     private bool branches;
 
@@ -37,8 +38,8 @@ internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsil
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
         var result = ops.Kernels.Norm(kind, inputs[0], inputs[1], hasBias ? inputs[2] : null, epsilon);
+        weight = inputs[1];
         saved.Add(inputs[0]);
-        saved.Add(inputs[1]);
         saved.Add(result.Scale);
         if (result.Mean is { } mean)
             saved.Add(mean);
@@ -47,9 +48,10 @@ internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsil
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
-        var mean = saved.Count > 3 ? saved[3] : null;
-        var result = SumOverParts(ops.Kernels.NormBackward(kind, gradients[0], saved[0], saved[1], mean, saved[2], branches ? gradients[1] : null));
-        var type = saved[1].dtype;
+        var mean = saved.Count > 2 ? saved[2] : null;
+        var carried = branches ? gradients[1] : null;
+        var result = SumOverParts(ops.Kernels.NormBackward(kind, gradients[0], saved[0], weight!, mean, saved[1], carried));
+        var type = weight!.dtype;
         var dw = ParallelOps.Deliver(weightSink, result.Weight, type);
         return hasBias ? [result.Input, dw, ParallelOps.Deliver(biasSink, result.Bias!, type)] : [result.Input, dw];
     }
