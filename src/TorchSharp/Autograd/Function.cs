@@ -69,6 +69,7 @@ public static partial class torch
 
             public abstract List<Tensor> forward(AutogradContext ctx, params object[] vars);
 
+            /// <summary>One gradient (or null) for each argument of forward, null for one that is no tensor. The list of gradients is good for the call only.</summary>
             public abstract List<Tensor> backward(AutogradContext ctx, List<Tensor> grad_outputs);
 
             internal sealed override List<Tensor> forward_internal(AutogradContext ctx, params object[] vars) => forward(ctx, vars);

@@ -10,6 +10,9 @@ public static partial class torch
         /// <summary>Our hold on a native node while a function's forward runs; the graph keeps the node afterwards. By default none: nothing is recorded.</summary>
         private unsafe struct Node : IDisposable
         {
+            [ThreadStatic]
+            private static List<Tensor>? _idle;
+
             private nint _handle;
 
             static Node() => NativeMethods.uniscale_autograd_callbacks(&Apply, &Release);
@@ -98,10 +101,14 @@ public static partial class torch
             {
                 try
                 {
-                    var inputs = new List<Tensor>(count);
+                    // A backward may call backward: the list is this call's until it is over.
+                    var inputs = _idle ?? [];
+                    _idle = null;
                     for (var i = 0; i < count; i++)
                         inputs.Add(gradients[i] == 0 ? null! : new Tensor(gradients[i]));
                     ((RecordedCall)GCHandle.FromIntPtr(owner).Target!).Apply(inputs, results, capacity);
+                    inputs.Clear();
+                    _idle = inputs;
                     return 0;
                 }
                 catch (Exception exception)

@@ -38,8 +38,10 @@ public static partial class torch
         {
             if (numel() != 1)
                 throw new ArgumentException($"Only a tensor of one element is an item; this has {numel()}.");
-            using var accessor = data<T>();
-            return accessor[0];
+            if (is_cpu())
+                return ReadCpuValue<T>(0);
+            using var copy = cpu();
+            return copy.ReadCpuValue<T>(0);
         }
 
         /// <summary>The only element as a scalar.</summary>

@@ -14,6 +14,9 @@ public static partial class torch
         private static long _totalCount;
         private static long _peakCount;
 
+        // Apart, because few tensors have one and hundreds are made in a step of training.
+        private static readonly ConditionalWeakTable<Tensor, string> Names = [];
+
         private nint _handle;
 
         internal Tensor(nint handle)
@@ -34,7 +37,16 @@ public static partial class torch
         public static long PeakCount => Volatile.Read(ref _peakCount);
 
         /// <summary>A name for debugging.</summary>
-        public string? name { get; set; }
+        public string? name
+        {
+            get => Names.TryGetValue(this, out var name) ? name : null;
+            set
+            {
+                Names.Remove(this);
+                if (value is not null)
+                    Names.Add(this, value);
+            }
+        }
 
         /// <summary>Address of the native <c>at::Tensor</c>; an InvalidOperationException after disposal.</summary>
         public IntPtr Handle

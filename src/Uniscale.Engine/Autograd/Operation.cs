@@ -34,13 +34,14 @@ internal abstract class Operation
 
         public static List<Tensor> Run(Operation operation, ReadOnlySpan<Tensor> inputs)
         {
-            var lists = _idle ?? new Lists([], []);
+            var lists = _idle ?? new Lists();
             _idle = null;
             lists.Inputs.AddRange(inputs);
-            var arguments = new object[inputs.Length + 2];
+            var arguments = lists.Arguments(inputs.Length + 2);
             (arguments[0], arguments[1]) = (operation, lists);
             for (int i = 0; i < inputs.Length; i++) arguments[i + 2] = inputs[i];
             var outputs = apply(arguments);
+            Array.Clear(arguments);
             lists.Inputs.Clear();
             lists.Saved.Clear();
             _idle = lists;
@@ -50,8 +51,10 @@ internal abstract class Operation
         public override List<Tensor> forward(autograd.AutogradContext ctx, params object[] vars)
         {
             using var scope = NewDisposeScope();
-            var (operation, (inputs, saved)) = ((Operation)vars[0], (Lists)vars[1]);
-            var outputs = operation.Forward(inputs, saved);
+            var operation = (Operation)vars[0];
+            var lists = (Lists)vars[1];
+            var saved = lists.Saved;
+            var outputs = operation.Forward(lists.Inputs, saved);
             ctx.save_data(Key, operation);
             ctx.save_for_backward(saved);
 
@@ -77,6 +80,20 @@ internal abstract class Operation
             return results;
         }
 
-        private sealed record Lists(List<Tensor> Inputs, List<Tensor> Saved);
+        private sealed class Lists
+        {
+            private readonly List<object[]?> _arguments = [];
+
+            public List<Tensor> Inputs { get; } = [];
+
+            public List<Tensor> Saved { get; } = [];
+
+            /// <summary>The array of a length.</summary>
+            public object[] Arguments(int count)
+            {
+                while (_arguments.Count <= count) _arguments.Add(null);
+                return _arguments[count] ??= new object[count];
+            }
+        }
     }
 }

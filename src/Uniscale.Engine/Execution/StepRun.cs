@@ -175,7 +175,8 @@ internal sealed class StepRun : IDisposable
         List<Bucket>? borrowed = null;
         for (int i = 0; i < state.Buckets.Count; i++)
             if (_gatherer.Ensure(state.Buckets[i])) (borrowed ??= []).Add(state.Buckets[i]);
-        return borrowed is null ? [] : borrowed;
+        if (borrowed is null) return [];
+        return borrowed;
     }
 
     private void ReduceGradients(int block)
@@ -205,11 +206,11 @@ internal sealed class StepRun : IDisposable
         ulong digest = _rank.Groups.Tensor.Rank == 0 && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _input.Batch.Digest : 0;
         using var sums = tensor([squares, loss, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), _input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
-        double norm = Math.Sqrt(sums[0].item<double>());
-        loss = sums[1].item<double>();
+        double norm = Math.Sqrt(sums.ReadCpuDouble(0));
+        loss = sums.ReadCpuDouble(1);
         double scale = _input.Clip > 0 && norm > _input.Clip ? _input.Clip / (norm + 1e-6) : 1;
-        digest = unchecked((ulong)sums[3].item<double>() + ((ulong)sums[4].item<double>() << 32));
-        _decision = new StepDecision(loss, norm, scale, _input.Judge(loss, norm), sums[2].item<double>() > 0, digest) { Save = sums[5].item<double>() > 0 };
+        digest = unchecked((ulong)sums.ReadCpuDouble(3) + ((ulong)sums.ReadCpuDouble(4) << 32));
+        _decision = new StepDecision(loss, norm, scale, _input.Judge(loss, norm), sums.ReadCpuDouble(2) > 0, digest) { Save = sums.ReadCpuDouble(5) > 0 };
         GradientsReady?.Invoke(_decision);
     }
 

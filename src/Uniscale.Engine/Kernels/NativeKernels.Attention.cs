@@ -11,25 +11,23 @@ public sealed partial class NativeKernels
     public AttentionResult Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, bool keepProbabilities)
     {
         if (!TakesHeads(q, k, v)) return TorchKernels.Instance.Attention(q, k, v, mask, keepProbabilities);
-        using var scope = NewDisposeScope();
         var (queries, keys, values) = (Dense(q), Dense(k), Dense(v));
         var output = empty_like(queries);
         var logSumExp = empty(q.size(0), q.size(2), q.size(1), float32, q.device);
         CpuKernels.AttentionForward(
             Address(queries), Address(keys), Address(values), Address(output), Address(logSumExp), ShapeOf(queries, keys, mask));
-        return new AttentionResult(output.MoveToOuterDisposeScope(), logSumExp.MoveToOuterDisposeScope(), []);
+        return new AttentionResult(output, logSumExp, []);
     }
 
     /// <inheritdoc/>
     public Tensor AttentionDelta(Tensor gradient, Tensor output)
     {
         if (!TakesHeads(gradient, output)) return TorchKernels.Instance.AttentionDelta(gradient, output);
-        using var scope = NewDisposeScope();
         var (dy, y) = (Dense(gradient), Dense(output));
         long batch = y.size(0), queries = y.size(1), heads = y.size(2);
         var delta = empty(batch, heads, queries, float32, y.device);
         CpuKernels.AttentionDelta(Address(dy), Address(y), Address(delta), batch, queries, heads, y.size(3), TypeOf(y));
-        return delta.MoveToOuterDisposeScope();
+        return delta;
     }
 
     /// <inheritdoc/>
@@ -39,7 +37,6 @@ public sealed partial class NativeKernels
     {
         if (!TakesHeads(q, k, v, gradient))
             return TorchKernels.Instance.AttentionBackward(gradient, q, k, v, logSumExp, delta, mask, probabilities, type);
-        using var scope = NewDisposeScope();
         var (dy, queries, keys, values) = (Dense(gradient), Dense(q), Dense(k), Dense(v));
         var (sums, subtracted) = (Dense(logSumExp), Dense(delta));
         var dq = empty_like(queries, type);
@@ -47,7 +44,7 @@ public sealed partial class NativeKernels
         CpuKernels.AttentionBackward(
             Address(dy), Address(queries), Address(keys), Address(values), Address(sums), Address(subtracted), Address(dq), Address(dk), Address(dv),
             ShapeOf(queries, keys, mask), TypeOf(dq));
-        return new AttentionGradients(dq.MoveToOuterDisposeScope(), dk.MoveToOuterDisposeScope(), dv.MoveToOuterDisposeScope());
+        return new AttentionGradients(dq, dk, dv);
     }
 
     private static bool TakesHeads(Tensor q, params ReadOnlySpan<Tensor?> others) =>

@@ -111,11 +111,18 @@ public sealed class ParallelOps : IParallelOps
     public Tensor Attention(Tensor q, Tensor k, Tensor v, MicrobatchContext context) => attention.Apply(q, k, v, context);
 
     /// <inheritdoc/>
-    public Tensor Swiglu(Tensor gate, Tensor up) =>
-        Remember(new SwigluOperation(Kernels).Apply(gate, up), kept => Kernels.Swiglu(kept[0], kept[1]), gate, up);
+    public Tensor Swiglu(Tensor gate, Tensor up)
+    {
+        var result = new SwigluOperation(Kernels).Apply(gate, up);
+        return Selective ? Remember(result, kept => Kernels.Swiglu(kept[0], kept[1]), gate, up) : result;
+    }
 
     /// <inheritdoc/>
-    public Tensor Gelu(Tensor x) => Remember(new GeluOperation(Kernels).Apply(x), kept => Kernels.Gelu(kept[0]), x);
+    public Tensor Gelu(Tensor x)
+    {
+        var result = new GeluOperation(Kernels).Apply(x);
+        return Selective ? Remember(result, kept => Kernels.Gelu(kept[0]), x) : result;
+    }
 
     /// <inheritdoc/>
     public Tensor HeadLoss(Tensor x, Tensor weight, long vocabulary, MicrobatchContext context) =>
@@ -186,7 +193,7 @@ public sealed class ParallelOps : IParallelOps
     /// <summary>Under selective recomputation, lets whoever takes the result keep its sources instead.</summary>
     private Tensor Remember(Tensor result, Func<IReadOnlyList<Tensor>, Tensor> make, params Tensor[] sources)
     {
-        if (Selective && is_grad_enabled())
+        if (is_grad_enabled())
             recipes.Add(result, new Recipe(sources, make));
         return result;
     }
