@@ -50,7 +50,7 @@ internal sealed class RunAudit : IDisposable
     /// <exception cref="UserErrorException">A token was fed more often than its source was begun, or the ledger is not what was fed.</exception>
     public void Print(TextWriter output)
     {
-        double worst = 0;
+        double worst = 0, sequences = 0;
         int name = Math.Max(6, _curriculum.Sources.Max(source => source.Name.Length));
         output.WriteLine($"{"phase",-16} {"source".PadRight(name)} {"tokens fed",14} {"share",9} {"mixture",9} {"off",9}");
         foreach (Phase phase in _curriculum.Phases)
@@ -60,11 +60,12 @@ internal sealed class RunAudit : IDisposable
             {
                 double share = _fed[phase.Number, i] / (double)total, weight = phase.Interleaving.Weights[i];
                 worst = Math.Max(worst, Math.Abs(share - weight));
+                sequences = Math.Max(sequences, Math.Abs(_fed[phase.Number, i] - weight * total) / phase.Settings.Context);
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"{phase.Settings.Name,-16} {_curriculum.Sources[i].Name.PadRight(name)} {_fed[phase.Number, i],14:N0} {share,9:0.000%} {weight,9:0.000%} {share - weight,9:+0.000%;-0.000%;0}"));
             }
         }
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The shares fed are off the mixture by at most {100 * worst:0.000} points."));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The shares fed are off the mixture by at most {100 * worst:0.000} points, {sequences:0.0} of a sequence."));
         PrintRepeats(output);
     }
 
