@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The model of configs/quickstart.yaml in plain PyTorch, trained on the same tokens in the same order.
 
-    tests/benchmarks/pytorch_twin.py [--steps 80] [--stop 15] [--batch 16] [--lr 1e-3] [--warmup 0.05] [--corpus data/corpus-small]
+    tests/benchmarks/pytorch_twin.py [--steps 80] [--stop 15] [--batch 16] [--lr 1e-3] [--warmup 0.2] [--corpus data/corpus-small]
                                      [--threads 2] [--weights FILE.safetensors]
 
 --batch, --lr and --warmup are batch.global, optimizer.lr and schedule.warmup_ratio of the run it is put beside. Asks `scripts/uniscale curriculum show` which tokens the steps are made of, reads them from the shards, and trains with
@@ -159,7 +159,7 @@ def main():
     arguments.add_argument("--steps", type=int, default=80)
     arguments.add_argument("--batch", type=int, default=16, help="sequences of a step")
     arguments.add_argument("--lr", type=float, default=1e-3, help="peak learning rate")
-    arguments.add_argument("--warmup", type=float, default=0.05, help="share of the steps in which the learning rate rises")
+    arguments.add_argument("--warmup", type=float, default=0.2, help="share of the steps in which the learning rate rises")
     arguments.add_argument("--corpus", default="data/corpus-small")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--seed", type=int, default=1234)

@@ -66,7 +66,7 @@ internal static class ProgramCommand
     private static void WriteMesh(TextWriter output, StepSpecification spec, int shown)
     {
         var mesh = spec.Mesh;
-        output.WriteLine($"Mesh: {mesh.Size} ranks = pipeline {mesh.Pipeline} × data {mesh.Data} × context {mesh.Context} × tensor {mesh.Tensor}, "
+        output.WriteLine($"Mesh: {mesh.Size} {(mesh.Size == 1 ? "rank" : "ranks")} = pipeline {mesh.Pipeline} × data {mesh.Data} × context {mesh.Context} × tensor {mesh.Tensor}, "
             + $"slowest to fastest {string.Join(", ", mesh.Order.Select(axis => axis.ToString().ToLowerInvariant()))}");
         var kinds = new (string Name, Func<RankGroups, IReadOnlyList<int>> Of)[]
         {

@@ -20,7 +20,7 @@ internal static class Examination
         Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
         Library(libraries, "OpenBLAS", "fast fp32 products (the reference BLAS is many times slower)", "libopenblas0-openmp", required: false, "libopenblas.so"),
         Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
-        Mpi(libraries),
+        Mpi(libraries, Environment.GetEnvironmentVariable("UNISCALE_MPI_LIBRARY")),
         Bridge(),
     ];
 
@@ -59,9 +59,12 @@ internal static class Examination
             ? new Finding(name, true, required, $"{Libraries.Version(path) ?? "version unknown"}, {path}")
             : new Finding(name, false, required, purpose, $"apt-get install {package}");
 
-    private static Finding Mpi(Libraries libraries)
+    /// <summary>MPI: the library that the user names, if he does, and the launcher.</summary>
+    internal static Finding Mpi(Libraries libraries, string? named)
     {
-        var path = libraries.Find("libmpi.so", "libmpich.so");
+        if (named is { Length: > 0 } && !IsMpi(named))
+            return new Finding("MPI", false, false, $"UNISCALE_MPI_LIBRARY is {named}, which is no MPI library", "unset it, or name the file of libmpi or libmpich");
+        string? path = named is { Length: > 0 } ? named : libraries.Find("libmpi.so", "libmpich.so");
         var version = Libraries.RunAndRead("mpirun", "--version").Split('\n')[0].Trim();
         return (path, version) switch
         {
@@ -69,6 +72,14 @@ internal static class Examination
             (not null, _) => new Finding("MPI", false, false, $"{path}, but no mpirun", "apt-get install openmpi-bin"),
             _ => new Finding("MPI", false, false, "ranks as processes (uniscale launch)", "apt-get install openmpi-bin libopenmpi-dev"),
         };
+    }
+
+    private static bool IsMpi(string path)
+    {
+        if (!NativeLibrary.TryLoad(path, out nint handle)) return false;
+        bool hasIt = NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _);
+        NativeLibrary.Free(handle);
+        return hasIt;
     }
 
     /// <summary>The native bridges lie beside this program; loading them shows whether they fit the libraries of this machine.</summary>

@@ -25,21 +25,24 @@ internal static partial class MpiLibrary
     private static readonly string[] MpichNames = ["libmpich.so.12", "libmpi.so.12"];
 
     /// <summary>Loads the first library that is there; under a launcher, the one that belongs to it.</summary>
-    public static (nint Handle, MpiFlavour Flavour, string Name) Load()
+    public static (nint Handle, MpiFlavour Flavour, string Name) Load() => Load(Candidates());
+
+    /// <summary>Loads the first of these that is there and is MPI.</summary>
+    internal static (nint Handle, MpiFlavour Flavour, string Name) Load(IEnumerable<string> names)
     {
         // UCX, under MPICH and on clusters under Open MPI, would take the signals out of which the runtime makes
         // NullReferenceException and DivideByZeroException. It reads the C environment while it is loaded.
         if (SetVariable("UCX_ERROR_SIGNALS", "", overwrite: 0) != 0) throw new MpiException("the environment of this process cannot be changed");
         var failures = new List<string>();
-        foreach (string name in Candidates())
+        foreach (string name in names)
         {
             // Open MPI's own plug-ins look up its symbols globally.
             nint handle = Open(name, LoadNow | LoadGlobal);
-            if (handle != 0) return (handle, Recognise(handle), name);
-            failures.Add(Marshal.PtrToStringUTF8(LastError()) ?? name);
+            if (handle != 0 && NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _)) return (handle, Recognise(handle), name);
+            failures.Add(handle != 0 ? $"{name} is a library, but not of MPI" : Marshal.PtrToStringUTF8(LastError()) ?? $"{name} cannot be loaded");
         }
-        throw new MpiException("no MPI library found; install Open MPI (openmpi-bin) or MPICH (mpich), or set "
-            + $"{PathVariable} to the library: {string.Join("; ", failures)}");
+        throw new MpiException("no MPI library found; install Open MPI (openmpi-bin) or MPICH (mpich), or name "
+            + $"the library in {PathVariable}: {string.Join("; ", failures)}");
     }
 
     private static IEnumerable<string> Candidates()

@@ -23,6 +23,15 @@ public sealed class ExaminationTests : IDisposable
         Assert.EndsWith("2 required things are missing.\n", text.ToString());
     }
 
+    [Theory]
+    [InlineData("libnothing.so.3")]
+    [InlineData("libm.so.6")]
+    public void A_library_that_is_named_and_is_not_MPI_is_said(string named)
+    {
+        var finding = Examination.Mpi(new Libraries("", []), named);
+        Assert.Equal((false, $"UNISCALE_MPI_LIBRARY is {named}, which is no MPI library"), (finding.Found, finding.Details));
+    }
+
     [Fact]
     public void Folders_of_the_linker_path_come_first_and_links_are_resolved()
     {
