@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Uniscale.Checkpoints.Catalog;
-using Uniscale.Checkpoints.Loading;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Recovery;
