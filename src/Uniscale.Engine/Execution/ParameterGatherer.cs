@@ -1,7 +1,7 @@
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
-using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Mesh;
+using Uniscale.Engine.Parallel;
 
 namespace Uniscale.Engine.Execution;
 

@@ -1,8 +1,8 @@
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
-using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Optimizer;
+using Uniscale.Engine.Parallel;
 using Uniscale.Program;
 using static TorchSharp.torch;
 
