@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace Uniscale.Data;
 
 /// <summary>
@@ -72,12 +74,13 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
         return samples;
     }
 
-    /// <summary>A sample, read by whoever comes first. One that could not be read ahead is read again when it is asked for, which tells why.</summary>
+    /// <summary>A sample, read by whoever comes first. An error stays with its sample and is thrown when that is asked for.</summary>
     private sealed class Sample
     {
         private readonly Lock _gate = new();
         private long _index;
         private bool _isRead;
+        private ExceptionDispatchInfo? _error;
 
         public int[] Tokens { get; private set; } = [];
 
@@ -91,6 +94,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
             if (withDocuments && Documents.Length != length) Documents = new int[length];
             _index = index;
             _isRead = false;
+            _error = null;
             WasAsked = false;
         }
 
@@ -98,8 +102,17 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
         {
             lock (_gate)
             {
+                _error?.Throw();
                 if (_isRead) return;
-                source.Read(step, _index, Tokens, Documents);
+                try
+                {
+                    source.Read(step, _index, Tokens, Documents);
+                }
+                catch (Exception error)
+                {
+                    _error = ExceptionDispatchInfo.Capture(error);
+                    throw;
+                }
                 _isRead = true;
             }
         }

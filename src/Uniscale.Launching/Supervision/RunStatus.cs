@@ -183,7 +183,8 @@ public sealed record RunStatus(
                     LastIncident = line.GetProperty("message").GetString();
                     break;
                 case "end":
-                    (Ending, HasFinished) = (line.GetProperty("message").GetString(), line.GetProperty("finished").GetBoolean());
+                    HasFinished = line.GetProperty("finished").GetBoolean();
+                    Ending = line.TryGetProperty("message", out var message) ? message.GetString() : HasFinished ? "finished" : "stopped as asked";
                     break;
             }
         }

@@ -54,6 +54,8 @@ public sealed class CleaningPipelineTests : IDisposable
         Assert.Contains("${UNISCALE_CORPUS:-data/corpus-large}", text);
         string path = _folder.PathOf("clean.yaml");
         File.WriteAllText(path, text.Replace("${UNISCALE_CORPUS:-data/corpus-large}", _folder.PathOf(""), StringComparison.Ordinal).Replace("${UNISCALE_CLEAN:-data/corpus-clean}", _folder.PathOf("clean"), StringComparison.Ordinal));
+        Assert.Contains("tokenizer.model does not exist", Assert.Throws<UserErrorException>(() => new Cleaner(CleaningPipeline.Load(path), 2).Run()).Message);
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\ntokenizer: ", "\n# tokenizer: ", StringComparison.Ordinal));
         CleaningReport report = new Cleaner(CleaningPipeline.Load(path), 2).Run();
         Assert.Equal(13, report.Steps.Count);
         Assert.InRange(report.Kept.Documents, 60, 83);
