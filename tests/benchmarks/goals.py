@@ -63,6 +63,7 @@ class Runs:
         self.add(name, [self.arguments.python, PEER, what, *options, "--steps", steps or self.arguments.steps, "--threads", self.arguments.threads, "--json"])
 
     def run(self):
+        """Yields the number of complete rounds after each."""
         for number in range(self.arguments.rounds):
             for name, command in self.commands.items():
                 load, begin = os.getloadavg()[0], time.time()
@@ -75,6 +76,7 @@ class Runs:
                 self.results.setdefault(name, []).append(result)
                 said = f"{result['tokens_per_second']:.0f} tokens/s" if "tokens_per_second" in result else ""
                 print(f"round {number + 1} | {name:28} | {said} | {time.time() - begin:.0f} s | load {load:.1f}", file=sys.stderr)
+            yield number + 1
 
     def median(self, name, read):
         values = [read(result) for result in self.results.get(name, [])]
@@ -183,14 +185,14 @@ def start_up(rounds):
     return statistics.median(seconds[1:])
 
 
-def provenance(runs):
+def provenance(runs, rounds):
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     ours = next((results[0] for results in runs.results.values() if "processor" in results[0]), {})
     torch = next((results[0]["torch"] for results in runs.results.values() if "torch" in results[0]), "none")
     loads = [result["load"] for results in runs.results.values() for result in results]
     load = f"load average {min(loads):.1f} to {max(loads):.1f}" if loads else "load unknown"
     return (f"Commit {commit}; {ours.get('processor', 'unknown processor')}; peers on torch {torch}; {runs.arguments.threads} threads; medians of "
-            f"{runs.arguments.rounds} rounds of {runs.arguments.steps} steps (as published: 1); {load}.")
+            f"{rounds} rounds of {runs.arguments.steps} steps (as published: 1); {load}.")
 
 
 def main():
@@ -198,13 +200,17 @@ def main():
     groups = arguments.only.split(",")
     runs = Runs(arguments)
     declare(runs, groups)
-    runs.run()
     start = start_up(arguments.rounds) if "start" in groups else None
-    text = "\n".join([provenance(runs), "", *table(runs, groups, start)])
+    # After every round, so that a run cut short has something to show.
+    for rounds in runs.run():
+        text = "\n".join([provenance(runs, rounds), "", *table(runs, groups, start)])
+        if arguments.write:
+            write(pathlib.Path(arguments.write), text)
     if not arguments.write:
         print(text)
-        return
-    page = pathlib.Path(arguments.write)
+
+
+def write(page, text):
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
 

@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t range_bytes = 1 << 20, most_rows = 512, most_steps = 64;
 constexpr int64_t range_bytes_beside_sums = 768 << 10, most_sums = 192 << 10, steps_of_stretch = 48;
 constexpr int64_t streamed_bytes = 1 << 20;
+// A result of at most this many rows and columns: both operands are packed by every thread, a short stretch at a time, into the cache.
+constexpr int64_t narrow = 512, narrow_steps = 16;
 constexpr int64_t row_step_bytes = 2 * tile_depth;
 
 struct Part {
@@ -37,13 +39,8 @@ int64_t range_of(int64_t count, int64_t most) {
 
 // What one thread packs into and sums in.
 struct Scratch {
-    Buffer<char> a;
+    Buffer<char> a, b;
     Buffer<float> sums;
-
-    void reserve(int64_t bytes, int64_t floats) {
-        a.resize(bytes);
-        sums.resize(floats);
-    }
 };
 
 int64_t result_rows(const TileProduct& p) { return p.transposed ? p.n : p.m; }
@@ -148,14 +145,20 @@ private:
 struct Cut {
     int64_t steps, stretches, rows, columns;
 
-    Cut(int64_t k, int64_t all_rows, int64_t all_columns)
-        : steps(steps_of(k)), stretches(steps <= most_steps ? 1 : ceiling(steps, steps_of_stretch)) {
+    Cut(const TileProduct& p, int64_t all_rows, int64_t all_columns)
+        : steps(steps_of(p.k)), stretches(1), rows(blocks_of(all_rows) * block), columns(blocks_of(all_columns) * block) {
+        if (p.packed == nullptr) {
+            stretches = ceiling(steps, narrow_steps);
+            return;
+        }
+        if (steps > most_steps) stretches = ceiling(steps, steps_of_stretch);
         const int64_t bytes = stretches == 1 ? range_bytes : range_bytes_beside_sums;
         rows = range_of(all_rows, smaller(most_rows, bytes / (ceiling(steps, stretches) * row_step_bytes)));
-        columns = stretches == 1 ? blocks_of(all_columns) * block : range_of(all_columns, most_sums / rows);
+        if (stretches > 1) columns = range_of(all_columns, most_sums / rows);
     }
 
     int64_t a_bytes() const { return rows * ceiling(steps, stretches) * row_step_bytes; }
+    int64_t b_bytes() const { return columns * ceiling(steps, stretches) * row_step_bytes; }
     int64_t sums() const { return stretches == 1 ? 2 * block_floats : rows * columns; }
 };
 
@@ -166,11 +169,14 @@ public:
         : p(problem),
           s(scratch),
           a{static_cast<const Bf16*>(p.a), p.lda, !p.transpose_a},
-          cut(p.k, rows.count, columns.count),
+          b{static_cast<const Bf16*>(p.b), p.ldb, p.transpose_b},
+          cut(p, rows.count, columns.count),
           streams(goes_past_cache(p)),
           all_rows(rows),
           all_columns(columns) {
-        s.reserve(cut.a_bytes(), cut.sums());
+        s.a.resize(cut.a_bytes());
+        s.sums.resize(cut.sums());
+        if (p.packed == nullptr) s.b.resize(cut.b_bytes());
     }
 
     void run() {
@@ -193,7 +199,7 @@ private:
 
     const TileProduct& p;
     Scratch& s;
-    const OuterView a;
+    const OuterView a, b;
     const Cut cut;
     const bool streams;
     const Part all_rows, all_columns;
@@ -226,8 +232,15 @@ private:
         // What the next task packs comes near while this one multiplies.
         ahead = next == nullptr ? Ahead() : Ahead(a, rows(*next), first_step(*next) * tile_depth, depth(*next),
                                                  steps(task) * blocks_of(rows(task).count) * blocks_of(columns(task).count));
-        const int64_t column_bytes = cut.steps * block_step_bytes;
-        const char* right = p.packed + columns(task).first / block * column_bytes + first_step(task) * block_step_bytes;
+        int64_t column_bytes = cut.steps * block_step_bytes;
+        const char* right;
+        if (p.packed != nullptr) {
+            right = p.packed + columns(task).first / block * column_bytes + first_step(task) * block_step_bytes;
+        } else {
+            column_bytes = steps(task) * block_step_bytes;
+            pack<true>(b, columns(task).first, columns(task).count, first_step(task) * tile_depth, depth(task), s.b.data(), column_bytes);
+            right = s.b.data();
+        }
         float* sums = s.sums.data();
         for (int64_t column = 0; column < columns(task).count; column += block, right += column_bytes)
             for (int64_t row = 0; row < rows(task).count; row += block, sums += block_floats) multiply(task, row, column, right, sums);
@@ -287,7 +300,7 @@ void product(const TileProduct& problem, int threads) {
     // What is packed beforehand is read again for every range of rows: the smaller operand should be that.
     TileProduct p = problem.packed == nullptr && problem.bias == nullptr && problem.n > problem.m ? transposed(problem) : problem;
     thread_local Buffer<char> packed;
-    if (p.packed == nullptr) {
+    if (p.packed == nullptr && larger(p.m, p.n) > narrow) {
         packed.resize(packed_bytes(p.k, p.n));
         pack_weights(p.b, p.ldb, p.transpose_b, p.k, p.n, packed.data(), threads);
         p.packed = packed.data();
@@ -297,8 +310,10 @@ void product(const TileProduct& problem, int threads) {
     Scratch* const scratch = scratch_of<Scratch>(team);
 #pragma omp parallel for num_threads(team) schedule(static, 1)
     for (int index = 0; index < team; index++) {
+        const Part rows = part_of(p.m, down, index / across), columns = part_of(p.n, across, index % across);
+        if (rows.count == 0 || columns.count == 0) continue;
         const Tiles tiles;
-        Worker(p, scratch[index], part_of(p.m, down, index / across), part_of(p.n, across, index % across)).run();
+        Worker(p, scratch[index], rows, columns).run();
     }
 }
 
