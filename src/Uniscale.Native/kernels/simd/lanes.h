@@ -89,29 +89,23 @@ struct Part {
     }
 };
 
-// A NaN among the values stays one.
-inline Lanes at_least(Lanes values, float low) {
-#ifdef __AVX512F__
-    return _mm512_maskz_max_ps(every_lane, all(low), values);
-#else
-    return _mm256_max_ps(all(low), values);
-#endif
-}
-
-inline Lanes at_most(Lanes values, float high) {
-#ifdef __AVX512F__
-    return _mm512_maskz_min_ps(every_lane, all(high), values);
-#else
-    return _mm256_min_ps(all(high), values);
-#endif
-}
-
 // A NaN of the second stays one.
 inline Lanes larger(Lanes a, Lanes b) {
 #ifdef __AVX512F__
     return _mm512_maskz_max_ps(every_lane, a, b);
 #else
     return _mm256_max_ps(a, b);
+#endif
+}
+
+// A NaN among the values stays one.
+inline Lanes at_least(Lanes values, float low) { return larger(all(low), values); }
+
+inline Lanes at_most(Lanes values, float high) {
+#ifdef __AVX512F__
+    return _mm512_maskz_min_ps(every_lane, all(high), values);
+#else
+    return _mm256_min_ps(all(high), values);
 #endif
 }
 

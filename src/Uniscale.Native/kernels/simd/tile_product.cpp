@@ -37,12 +37,6 @@ int64_t range_of(int64_t count, int64_t most) {
     return blocks_of(ceiling(count, larger(1, ceiling(count, whole)))) * block;
 }
 
-// What one thread packs into and sums in.
-struct Scratch {
-    Buffer<char> a, b;
-    Buffer<float> sums;
-};
-
 int64_t result_rows(const TileProduct& p) { return p.transposed ? p.n : p.m; }
 int64_t result_columns(const TileProduct& p) { return p.transposed ? p.m : p.n; }
 
@@ -162,6 +156,18 @@ struct Cut {
     int64_t sums() const { return stretches == 1 ? 2 * block_floats : rows * columns; }
 };
 
+// What one thread packs into and sums in.
+struct Scratch {
+    Buffer<char> a, b;
+    Buffer<float> sums;
+
+    void reserve(const Cut& cut, bool packs_b) {
+        a.resize(cut.a_bytes());
+        sums.resize(cut.sums());
+        if (packs_b) b.resize(cut.b_bytes());
+    }
+};
+
 // One thread's part of a product.
 class Worker {
 public:
@@ -173,11 +179,7 @@ public:
           cut(p, rows.count, columns.count),
           streams(goes_past_cache(p)),
           all_rows(rows),
-          all_columns(columns) {
-        s.a.resize(cut.a_bytes());
-        s.sums.resize(cut.sums());
-        if (p.packed == nullptr) s.b.resize(cut.b_bytes());
-    }
+          all_columns(columns) {}
 
     void run() {
         Task task{0, 0, 0};
@@ -308,9 +310,14 @@ void product(const TileProduct& problem, int threads) {
     const int64_t blocks = blocks_of(p.m) * blocks_of(p.n);
     const int team = static_cast<int>(smaller(threads, blocks)), down = row_parts(p, team), across = team / down;
     Scratch* const scratch = scratch_of<Scratch>(team);
+    const auto rows_of = [&](int index) { return part_of(p.m, down, index / across); };
+    const auto columns_of = [&](int index) { return part_of(p.n, across, index % across); };
+    // Here and not in the team, out of which a lack of memory could not be thrown.
+    for (int index = 0; index < team; index++)
+        if (rows_of(index).count > 0) scratch[index].reserve(Cut(p, rows_of(index).count, columns_of(index).count), p.packed == nullptr);
 #pragma omp parallel for num_threads(team) schedule(static, 1)
     for (int index = 0; index < team; index++) {
-        const Part rows = part_of(p.m, down, index / across), columns = part_of(p.n, across, index % across);
+        const Part rows = rows_of(index), columns = columns_of(index);
         if (rows.count == 0 || columns.count == 0) continue;
         const Tiles tiles;
         Worker(p, scratch[index], rows, columns).run();
