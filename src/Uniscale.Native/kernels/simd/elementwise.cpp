@@ -166,15 +166,19 @@ inline Doubles wide(const float* x) {
     return __builtin_convertvector(values, Doubles);
 }
 
+// The processor's own prefetching ends at every page and leaves a single stream of reads a third below the memory's speed.
 double squares_of(const float* x, int64_t count) {
-    constexpr int64_t width = 8, chains = 4;
+    constexpr int64_t width = 8, chains = 4, line = 16, ahead = 64 * line;
     Doubles sums[chains] = {};
     int64_t i = 0;
-    for (; i + chains * width <= count; i += chains * width)
+    for (; i + chains * width <= count; i += chains * width) {
+        __builtin_prefetch(x + i + ahead);
+        __builtin_prefetch(x + i + ahead + line);
         for (int64_t c = 0; c < chains; c++) {
             const Doubles value = wide(x + i + c * width);
             sums[c] += value * value;
         }
+    }
     const Doubles joined = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     double total = 0;
     for (int64_t lane = 0; lane < width; lane++) total += joined[lane];
