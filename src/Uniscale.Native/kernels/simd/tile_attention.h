@@ -35,10 +35,71 @@ inline __mmask16 of_document(const int64_t* documents, int64_t document, __mmask
     return static_cast<__mmask16>(first | second << 8);
 }
 
+// Which of the 16 queries from `from`, before `end`, see this key.
+inline __mmask16 queries_of(const Mask& mask, int64_t from, int64_t end, int64_t key) {
+    const auto lanes = static_cast<__mmask16>(lanes_from(key - mask.diagonal - from) & lanes_before(end - from));
+    if (mask.q_documents == nullptr || lanes == 0) return lanes;
+    return of_document(mask.q_documents + from, mask.k_documents[key], lanes);
+}
+
 // Where row `row` and half `half` (16 columns) of a register block's sums begin.
 inline int64_t sums_at(int64_t row, int64_t half) { return row / 16 * 512 + half * 256 + row % 16 * 16; }
 
 // 32 neighbours as bf16, the operand's order along k.
 inline __m512i halves(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
+// Where 16 words (of one row's element and the next's) find their halves in two rows that lie one after the other.
+inline __m512i pair_places() {
+    const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return _mm512_or_si512(first, _mm512_slli_epi32(_mm512_add_epi32(first, _mm512_set1_epi32(16)), 16));
+}
+
+// Natural logarithm of positive numbers to about 1e-7: the exponent, and the series of the inverse hyperbolic tangent for a
+// mantissa between 3/4 and 3/2. NaN stays NaN.
+inline __m512 logarithm(__m512 x) {
+    const __m512 one = _mm512_set1_ps(1.0f);
+    const __m512 whole = _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src);
+    const __mmask16 high = _mm512_cmp_ps_mask(whole, _mm512_set1_ps(1.5f), _CMP_GE_OQ);
+    const __m512 mantissa = _mm512_mask_mul_ps(whole, high, whole, _mm512_set1_ps(0.5f));
+    const __m512 power = _mm512_getexp_ps(x), exponent = _mm512_mask_add_ps(power, high, power, one);
+    const __m512 t = _mm512_div_ps(_mm512_sub_ps(mantissa, one), _mm512_add_ps(mantissa, one)), square = _mm512_mul_ps(t, t);
+    __m512 series = _mm512_set1_ps(2.0f / 9);
+    series = _mm512_fmadd_ps(series, square, _mm512_set1_ps(2.0f / 7));
+    series = _mm512_fmadd_ps(series, square, _mm512_set1_ps(2.0f / 5));
+    series = _mm512_fmadd_ps(series, square, _mm512_set1_ps(2.0f / 3));
+    series = _mm512_fmadd_ps(series, square, _mm512_set1_ps(2.0f));
+    return _mm512_fmadd_ps(exponent, _mm512_set1_ps(ln_2), _mm512_mul_ps(series, t));
+}
+
+// Rows that the thread most likely needs for its next item of work, asked for little by little while it computes the present one:
+// the rows of a head lie too far apart for the processor to foresee them.
+class RowsAhead {
+public:
+    // `count` rows of bf16.
+    void add(const void* rows, int64_t stride, int64_t dim, int64_t count) {
+        each[operands++] = {static_cast<const char*>(rows), stride * 2, dim * 2, count};
+    }
+    // One row of each.
+    void fetch() {
+        for (int i = 0; i < operands; i++)
+            if (next < each[i].count)
+                for (int64_t at = 0; at < each[i].bytes; at += 64) _mm_prefetch(each[i].data + next * each[i].stride + at, _MM_HINT_T1);
+        next++;
+    }
+
+private:
+    struct {
+        const char* data;
+        int64_t stride, bytes, count;
+    } each[4];
+    int operands = 0;
+    int64_t next = 0;
+};
+
+// A large result goes past the caches, as a product's does: it would not stay there until it is read, and a line that is written into
+// them is read from memory first. Its rows must be whole lines.
+inline bool goes_past_cache(const void* out, int64_t rows, int64_t row_bytes) {
+    return rows * row_bytes >= 1 << 20 && row_bytes % 64 == 0 && reinterpret_cast<uintptr_t>(out) % 64 == 0;
+}
 
 }  // namespace uniscale::amx

@@ -48,12 +48,6 @@ inline void store_lanes(Bf16* out, __mmask16 lanes, __m512 values) {
     _mm256_mask_storeu_epi16(out, lanes, (__m256i)_mm512_cvtneps_pbh(values));
 }
 
-// Where 16 words (of one row's element and the next's) find their halves in two rows that lie one after the other.
-inline __m512i pair_places() {
-    const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    return _mm512_or_si512(first, _mm512_slli_epi32(_mm512_add_epi32(first, _mm512_set1_epi32(16)), 16));
-}
-
 // One head of queries against its keys.
 class BackwardHead {
 public:

@@ -1,4 +1,5 @@
-// Attention's forward on tiles: like attention.cpp, which says where the method comes from.
+// Attention's forward on tiles: like attention.cpp, which says where the method comes from. The scores of a tile lie keys down and
+// queries across, so that the maximum and the sum of 16 queries run along the lanes, and the output is summed transposed.
 #include <omp.h>
 
 #include "tile_attention.h"
@@ -9,6 +10,7 @@ namespace {
 
 constexpr int64_t key_tile = 256, query_range = 512;
 constexpr int64_t weights_bytes = key_tile / tile_depth * block_step_bytes;
+constexpr int64_t cell = 16, cell_floats = cell * cell;  // scores of 16 keys × 16 queries: what one tile of sums holds
 
 struct ForwardScratch {
     Buffer<char> queries, keys, values, weights;
@@ -27,153 +29,224 @@ struct ForwardScratch {
     }
 };
 
+// One head's range of queries. The last ranges see most keys and come first.
+struct Item {
+    int64_t sequence, head, first, count;
+
+    static int64_t ranges(const Attention& p) { return (p.queries + query_range - 1) / query_range; }
+    Item(const Attention& p, int64_t index)
+        : sequence(index / ranges(p) / p.heads),
+          head(index / ranges(p) % p.heads),
+          first((ranges(p) - 1 - index % ranges(p)) * query_range),
+          count(smaller(query_range, p.queries - first)) {}
+
+    int64_t q_offset(const Attention& p) const { return p.q_offset(sequence, head) + first * p.q_stride(); }
+    int64_t k_offset(const Attention& p) const { return p.k_offset(sequence, head / p.group()); }
+
+    RowsAhead rows(const Attention& p) const {
+        RowsAhead ahead;
+        ahead.add(static_cast<const Bf16*>(p.q) + q_offset(p), p.q_stride(), p.dim, count);
+        ahead.add(static_cast<const Bf16*>(p.k) + k_offset(p), p.k_stride(), p.dim, smaller(count, p.keys));
+        ahead.add(static_cast<const Bf16*>(p.v) + k_offset(p), p.k_stride(), p.dim, smaller(count, p.keys));
+        return ahead;
+    }
+};
+
 // One head's queries [first, first + count) over all their keys. Scores are in powers of two: times the scale and log2 e.
 class ForwardRange {
 public:
-    ForwardRange(const Attention& problem, int64_t sequence, int64_t head, int64_t first, int64_t count, ForwardScratch& scratch)
+    ForwardRange(const Attention& problem, const Item& item, ForwardScratch& scratch, RowsAhead& ahead, bool streams)
         : p(problem),
           s(scratch),
-          mask{p.q_documents_of(sequence), p.k_documents_of(sequence), p.diagonal},
-          first(first),
-          count(count),
+          ahead(ahead),
+          streams(streams),
+          mask{p.q_documents_of(item.sequence), p.k_documents_of(item.sequence), p.diagonal},
+          first(item.first),
+          count(item.count),
           steps(steps_of(p.dim)),
           blocks(blocks_of(p.dim)),
-          place(p.q_offset(sequence, head) + first * p.q_stride()),
-          k{static_cast<const Bf16*>(p.k) + p.k_offset(sequence, head / p.group()), p.k_stride(), true},
-          v{static_cast<const Bf16*>(p.v) + p.k_offset(sequence, head / p.group()), p.k_stride(), false} {}
+          place(item.q_offset(p)),
+          k{static_cast<const Bf16*>(p.k) + item.k_offset(p), p.k_stride(), true},
+          v{static_cast<const Bf16*>(p.v) + item.k_offset(p), p.k_stride(), false} {}
 
     void run(Bf16* out, float* lse) {
-        pack<false>({static_cast<const Bf16*>(p.q) + place, p.q_stride(), true}, 0, count, 0, p.dim, s.queries.data(),
-                    steps * block_step_bytes);
-        s.sums.fill(0.0f);
+        pack<true>({static_cast<const Bf16*>(p.q) + place, p.q_stride(), true}, 0, count, 0, p.dim, s.queries.data(),
+                   steps * block_step_bytes);
         s.top.fill(-__builtin_inff());
         s.total.fill(0.0f);
         const int64_t end = key_end(p, first + count - 1);
         for (int64_t key = 0; key < end; key += key_tile) {
             const int64_t keys = smaller(key_tile, end - key);
             if (mask.of(first, count, key, keys) == Visibility::None) continue;
-            pack<true>(k, key, keys, 0, p.dim, s.keys.data(), steps * block_step_bytes);
-            pack<true>(v, 0, p.dim, key, keys, s.values.data(), weights_bytes);
-            for (int64_t offset = 0; offset < count; offset += block) rows(offset, smaller(block, count - offset), key, keys);
+            pack<false>(k, key, keys, 0, p.dim, s.keys.data(), steps * block_step_bytes);
+            pack<false>(v, 0, p.dim, key, keys, s.values.data(), weights_bytes);
+            for (int64_t offset = 0; offset < count; offset += block) columns(offset, smaller(block, count - offset), key, keys);
         }
-        for (int64_t row = 0; row < count; row++) store_row(row, out + place + row * p.q_stride(), lse + row);
+        for (int64_t offset = 0; offset < count; offset += block)
+            for (int64_t half = 0; half < 2 && offset + half * cell < count; half++) store(offset, half, out + place, lse);
     }
 
 private:
     const Attention& p;
     ForwardScratch& s;
+    RowsAhead& ahead;
+    const bool streams;
     const Mask mask;
     const int64_t first, count, steps, blocks, place;
     const OuterView k, v;
-    bool whole[key_tile / block];  // blocks of keys that every query of the rows at hand sees
+    bool begun[query_range / block] = {};      // whether there are sums of these queries
+    Visibility seen[2][key_tile / cell];       // of the cells of the columns at hand
 
-    void rows(int64_t offset, int64_t height, int64_t key, int64_t keys) {
-        const int64_t query = first + offset;
-        const auto visibility = mask.of(query, height, key, keys);
+    // Adds keys of the packed tile to the sums of the `wide` queries from `offset`.
+    void columns(int64_t offset, int64_t wide, int64_t key, int64_t keys) {
+        const int64_t query = first + offset, halves = wide > cell ? 2 : 1;
+        const auto visibility = mask.of(query, wide, key, keys);
         if (visibility == Visibility::None) return;
-        const int64_t seen = smaller(keys, query + height + p.diagonal - key), key_blocks = blocks_of(seen);
+        const int64_t height = smaller(keys, query + wide + p.diagonal - key), key_blocks = blocks_of(height);
+        const char* right = s.queries.data() + offset / block * steps * block_step_bytes;
         for (int64_t b = 0; b < key_blocks; b++)
-            whole[b] = seen - b * block >= block &&
-                       (visibility == Visibility::All || mask.of(query, height, key + b * block, block) == Visibility::All);
-        const char* left = s.queries.data() + offset / block * steps * block_step_bytes;
-        for (int64_t b = 0; b < key_blocks; b++)
-            register_block(height, block, steps, left, s.keys.data() + b * steps * block_step_bytes, s.scores.data() + b * block_floats, false);
+            register_block(height - b * block, wide, steps, s.keys.data() + b * steps * block_step_bytes, right,
+                           s.scores.data() + b * block_floats, false);
+        const bool add = begun[offset / block];
         float* sums = s.sums.data() + offset / block * blocks * block_floats;
-        for (int64_t row = 0; row < height; row++) {
-            const float shrink = soften(row, offset + row, key, seen);
-            if (shrink != 1.0f) shrink_row(sums, row, shrink);
+        for (int64_t half = 0; half < halves; half++) {
+            look(visibility, query + half * cell, smaller(cell, wide - half * cell), key, height, seen[half]);
+            const __m512 shrink = soften(half, offset + half * cell, key, height);
+            if (add && _mm512_cmpneq_ps_mask(shrink, _mm512_set1_ps(1.0f)) != 0) shrink_sums(sums, half, shrink);
         }
         for (int64_t b = 0; b < blocks; b++)
-            register_block(height, p.dim - b * block, key_blocks, s.weights.data(), s.values.data() + b * weights_bytes,
-                           sums + b * block_floats, true);
+            register_block(p.dim - b * block, wide, key_blocks, s.values.data() + b * weights_bytes, s.weights.data(),
+                           sums + b * block_floats, add);
+        begun[offset / block] = true;
     }
 
-    __mmask16 visible(int64_t query, int64_t key, int64_t left) const {
-        const __mmask16 inside = lanes_before(smaller(left, query + p.diagonal - key + 1));
-        if (mask.q_documents == nullptr || inside == 0) return inside;
-        return of_document(mask.k_documents + key, mask.q_documents[query], inside);
+    // What 16 queries see of each cell.
+    void look(Visibility of_all, int64_t query, int64_t queries, int64_t key, int64_t height, Visibility* cells) const {
+        for (int64_t row = 0, c = 0; row < height; row += cell, c++) {
+            const int64_t keys = smaller(cell, height - row);
+            cells[c] = of_all == Visibility::All ? of_all : mask.of(query, queries, key + row, keys);
+            if (keys < cell && cells[c] == Visibility::All) cells[c] = Visibility::Some;
+        }
     }
 
-    static void hide(float* scores, __m512 low, __mmask16 seen) { _mm512_mask_store_ps(scores, static_cast<__mmask16>(~seen), low); }
+    float* scores_of(int64_t half, int64_t c) { return s.scores.data() + c * 2 * cell_floats + half * cell_floats; }
 
-    // Scores of one row become weights: subtracts the running maximum, returns by how much earlier sums shrink.
-    float soften(int64_t row, int64_t index, int64_t key, int64_t seen) {
-        const int64_t key_blocks = blocks_of(seen);
-        const __m512 scale = _mm512_set1_ps(p.scale * log2_e);
-        const __m512 low = _mm512_set1_ps(-__builtin_inff());
-        float* scores = s.scores.data() + sums_at(row, 0);
-        __m512 highest = _mm512_set1_ps(s.top[index]), second = highest;
-        for (int64_t b = 0; b < key_blocks; b++) {
-            float *left = scores + b * block_floats, *right = left + 256;
-            if (!whole[b]) {
-                hide(left, low, visible(first + index, key + b * block, seen - b * block));
-                hide(right, low, visible(first + index, key + b * block + 16, seen - b * block - 16));
-            }
-            highest = _mm512_max_ps(highest, _mm512_mul_ps(_mm512_load_ps(left), scale));
-            second = _mm512_max_ps(second, _mm512_mul_ps(_mm512_load_ps(right), scale));
-        }
-        highest = _mm512_max_ps(highest, second);
-        const float top = _mm512_reduce_max_ps(highest), before = s.top[index];
-        char* weights = s.weights.data() + row / 16 * tile_bytes + row % 16 * 64;
-        if (top == -__builtin_inff()) {
-            for (int64_t b = 0; b < key_blocks; b++) _mm512_store_si512(weights + b * block_step_bytes, _mm512_setzero_si512());
-            return 1.0f;
-        }
-        const __m512 shift = _mm512_set1_ps(top);
-        __m512 even = _mm512_setzero_ps(), odd = even;
-        for (int64_t b = 0; b < key_blocks; b++) {
-            const float* at = scores + b * block_floats;
-            const __m512 left = power_of_two(_mm512_fmsub_ps(_mm512_load_ps(at), scale, shift));
-            const __m512 right = power_of_two(_mm512_fmsub_ps(_mm512_load_ps(at + 256), scale, shift));
-            even = _mm512_add_ps(even, left);
-            odd = _mm512_add_ps(odd, right);
-            _mm512_store_si512(weights + b * block_step_bytes, halves(left, right));
-        }
-        const float shrink = before == -__builtin_inff() ? 0.0f : __builtin_exp2f(before - top);
-        s.total[index] = s.total[index] * shrink + _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
-        s.top[index] = top;
+    // Scores of 16 queries become weights: subtracts the running maximum, returns by how much earlier sums shrink.
+    __m512 soften(int64_t half, int64_t index, int64_t key, int64_t height) {
+        const __m512 low = _mm512_set1_ps(-__builtin_inff()), before = _mm512_load_ps(s.top.data() + index);
+        const __m512 highest = largest(half, index, key, height);
+        // A maximum that grows little is left: weights up to 2^8 are as exact, and the sums need not shrink.
+        const __mmask16 grown = _mm512_cmp_ps_mask(highest, _mm512_add_ps(before, _mm512_set1_ps(8.0f)), _CMP_GT_OQ);
+        const __m512 top = _mm512_mask_mov_ps(before, grown, highest);
+        const __m512 shift = _mm512_maskz_mov_ps(_mm512_cmpneq_ps_mask(top, low), top);
+        __m512 shrink = _mm512_set1_ps(1.0f);
+        if (grown != 0) shrink = _mm512_mask_mov_ps(shrink, grown, power_of_two(_mm512_sub_ps(before, top)));
+        const __m512 total = _mm512_mul_ps(_mm512_load_ps(s.total.data() + index), shrink);
+        _mm512_store_ps(s.total.data() + index, _mm512_add_ps(total, weigh(half, shift, height)));
+        _mm512_store_ps(s.top.data() + index, top);
         return shrink;
     }
 
-    void shrink_row(float* sums, int64_t row, float factor) {
-        const __m512 factors = _mm512_set1_ps(factor);
-        for (int64_t i = 0; i < blocks * 2; i++) {
-            float* vector = sums + i / 2 * block_floats + sums_at(row, i % 2);
-            _mm512_store_ps(vector, _mm512_mul_ps(_mm512_load_ps(vector), factors));
+    // The largest score of each query. Scores that are hidden from it become −∞.
+    __m512 largest(int64_t half, int64_t index, int64_t key, int64_t height) {
+        const __m512 low = _mm512_set1_ps(-__builtin_inff()), scale = _mm512_set1_ps(p.scale * log2_e);
+        __m512 tops[4] = {low, low, low, low};
+        for (int64_t row = 0, c = 0; row < height; row += cell, c++) {
+            if (seen[half][c] == Visibility::None) continue;
+            float* scores = scores_of(half, c);
+            if (seen[half][c] == Visibility::Some)
+                for (int64_t i = 0; i < cell; i++) {
+                    const __mmask16 lanes = row + i < height ? queries_of(mask, first + index, first + count, key + row + i) : 0;
+                    _mm512_mask_store_ps(scores + i * cell, static_cast<__mmask16>(~lanes), low);
+                }
+            for (int64_t i = 0; i < cell; i += 4)
+                for (int j = 0; j < 4; j++) tops[j] = _mm512_max_ps(tops[j], _mm512_mul_ps(_mm512_load_ps(scores + (i + j) * cell), scale));
         }
+        return _mm512_max_ps(_mm512_max_ps(tops[0], tops[1]), _mm512_max_ps(tops[2], tops[3]));
     }
 
-    void store_row(int64_t row, Bf16* out, float* lse) {
-        const float total = s.total[row], inverse = total > 0 ? 1.0f / total : (total == 0 ? 0.0f : total);
-        const __m512 factor = _mm512_set1_ps(inverse);
-        const float* sums = s.sums.data() + row / block * blocks * block_floats;
-        for (int64_t b = 0; b < blocks; b++) {
-            const __m512 left = _mm512_mul_ps(_mm512_load_ps(sums + b * block_floats + sums_at(row % block, 0)), factor);
-            const __m512 right = _mm512_mul_ps(_mm512_load_ps(sums + b * block_floats + sums_at(row % block, 1)), factor);
-            _mm512_mask_storeu_epi16(out + b * block, first_lanes(p.dim - b * block), halves(left, right));
+    // Writes the weights of 16 queries, pairs of keys as an operand, and returns their sums.
+    __m512 weigh(int64_t half, __m512 shift, int64_t height) {
+        const __m512 scale = _mm512_set1_ps(p.scale * log2_e);
+        const __m512i pairs = pair_places();
+        __m512 even = _mm512_setzero_ps(), odd = even;
+        const int64_t cells = blocks_of(height) * 2;
+        for (int64_t c = 0; c < cells; c++) {
+            const float* scores = scores_of(half, c);
+            char* weights = s.weights.data() + c / 2 * block_step_bytes + half * tile_bytes + c % 2 * (tile_bytes / 2);
+            if (c * cell >= height || seen[half][c] == Visibility::None) {
+                for (int64_t i = 0; i < cell / 2; i++) _mm512_store_si512(weights + i * 64, _mm512_setzero_si512());
+                continue;
+            }
+            ahead.fetch();  // as often as half the rows of a causal head, at least
+            ahead.fetch();
+            for (int64_t i = 0; i < cell / 2; i++) {
+                const __m512 one = power_of_two(_mm512_fmsub_ps(_mm512_load_ps(scores + i * 2 * cell), scale, shift));
+                const __m512 other = power_of_two(_mm512_fmsub_ps(_mm512_load_ps(scores + (i * 2 + 1) * cell), scale, shift));
+                even = _mm512_add_ps(even, one);
+                odd = _mm512_add_ps(odd, other);
+                _mm512_store_si512(weights + i * 64, _mm512_permutexvar_epi16(pairs, halves(one, other)));
+            }
         }
-        *lse = total == 0 ? -__builtin_inff() : s.top[row] * ln_2 + __builtin_logf(total);
+        return _mm512_add_ps(even, odd);
+    }
+
+    void shrink_sums(float* sums, int64_t half, __m512 factors) {
+        for (int64_t b = 0; b < blocks; b++)
+            for (int64_t row = 0; row < block; row++) {
+                float* vector = sums + b * block_floats + sums_at(row, half);
+                _mm512_store_ps(vector, _mm512_mul_ps(_mm512_load_ps(vector), factors));
+            }
+    }
+
+    // Divides the sums of 16 queries by their totals and turns them into rows.
+    void store(int64_t offset, int64_t half, Bf16* out, float* lse) {
+        const int64_t index = offset + half * cell;
+        const __mmask16 inside = lanes_before(count - index);
+        const __m512 total = _mm512_load_ps(s.total.data() + index), top = _mm512_load_ps(s.top.data() + index);
+        const __mmask16 some = _mm512_cmpneq_ps_mask(total, _mm512_setzero_ps());
+        const __m512 inverse = _mm512_maskz_div_ps(some, _mm512_set1_ps(1.0f), total);
+        const __m512 log_sums = _mm512_fmadd_ps(top, _mm512_set1_ps(ln_2), logarithm(total));
+        _mm512_mask_storeu_ps(lse + index, inside, _mm512_mask_mov_ps(_mm512_set1_ps(-__builtin_inff()), some, log_sums));
+        const float* sums = s.sums.data() + offset / block * blocks * block_floats;
+        const __mmask16 written = begun[offset / block] ? some : 0;
+        for (int64_t b = 0; b < blocks; b++) {
+            __m512i words[16];
+            for (int64_t pair = 0; pair < 16; pair++) {
+                const float* at = sums + b * block_floats;
+                const __m512 one = _mm512_maskz_mul_ps(written, _mm512_load_ps(at + sums_at(pair * 2, half)), inverse);
+                const __m512 other = _mm512_maskz_mul_ps(written, _mm512_load_ps(at + sums_at(pair * 2 + 1, half)), inverse);
+                words[pair] = _mm512_permutexvar_epi16(pair_places(), halves(one, other));
+            }
+            transpose_words(words);
+            for (int64_t i = 0; i < cell && index + i < count; i++) {
+                Bf16* row = out + (index + i) * p.q_stride() + b * block;
+                if (streams) _mm512_stream_si512(reinterpret_cast<__m512i*>(row), words[i]);
+                else _mm512_mask_storeu_epi16(row, first_lanes(p.dim - b * block), words[i]);
+            }
+        }
     }
 };
 
 }  // namespace
 
 void attention_forward(const Attention& p, void* out, float* lse) {
-    const int64_t ranges = (p.queries + query_range - 1) / query_range;
-    const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, p.batch * p.heads * ranges)));
+    const int64_t items = p.batch * p.heads * Item::ranges(p);
+    const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, items)));
+    const bool streams = goes_past_cache(out, p.batch * p.queries * p.heads, p.dim * 2);
     ForwardScratch* const scratch = scratch_of<ForwardScratch>(team);
     for (int i = 0; i < team; i++) scratch[i].reserve(p.dim);
 #pragma omp parallel num_threads(team)
     {
         const Tiles tiles;
-#pragma omp for collapse(3) schedule(dynamic)
-        for (int64_t sequence = 0; sequence < p.batch; sequence++)
-            for (int64_t head = 0; head < p.heads; head++)
-                for (int64_t range = ranges - 1; range >= 0; range--) {
-                    const int64_t first = range * query_range;
-                    ForwardRange(p, sequence, head, first, smaller(query_range, p.queries - first), scratch[omp_get_thread_num()])
-                        .run(static_cast<Bf16*>(out), lse + p.row_offset(sequence, head) + first);
-                }
+#pragma omp for schedule(dynamic)
+        for (int64_t i = 0; i < items; i++) {
+            const Item item(p, i);
+            RowsAhead ahead = i + team < items ? Item(p, i + team).rows(p) : RowsAhead();
+            ForwardRange(p, item, scratch[omp_get_thread_num()], ahead, streams)
+                .run(static_cast<Bf16*>(out), lse + p.row_offset(item.sequence, item.head) + item.first);
+        }
+        if (streams) _mm_sfence();
     }
 }
 
