@@ -6,10 +6,10 @@ namespace Uniscale.Kernels;
 public static partial class CpuKernels
 {
     internal static void Matmul(
-        long m, long n, long k, MatrixOperand a, MatrixOperand b, MatrixOperand c, bool accumulate, nint bias, nint weights) =>
+        long m, long n, long k, MatrixOperand a, MatrixOperand b, MatrixOperand c, in ProductEpilogue epilogue, nint weights) =>
         Check(uniscale_matmul(
             m, n, k, a.Address, a.Type, a.Stride, a.Transposed ? 1 : 0, b.Address, b.Type, b.Stride, b.Transposed ? 1 : 0,
-            c.Address, c.Type, c.Stride, accumulate ? 1 : 0, bias, weights));
+            c.Address, c.Type, c.Stride, epilogue, weights));
 
     internal static nint CreateWeights() => uniscale_weights_create();
 
@@ -29,7 +29,7 @@ public static partial class CpuKernels
     [LibraryImport(Library)]
     private static partial int uniscale_matmul(
         long m, long n, long k, nint a, KernelType aType, long lda, int transposeA, nint b, KernelType bType, long ldb, int transposeB,
-        nint c, KernelType cType, long ldc, int accumulate, nint bias, nint weights);
+        nint c, KernelType cType, long ldc, in ProductEpilogue epilogue, nint weights);
 
     [LibraryImport(Library)]
     private static partial nint uniscale_weights_create();

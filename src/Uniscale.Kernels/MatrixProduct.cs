@@ -30,20 +30,20 @@ public sealed class PackedWeights : IDisposable
 /// <summary>Matrix products with fp32 sums: bf16 on AMX tiles where the processor has them, all else on oneDNN.</summary>
 public static class MatrixProduct
 {
-    /// <summary>c[m, n] = (accumulate: +) op(a)[m, k] · op(b)[k, n] + bias[n].</summary>
+    /// <summary>c[m, n] = op(a)[m, k] · op(b)[k, n], through an epilogue.</summary>
     /// <param name="m">Rows of the result.</param>
     /// <param name="n">Columns of the result.</param>
     /// <param name="k">Inner dim.</param>
     /// <param name="a">Left operand.</param>
     /// <param name="b">Right operand.</param>
     /// <param name="c">Result; not transposed.</param>
-    /// <param name="accumulate">Adds to c.</param>
-    /// <param name="bias">n elements of b's type, or 0.</param>
+    /// <param name="epilogue">What is done with the product beside writing it to c.</param>
     /// <param name="weights">Packed copies of b to use and keep, or null.</param>
+    /// <exception cref="KernelException">The epilogue does not fit the product.</exception>
     public static void Multiply(
-        long m, long n, long k, MatrixOperand a, MatrixOperand b, MatrixOperand c, bool accumulate = false, nint bias = 0, PackedWeights? weights = null)
+        long m, long n, long k, MatrixOperand a, MatrixOperand b, MatrixOperand c, in ProductEpilogue epilogue = default, PackedWeights? weights = null)
     {
-        CpuKernels.Matmul(m, n, k, a, b, c, accumulate, bias, weights?.Handle ?? 0);
+        CpuKernels.Matmul(m, n, k, a, b, c, epilogue, weights?.Handle ?? 0);
         // Its finalizer frees what the product reads.
         GC.KeepAlive(weights);
     }

@@ -21,7 +21,7 @@ public partial class MatrixProductTests
         using var weights = packed ? new PackedWeights() : null;
         MatrixProduct.Multiply(
             m, n, k, new(a.Address, type, transposeA ? m : k, transposeA), new(b.Address, type, transposeB ? k : n, transposeB),
-            new(c.Address, KernelType.Float32, n), accumulate, bias: 0, weights);
+            new(c.Address, KernelType.Float32, n), new() { Addend = accumulate ? c.Address : 0 }, weights);
         Assert.True(c.RelativeError(want) < 1e-5, $"{c.RelativeError(want)}");
     }
 
@@ -41,7 +41,8 @@ public partial class MatrixProductTests
         var c = HostTensor.Random(result, m * n, 3);
         var before = c.ToArray();
         MatrixProduct.Multiply(
-            m, n, k, new(a.Address, a.Type, transposed ? m : k, transposed), new(b.Address, b.Type, transposed ? n : k, !transposed), new(c.Address, result, n), accumulate);
+            m, n, k, new(a.Address, a.Type, transposed ? m : k, transposed), new(b.Address, b.Type, transposed ? n : k, !transposed), new(c.Address, result, n),
+            new() { Addend = accumulate ? c.Address : 0 });
         var random = new Random(4);
         for (int sample = 0; sample < 4000; sample++)
         {
@@ -71,7 +72,8 @@ public partial class MatrixProductTests
             }
         var before = c.ToArray();
         MatrixProduct.Multiply(
-            m, n, k, new(a.Address, a.Type, k + 1), new(b.Address, b.Type, k + 3, Transposed: true), new(c.Address, c.Type, width), accumulate, bias.Address);
+            m, n, k, new(a.Address, a.Type, k + 1), new(b.Address, b.Type, k + 3, Transposed: true), new(c.Address, c.Type, width),
+            new() { Addend = accumulate ? c.Address : 0, Bias = bias.Address });
         Assert.True(c.RelativeError(want) < 4e-3, $"{c.RelativeError(want)}");
         for (int i = 0; i < m; i++)
             for (int j = n; j < width; j++) Assert.Equal(before[i * width + j], c[i * width + j]);

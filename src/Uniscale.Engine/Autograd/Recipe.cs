@@ -10,7 +10,7 @@ internal sealed record Recipe(Tensor[] Sources, Func<IReadOnlyList<Tensor>, Tens
 /// <summary>An input that backward needs: kept as it is, or by its recipe.</summary>
 internal readonly struct KeptInput(Recipe? recipe)
 {
-    /// <summary>Adds what is kept to what an operation saves, which must be all.</summary>
+    /// <summary>Adds what is kept to what an operation saves, as the last.</summary>
     public void Save(Tensor input, List<Tensor> saved)
     {
         if (recipe is null)
@@ -19,6 +19,7 @@ internal readonly struct KeptInput(Recipe? recipe)
             foreach (var source in recipe.Sources) saved.Add(source.detach());
     }
 
-    /// <summary>The input, from the saved tensors.</summary>
-    public Tensor Restore(IReadOnlyList<Tensor> saved) => recipe is null ? saved[0] : recipe.Make(saved);
+    /// <summary>The input, from the saved tensors, of which the first <paramref name="others"/> are not its.</summary>
+    public Tensor Restore(IReadOnlyList<Tensor> saved, int others = 0) =>
+        recipe is null ? saved[others] : recipe.Make(others == 0 ? saved : [.. saved.Skip(others)]);
 }

@@ -25,8 +25,11 @@ public interface IKernels
     /// <summary>Adds the gradient of each row of <see cref="Embedding"/> to its entry of the fp32 accumulator.</summary>
     void AccumulateEmbeddingGradient(Tensor accumulator, Tensor ids, Tensor gradient, long first, long entries);
 
-    /// <summary>x·Wᵀ + b: [..., in] × [out, in] → [..., out].</summary>
-    Tensor Linear(Tensor x, Tensor weight, Tensor? bias);
+    /// <summary>x·Wᵀ + b, and <paramref name="residual"/> added where given: [..., in] × [out, in] → [..., out].</summary>
+    Tensor Linear(Tensor x, Tensor weight, Tensor? bias, Tensor? residual = null);
+
+    /// <summary>x·Wᵀ + b and its <see cref="Gelu"/>.</summary>
+    (Tensor Product, Tensor Activated) LinearGelu(Tensor x, Tensor weight, Tensor? bias);
 
     /// <summary>Writes x·Wᵀ, [tokens, hidden] × [entries, hidden], to the contiguous fp32 tensor [tokens, entries].</summary>
     void Logits(Tensor x, Tensor weight, Tensor output);
@@ -37,14 +40,14 @@ public interface IKernels
     /// <summary>The same, written to the contiguous <paramref name="result"/> or added to it.</summary>
     void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add);
 
+    /// <summary>Gradient of what the linear layer's input is the <see cref="Gelu"/> of: dy·W · gelu'(pre), [..., out] → [..., in].</summary>
+    Tensor LinearInputGradientBeforeGelu(Tensor gradient, Tensor weight, Tensor pre);
+
     /// <summary>Gradient of W: dyᵀ·x over all tokens, [out, in], in the type of x.</summary>
     Tensor LinearWeightGradient(Tensor gradient, Tensor x);
 
-    /// <summary>Adds dyᵀ·x to a sum [out, in].</summary>
-    void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x);
-
-    /// <summary>Adds the sum of dy over all tokens, which is the gradient of a bias, to a sum [out].</summary>
-    void AccumulateBiasGradient(GradientSum sum, Tensor gradient);
+    /// <summary>Adds dyᵀ·x to a sum [out, in], and the sum of dy over all tokens, which is the gradient of a bias, to <paramref name="bias"/> [out].</summary>
+    void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x, GradientSum? bias = null);
 
     /// <summary>Layer or RMS normalisation over the last dim.</summary>
     NormResult Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);

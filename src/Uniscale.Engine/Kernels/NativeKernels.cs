@@ -58,18 +58,28 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     }
 
     /// <inheritdoc/>
-    public Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
+    public Tensor Linear(Tensor x, Tensor weight, Tensor? bias, Tensor? residual = null)
     {
-        if (!Takes(x, weight)) return TorchKernels.Instance.Linear(x, weight, bias);
+        if (!Takes(x, weight, residual)) return TorchKernels.Instance.Linear(x, weight, bias, residual);
         var result = EmptyRows(x, weight.size(0), x.dtype);
-        Product(x, weight, bias, result);
+        Product(x, weight, result, new() { Bias = AddressOrNull(bias), Addend = residual is null ? 0 : Address(Dense(residual)) });
         return result;
+    }
+
+    /// <inheritdoc/>
+    public (Tensor Product, Tensor Activated) LinearGelu(Tensor x, Tensor weight, Tensor? bias)
+    {
+        if (!Takes(x, weight)) return TorchKernels.Instance.LinearGelu(x, weight, bias);
+        var product = EmptyRows(x, weight.size(0), x.dtype);
+        var activated = empty_like(product);
+        Product(x, weight, activated, new() { Bias = AddressOrNull(bias), Pre = Address(product), Activation = ProductActivation.Gelu });
+        return (product, activated);
     }
 
     /// <inheritdoc/>
     public void Logits(Tensor x, Tensor weight, Tensor output)
     {
-        if (Takes(x, weight)) Product(x, weight, null, output);
+        if (Takes(x, weight)) Product(x, weight, output, default);
         else TorchKernels.Instance.Logits(x, weight, output);
     }
 
@@ -78,23 +88,24 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(gradient, weight)) return TorchKernels.Instance.LinearInputGradient(gradient, weight);
         var result = EmptyRows(gradient, weight.size(1), gradient.dtype);
-        LinearInputGradient(gradient, weight, result, add: false);
+        InputGradient(gradient, weight, result, default);
         return result;
     }
 
     /// <inheritdoc/>
     public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
     {
-        if (!Takes(gradient, weight) || !result.is_contiguous())
-        {
-            TorchKernels.Instance.LinearInputGradient(gradient, weight, result, add);
-            return;
-        }
-        var (output, input) = (weight.size(0), weight.size(1));
-        var rows = Dense(gradient);
-        MatrixProduct.Multiply(
-            rows.numel() / output, input, output, Whole(rows, output), Stored(weight, transposed: false), Whole(result, input), add,
-            weights: Packed(weight));
+        if (!Takes(gradient, weight) || !result.is_contiguous()) TorchKernels.Instance.LinearInputGradient(gradient, weight, result, add);
+        else InputGradient(gradient, weight, result, new() { Addend = add ? Address(result) : 0 });
+    }
+
+    /// <inheritdoc/>
+    public Tensor LinearInputGradientBeforeGelu(Tensor gradient, Tensor weight, Tensor pre)
+    {
+        if (!Takes(gradient, weight, pre)) return TorchKernels.Instance.LinearInputGradientBeforeGelu(gradient, weight, pre);
+        var result = EmptyRows(gradient, weight.size(1), gradient.dtype);
+        InputGradient(gradient, weight, result, new() { Pre = Address(Dense(pre)), Activation = ProductActivation.GeluSlope });
+        return result;
     }
 
     /// <inheritdoc/>
@@ -103,32 +114,24 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         if (!Takes(gradient, x)) return TorchKernels.Instance.LinearWeightGradient(gradient, x);
         using var scope = NewDisposeScope();
         var result = empty([gradient.size(-1), x.size(-1)], x.dtype, x.device);
-        WeightGradient(result, gradient, x, accumulate: false);
+        WeightGradient(result, gradient, x, default);
         return result.MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
-    public void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x)
+    public void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x, GradientSum? bias = null)
     {
-        if (!Takes(gradient, x) || !sum.Values.is_contiguous())
+        if (!Takes(gradient, x) || !sum.Values.is_contiguous() || bias?.Values.is_contiguous() == false)
         {
-            TorchKernels.Instance.AccumulateWeightGradient(sum, gradient, x);
+            TorchKernels.Instance.AccumulateWeightGradient(sum, gradient, x, bias);
             return;
         }
-        WeightGradient(sum.Values, gradient, x, accumulate: !sum.IsEmpty);
-    }
-
-    /// <inheritdoc/>
-    public void AccumulateBiasGradient(GradientSum sum, Tensor gradient)
-    {
-        if (!Takes(gradient) || !sum.Values.is_contiguous())
+        WeightGradient(sum.Values, gradient, x, new()
         {
-            TorchKernels.Instance.AccumulateBiasGradient(sum, gradient);
-            return;
-        }
-        var dy = Dense(gradient);
-        long columns = dy.size(-1), rows = dy.numel() / columns;
-        CpuKernels.ColumnSums(Address(dy), Address(sum.Values), rows, columns, add: !sum.IsEmpty, TypeOf(dy));
+            Addend = sum.IsEmpty ? 0 : Address(sum.Values),
+            RowSums = AddressOrNull(bias?.Values),
+            AddRowSums = bias is { IsEmpty: false } ? 1 : 0,
+        });
     }
 
     public void Dispose()
@@ -138,21 +141,30 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         packed?.Clear();
     }
 
-    private void Product(Tensor x, Tensor weight, Tensor? bias, Tensor result)
+    private void Product(Tensor x, Tensor weight, Tensor result, in ProductEpilogue epilogue)
     {
         var (output, input) = (weight.size(0), weight.size(1));
         var rows = Dense(x);
         MatrixProduct.Multiply(
-            rows.numel() / input, output, input, Whole(rows, input), Stored(weight, transposed: true), Whole(result, output),
-            bias: bias is null ? 0 : Address(bias), weights: Packed(weight));
+            rows.numel() / input, output, input, Whole(rows, input), Stored(weight, transposed: true), Whole(result, output), epilogue,
+            Packed(weight));
     }
 
-    private static void WeightGradient(Tensor target, Tensor gradient, Tensor x, bool accumulate)
+    private void InputGradient(Tensor gradient, Tensor weight, Tensor result, in ProductEpilogue epilogue)
+    {
+        var (output, input) = (weight.size(0), weight.size(1));
+        var rows = Dense(gradient);
+        MatrixProduct.Multiply(
+            rows.numel() / output, input, output, Whole(rows, output), Stored(weight, transposed: false), Whole(result, input), epilogue,
+            Packed(weight));
+    }
+
+    private static void WeightGradient(Tensor target, Tensor gradient, Tensor x, in ProductEpilogue epilogue)
     {
         var (output, input) = (gradient.size(-1), x.size(-1));
         var (dy, rows) = (Dense(gradient), Dense(x));
         MatrixProduct.Multiply(
-            output, input, rows.numel() / input, Whole(dy, output) with { Transposed = true }, Whole(rows, input), Whole(target, input), accumulate);
+            output, input, rows.numel() / input, Whole(dy, output) with { Transposed = true }, Whole(rows, input), Whole(target, input), epilogue);
     }
 
     /// <summary>Whether these tensors are of one type that the native kernels take.</summary>

@@ -35,7 +35,18 @@ public sealed partial class TorchKernels : IKernels
     }
 
     /// <inheritdoc/>
-    public Tensor Linear(Tensor x, Tensor weight, Tensor? bias) => functional.linear(x, weight, bias);
+    public Tensor Linear(Tensor x, Tensor weight, Tensor? bias, Tensor? residual = null)
+    {
+        var product = functional.linear(x, weight, bias);
+        return residual is null ? product : product.add_(residual);
+    }
+
+    /// <inheritdoc/>
+    public (Tensor Product, Tensor Activated) LinearGelu(Tensor x, Tensor weight, Tensor? bias)
+    {
+        var product = functional.linear(x, weight, bias);
+        return (product, Gelu(product));
+    }
 
     /// <inheritdoc/>
     public void Logits(Tensor x, Tensor weight, Tensor output)
@@ -56,6 +67,13 @@ public sealed partial class TorchKernels : IKernels
     }
 
     /// <inheritdoc/>
+    public Tensor LinearInputGradientBeforeGelu(Tensor gradient, Tensor weight, Tensor pre)
+    {
+        using var scope = NewDisposeScope();
+        return GeluBackward(gradient.matmul(weight), pre).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     public Tensor LinearWeightGradient(Tensor gradient, Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -63,17 +81,15 @@ public sealed partial class TorchKernels : IKernels
     }
 
     /// <inheritdoc/>
-    public void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x)
+    public void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x, GradientSum? bias = null)
     {
         using var scope = NewDisposeScope();
+        bias?.Add(SumOverTokens(gradient));
         if (x.dtype == sum.Values.dtype)
             sum.Values.addmm_(Rows(gradient).t(), Rows(x), sum.IsEmpty ? 0 : 1);
         else
             sum.Add(Rows(gradient).t().mm(Rows(x)));
     }
-
-    /// <inheritdoc/>
-    public void AccumulateBiasGradient(GradientSum sum, Tensor gradient) => sum.Add(SumOverTokens(gradient));
 
     /// <summary>Sum over all dims but the last, in fp32.</summary>
     public static Tensor SumOverTokens(Tensor x) => x.reshape(-1, x.size(-1)).sum(0, false, float32);

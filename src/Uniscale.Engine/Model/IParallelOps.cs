@@ -43,8 +43,10 @@ public interface IParallelOps
     /// <summary>One product a matrix from the same residual; each result is [batch, whole sequence, this rank's features].</summary>
     IReadOnlyList<Tensor> ColumnLinear(Tensor x, params ReadOnlySpan<ColumnWeights> matrices);
 
-    /// <summary>Residual from this rank's features [batch, sequence, in/tp] and its part [out, in/tp] of a matrix; the bias is whole.</summary>
-    Tensor RowLinear(Tensor x, Tensor weight, Tensor? bias);
+    /// <summary>
+    /// The product of this rank's features [batch, sequence, in/tp] with its part [out, in/tp] of a matrix added to the residual; the bias is whole.
+    /// </summary>
+    Tensor RowLinear(Tensor x, Tensor weight, Tensor? bias, Tensor residual);
 
     /// <summary>Rotary embedding of queries and keys [batch, sequence, heads, headDim] at the context's positions.</summary>
     (Tensor Query, Tensor Key) Rotary(Tensor q, Tensor k, RotaryFrequencies frequencies, MicrobatchContext context);
@@ -55,8 +57,10 @@ public interface IParallelOps
     /// <summary>silu(gate) · up.</summary>
     Tensor Swiglu(Tensor gate, Tensor up);
 
-    /// <summary>GELU, tanh approximation.</summary>
-    Tensor Gelu(Tensor x);
+    /// <summary>
+    /// A feed-forward network with GELU (tanh approximation) added to the residual: W₁ is split by output features, W₂ by input features.
+    /// </summary>
+    Tensor GeluFeedForward(Tensor x, ColumnWeights up, ColumnWeights down, Tensor residual);
 
     /// <summary>
     /// Sum of cross-entropies of x·Wᵀ against the targets (−100 ignored), times the context's loss scale; fp32 [].

@@ -35,12 +35,12 @@ public sealed class TransformerBlock : Block
         using var scope = NewDisposeScope();
         var reader = new ParameterReader(parameters);
         var (normalised, residual) = Norm(input, ref reader, ops);
-        var x = residual + Attention(normalised, ref reader, context, ops);
+        var x = Attention(normalised, residual, ref reader, context, ops);
         (normalised, residual) = Norm(x, ref reader, ops);
-        return (residual + FeedForward(normalised, ref reader, ops)).MoveToOuterDisposeScope();
+        return FeedForward(normalised, residual, ref reader, ops).MoveToOuterDisposeScope();
     }
 
-    private Tensor Attention(Tensor x, ref ParameterReader reader, MicrobatchContext context, IParallelOps ops)
+    private Tensor Attention(Tensor x, Tensor residual, ref ParameterReader reader, MicrobatchContext context, IParallelOps ops)
     {
         var wq = Column(ref reader, model.QkvBias);
         var wk = Column(ref reader, model.QkvBias) with { KeyValue = true };
@@ -52,23 +52,17 @@ public sealed class TransformerBlock : Block
         if (rotary is not null)
             (q, k) = ops.Rotary(q, k, rotary.WithBase(context.RopeBase), context);
         var attended = ops.Attention(q, k, v, context).flatten(2);
-        return ops.RowLinear(attended, reader.Next(), reader.NextIf(model.AttentionOutputBias));
+        return ops.RowLinear(attended, reader.Next(), reader.NextIf(model.AttentionOutputBias), residual);
     }
 
-    private Tensor FeedForward(Tensor x, ref ParameterReader reader, IParallelOps ops)
+    private Tensor FeedForward(Tensor x, Tensor residual, ref ParameterReader reader, IParallelOps ops)
     {
         var w1 = Column(ref reader, model.FfnBias);
-        Tensor activated;
-        if (model.Activation == ActivationKind.Swiglu)
-        {
-            var projected = ops.ColumnLinear(x, w1, Column(ref reader, model.FfnBias));
-            activated = ops.Swiglu(projected[0], projected[1]);
-        }
-        else
-        {
-            activated = ops.Gelu(ops.ColumnLinear(x, w1)[0]);
-        }
-        return ops.RowLinear(activated, reader.Next(), reader.NextIf(model.FfnBias));
+        if (model.Activation == ActivationKind.Gelu)
+            return ops.GeluFeedForward(x, w1, Column(ref reader, model.FfnBias), residual);
+        var projected = ops.ColumnLinear(x, w1, Column(ref reader, model.FfnBias));
+        var activated = ops.Swiglu(projected[0], projected[1]);
+        return ops.RowLinear(activated, reader.Next(), reader.NextIf(model.FfnBias), residual);
     }
 
     private (Tensor Normalised, Tensor Residual) Norm(Tensor x, ref ParameterReader reader, IParallelOps ops) =>

@@ -101,7 +101,7 @@ public sealed class ParallelOps : IParallelOps
         new ColumnLinearOperation(this, matrices).Apply(x);
 
     /// <inheritdoc/>
-    public Tensor RowLinear(Tensor x, Tensor weight, Tensor? bias) => new RowLinearOperation(this).Apply(x, weight, bias);
+    public Tensor RowLinear(Tensor x, Tensor weight, Tensor? bias, Tensor residual) => new RowLinearOperation(this).Apply(x, weight, bias, residual);
 
     /// <inheritdoc/>
     public (Tensor Query, Tensor Key) Rotary(Tensor q, Tensor k, RotaryFrequencies frequencies, MicrobatchContext context) =>
@@ -118,11 +118,8 @@ public sealed class ParallelOps : IParallelOps
     }
 
     /// <inheritdoc/>
-    public Tensor Gelu(Tensor x)
-    {
-        var result = new GeluOperation(Kernels).Apply(x);
-        return Selective ? Remember(result, kept => Kernels.Gelu(kept[0]), x) : result;
-    }
+    public Tensor GeluFeedForward(Tensor x, ColumnWeights up, ColumnWeights down, Tensor residual) =>
+        new GeluFeedForwardOperation(this, up, down).Apply(x, residual);
 
     /// <inheritdoc/>
     public Tensor HeadLoss(Tensor x, Tensor weight, long vocabulary, MicrobatchContext context) =>
@@ -149,6 +146,18 @@ public sealed class ParallelOps : IParallelOps
     internal Pending ReduceResidual(Tensor partial) =>
         SequenceParallel ? TensorAxis.ScatterSequence(partial) : TensorAxis.AllReduce(partial.contiguous());
 
+    /// <summary>The residual with this rank's features times its part of a matrix, summed over the tensor axis, and a whole bias added.</summary>
+    internal Tensor AddToResidual(Tensor x, Tensor weight, Tensor? bias, Tensor residual)
+    {
+        if (!TensorAxis.Active)
+            return Kernels.Linear(x, weight, bias, residual);
+
+        // The bias is whole on every rank and must count once, so it is added to the sum.
+        var sum = ReduceResidual(Kernels.Linear(x, weight, null)).Wait();
+        if (bias is not null) sum.add_(bias);
+        return sum.add_(residual);
+    }
+
     /// <summary>Positions of this rank's tokens where the data gives none: int64 [1, sequence].</summary>
     internal Tensor Positions(MicrobatchContext context) =>
         context.Positions?.alias() ?? ContextPartition.Positions(
@@ -162,30 +171,6 @@ public sealed class ParallelOps : IParallelOps
         sum().Add(gradient);
         return null;
     }
-
-    /// <summary>Adds the gradient of a bias to its sum, or gives it back in the parameter's type where there is none.</summary>
-    internal Tensor? DeliverBias(Func<GradientSum>? sum, Tensor gradient)
-    {
-        if (sum is null)
-            return TorchKernels.SumOverTokens(gradient).to(gradient.dtype);
-        Kernels.AccumulateBiasGradient(sum(), gradient);
-        return null;
-    }
-
-    /// <summary>Adds gradientᵀ·x to its sum, now or later, or gives it back where there is none.</summary>
-    internal Tensor? DeliverProduct(Func<GradientSum>? sum, Tensor gradient, Tensor x)
-    {
-        if (sum is null)
-            return Kernels.LinearWeightGradient(gradient, x);
-        if (Deferred is { } queue)
-            queue.Add(ProductInto(sum), gradient, x);
-        else
-            Kernels.AccumulateWeightGradient(sum(), gradient, x);
-        return null;
-    }
-
-    private Action<Tensor[]> ProductInto(Func<GradientSum> sum) =>
-        kept => Kernels.AccumulateWeightGradient(sum(), kept[0], kept[1]);
 
     private Func<IReadOnlyList<Tensor>, Tensor> NormAgain(NormKind kind, double epsilon) =>
         kept => Kernels.Norm(kind, kept[0], kept[1], kept.Count > 2 ? kept[2] : null, epsilon).Output;

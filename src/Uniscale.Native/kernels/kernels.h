@@ -11,11 +11,21 @@
 UNISCALE_KERNEL int uniscale_isa();
 UNISCALE_KERNEL const char* uniscale_kernels_error();
 
-// c[m,n] (+)= op(a)[m,k] · op(b)[k,n]. lda, ldb, ldc are row strides in elements of the matrices as stored.
+// What a product goes through on its way to c, in this order; and what is summed beside it. Null where not wanted.
+struct uniscale_epilogue {
+    const void* bias;    // [n], of b's type
+    void* pre;           // of c's type and strides: what GELU is taken of; written with activation 1, read with 2
+    const void* addend;  // of c's type and strides; c itself: the product is added to it
+    float* row_sums;     // fp32 [m]: sums over k of op(a), which is dense and transposed
+    int activation;      // 0 none, 1 gelu(product + bias), 2 product · gelu'(pre); c is dense then
+    int add_row_sums;    // row_sums are added to
+};
+
+// c[m,n] = op(a)[m,k] · op(b)[k,n]. lda, ldb, ldc are row strides in elements of the matrices as stored.
 // weights: where not null, a handle of uniscale_weights_create whose packed copy of op(b) is used instead of b.
 UNISCALE_KERNEL int uniscale_matmul(int64_t m, int64_t n, int64_t k, const void* a, int a_type, int64_t lda, int transpose_a,
                                     const void* b, int b_type, int64_t ldb, int transpose_b, void* c, int c_type, int64_t ldc,
-                                    int accumulate, const void* bias, void* weights);
+                                    const uniscale_epilogue* epilogue, void* weights);
 
 // Holds packed copies of a weight matrix; uniscale_weights_invalidate after its values changed.
 UNISCALE_KERNEL void* uniscale_weights_create();

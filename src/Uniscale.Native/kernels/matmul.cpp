@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <list>
 #include <map>
 #include <memory>
@@ -195,25 +196,53 @@ void multiply_on_onednn(const Shape& shape, const void* a, const void* b, void* 
     stream().wait();
 }
 
+void check(int result) {
+    if (result != 0) throw std::runtime_error(uniscale_kernels_error());
+}
+
+void copy_rows(void* target, const void* source, int64_t rows, int64_t stride_bytes, int64_t row_bytes) {
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < rows; row++)
+        std::memcpy(static_cast<char*>(target) + row * stride_bytes, static_cast<const char*>(source) + row * stride_bytes, static_cast<size_t>(row_bytes));
+}
+
+// The epilogue in passes of their own, but for the bias and what lies in c already.
+void multiply_in_passes(const Shape& shape, const void* a, const void* b, void* c, const uniscale_epilogue& e, Weights* weights) {
+    const int64_t element = shape.c_type == 1 ? 2 : 4;
+    if (e.addend != nullptr && e.addend != c) copy_rows(c, e.addend, shape.m, shape.ldc * element, shape.n * element);
+    multiply_on_onednn(shape, a, b, e.activation == 1 ? e.pre : c, e.bias, weights);
+    if (e.activation == 1) check(uniscale_gelu_forward(e.pre, c, shape.m * shape.n, shape.c_type));
+    if (e.activation == 2) check(uniscale_gelu_backward(c, e.pre, c, shape.m * shape.n, shape.c_type));
+    if (e.row_sums != nullptr) check(uniscale_column_sums(a, e.row_sums, shape.k, shape.m, e.add_row_sums, shape.a_type));
+}
+
 }  // namespace
 }  // namespace uniscale
 
 using uniscale::Weights;
 
 int uniscale_matmul(int64_t m, int64_t n, int64_t k, const void* a, int a_type, int64_t lda, int transpose_a, const void* b, int b_type,
-                    int64_t ldb, int transpose_b, void* c, int c_type, int64_t ldc, int accumulate, const void* bias, void* weights) {
+                    int64_t ldb, int transpose_b, void* c, int c_type, int64_t ldc, const uniscale_epilogue* epilogue, void* weights) {
     return uniscale::guarded([&] {
         if (m == 0 || n == 0) return;
+        const uniscale_epilogue e = epilogue == nullptr ? uniscale_epilogue{} : *epilogue;
+        if (e.activation != 0 && (e.pre == nullptr || e.addend != nullptr || ldc != n))
+            throw std::invalid_argument("a product with an activation has a dense result, room for what it is taken of, and nothing added");
+        if (e.row_sums != nullptr && (!transpose_a || lda != m)) throw std::invalid_argument("rows are summed of dense transposed operands only");
         auto* packed = static_cast<Weights*>(weights);
-        if (a_type == 1 && b_type == 1 && k > 0 && uniscale::isa() >= uniscale::Isa::Amx) {
-            uniscale::multiply_on_tiles({m, n, k, a, lda, transpose_a != 0, b, ldb, transpose_b != 0, nullptr, c, ldc, c_type == 1,
-                                         accumulate != 0, bias}, packed);
+        if (a_type == 1 && b_type == 1 && k > 0 && (e.activation == 0 || c_type == 1) && uniscale::isa() >= uniscale::Isa::Amx) {
+            uniscale::amx::TileProduct p{m, n, k, a, lda, transpose_a != 0, b, ldb, transpose_b != 0, nullptr, c, ldc, c_type == 1, e.addend, e.bias};
+            p.activation = static_cast<uniscale::amx::Activation>(e.activation);
+            p.pre = e.pre;
+            p.a_sums = e.row_sums;
+            p.add_sums = e.add_row_sums != 0;
+            uniscale::multiply_on_tiles(p, packed);
             return;
         }
         const uniscale::Shape shape{m,      n,           k,           lda,        ldb,  ldc, a_type, b_type,
-                                    c_type, transpose_a, transpose_b, accumulate, bias != nullptr ? b_type + 1 : 0,
+                                    c_type, transpose_a, transpose_b, e.addend != nullptr, e.bias != nullptr ? b_type + 1 : 0,
                                     weights != nullptr, omp_get_max_threads()};
-        uniscale::multiply_on_onednn(shape, a, b, c, bias, packed);
+        uniscale::multiply_in_passes(shape, a, b, c, e, packed);
     });
 }
 

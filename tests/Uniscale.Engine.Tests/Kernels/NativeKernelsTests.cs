@@ -33,12 +33,25 @@ public sealed class NativeKernelsTests : IDisposable
         twin.AccumulateWeightGradient(expected, gradient, x);
         native.AccumulateWeightGradient(actual, gradient, x);
         Same(expected, actual, type);
-        (expected, actual) = (ones([17], ScalarType.Float32), ones([17], ScalarType.Float32));
-        twin.AccumulateBiasGradient(expected, gradient);
-        native.AccumulateBiasGradient(actual, gradient);
+        var (expectedBias, actualBias) = (ones([17], ScalarType.Float32), ones([17], ScalarType.Float32));
+        twin.AccumulateWeightGradient(expected, gradient, x, expectedBias);
+        native.AccumulateWeightGradient(actual, gradient, x, actualBias);
         Same(expected, actual, type);
-        native.AccumulateBiasGradient(actual, gradient.narrow(0, 0, 1));
-        Same(expected + gradient[0].sum(0, false, ScalarType.Float32), actual, type);
+        Same(expectedBias, actualBias, type);
+    }
+
+    [Theory, MemberData(nameof(Types))]
+    public void WhatGoesWithAProduct(ScalarType type)
+    {
+        var (x, weight, bias, residual) = (Normal(type, 3, 5, 33), Normal(type, 17, 33), Normal(type, 17), Normal(type, 3, 5, 17));
+        Same(twin.Linear(x, weight, bias, residual), native.Linear(x, weight, bias, residual));
+        Same(twin.Linear(x, weight, null, residual), native.Linear(x, weight, null, residual));
+        var (expected, actual) = (twin.LinearGelu(x, weight, bias), native.LinearGelu(x, weight, bias));
+        Same(expected.Product, actual.Product);
+        Same(expected.Activated, actual.Activated);
+        Same(native.Gelu(actual.Product), actual.Activated);
+        var (gradient, pre) = (Normal(type, 3, 5, 17), Normal(type, 3, 5, 33));
+        Same(twin.LinearInputGradientBeforeGelu(gradient, weight, pre), native.LinearInputGradientBeforeGelu(gradient, weight, pre));
     }
 
     [Theory, MemberData(nameof(Types))]
@@ -49,8 +62,7 @@ public sealed class NativeKernelsTests : IDisposable
         foreach (var kernels in (IKernels[])[twin, native])
         {
             var (weight, bias) = (Damaged(17, 33), Damaged(17));
-            kernels.AccumulateWeightGradient(weight, gradient, x);
-            kernels.AccumulateBiasGradient(bias, gradient);
+            kernels.AccumulateWeightGradient(weight, gradient, x, bias);
             Same(gradient.view(15, 17).t().to(ScalarType.Float32).mm(x.view(15, 33).to(ScalarType.Float32)), weight.Values, type);
             Same(gradient.sum([0L, 1], false, ScalarType.Float32), bias.Values, type);
         }

@@ -23,21 +23,6 @@ internal sealed class SwigluOperation(IKernels kernels) : Operation
     }
 }
 
-/// <summary>GELU, tanh approximation.</summary>
-internal sealed class GeluOperation(IKernels kernels) : Operation
-{
-    public Tensor Apply(Tensor x) => Record(x)[0];
-
-    protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
-    {
-        saved.Add(inputs[0]);
-        return [kernels.Gelu(inputs[0])];
-    }
-
-    protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved) =>
-        [kernels.GeluBackward(gradients[0], saved[0])];
-}
-
 /// <summary>Rotation of queries and keys by their positions; the gradient is rotated back.</summary>
 internal sealed class RotaryOperation(ParallelOps ops, RotaryFrequencies frequencies, MicrobatchContext context) : Operation
 {

@@ -22,7 +22,7 @@ internal sealed class ColumnLinearOperation : Operation
         for (int i = 0; i < weights.Length; i++)
         {
             var bias = weights[i].Bias;
-            matrices[i] = new Matrix(weights[i], ops.Sink?.Find(weights[i].Weight), bias is null ? null : ops.Sink?.Find(bias));
+            matrices[i] = new Matrix(weights[i], LinearSinks.Of(ops, weights[i].Weight, bias));
             biasCount += bias is null ? 0 : 1;
         }
     }
@@ -66,8 +66,8 @@ internal sealed class ColumnLinearOperation : Operation
         for (int i = 0; i < matrices.Length; i++)
         {
             var gradient = summing[i].Wait();
-            results[1 + i] = ops.DeliverProduct(matrices[i].WeightSink, gradient, whole);
-            if (matrices[i].Bias is not null) results[nextBias++] = ops.DeliverBias(matrices[i].BiasSink, gradient);
+            (results[1 + i], var bias) = matrices[i].Sinks.Deliver(ops, gradient, whole);
+            if (matrices[i].Bias is not null) results[nextBias++] = bias;
         }
         results[0] = reducing.Wait();
         return results;
@@ -77,8 +77,8 @@ internal sealed class ColumnLinearOperation : Operation
     private Pending SumOverReplicas(bool keyValue, Tensor gradient) =>
         keyValue && ops.KvReplicas.Active ? ops.KvReplicas.AllReduce(gradient.clone().contiguous()) : Pending.Done(gradient);
 
-    /// <summary>A matrix, and where the gradients of its parameters are summed; null where autograd gives them back.</summary>
-    private readonly record struct Matrix(ColumnWeights Weights, Func<GradientSum>? WeightSink, Func<GradientSum>? BiasSink)
+    /// <summary>A matrix, and where the gradients of its parameters are summed.</summary>
+    private readonly record struct Matrix(ColumnWeights Weights, LinearSinks Sinks)
     {
         public Tensor Weight => Weights.Weight;
 
@@ -88,44 +88,35 @@ internal sealed class ColumnLinearOperation : Operation
     }
 }
 
-/// <summary>Product with a matrix split by input features, summed over the tensor axis into the residual.</summary>
+/// <summary>Product with a matrix split by input features, summed over the tensor axis into the residual and added to it.</summary>
 internal sealed class RowLinearOperation(ParallelOps ops) : Operation
 {
-    private Func<GradientSum>? weightSink;
-    private Func<GradientSum>? biasSink;
+    private LinearSinks sinks;
     private KeptInput input;
     private Tensor? weight;
     private bool hasBias;
 
-    public Tensor Apply(Tensor x, Tensor weight, Tensor? bias)
+    public Tensor Apply(Tensor x, Tensor weight, Tensor? bias, Tensor residual)
     {
         input = ops.Keep(x);
-        weightSink = ops.Sink?.Find(weight);
+        sinks = LinearSinks.Of(ops, weight, bias);
         hasBias = bias is not null;
-        if (bias is null)
-            return Record(x, weight)[0];
-        biasSink = ops.Sink?.Find(bias);
-        return Record(x, weight, bias)[0];
+        return bias is null ? Record(x, residual, weight)[0] : Record(x, residual, weight, bias)[0];
     }
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
-        weight = inputs[1];
+        weight = inputs[2];
         input.Save(inputs[0], saved);
-        var bias = hasBias ? inputs[2] : null;
-        if (!ops.TensorAxis.Active)
-            return [ops.Kernels.Linear(inputs[0], inputs[1], bias)];
-
-        // The bias is whole on every rank and must count once, so it is added to the sum.
-        var sum = ops.ReduceResidual(ops.Kernels.Linear(inputs[0], inputs[1], null)).Wait();
-        return [bias is null ? sum : sum.add_(bias)];
+        return [ops.AddToResidual(inputs[0], weight, hasBias ? inputs[3] : null, inputs[1])];
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
         var gradient = ops.GatherResidual(gradients[0]).Wait();
         var dx = ops.Kernels.LinearInputGradient(gradient, weight!);
-        var dw = ops.DeliverProduct(weightSink, gradient, input.Restore(saved));
-        return hasBias ? [dx, dw, ops.DeliverBias(biasSink, gradient)] : [dx, dw];
+        var (dw, db) = sinks.Deliver(ops, gradient, input.Restore(saved));
+        var residual = gradients[0].detach();
+        return hasBias ? [dx, residual, dw, db] : [dx, residual, dw];
     }
 }

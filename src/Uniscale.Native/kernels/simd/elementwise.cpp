@@ -1,6 +1,6 @@
 // One pass over memory each: rotary embedding, activations, AdamW and accumulation.
 
-#include "lanes.h"
+#include "gelu.h"
 #include "simd.h"
 
 namespace uniscale::UNISCALE_SIMD {
@@ -82,36 +82,24 @@ void swiglu_backward(const void* dy, const void* gate, const void* up, void* dga
     });
 }
 
-namespace {
-
-// GELU's (1 + tanh u) / 2 is the sigmoid of 2u, and −2u · log2 e = x · (linear + cubic · x²).
-constexpr float gelu_linear = -2 * 0.79788456080286535588f * log2_e, gelu_cubic = gelu_linear * 0.044715f;
-
-}  // namespace
-
 void gelu_forward(const void* x, void* y, int64_t count, int type) {
     with_type(type, [&](auto t) {
         using T = decltype(t);
         const T* in = static_cast<const T*>(x);
         T* out = static_cast<T*>(y);
         for_registers(count, [=](int64_t i, auto part) {
-            const Lanes v = part.load(in + i);
-            part.store(out + i, v / (1.0f + power_of_two(v * (gelu_linear + gelu_cubic * v * v))));
+            part.store(out + i, gelu(part.load(in + i)));
         });
     });
 }
 
 void gelu_backward(const void* dy, const void* x, void* dx, int64_t count, int type) {
-    constexpr float ln_2 = 1 / log2_e;
     with_type(type, [&](auto t) {
         using T = decltype(t);
         const T *d = static_cast<const T*>(dy), *in = static_cast<const T*>(x);
         T* out = static_cast<T*>(dx);
         for_registers(count, [=](int64_t i, auto part) {
-            // From 10 on the slope is 0 or 1 to the last bit; the powers of what is far beyond would be infinite.
-            const Lanes v = at_most(at_least(part.load(in + i), -10.0f), 10.0f), square = v * v;
-            const Lanes rest = power_of_two(v * (gelu_linear + gelu_cubic * square)), s = 1.0f / (1.0f + rest);
-            part.store(out + i, part.load(d + i) * (s - s * s * rest * v * (ln_2 * gelu_linear + 3 * ln_2 * gelu_cubic * square)));
+            part.store(out + i, part.load(d + i) * gelu_slope(part.load(in + i)));
         });
     });
 }

@@ -109,6 +109,17 @@ inline Lanes at_most(Lanes values, float high) {
 #endif
 }
 
+// 1 / x to a unit in the last place, for normal x and 1 / x. An estimate and a step of Newton's method take a fraction of a division's time,
+// where the estimate is good to 14 bits.
+inline Lanes reciprocal(Lanes x) {
+#ifdef __AVX512F__
+    const Lanes estimate = _mm512_maskz_rcp14_ps(every_lane, x);
+    return estimate * (2.0f - x * estimate);
+#else
+    return 1.0f / x;
+#endif
+}
+
 inline float largest(Lanes values) {
     float top = values[0];
     for (int64_t lane = 1; lane < lanes; lane++) top = values[lane] > top ? values[lane] : top;

@@ -75,25 +75,39 @@ inline void transpose_words(__m512i* w) {
     }
 }
 
-// One tile from (outer, k); outers and depth: how much of the matrix is left there.
+// Adds to each of 16 sums, of which `inside` exist, the two elements of its word in every row.
+inline void add_words(float* sums, __mmask16 inside, const __m512i* words) {
+    const auto ones = (__m512bh)_mm512_set1_epi32(0x3f803f80);
+    __m512 even = _mm512_maskz_loadu_ps(inside, sums), odd = _mm512_setzero_ps();
+    for (int pair = 0; pair < tile_rows; pair += 2) {
+        even = _mm512_dpbf16_ps(even, (__m512bh)words[pair], ones);
+        odd = _mm512_dpbf16_ps(odd, (__m512bh)words[pair + 1], ones);
+    }
+    _mm512_mask_storeu_ps(sums, inside, _mm512_add_ps(even, odd));
+}
+
+// One tile from (outer, k); outers and depth: how much of the matrix is left there. sums, where not null: what lies along k is added
+// to the sum of its outer index; k must not be contiguous.
 template <bool is_b>
-inline void pack_tile(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target) {
+inline void pack_tile(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target, float* sums) {
     __m512i words[16];
     if (x.k_contiguous) load_rows(words, x.at(outer, k), x.stride, outers, depth);
     else load_pairs(words, x.at(outer, k), x.stride, depth, outers);
+    if (sums != nullptr) add_words(sums, static_cast<__mmask16>(first_lanes(outers)), words);
     if (x.k_contiguous == is_b) transpose_words(words);
     for (int row = 0; row < tile_rows; row++) _mm512_store_si512(target + row * 64, words[row]);
 }
 
-// Blocks of `outers` from `outer`, steps of `depth` from k; blocks lie block_bytes apart.
+// Blocks of `outers` from `outer`, steps of `depth` from k; blocks lie block_bytes apart. sums[outers]: see pack_tile.
 template <bool is_b>
-inline void pack(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target, int64_t block_bytes) {
+inline void pack(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target, int64_t block_bytes,
+                 float* sums = nullptr) {
     const auto pack_step = [&](int64_t b, int64_t s) {
         const int64_t left = outers - b * block, deep = depth - s * tile_depth;
         char* tiles = target + b * block_bytes + s * block_step_bytes;
-        pack_tile<is_b>(x, outer + b * block, left, k + s * tile_depth, deep, tiles);
-        if (left > tile_rows)
-            pack_tile<is_b>(x, outer + b * block + tile_rows, left - tile_rows, k + s * tile_depth, deep, tiles + tile_bytes);
+        for (int64_t half = 0; half < block && half < left; half += tile_rows)
+            pack_tile<is_b>(x, outer + b * block + half, left - half, k + s * tile_depth, deep, tiles + half / tile_rows * tile_bytes,
+                            sums == nullptr ? nullptr : sums + b * block + half);
     };
     // Along the rows of memory.
     if (x.k_contiguous) {

@@ -4,6 +4,7 @@
 
 #include <omp.h>
 
+#include "tile_finish.h"
 #include "tile_pack.h"
 #include "tile_scratch.h"
 
@@ -14,17 +15,16 @@ namespace {
 // columns of B that pass by. Longer k is cut into stretches, whose sums then lie there as well.
 constexpr int64_t range_bytes = 1 << 20, most_rows = 512, most_steps = 64;
 constexpr int64_t range_bytes_beside_sums = 768 << 10, most_sums = 192 << 10, steps_of_stretch = 48;
-constexpr int64_t streamed_bytes = 1 << 20;
 // A result of at most this many rows and columns: both operands are packed by every thread, a short stretch at a time, into the cache.
 constexpr int64_t narrow = 512, narrow_steps = 16;
 constexpr int64_t row_step_bytes = 2 * tile_depth;
 
-struct Part {
+struct Range {
     int64_t first, count;
 };
 
-// Part `index` of `parts` of count, in whole blocks.
-Part part_of(int64_t count, int64_t parts, int64_t index) {
+// Range `index` of `parts` of count, in whole blocks.
+Range part_of(int64_t count, int64_t parts, int64_t index) {
     const int64_t blocks = blocks_of(count), begin = blocks * index / parts * block, end = blocks * (index + 1) / parts * block;
     return {begin, larger(0, smaller(end, count) - begin)};
 }
@@ -37,82 +37,11 @@ int64_t range_of(int64_t count, int64_t most) {
     return blocks_of(ceiling(count, larger(1, ceiling(count, whole)))) * block;
 }
 
-int64_t result_rows(const TileProduct& p) { return p.transposed ? p.n : p.m; }
-int64_t result_columns(const TileProduct& p) { return p.transposed ? p.m : p.n; }
-
-// Sums of one block, [tile row][tile column] tiles, on their way to a row and column of the result.
-struct Finished {
-    float* sums;
-    int64_t row, column;
-};
-
-void transpose(float* sums) {
-    __m512i tiles[4][16];
-    for (int tile = 0; tile < 4; tile++) {
-        for (int i = 0; i < 16; i++) tiles[tile][i] = _mm512_load_si512(sums + tile * 256 + i * 16);
-        transpose_words(tiles[tile]);
-    }
-    constexpr int place[] = {0, 2, 1, 3};
-    for (int tile = 0; tile < 4; tile++)
-        for (int i = 0; i < 16; i++) _mm512_store_si512(sums + place[tile] * 256 + i * 16, tiles[tile][i]);
-}
-
-// A large result that is only written goes past the caches, whole lines at a time: it would not stay there until it is read, and
-// a line that is written into the cache is read from memory first.
-bool goes_past_cache(const TileProduct& p) {
-    const int64_t element = p.c_is_bf16 ? 2 : 4;
-    return !p.accumulate && p.m * p.n * element >= streamed_bytes && p.ldc * element % 64 == 0 && reinterpret_cast<uintptr_t>(p.c) % 64 == 0;
-}
-
-// Rows [from, to) of a finished block join the result.
-template <bool half>
-void finish(const TileProduct& p, bool streams, const Finished& f, int64_t from, int64_t to) {
-    if (p.transposed && from == 0) transpose(f.sums);
-    const int64_t columns = smaller(block, result_columns(p) - f.column);
-    const bool past_cache = streams && columns == block;
-    const __mmask32 inside = first_lanes(columns);
-    const auto low = static_cast<__mmask16>(inside), high = static_cast<__mmask16>(inside >> 16);
-    __m512 bias_low = _mm512_setzero_ps(), bias_high = bias_low;
-    const auto widen = [](__m256i bits) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)); };
-    if (p.bias != nullptr) {
-        const Bf16* bias = static_cast<const Bf16*>(p.bias) + f.column;
-        bias_low = widen(_mm256_maskz_loadu_epi16(low, bias));
-        bias_high = widen(_mm256_maskz_loadu_epi16(high, bias + 16));
-    }
-    for (int64_t i = from; i < smaller(to, result_rows(p) - f.row); i++) {
-        const float* in = f.sums + i / 16 * 512 + i % 16 * 16;
-        __m512 left = _mm512_add_ps(_mm512_load_ps(in), bias_low), right = _mm512_add_ps(_mm512_load_ps(in + 256), bias_high);
-        if constexpr (half) {
-            Bf16* out = static_cast<Bf16*>(p.c) + (f.row + i) * p.ldc + f.column;
-            if (p.accumulate) {
-                left = _mm512_add_ps(left, widen(_mm256_maskz_loadu_epi16(low, out)));
-                right = _mm512_add_ps(right, widen(_mm256_maskz_loadu_epi16(high, out + 16)));
-            }
-            const auto both = (__m512i)_mm512_cvtne2ps_pbh(right, left);
-            if (past_cache) _mm512_stream_si512(reinterpret_cast<__m512i*>(out), both);
-            else _mm512_mask_storeu_epi16(out, inside, both);
-        } else {
-            float* out = static_cast<float*>(p.c) + (f.row + i) * p.ldc + f.column;
-            if (p.accumulate) {
-                left = _mm512_add_ps(left, _mm512_maskz_loadu_ps(low, out));
-                right = _mm512_add_ps(right, _mm512_maskz_loadu_ps(high, out + 16));
-            }
-            if (past_cache) {
-                _mm512_stream_ps(out, left);
-                _mm512_stream_ps(out + 16, right);
-            } else {
-                _mm512_mask_storeu_ps(out, low, left);
-                _mm512_mask_storeu_ps(out + 16, high, right);
-            }
-        }
-    }
-}
-
 // The lines of memory that a part of an operand lies in, to be fetched into the second-level cache within so many steps.
 class Ahead {
 public:
     Ahead() = default;
-    Ahead(const OuterView& x, Part outer, int64_t k, int64_t depth, int64_t steps)
+    Ahead(const OuterView& x, Range outer, int64_t k, int64_t depth, int64_t steps)
         : row(reinterpret_cast<const char*>(x.at(outer.first, k))),
           row_bytes(2 * (x.k_contiguous ? depth : outer.count)),
           stride_bytes(2 * x.stride),
@@ -171,7 +100,7 @@ struct Scratch {
 // One thread's part of a product.
 class Worker {
 public:
-    Worker(const TileProduct& problem, Scratch& scratch, Part rows, Part columns)
+    Worker(const TileProduct& problem, Scratch& scratch, Range rows, Range columns)
         : p(problem),
           s(scratch),
           a{static_cast<const Bf16*>(p.a), p.lda, !p.transpose_a},
@@ -204,7 +133,7 @@ private:
     const OuterView a, b;
     const Cut cut;
     const bool streams;
-    const Part all_rows, all_columns;
+    const Range all_rows, all_columns;
     Ahead ahead;
     Finished finished{nullptr, 0, 0};
     int64_t blocks_done = 0;
@@ -220,17 +149,24 @@ private:
     int64_t first_step(const Task& task) const { return cut.steps * task.stretch / cut.stretches; }
     int64_t steps(const Task& task) const { return cut.steps * (task.stretch + 1) / cut.stretches - first_step(task); }
     int64_t depth(const Task& task) const { return smaller(steps(task) * tile_depth, p.k - first_step(task) * tile_depth); }
-    Part rows(const Task& task) const { return {all_rows.first + task.row, smaller(cut.rows, all_rows.count - task.row)}; }
-    Part columns(const Task& task) const { return {all_columns.first + task.column, smaller(cut.columns, all_columns.count - task.column)}; }
+    Range rows(const Task& task) const { return {all_rows.first + task.row, smaller(cut.rows, all_rows.count - task.row)}; }
+    Range columns(const Task& task) const { return {all_columns.first + task.column, smaller(cut.columns, all_columns.count - task.column)}; }
 
     void finish_rows(int64_t from, int64_t to) {
         if (finished.sums == nullptr) return;
-        if (p.c_is_bf16) finish<true>(p, streams, finished, from, to);
-        else finish<false>(p, streams, finished, from, to);
+        finish(p, streams, finished, from, to);
+    }
+
+    // Where a part of an operand is summed as it is packed: by the one thread and task that meets it first, stretch after stretch.
+    float* sums_of(float* all, Range part, int64_t stretch) const {
+        if (all == nullptr) return nullptr;
+        if (stretch == 0 && !p.add_sums) std::memset(all + part.first, 0, static_cast<size_t>(part.count) * sizeof(float));
+        return all + part.first;
     }
 
     void carry_out(const Task& task, const Task* next) {
-        pack<false>(a, rows(task).first, rows(task).count, first_step(task) * tile_depth, depth(task), s.a.data(), steps(task) * block_step_bytes);
+        pack<false>(a, rows(task).first, rows(task).count, first_step(task) * tile_depth, depth(task), s.a.data(), steps(task) * block_step_bytes,
+                    columns(task).first == 0 ? sums_of(p.a_sums, rows(task), task.stretch) : nullptr);
         // What the next task packs comes near while this one multiplies.
         ahead = next == nullptr ? Ahead() : Ahead(a, rows(*next), first_step(*next) * tile_depth, depth(*next),
                                                  steps(task) * blocks_of(rows(task).count) * blocks_of(columns(task).count));
@@ -240,7 +176,8 @@ private:
             right = p.packed + columns(task).first / block * column_bytes + first_step(task) * block_step_bytes;
         } else {
             column_bytes = steps(task) * block_step_bytes;
-            pack<true>(b, columns(task).first, columns(task).count, first_step(task) * tile_depth, depth(task), s.b.data(), column_bytes);
+            pack<true>(b, columns(task).first, columns(task).count, first_step(task) * tile_depth, depth(task), s.b.data(), column_bytes,
+                       rows(task).first == 0 ? sums_of(p.b_sums, columns(task), task.stretch) : nullptr);
             right = s.b.data();
         }
         float* sums = s.sums.data();
@@ -257,14 +194,16 @@ private:
         const int64_t at_once = ceiling(block, count), row_of_a = rows(task).first + row, column_of_b = columns(task).first + column;
         const Finished done{last ? sums : nullptr, p.transposed ? column_of_b : row_of_a, p.transposed ? row_of_a : column_of_b};
         const int64_t tall = smaller(block, result_rows(p) - done.row);
-        const char* result = static_cast<char*>(p.c) + (done.row * p.ldc + done.column) * element;
+        const int64_t result = (done.row * p.ldc + done.column) * element;
+        const void* const read[] = {streams ? p.addend : p.c, p.activation == Activation::GeluSlope ? p.pre : nullptr};
         const auto meanwhile = [&](int64_t step) {
             ahead.fetch();
             const int64_t from = step * at_once, to = smaller(block, from + at_once);
-            if (last && !streams)
-                for (int64_t i = from; i < smaller(to, tall); i++) {
-                    __builtin_prefetch(result + i * p.ldc * element, 1, 3);
-                    if (element == 4) __builtin_prefetch(result + i * p.ldc * element + 64, 1, 3);
+            for (const void* matrix : read)
+                for (int64_t i = from; last && matrix != nullptr && i < smaller(to, tall); i++) {
+                    const char* row = static_cast<const char*>(matrix) + result + i * p.ldc * element;
+                    __builtin_prefetch(row, 1, 3);
+                    if (element == 4) __builtin_prefetch(row + 64, 1, 3);
                 }
             if (from < block) finish_rows(from, to);
         };
@@ -287,11 +226,39 @@ int row_parts(const TileProduct& p, int threads) {
     return best;
 }
 
+// op(b) brought into tiles, `at_once` steps along k as one piece of work; sums[piece][n], where not null, of the steps of each.
+void pack_columns(const OuterView& b, int64_t k, int64_t n, char* target, int threads, int64_t at_once, float* sums) {
+    const int64_t block_bytes = steps_of(k) * block_step_bytes, deep = at_once * tile_depth;
+    // Every thread reads along the rows of memory.
+    const int64_t pieces = b.k_contiguous ? blocks_of(n) : ceiling(k, deep);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < pieces; i++) {
+        if (b.k_contiguous) pack<true>(b, i * block, smaller(block, n - i * block), 0, k, target + i * block_bytes, block_bytes);
+        else pack<true>(b, 0, n, i * deep, smaller(deep, k - i * deep), target + i * at_once * block_step_bytes, block_bytes, sums == nullptr ? nullptr : sums + i * n);
+    }
+}
+
+// The same for a product that may want the sums of b's columns. Threads share k, so pieces of it are summed apart and then added up in order.
+void pack_columns(const TileProduct& p, char* target, int threads) {
+    constexpr int64_t steps_of_sum = 4;
+    const OuterView b{static_cast<const Bf16*>(p.b), p.ldb, p.transpose_b};
+    if (p.b_sums == nullptr) return pack_columns(b, p.k, p.n, target, threads, 1, nullptr);
+    thread_local Buffer<float> parts;
+    const int64_t pieces = ceiling(p.k, steps_of_sum * tile_depth);
+    parts.resize(pieces * p.n);
+    parts.fill(0.0f);
+    pack_columns(b, p.k, p.n, target, threads, steps_of_sum, parts.data());
+    const float* part = parts.data();
+    for (int64_t piece = 0; piece < pieces; piece++, part += p.n)
+        for (int64_t i = 0; i < p.n; i++) p.b_sums[i] = part[i] + (piece > 0 || p.add_sums ? p.b_sums[i] : 0.0f);
+}
+
 // The same result as the transposed product of the transposed operands.
 TileProduct transposed(const TileProduct& p) {
     TileProduct q = p;
     q.m = p.n, q.a = p.b, q.lda = p.ldb, q.transpose_a = !p.transpose_b;
     q.n = p.m, q.b = p.a, q.ldb = p.lda, q.transpose_b = !p.transpose_a;
+    q.a_sums = p.b_sums, q.b_sums = p.a_sums;
     q.transposed = !p.transposed;
     return q;
 }
@@ -304,7 +271,7 @@ void product(const TileProduct& problem, int threads) {
     thread_local Buffer<char> packed;
     if (p.packed == nullptr && larger(p.m, p.n) > narrow) {
         packed.resize(packed_bytes(p.k, p.n));
-        pack_weights(p.b, p.ldb, p.transpose_b, p.k, p.n, packed.data(), threads);
+        pack_columns(p, packed.data(), threads);
         p.packed = packed.data();
     }
     const int64_t blocks = blocks_of(p.m) * blocks_of(p.n);
@@ -317,7 +284,7 @@ void product(const TileProduct& problem, int threads) {
         if (rows_of(index).count > 0) scratch[index].reserve(Cut(p, rows_of(index).count, columns_of(index).count), p.packed == nullptr);
 #pragma omp parallel for num_threads(team) schedule(static, 1)
     for (int index = 0; index < team; index++) {
-        const Part rows = rows_of(index), columns = columns_of(index);
+        const Range rows = rows_of(index), columns = columns_of(index);
         if (rows.count == 0 || columns.count == 0) continue;
         const Tiles tiles;
         Worker(p, scratch[index], rows, columns).run();
@@ -327,15 +294,7 @@ void product(const TileProduct& problem, int threads) {
 int64_t packed_bytes(int64_t k, int64_t n) { return blocks_of(n) * steps_of(k) * block_step_bytes; }
 
 void pack_weights(const void* b, int64_t ldb, bool transpose_b, int64_t k, int64_t n, char* target, int threads) {
-    const OuterView view{static_cast<const Bf16*>(b), ldb, transpose_b};
-    const int64_t block_bytes = steps_of(k) * block_step_bytes;
-    // Every thread reads along the rows of memory.
-    const int64_t pieces = transpose_b ? blocks_of(n) : steps_of(k);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < pieces; i++) {
-        if (transpose_b) pack<true>(view, i * block, smaller(block, n - i * block), 0, k, target + i * block_bytes, block_bytes);
-        else pack<true>(view, 0, n, i * tile_depth, smaller(tile_depth, k - i * tile_depth), target + i * block_step_bytes, block_bytes);
-    }
+    pack_columns({static_cast<const Bf16*>(b), ldb, transpose_b}, k, n, target, threads, 1, nullptr);
 }
 
 }  // namespace uniscale::amx

@@ -5,6 +5,12 @@
 
 namespace uniscale::amx {
 
+enum class Activation {
+    None,
+    Gelu,       // c = gelu(product + bias); what it is taken of goes to `pre`
+    GeluSlope,  // c = product · gelu'(pre)
+};
+
 struct TileProduct {
     int64_t m, n, k;
     const void* a;
@@ -16,8 +22,14 @@ struct TileProduct {
     const char* packed;  // op(b) by pack_weights, or null
     void* c;
     int64_t ldc;
-    bool c_is_bf16, accumulate;
-    const void* bias;          // bf16, or null
+    bool c_is_bf16;
+    const void* addend;  // added to the product, of c's type and strides; c itself, or null
+    const void* bias;    // bf16, or null
+    Activation activation = Activation::None;
+    void* pre = nullptr;  // of c's strides; it and c are bf16
+    // Sums over k of the rows of op(a), which must not be contiguous along k, or null; or of the columns of op(b). add_sums: added to.
+    float *a_sums = nullptr, *b_sums = nullptr;
+    bool add_sums = false;
     bool transposed = false;  // element (i, j) of the product lies at row j, column i of c; without bias
 };
 
