@@ -75,9 +75,9 @@ inline __m512 logarithm(__m512 x) {
 // the rows of a head lie too far apart for the processor to foresee them.
 class RowsAhead {
 public:
-    // `count` rows of bf16.
+    // `count` rows of bf16; of a head that is too long to stay in the cache until then, none.
     void add(const void* rows, int64_t stride, int64_t dim, int64_t count) {
-        each[operands++] = {static_cast<const char*>(rows), stride * 2, dim * 2, count};
+        if (count <= 1024) each[operands++] = {static_cast<const char*>(rows), stride * 2, dim * 2, count};
     }
     // One row of each.
     void fetch() {
@@ -95,6 +95,24 @@ private:
     int operands = 0;
     int64_t next = 0;
 };
+
+// words[query] = 32 dims of 16 queries as bf16, of the block's sums that lie dims down and queries across, times a factor for each
+// query; zeros for queries outside of `some`.
+inline void transpose_sums(__m512i* words, const float* sums, int64_t half, __mmask16 some, __m512 factors) {
+    const __m512i pairs = pair_places();
+    for (int64_t pair = 0; pair < 16; pair++) {
+        const __m512 one = _mm512_maskz_mul_ps(some, _mm512_load_ps(sums + sums_at(pair * 2, half)), factors);
+        const __m512 other = _mm512_maskz_mul_ps(some, _mm512_load_ps(sums + sums_at(pair * 2 + 1, half)), factors);
+        words[pair] = _mm512_permutexvar_epi16(pairs, halves(one, other));
+    }
+    transpose_words(words);
+}
+
+// 32 elements of a row, or as many as are left of it.
+inline void store_line(Bf16* out, int64_t left, __m512i line, bool streams) {
+    if (streams) _mm512_stream_si512(reinterpret_cast<__m512i*>(out), line);
+    else _mm512_mask_storeu_epi16(out, first_lanes(left), line);
+}
 
 // A large result goes past the caches, as a product's does: it would not stay there until it is read, and a line that is written into
 // them is read from memory first. Its rows must be whole lines.

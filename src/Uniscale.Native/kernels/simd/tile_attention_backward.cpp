@@ -8,7 +8,7 @@
 namespace uniscale::amx {
 namespace {
 
-constexpr int64_t tile = 128;  // queries and keys
+constexpr int64_t tile = 256;  // queries and keys
 constexpr int64_t tile_steps = tile / tile_depth, tile_blocks = tile / block, along_bytes = tile_steps * block_step_bytes;
 
 // Operands are packed across (their rows are columns of the scores) or along (their rows are summed over).
@@ -16,9 +16,10 @@ struct BackwardScratch {
     Buffer<char> q_across, dout_across, q_along, dout_along;  // of one head
     Buffer<float> dq_transposed, lse, delta;
     Buffer<float> dk, dv;                           // of one head of keys
+    Buffer<char> q_begun, k_begun;                  // for each 32 queries and keys, whether there are sums of them
     Buffer<char> keys, values, keys_transposed;     // of one tile of keys
     Buffer<float> scores, dweights;                 // of 32 keys and one tile of queries
-    Buffer<char> weights, dscores, dscores_across;  // the last of a whole tile
+    Buffer<char> weights, dscores, dscores_across;  // of 32 keys, twice; the last of a whole tile
 
     void reserve(const Attention& p) {
         const int64_t steps = steps_of(p.dim), blocks = blocks_of(p.dim), q_tiles = (p.queries + tile - 1) / tile;
@@ -32,28 +33,34 @@ struct BackwardScratch {
         delta.resize(q_blocks * block);
         dk.resize(k_blocks * blocks * block_floats);
         dv.resize(k_blocks * blocks * block_floats);
+        q_begun.resize(q_blocks);
+        k_begun.resize(k_blocks);
         keys.resize(tile_blocks * steps * block_step_bytes);
         values.resize(tile_blocks * steps * block_step_bytes);
         keys_transposed.resize(blocks * along_bytes);
         scores.resize(tile_blocks * block_floats);
         dweights.resize(tile_blocks * block_floats);
-        weights.resize(along_bytes);
-        dscores.resize(along_bytes);
+        weights.resize(2 * along_bytes);
+        dscores.resize(2 * along_bytes);
         dscores_across.resize(tile_blocks * along_bytes);
     }
 };
 
-inline void store_lanes(float* out, __mmask16 lanes, __m512 values) { _mm512_mask_storeu_ps(out, lanes, values); }
-inline void store_lanes(Bf16* out, __mmask16 lanes, __m512 values) {
-    _mm256_mask_storeu_epi16(out, lanes, (__m256i)_mm512_cvtneps_pbh(values));
+// Blocks of 32 rows that nothing was added to: zero.
+inline void clear_others(Buffer<float>& sums, const Buffer<char>& begun, int64_t rows, int64_t dim) {
+    const int64_t floats = blocks_of(dim) * block_floats;
+    for (int64_t b = 0; b < blocks_of(rows); b++)
+        if (begun.data()[b] == 0) std::memset(sums.data() + b * floats, 0, static_cast<size_t>(floats) * sizeof(float));
 }
 
 // One head of queries against its keys.
 class BackwardHead {
 public:
-    BackwardHead(const Attention& problem, const AttentionGradient& gradient, int64_t sequence, int64_t head, BackwardScratch& scratch)
+    BackwardHead(const Attention& problem, const AttentionGradient& gradient, int64_t sequence, int64_t head, BackwardScratch& scratch,
+                 RowsAhead& ahead)
         : p(problem),
           s(scratch),
+          ahead(ahead),
           mask{p.q_documents_of(sequence), p.k_documents_of(sequence), p.diagonal},
           steps(steps_of(p.dim)),
           blocks(blocks_of(p.dim)),
@@ -65,7 +72,7 @@ public:
         prepare(gradient.lse + p.row_offset(sequence, head), gradient.delta + p.row_offset(sequence, head));
     }
 
-    // Adds to the gradients of keys and values, and leaves the queries' transposed in the scratch.
+    // Adds to the sums of the gradients of keys and values, and leaves the queries' transposed in the scratch.
     void run() {
         for (int64_t key = 0; key < p.keys; key += tile) {
             const int64_t keys = smaller(tile, p.keys - key), across = steps * block_step_bytes;
@@ -80,11 +87,21 @@ public:
                 if (visibility != Visibility::None) tiles(query, queries, key, keys, visibility);
             }
         }
+        clear_others(s.dq_transposed, s.q_begun, p.queries, p.dim);
     }
 
-    template <class G>
-    void store_queries(G* dq) {
-        dq += place;
+    void store_queries(Bf16* dq, bool streams) const {
+        for (int64_t query = 0; query < p.queries; query += 16)
+            for (int64_t b = 0; b < blocks; b++) {
+                __m512i words[16];
+                transpose_sums(words, s.dq_transposed.data() + (query / block * blocks + b) * block_floats, query % block / 16, 0xffff,
+                               _mm512_set1_ps(1.0f));
+                for (int64_t i = 0; i < 16 && query + i < p.queries; i++)
+                    store_line(dq + place + (query + i) * p.q_stride() + b * block, p.dim - b * block, words[i], streams);
+            }
+    }
+
+    void store_queries(float* dq, bool) const {
         for (int64_t query = 0; query < p.queries; query += 16)
             for (int64_t dim = 0; dim < p.dim; dim += 16) {
                 const float* sums = s.dq_transposed.data() + (query / block * blocks + dim / block) * block_floats +
@@ -92,14 +109,15 @@ public:
                 __m512i words[16];
                 for (int row = 0; row < 16; row++) words[row] = _mm512_load_si512(sums + row * 16);
                 transpose_words(words);
-                for (int row = 0; row < 16 && query + row < p.queries; row++)
-                    store_lanes(dq + (query + row) * p.q_stride() + dim, lanes_before(p.dim - dim), _mm512_castsi512_ps(words[row]));
+                for (int64_t row = 0; row < 16 && query + row < p.queries; row++)
+                    _mm512_mask_storeu_epi32(dq + place + (query + row) * p.q_stride() + dim, lanes_before(p.dim - dim), words[row]);
             }
     }
 
 private:
     const Attention& p;
     BackwardScratch& s;
+    RowsAhead& ahead;
     const Mask mask;
     const int64_t steps, blocks, place;
     const Bf16 *q, *dout, *k, *v;
@@ -117,67 +135,104 @@ private:
             s.lse[i] = i < p.queries ? lse[i] * log2_e : 0.0f;
             s.delta[i] = i < p.queries ? delta[i] : 0.0f;
         }
-        s.dq_transposed.fill(0.0f);
+        s.q_begun.fill(0);
     }
 
+    // 32 keys of a tile, whose weights and gradients of the scores are summed over the tile's queries from block `first` on.
+    struct Rows {
+        int64_t row, first, last;
+    };
+
+    // A block of scores that become weights and gradients, pair of keys after pair, beside the multiplications for others: those and
+    // vector instructions take different parts of the processor, but it finds both only where they stand close together.
+    struct Pending {
+        int64_t c = 0, query = 0, queries = 0, key = 0, row = 0, keys = 0;
+        bool whole = true;
+        int64_t next = block / 2;
+    } pending;
+
+    void advance(int64_t pairs) {
+        const int64_t from = pending.next, end = smaller(from + pairs, block / 2);
+        if (from == end) return;
+        if (pending.whole) gradients<false>(from, end);
+        else gradients<true>(from, end);
+        pending.next = end;
+    }
+
+    // The last multiplications of 32 keys wait until the next 32 have vector work to do beside them.
     void tiles(int64_t query, int64_t queries, int64_t key, int64_t keys, Visibility visibility) {
-        const int64_t across = steps * block_step_bytes, q_blocks = blocks_of(queries);
-        const char* q_across = s.q_across.data() + query / block * across;
-        const char* dout_across = s.dout_across.data() + query / block * across;
-        const int64_t along = query / tile * blocks * along_bytes;
+        const int64_t q_blocks = blocks_of(queries);
         int64_t depth[tile_blocks] = {};  // of each 32 queries: steps of keys that they see
+        Rows before{0, 0, 0};
         for (int64_t row = 0; row < keys; row += block) {
             const int64_t height = smaller(block, keys - row), first = larger(0, key + row - p.diagonal - query) / block;
             if (first >= q_blocks) break;
+            int64_t sum = before.first == before.last ? 2 * blocks : 0;
             for (int64_t c = first; c < q_blocks; c++) {
-                const int64_t wide = queries - c * block;
-                register_block(height, wide, steps, s.keys.data() + row / block * across, q_across + c * across,
-                               s.scores.data() + c * block_floats, false);
-                register_block(height, wide, steps, s.values.data() + row / block * across, dout_across + c * across,
-                               s.dweights.data() + c * block_floats, false);
-                const bool whole = height == block && wide >= block &&
+                multiply(c, query, queries - c * block, row, height);
+                if (sum < 2 * blocks) sum_keys(sum++, before, query, key, keys);
+                advance(block / 2);
+                const bool whole = height == block && queries - c * block >= block &&
                                    (visibility == Visibility::All || mask.of(query + c * block, block, key + row, block) == Visibility::All);
-                if (whole) gradients<false>(c, query, queries, key, row, keys);
-                else gradients<true>(c, query, queries, key, row, keys);
+                pending = {c, query, queries, key, row, keys, whole, 0};
                 depth[c] = row / block + 1;
             }
-            for (int64_t b = 0; b < blocks; b++) {
-                const int64_t at = along + b * along_bytes + first * block_step_bytes, sums = ((key + row) / block * blocks + b) * block_floats;
-                register_block(height, p.dim - b * block, q_blocks - first, s.weights.data() + first * block_step_bytes,
-                               s.dout_along.data() + at, s.dv.data() + sums, true);
-                register_block(height, p.dim - b * block, q_blocks - first, s.dscores.data() + first * block_step_bytes,
-                               s.q_along.data() + at, s.dk.data() + sums, true);
-            }
+            while (sum < 2 * blocks) sum_keys(sum++, before, query, key, keys);
+            advance(block / 2);
+            before = {row, first, q_blocks};
         }
+        if (before.first == before.last) return;
+        for (int64_t sum = 0; sum < 2 * blocks; sum++) sum_keys(sum, before, query, key, keys);
         for (int64_t c = 0; c < q_blocks; c++)
-            for (int64_t b = 0; b < blocks && depth[c] > 0; b++)
-                register_block(p.dim - b * block, queries - c * block, depth[c], s.keys_transposed.data() + b * along_bytes,
-                               s.dscores_across.data() + c * along_bytes,
-                               s.dq_transposed.data() + ((query / block + c) * blocks + b) * block_floats, true);
+            if (depth[c] > 0) sum_queries(query / block + c, queries - c * block, depth[c], s.dscores_across.data() + c * along_bytes);
     }
 
-    // Queries 16·half.. of block c that see this key.
-    __mmask16 visible(int64_t from, int64_t end, int64_t key, bool inside) const {
-        if (!inside) return 0;
-        const auto lanes = static_cast<__mmask16>(lanes_from(key - p.diagonal - from) & lanes_before(end - from));
-        if (mask.q_documents == nullptr || lanes == 0) return lanes;
-        return of_document(mask.q_documents + from, mask.k_documents[key], lanes);
+    void sum_queries(int64_t q_block, int64_t wide, int64_t depth, const char* dscores) {
+        for (int64_t b = 0; b < blocks; b++)
+            register_block(p.dim - b * block, wide, depth, s.keys_transposed.data() + b * along_bytes, dscores,
+                           s.dq_transposed.data() + (q_block * blocks + b) * block_floats, s.q_begun[q_block] != 0);
+        s.q_begun[q_block] = 1;
+    }
+
+    // Scores and gradients of the weights of 32 keys × 32 queries.
+    void multiply(int64_t c, int64_t query, int64_t wide, int64_t row, int64_t height) {
+        const int64_t across = steps * block_step_bytes, left = row / block * across, right = (query / block + c) * across;
+        const auto meanwhile = [this](int64_t) { advance(2); };
+        register_block(height, wide, steps, s.keys.data() + left, s.q_across.data() + right, s.scores.data() + c * block_floats, false,
+                       meanwhile);
+        register_block(height, wide, steps, s.values.data() + left, s.dout_across.data() + right, s.dweights.data() + c * block_floats,
+                       false, meanwhile);
+    }
+
+    // One of the blocks of 32 dims of the gradients of 32 values (even) and keys (odd).
+    void sum_keys(int64_t index, const Rows& of, int64_t query, int64_t key, int64_t keys) {
+        const int64_t b = index / 2, first = of.first * block_step_bytes, side = of.row / block % 2 * along_bytes;
+        const int64_t k_block = (key + of.row) / block, right = (query / tile * blocks + b) * along_bytes + first;
+        const auto meanwhile = [this](int64_t) { advance(1); };
+        const bool of_values = index % 2 == 0;
+        register_block(smaller(block, keys - of.row), p.dim - b * block, of.last - of.first,
+                       (of_values ? s.weights : s.dscores).data() + side + first, (of_values ? s.dout_along : s.q_along).data() + right,
+                       (of_values ? s.dv : s.dk).data() + (k_block * blocks + b) * block_floats, s.k_begun[k_block] != 0, meanwhile);
+        if (index == 2 * blocks - 1) s.k_begun[k_block] = 1;
     }
 
     // Weights and gradients of the scores of 32 keys × 32 queries become operands: rows of keys, and of dscores pairs of keys too.
     template <bool masked>
-    void gradients(int64_t c, int64_t query, int64_t queries, int64_t key, int64_t row, int64_t keys) {
+    void gradients(int64_t first_pair, int64_t end_pair) {
+        const auto [c, query, queries, key, row, keys, whole, next] = pending;
         const __m512 scale = _mm512_set1_ps(p.scale), scale2 = _mm512_set1_ps(p.scale * log2_e);
         const __m512i pairs = pair_places();
         const int64_t from = query + c * block;
         const float *scores = s.scores.data() + c * block_floats, *dweights = s.dweights.data() + c * block_floats;
+        char *weights = s.weights.data() + row / block % 2 * along_bytes, *dscores = s.dscores.data() + row / block % 2 * along_bytes;
         char* across = s.dscores_across.data() + c * along_bytes + row / block * block_step_bytes;
         __m512 lse[2], delta[2];
         for (int h = 0; h < 2; h++) {
             lse[h] = _mm512_load_ps(s.lse.data() + from + h * 16);
             delta[h] = _mm512_load_ps(s.delta.data() + from + h * 16);
         }
-        for (int64_t pair = 0; pair < block / 2; pair++) {
+        for (int64_t pair = first_pair; pair < end_pair; pair++) {
+            if (pair % 2 == 0) ahead.fetch();
             __m512 dscore[2][2];
             for (int64_t r = 0; r < 2; r++) {
                 const int64_t i = pair * 2 + r, line = c * block_step_bytes + i / 16 * tile_bytes + i % 16 * 64;
@@ -187,13 +242,13 @@ private:
                     const __m512 slope = _mm512_sub_ps(_mm512_load_ps(dweights + sums_at(i, h)), delta[h]);
                     dscore[r][h] = _mm512_mul_ps(_mm512_mul_ps(weight[h], slope), scale);
                     if constexpr (masked) {
-                        const __mmask16 lanes = visible(from + h * 16, query + queries, key + row + i, row + i < keys);
+                        const __mmask16 lanes = row + i < keys ? queries_of(mask, from + h * 16, query + queries, key + row + i) : 0;
                         weight[h] = _mm512_maskz_mov_ps(lanes, weight[h]);
                         dscore[r][h] = _mm512_maskz_mov_ps(lanes, dscore[r][h]);
                     }
                 }
-                _mm512_store_si512(s.weights.data() + line, halves(weight[0], weight[1]));
-                _mm512_store_si512(s.dscores.data() + line, halves(dscore[r][0], dscore[r][1]));
+                _mm512_store_si512(weights + line, halves(weight[0], weight[1]));
+                _mm512_store_si512(dscores + line, halves(dscore[r][0], dscore[r][1]));
             }
             for (int h = 0; h < 2; h++)
                 _mm512_store_si512(across + h * tile_bytes + pair * 64, _mm512_permutexvar_epi16(pairs, halves(dscore[0][h], dscore[1][h])));
@@ -201,37 +256,63 @@ private:
     }
 };
 
+inline void store_block(Bf16* out, int64_t left, __m512 low, __m512 high, bool streams) { store_line(out, left, halves(low, high), streams); }
+inline void store_block(float* out, int64_t left, __m512 low, __m512 high, bool) {
+    _mm512_mask_storeu_ps(out, lanes_before(left), low);
+    _mm512_mask_storeu_ps(out + 16, lanes_before(left - 16), high);
+}
+
 template <class G>
-void store_keys(const Attention& p, const Buffer<float>& sums, G* out) {
+void store_keys(const Attention& p, const Buffer<float>& sums, G* out, bool streams) {
     const int64_t blocks = blocks_of(p.dim);
     for (int64_t row = 0; row < p.keys; row++)
-        for (int64_t dim = 0; dim < p.dim; dim += 16)
-            store_lanes(out + row * p.k_stride() + dim, lanes_before(p.dim - dim),
-                        _mm512_load_ps(sums.data() + (row / block * blocks + dim / block) * block_floats + sums_at(row % block, dim % block / 16)));
+        for (int64_t b = 0; b < blocks; b++) {
+            const float* at = sums.data() + (row / block * blocks + b) * block_floats + sums_at(row % block, 0);
+            store_block(out + row * p.k_stride() + b * block, p.dim - b * block, _mm512_load_ps(at), _mm512_load_ps(at + 256), streams);
+        }
+}
+
+// What the item's first head reads.
+RowsAhead rows_of(const Attention& p, const AttentionGradient& g, int64_t item) {
+    const int64_t sequence = item / p.kv_heads, kv_head = item % p.kv_heads;
+    const int64_t q_place = p.q_offset(sequence, kv_head * p.group()), k_place = p.k_offset(sequence, kv_head);
+    RowsAhead ahead;
+    ahead.add(static_cast<const Bf16*>(p.q) + q_place, p.q_stride(), p.dim, p.queries);
+    ahead.add(static_cast<const Bf16*>(g.dout) + q_place, p.q_stride(), p.dim, p.queries);
+    ahead.add(static_cast<const Bf16*>(p.k) + k_place, p.k_stride(), p.dim, p.keys);
+    ahead.add(static_cast<const Bf16*>(p.v) + k_place, p.k_stride(), p.dim, p.keys);
+    return ahead;
 }
 
 template <class G>
 void backward(const Attention& p, const AttentionGradient& g) {
-    const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, p.batch * p.kv_heads)));
+    const int64_t items = p.batch * p.kv_heads, row_bytes = p.dim * static_cast<int64_t>(sizeof(G));
+    const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, items)));
+    const bool q_streams = goes_past_cache(g.dq, p.batch * p.queries * p.heads, row_bytes);
+    const bool k_streams = goes_past_cache(g.dk, p.batch * p.keys * p.kv_heads, row_bytes) &&
+                           goes_past_cache(g.dv, p.batch * p.keys * p.kv_heads, row_bytes);
     BackwardScratch* const scratch = scratch_of<BackwardScratch>(team);
     for (int i = 0; i < team; i++) scratch[i].reserve(p);
 #pragma omp parallel num_threads(team)
     {
         const Tiles tiles;
         BackwardScratch& s = scratch[omp_get_thread_num()];
-#pragma omp for collapse(2) schedule(dynamic)
-        for (int64_t sequence = 0; sequence < p.batch; sequence++)
-            for (int64_t kv_head = 0; kv_head < p.kv_heads; kv_head++) {
-                s.dk.fill(0.0f);
-                s.dv.fill(0.0f);
-                for (int64_t head = kv_head * p.group(); head < (kv_head + 1) * p.group(); head++) {
-                    BackwardHead work(p, g, sequence, head, s);
-                    work.run();
-                    work.store_queries(static_cast<G*>(g.dq));
-                }
-                store_keys(p, s.dk, static_cast<G*>(g.dk) + p.k_offset(sequence, kv_head));
-                store_keys(p, s.dv, static_cast<G*>(g.dv) + p.k_offset(sequence, kv_head));
+#pragma omp for schedule(dynamic)
+        for (int64_t item = 0; item < items; item++) {
+            const int64_t sequence = item / p.kv_heads, kv_head = item % p.kv_heads;
+            RowsAhead ahead = item + team < items ? rows_of(p, g, item + team) : RowsAhead();
+            s.k_begun.fill(0);
+            for (int64_t head = kv_head * p.group(); head < (kv_head + 1) * p.group(); head++) {
+                BackwardHead work(p, g, sequence, head, s, ahead);
+                work.run();
+                work.store_queries(static_cast<G*>(g.dq), q_streams);
             }
+            clear_others(s.dk, s.k_begun, p.keys, p.dim);
+            clear_others(s.dv, s.k_begun, p.keys, p.dim);
+            store_keys(p, s.dk, static_cast<G*>(g.dk) + p.k_offset(sequence, kv_head), k_streams);
+            store_keys(p, s.dv, static_cast<G*>(g.dv) + p.k_offset(sequence, kv_head), k_streams);
+        }
+        if (q_streams || k_streams) _mm_sfence();
     }
 }
 

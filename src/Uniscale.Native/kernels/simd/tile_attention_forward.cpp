@@ -212,18 +212,9 @@ private:
         const __mmask16 written = begun[offset / block] ? some : 0;
         for (int64_t b = 0; b < blocks; b++) {
             __m512i words[16];
-            for (int64_t pair = 0; pair < 16; pair++) {
-                const float* at = sums + b * block_floats;
-                const __m512 one = _mm512_maskz_mul_ps(written, _mm512_load_ps(at + sums_at(pair * 2, half)), inverse);
-                const __m512 other = _mm512_maskz_mul_ps(written, _mm512_load_ps(at + sums_at(pair * 2 + 1, half)), inverse);
-                words[pair] = _mm512_permutexvar_epi16(pair_places(), halves(one, other));
-            }
-            transpose_words(words);
-            for (int64_t i = 0; i < cell && index + i < count; i++) {
-                Bf16* row = out + (index + i) * p.q_stride() + b * block;
-                if (streams) _mm512_stream_si512(reinterpret_cast<__m512i*>(row), words[i]);
-                else _mm512_mask_storeu_epi16(row, first_lanes(p.dim - b * block), words[i]);
-            }
+            transpose_sums(words, sums + b * block_floats, half, written, inverse);
+            for (int64_t i = 0; i < cell && index + i < count; i++)
+                store_line(out + (index + i) * p.q_stride() + b * block, p.dim - b * block, words[i], streams);
         }
     }
 };
