@@ -20,7 +20,7 @@ public sealed class ProgramGenerator
     {
         if (schedule is null) SpecificationRules.Check(spec);
         _spec = spec;
-        schedule ??= ScheduleRegistry.Find(spec.Schedule);
+        schedule ??= ScheduleRegistry.Find(spec.Schedule).FittedTo(spec);
         var partition = StagePartition.Of(spec);
         int depth = ReceiveDepth.Of(spec, partition, schedule);
         _stages = Enumerable.Range(0, spec.Mesh.Pipeline)

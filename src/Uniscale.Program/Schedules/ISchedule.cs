@@ -54,6 +54,9 @@ public interface ISchedule
     /// <summary>Passes of a stage in order: each microbatch forward once and backward once (or input and weight) on each chunk.</summary>
     IEnumerable<Slot> SlotsOf(PipelineShape shape, int stage);
 
+    /// <summary>The order of passes for a layout whose stages do not cost the same; by default there is one order for all.</summary>
+    ISchedule FittedTo(StepSpecification spec) => this;
+
     /// <summary>Share of a step that a rank stands idle when all stages cost the same and communication is free.</summary>
     double BubbleOf(PipelineShape shape, PassTimes times);
 }

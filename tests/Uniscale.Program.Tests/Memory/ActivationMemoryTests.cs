@@ -1,5 +1,7 @@
 using Uniscale.Program.Checking;
 using Uniscale.Program.Memory;
+using Uniscale.Program.Schedules;
+using Uniscale.Program.Timing;
 
 namespace Uniscale.Program.Tests.Memory;
 
@@ -72,13 +74,30 @@ public class ActivationMemoryTests
     [Fact]
     public void OneForwardOneBackwardKeepsAsManyMicrobatchesAsStagesAreLeft()
     {
-        var spec = Specs.Of(pipeline: 4, microbatches: 16) with { Model = Specs.Tiny with { Layers = 14, Vocabulary = 8 } };
+        var spec = Specs.Of(pipeline: 4, microbatches: 16) with { Model = Specs.Tiny with { Layers = 16, Vocabulary = 8 } };
         var peaks = ProgramChecker.Check(spec).PeakActivationBytes;
         double layer = new ActivationMemory(spec).KeptBytes(1);
         Assert.InRange(peaks[1] / layer, 3 * 4, 3 * 4 + 1);
         Assert.InRange(peaks[2] / layer, 2 * 4, 2 * 4 + 1);
         var all = ProgramChecker.Check(spec with { Schedule = "gpipe" }).PeakActivationBytes;
         Assert.InRange(all[1] / layer, 16 * 4, 16 * 4 + 2);
+    }
+
+    [Fact]
+    public void WhereTheFirstStageIsSlowestOneForwardOneBackwardGoesOneMicrobatchFurther()
+    {
+        var spec = Specs.Of(pipeline: 2, microbatches: 8) with { Model = Specs.Tiny with { Layers = 5, Vocabulary = 8 } };
+        var costs = StepCosts.FromOperations(spec, 1);
+        var papers = new OneForwardOneBackwardSchedule();
+        var fitted = papers.FittedTo(spec);
+        Assert.NotSame(papers, fitted);
+        Assert.InRange(
+            PipelineTimeline.Simulate(spec, costs, fitted).PassesEnd / PipelineTimeline.Simulate(spec, costs, papers).PassesEnd, 0.8, 0.98);
+        var verdict = ProgramChecker.Check(spec);
+        Assert.Empty(verdict.Violations);
+        double layer = new ActivationMemory(spec).KeptBytes(1);
+        Assert.InRange(verdict.PeakActivationBytes[0] / layer, 3 * 3, 3 * 3 + 1);
+        Assert.InRange(verdict.PeakActivationBytes[1] / layer, 2, 3);
     }
 
     [Fact]
