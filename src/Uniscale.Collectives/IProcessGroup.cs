@@ -60,7 +60,7 @@ public interface IWork
 
 /// <summary>
 /// Ranks that communicate. Every member posts the same collectives in the same order; posting returns at once,
-/// the operation runs on the rank's communication thread.
+/// the operation runs beside it or when the rank waits.
 /// </summary>
 public interface IProcessGroup : IDisposable
 {
@@ -99,6 +99,12 @@ public interface IProcessGroup : IDisposable
 
     /// <summary>Completes when every member has posted it.</summary>
     IWork Barrier();
+
+    /// <summary>
+    /// Memory of zeros that all members see at one address; null where they are not in one process. All members ask for the same, in the same
+    /// order. Who reads what another has written comes after a collective that the writer posted after writing.
+    /// </summary>
+    SharedMemory? Share(long bytes) => null;
 }
 
 /// <summary>All ranks of a job, seen from one of them.</summary>

@@ -61,9 +61,11 @@ internal abstract class ProcessGroup(string name, int rank, IReadOnlyList<int> w
 
     public IWork Barrier() => Post(new(OperationKind.Barrier, 0, ElementType.UInt8), default, default);
 
+    public virtual SharedMemory? Share(long bytes) => null;
+
     public abstract void Dispose();
 
-    /// <summary>Hands an operation to the communication thread.</summary>
+    /// <summary>Hands an operation over.</summary>
     protected abstract IWork Post(in OperationSignature signature, CommBuffer input, CommBuffer output);
 
     /// <summary>A group's name with its members: <c>dp[0,2]</c>; long lists keep their ends.</summary>

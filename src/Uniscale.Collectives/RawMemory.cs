@@ -17,5 +17,8 @@ internal static unsafe class RawMemory
     /// <summary>Memory on a 64-byte boundary, to be given back with <see cref="Free"/>.</summary>
     public static nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 64), 64);
 
+    /// <summary>Writes zeros.</summary>
+    public static void Clear(nint address, long bytes) => NativeMemory.Clear((void*)address, (nuint)bytes);
+
     public static void Free(nint address) => NativeMemory.AlignedFree((void*)address);
 }

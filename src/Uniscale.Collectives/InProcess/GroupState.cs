@@ -15,6 +15,8 @@ internal sealed class GroupState(InProcessFabric fabric, string name, IReadOnlyL
 
     public string Name { get; } = name;
 
+    public SharedBlocks Shared { get; } = new(name, worldRanks.Count);
+
     public IReadOnlyList<int> WorldRanks { get; } = worldRanks;
 
     /// <summary>Posts a collective of one member.</summary>

@@ -4,17 +4,17 @@ namespace Uniscale.Collectives.InProcess;
 internal sealed class InProcessFabric : IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly CommunicationThread[] _threads;
+    private readonly StartedOperations[] _started;
     private readonly List<GroupState> _groups = [];
     private readonly bool[] _left;
     private int _runningOperations;
     private volatile string? _failure;
 
-    public InProcessFabric(int size)
+    public InProcessFabric(int size, bool hasThreads)
     {
         Size = size;
         _left = new bool[size];
-        _threads = [.. Enumerable.Range(0, size).Select(rank => new CommunicationThread(rank))];
+        _started = [.. Enumerable.Range(0, size).Select(rank => new StartedOperations(rank, hasThreads))];
         _groups.Add(new GroupState(this, "world", [.. Enumerable.Range(0, size)]));
     }
 
@@ -25,7 +25,8 @@ internal sealed class InProcessFabric : IDisposable
 
     public GroupState World => _groups[0];
 
-    public CommunicationThread ThreadOf(int rank) => _threads[rank];
+    /// <summary>What a rank may work on.</summary>
+    public StartedOperations StartedOf(int rank) => _started[rank];
 
     public bool HasLeft(int rank) => Volatile.Read(ref _left[rank]);
 
@@ -44,7 +45,7 @@ internal sealed class InProcessFabric : IDisposable
     }
 
     /// <summary>
-    /// The first failure ends everything: operations that have not started fail, those that run are waited for, so that no memory
+    /// The first failure ends everything: operations that have not started fail, those that have are finished, so that no memory
     /// of the caller is touched once this returns.
     /// </summary>
     public void Fail(string reason)
@@ -56,7 +57,11 @@ internal sealed class InProcessFabric : IDisposable
             groups = [.. _groups];
         }
         foreach (var group in groups) group.FailPending(_failure);
-        SpinWait.SpinUntil(() => Volatile.Read(ref _runningOperations) == 0);
+        SpinWait.SpinUntil(() =>
+        {
+            foreach (var started in _started) started.Finish();
+            return Volatile.Read(ref _runningOperations) == 0;
+        });
     }
 
     /// <summary>A rank has gone; who waits for it would wait for ever. The last one ends the threads.</summary>
@@ -77,5 +82,5 @@ internal sealed class InProcessFabric : IDisposable
 
     public void OperationEnded() => Interlocked.Decrement(ref _runningOperations);
 
-    public void Dispose() => Array.ForEach(_threads, thread => thread.Dispose());
+    public void Dispose() => Array.ForEach(_started, started => started.Dispose());
 }

@@ -7,11 +7,11 @@ namespace Uniscale.Collectives.InProcess;
 internal sealed class InProcessOperation(InProcessFabric fabric)
 {
     private readonly Lock _failureGate = new();
-    private readonly EndSignal _end = new();
     private UnitPlan _plan;
     private int _nextUnit;
     private int _finishedUnits;
     private volatile bool _started;
+    private volatile bool _isEnded;
     private string? _failure;
     private Action? _whenEnded;
 
@@ -19,7 +19,7 @@ internal sealed class InProcessOperation(InProcessFabric fabric)
     public List<InProcessWork> Works { get; } = [];
 
     /// <summary>True once the result is in place or the operation has failed.</summary>
-    public bool IsEnded => _end.IsSet;
+    public bool IsEnded => _isEnded;
 
     /// <summary>Why it failed; null if it did not.</summary>
     public string? Failure => _failure;
@@ -38,7 +38,7 @@ internal sealed class InProcessOperation(InProcessFabric fabric)
         }
         _whenEnded = whenEnded;
         _started = true;
-        foreach (var work in Works) fabric.ThreadOf(work.WorldRank).Enqueue(this);
+        foreach (var work in Works) fabric.StartedOf(work.WorldRank).Add(this);
         return false;
     }
 
@@ -65,8 +65,8 @@ internal sealed class InProcessOperation(InProcessFabric fabric)
         SetEnded();
     }
 
-    /// <summary>Blocks until the end, helping when there is something to do.</summary>
-    public void WaitForEnd() => _end.Wait(Help);
+    /// <summary>Blocks until the end, working on what <paramref name="worldRank"/>, a member, has started.</summary>
+    public void WaitForEnd(int worldRank) => fabric.StartedOf(worldRank).WaitFor(this);
 
     private void RunUnit(int unit)
     {
@@ -90,6 +90,7 @@ internal sealed class InProcessOperation(InProcessFabric fabric)
     private void SetEnded()
     {
         foreach (var work in Works) work.MarkEnded(_failure is not null);
-        _end.Set();
+        _isEnded = true;
+        foreach (var work in Works) fabric.StartedOf(work.WorldRank).Wake();
     }
 }

@@ -18,7 +18,7 @@ internal sealed class InProcessWork(
 
     public void Wait()
     {
-        if (!operation.IsEnded) operation.WaitForEnd();
+        if (!operation.IsEnded) operation.WaitForEnd(WorldRank);
         if (operation.Failure is { } failure)
             throw new CollectiveException($"rank {WorldRank}: {Signature}, operation {sequence} of group {group}, failed: {failure}");
     }

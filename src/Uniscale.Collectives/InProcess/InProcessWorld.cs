@@ -24,10 +24,15 @@ public sealed class InProcessWorld : IWorld
     public CollectiveJournal Journal { get; } = new();
 
     /// <summary>Makes a world of <paramref name="size"/> ranks; element i is given to the thread that is rank i, which disposes it at its end.</summary>
-    public static IWorld[] Create(int size)
+    /// <param name="size">Number of ranks.</param>
+    /// <param name="hasThreads">
+    /// Threads move data while the ranks compute; otherwise a rank does so when it waits. By default where there are more processors than ranks:
+    /// on a processor that a rank computes on, such a thread only takes its time.
+    /// </param>
+    public static IWorld[] Create(int size, bool? hasThreads = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
-        var fabric = new InProcessFabric(size);
+        var fabric = new InProcessFabric(size, hasThreads ?? Environment.ProcessorCount > size);
         return [.. Enumerable.Range(0, size).Select(rank => new InProcessWorld(fabric, rank))];
     }
 
@@ -54,6 +59,8 @@ public sealed class InProcessWorld : IWorld
             signature.Kind is OperationKind.Send or OperationKind.Receive
                 ? state.PostMessage(Rank, signature, input, journal)
                 : state.PostCollective(Rank, signature, input, output, journal);
+
+        public override SharedMemory Share(long bytes) => state.Shared.Open(Rank, bytes);
 
         public override void Dispose()
         {

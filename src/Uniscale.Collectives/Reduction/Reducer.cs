@@ -43,14 +43,16 @@ internal static class Reducer
         where T : unmanaged, INumber<T>
     {
         Span<T> block = stackalloc T[Block];
+        // A sum of two is done once it is written, so it may go straight over one of them.
+        bool direct = sources.Length == 2;
         for (long done = 0; done < count; done += Block)
         {
             int n = (int)Math.Min(Block, count - done);
-            var sum = block[..n];
+            var sum = direct ? At<T>(destinations[0], offset + done, n) : block[..n];
             if (sources.Length == 1) At<T>(sources[0], offset + done, n).CopyTo(sum);
             else Combine(At<T>(sources[0], offset + done, n), At<T>(sources[1], offset + done, n), sum, op);
             for (int s = 2; s < sources.Length; s++) Combine(sum, At<T>(sources[s], offset + done, n), sum, op);
-            foreach (nint destination in destinations) sum.CopyTo(At<T>(destination, offset + done, n));
+            foreach (nint destination in direct ? destinations[1..] : destinations) sum.CopyTo(At<T>(destination, offset + done, n));
         }
     }
 

@@ -1,4 +1,5 @@
 using TorchSharp;
+using Uniscale.Collectives;
 using Uniscale.Engine.Model;
 using static TorchSharp.torch;
 
@@ -21,7 +22,8 @@ public sealed class Bucket : IDisposable
     /// <param name="type">fp32, or bf16 with fp32 master weights.</param>
     /// <param name="zeroStage">0 to 3.</param>
     /// <param name="device">Where the buffers lie.</param>
-    public Bucket(int block, FlatLayout layout, ScalarType type, int zeroStage, Device device)
+    /// <param name="common">Where parameters are sharded: memory of <see cref="WholeBytes"/> that the ranks of the shards have in common, which the bucket then owns; null: none.</param>
+    public Bucket(int block, FlatLayout layout, ScalarType type, int zeroStage, Device device, SharedMemory? common = null)
     {
         Block = block;
         Layout = layout;
@@ -30,9 +32,9 @@ public sealed class Bucket : IDisposable
         Device = device;
         _touched = new bool[layout.Parameters.Count];
         _whole = zeroStage >= 3 && layout.ShardCount > 1
-            ? WholeParameters.Temporary(layout, type, device)
+            ? common is null ? WholeParameters.Temporary(layout, type, device) : WholeParameters.Shared(layout, type, device, common)
             : WholeParameters.Permanent(layout, type, device);
-        ParameterShard = _whole.IsTemporary
+        ParameterShard = _whole.IsTemporary && !_whole.IsShared
             ? Zeros(layout.Shard.Count, type)
             : Keep(_whole.Flat.narrow(0, layout.Shard.Start, layout.Shard.Count));
         if (GradientsAreSharded) GradientShard = Zeros(layout.Shard.Count, ScalarType.Float32);
@@ -70,6 +72,12 @@ public sealed class Bucket : IDisposable
 
     /// <summary>Parameters are whole only between gathering and release.</summary>
     public bool ParametersAreSharded => _whole.IsTemporary;
+
+    /// <summary>The whole parameters are common memory of the ranks that hold the shards: gathering them moves nothing.</summary>
+    public bool ParametersAreShared => _whole.IsShared;
+
+    /// <summary>Bytes of the whole parameters.</summary>
+    public static long WholeBytes(FlatLayout layout, ScalarType type) => layout.Count * type.ElementSize();
 
     /// <summary>Parameters as the block takes them: views of the whole buffer that require gradients.</summary>
     public IReadOnlyList<Tensor> Parameters => _whole.Views;

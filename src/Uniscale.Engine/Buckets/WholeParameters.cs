@@ -1,4 +1,5 @@
 using TorchSharp;
+using Uniscale.Collectives;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 
@@ -6,13 +7,14 @@ namespace Uniscale.Engine.Buckets;
 
 /// <summary>
 /// The whole flat parameters of a block and the views that the block takes. Temporary ones (ZeRO-3) keep their address while their
-/// memory comes and goes, so that what autograd saved in the forward pass is right again once they are gathered for the backward pass.
+/// memory comes and goes, so that what autograd saved in the forward pass is right again once they are gathered for the backward pass. Where
+/// the ranks that share a copy are in one process the whole is their common memory, of which each writes its shard: nothing comes or goes.
 /// </summary>
 internal sealed class WholeParameters : IDisposable
 {
-    private readonly ReleasableMemory? _memory;
+    private readonly IDisposable? _memory;
 
-    private WholeParameters(FlatLayout layout, Tensor flat, ReleasableMemory? memory)
+    private WholeParameters(FlatLayout layout, Tensor flat, IDisposable? memory)
     {
         Flat = flat;
         _memory = memory;
@@ -24,7 +26,11 @@ internal sealed class WholeParameters : IDisposable
 
     public IReadOnlyList<Tensor> Views { get; }
 
+    /// <summary>Whether a block may use them only between gathering and release.</summary>
     public bool IsTemporary => _memory is not null;
+
+    /// <summary>Whether they are the common memory of the ranks whose shards they are.</summary>
+    public bool IsShared => _memory is SharedMemory;
 
     public bool IsPresent { get; private set; }
 
@@ -33,9 +39,14 @@ internal sealed class WholeParameters : IDisposable
 
     public static WholeParameters Temporary(FlatLayout layout, ScalarType type, Device device)
     {
-        if (device.type != DeviceType.CPU)
-            throw new NotSupportedException("ZeRO-3 keeps the address of released parameters, which is done for CPU memory only; use ZeRO 0 to 2 on other devices.");
+        CheckDevice(device);
         var memory = new ReleasableMemory(layout.Count * type.ElementSize());
+        return new(layout, TensorMemory.FromPointer(memory.Address, [layout.Count], type).DetachFromDisposeScope(), memory);
+    }
+
+    public static WholeParameters Shared(FlatLayout layout, ScalarType type, Device device, SharedMemory memory)
+    {
+        CheckDevice(device);
         return new(layout, TensorMemory.FromPointer(memory.Address, [layout.Count], type).DetachFromDisposeScope(), memory);
     }
 
@@ -45,7 +56,7 @@ internal sealed class WholeParameters : IDisposable
     {
         if (_memory is null) return;
         IsPresent = false;
-        _memory.Release();
+        (_memory as ReleasableMemory)?.Release();
     }
 
     public void Dispose()
@@ -53,5 +64,11 @@ internal sealed class WholeParameters : IDisposable
         foreach (var view in Views) view.Dispose();
         Flat.Dispose();
         _memory?.Dispose();
+    }
+
+    private static void CheckDevice(Device device)
+    {
+        if (device.type != DeviceType.CPU)
+            throw new NotSupportedException("ZeRO-3 keeps the address of released parameters, which is done for CPU memory only; use ZeRO 0 to 2 on other devices.");
     }
 }

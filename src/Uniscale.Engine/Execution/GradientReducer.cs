@@ -13,7 +13,7 @@ namespace Uniscale.Engine.Execution;
 /// <param name="groups">This rank's groups.</param>
 internal sealed class GradientReducer(ProcessGroups groups)
 {
-    /// <summary>Reductions that may run before the oldest is waited for.</summary>
+    /// <summary>Reductions that may run before the oldest is waited for, where each keeps whole gradients in memory.</summary>
     private const int Depth = 2;
 
     private readonly Queue<Reduction> _scattering = new();
@@ -30,7 +30,7 @@ internal sealed class GradientReducer(ProcessGroups groups)
             AllReduceShard(bucket);
             return;
         }
-        while (_scattering.Count >= Depth) FinishOldest();
+        while (bucket.GradientsAreSharded && _scattering.Count >= Depth) FinishOldest();
         // A shard that has contributions already, or is about to have some from a posted reduction, gets this one added.
         bool adds = bucket.ShardHoldsGradient;
         bucket.ShardHoldsGradient = true;

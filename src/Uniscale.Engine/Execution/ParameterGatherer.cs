@@ -10,12 +10,22 @@ namespace Uniscale.Engine.Execution;
 internal sealed class ParameterGatherer(ProcessGroups groups)
 {
     private readonly Dictionary<Bucket, IWork> _pending = [];
+    private IWork? _agreement;
+
+    /// <summary>A step or an evaluation begins. Shards do not change within it until all ranks have come to its end (the sums of norm and loss are
+    /// over all of them), so where shards lie in common memory one agreement that they are up to date serves for all of it.</summary>
+    public void Begin() => _agreement = null;
 
     /// <summary>Posts the gathering of a block's parameters from the shards of its group.</summary>
     public void Post(Bucket bucket)
     {
         if (bucket.Layout.ShardCount == 1) return;
         bucket.Materialize();
+        if (bucket.ParametersAreShared)
+        {
+            _pending[bucket] = _agreement ??= groups.Shards.Barrier();
+            return;
+        }
         _pending[bucket] = groups.Shards.AllGather(TensorBuffer.Of(bucket.ParameterShard), TensorBuffer.Of(bucket.WholeFlat));
     }
 

@@ -42,6 +42,7 @@ public sealed class StepExecutor
     public StepDecision Run(StepSpecification specification, StepProgram program, StepInput input, out ReplicaDifference? difference)
     {
         foreach (var block in _rank.Blocks.Values) block.Bucket.BeginStep();
+        _gatherer.Begin();
         using var run = new StepRun(_rank, specification, program, input, _optimizer, _gatherer, _activations) { GradientsReady = GradientsReady, Faults = Faults };
         foreach (var instruction in program.Instructions)
         {
@@ -57,6 +58,7 @@ public sealed class StepExecutor
     /// <returns>Sum of token losses and count of valid tokens over all ranks.</returns>
     public (double LossSum, long TokenCount) Evaluate(StepSpecification specification, StepProgram program, IStepBatch batch)
     {
+        _gatherer.Begin();
         using var run = new ForwardRun(_rank, specification, batch, _gatherer);
         return run.Execute(program);
     }

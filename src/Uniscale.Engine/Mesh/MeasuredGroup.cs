@@ -69,6 +69,9 @@ public sealed class MeasuredGroup(IProcessGroup inner, WaitClock clock) : IProce
     public IWork Barrier() => Measure(inner.Barrier());
 
     /// <inheritdoc/>
+    public SharedMemory? Share(long bytes) => inner.Share(bytes);
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         // The group belongs to its maker.

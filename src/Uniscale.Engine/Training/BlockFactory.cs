@@ -28,7 +28,9 @@ internal static class BlockFactory
             var own = block.Parameters.Where(spec => !made.ContainsKey(spec.Name)).Select(plan.Local).ToList();
             bool copy = number == specification.Model.Head && specification.TiedAcrossStages;
             if (copy) own = [.. own.Select(parameter => parameter.Spec.Name == row[0].Parameters[0].Name ? parameter with { IsOwner = false } : parameter)];
-            var bucket = new Bucket(number, new FlatLayout(own, groups.Shards.Size, groups.Shards.Rank), type, specification.Sharding, device);
+            var layout = new FlatLayout(own, groups.Shards.Size, groups.Shards.Rank);
+            var common = specification.Sharding == 3 && layout.ShardCount > 1 ? groups.Shards.Share(Bucket.WholeBytes(layout, type)) : null;
+            var bucket = new Bucket(number, layout, type, specification.Sharding, device, common);
             for (int i = 0; i < own.Count; i++) made[own[i].Spec.Name] = new ParameterSlot(bucket, i);
             FirstWeights(bucket, configuration.Train.Seed);
             states.Add(new BlockState(number, block, bucket, [.. block.Parameters.Select(spec => made[spec.Name])]));

@@ -12,10 +12,11 @@ public sealed class InProcessConformanceTests
     public void HoldsWithEveryNumberOfRanks(string name)
     {
         foreach (int size in (int[])[1, 2, 3, 4])
-        {
-            var worlds = InProcessWorld.Create(size);
-            RankThreads.RunAll(worlds, ConformanceSuite.Cases[name]);
-            Array.ForEach(worlds, world => world.Dispose());
-        }
+            foreach (bool hasThreads in (bool[])[false, true])
+            {
+                var worlds = InProcessWorld.Create(size, hasThreads);
+                RankThreads.RunAll(worlds, ConformanceSuite.Cases[name]);
+                Array.ForEach(worlds, world => world.Dispose());
+            }
     }
 }

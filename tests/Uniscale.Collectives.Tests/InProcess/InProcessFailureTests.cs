@@ -108,4 +108,36 @@ public sealed class InProcessFailureTests
         Assert.Throws<CollectiveException>(work.Wait);
         Assert.Equal(OperationState.Failed, worlds[0].Journal.Snapshot()[^1].State);
     }
+
+    [Fact]
+    public void AnAbortFinishesWhatHasStartedBeforeItReturns()
+    {
+        var worlds = InProcessWorld.Create(2, hasThreads: false);
+        using var buffers = new Pair();
+        var works = worlds.Select((world, rank) => world.Group.AllReduce(buffers[rank].Buffer)).ToList();
+        Assert.False(works[0].IsCompleted);
+        worlds[1].Abort("done");
+        Assert.True(works[0].IsCompleted);
+        works.ForEach(work => work.Wait());
+    }
+
+    [Fact]
+    public void WhoWaitsForOneOperationDoesThoseBeforeIt()
+    {
+        var worlds = InProcessWorld.Create(2, hasThreads: false);
+        using var buffers = new Pair();
+        var works = Enumerable.Range(0, 6).Select(i => worlds[i % 2].Group.AllReduce(buffers[i % 2].Buffer)).ToList();
+        works[4].Wait();
+        Assert.All(works, work => Assert.True(work.IsCompleted));
+    }
+
+    /// <summary>A buffer of each of two ranks, large enough not to be reduced at once.</summary>
+    private sealed class Pair : IDisposable
+    {
+        private readonly NativeBuffer[] _buffers = [new(ElementType.Float32, 1 << 20), new(ElementType.Float32, 1 << 20)];
+
+        public NativeBuffer this[int rank] => _buffers[rank];
+
+        public void Dispose() => Array.ForEach(_buffers, buffer => buffer.Dispose());
+    }
 }
