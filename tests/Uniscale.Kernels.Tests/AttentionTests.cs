@@ -25,9 +25,24 @@ public class AttentionTests
     [Theory, MemberData(nameof(Cases))]
     public void AgreesWithItsFormula(KernelType type, int[] sizes, bool documents)
     {
+        var (batch, keys, kvHeads, dim) = (sizes[0], sizes[2], sizes[4], sizes[5]);
+        Check(type, sizes, documents, HostTensor.Random(type, batch * keys * kvHeads * dim, 2));
+    }
+
+    /// <summary>Maxima that grow a lot from one tile of keys to the next, so that what was summed before must shrink.</summary>
+    [Theory, InlineData(KernelType.Float32), InlineData(KernelType.BFloat16)]
+    public void LaterKeysMayOutweighEarlierOnes(KernelType type)
+    {
+        int[] sizes = [1, 600, 600, 2, 1, 64, 0];
+        var k = HostTensor.Random(type, 600 * 64, 2).ToArray();
+        for (int i = 0; i < k.Length; i++) k[i] *= 1 + i / (64 * 200);
+        Check(type, sizes, documents: false, new HostTensor(type, k));
+    }
+
+    private static void Check(KernelType type, int[] sizes, bool documents, HostTensor k)
+    {
         var (batch, queries, keys, heads, kvHeads, dim, diagonal) = (sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]);
         var q = HostTensor.Random(type, batch * queries * heads * dim, 1);
-        var k = HostTensor.Random(type, batch * keys * kvHeads * dim, 2);
         var v = HostTensor.Random(type, batch * keys * kvHeads * dim, 3);
         var gradient = HostTensor.Random(type, q.Length, 4);
         var qDocuments = new HostIndices([.. Enumerable.Range(0, batch * queries).Select(i => (long)(i % queries * 3 / queries))]);
