@@ -87,27 +87,30 @@ inline void add_words(float* sums, __mmask16 inside, const __m512i* words) {
 }
 
 // One tile from (outer, k); outers and depth: how much of the matrix is left there. sums, where not null: what lies along k is added
-// to the sum of its outer index; k must not be contiguous.
-template <bool is_b>
+// to the sum of its outer index; k must not be contiguous. Streams: past the caches.
+template <bool is_b, bool streams>
 inline void pack_tile(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target, float* sums) {
     __m512i words[16];
     if (x.k_contiguous) load_rows(words, x.at(outer, k), x.stride, outers, depth);
     else load_pairs(words, x.at(outer, k), x.stride, depth, outers);
     if (sums != nullptr) add_words(sums, static_cast<__mmask16>(first_lanes(outers)), words);
     if (x.k_contiguous == is_b) transpose_words(words);
-    for (int row = 0; row < tile_rows; row++) _mm512_store_si512(target + row * 64, words[row]);
+    for (int row = 0; row < tile_rows; row++) {
+        if constexpr (streams) _mm512_stream_si512(reinterpret_cast<__m512i*>(target + row * 64), words[row]);
+        else _mm512_store_si512(target + row * 64, words[row]);
+    }
 }
 
 // Blocks of `outers` from `outer`, steps of `depth` from k; blocks lie block_bytes apart. sums[outers]: see pack_tile.
-template <bool is_b>
+template <bool is_b, bool streams = false>
 inline void pack(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target, int64_t block_bytes,
                  float* sums = nullptr) {
     const auto pack_step = [&](int64_t b, int64_t s) {
         const int64_t left = outers - b * block, deep = depth - s * tile_depth;
         char* tiles = target + b * block_bytes + s * block_step_bytes;
         for (int64_t half = 0; half < block && half < left; half += tile_rows)
-            pack_tile<is_b>(x, outer + b * block + half, left - half, k + s * tile_depth, deep, tiles + half / tile_rows * tile_bytes,
-                            sums == nullptr ? nullptr : sums + b * block + half);
+            pack_tile<is_b, streams>(x, outer + b * block + half, left - half, k + s * tile_depth, deep, tiles + half / tile_rows * tile_bytes,
+                                     sums == nullptr ? nullptr : sums + b * block + half);
     };
     // Along the rows of memory.
     if (x.k_contiguous) {

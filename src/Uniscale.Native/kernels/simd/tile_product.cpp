@@ -227,15 +227,29 @@ int row_parts(const TileProduct& p, int threads) {
 }
 
 // op(b) brought into tiles, `at_once` steps along k as one piece of work; sums[piece][n], where not null, of the steps of each.
-void pack_columns(const OuterView& b, int64_t k, int64_t n, char* target, int threads, int64_t at_once, float* sums) {
+template <bool streams>
+void pack_pieces(const OuterView& b, int64_t k, int64_t n, char* target, int threads, int64_t at_once, float* sums) {
     const int64_t block_bytes = steps_of(k) * block_step_bytes, deep = at_once * tile_depth;
     // Every thread reads along the rows of memory.
     const int64_t pieces = b.k_contiguous ? blocks_of(n) : ceiling(k, deep);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < pieces; i++) {
-        if (b.k_contiguous) pack<true>(b, i * block, smaller(block, n - i * block), 0, k, target + i * block_bytes, block_bytes);
-        else pack<true>(b, 0, n, i * deep, smaller(deep, k - i * deep), target + i * at_once * block_step_bytes, block_bytes, sums == nullptr ? nullptr : sums + i * n);
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t i = 0; i < pieces; i++) {
+            if (b.k_contiguous) pack<true, streams>(b, i * block, smaller(block, n - i * block), 0, k, target + i * block_bytes, block_bytes);
+            else
+                pack<true, streams>(b, 0, n, i * deep, smaller(deep, k - i * deep), target + i * at_once * block_step_bytes, block_bytes,
+                                    sums == nullptr ? nullptr : sums + i * n);
+        }
+        if constexpr (streams) _mm_sfence();
     }
+}
+
+// A large copy goes past the caches: it would not stay near until it is read, and a line that is written into them is read from memory first.
+void pack_columns(const OuterView& b, int64_t k, int64_t n, char* target, int threads, int64_t at_once, float* sums) {
+    constexpr int64_t streamed_bytes = 1 << 20;
+    if (packed_bytes(k, n) >= streamed_bytes) pack_pieces<true>(b, k, n, target, threads, at_once, sums);
+    else pack_pieces<false>(b, k, n, target, threads, at_once, sums);
 }
 
 // The same for a product that may want the sums of b's columns. Threads share k, so pieces of it are summed apart and then added up in order.
