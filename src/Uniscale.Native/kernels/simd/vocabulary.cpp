@@ -6,6 +6,8 @@
 namespace uniscale::UNISCALE_SIMD {
 namespace {
 
+constexpr int second_level = 2;  // of the caches, as prefetching instructions count them
+
 float highest(const float* row, int64_t entries) {
     const Lanes none = all(-__builtin_inff());
     Lanes top[chains] = {none, none, none, none};
@@ -54,7 +56,7 @@ void loss_gradient(const float* logits, const int64_t* targets, const float* log
     });
 }
 
-// The exponentials of a row wait in the cache for their sum.
+// The exponentials of a row wait in the cache for their sum. While they are computed, memory would be idle: the next row is fetched.
 void cross_entropy(const float* logits, const int64_t* targets, const float* scale, float* log_sum_exp, float* target, void* gradient,
                    int64_t rows, int64_t entries, int type) {
     with_type(type, [&](auto t) {
@@ -68,7 +70,10 @@ void cross_entropy(const float* logits, const int64_t* targets, const float* sca
                 const float* in = logits + row * entries;
                 T* out = static_cast<T*>(gradient) + row * entries;
                 const float top = highest(in, entries);
-                const float sum = sum_of_exponentials(in, entries, top, [=](int64_t i, auto, Lanes value) { store_lanes(values + i, value); });
+                const float sum = sum_of_exponentials(in, entries, top, [=](int64_t i, auto, Lanes value) {
+                    store_lanes(values + i, value);
+                    __builtin_prefetch(in + entries + i, 0, second_level);
+                });
                 const float factor = scale[row] / sum;
                 log_sum_exp[row] = top + __builtin_logf(sum);
                 target[row] = targets[row] < 0 ? 0.0f : in[targets[row]];
