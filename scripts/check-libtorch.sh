@@ -9,7 +9,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 # The mirror that this machine installs from.
-mirror=${MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v -- -security | head -n 1)}
+mirror=${MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v -- -security | sed -n 1p)}
 suites=("$@")
 [[ ${#suites[@]} -gt 0 ]] || suites=(trixie sid)
 

@@ -24,7 +24,7 @@ fi
 export LD_LIBRARY_PATH=$libraries
 export UNISCALE_MPI_LIBRARY=libmpich.so.12
 export UNISCALE_TEST_MPIRUN=$folder/root/usr/bin/mpiexec.hydra
-"$UNISCALE_TEST_MPIRUN" --version | head -n 2
+"$UNISCALE_TEST_MPIRUN" --version | sed -n 1,2p
 cd "$root"
 failed=0
 for name in Uniscale.Mpi.Tests Uniscale.Collectives.Tests; do
