@@ -1,8 +1,6 @@
-using System.Runtime.InteropServices;
-
 namespace Uniscale.Kernels.Tests;
 
-public partial class MatrixProductTests
+public class MatrixProductTests
 {
     [Theory, MemberData(nameof(Products))]
     public void AgreesWithItsFormula(KernelType type, bool transposeA, bool transposeB, bool accumulate, bool packed, int m, int n, int k)
@@ -89,25 +87,17 @@ public partial class MatrixProductTests
         {
             var c = HostTensor.Zeros(KernelType.Float32, m * n);
             using var weights = packed ? new PackedWeights() : null;
-            omp_set_num_threads(threads);
+            using var team = new OpenMpThreads(threads);
             MatrixProduct.Multiply(
                 m, n, k, new(a.Address, a.Type, m, Transposed: true), new(b.Address, b.Type, n), new(c.Address, c.Type, n), weights: weights);
             return c.ToArray();
         }
-        int before = omp_get_max_threads();
-        try
+        var one = Product(1);
+        foreach (int threads in new[] { 1, 2, 3, 8 })
         {
-            var one = Product(1);
-            foreach (int threads in new[] { 1, 2, 3, 8 })
-            {
-                Assert.Equal(Product(threads), Product(threads));
-                // The AMX kernel promises more: the number of threads does not change a bit.
-                if (CpuKernels.InstructionSet == InstructionSet.Amx) Assert.Equal(one, Product(threads));
-            }
-        }
-        finally
-        {
-            omp_set_num_threads(before);
+            Assert.Equal(Product(threads), Product(threads));
+            // The AMX kernel promises more: the number of threads does not change a bit.
+            if (CpuKernels.InstructionSet == InstructionSet.Amx) Assert.Equal(one, Product(threads));
         }
     }
 
@@ -135,15 +125,6 @@ public partial class MatrixProductTests
     public void AnImpossibleProductIsRefusedWithTheKernelsReason() =>
         Assert.Throws<KernelException>(() => MatrixProduct.Multiply(
             2, 2, 2, new(1, KernelType.Float32, 2), new(1, KernelType.Float32, 2), new(1, (KernelType)0, -2)));
-
-
-#pragma warning disable IDE1006 // the names are those of the C interface
-    [LibraryImport("libgomp.so.1")]
-    private static partial void omp_set_num_threads(int count);
-
-    [LibraryImport("libgomp.so.1")]
-    private static partial int omp_get_max_threads();
-#pragma warning restore IDE1006
 
     public static IEnumerable<TheoryDataRow<KernelType, bool, bool, bool, bool, int, int, int>> Products()
     {

@@ -62,7 +62,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(x, weight, residual)) return TorchKernels.Instance.Linear(x, weight, bias, residual);
         var result = EmptyRows(x, weight.size(0), x.dtype);
-        Product(x, weight, result, new() { Bias = AddressOrNull(bias), Addend = residual is null ? 0 : Address(Dense(residual)) });
+        Product(x, weight, transposed: true, result, new() { Bias = AddressOrNull(bias), Addend = residual is null ? 0 : Address(Dense(residual)) });
         return result;
     }
 
@@ -72,14 +72,14 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         if (!Takes(x, weight)) return TorchKernels.Instance.LinearGelu(x, weight, bias);
         var product = EmptyRows(x, weight.size(0), x.dtype);
         var activated = empty_like(product);
-        Product(x, weight, activated, new() { Bias = AddressOrNull(bias), Pre = Address(product), Activation = ProductActivation.Gelu });
+        Product(x, weight, transposed: true, activated, new() { Bias = AddressOrNull(bias), Pre = Address(product), Activation = ProductActivation.Gelu });
         return (product, activated);
     }
 
     /// <inheritdoc/>
     public void Logits(Tensor x, Tensor weight, Tensor output)
     {
-        if (Takes(x, weight)) Product(x, weight, output, default);
+        if (Takes(x, weight)) Product(x, weight, transposed: true, output, default);
         else TorchKernels.Instance.Logits(x, weight, output);
     }
 
@@ -88,7 +88,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(gradient, weight)) return TorchKernels.Instance.LinearInputGradient(gradient, weight);
         var result = EmptyRows(gradient, weight.size(1), gradient.dtype);
-        InputGradient(gradient, weight, result, default);
+        Product(gradient, weight, transposed: false, result, default);
         return result;
     }
 
@@ -96,7 +96,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
     {
         if (!Takes(gradient, weight) || !result.is_contiguous()) TorchKernels.Instance.LinearInputGradient(gradient, weight, result, add);
-        else InputGradient(gradient, weight, result, new() { Addend = add ? Address(result) : 0 });
+        else Product(gradient, weight, transposed: false, result, new() { Addend = add ? Address(result) : 0 });
     }
 
     /// <inheritdoc/>
@@ -104,7 +104,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(gradient, weight, pre)) return TorchKernels.Instance.LinearInputGradientBeforeGelu(gradient, weight, pre);
         var result = EmptyRows(gradient, weight.size(1), gradient.dtype);
-        InputGradient(gradient, weight, result, new() { Pre = Address(Dense(pre)), Activation = ProductActivation.GeluSlope });
+        Product(gradient, weight, transposed: false, result, new() { Pre = Address(Dense(pre)), Activation = ProductActivation.GeluSlope });
         return result;
     }
 
@@ -141,22 +141,13 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         packed?.Clear();
     }
 
-    private void Product(Tensor x, Tensor weight, Tensor result, in ProductEpilogue epilogue)
+    /// <summary>x·W, or x·Wᵀ where <paramref name="transposed"/>.</summary>
+    private void Product(Tensor x, Tensor weight, bool transposed, Tensor result, in ProductEpilogue epilogue)
     {
-        var (output, input) = (weight.size(0), weight.size(1));
+        var (n, k) = transposed ? (weight.size(0), weight.size(1)) : (weight.size(1), weight.size(0));
         var rows = Dense(x);
         MatrixProduct.Multiply(
-            rows.numel() / input, output, input, Whole(rows, input), Stored(weight, transposed: true), Whole(result, output), epilogue,
-            Packed(weight));
-    }
-
-    private void InputGradient(Tensor gradient, Tensor weight, Tensor result, in ProductEpilogue epilogue)
-    {
-        var (output, input) = (weight.size(0), weight.size(1));
-        var rows = Dense(gradient);
-        MatrixProduct.Multiply(
-            rows.numel() / output, input, output, Whole(rows, output), Stored(weight, transposed: false), Whole(result, input), epilogue,
-            Packed(weight));
+            rows.numel() / k, n, k, Whole(rows, k), Stored(weight, transposed), Whole(result, n), epilogue, Packed(weight));
     }
 
     private static void WeightGradient(Tensor target, Tensor gradient, Tensor x, in ProductEpilogue epilogue)

@@ -42,12 +42,6 @@ inline __mmask16 queries_of(const Mask& mask, int64_t from, int64_t end, int64_t
     return of_document(mask.q_documents + from, mask.k_documents[key], lanes);
 }
 
-// Where row `row` and half `half` (16 columns) of a register block's sums begin.
-inline int64_t sums_at(int64_t row, int64_t half) { return row / 16 * 512 + half * 256 + row % 16 * 16; }
-
-// 32 neighbours as bf16, the operand's order along k.
-inline __m512i halves(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
-
 // Where 16 words (of one row's element and the next's) find their halves in two rows that lie one after the other.
 inline __m512i pair_places() {
     const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -114,10 +108,8 @@ inline void store_line(Bf16* out, int64_t left, __m512i line, bool streams) {
     else _mm512_mask_storeu_epi16(out, first_lanes(left), line);
 }
 
-// A large result goes past the caches, as a product's does: it would not stay there until it is read, and a line that is written into
-// them is read from memory first. Its rows must be whole lines.
 inline bool goes_past_cache(const void* out, int64_t rows, int64_t row_bytes) {
-    return rows * row_bytes >= 1 << 20 && row_bytes % 64 == 0 && reinterpret_cast<uintptr_t>(out) % 64 == 0;
+    return rows * row_bytes >= streamed_bytes && row_bytes % 64 == 0 && on_a_line(out);
 }
 
 }  // namespace uniscale::amx

@@ -16,13 +16,9 @@ struct Finished {
 inline int64_t result_rows(const TileProduct& p) { return p.transposed ? p.n : p.m; }
 inline int64_t result_columns(const TileProduct& p) { return p.transposed ? p.m : p.n; }
 
-// A large result that is only written goes past the caches, whole lines at a time: it would not stay there until it is read, and
-// a line that is written into the cache is read from memory first.
 inline bool goes_past_cache(const TileProduct& p) {
-    constexpr int64_t streamed_bytes = 1 << 20;
     const int64_t element = p.c_is_bf16 ? 2 : 4;
-    const auto on_lines = [](const void* memory) { return reinterpret_cast<uintptr_t>(memory) % 64 == 0; };
-    return p.addend != p.c && p.m * p.n * element >= streamed_bytes && p.ldc * element % 64 == 0 && on_lines(p.c) && on_lines(p.pre);
+    return p.addend != p.c && p.m * p.n * element >= streamed_bytes && p.ldc * element % 64 == 0 && on_a_line(p.c) && on_a_line(p.pre);
 }
 
 inline void transpose_block(float* sums) {
@@ -59,11 +55,11 @@ public:
             _mm512_mask_storeu_ps(target + 16, high, values.right);
         }
     }
-    void store(Bf16* target, Neighbours values) const { store(target, rounded(values)); }
+    void store(Bf16* target, Neighbours values) const { store(target, halves(values.left, values.right)); }
 
     // As they are read again.
     Neighbours store_rounded(Bf16* target, Neighbours values) const {
-        const __m512i bits = rounded(values);
+        const __m512i bits = halves(values.left, values.right);
         store(target, bits);
         return {widen(_mm512_castsi512_si256(bits)), widen(_mm512_extracti64x4_epi64(bits, 1))};
     }
@@ -74,7 +70,6 @@ private:
     bool past_cache;
 
     static Lanes widen(__m256i bits) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)); }
-    static __m512i rounded(Neighbours values) { return (__m512i)_mm512_cvtne2ps_pbh(values.right, values.left); }
 
     void store(Bf16* target, __m512i bits) const {
         if (past_cache) _mm512_stream_si512(reinterpret_cast<__m512i*>(target), bits);
@@ -89,9 +84,8 @@ void finish(const TileProduct& p, bool streams, const Finished& f, int64_t from,
     Neighbours bias{};
     if (p.bias != nullptr) bias = columns.load(static_cast<const Bf16*>(p.bias) + f.column);
     for (int64_t i = from; i < smaller(to, result_rows(p) - f.row); i++) {
-        const float* in = f.sums + i / 16 * 512 + i % 16 * 16;
         const int64_t at = (f.row + i) * p.ldc + f.column;
-        Neighbours values{load_lanes(in) + bias.left, load_lanes(in + 256) + bias.right};
+        Neighbours values{load_lanes(f.sums + sums_at(i, 0)) + bias.left, load_lanes(f.sums + sums_at(i, 1)) + bias.right};
         if constexpr (activation == Activation::Gelu) {
             values = columns.store_rounded(static_cast<Bf16*>(p.pre) + at, values);
             values = {gelu(values.left), gelu(values.right)};

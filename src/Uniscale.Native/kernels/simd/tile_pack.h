@@ -18,6 +18,17 @@ struct OuterView {
     const Bf16* at(int64_t outer, int64_t k) const { return k_contiguous ? data + outer * stride + k : data + k * stride + outer; }
 };
 
+// What is at least this large and only written goes past the caches: it would not stay there until it is read, and a line that is written
+// into them is read from memory first. Such writes are of whole lines.
+constexpr int64_t streamed_bytes = 1 << 20;
+inline bool on_a_line(const void* memory) { return reinterpret_cast<uintptr_t>(memory) % 64 == 0; }
+
+// Where row `row` and half `half` (16 columns) of a register block's sums begin.
+inline int64_t sums_at(int64_t row, int64_t half) { return row / 16 * 512 + half * 256 + row % 16 * 16; }
+
+// 32 neighbours as bf16, the operand's order along k.
+inline __m512i halves(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
 inline int64_t blocks_of(int64_t count) { return (count + block - 1) / block; }
 inline int64_t steps_of(int64_t k) { return (k + tile_depth - 1) / tile_depth; }
 inline __mmask32 first_lanes(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1u; }

@@ -245,9 +245,7 @@ void pack_pieces(const OuterView& b, int64_t k, int64_t n, char* target, int thr
     }
 }
 
-// A large copy goes past the caches: it would not stay near until it is read, and a line that is written into them is read from memory first.
 void pack_columns(const OuterView& b, int64_t k, int64_t n, char* target, int threads, int64_t at_once, float* sums) {
-    constexpr int64_t streamed_bytes = 1 << 20;
     if (packed_bytes(k, n) >= streamed_bytes) pack_pieces<true>(b, k, n, target, threads, at_once, sums);
     else pack_pieces<false>(b, k, n, target, threads, at_once, sums);
 }
