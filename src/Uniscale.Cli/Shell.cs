@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using Uniscale.Cli.Commands;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
+using Uniscale.Kernels;
 using Uniscale.Launching.Ranks;
 
 namespace Uniscale.Cli;
@@ -62,6 +63,8 @@ public static class Shell
         {
             if (Misunderstood(parsed) is { } sentence)
                 throw new UserErrorException(sentence);
+            if (parsed.Action is not HelpAction && parsed.CommandResult.Command.Name != DoctorCommand.Name && ProcessorSupport.Refusal() is { } refusal)
+                throw new UserErrorException(refusal);
             return parsed.Invoke(new InvocationConfiguration
             {
                 Output = output,

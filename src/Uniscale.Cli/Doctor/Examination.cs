@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
+using Uniscale.Kernels;
 
 namespace Uniscale.Cli.Doctor;
 
@@ -14,6 +14,7 @@ internal static class Examination
     [
         new Finding(".NET", true, true, $"{Environment.Version} on {RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}"),
         Processor(),
+        Precisions(),
         Memory(),
         Disk(),
         Library(libraries, "libtorch", "tensors and gradients", "libtorch-dev", required: true, "libtorch_cpu.so"),
@@ -30,9 +31,20 @@ internal static class Examination
         string[] wanted = ["avx2", "fma", "avx512f", "avx512_bf16", "avx_vnni", "amx_tile", "amx_bf16"];
         var present = wanted.Where(flags.Contains).ToArray();
         var details = $"{Environment.ProcessorCount} processors, {CpuModel()}; {string.Join(' ', present)}";
-        return Avx2.IsSupported || RuntimeInformation.OSArchitecture != Architecture.X64
-            ? new Finding("processor", true, true, details)
-            : new Finding("processor", false, true, details, "Uniscale's kernels need AVX2; use a machine with it.");
+        return ProcessorSupport.Refusal() is { } refusal
+            ? new Finding("processor", false, true, details, refusal)
+            : new Finding("processor", true, true, details);
+    }
+
+    /// <summary>Which precisions the processor multiplies itself, and how fast bf16 is beside fp32: measured now, in a part of a second.</summary>
+    private static Finding Precisions()
+    {
+        if (ProcessorSupport.Refusal() is not null || !CpuKernels.IsSupported)
+            return new Finding("precisions", false, false, "not measured", "They are measured where the kernels run.");
+        double share = ProcessorSupport.ShareOfFloat32(TimeSpan.FromSeconds(0.5));
+        string level = ProcessorSupport.NameOf(CpuKernels.InstructionSet);
+        return new Finding("precisions", true, false, string.Create(CultureInfo.InvariantCulture,
+            $"kernels for {level}; fp32 native, bf16 {(ProcessorSupport.IsNative(KernelType.BFloat16) ? "native" : "emulated (widened to fp32)")} at {share:P0} of fp32's speed"));
     }
 
     private static Finding Memory()

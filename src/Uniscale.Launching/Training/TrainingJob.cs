@@ -102,6 +102,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time);
         saves.Target = world.Rank == 0 ? reporter : null;
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
+        if (world.Rank == 0 && PrecisionAdvice.For(_configuration.Train) is { } advice) telemetry.Note(new Note(runtime.Position.Step, "precision-emulated", advice, NoteLevel.Warning));
         ITrainingCallback Timed(TimeUse use, ITrainingCallback callback) => new TimedCallback(time, use, callback);
         ITrainingCallback[] callbacks =
         [
