@@ -54,6 +54,7 @@ internal static class DataCommand
             string directory = parsed.GetValue(output)!;
             TextWriter console = parsed.InvocationConfiguration.Output;
             console.WriteLine($"{"domain",-16}{"documents",12}{"tokens",14}{"validation",14}{"bytes/token",13}{"MB/s",8}");
+            var made = new HashSet<string>(StringComparer.Ordinal);
             foreach ((string name, IReadOnlyList<string> files) in DocumentStore.Resolve(parsed.GetValue(inputs)!, parsed.GetValue(domain)!))
             {
                 string prefix = Path.Combine(directory, name);
@@ -61,15 +62,27 @@ internal static class DataCommand
                 TokenizationReport? before = record.Find();
                 TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(files), prefix, cancellation);
                 if (before is null)
-                    record.Write(report);
+                    record.Write(report, shards.Digests);
                 long tokens = report.Tokens + report.ValidationTokens;
                 console.WriteLine($"{name,-16}{report.Documents,12}{report.Tokens,14}{report.ValidationTokens,14}{report.Bytes / (double)tokens,13:0.00}" +
                     (before is null ? $"{report.Bytes / 1e6 / report.Elapsed.TotalSeconds,8:0.0}" : "  done before"));
                 if (report.EmptyDocuments > 0)
                     console.WriteLine($"  {report.EmptyDocuments} documents have no text and were left out");
+                if (report.SpaceMarks > 0)
+                    console.WriteLine($"  U+2581 (▁) stands in {report.SpaceMarks} places of text: SentencePiece writes it for a space and gives it back as one");
+                made.Add(prefix);
             }
+            SayWhatElseIsThere(directory, made, console);
             return 0;
         });
         return command;
+    }
+
+    /// <summary>A pattern such as tokens/*.train would train on shards of other documents, of a domain that is no more perhaps.</summary>
+    private static void SayWhatElseIsThere(string directory, HashSet<string> made, TextWriter console)
+    {
+        string[] others = [.. Directory.GetFiles(directory, "*.train.idx").Select(path => path[..^".train.idx".Length]).Where(prefix => !made.Contains(prefix)).Order(StringComparer.Ordinal)];
+        if (others.Length > 0)
+            console.WriteLine($"  {directory} also holds shards of other documents: {string.Join(", ", others.Select(Path.GetFileName))}");
     }
 }

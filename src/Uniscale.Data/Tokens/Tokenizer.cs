@@ -20,6 +20,9 @@ public sealed class Tokenizer : IDisposable
     private const char Space = '\u2581';
     private const int ErrorBytes = 1024;
 
+    /// <summary>U+2581, which SentencePiece writes for a space: in a text it is taken for one.</summary>
+    internal static ReadOnlySpan<byte> SpaceMark => "\u2581"u8;
+
     private readonly SentencePieceHandle _model;
     private readonly bool _prefixed;
     private readonly bool _keepsNewlines;

@@ -72,8 +72,7 @@ public static partial class TokenizerTrainer
             throw new UserErrorException($"The character coverage is {Number(training.CharacterCoverage)}: give --character-coverage a share from {Number(MinCoverage)} to 1.");
         if (training.SampleBytes < 1)
             throw new UserErrorException($"A sample of {training.SampleBytes} bytes is none: give --sample a size such as 300M.");
-        if (training.Threads < 1)
-            throw new UserErrorException($"Training needs at least one thread, not {training.Threads}.");
+        WorkerCount.Check(training.Threads, "--threads");
     }
 
     private static Dictionary<string, string> Options(TokenizerTraining training, string samplePath, string prefix)
