@@ -60,7 +60,7 @@ internal static class DataCommand
                 string prefix = Path.Combine(directory, name);
                 var record = new TokenizationRecord(prefix, tokenizer, parsed.GetValue(validation), files);
                 TokenizationReport? before = record.Find();
-                TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(files), prefix, cancellation);
+                TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(files, tokenizer), prefix, cancellation);
                 if (before is null)
                     record.Write(report, shards.Digests);
                 long tokens = report.Tokens + report.ValidationTokens;

@@ -36,7 +36,7 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
     {
         string path = _corpus.PathOf("long.txt"), text = SmallTokenizer.Text(30_000, seed: 3);
         await File.WriteAllTextAsync(path, text);
-        TokenizationReport report = await new ShardTokenizer(small.Tokenizer, 2).RunAsync(DocumentReader.Read(path), _corpus.PathOf("long"));
+        TokenizationReport report = await new ShardTokenizer(small.Tokenizer, 2).RunAsync(DocumentReader.Read(path, small.Tokenizer), _corpus.PathOf("long"));
         Assert.Equal(1, report.Documents);
         long[] tokens = Assert.Single(PlainReader.Documents(_corpus.PathOf("long.train")));
         Assert.Equal([.. small.Tokenizer.Encode(text).Select(token => (long)token), small.Tokenizer.EndId], tokens);
