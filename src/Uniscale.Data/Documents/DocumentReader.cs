@@ -29,10 +29,7 @@ public static class DocumentReader
     public static IEnumerable<DocumentPart> Read(string path, Tokenizer? tokenizer = null) =>
         TextFiles.Guarded(TextFiles.IsJsonLines(path) ? ReadLines(path) : ReadWhole(path, tokenizer), path);
 
-    /// <summary>The documents of a JSONL file; lines that are not valid UTF-8 go through <paramref name="repair"/>.</summary>
-    internal static IEnumerable<DocumentPart> ReadRepaired(string path, Func<ReadOnlyMemory<byte>, byte[]> repair) => TextFiles.Guarded(ReadLines(path, repair), path);
-
-    private static IEnumerable<DocumentPart> ReadLines(string path, Func<ReadOnlyMemory<byte>, byte[]>? repair = null)
+    private static IEnumerable<DocumentPart> ReadLines(string path)
     {
         using Stream stream = TextFiles.Open(path);
         var lines = new LineReader(stream, path, MaxLineBytes);
@@ -42,13 +39,13 @@ public static class DocumentReader
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;
             if (!Utf8.IsValid(line.Span))
-                line = repair is null ? throw InvalidUtf8(path, lines.Number) : repair(line);
+                throw InvalidUtf8(path, lines.Number);
             ReadText(line.Span, text, path, lines.Number);
             yield return new DocumentPart(text.WrittenMemory, IsFirst: true, IsLast: true);
         }
     }
 
-    private static void ReadText(ReadOnlySpan<byte> line, ArrayBufferWriter<byte> text, string path, long number)
+    internal static void ReadText(ReadOnlySpan<byte> line, ArrayBufferWriter<byte> text, string path, long number)
     {
         try
         {
