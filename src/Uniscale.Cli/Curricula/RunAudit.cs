@@ -46,6 +46,20 @@ internal sealed class RunAudit : IDisposable
         }
     }
 
+    /// <summary>Reads every byte of the sources' shards against the digests that lie beside them.</summary>
+    /// <returns>How many shards have such digests.</returns>
+    /// <exception cref="UserErrorException">A shard is not what was tokenized.</exception>
+    public int CheckShards()
+    {
+        int recorded = 0;
+        foreach (TokenShard shard in _curriculum.Sources.SelectMany(source => source.Shards).Where(shard => shard.IsRecorded))
+        {
+            shard.CheckRecorded(whole: true);
+            recorded++;
+        }
+        return recorded;
+    }
+
     /// <summary>Tells what was fed.</summary>
     /// <exception cref="UserErrorException">A token was fed more often than its source was begun, or the ledger is not what was fed.</exception>
     public void Print(TextWriter output)

@@ -17,6 +17,7 @@ internal static class Examination
         Precisions(),
         Memory(),
         Disk(),
+        OpenFiles(File.Exists("/proc/self/limits") ? File.ReadLines("/proc/self/limits") : [], ReadNumber("/proc/sys/vm/max_map_count")),
         Library(libraries, "libtorch", "tensors and gradients", "libtorch-dev", required: true, "libtorch_cpu.so"),
         Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
         Library(libraries, "OpenBLAS", "fast fp32 products (the reference BLAS is many times slower)", "libopenblas0-openmp", required: false, "libopenblas.so"),
@@ -65,6 +66,20 @@ internal static class Examination
             ? new Finding("disk", true, true, details)
             : new Finding("disk", false, true, details, "Corpus, checkpoints and logs of the quickstart need about 2 GiB; free some space, or run elsewhere.");
     }
+
+    /// <summary>A shard takes two mappings and no descriptor; sockets, logs and checkpoints take descriptors.</summary>
+    internal static Finding OpenFiles(IEnumerable<string> limits, long mappings)
+    {
+        const int Enough = 1024;
+        string? line = limits.FirstOrDefault(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+        string soft = line?.Split(' ', StringSplitOptions.RemoveEmptyEntries).ElementAtOrDefault(3) ?? "unlimited";
+        string details = $"{soft} descriptors; {mappings} mappings, room for {mappings / 2} shards";
+        return !long.TryParse(soft, CultureInfo.InvariantCulture, out long most) || most >= Enough
+            ? new Finding("open files", true, false, details)
+            : new Finding("open files", false, false, details, $"ulimit -n {Enough} or more, before training with several ranks");
+    }
+
+    private static long ReadNumber(string path) => File.Exists(path) && long.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out long number) ? number : 65_530;
 
     private static Finding Library(Libraries libraries, string name, string purpose, string package, bool required, params string[] files) =>
         libraries.Find(files) is { } path
