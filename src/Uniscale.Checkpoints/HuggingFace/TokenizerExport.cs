@@ -51,7 +51,7 @@ public static class TokenizerExport
             ["padding"] = null,
             ["added_tokens"] = new JsonArray([.. model.Pieces.Index().Where(piece => piece.Item.Kind is SentencePieceKind.Control or SentencePieceKind.Unknown).Select(piece => Special(piece.Index, piece.Item.Text))]),
             ["normalizer"] = Normalizer(model),
-            ["pre_tokenizer"] = symbols.Length == 0 ? null : Splitter(symbols),
+            ["pre_tokenizer"] = symbols.Length == 0 ? null : Splitter(model, symbols),
             ["post_processor"] = null,
             ["decoder"] = Decoder(model),
             ["model"] = model.Algorithm == SentencePieceAlgorithm.Bpe ? Bpe(model, symbols.Length > 0) : Unigram(model),
@@ -87,14 +87,24 @@ public static class TokenizerExport
         return new JsonObject { ["type"] = "Sequence", ["normalizers"] = steps };
     }
 
-    // Symbols are cut out before all else, the longest first. As added tokens they would be, too, but each stretch between them would get a space in front.
-    private static JsonObject Splitter(IEnumerable<string> symbols) => new()
+    /// <summary>
+    /// Symbols are cut out before all else, the longest first. As added tokens they would be, too, but each stretch between them would get a space in front. What
+    /// spells a control or byte token and stands alone between symbols would be taken for it, so its first character is cut off.
+    /// </summary>
+    private static JsonObject Splitter(SentencePieceModel model, IEnumerable<string> symbols)
     {
-        ["type"] = "Split",
-        ["pattern"] = new JsonObject { ["Regex"] = string.Join('|', symbols.Select(symbol => symbol.Replace(" ", Space, StringComparison.Ordinal)).OrderByDescending(symbol => symbol.Length).Select(Escape)) },
-        ["behavior"] = "Isolated",
-        ["invert"] = false,
-    };
+        var symbol = string.Join('|', symbols.Select(text => text.Replace(" ", Space, StringComparison.Ordinal)).OrderByDescending(text => text.Length).Select(Escape));
+        var spelled = model.Pieces
+            .Where(piece => piece.Kind is SentencePieceKind.Control or SentencePieceKind.Unknown or SentencePieceKind.Byte && piece.Text.Length > 1)
+            .Select(piece => $"{Escape(piece.Text[..1])}(?={Escape(piece.Text[1..])}(?:$|{symbol}))");
+        return new JsonObject
+        {
+            ["type"] = "Split",
+            ["pattern"] = new JsonObject { ["Regex"] = $"{symbol}|(?:^|(?<={symbol}))(?:{string.Join('|', spelled)})" },
+            ["behavior"] = "Isolated",
+            ["invert"] = false,
+        };
+    }
 
     /// <summary>A text as a pattern of the regular expressions that the other library has.</summary>
     private static string Escape(string text) => Regex.Escape(text).Replace("]", "\\]", StringComparison.Ordinal).Replace("}", "\\}", StringComparison.Ordinal);
