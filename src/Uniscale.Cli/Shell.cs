@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Uniscale.Cli.Commands;
+using Uniscale.Cli.Doctor;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Loading;
 using Uniscale.Configuration.Schema;
@@ -108,6 +109,8 @@ public static class Shell
             error.WriteLine("uniscale: stopped.");
             return 1;
         }
+        if (AddressSpace.Explain(failure) is { } limited)
+            failure = new UserErrorException(limited, failure);
         var isUsers = failure is UserErrorException;
         if (ProcessRank.IsReported(failure) && !debug)
             return isUsers ? 2 : 1;

@@ -14,9 +14,10 @@ public static class MetricsFile
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="take">Reads a record's fields with the accessors of <see cref="JsonElement"/>, which may throw.</param>
+    /// <param name="mayBeginLate">The run may only just begin: a file without one record is no error.</param>
     /// <returns>Lines that were left out.</returns>
     /// <exception cref="UserErrorException">The file cannot be read, or not one line of it is a record.</exception>
-    public static long Read(string path, Action<JsonElement> take)
+    public static long Read(string path, Action<JsonElement> take, bool mayBeginLate = false)
     {
         long good = 0, bad = 0;
         try
@@ -39,6 +40,6 @@ public static class MetricsFile
         {
             throw new UserErrorException($"{path} cannot be read ({error.Message.TrimEnd('.')}).", error);
         }
-        return good > 0 || bad == 0 ? bad : throw new UserErrorException($"{path} holds no record of a run: none of its {bad} lines is one.");
+        return good > 0 || bad == 0 || mayBeginLate ? bad : throw new UserErrorException($"{path} holds no record of a run: none of its {bad} lines is one.");
     }
 }

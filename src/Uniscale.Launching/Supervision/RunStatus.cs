@@ -191,7 +191,7 @@ public sealed record RunStatus(
         private void TakeTotals(JsonElement line)
         {
             if (line.TryGetProperty("account", out var account)) Account = account.Deserialize<TimeAccount>(TimeKeeper.Format);
-            if (line.TryGetProperty("bad_steps", out var bad)) BadSteps = bad.Deserialize<Dictionary<string, long>>()!;
+            if (line.TryGetProperty("bad_steps", out var bad)) BadSteps = bad.Deserialize<Dictionary<string, long>>() ?? [];
             if (line.TryGetProperty("skipped_count", out var skipped)) SkippedSteps = skipped.GetInt64();
             if (line.TryGetProperty("rollbacks", out var rollbacks)) Rollbacks = rollbacks.GetInt64();
         }
