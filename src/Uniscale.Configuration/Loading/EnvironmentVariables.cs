@@ -39,7 +39,7 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
             {
                 var close = text.IndexOf('}', position);
                 if (close < 0)
-                    throw new UserErrorException($"{scalar.Origin.Exact}: '{text}' has a ${{ without its }}; close it, or write $${{ for the characters themselves.");
+                    throw new UserErrorException($"{scalar.Origin.Exact}: '{ScalarNode.Excerpt(text)}' has a ${{ without its }}; close it, or write $${{ for the characters themselves.");
                 var parts = text[(position + 2)..close].Split(":-", 2);
                 var hides = scalar.IsMarkedSecret || Reference.NamesSecret(parts[0]);
                 isSecret |= hides;

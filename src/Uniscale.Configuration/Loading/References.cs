@@ -17,15 +17,18 @@ internal static class References
         return string.Create(text.Length, text, static (hidden, text) =>
         {
             text.CopyTo(hidden);
-            for (var start = text.IndexOf("${", StringComparison.Ordinal); start >= 0; start = text.IndexOf("${", start + 1, StringComparison.Ordinal))
+            for (var start = text.IndexOf("${", StringComparison.Ordinal); start >= 0; start = text.IndexOf("${", start, StringComparison.Ordinal))
             {
                 // Quotes and backslashes stay what they are to a quoted scalar; a reference with one in it is left alone.
                 var end = text.AsSpan(start).IndexOfAny("}\n\"'\\");
-                if (end < 0 || text[start + end] != '}')
-                    continue;
-                foreach (ref var letter in hidden.Slice(start + 1, end))
-                    if (Significant.Contains(letter, StringComparison.Ordinal))
-                        letter += First;
+                if (end < 0)
+                    return;
+                if (text[start + end] == '}')
+                    foreach (ref var letter in hidden.Slice(start + 1, end))
+                        if (Significant.Contains(letter, StringComparison.Ordinal))
+                            letter += First;
+                // Whatever begins before that character ends with it, too.
+                start += end;
             }
         });
     }

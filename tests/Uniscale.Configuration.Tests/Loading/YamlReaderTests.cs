@@ -43,6 +43,10 @@ public sealed class YamlReaderTests
     }
 
     [Fact]
+    public void Millions_of_open_references_are_passed_once() =>
+        Assert.Contains("has a ${ without its }", Message("name: " + string.Concat(Enumerable.Repeat("${A", 3_000_000))), StringComparison.Ordinal);
+
+    [Fact]
     public void Messages_show_the_beginning_of_a_long_text()
     {
         var text = new string('x', 1_000_000);
