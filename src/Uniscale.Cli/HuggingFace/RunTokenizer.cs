@@ -1,4 +1,4 @@
-using Uniscale.Checkpoints.HuggingFace;
+using Uniscale.Launching.Training;
 
 namespace Uniscale.Cli.HuggingFace;
 
@@ -14,8 +14,8 @@ internal static class RunTokenizer
     {
         for (var (folder, levels) = (new DirectoryInfo(Path.GetFullPath(run)), 0); folder is not null && levels < 3; (folder, levels) = (folder.Parent, levels + 1))
         {
-            var own = Path.Combine(folder.FullName, TokenizerExport.ModelName);
-            if (File.Exists(own) && File.Exists(Path.Combine(folder.FullName, "config.yaml")))
+            var own = Path.Combine(folder.FullName, RunFolder.TokenizerFile);
+            if (File.Exists(own) && File.Exists(Path.Combine(folder.FullName, RunFolder.ConfigurationFile)))
                 return own;
         }
         return File.Exists(configured) ? configured : null;

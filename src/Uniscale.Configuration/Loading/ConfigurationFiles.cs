@@ -12,9 +12,10 @@ internal static class ConfigurationFiles
     /// <summary>
     /// The map of <paramref name="path"/> over those it extends (paths relative to the file that names them; of several, later ones win).
     /// </summary>
-    public static MapNode Read(string path, Func<string, string?> environment) => new Drawn(environment).Read(path, []);
+    public static MapNode Read(string path, Func<string, string?> environment, bool isStored = false) => new Drawn(environment, isStored).Read(path, []);
+
     /// <summary>One file and all that it draws in.</summary>
-    private sealed class Drawn(Func<string, string?> environment)
+    private sealed class Drawn(Func<string, string?> environment, bool isStored)
     {
         private static readonly YamlLimits Limits = new();
         private int count;
@@ -28,7 +29,7 @@ internal static class ConfigurationFiles
             if (++count > Limits.Files)
                 throw new UserErrorException($"{path}: this is the {count}th file that is drawn in by extends, at most {Limits.Files} are; files that extend several others multiply.");
             var node = YamlReader.Read(ReadText(path), (line, column) => new Origin.InFile(path, (int)line, (int)column));
-            var root = EnvironmentVariables.Substitute(node, environment) switch
+            var root = EnvironmentVariables.Substitute(node, environment, isStored) switch
             {
                 MapNode map => map,
                 ScalarNode { IsNull: true } => new MapNode([], node.Origin),

@@ -4,6 +4,7 @@ using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Loading;
+using Uniscale.Cli.HuggingFace;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
@@ -160,5 +161,19 @@ public sealed class HuggingFaceCommandsTests : IDisposable
         Assert.Contains("manifest.json is not what was written", CommandRun.Refused("export", At("run/checkpoints/step-00000005"), "--to", At("model")), StringComparison.Ordinal);
         Assert.Contains("is good", CommandRun.Refused("checkpoint", "inspect", At("run")), StringComparison.Ordinal);
         Assert.Contains("is good", CommandRun.Refused("generate", At("run")), StringComparison.Ordinal);
+    }
+
+    /// <summary>A run keeps a copy of its tokenizer, which is found from any working directory.</summary>
+    [Theory]
+    [InlineData("run")]
+    [InlineData("run/checkpoints")]
+    [InlineData("run/checkpoints/step-00000005")]
+    public void TheRunsOwnTokenizerIsFoundFromAnywhere(string path)
+    {
+        Save(Tied);
+        Assert.Null(RunTokenizer.Find(At(path), "nowhere/t.model"));
+        File.WriteAllText(At("run/config.yaml"), "");
+        File.WriteAllText(At("run/tokenizer.model"), "");
+        Assert.Equal(At("run/tokenizer.model"), RunTokenizer.Find(At(path), "nowhere/t.model"));
     }
 }
