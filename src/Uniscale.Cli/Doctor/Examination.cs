@@ -52,6 +52,8 @@ internal static class Examination
     {
         var total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / GiB;
         var details = string.Create(CultureInfo.InvariantCulture, $"{total:F1} GiB for this process");
+        if (AddressSpace.LimitBytes() is < AddressSpace.EnoughBytes and var limit)
+            return new Finding("memory", false, true, string.Create(CultureInfo.InvariantCulture, $"{details}, address space limited to {limit / GiB:F1} GiB"), "Lift the limit (ulimit -v unlimited); bound memory by a container instead.");
         return total >= 3
             ? new Finding("memory", true, true, details)
             : new Finding("memory", false, true, details, "configs/quickstart.yaml needs about 3 GiB; train something smaller, or raise the container's limit.");

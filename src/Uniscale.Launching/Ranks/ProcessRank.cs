@@ -1,5 +1,6 @@
 using Uniscale.Collectives;
 using Uniscale.Configuration;
+using Uniscale.Configuration.Loading;
 using Uniscale.Launching.Processes;
 
 namespace Uniscale.Launching.Ranks;
@@ -43,7 +44,7 @@ public static class ProcessRank
             if (reports is not null)
             {
                 reports.Write(new RankFailure(
-                    environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, failure.Message, failure is UserErrorException));
+                    environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, Secrets.Mask(failure.Message), failure is UserErrorException));
                 failure.Data[ReportedKey] = true;
             }
             abort?.Invoke(failure);

@@ -22,6 +22,7 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     /// <summary>Judges the ranks of a job.</summary>
     public static Diagnosis Of(IReadOnlyList<RankView> ranks, DateTimeOffset now)
     {
+        if (ranks.Count == 0) return new([], "no rank has left readable signs of life", []);
         string[] table = [.. ranks.Select(rank => rank.Line(now))];
         if (ranks.Any(rank => !rank.Beat.HasEnded)) ranks = [.. ranks.Where(rank => !rank.Beat.HasEnded)];
         var (suspects, sentence) = Lifelessness(ranks, now) ?? Disagreement(ranks) ?? Absence(ranks, now) ?? Circle(ranks);

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Uniscale.Configuration;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Launching.Supervision;
 
@@ -13,12 +15,32 @@ public sealed record HostLine(string Text, string Host, int? Slots);
 /// <param name="Lines">One a host, or several.</param>
 public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
 {
+    private const int LongestLine = 4096, MostHosts = 1 << 17;
+
     /// <summary>Names of the hosts.</summary>
     public IReadOnlyList<string> Names => [.. Lines.Select(line => line.Host).Distinct()];
 
     /// <summary>Reads a host file; comments and empty lines are left out.</summary>
-    public static HostFile Read(string path) =>
-        new([.. File.ReadLines(path).Select(line => line.Split('#')[0].Trim()).Where(line => line.Length > 0).Select(Parse)]);
+    /// <exception cref="UserErrorException">It cannot be read, is no host file, or is longer than any.</exception>
+    public static HostFile Read(string path)
+    {
+        try
+        {
+            var lines = new List<HostLine>();
+            int number = 0;
+            foreach (string line in BoundedLines.Read(path, LongestLine))
+            {
+                number++;
+                if (line.Split('#')[0].Trim() is { Length: > 0 } text) lines.Add(Parse(text, $"{path}:{number}"));
+                if (lines.Count > MostHosts) throw new UserErrorException($"{path} has more than {MostHosts} lines: is it a host file?");
+            }
+            return new HostFile(lines);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new UserErrorException($"The host file {path} cannot be read ({error.Message.TrimEnd('.')}).", error);
+        }
+    }
 
     /// <summary>The other hosts.</summary>
     public HostFile Without(string host) => new([.. Lines.Where(line => !IsSame(line.Host, host))]);
@@ -38,11 +60,19 @@ public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
         string.Equals(one, other, StringComparison.OrdinalIgnoreCase)
         || (one.Contains('.') != other.Contains('.') && string.Equals(one.Split('.')[0], other.Split('.')[0], StringComparison.OrdinalIgnoreCase));
 
-    private static HostLine Parse(string line)
+    private static HostLine Parse(string line, string place)
     {
         var match = Line().Match(line);
-        return new HostLine(line, match.Groups["host"].Value, match.Groups["slots"].Success ? int.Parse(match.Groups["slots"].Value, CultureInfo.InvariantCulture) : null);
+        if (!match.Success || !Name().IsMatch(match.Groups["host"].Value))
+            throw new UserErrorException($"{place}: '{(line.Length > 60 ? line[..60] + "…" : line)}' is no line of a host file: write the name of a host and, if you like, slots=8.");
+        if (!match.Groups["slots"].Success) return new HostLine(line, match.Groups["host"].Value, null);
+        return int.TryParse(match.Groups["slots"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int slots) && slots is > 0 and <= Limits.Ranks
+            ? new HostLine(line, match.Groups["host"].Value, slots)
+            : throw new UserErrorException($"{place}: slots of {match.Groups["host"].Value} must be a number from 1 to {Limits.Ranks}.");
     }
+
+    [GeneratedRegex(@"^[A-Za-z0-9_\[\]][A-Za-z0-9_.\-\[\],%:]*$")]
+    private static partial Regex Name();
 
     [GeneratedRegex(@"^(?<host>[^\s:]+)(?::(?<slots>\d+)|.*?\bslots\s*=\s*(?<slots>\d+))?")]
     private static partial Regex Line();
