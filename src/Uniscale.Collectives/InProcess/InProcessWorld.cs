@@ -23,6 +23,8 @@ public sealed class InProcessWorld : IWorld
 
     public CollectiveJournal Journal { get; } = new();
 
+    public string? Failure => _fabric.Failure;
+
     /// <summary>Makes a world of <paramref name="size"/> ranks; element i is given to the thread that is rank i, which disposes it at its end.</summary>
     /// <param name="size">Number of ranks.</param>
     /// <param name="hasThreads">
