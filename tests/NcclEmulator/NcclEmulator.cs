@@ -3,33 +3,15 @@ using System.Text;
 
 namespace Uniscale.NcclEmulation;
 
-/// <summary>The emulator as tests see it: its libraries, and what can be set in the one that this process has loaded.</summary>
+/// <summary>The emulator that this process has loaded: what can be set in it, and compute on its streams.</summary>
 internal static unsafe class NcclEmulator
 {
-    /// <summary>The newest of the emulated versions of NCCL, the one with an all-to-all.</summary>
-    public const int Newest = 22807;
-
     private static readonly Lazy<nint> Loaded = new(() => NativeLibrary.Load(Environment.GetEnvironmentVariable("UNISCALE_NCCL_LIBRARY")!));
-
-    /// <summary>What names the emulator to product code.</summary>
-    public static IReadOnlyDictionary<string, string> Variables(int version = Newest) => new Dictionary<string, string>
-    {
-        ["UNISCALE_NCCL_LIBRARY"] = PathOf(version),
-        ["UNISCALE_CUDART_LIBRARY"] = PathOf(version),
-    };
-
-    /// <summary>The library of one version.</summary>
-    public static string PathOf(int version)
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory!.FullName, "Uniscale.sln"))) directory = directory.Parent;
-        return Path.Combine(directory.FullName, ".build", "native", "nccl_emulator", $"libnccl_emulator_{version}.so");
-    }
 
     /// <summary>Makes this process use the emulator; before anything has looked for NCCL.</summary>
     public static void Use()
     {
-        foreach (var (name, value) in Variables()) Environment.SetEnvironmentVariable(name, value);
+        foreach (var (name, value) in EmulatorLibraries.Variables()) Environment.SetEnvironmentVariable(name, value);
     }
 
     /// <summary>Changes a setting until the result is disposed.</summary>

@@ -46,7 +46,7 @@ enum business { IDLE, JOINING, SPLITTING, LAUNCHING, LEAVING };
 struct ncclComm {
     struct clique *clique;
     int rank, device;
-    bool is_blocking, is_aborted;
+    bool is_blocking, is_aborted, is_lost;
     enum business business; /* what is in progress */
     long ready_at;
     ncclResult_t state;

@@ -27,7 +27,7 @@ enum setting {
     ONE_SLOT,            /* a device runs one kernel of NCCL at a time, in the order of launches */
     SKIP_WAITS,          /* cudaStreamWaitEvent does nothing: 1 on streams of communication, 2 on the device's own stream */
     ERROR_AFTER,         /* kernels of NCCL until one never ends and its communicator reports ERROR; 0: none */
-    ERROR,               /* that error */
+    ERROR,               /* that error; 0: it says nothing */
     DEVICE_ERROR,        /* what cudaEventQuery says instead of the truth; 0: the truth */
     HOST_WAITS,          /* counts the calls in which the host waits for a device */
     SETTING_COUNT,

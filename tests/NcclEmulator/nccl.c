@@ -54,14 +54,13 @@ static void run(void *argument)
     pthread_mutex_unlock(&clique_gate);
     sleep_microseconds(setting(COMMUNICATION_DELAY));
     pthread_mutex_lock(&clique_gate);
-    bool is_lost = comm->state != NCCL_SUCCESS && comm->state != NCCL_IN_PROGRESS;
     /* A list of its own: while they wait, parcels are linked through `next`. */
     int count = 0;
     for (struct task *task = kernel->tasks; task != NULL; task = task->next) count++;
     struct task *tasks[count + 1];
     count = 0;
     for (struct task *task = kernel->tasks; task != NULL; task = task->next) tasks[count++] = task;
-    if (!comm->is_aborted && !is_lost)
+    if (!comm->is_aborted && !comm->is_lost)
         for (int i = 0; i < count; i++) arrive(comm->clique, tasks[i]);
     for (int i = 0; i < count; i++)
         while (!comm->is_aborted && !tasks[i]->is_done) pthread_cond_wait(&clique_changed, &clique_gate);
@@ -82,7 +81,10 @@ static void launch(struct kernel *kernel)
     long until_error = setting(ERROR_AFTER);
     if (until_error > 0) {
         set_setting(ERROR_AFTER, until_error - 1);
-        if (until_error == 1) comm->state = (ncclResult_t)setting(ERROR);
+        if (until_error == 1) {
+            comm->is_lost = true;
+            comm->state = (ncclResult_t)setting(ERROR);
+        }
     }
     kernel->place = comm->launched++;
     kernel->ticket = device_launched[comm->device]++;

@@ -10,13 +10,13 @@ namespace Uniscale.Collectives.Nccl;
 /// </summary>
 internal sealed unsafe class NcclCommunicator
 {
-    private static readonly NcclLibrary Nccl = NcclLibrary.Instance;
-
     private readonly nint _handle;
 
     private NcclCommunicator(nint handle, string name) => (_handle, Name) = (handle, name);
 
     public string Name { get; }
+
+    private static NcclLibrary Nccl => NcclLibrary.Instance;
 
     /// <summary>A new clique's name, as bytes to be given to all its ranks.</summary>
     public static byte[] NewId()

@@ -14,7 +14,7 @@ public sealed class NcclLibraryTests : IDisposable
     [Fact]
     public void AVersionWithoutSplitsIsRefusedByName()
     {
-        Environment.SetEnvironmentVariable(Variable, NcclEmulator.PathOf(21701));
+        Environment.SetEnvironmentVariable(Variable, EmulatorLibraries.PathOf(EmulatorLibraries.TooOld));
         string message = Assert.Throws<NcclException>(() => NcclLibrary.LoadFrom(Variable)).Message;
         Assert.Contains("libnccl_emulator_21701.so is NCCL 2.17.1, but Uniscale needs 2.18.0 or newer, which can split communicators", message, StringComparison.Ordinal);
     }
@@ -22,7 +22,7 @@ public sealed class NcclLibraryTests : IDisposable
     [Fact]
     public void AVersionWithoutAnAllToAllIsTaken()
     {
-        Environment.SetEnvironmentVariable(Variable, NcclEmulator.PathOf(21805));
+        Environment.SetEnvironmentVariable(Variable, EmulatorLibraries.PathOf(EmulatorLibraries.Oldest));
         var library = NcclLibrary.LoadFrom(Variable);
         Assert.Equal(21805, library.Version);
         unsafe
