@@ -58,7 +58,7 @@ public sealed class InProcessWorld : IWorld
         : ProcessGroup(state.Name, member, state.WorldRanks)
     {
         protected override IWork Post(in OperationSignature signature, CommBuffer input, CommBuffer output) =>
-            signature.Kind is OperationKind.Send or OperationKind.Receive
+            signature.IsMessage
                 ? state.PostMessage(Rank, signature, input, journal)
                 : state.PostCollective(Rank, signature, input, output, journal);
 

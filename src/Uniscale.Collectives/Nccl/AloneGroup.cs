@@ -14,9 +14,8 @@ internal sealed class AloneGroup(string name, int worldRank, DeviceQueue device,
     {
         lock (_gate)
         {
-            bool isMessage = signature.Kind is OperationKind.Send or OperationKind.Receive;
-            var work = new Work(journal, journal.Post(Name, isMessage ? _nextMessage++ : _nextSequence++, signature));
-            if (isMessage) Meet(new Side(work, signature, input));
+            var work = new Work(journal, journal.Post(Name, signature.IsMessage ? _nextMessage++ : _nextSequence++, signature));
+            if (signature.IsMessage) Meet(new Side(work, signature, input));
             else Copy(work, input, output);
             return work;
         }

@@ -23,12 +23,12 @@ internal sealed class NcclCommunicationThread
     private readonly List<NcclCommunicator> _communicators = [];
     private readonly IWorld _control;
     private readonly DeviceQueue _device;
-    private readonly ILaunchOrder _order;
+    private readonly ILaunchOrder<NcclOperation> _order;
     private readonly Thread _thread;
     private volatile string? _failure;
     private bool _stopping;
 
-    public NcclCommunicationThread(IWorld control, DeviceQueue device, ILaunchOrder order)
+    public NcclCommunicationThread(IWorld control, DeviceQueue device, ILaunchOrder<NcclOperation> order)
     {
         (_control, _device, _order) = (control, device, order);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"communication of rank {control.Rank}" };

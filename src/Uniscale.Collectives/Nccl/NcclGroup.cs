@@ -22,10 +22,9 @@ internal sealed class NcclGroup(
     protected override IWork Post(in OperationSignature signature, CommBuffer input, CommBuffer output)
     {
         if (signature.Kind == OperationKind.Barrier) input = output = new CommBuffer(device.Mark, 1, ElementType.UInt8);
-        bool isMessage = signature.Kind is OperationKind.Send or OperationKind.Receive;
         lock (_gate)
         {
-            var operation = new NcclOperation(this, signature, isMessage ? _nextMessage++ : _nextSequence++, input, output, device, journal);
+            var operation = new NcclOperation(this, signature, signature.IsMessage ? _nextMessage++ : _nextSequence++, input, output, device, journal);
             thread.Post(operation);
             return operation;
         }

@@ -1,4 +1,5 @@
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Nccl.Ordering;
 
 namespace Uniscale.Collectives.Nccl;
 
@@ -6,7 +7,7 @@ namespace Uniscale.Collectives.Nccl;
 /// An operation on its way: posted behind what the compute stream had to do, launched by the communication thread, complete when the device is
 /// through with it.
 /// </summary>
-internal sealed class NcclOperation : IWork
+internal sealed class NcclOperation : IWork, IOrderedOperation
 {
     private readonly Lock _gate = new();
     private readonly DeviceQueue _device;
@@ -27,16 +28,17 @@ internal sealed class NcclOperation : IWork
 
     public NcclGroup Group { get; }
 
+    public IProcessGroup Control => Group.Control;
+
+    public string GroupName => Group.Name;
+
     public OperationSignature Signature { get; }
 
-    /// <summary>Place among the group's collectives, or among its messages.</summary>
     public long Sequence { get; }
 
     public CommBuffer Input { get; }
 
     public CommBuffer Output { get; }
-
-    public bool IsMessage => Signature.Kind is OperationKind.Send or OperationKind.Receive;
 
     public bool IsCompleted => _end.IsSet;
 
@@ -53,10 +55,7 @@ internal sealed class NcclOperation : IWork
         if (_failure is { } failure) throw new CollectiveException($"rank {Group.WorldRanks[Group.Rank]}: {this}, failed: {failure}");
     }
 
-    public void WaitRegardless()
-    {
-        _end.Wait();
-    }
+    public void WaitRegardless() => _end.Wait();
 
     /// <summary>Makes the group's stream wait for what the operation needs. Called before it is launched.</summary>
     public void OrderBehindCompute()
@@ -88,7 +87,7 @@ internal sealed class NcclOperation : IWork
     /// <summary>Ends a doomed operation; the device no longer touches its memory.</summary>
     public void Fail() => End(OperationState.Failed);
 
-    public override string ToString() => $"{Signature}, operation {Sequence} of group {Group.Name}";
+    public override string ToString() => $"{Signature}, operation {Sequence} of group {GroupName}";
 
     private void End(OperationState state)
     {

@@ -15,7 +15,7 @@ public sealed class NcclWorld : IWorld
     private readonly NcclCommunicator? _making;
     private bool _disposed;
 
-    private NcclWorld(IWorld control, NcclDevice device, ILaunchOrder order)
+    private NcclWorld(IWorld control, NcclDevice device, ILaunchOrder<NcclOperation> order)
     {
         _control = control;
         _device = new DeviceQueue(device);
@@ -25,9 +25,9 @@ public sealed class NcclWorld : IWorld
             if (Size > 1) _making = Join();
             Group = CreateGroup([.. Enumerable.Range(0, Size)], "world", "world")!;
         }
-        catch (NcclException)
+        catch (NcclException failure)
         {
-            _thread.Abort();
+            Abort(failure.Message);
             throw;
         }
     }
@@ -46,10 +46,10 @@ public sealed class NcclWorld : IWorld
 
     /// <summary>Joins with one rank's device; all ranks of the control world do, at the same time. The world owns the control world from then on.</summary>
     /// <exception cref="NcclException">A library or a device is missing or does not fit.</exception>
-    public static NcclWorld Join(IWorld control, NcclDevice device) => Join(control, device, new AgreedOrder(control.Rank));
+    public static NcclWorld Join(IWorld control, NcclDevice device) => Join(control, device, new AgreedOrder<NcclOperation>(control.Rank));
 
     /// <summary>Joins with another order of launches, for tests.</summary>
-    internal static NcclWorld Join(IWorld control, NcclDevice device, ILaunchOrder order)
+    internal static NcclWorld Join(IWorld control, NcclDevice device, ILaunchOrder<NcclOperation> order)
     {
         try
         {

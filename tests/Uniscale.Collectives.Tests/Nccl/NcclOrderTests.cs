@@ -91,7 +91,7 @@ public sealed class NcclOrderTests
     }
 
     /// <summary>Launches what is posted at once, as a program does that trusts its own order.</summary>
-    private sealed class AsPosted : ILaunchOrder
+    private sealed class AsPosted : ILaunchOrder<NcclOperation>
     {
         private readonly Queue<NcclOperation> _waiting = new();
 

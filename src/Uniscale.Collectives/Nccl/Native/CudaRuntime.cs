@@ -33,6 +33,7 @@ internal sealed unsafe class CudaRuntime
 
     private CudaRuntime(DeviceLibrary library)
     {
+        Name = library.Name;
         _getErrorString = (delegate* unmanaged<int, byte*>)library.Get("cudaGetErrorString");
         _getDeviceCount = (delegate* unmanaged<int*, int>)library.Get("cudaGetDeviceCount");
         _setDevice = (delegate* unmanaged<int, int>)library.Get("cudaSetDevice");
@@ -51,6 +52,9 @@ internal sealed unsafe class CudaRuntime
 
     /// <summary>The runtime of this process, loaded when it is first asked for.</summary>
     public static CudaRuntime Instance => Runtime.Value;
+
+    /// <summary>Name under which it was loaded.</summary>
+    public string Name { get; }
 
     /// <summary>Devices that this process sees.</summary>
     public int DeviceCount

@@ -60,6 +60,7 @@ internal sealed unsafe class NcclLibrary
 
     private NcclLibrary(DeviceLibrary library)
     {
+        Name = library.Name;
         int version;
         ((delegate* unmanaged<int*, int>)library.Get("ncclGetVersion"))(&version);
         Version = version;
@@ -88,6 +89,9 @@ internal sealed unsafe class NcclLibrary
 
     /// <summary>The library of this process, loaded when it is first asked for.</summary>
     public static NcclLibrary Instance => Library.Value;
+
+    /// <summary>Name under which it was loaded.</summary>
+    public string Name { get; }
 
     /// <summary>As NCCL codes it.</summary>
     public int Version { get; }

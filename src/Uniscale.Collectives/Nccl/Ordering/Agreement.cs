@@ -6,7 +6,7 @@ namespace Uniscale.Collectives.Nccl.Ordering;
 /// What the members of one operation tell each other, on the group's control group: first that all have posted it, which may take as long
 /// as the program wants; then their stamps, which nothing holds up, since communication threads answer for themselves.
 /// </summary>
-internal sealed class Agreement(NcclOperation operation, StampClock clock) : IDisposable
+internal sealed class Agreement(IOrderedOperation operation, StampClock clock) : IDisposable
 {
     private const int WordCount = 3;
 
@@ -14,7 +14,7 @@ internal sealed class Agreement(NcclOperation operation, StampClock clock) : IDi
     private IEnumerator<IWork>? _steps;
     private IWork? _waitingFor;
 
-    public NcclOperation Operation { get; } = operation;
+    public IOrderedOperation Operation { get; } = operation;
 
     /// <summary>The place in the order; while <see cref="IsPending"/>, no more than it.</summary>
     public long Stamp { get; private set; }
@@ -28,7 +28,7 @@ internal sealed class Agreement(NcclOperation operation, StampClock clock) : IDi
     /// <summary>Nothing is left to tell.</summary>
     public bool IsOver { get; private set; }
 
-    private IProcessGroup Control => Operation.Group.Control;
+    private IProcessGroup Control => Operation.Control;
 
     private Span<long> Words => RawMemory.Span<long>(_words, WordCount);
 
@@ -68,7 +68,7 @@ internal sealed class Agreement(NcclOperation operation, StampClock clock) : IDi
         (Words[1], Words[2]) = (print, ~print);
         yield return Control.AllReduce(Buffer(WordCount), ReduceOp.Max);
         if (Words[1] != ~Words[2])
-            throw new CollectiveException($"ranks disagree at operation {Operation.Sequence} of group {Operation.Group.Name}: rank {OwnRank} posted "
+            throw new CollectiveException($"ranks disagree at operation {Operation.Sequence} of group {Operation.GroupName}: rank {OwnRank} posted "
                 + $"{Operation.Signature}, another rank something else");
         Fix(Words[0]);
     }
@@ -87,8 +87,8 @@ internal sealed class Agreement(NcclOperation operation, StampClock clock) : IDi
     {
         yield return Control.Receive(Buffer(1), Peer, Tag(0));
         if (Words[0] != Fingerprint())
-            throw new CollectiveException($"the two sides of a message in group {Operation.Group.Name} differ: rank {OwnRank} posted a {Operation.Signature}, "
-                + $"rank {Operation.Group.WorldRanks[Peer]} a send of another size");
+            throw new CollectiveException($"the two sides of a message in group {Operation.GroupName} differ: rank {OwnRank} posted a {Operation.Signature}, "
+                + $"rank {Control.WorldRanks[Peer]} a send of another size");
         Propose();
         yield return Control.Send(Buffer(1), Peer, Tag(1));
         yield return Control.Receive(Buffer(1), Peer, Tag(2));
@@ -112,13 +112,13 @@ internal sealed class Agreement(NcclOperation operation, StampClock clock) : IDi
     private long Fingerprint()
     {
         var signature = Operation.Signature;
-        long print = Operation.IsMessage ? 0 : 1 + (long)signature.Kind * 64 + (long)signature.Op * 16 + ((long)signature.Peer + 1) * 4096;
+        long print = signature.IsMessage ? 0 : 1 + (long)signature.Kind * 64 + (long)signature.Op * 16 + ((long)signature.Peer + 1) * 4096;
         return (print * 31 + (long)signature.Type) * 1_000_003 + signature.Count;
     }
 
     private int Peer => Operation.Signature.Peer;
 
-    private int OwnRank => Operation.Group.WorldRanks[Operation.Group.Rank];
+    private int OwnRank => Control.WorldRanks[Control.Rank];
 
     /// <summary>Every word of a message has a tag of its own.</summary>
     private int Tag(int word) => WordCount * Operation.Signature.Tag + word;
