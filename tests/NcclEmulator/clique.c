@@ -108,7 +108,8 @@ static void deliver(struct clique *clique, struct task *task)
 
 void arrive(struct clique *clique, struct task *task)
 {
-    if (task->kind == SEND || task->kind == RECEIVE) deliver(clique, task);
+    if (setting(ALONE) != 0) task->is_done = true;
+    else if (task->kind == SEND || task->kind == RECEIVE) deliver(clique, task);
     else meet(clique, task);
     pthread_cond_broadcast(&clique_changed);
 }

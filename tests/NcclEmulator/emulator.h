@@ -29,6 +29,7 @@ enum setting {
     ERROR_AFTER,         /* kernels of NCCL until one never ends and its communicator reports ERROR; 0: none */
     ERROR,               /* that error; 0: it says nothing */
     DEVICE_ERROR,        /* what cudaEventQuery says instead of the truth; 0: the truth */
+    ALONE,               /* ranks of other processes are taken as there, and nothing is moved: for what processes say to each other beside NCCL */
     HOST_WAITS,          /* counts the calls in which the host waits for a device */
     SETTING_COUNT,
 };

@@ -95,7 +95,7 @@ static bool has_duplicate(const struct clique *clique)
 {
     for (int a = 0; a < clique->size; a++)
         for (int b = 0; b < a; b++)
-            if (clique->members[a]->device == clique->members[b]->device) return true;
+            if (clique->members[a] != NULL && clique->members[b] != NULL && clique->members[a]->device == clique->members[b]->device) return true;
     return false;
 }
 
@@ -116,12 +116,23 @@ static ncclComm_t new_comm(struct clique *clique, int rank, int device, bool is_
     return comm;
 }
 
+/* Whether a member of the clique has not come to its split of this number. */
+static bool is_missing(const struct clique *clique, int member, int splits)
+{
+    ncclComm_t comm = clique->members[member];
+    return comm == NULL ? setting(ALONE) == 0 : comm->splits < splits;
+}
+
 /* The communicators that the members' colours and keys mean; called once all have asked. */
 static void split(struct clique *clique)
 {
     for (int i = 0; i < clique->size; i++) {
         ncclComm_t first = clique->members[i];
-        if (first->color < 0 || *first->child != NULL) continue;
+        if (first == NULL || first->color < 0 || *first->child != NULL) continue;
+        if (setting(ALONE) != 0) {
+            *first->child = new_comm(new_clique(clique->size), first->key, first->device, first->is_blocking);
+            continue;
+        }
         int size = 0;
         for (int j = 0; j < clique->size; j++) size += clique->members[j]->color == first->color;
         struct clique *made = new_clique(size);
@@ -143,13 +154,13 @@ static void settle(ncclComm_t comm)
     struct clique *clique = comm->clique;
     switch (comm->business) {
     case JOINING:
-        if (clique->joined < clique->size) return;
+        if (clique->joined < clique->size && setting(ALONE) == 0) return;
         /* Two ranks on one device are refused, on all members. */
         comm->state = has_duplicate(clique) ? NCCL_INVALID_USAGE : NCCL_SUCCESS;
         break;
     case SPLITTING:
         for (int i = 0; i < clique->size; i++)
-            if (clique->members[i]->splits < comm->splits) return;
+            if (is_missing(clique, i, comm->splits)) return;
         /* Whoever sees it first does it for all; nobody can ask again before he has seen it. */
         if (clique->splits < comm->splits) {
             split(clique);

@@ -8,7 +8,7 @@
 
 static const char *const names[SETTING_COUNT] = {
     "devices", "version", "compute_delay", "communication_delay", "jitter", "start_delay",
-    "one_slot", "skip_waits", "error_after", "error", "device_error", "host_waits",
+    "one_slot", "skip_waits", "error_after", "error", "device_error", "alone", "host_waits",
 };
 
 static atomic_long values[SETTING_COUNT] = {[DEVICES] = 8, [VERSION] = NCCL_EMULATOR_VERSION, [START_DELAY] = 20, [ERROR] = 6};

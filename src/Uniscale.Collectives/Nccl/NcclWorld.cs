@@ -25,7 +25,7 @@ public sealed class NcclWorld : IWorld
             if (Size > 1) _making = Join();
             Group = CreateGroup([.. Enumerable.Range(0, Size)], "world", "world")!;
         }
-        catch (NcclException failure)
+        catch (Exception failure)
         {
             Abort(failure.Message);
             throw;
@@ -60,6 +60,10 @@ public sealed class NcclWorld : IWorld
             // The others would wait for this rank.
             control.Abort(failure.Message);
             throw;
+        }
+        catch (CollectiveException failure)
+        {
+            throw new NcclException(control.Failure ?? failure.Message, failure);
         }
     }
 

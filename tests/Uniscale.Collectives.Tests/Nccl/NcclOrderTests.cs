@@ -37,6 +37,7 @@ public sealed class NcclOrderTests
     public void WaitingDoesNotHoldTheHostOfADevice()
     {
         using var slow = NcclEmulator.With("communication_delay", 300_000);
+        long hostWaits = NcclEmulator.Get("host_waits");
         NcclRanks.RunAll(2, world =>
         {
             using var buffer = new NativeBuffer(ElementType.Float32, 1000, _ => 1);
@@ -47,6 +48,7 @@ public sealed class NcclOrderTests
             Assert.True(work.IsCompleted);
             Assert.Equal(2, buffer[999]);
         });
+        Assert.Equal(hostWaits, NcclEmulator.Get("host_waits"));
     }
 
     [Fact]
