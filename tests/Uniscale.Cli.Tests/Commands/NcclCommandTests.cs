@@ -32,14 +32,12 @@ public sealed class NcclCommandTests : IDisposable
     [InlineData("exception inside a collective", "PP 2")]
     [InlineData("ranks disagree", "TP 2")]
     [InlineData("a rank is slow", "DP 2")]
-    public void The_cell_is_as_promised(string name, string layout)
-    {
-        string matrix = Path.Combine(Root, "tests", "NcclEmulator", "faults.yaml");
-        var (code, output) = Run(EmulatorLibraries.Newest, "one_slot=1", "faults", matrix, "--only", name, "--layout", layout, "--directory", folder, "--json");
-        Assert.True(code == 0, output);
-        using var cells = JsonDocument.Parse(output);
-        Assert.Equal("identical", Assert.Single(cells.RootElement.EnumerateArray()).GetProperty("outcome").GetString());
-    }
+    public void The_cell_is_as_promised(string name, string layout) => Holds("faults.yaml", "one_slot=1", name, layout, "identical");
+
+    /// <summary>Ranks as processes under mpirun, whose devices move nothing: the supervisor names who hangs and starts again.</summary>
+    [Fact]
+    public void A_process_that_hangs_in_a_collective_is_named_and_the_job_starts_again() =>
+        Holds("faults-processes.yaml", "alone=1,one_slot=1", "hang inside a collective", "TP 2", "promised");
 
     [Theory]
     [InlineData(EmulatorLibraries.TooOld, "devices=8", "is NCCL 2.17.1, but Uniscale needs 2.18.0 or newer, which can split communicators")]
@@ -55,6 +53,15 @@ public sealed class NcclCommandTests : IDisposable
     private static string Root => Repository.Root;
 
     private static string Verified => Path.Combine(Root, "configs", "verify-tiny.yaml");
+
+    private void Holds(string matrix, string settings, string name, string layout, string outcome)
+    {
+        var (code, output) = Run(EmulatorLibraries.Newest, settings, "faults", Path.Combine(Root, "tests", "NcclEmulator", matrix),
+            "--only", name, "--layout", layout, "--directory", folder, "--json");
+        Assert.True(code == 0, output);
+        using var cells = JsonDocument.Parse(output);
+        Assert.Equal(outcome, Assert.Single(cells.RootElement.EnumerateArray()).GetProperty("outcome").GetString());
+    }
 
     /// <summary>The program in a process of its own, whose environment names the emulator.</summary>
     private static (int Code, string Output) Run(int version, string settings, params string[] arguments)
