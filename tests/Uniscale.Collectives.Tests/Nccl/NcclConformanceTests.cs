@@ -19,6 +19,7 @@ public sealed class NcclConformanceTests
     public void HoldsForTensorsOfTheDevice(string name)
     {
         using var slot = NcclEmulator.With("one_slot", 1);
+        using var slow = NcclEmulator.With("compute_delay", 200);
         foreach (int size in (int[])[1, 2, 3, 4])
             NcclRanks.RunAll(size, world => ConformanceSuite.Cases[name](new StreamedWorld(world, world.Rank)));
     }
