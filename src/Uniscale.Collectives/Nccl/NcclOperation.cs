@@ -81,11 +81,17 @@ internal sealed class NcclOperation : IWork, IOrderedOperation
         return true;
     }
 
-    /// <summary>It will have no result, whatever its event says from now on.</summary>
-    public void Doom(string reason) => _failure = reason;
+    /// <summary>It will have no result, whatever its event says from now on; one that is complete stays so.</summary>
+    public void Doom(string reason)
+    {
+        if (!_end.IsSet) _failure = reason;
+    }
 
     /// <summary>Ends a doomed operation; the device no longer touches its memory.</summary>
-    public void Fail() => End(OperationState.Failed);
+    public void Fail()
+    {
+        if (!_end.IsSet) End(OperationState.Failed);
+    }
 
     public override string ToString() => $"{Signature}, operation {Sequence} of group {GroupName}";
 

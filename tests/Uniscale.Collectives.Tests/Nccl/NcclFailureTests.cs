@@ -115,7 +115,9 @@ public sealed class NcclFailureTests
     [Fact]
     public void AnAbortReturnsWhenNoDeviceTouchesMemoryOfTheRank()
     {
-        using var slow = NcclEmulator.With("communication_delay", 100_000);
+        // The first kernel never ends, and the other side waits for it.
+        using var silent = NcclEmulator.With("error", 0);
+        using var lost = NcclEmulator.With("error_after", 1);
         var worlds = new NcclWorld[2];
         var threads = InProcessWorld.Create(2).Select(control => new Thread(() => worlds[control.Rank] = NcclWorld.Join(control, new NcclDevice(control.Rank)))).ToList();
         threads.ForEach(thread => thread.Start());
