@@ -46,6 +46,7 @@ public sealed class NcclOrderTests
             var work = world.Group.AllReduce(buffer.Buffer);
             work.Wait();
             Assert.False(work.IsCompleted);
+            world.HostGroup.Barrier().Wait();
             world.Abort("seen");
             work.WaitRegardless();
             Assert.True(work.IsCompleted);
