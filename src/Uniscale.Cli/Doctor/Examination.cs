@@ -23,6 +23,7 @@ internal static class Examination
         Library(libraries, "OpenBLAS", "fast fp32 products (the reference BLAS is many times slower)", "libopenblas0-openmp", required: false, "libopenblas.so"),
         Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
         Mpi(libraries, Environment.GetEnvironmentVariable("UNISCALE_MPI_LIBRARY")),
+        Devices.Nccl(),
         Bridge(),
     ];
 
