@@ -77,6 +77,7 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
     };
 
     private readonly byte[] _sniffed = new byte[SniffedBytes];
+    private readonly byte[] _block = new byte[1 << 18];
 
     public ImportReport Report { get; } = new();
 
@@ -115,7 +116,7 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
             Report.Leave("not text, by its name");
             return;
         }
-        UInt128 fingerprint = Fingerprint(path, name);
+        UInt128 fingerprint = Fingerprint(path, name, out bool isParquet);
         if (!_options.Again && store.WasImported(fingerprint))
         {
             Report.Leave("imported before");
@@ -127,7 +128,7 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
         {
             if (TextFiles.IsJsonLines(name))
                 ImportLines(path, name);
-            else if (ParquetText.IsParquet(path))
+            else if (isParquet)
                 ImportRows(path, name);
             else
                 ImportWhole(path, name, Path.GetExtension(plain));
@@ -149,12 +150,19 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
     }
 
     /// <summary>Of the name and every byte as it lies there.</summary>
-    private static UInt128 Fingerprint(string path, string name)
+    private UInt128 Fingerprint(string path, string name, out bool isParquet)
     {
         var digest = new XxHash128();
         digest.Append(Encoding.UTF8.GetBytes(name));
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-        digest.Append(file);
+        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+        long length = RandomAccess.GetLength(file), offset = 0;
+        isParquet = ParquetText.IsNamedSo(path);
+        for (int read; offset < length && (read = RandomAccess.Read(file, _block, offset)) > 0; offset += read)
+        {
+            ReadOnlySpan<byte> held = _block.AsSpan(0, read);
+            isParquet |= offset == 0 && held.StartsWith(ParquetText.Magic);
+            digest.Append(held);
+        }
         return digest.GetCurrentHashAsUInt128();
     }
 
@@ -280,6 +288,11 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
     private void Add(string name, string text)
     {
         text = text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\0", "", StringComparison.Ordinal);
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            Report.Leave("no text");
+            return;
+        }
         if (text.Length > MaxCharacters)
         {
             Report.Cut++;
