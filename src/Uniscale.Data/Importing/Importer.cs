@@ -78,6 +78,7 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
 
     private readonly byte[] _sniffed = new byte[SniffedBytes];
     private readonly byte[] _block = new byte[1 << 18];
+    private int _held; // bytes of the whole file in the block; -1: it is larger
 
     public ImportReport Report { get; } = new();
 
@@ -157,18 +158,23 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
         using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
         long length = RandomAccess.GetLength(file), offset = 0;
         isParquet = ParquetText.IsNamedSo(path);
+        _held = -1;
         for (int read; offset < length && (read = RandomAccess.Read(file, _block, offset)) > 0; offset += read)
         {
             ReadOnlySpan<byte> held = _block.AsSpan(0, read);
             isParquet |= offset == 0 && held.StartsWith(ParquetText.Magic);
             digest.Append(held);
+            _held = read == length ? read : -1;
         }
         return digest.GetCurrentHashAsUInt128();
     }
 
+    /// <summary>The file that was fingerprinted last; a small one is not read again.</summary>
+    private Stream Open(string path) => _held < 0 ? TextFiles.Open(path) : TextFiles.Decompressed(path, new MemoryStream(_block, 0, _held, writable: false));
+
     private void ImportLines(string path, string name)
     {
-        using Stream stream = TextFiles.Open(path);
+        using Stream stream = Open(path);
         var lines = new LineReader(stream, path, DocumentReader.MaxLineBytes);
         var buffer = new ArrayBufferWriter<byte>(1 << 16);
         bool repaired = false;
@@ -206,7 +212,7 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
 
     private void ImportWhole(string path, string name, string extension)
     {
-        using Stream stream = TextFiles.Open(path);
+        using Stream stream = Open(path);
         int head = stream.ReadAtLeast(_sniffed, _sniffed.Length, throwOnEndOfStream: false);
         ReadOnlySpan<byte> sniffed = _sniffed.AsSpan(0, head);
         bool isNamedJson = extension.Equals(".json", StringComparison.OrdinalIgnoreCase);
