@@ -18,7 +18,12 @@ public static class TextFiles
     {
         if (!File.Exists(path))
             throw new UserErrorException($"{path} does not exist; give a text or JSONL file, or a store made by `uniscale data import`.");
-        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        return Decompressed(path, new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan));
+    }
+
+    /// <summary>The contents of a file, decompressed where its first bytes or its name say so; owns the stream.</summary>
+    internal static Stream Decompressed(string path, Stream file)
+    {
         Span<byte> magic = stackalloc byte[4];
         int held = file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false);
         file.Position = 0;
@@ -59,7 +64,7 @@ public static class TextFiles
         }
     }
 
-    private static InvalidDataException Damaged(string path, FileStream file, string why)
+    private static InvalidDataException Damaged(string path, Stream file, string why)
     {
         file.Dispose();
         return new InvalidDataException($"{path}: {why}");

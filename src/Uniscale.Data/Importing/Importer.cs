@@ -77,6 +77,8 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
     };
 
     private readonly byte[] _sniffed = new byte[SniffedBytes];
+    private readonly byte[] _block = new byte[1 << 18];
+    private int _held; // bytes of the whole file in the block; -1: it is larger
 
     public ImportReport Report { get; } = new();
 
@@ -115,7 +117,7 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
             Report.Leave("not text, by its name");
             return;
         }
-        UInt128 fingerprint = Fingerprint(path, name);
+        UInt128 fingerprint = Fingerprint(path, name, out bool isParquet);
         if (!_options.Again && store.WasImported(fingerprint))
         {
             Report.Leave("imported before");
@@ -127,7 +129,7 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
         {
             if (TextFiles.IsJsonLines(name))
                 ImportLines(path, name);
-            else if (ParquetText.IsParquet(path))
+            else if (isParquet)
                 ImportRows(path, name);
             else
                 ImportWhole(path, name, Path.GetExtension(plain));
@@ -149,18 +151,30 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
     }
 
     /// <summary>Of the name and every byte as it lies there.</summary>
-    private static UInt128 Fingerprint(string path, string name)
+    private UInt128 Fingerprint(string path, string name, out bool isParquet)
     {
         var digest = new XxHash128();
         digest.Append(Encoding.UTF8.GetBytes(name));
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-        digest.Append(file);
+        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+        long length = RandomAccess.GetLength(file), offset = 0;
+        isParquet = ParquetText.IsNamedSo(path);
+        _held = -1;
+        for (int read; offset < length && (read = RandomAccess.Read(file, _block, offset)) > 0; offset += read)
+        {
+            ReadOnlySpan<byte> held = _block.AsSpan(0, read);
+            isParquet |= offset == 0 && held.StartsWith(ParquetText.Magic);
+            digest.Append(held);
+            _held = read == length ? read : -1;
+        }
         return digest.GetCurrentHashAsUInt128();
     }
 
+    /// <summary>The file that was fingerprinted last; a small one is not read again.</summary>
+    private Stream Open(string path) => _held < 0 ? TextFiles.Open(path) : TextFiles.Decompressed(path, new MemoryStream(_block, 0, _held, writable: false));
+
     private void ImportLines(string path, string name)
     {
-        using Stream stream = TextFiles.Open(path);
+        using Stream stream = Open(path);
         var lines = new LineReader(stream, path, DocumentReader.MaxLineBytes);
         var buffer = new ArrayBufferWriter<byte>(1 << 16);
         bool repaired = false;
@@ -198,7 +212,7 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
 
     private void ImportWhole(string path, string name, string extension)
     {
-        using Stream stream = TextFiles.Open(path);
+        using Stream stream = Open(path);
         int head = stream.ReadAtLeast(_sniffed, _sniffed.Length, throwOnEndOfStream: false);
         ReadOnlySpan<byte> sniffed = _sniffed.AsSpan(0, head);
         bool isNamedJson = extension.Equals(".json", StringComparison.OrdinalIgnoreCase);
@@ -280,6 +294,11 @@ public sealed class Importer(DocumentStoreWriter store, ImportOptions? options =
     private void Add(string name, string text)
     {
         text = text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\0", "", StringComparison.Ordinal);
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            Report.Leave("no text");
+            return;
+        }
         if (text.Length > MaxCharacters)
         {
             Report.Cut++;

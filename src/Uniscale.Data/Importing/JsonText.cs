@@ -46,7 +46,7 @@ internal static class JsonText
                 hasText |= json.TokenType == JsonTokenType.PropertyName && json.CurrentDepth == 1 && json.ValueTextEquals("text"u8);
             return hasText || (isNamedJson && end >= 0 && head[end..].TrimStart(" \t\r\n"u8).StartsWith("{"u8));
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException) // the latter for half a surrogate pair in a name
         {
             return false;
         }
@@ -64,7 +64,7 @@ internal static class JsonText
             bool areDocuments = elements.Count > 0 && elements.All(element => element.ValueKind == JsonValueKind.Object) && elements.Any(element => element.TryGetProperty("text", out _));
             return areDocuments ? [.. elements.Select(element => Encoding.UTF8.GetBytes(element.GetRawText()))] : null;
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException) // the latter for half a surrogate pair in a name
         {
             return null;
         }
@@ -95,7 +95,7 @@ internal static class JsonText
             }
             return isObject;
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException) // the latter for half a surrogate pair in a name
         {
             return false;
         }

@@ -9,17 +9,11 @@ internal static class ParquetText
 {
     private const string Column = "text";
 
-    private static ReadOnlySpan<byte> Magic => "PAR1"u8;
+    /// <summary>The first and last bytes of a file.</summary>
+    public static ReadOnlySpan<byte> Magic => "PAR1"u8;
 
-    /// <summary>True for Parquet files, by their name or their first bytes.</summary>
-    public static bool IsParquet(string path)
-    {
-        if (Path.GetExtension(path).Equals(".parquet", StringComparison.OrdinalIgnoreCase))
-            return true;
-        using FileStream file = File.OpenRead(path);
-        Span<byte> first = stackalloc byte[4];
-        return file.ReadAtLeast(first, first.Length, throwOnEndOfStream: false) == first.Length && first.SequenceEqual(Magic);
-    }
+    /// <summary>True for Parquet files, by their name.</summary>
+    public static bool IsNamedSo(string path) => Path.GetExtension(path).Equals(".parquet", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The texts in the order of the rows; null where a row has none. Invalid UTF-8 comes as U+FFFD.</summary>
     /// <exception cref="UserErrorException">The file is damaged, is not Parquet, or has no column of strings named text.</exception>
@@ -30,7 +24,7 @@ internal static class ParquetText
         ParquetReader reader = Guarded(path, () => ParquetReader.CreateAsync(file, leaveStreamOpen: true).GetAwaiter().GetResult());
         try
         {
-            DataField column = ColumnOf(reader.Schema, path);
+            DataField column = Guarded(path, () => ColumnOf(reader.Schema, path));
             for (int group = 0; group < reader.RowGroupCount; group++)
             {
                 foreach (string? text in Guarded(path, () => ReadGroup(reader, group, column)))
@@ -43,7 +37,7 @@ internal static class ParquetText
         }
     }
 
-    /// <summary>The library allocates what a footer claims as its length.</summary>
+    /// <summary>The library allocates what a footer claims as its length, and does not end on metadata that contradict themselves.</summary>
     private static void CheckFooter(FileStream file, string path)
     {
         Span<byte> end = stackalloc byte[8];
@@ -56,6 +50,11 @@ internal static class ParquetText
             throw NotParquet(path, "it does not end with PAR1");
         if (footer < 0 || footer > file.Length - 12)
             throw NotParquet(path, $"its footer is said to have {(uint)footer} bytes, the file has {file.Length}");
+        byte[] metadata = new byte[footer];
+        file.Position = file.Length - end.Length - footer;
+        file.ReadExactly(metadata);
+        if (!ThriftFooter.IsWhole(metadata))
+            throw NotParquet(path, "its metadata are damaged");
         file.Position = 0;
     }
 
@@ -89,7 +88,7 @@ internal static class ParquetText
         {
             return read();
         }
-        catch (Exception error) // OutOfMemoryException too: a size in the file, not the machine, is what is wrong
+        catch (Exception error) when (error is not UserErrorException) // OutOfMemoryException too: a size in the file, not the machine, is what is wrong
         {
             throw NotParquet(path, error.Message.ReplaceLineEndings(" ").TrimEnd('.'), error);
         }
