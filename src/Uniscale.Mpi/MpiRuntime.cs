@@ -1,19 +1,30 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Uniscale.Mpi.Native;
 
 namespace Uniscale.Mpi;
 
 /// <summary>What is known of the MPI library without starting it.</summary>
-/// <param name="Flavour">Open MPI or MPICH.</param>
+/// <param name="Flavour">Its binary interface.</param>
 /// <param name="Library">Name under which it was loaded.</param>
 /// <param name="Version">The library's own description, one line.</param>
-public sealed record MpiDescription(MpiFlavour Flavour, string Library, string Version);
+/// <param name="Binding">How it is called: by the package, or directly.</param>
+public sealed partial record MpiDescription(MpiFlavour Flavour, string Library, string Version, string Binding)
+{
+    /// <inheritdoc/>
+    public override string ToString()
+    {
+        string standard = Flavour == MpiFlavour.Standard ? "MPI's standard binary interface, " : "";
+        return $"{Blanks().Replace(Version.Replace("Version:", "", StringComparison.Ordinal), " ")}, {standard}{Library}, through {Binding}";
+    }
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex Blanks();
+}
 
 /// <summary>MPI in this process: found, loaded and initialised once for its whole life.</summary>
 public sealed unsafe class MpiRuntime : IDisposable
 {
-    private const int ThreadMultiple = 3;
-
     private static readonly Lazy<MpiLoaded> Loaded = new(MpiLoaded.Load);
 
     private bool _finished;
@@ -35,9 +46,9 @@ public sealed unsafe class MpiRuntime : IDisposable
         var loaded = Loaded.Value;
         var text = stackalloc byte[8192];
         int length;
-        loaded.Functions.GetLibraryVersion(text, &length);
+        loaded.Direct.GetLibraryVersion(text, &length);
         string version = Encoding.UTF8.GetString(text, length).Split('\n', ',')[0].Trim('\0', ' ');
-        return new(loaded.Flavour, loaded.Name, version);
+        return new(loaded.Flavour, loaded.Name, version, loaded.Binding.Name);
     }
 
     /// <summary>
@@ -46,27 +57,21 @@ public sealed unsafe class MpiRuntime : IDisposable
     public static MpiRuntime Initialize()
     {
         var loaded = Loaded.Value;
-        int done, provided;
-        loaded.Functions.Initialized(&done);
-        if (done != 0) throw new MpiException("MPI is already running in this process");
-        if (loaded.Functions.InitThread(0, 0, ThreadMultiple, &provided) != 0) throw new MpiException($"MPI ({loaded.Name}) could not be initialised");
-        if (provided < ThreadMultiple)
+        if (loaded.Binding.IsRunning) throw new MpiException("MPI is already running in this process");
+        int provided = loaded.Binding.Start();
+        if (provided < loaded.Handles.ThreadMultiple)
             throw new MpiException($"MPI ({loaded.Name}) was built without MPI_THREAD_MULTIPLE, which Uniscale needs (it provides level {provided})");
         return new MpiRuntime(loaded);
     }
 
     /// <summary>Ends the process and the whole job at once, with the exit code.</summary>
-    public static void Abort(int exitCode)
-    {
-        var loaded = Loaded.Value;
-        loaded.Functions.Abort(loaded.Handles.World, exitCode);
-    }
+    public static void Abort(int exitCode) => Loaded.Value.Binding.Abort(exitCode);
 
     /// <summary>Leaves the job; waits until all ranks do.</summary>
     public void Dispose()
     {
         if (_finished) return;
         _finished = true;
-        Loaded.Value.Functions.Finish();
+        Loaded.Value.Binding.Finish();
     }
 }
