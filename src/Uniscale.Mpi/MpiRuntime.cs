@@ -25,6 +25,9 @@ public sealed partial record MpiDescription(MpiFlavour Flavour, string Library, 
 /// <summary>MPI in this process: found, loaded and initialised once for its whole life.</summary>
 public sealed unsafe class MpiRuntime : IDisposable
 {
+    /// <summary>Names a library to load instead of those that are looked for.</summary>
+    public const string LibraryVariable = "UNISCALE_MPI_LIBRARY";
+
     private static readonly Lazy<MpiLoaded> Loaded = new(MpiLoaded.Load);
 
     private bool _finished;
@@ -41,14 +44,24 @@ public sealed unsafe class MpiRuntime : IDisposable
     internal static long MaxCount { get; set; } = 1 << 30;
 
     /// <summary>Finds the library and asks for its version; throws <see cref="MpiException"/> where there is none.</summary>
-    public static MpiDescription Describe()
+    public static MpiDescription Describe() => Describe(Loaded.Value.Direct, Loaded.Value.Flavour, Loaded.Value.Name);
+
+    /// <summary>What ranks under an mpirun of this machine will find.</summary>
+    /// <param name="isOpenMpis">Whether it is Open MPI's.</param>
+    /// <param name="named">The library that the user asks for; null: none.</param>
+    public static MpiDescription DescribeUnder(bool isOpenMpis, string? named)
     {
-        var loaded = Loaded.Value;
+        var (handle, flavour, name) = MpiLibrary.Load(MpiLibrary.Candidates(isOpenMpis, named));
+        return Describe(new DirectFunctions(handle), flavour, name);
+    }
+
+    private static MpiDescription Describe(DirectFunctions functions, MpiFlavour flavour, string name)
+    {
         var text = stackalloc byte[8192];
         int length;
-        loaded.Direct.GetLibraryVersion(text, &length);
+        functions.GetLibraryVersion(text, &length);
         string version = Encoding.UTF8.GetString(text, length).Split('\n', ',')[0].Trim('\0', ' ');
-        return new(loaded.Flavour, loaded.Name, version, loaded.Binding.Name);
+        return new(flavour, name, version, MpiLoaded.BindingOf(flavour));
     }
 
     /// <summary>

@@ -13,6 +13,10 @@ public sealed class MpiRuntimeTests
     }
 
     [Fact]
+    public void DescribesWhatRanksOfOpenMpiWillFind() =>
+        Assert.Matches(@"^Open MPI v\d+(\.\d+)+, libmpi\.so\.40, through direct calls$", MpiRuntime.DescribeUnder(isOpenMpis: true, named: null).ToString());
+
+    [Fact]
     public void ALibraryThatIsNotMpiIsNamed()
     {
         string sentence = Assert.Throws<MpiException>(() => MpiLibrary.Load(["libnothing.so.3", "libm.so.6"])).Message;
@@ -31,7 +35,7 @@ public sealed class MpiRuntimeTests
     public void TheLibraryOfTheLauncherIsTriedFirst(string environment, string names)
     {
         var variables = environment.Split(' ').Select(entry => entry.Split('=')).ToDictionary(entry => entry[0], entry => entry.ElementAtOrDefault(1) ?? "0");
-        var candidates = MpiLibrary.Candidates(variables.GetValueOrDefault);
+        var candidates = MpiLibrary.Candidates(MpiLibrary.IsOpenMpis(variables.GetValueOrDefault), variables.GetValueOrDefault(MpiRuntime.LibraryVariable));
         string[] expected = names.Split(' ');
         Assert.Equal(expected, candidates.Take(expected.Length));
     }

@@ -27,6 +27,8 @@ public sealed class MpiWorld : IWorld
 
     public IProcessGroup Group { get; }
 
+    public string Transport => MpiRuntime.Describe().ToString();
+
     public CollectiveJournal Journal { get; } = new();
 
     /// <summary>Joins the job that the launcher started; once in a process. Throws <see cref="MpiException"/> where MPI is missing or unfit.</summary>

@@ -19,6 +19,7 @@ public static class ProcessRank
     public static void Run(RankEnvironment environment, Action<IWorld> body)
     {
         var reports = LaunchFolder.OfThisJob();
+        reports?.SayJoining(environment.Rank);
         using var world = Reported(environment, reports, () => RankWorld.Join(environment));
         Reported<object?>(environment, reports, () =>
         {

@@ -9,7 +9,10 @@ public sealed record HangLimits
     /// <summary>A hang after this many times the longest step so far.</summary>
     public double LongestSteps { get; init; } = 5;
 
-    /// <summary>Time for starting, and for anything that a rank calls busy: saving, evaluating, loading.</summary>
+    /// <summary>Time until every rank has joined the job.</summary>
+    public TimeSpan Start { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Time for preparing to train, and for anything that a rank calls busy: saving, evaluating, loading.</summary>
     public TimeSpan Busy { get; init; } = TimeSpan.FromMinutes(30);
 }
 

@@ -72,15 +72,17 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     {
         string folder = AttemptFolder(options.Folder, attempt);
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        using var running = MpiLauncher.Start(job(attempt) with { Folder = folder });
+        var launch = job(attempt) with { Folder = folder };
+        using var running = MpiLauncher.Start(launch);
         lock (_gate)
         {
             _running = running;
             if (_isStopped) running.Stop();
         }
         var detector = new HangDetector(options.Hang);
+        var start = new StartWatch(folder, launch.Ranks, options.Hang.Start);
         Fault? hang = null;
-        var result = running.Wait(() => hang ??= LookForHang(running, detector, attempt, folder));
+        var result = running.Wait(() => hang ??= LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder));
         lock (_gate) _running = null;
         if (Leftovers.End(folder) is > 0 and var count) say($"mpirun was gone before {count} of its ranks; they have been ended.");
         if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
@@ -88,9 +90,17 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         long step = StepOf(folder);
         var fault = result.First is { } first
             ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
-            : new Fault("mpirun", step, -1, "", "mpirun failed; its words are above");
+            : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above");
         Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
         return (result, fault);
+    }
+
+    private Fault? LookForAbsence(LaunchedJob running, StartWatch start, int attempt)
+    {
+        if (start.Observe(DateTimeOffset.UtcNow) is not { } fault) return null;
+        Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault);
+        running.Kill();
+        return fault;
     }
 
     private Fault? LookForHang(LaunchedJob running, HangDetector detector, int attempt, string folder)

@@ -45,8 +45,6 @@ internal sealed unsafe class DirectBinding(nint library, MpiHandles handles) : M
         (delegate* unmanaged<nint, int, nint, int, nint, int>)DirectFunctions.Find(library, "Bcast");
     private readonly delegate* unmanaged<nint, int> _barrier = (delegate* unmanaged<nint, int>)DirectFunctions.Find(library, "Barrier");
 
-    public override string Name => "direct calls";
-
     public override bool IsRunning
     {
         get

@@ -6,9 +6,6 @@ namespace Uniscale.Mpi.Native;
 /// </summary>
 internal abstract unsafe class MpiBinding
 {
-    /// <summary>How it calls the library, for people.</summary>
-    public abstract string Name { get; }
-
     /// <summary>Whether MPI runs in this process.</summary>
     public abstract bool IsRunning { get; }
 

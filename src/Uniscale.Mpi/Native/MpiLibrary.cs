@@ -5,9 +5,6 @@ namespace Uniscale.Mpi.Native;
 /// <summary>Finds and loads the MPI library that belongs to whoever started this process.</summary>
 internal static partial class MpiLibrary
 {
-    /// <summary>Names a library to load instead of those that are looked for.</summary>
-    public const string PathVariable = "UNISCALE_MPI_LIBRARY";
-
     private const string StandardName = "libmpi_abi.so.1";
     private const int LoadNow = 2;
     private const int LoadGlobal = 0x100;
@@ -16,8 +13,9 @@ internal static partial class MpiLibrary
     private static readonly string[] OpenMpiNames = ["libmpi.so.40", "libmpi.so.80", "libmpi_abi_openmpi.so.1.0.0"];
     private static readonly string[] MpichNames = ["libmpich.so.12", "libmpi.so.12", "libmpi_abi_mpich.so.1.0.0"];
 
-    /// <summary>Loads the first library that is there.</summary>
-    public static (nint Handle, MpiFlavour Flavour, string Name) Load() => Load(Candidates(Environment.GetEnvironmentVariable));
+    /// <summary>Loads the library of whoever started this process.</summary>
+    public static (nint Handle, MpiFlavour Flavour, string Name) Load() =>
+        Load(Candidates(IsOpenMpis(Environment.GetEnvironmentVariable), Environment.GetEnvironmentVariable(MpiRuntime.LibraryVariable)));
 
     /// <summary>Loads the first of these that is there and is MPI.</summary>
     internal static (nint Handle, MpiFlavour Flavour, string Name) Load(IEnumerable<string> names)
@@ -34,21 +32,22 @@ internal static partial class MpiLibrary
             failures.Add(handle != 0 ? $"{name} is a library, but not of MPI" : Marshal.PtrToStringUTF8(LastError()) ?? $"{name} cannot be loaded");
         }
         throw new MpiException("no MPI library found; install MPICH (mpich) or Open MPI (openmpi-bin), or name "
-            + $"the library in {PathVariable}: {string.Join("; ", failures)}");
+            + $"the library in {MpiRuntime.LibraryVariable}: {string.Join("; ", failures)}");
     }
 
-    /// <summary>Libraries to try: the one that is named; else those of the launcher by its variables, and MPICH's where nobody launched.</summary>
+    /// <summary>Whether Open MPI's mpirun started this process, or a batch system in its way; where nobody did, MPICH comes first.</summary>
     /// <param name="variable">Reads an environment variable.</param>
-    internal static IReadOnlyList<string> Candidates(Func<string, string?> variable)
+    internal static bool IsOpenMpis(Func<string, string?> variable) =>
+        variable("OMPI_COMM_WORLD_RANK") is not null || (variable("PMIX_RANK") is not null && variable("PMI_RANK") is null);
+
+    /// <summary>Libraries to try, the launcher's own first.</summary>
+    /// <param name="isOpenMpis">Whether that is Open MPI.</param>
+    /// <param name="named">The one that the user asks for; null or empty: none.</param>
+    internal static IReadOnlyList<string> Candidates(bool isOpenMpis, string? named)
     {
-        bool isOpenMpis = variable("OMPI_COMM_WORLD_RANK") is not null || (variable("PMIX_RANK") is not null && variable("PMI_RANK") is null);
         var (own, other) = isOpenMpis ? (OpenMpiNames, MpichNames) : (MpichNames, OpenMpiNames);
-        return variable(PathVariable) switch
-        {
-            { Length: > 0 } path when path == StandardName => [.. own.Where(IsStandard), path],
-            { Length: > 0 } path => [path],
-            _ => [.. own, StandardName, .. other],
-        };
+        if (named == StandardName) return [.. own.Where(IsStandard), named];
+        return named is { Length: > 0 } ? [named] : [.. own, StandardName, .. other];
     }
 
     /// <summary>The standard interface is known by its file alone: a library of it may have an implementation's own symbols, too.</summary>

@@ -33,6 +33,9 @@ internal sealed unsafe class MpiLoaded
         return new MpiLoaded(handle, flavour, name);
     }
 
+    /// <summary>How libraries of a flavour are called, for people.</summary>
+    public static string BindingOf(MpiFlavour flavour) => flavour == MpiFlavour.Mpich ? PackageBinding.Name : "direct calls";
+
     /// <summary>The MPI type of an element. 16-bit floats travel as 16-bit integers.</summary>
     public nint TypeOf(MpiElement type) => type switch
     {

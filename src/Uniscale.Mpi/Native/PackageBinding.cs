@@ -11,15 +11,13 @@ internal sealed unsafe class PackageBinding : MpiBinding
 {
     private const string PackageLibrary = "msmpi.dll";
 
-    /// <param name="library">The MPICH library that stands in for Microsoft's; one in a process.</param>
-    public PackageBinding(nint library)
-    {
-        var package = typeof(MPI.Unsafe).Assembly;
-        NativeLibrary.SetDllImportResolver(package, (name, _, _) => name == PackageLibrary ? library : 0);
-        Name = $"MPI.NET {package.GetName().Version!.ToString(3)}";
-    }
+    private static readonly System.Reflection.Assembly Package = typeof(MPI.Unsafe).Assembly;
 
-    public override string Name { get; }
+    /// <param name="library">The MPICH library that stands in for Microsoft's; one in a process.</param>
+    public PackageBinding(nint library) => NativeLibrary.SetDllImportResolver(Package, (name, _, _) => name == PackageLibrary ? library : 0);
+
+    /// <summary>The package and its version.</summary>
+    public static string Name { get; } = $"MPI.NET {Package.GetName().Version!.ToString(3)}";
 
     public override bool IsRunning => MPI.Environment.Initialized;
 
