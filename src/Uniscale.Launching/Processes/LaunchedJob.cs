@@ -19,6 +19,7 @@ public sealed class LaunchedJob : IDisposable
     private readonly Lock _gate = new();
     private DateTimeOffset? _stopAsked;
     private int _stopCount;
+    private bool _isKilled;
 
     internal LaunchedJob(LaunchOptions options, LaunchFolder folder, Mpirun mpirun, IReadOnlyList<string> arguments, bool ownsFolder)
     {
@@ -59,6 +60,7 @@ public sealed class LaunchedJob : IDisposable
     /// <summary>Ends all ranks now.</summary>
     public void Kill()
     {
+        _isKilled = true;
         Signal("TERM");
         if (!_mpirun.WaitForExit(TimeSpan.FromSeconds(3))) _mpirun.Kill(entireProcessTree: true);
     }
@@ -89,6 +91,9 @@ public sealed class LaunchedJob : IDisposable
         bool wasStopped = _stopAsked is not null;
         if (_mpirun.ExitCode == 0) return new(0, null, wasStopped);
         var first = Folder.First() ?? _words.Unreachable;
+        // mpirun may end as its ranks did, but not before them.
+        if (!_isKilled && RankGuard.IsSignal(_mpirun.ExitCode) && (first is null || first.Time > _mpirun.ExitTime))
+            first = RankGuard.Failure(-1, Environment.MachineName, _mpirun.ExitTime, _mpirun.ExitCode, "mpirun");
         return new(first?.IsUserError == true ? 2 : 1, first, wasStopped);
     }
 

@@ -31,13 +31,22 @@ internal static class RankGuard
     public static IEnumerable<RankFailure> Failures(string folder) =>
         Records(folder, "exit").Where(record => record.Number != 0).Select(record => Failure(record.Rank, record.Host, record.Time, record.Number));
 
-    private static RankFailure Failure(int rank, string host, DateTimeOffset time, int status)
+    /// <summary>Whether a shell's exit status means a signal.</summary>
+    public static bool IsSignal(int status) => status > BySignal;
+
+    /// <summary>The end of a process in words, by its status as a shell gives it.</summary>
+    /// <param name="rank">Its rank; -1: it is none.</param>
+    /// <param name="host">Where it ran.</param>
+    /// <param name="time">When it ended.</param>
+    /// <param name="status">Exit code, or 128 and the signal.</param>
+    /// <param name="who">The process, in a sentence.</param>
+    public static RankFailure Failure(int rank, string host, DateTimeOffset time, int status, string who = "it")
     {
-        if (status <= BySignal)
-            return new(rank, host, time, string.Create(CultureInfo.InvariantCulture, $"exit {status}"), $"it exited with code {status}", IsUserError: false);
+        if (!IsSignal(status))
+            return new(rank, host, time, string.Create(CultureInfo.InvariantCulture, $"exit {status}"), $"{who} exited with code {status}", IsUserError: false);
         int signal = status - BySignal;
         string name = SignalName(signal) is { } known ? $" ({known})" : "";
-        return new(rank, host, time, string.Create(CultureInfo.InvariantCulture, $"signal {signal}"), $"it was ended by signal {signal}{name}", IsUserError: false)
+        return new(rank, host, time, string.Create(CultureInfo.InvariantCulture, $"signal {signal}"), $"{who} was ended by signal {signal}{name}", IsUserError: false)
         {
             // Those that mpirun and people send end a job; they are not what it failed of.
             WasKilled = signal is not (1 or 2 or 10 or 12 or 15),

@@ -60,8 +60,9 @@ public sealed class SupervisorTests : IDisposable
     {
         var result = Run("abandon", maxRestarts: 2, breaksInAttempts: 1, mpirun: mpirun);
         Assert.Equal(0, result.ExitCode);
-        Assert.Matches("^mpirun was gone before [12] of its ranks; they have been ended\\.$", _said[0]);
-        Assert.Contains("Starting again", _said[1], StringComparison.Ordinal);
+        // MPICH's daemons may be quicker to end them.
+        if (_said.Count > 1) Assert.Matches("^mpirun was gone before [12] of its ranks; they have been ended\\.$", _said[0]);
+        Assert.StartsWith("mpirun was ended by signal 9 (Killed). Starting again", _said[^1], StringComparison.Ordinal);
         Assert.All(Heartbeat.ReadAll(Supervisor.AttemptFolder(_folder, 1)), beat => Assert.False(Directory.Exists($"/proc/{beat.ProcessId}") && IsRunning(beat.ProcessId)));
     }
 
