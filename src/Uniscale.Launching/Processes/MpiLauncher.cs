@@ -32,6 +32,11 @@ public static class MpiLauncher
         folder.Clear();
         var told = options with { Environment = new Dictionary<string, string>(options.Environment) { [LaunchFolder.Variable] = folder.FullPath } };
         var mpirun = Mpirun.Find(options.Mpirun);
+        if (options.HostFile is { } file)
+        {
+            told = told with { HostFile = Path.Combine(folder.FullPath, "hosts") };
+            HostFile.Read(file).WriteFor(mpirun.IsOpenMpi, told.HostFile);
+        }
         return new LaunchedJob(told, folder, mpirun, Arguments(told, mpirun), ownsFolder: options.Folder is null);
     }
 

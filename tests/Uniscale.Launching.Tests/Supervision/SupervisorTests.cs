@@ -126,8 +126,8 @@ public sealed class SupervisorTests : IDisposable
     public void AKilledRankCountsAgainstItsHost(string mpirun)
     {
         string hosts = Path.Combine(_folder, "all-hosts");
-        // This machine, as both MPIs write it.
-        File.WriteAllText(hosts, mpirun.EndsWith("mpich", StringComparison.Ordinal) ? $"{Environment.MachineName}:2\n" : $"{Environment.MachineName} slots=2\n");
+        // In Open MPI's way, which MPICH does not read.
+        File.WriteAllText(hosts, $"{Environment.MachineName} slots=2\n");
         var shape = new JobShape(new RunConfiguration(), 2, isElastic: false, hosts, hostFaults: 2, _folder);
         Assert.Equal(0, Run("kill", maxRestarts: 1, breaksInAttempts: 1, shape, mpirun).ExitCode);
         Assert.Equal(1, new FailingHosts(_folder)[Environment.MachineName]);
