@@ -8,6 +8,7 @@ namespace Uniscale.Collectives.Mpi;
 /// </summary>
 internal sealed class MpiCommunicationThread
 {
+    private const int SpinRounds = 200;
     private const int YieldRounds = 2000;
     private const int NoticeEvery = 64;
 
@@ -158,6 +159,7 @@ internal sealed class MpiCommunicationThread
 
     private static void Pause(int idleRounds)
     {
+        if (idleRounds < SpinRounds) return;
         if (idleRounds < YieldRounds) Thread.Yield();
         else MpiPause.Sleep();
     }

@@ -32,6 +32,9 @@ public sealed class HangDetector(HangLimits limits)
     /// <summary>How long the job may stand still while no rank is busy.</summary>
     public TimeSpan Limit => Max(limits.Minimum, _longestStep * limits.LongestSteps);
 
+    /// <summary>How long nothing had moved when the job was last observed, busy or not.</summary>
+    public TimeSpan Still { get; private set; }
+
     /// <summary>Takes the heartbeats of now.</summary>
     /// <returns>How long nothing has moved, once that is too long; else null.</returns>
     public TimeSpan? Observe(IReadOnlyList<Heartbeat> beats, DateTimeOffset now)
@@ -44,7 +47,7 @@ public sealed class HangDetector(HangLimits limits)
         bool isBusy = beats.Any(beat => beat.Busy.Length > 0);
         if (_lastMove is { } last && moved > last && !isBusy) _longestStep = Max(_longestStep, moved - last);
         _lastMove = moved;
-        var still = now - Later(moved, _observedSince);
+        var still = Still = now - Later(moved, _observedSince);
         // Whatever a rank is busy with, its process must run.
         if (now - Later(beats.Min(beat => beat.Alive), _observedSince) > Max(limits.Minimum, Lifeless) && still > limits.Minimum) return still;
         return still > (isBusy ? limits.Busy : Limit) ? still : null;

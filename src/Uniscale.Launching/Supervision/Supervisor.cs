@@ -39,6 +39,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private LaunchedJob? _running;
     private bool _isStopped;
     private string? _change;
+    private TimeSpan _nextLook = options.Hang.Minimum;
 
     /// <summary>
     /// Runs the job to its end. SIGINT and SIGTERM to this process are passed on to it. The failure of a job that is given up is in the result.
@@ -106,7 +107,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private Fault? LookForHang(LaunchedJob running, HangDetector detector, int attempt, string folder)
     {
         var now = DateTimeOffset.UtcNow;
-        if (detector.Observe(Heartbeat.ReadAll(folder), now) is not { } still) return null;
+        if ((detector.Observe(Heartbeat.ReadAll(folder), now) ?? LookForDisagreement(detector, folder)) is not { } still) return null;
         var diagnosis = Diagnosis.Of(folder, now);
         var suspect = Heartbeat.ReadAll(folder).FirstOrDefault(beat => beat.Rank == diagnosis.Suspects[0]);
         var fault = new Fault(RankFailure.HangKind, StepOf(folder), diagnosis.Suspects[0], suspect?.Host ?? "",
@@ -114,6 +115,15 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault, diagnosis.Table);
         running.Kill();
         return fault;
+    }
+
+    /// <summary>What a rank is busy with may be waiting for one that waits elsewhere: journals are read once in every standstill of the shortest length.</summary>
+    private TimeSpan? LookForDisagreement(HangDetector detector, string folder)
+    {
+        if (detector.Still < options.Hang.Minimum) _nextLook = options.Hang.Minimum;
+        if (detector.Still < _nextLook) return null;
+        _nextLook += options.Hang.Minimum;
+        return Diagnosis.HasDisagreement(folder) ? detector.Still : null;
     }
 
     /// <summary>Decides how the job goes on after a fault.</summary>
