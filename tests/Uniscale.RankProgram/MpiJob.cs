@@ -32,12 +32,14 @@ public static class MpiJob
 
     private static string Launch(InstalledMpi mpi, int ranks, string[] arguments)
     {
-        var start = new ProcessStartInfo(mpi.Launcher[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(mpi.Launcher[0]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in (string[])[.. mpi.Launcher.Skip(1), "-n", $"{ranks}", Program(), .. arguments]) start.ArgumentList.Add(argument);
         start.Environment["UNISCALE_MPI_LIBRARY"] = mpi.Library;
         // Ranks of a test share a few processors: fewer threads of the runtime, less noise.
         start.Environment["DOTNET_TieredPGO"] = "0";
         using var process = Process.Start(start)!;
+        // MPICH's mpirun reads the terminal, and is stopped where it runs in the background of one.
+        process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(Patience))

@@ -5,6 +5,7 @@ return args switch
 {
     ["conformance", var folder] => Scenarios.Conformance(folder),
     ["abort", var folder] => Scenarios.Abort(folder),
+    ["mismatch", var folder] => Scenarios.Mismatch(folder),
     ["mpi", var folder] => MpiScenarios.Run(folder),
     ["speed"] => Speed.OverMpi(),
     ["speed", var ranks] => Speed.InProcess(int.Parse(ranks, System.Globalization.CultureInfo.InvariantCulture)),

@@ -15,6 +15,19 @@ internal static class Scenarios
         return 0;
     }
 
+    /// <summary>Rank 1 posts a barrier where the others sum.</summary>
+    public static int Mismatch(string folder)
+    {
+        using var world = MpiWorld.Join();
+        using var report = new Report(folder, world.Rank);
+        using var buffer = new NativeBuffer(ElementType.Int64, 1);
+        world.Group.Barrier().Wait();
+        report.Check("operation", () => (world.Rank == 1 ? world.Group.Barrier() : world.Group.AllReduce(buffer.Buffer)).Wait());
+        report.Check("later", () => world.Group.Barrier().Wait());
+        AwaitAll(folder, world);
+        return 1;
+    }
+
     /// <summary>Rank 1 gives up while the others wait for it.</summary>
     public static int Abort(string folder)
     {
@@ -30,9 +43,14 @@ internal static class Scenarios
         report.Check("waiting", () => world.Group.AllReduce(buffer.Buffer).Wait());
         report.Check("later", () => world.Group.Receive(buffer.Buffer, 0).Wait());
         report.Check("group", () => world.CreateGroup([0], "later"));
-        // mpirun ends the others as soon as one process fails: stay until all have written down what they saw.
+        AwaitAll(folder, world);
+        return 1;
+    }
+
+    /// <summary>mpirun ends the others as soon as one process fails: stay until all have written down what they saw.</summary>
+    private static void AwaitAll(string folder, MpiWorld world)
+    {
         File.WriteAllText(Path.Combine(folder, $"done-{world.Rank}"), "");
         SpinWait.SpinUntil(() => Directory.GetFiles(folder, "done-*").Length == world.Size, TimeSpan.FromSeconds(10));
-        return 1;
     }
 }

@@ -32,6 +32,15 @@ public sealed class MpiConformanceTests(MpiConformanceTests.Jobs jobs) : IClassF
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Mpis))]
+    public void AnotherOperationInTheSamePlaceIsAnError(string mpi)
+    {
+        var reports = MpiJob.Run(InstalledMpi.Of(mpi), 2, "mismatch");
+        Assert.Matches("all-reduce .* failed: .*(member 1 of group world posted another operation where member 0 reduces 1 Int64|truncated)", reports[0]["operation"]);
+        Assert.NotEqual("passed", reports[1]["later"]);
+    }
+
     public sealed class Jobs
     {
         private readonly Dictionary<(string, int), IReadOnlyList<IReadOnlyDictionary<string, string>>> _reports = [];
