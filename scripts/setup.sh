@@ -5,7 +5,7 @@ packages=(
     g++ cmake ninja-build          # the native bridge
     libtorch-dev libdnnl-dev       # tensors and kernels
     libopenblas0-openmp            # fp32 products; the reference BLAS is twenty times slower
-    openmpi-bin libopenmpi-dev     # ranks as processes
+    mpich openmpi-bin              # ranks as processes: the default, and the other that users have
     sentencepiece libsentencepiece-dev
 )
 missing=()

@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Uniscale.Configuration;
 using Uniscale.Kernels;
+using Uniscale.Launching.Processes;
+using Uniscale.Mpi;
 
 namespace Uniscale.Cli.Doctor;
 
@@ -22,7 +25,7 @@ internal static class Examination
         Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
         Library(libraries, "OpenBLAS", "fast fp32 products (the reference BLAS is many times slower)", "libopenblas0-openmp", required: false, "libopenblas.so"),
         Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
-        Mpi(libraries, Environment.GetEnvironmentVariable("UNISCALE_MPI_LIBRARY")),
+        Mpi(mpirun: null, Environment.GetEnvironmentVariable(MpiRuntime.LibraryVariable)),
         Devices.Nccl(),
         Bridge(),
     ];
@@ -89,27 +92,24 @@ internal static class Examination
             ? new Finding(name, true, required, $"{Libraries.Version(path) ?? "version unknown"}, {path}")
             : new Finding(name, false, required, purpose, $"apt-get install {package}");
 
-    /// <summary>MPI: the library that the user names, if he does, and the launcher.</summary>
-    internal static Finding Mpi(Libraries libraries, string? named)
+    /// <summary>MPI: the launcher, and the library that its ranks will find.</summary>
+    /// <param name="mpirun">The mpirun to use; null: what <c>uniscale launch</c> uses.</param>
+    /// <param name="library">The library that the user names; null: none.</param>
+    internal static Finding Mpi(string? mpirun, string? library)
     {
-        if (named is { Length: > 0 } && !IsMpi(named))
-            return new Finding("MPI", false, false, $"UNISCALE_MPI_LIBRARY is {named}, which is no MPI library", "unset it, or name the file of libmpi or libmpich");
-        string? path = named is { Length: > 0 } ? named : libraries.Find("libmpi.so", "libmpich.so");
-        var version = Libraries.RunAndRead("mpirun", "--version").Split('\n')[0].Trim();
-        return (path, version) switch
+        try
         {
-            (not null, { Length: > 0 }) => new Finding("MPI", true, false, $"{version}, {path}"),
-            (not null, _) => new Finding("MPI", false, false, $"{path}, but no mpirun", "apt-get install openmpi-bin"),
-            _ => new Finding("MPI", false, false, "ranks as processes (uniscale launch)", "apt-get install openmpi-bin libopenmpi-dev"),
-        };
-    }
-
-    private static bool IsMpi(string path)
-    {
-        if (!NativeLibrary.TryLoad(path, out nint handle)) return false;
-        bool hasIt = NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _);
-        NativeLibrary.Free(handle);
-        return hasIt;
+            var launcher = Mpirun.Find(mpirun);
+            return new Finding("MPI", true, false, $"{MpiRuntime.DescribeUnder(launcher.IsOpenMpi, library)}; started by {launcher.Command} ({launcher.Version})");
+        }
+        catch (UserErrorException missing)
+        {
+            return new Finding("MPI", false, false, $"ranks as processes (uniscale launch): {missing.Message}", "apt-get install mpich");
+        }
+        catch (MpiException missing)
+        {
+            return new Finding("MPI", false, false, $"ranks as processes (uniscale launch): {missing.Message}", "apt-get install mpich; or unset UNISCALE_MPI_LIBRARY, or name MPI's file in it");
+        }
     }
 
     /// <summary>The native bridges lie beside this program; loading them shows whether they fit the libraries of this machine.</summary>

@@ -23,6 +23,7 @@ public static class ProcessRank
     public static void Run(RankEnvironment environment, Action<IWorld> body, RankDevices? devices = null)
     {
         var reports = LaunchFolder.OfThisJob();
+        reports?.SayJoining(environment.Rank);
         using var world = Reported(environment, reports, () => (devices ?? RankDevices.Host).Around(RankWorld.Join(environment), environment.LocalRank));
         Reported<object?>(environment, reports, () =>
         {

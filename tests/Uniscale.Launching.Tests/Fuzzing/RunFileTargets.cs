@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Fuzzing;
+using Uniscale.Launching.Processes;
 using Uniscale.Launching.Supervision;
 
 namespace Uniscale.Launching.Tests.Fuzzing;

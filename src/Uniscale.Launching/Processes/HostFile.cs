@@ -3,13 +3,22 @@ using System.Text.RegularExpressions;
 using Uniscale.Configuration;
 using Uniscale.Telemetry;
 
-namespace Uniscale.Launching.Supervision;
+namespace Uniscale.Launching.Processes;
 
 /// <summary>One line of a host file.</summary>
 /// <param name="Text">As it stands.</param>
 /// <param name="Host">Its host.</param>
 /// <param name="Slots">Ranks that it takes; null: not said.</param>
-public sealed record HostLine(string Text, string Host, int? Slots);
+public sealed record HostLine(string Text, string Host, int? Slots)
+{
+    /// <summary>The line as an mpirun reads it: one that says its slots in the other's way is written anew.</summary>
+    /// <param name="isOpenMpi">Whether the mpirun is Open MPI's.</param>
+    public string In(bool isOpenMpi)
+    {
+        if (Slots is not { } slots || isOpenMpi != Text.StartsWith(Host + ":", StringComparison.Ordinal)) return Text;
+        return FormattableString.Invariant(isOpenMpi ? $"{Host} slots={slots}" : (FormattableString)$"{Host}:{slots}");
+    }
+}
 
 /// <summary>The hosts of a job as mpirun reads them: <c>host slots=8</c> (Open MPI) or <c>host:8</c> (MPICH).</summary>
 /// <param name="Lines">One a host, or several.</param>
@@ -52,8 +61,11 @@ public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
     /// <param name="share">Ranks of a line that does not say.</param>
     public int SlotsOf(int share) => Lines.Sum(line => line.Slots ?? share);
 
-    /// <summary>Writes the file for mpirun.</summary>
+    /// <summary>Writes the file.</summary>
     public void Write(string path) => File.WriteAllLines(path, Lines.Select(line => line.Text));
+
+    /// <summary>Writes the file as an mpirun reads it.</summary>
+    public void WriteFor(bool isOpenMpi, string path) => File.WriteAllLines(path, Lines.Select(line => line.In(isOpenMpi)));
 
     /// <summary>A rank knows its host by the short name, a host file may have the long one.</summary>
     public static bool IsSame(string one, string other) =>

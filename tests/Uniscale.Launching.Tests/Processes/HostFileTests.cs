@@ -1,7 +1,7 @@
 using Uniscale.Configuration;
-using Uniscale.Launching.Supervision;
+using Uniscale.Launching.Processes;
 
-namespace Uniscale.Launching.Tests.Supervision;
+namespace Uniscale.Launching.Tests.Processes;
 
 public sealed class HostFileTests : IDisposable
 {
@@ -31,4 +31,14 @@ public sealed class HostFileTests : IDisposable
 
     [Fact]
     public void AMissingFileIsRefused() => Assert.Contains("cannot be read", Assert.Throws<UserErrorException>(() => HostFile.Read("/nowhere/hosts")).Message);
+
+    [Theory]
+    [InlineData(true, "n0 slots=8 max_slots=8", "n1 slots=4", "n2")]
+    [InlineData(false, "n0:8", "n1:4", "n2")]
+    public void EitherWayOfWritingIsGivenToAnMpirunInItsOwn(bool isOpenMpi, params string[] lines)
+    {
+        var hosts = Read("# rack 1\nn0 slots=8 max_slots=8\nn1:4\nn2 # whatever it has\n");
+        hosts.WriteFor(isOpenMpi, _path);
+        Assert.Equal(lines, File.ReadAllLines(_path));
+    }
 }
