@@ -1,58 +1,24 @@
-using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Uniscale.Torch;
 
-/// <summary>
-/// Tensors and raw memory: what TorchSharp's own interface does not offer. Works on <see cref="Tensor.Handle"/>, so with
-/// src/TorchSharp and with the TorchSharp packages.
-/// </summary>
+/// <summary>Tensors and raw memory: what TorchSharp's own interface does not offer.</summary>
 public static unsafe class TensorMemory
 {
-    /// <summary>Tensor handles that C# holds in the native library, over all threads: the measure of a leak.</summary>
-    public static long LiveHandleCount => NativeMethods.uniscale_live_handles();
-
-    /// <summary>What libtorch was built with, several lines.</summary>
-    public static string LibtorchConfiguration =>
-        Marshal.PtrToStringUTF8((nint)NativeMethods.uniscale_torch_configuration())!;
-
-    /// <summary>A contiguous tensor over memory that the caller owns and keeps until the last tensor over it is gone.</summary>
+    /// <summary>A contiguous tensor over host memory that the caller owns and keeps until the last tensor over it is gone.</summary>
     /// <param name="address">The first element's address.</param>
     /// <param name="shape">Sizes.</param>
     /// <param name="dtype">Element type.</param>
-    public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ScalarType dtype) =>
-        FromPointer(address, shape, [], dtype, null);
-
-    /// <summary>A contiguous tensor over memory that belongs to <paramref name="owner"/>, which stays alive as long as a tensor refers to the memory.</summary>
-    public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ScalarType dtype, object owner) =>
-        FromPointer(address, shape, [], dtype, owner);
-
-    /// <summary>A tensor with strides (in elements; none for a contiguous one) over memory.</summary>
-    public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ReadOnlySpan<long> strides, ScalarType dtype, object? owner = null)
-    {
-        if (strides.Length != 0 && strides.Length != shape.Length)
-            throw new ArgumentException($"{strides.Length} strides were given for {shape.Length} sizes.", nameof(strides));
-        var context = owner is null ? 0 : GCHandle.ToIntPtr(GCHandle.Alloc(owner));
-        nint handle;
-        fixed (long* sizes = shape, steps = strides)
-        {
-            handle = NativeMethods.uniscale_tensor_from_blob(
-                (void*)address, sizes, steps, shape.Length, (int)dtype, owner is null ? null : &Release, context);
-        }
-        if (handle != 0)
-            return Tensor.UnsafeCreateTensor(handle);
-        if (context != 0)
-            GCHandle.FromIntPtr(context).Free();
-        throw NativeMethods.Failure();
-    }
+    public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ScalarType dtype) => Over(address, shape, dtype, null);
 
     /// <summary>Address of the tensor's first element. The memory is the tensor's: keep the tensor alive while using it.</summary>
     public static nint DataPointer(Tensor tensor)
     {
-        var address = (nint)NativeMethods.uniscale_tensor_data(tensor.Handle);
+        var address = (nint)NativeMethods.THSTensor_data(tensor.Handle);
+        if (address == 0 && tensor.numel() > 0) CheckForErrors();
         GC.KeepAlive(tensor);
-        return address != 0 || tensor.numel() == 0 ? address : throw NativeMethods.Failure();
+        return address;
     }
 
     /// <summary>The elements of a contiguous tensor on the CPU as a span; the tensor must outlive it.</summary>
@@ -66,14 +32,12 @@ public static unsafe class TensorMemory
     /// <summary>Bytes of the tensor's elements.</summary>
     public static long ByteCount(Tensor tensor) => tensor.numel() * tensor.element_size();
 
-    /// <summary>How many changes in place the tensor's memory has seen, as autograd counts them.</summary>
-    public static long Version(Tensor tensor)
+    private static Tensor Over(nint address, ReadOnlySpan<long> shape, ScalarType dtype, delegate* unmanaged<void*, void> deleter)
     {
-        var version = NativeMethods.uniscale_tensor_version(tensor.Handle);
-        GC.KeepAlive(tensor);
-        return version;
+        nint handle;
+        fixed (long* sizes = shape)
+            handle = NativeMethods.THSTensor_new((void*)address, deleter, sizes, shape.Length, (sbyte)dtype, (sbyte)dtype, (int)DeviceType.CPU, -1, false);
+        if (handle == 0) CheckForErrors();
+        return Tensor.UnsafeCreateTensor(handle);
     }
-
-    [UnmanagedCallersOnly]
-    private static void Release(nint context) => GCHandle.FromIntPtr(context).Free();
 }

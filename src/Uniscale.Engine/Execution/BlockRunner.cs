@@ -43,7 +43,7 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
         int first = pass.Input is null ? 0 : 1;
         if (first == 1) activations.KeepInputGradient(state.Number, context.Index, gradients[0].DetachFromDisposeScope());
         for (int i = first; i < gradients.Count; i++)
-            if (gradients[i] is { } gradient) state.Slots[i - first].Sum.Add(gradient);
+            if (gradients[i] is { IsInvalid: false } gradient) state.Slots[i - first].Sum.Add(gradient);
     }
 
     /// <summary>Computes and adds the weight gradients that <see cref="Backward"/> left.</summary>

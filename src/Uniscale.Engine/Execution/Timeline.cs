@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Uniscale.Collectives.Journal;
 using Uniscale.Program;
 using Uniscale.Program.Tracing;
-using Uniscale.Torch;
 
 namespace Uniscale.Engine.Execution;
 
@@ -53,9 +52,6 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
             if (value == _isRecording) return;
             _isRecording = value;
             if (value) _recordedFrom = DateTimeOffset.UtcNow;
-            if (recordKernels && value) OperatorRecording.Start();
-            if (recordKernels && !value)
-                foreach (var call in OperatorRecording.Stop()) Add(TimelineRow.Kernel, call.Name, call.Start, call.End);
         }
     }
 

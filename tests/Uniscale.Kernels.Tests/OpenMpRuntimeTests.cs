@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Uniscale.Kernels.Tests;
 
-public sealed class OpenMpWaitingTests
+public sealed class OpenMpRuntimeTests
 {
     [Fact]
     public void ThreadsAreToldToSpinShortlyBeforeTheLibraryIsLoaded()
