@@ -6,11 +6,40 @@ namespace Uniscale.Torch;
 /// <summary>Tensors and raw memory: what TorchSharp's own interface does not offer.</summary>
 public static unsafe class TensorMemory
 {
+    /// <summary>Below it glibc keeps memory by itself.</summary>
+    private const long SmallestKept = 64 << 10;
+
+    private static readonly delegate* unmanaged<void*, void> Giver = NativeMethods.uniscale_memory_giver();
+
     /// <summary>A contiguous tensor over host memory that the caller owns and keeps until the last tensor over it is gone.</summary>
     /// <param name="address">The first element's address.</param>
     /// <param name="shape">Sizes.</param>
     /// <param name="dtype">Element type.</param>
     public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ScalarType dtype) => Over(address, shape, dtype, null);
+
+    /// <summary>
+    /// A tensor whose elements are not set, for results of kernels. On the CPU its memory is kept for the next of its size when it is freed: glibc
+    /// maps and clears large blocks anew each time (docs/decisions/0121).
+    /// </summary>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
+    public static Tensor Empty(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null)
+    {
+        long bytes = ElementBytes(dtype);
+        foreach (long size in shape) bytes *= size;
+        if (device is { type: not DeviceType.CPU } || bytes < SmallestKept) return empty(shape, dtype, device);
+        void* memory = NativeMethods.uniscale_memory_take((nuint)bytes);
+        return memory == null
+            ? throw new OutOfMemoryException($"There is not enough memory for a tensor of {bytes} bytes.")
+            : Over((nint)memory, shape, dtype, Giver);
+    }
+
+    /// <summary>The same with the shape of another tensor, and its element type unless one is given.</summary>
+    public static Tensor EmptyLike(Tensor tensor, ScalarType? dtype = null)
+    {
+        Span<long> shape = stackalloc long[(int)tensor.dim()];
+        for (int i = 0; i < shape.Length; i++) shape[i] = tensor.size(i);
+        return Empty(shape, dtype ?? tensor.dtype, tensor.device_type == DeviceType.CPU ? null : tensor.device);
+    }
 
     /// <summary>Address of the tensor's first element. The memory is the tensor's: keep the tensor alive while using it.</summary>
     public static nint DataPointer(Tensor tensor)
@@ -31,6 +60,15 @@ public static unsafe class TensorMemory
 
     /// <summary>Bytes of the tensor's elements.</summary>
     public static long ByteCount(Tensor tensor) => tensor.numel() * tensor.element_size();
+
+    private static long ElementBytes(ScalarType type) => type switch
+    {
+        ScalarType.Float64 or ScalarType.Int64 or ScalarType.ComplexFloat32 => 8,
+        ScalarType.Float32 or ScalarType.Int32 => 4,
+        ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Int16 => 2,
+        ScalarType.Byte or ScalarType.Int8 or ScalarType.Bool => 1,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Kernels write no tensors of this type."),
+    };
 
     private static Tensor Over(nint address, ReadOnlySpan<long> shape, ScalarType dtype, delegate* unmanaged<void*, void> deleter)
     {
