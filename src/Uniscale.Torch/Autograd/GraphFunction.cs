@@ -5,7 +5,7 @@ namespace Uniscale.Torch.Autograd;
 /// <summary>
 /// A differentiable step written in C#, as a node of libtorch's graph. In place of <c>torch.autograd.Function</c> of TorchSharp, which keeps an empty
 /// copy of each output and what is saved until the graph dies, allocates a kilobyte a call, and ends the process when a backward throws
-/// (docs/decisions/0002). An instance is one application.
+/// (docs/decisions/0141). An instance is one application.
 /// </summary>
 public abstract class GraphFunction
 {
