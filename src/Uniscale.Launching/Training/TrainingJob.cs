@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using TorchSharp;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Configuration;
@@ -13,6 +12,7 @@ using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry;
 using Uniscale.Telemetry.Accounting;
+using Uniscale.Torch;
 
 namespace Uniscale.Launching.Training;
 
@@ -64,7 +64,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var world = rank.World;
         long start = Stopwatch.GetTimestamp();
         var begun = DateTimeOffset.UtcNow;
-        torch.set_num_threads(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
+        TorchThreads.Set(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
         ConfigurationRules.CheckWorld(_configuration, world.Size);
         using var data = TrainingData.Open(_configuration);
         if (world.Rank == 0) Folder.Prepare(options.Resume);
