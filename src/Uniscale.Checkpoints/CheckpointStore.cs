@@ -25,12 +25,12 @@ public sealed class CheckpointStore : IDisposable
     private readonly TierReplicator? _replicator;
 
     /// <param name="directory">Directory of the run's checkpoints, seen by all ranks; made by the first save.</param>
-    /// <param name="world">All ranks; collectives are posted on its group, by the calling thread only.</param>
+    /// <param name="world">All ranks; collectives are posted on its group for host memory, by the calling thread only.</param>
     /// <param name="options">How checkpoints are written, kept and read.</param>
     public CheckpointStore(string directory, IWorld world, CheckpointOptions? options = null)
     {
         DirectoryPath = Path.GetFullPath(directory);
-        _group = world.Group;
+        _group = world.HostGroup;
         _options = options ?? new CheckpointOptions();
         _replicator = _group.Rank == 0 ? new TierReplicator(DirectoryPath, _options) : null;
         _writer = new CheckpointWriter(DirectoryPath, _group, _options, committed: () => _replicator?.Notify());

@@ -41,7 +41,10 @@ public interface IWork
     /// <summary>True once the result is in place (or the operation failed: <see cref="Wait"/> then throws).</summary>
     bool IsCompleted { get; }
 
-    /// <summary>Blocks until the result is in place; throws <see cref="CollectiveException"/> with rank, operation and size on failure.</summary>
+    /// <summary>
+    /// Blocks until the result is in place; throws <see cref="CollectiveException"/> with rank, operation and size on failure. For tensors of a device: until it
+    /// is in place for whatever the rank's compute stream is given next, which does not wait for the device.
+    /// </summary>
     void Wait();
 
     /// <summary>Blocks until the operation no longer touches memory, whether it succeeded or failed.</summary>
@@ -119,11 +122,17 @@ public interface IWorld : IDisposable
     /// <summary>The group of all ranks.</summary>
     IProcessGroup Group { get; }
 
+    /// <summary>The group of all ranks for host memory, whose results the host reads; <see cref="Group"/> itself where tensors lie in host memory.</summary>
+    IProcessGroup HostGroup => Group;
+
     /// <summary>Makes a group of some ranks. All ranks of the world call it, in the same order, with the same groups; ranks outside get null.</summary>
     IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name);
 
     /// <summary>The last operations of this rank, readable from any thread.</summary>
     CollectiveJournal Journal { get; }
+
+    /// <summary>Why nothing works any more, or null.</summary>
+    string? Failure { get; }
 
     /// <summary>Ends the job for all ranks because this one cannot go on: pending and later operations of every rank fail.</summary>
     void Abort(string reason);

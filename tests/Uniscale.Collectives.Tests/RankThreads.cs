@@ -5,7 +5,10 @@ internal static class RankThreads
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    public static Exception?[] Run(IWorld[] worlds, Action<IWorld> body)
+    /// <param name="worlds">One for each rank.</param>
+    /// <param name="body">The rank.</param>
+    /// <param name="used">Worlds whose journals tell where a rank hangs; null: those given.</param>
+    public static Exception?[] Run(IWorld[] worlds, Action<IWorld> body, Func<IEnumerable<IWorld>>? used = null)
     {
         var thrown = new Exception?[worlds.Length];
         var threads = worlds.Select((world, rank) => new Thread(() =>
@@ -22,7 +25,7 @@ internal static class RankThreads
         { IsBackground = true }).ToList();
         threads.ForEach(thread => thread.Start());
         Assert.True(threads.TrueForAll(thread => thread.Join(Patience)), "a rank hangs: " + string.Join("; ",
-            worlds.SelectMany(world => world.Journal.Pending().Select(entry => $"rank {world.Rank}: {entry}"))));
+            (used?.Invoke() ?? worlds).SelectMany(world => world.Journal.Pending().Select(entry => $"rank {world.Rank}: {entry}"))));
         return thrown;
     }
 

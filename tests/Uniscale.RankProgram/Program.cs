@@ -5,6 +5,9 @@ return args switch
 {
     ["conformance", var folder] => Scenarios.Conformance(folder),
     ["abort", var folder] => Scenarios.Abort(folder),
+    ["nccl", var folder] => NcclScenarios.Run(folder),
+    ["nccl-missing", var folder] => NcclScenarios.Missing(folder),
+    ["order", var folder] => OrderScenario.Run(folder),
     ["mpi", var folder] => MpiScenarios.Run(folder),
     ["speed"] => Speed.OverMpi(),
     ["speed", var ranks] => Speed.InProcess(int.Parse(ranks, System.Globalization.CultureInfo.InvariantCulture)),

@@ -30,7 +30,12 @@ internal static class Scenarios
         report.Check("waiting", () => world.Group.AllReduce(buffer.Buffer).Wait());
         report.Check("later", () => world.Group.Receive(buffer.Buffer, 0).Wait());
         report.Check("group", () => world.CreateGroup([0], "later"));
-        // mpirun ends the others as soon as one process fails: stay until all have written down what they saw.
+        return StayUntilAllHaveWritten(folder, world);
+    }
+
+    /// <summary>mpirun ends the others as soon as one process fails: the end of a rank that has written down what it saw.</summary>
+    public static int StayUntilAllHaveWritten(string folder, IWorld world)
+    {
         File.WriteAllText(Path.Combine(folder, $"done-{world.Rank}"), "");
         SpinWait.SpinUntil(() => Directory.GetFiles(folder, "done-*").Length == world.Size, TimeSpan.FromSeconds(10));
         return 1;

@@ -29,13 +29,13 @@ internal sealed class StepBenchmark(RunConfiguration configuration, int ranks, i
     {
         StepMeasurement? measurement = null;
         var environment = RankEnvironment.Detect();
-        if (environment.IsLaunched) ProcessRank.Run(environment, world => measurement = Measure(world, environment.LocalSize, isThread: false));
+        if (environment.IsLaunched) ProcessRank.Run(environment, world => measurement = Measure(world, environment.LocalSize, isThread: false), RankDevices.Of(configuration));
         else
         {
             InProcessLauncher.Run(ranks, world =>
             {
                 if (Measure(world, ranks, isThread: true) is { } mine) measurement = mine;
-            });
+            }, RankDevices.Of(configuration));
         }
         return measurement;
     }
@@ -114,7 +114,7 @@ internal sealed class StepBenchmark(RunConfiguration configuration, int ranks, i
     private static double Sum(IWorld world, double mine)
     {
         using var sum = torch.tensor([mine], torch.ScalarType.Float64);
-        world.Group.AllReduce(TensorBuffer.Of(sum)).Wait();
+        world.HostGroup.AllReduce(TensorBuffer.Of(sum)).Wait();
         return sum.item<double>();
     }
 

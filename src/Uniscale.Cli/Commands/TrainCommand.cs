@@ -66,7 +66,7 @@ internal static class TrainCommand
         try
         {
             using var signals = new StopSignals(stop.Ask, job.Folder.FullPath, save.Ask);
-            RankLauncher.Run(ranks, job.Folder.FullPath, rank => job.Run(rank));
+            RankLauncher.Run(ranks, job.Folder.FullPath, rank => job.Run(rank), devices: RankDevices.Of(resolved.Value));
         }
         catch (UserErrorException) when (!environment.IsLaunched)
         {

@@ -36,7 +36,7 @@ internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyL
             if (!isList) RefuseOtherSizes(world.Size);
             if (world.Rank == 0) begin();
             errors = RunAll(layouts.Where(layout => layout.Ranks == world.Size), layout => _verifier.Run(layout, world), world.Rank == 0 ? done : _ => { });
-        });
+        }, RankDevices.Of(configuration));
         return environment.Rank == 0 ? errors : null;
     }
 
@@ -76,7 +76,7 @@ internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyL
             TorchThreads.Set(threads);
             var mine = _verifier.Run(layout, world);
             if (world.Rank == 0) record = mine;
-        });
+        }, RankDevices.Of(configuration));
         return record!;
     }
 

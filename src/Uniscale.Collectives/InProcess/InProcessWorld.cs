@@ -23,6 +23,8 @@ public sealed class InProcessWorld : IWorld
 
     public CollectiveJournal Journal { get; } = new();
 
+    public string? Failure => _fabric.Failure;
+
     /// <summary>Makes a world of <paramref name="size"/> ranks; element i is given to the thread that is rank i, which disposes it at its end.</summary>
     /// <param name="size">Number of ranks.</param>
     /// <param name="hasThreads">
@@ -56,7 +58,7 @@ public sealed class InProcessWorld : IWorld
         : ProcessGroup(state.Name, member, state.WorldRanks)
     {
         protected override IWork Post(in OperationSignature signature, CommBuffer input, CommBuffer output) =>
-            signature.Kind is OperationKind.Send or OperationKind.Receive
+            signature.IsMessage
                 ? state.PostMessage(Rank, signature, input, journal)
                 : state.PostCollective(Rank, signature, input, output, journal);
 

@@ -29,6 +29,9 @@ public enum OperationState
 public readonly record struct OperationSignature(
     OperationKind Kind, long Count, ElementType Type, ReduceOp Op = ReduceOp.Sum, int Peer = -1, int Tag = 0)
 {
+    /// <summary>One side of a message, not a collective.</summary>
+    public bool IsMessage => Kind is OperationKind.Send or OperationKind.Receive;
+
     /// <summary>Bytes of the input.</summary>
     public long Bytes => Count * Type.SizeBytes();
 

@@ -26,8 +26,7 @@ internal sealed class MpiGroup(
         var steps = Steps(signature, input, output);
         lock (_gate)
         {
-            bool isMessage = signature.Kind is OperationKind.Send or OperationKind.Receive;
-            var operation = new MpiOperation(this, signature, isMessage ? _nextMessage++ : _nextSequence++, steps, journal);
+            var operation = new MpiOperation(this, signature, signature.IsMessage ? _nextMessage++ : _nextSequence++, steps, journal);
             thread.Post(operation);
             return operation;
         }

@@ -19,7 +19,7 @@ internal sealed class MpiOperation(MpiGroup group, OperationSignature signature,
     public MpiGroup Group { get; } = group;
 
     /// <summary>Messages overlap; collectives of a group take turns.</summary>
-    public bool IsMessage => signature.Kind is OperationKind.Send or OperationKind.Receive;
+    public bool IsMessage => signature.IsMessage;
 
     public bool IsCompleted => _end.IsSet;
 

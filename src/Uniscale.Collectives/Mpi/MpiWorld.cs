@@ -29,6 +29,8 @@ public sealed class MpiWorld : IWorld
 
     public CollectiveJournal Journal { get; } = new();
 
+    public string? Failure => _thread.Failure;
+
     /// <summary>Joins the job that the launcher started; once in a process. Throws <see cref="MpiException"/> where MPI is missing or unfit.</summary>
     public static MpiWorld Join() => new(MpiRuntime.Initialize());
 

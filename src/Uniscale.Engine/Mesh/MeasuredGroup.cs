@@ -84,5 +84,7 @@ public sealed class MeasuredGroup(IProcessGroup inner, WaitClock clock) : IProce
         public bool IsCompleted => work.IsCompleted;
 
         public void Wait() => clock.Wait(work);
+
+        public void WaitRegardless() => work.WaitRegardless();
     }
 }

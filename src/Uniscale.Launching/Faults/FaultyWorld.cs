@@ -14,7 +14,11 @@ internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
 
     public IProcessGroup Group { get; } = new FaultyGroup(inner.Group, faults);
 
+    public IProcessGroup HostGroup => inner.HostGroup;
+
     public CollectiveJournal Journal => inner.Journal;
+
+    public string? Failure => inner.Failure;
 
     public IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name) => inner.CreateGroup(worldRanks, name);
 

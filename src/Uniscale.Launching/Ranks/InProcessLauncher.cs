@@ -16,21 +16,29 @@ public static class InProcessLauncher
     /// Runs <paramref name="body"/> on every rank and returns when all are done. When one throws, the others' collectives fail at once, and
     /// the first failure is thrown: a user's error and a stop by policy as they are, others as <see cref="RankFailedException"/>.
     /// </summary>
-    public static void Run(int ranks, Action<IWorld> body)
+    /// <param name="ranks">Number of threads.</param>
+    /// <param name="body">The rank.</param>
+    /// <param name="devices">Where the ranks compute; null: on the host.</param>
+    public static void Run(int ranks, Action<IWorld> body, RankDevices? devices = null)
     {
         var worlds = InProcessWorld.Create(ranks);
         var first = new FirstFailure();
-        var threads = worlds.Select(world => new Thread(() => RunRank(world, body, first), StackBytes) { Name = $"rank {world.Rank}" }).ToList();
+        var threads = worlds.Select(world => new Thread(() => RunRank(world, devices ?? RankDevices.Host, body, first), StackBytes) { Name = $"rank {world.Rank}" }).ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         first.Throw();
     }
 
-    private static void RunRank(IWorld world, Action<IWorld> body, FirstFailure first)
+    private static void RunRank(IWorld control, RankDevices devices, Action<IWorld> body, FirstFailure first)
     {
+        var world = control;
         try
         {
-            using (world) body(world);
+            using (control)
+            {
+                world = devices.Around(control, localRank: control.Rank);
+                using (world) body(world);
+            }
         }
         catch (Exception failure) when (Note(world, failure, first))
         {

@@ -16,10 +16,13 @@ public static class ProcessRank
     /// Joins the job, runs the body and leaves. When it throws, all other ranks' collectives fail, the failure is written down where
     /// the launcher finds it, and the exception goes on.
     /// </summary>
-    public static void Run(RankEnvironment environment, Action<IWorld> body)
+    /// <param name="environment">The rank's place.</param>
+    /// <param name="body">The rank.</param>
+    /// <param name="devices">Where the ranks compute; null: on the host.</param>
+    public static void Run(RankEnvironment environment, Action<IWorld> body, RankDevices? devices = null)
     {
         var reports = LaunchFolder.OfThisJob();
-        using var world = Reported(environment, reports, () => RankWorld.Join(environment));
+        using var world = Reported(environment, reports, () => (devices ?? RankDevices.Host).Around(RankWorld.Join(environment), environment.LocalRank));
         Reported<object?>(environment, reports, () =>
         {
             body(world);

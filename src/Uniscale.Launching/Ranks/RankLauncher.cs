@@ -28,7 +28,8 @@ public static class RankLauncher
     /// <param name="runDirectory">Directory of the run.</param>
     /// <param name="body">The rank.</param>
     /// <param name="limits">When threads that stand still are given up; null: the defaults.</param>
-    public static void Run(int ranks, string runDirectory, Action<RankContext> body, HangLimits? limits = null)
+    /// <param name="devices">Where the ranks compute; null: on the host.</param>
+    public static void Run(int ranks, string runDirectory, Action<RankContext> body, HangLimits? limits = null, RankDevices? devices = null)
     {
         var environment = RankEnvironment.Detect();
         string folder = LaunchFolder.OfThisJob()?.FullPath ?? Path.Combine(runDirectory, FolderName);
@@ -37,7 +38,7 @@ public static class RankLauncher
             if (ranks > 0 && ranks != environment.WorldSize)
                 throw new UserErrorException($"--ranks {ranks} was given to a job of {environment.WorldSize} ranks that {environment.Launcher} started: "
                     + $"leave --ranks out.{Environment.NewLine}{environment.ToTable()}");
-            ProcessRank.Run(environment, world => RunMonitored(environment, world, folder, body));
+            ProcessRank.Run(environment, world => RunMonitored(environment, world, folder, body), devices);
             return;
         }
         int size = Math.Max(1, ranks);
@@ -51,7 +52,7 @@ public static class RankLauncher
             watch?.Add(world);
             var place = environment with { Rank = world.Rank, WorldSize = size, LocalRank = world.Rank, LocalSize = size };
             RunMonitored(place, world, folder, body);
-        });
+        }, devices);
     }
 
     private static void RunMonitored(RankEnvironment environment, IWorld world, string folder, Action<RankContext> body)

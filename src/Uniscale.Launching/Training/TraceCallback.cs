@@ -42,7 +42,7 @@ internal sealed class TraceCallback(IReadOnlyList<string?> paths, RunTelemetry t
     {
         _written = true;
         runtime.Timeline!.IsRecording = false;
-        var timelines = TimelineExchange.Gather(runtime.Timeline!, runtime.World.Group);
+        var timelines = TimelineExchange.Gather(runtime.Timeline!, runtime.World.HostGroup);
         if (runtime.World.Rank != 0) return;
         foreach (string path in paths.OfType<string>()) Timeline.Write(path, timelines.Select(timeline => (timeline.Rank, timeline.Events)));
         var events = timelines[0].Events;

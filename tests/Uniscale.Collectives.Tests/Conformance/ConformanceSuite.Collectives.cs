@@ -83,6 +83,29 @@ public static partial class ConformanceSuite
         }
     }
 
+    private static void SumsAreTheSameForAll(IProcessGroup group)
+    {
+        const long count = 4_001;
+        foreach (var type in (ElementType[])[ElementType.Float32, ElementType.BFloat16])
+        {
+            using var first = new NativeBuffer(type, count, i => Math.Sin(group.Rank * 1.7 + i));
+            using var second = new NativeBuffer(type, count, i => Math.Sin(group.Rank * 1.7 + i));
+            using var all = new NativeBuffer(type, count * group.Size);
+            group.AllReduce(first.Buffer).Wait();
+            group.AllReduce(second.Buffer).Wait();
+            group.AllGather(first.Buffer, all.Buffer).Wait();
+            Check(second, i => first[i], "the same sum again");
+            Check(all, i => first[i % count], "the other members' sums");
+            // Each step of a sum of four numbers below one may be off by half of the last place.
+            double bound = group.Size * 2.0 * (type == ElementType.Float32 ? 6e-8 : 4e-3);
+            for (long i = 0; i < count; i++)
+            {
+                double sum = Enumerable.Range(0, group.Size).Sum(rank => Math.Sin(rank * 1.7 + i));
+                Check(Math.Abs(first[i] - sum) <= bound * group.Size, $"{type}: element {i} is {first[i]}, not about {sum}");
+            }
+        }
+    }
+
     private static void InPlaceAgrees(IProcessGroup group)
     {
         const long count = 70_001;
