@@ -56,21 +56,26 @@ public sealed partial class TorchKernels : IKernels
     }
 
     /// <inheritdoc/>
-    public Tensor LinearInputGradient(Tensor gradient, Tensor weight) => gradient.matmul(weight);
+    public Tensor LinearInputGradient(Tensor gradient, Tensor weight)
+    {
+        using var scope = NewDisposeScope();
+        return Rows(gradient).mm(weight).view([.. gradient.shape[..^1], weight.size(1)]).MoveToOuterDisposeScope();
+    }
 
     /// <inheritdoc/>
     public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
     {
         using var scope = NewDisposeScope();
-        if (add) result.add_(gradient.matmul(weight));
-        else result.copy_(gradient.matmul(weight));
+        var product = LinearInputGradient(gradient, weight);
+        if (add) result.add_(product);
+        else result.copy_(product);
     }
 
     /// <inheritdoc/>
     public Tensor LinearInputGradientBeforeGelu(Tensor gradient, Tensor weight, Tensor pre)
     {
         using var scope = NewDisposeScope();
-        return GeluBackward(gradient.matmul(weight), pre).MoveToOuterDisposeScope();
+        return GeluBackward(LinearInputGradient(gradient, weight), pre).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -32,7 +32,9 @@ public sealed partial class RankRuntime
     internal LoadedCheckpoint? Load(CheckpointStore store, Func<long, bool>? fits)
     {
         _executor.Settle();
-        var loaded = store.LoadNewest(_ => StateToLoad(), fits);
+        using var image = Model.Link.Image();
+        var loaded = store.LoadNewest(_ => StateToLoad(image), fits);
+        if (loaded is not null) image.Store();
         _kernels.ParametersChanged();
         return loaded;
     }

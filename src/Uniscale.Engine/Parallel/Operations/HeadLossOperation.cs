@@ -54,7 +54,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         }
         if (dx is not null)
             saved.AddRange(weightSink is null ? [dx.view(x.shape), dw.Values] : [dx.view(x.shape)]);
-        return [loss.mul_(context.LossScale)];
+        return [context.LossScale.Multiply(loss)];
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
@@ -89,7 +89,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var local = targets - part.First;
         local = local.masked_fill(local.lt(0).logical_or(local.ge(part.Entries)), -1);
         var counted = targets.ne(IgnoredTarget);
-        var scale = counted.to(float32).mul_(context.LossScale);
+        var scale = context.LossScale.Multiply(counted.to(float32));
         if (differentiate && !ops.TensorAxis.Active)
         {
             var whole = ops.Kernels.CrossEntropy(logits, local, scale, x.dtype);
