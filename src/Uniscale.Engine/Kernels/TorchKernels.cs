@@ -22,7 +22,7 @@ public sealed partial class TorchKernels : IKernels
     {
         using var scope = NewDisposeScope();
         var (rows, here) = RowsHere(ids, first, entries);
-        var found = table.index_select(0, rows).mul_(here.unsqueeze(-1));
+        var found = table[rows].mul_(here.unsqueeze(-1));
         return found.view([.. ids.shape, table.shape[1]]).MoveToOuterDisposeScope();
     }
 
@@ -236,7 +236,7 @@ public sealed partial class TorchKernels : IKernels
     private static (Tensor Rows, Tensor Here) RowsHere(Tensor ids, long first, long entries)
     {
         var local = ids.reshape(-1) - first;
-        var here = local.ge(0).logical_and(local.lt(entries));
+        var here = local.ge(0).bitwise_and(local.lt(entries));
         return (local * here, here);
     }
 

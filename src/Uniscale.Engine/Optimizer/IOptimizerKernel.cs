@@ -72,7 +72,7 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
         {
             using var scope = NewDisposeScope();
             var part = values.narrow(0, start, Math.Min(piece, count - start));
-            sum.add_(part.dot(part));
+            sum.add_(part.device_type == DeviceType.CPU ? part.dot(part) : linalg.vector_norm(part, 2, null, false).to(float64).square());
         }
         return sum;
     }

@@ -1,5 +1,4 @@
 using Uniscale.Configuration;
-using Uniscale.Engine.Training;
 
 namespace Uniscale.Engine.Tests.Devices;
 
@@ -21,8 +20,8 @@ public sealed class DevicePurityTests
                 },
             }
         },
-        { "recomputed", TestRuns.Tiny with { Train = TestRuns.Tiny.Train with { Recompute = RecomputeKind.Full } } },
-        { "selective", TestRuns.Tiny with { Train = TestRuns.Tiny.Train with { Recompute = RecomputeKind.Selective } } },
+        { "recomputed", TestRuns.Tiny with { Parallel = new() { Recompute = RecomputeKind.Block } } },
+        { "selective", TestRuns.Tiny with { Parallel = new() { Recompute = RecomputeKind.Selective } } },
     };
 
     [Theory]

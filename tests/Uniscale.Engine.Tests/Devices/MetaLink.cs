@@ -1,4 +1,5 @@
 using TorchSharp;
+using Uniscale.Collectives;
 using Uniscale.Engine.Devices;
 using static TorchSharp.torch;
 
@@ -36,5 +37,10 @@ internal sealed class MetaLink : HostLink
         return read;
     }
 
-    public override HostImage Image() => throw new NotSupportedException("Tensors without elements have no image.");
+    public override HostImage Image() => new NoImage();
+
+    private sealed class NoImage : HostImage
+    {
+        public override CommBuffer Of(Tensor tensor) => throw new NotSupportedException("Tensors without elements have no image.");
+    }
 }

@@ -87,7 +87,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
     {
         ops.Kernels.Logits(x, part.Weight, logits);
         var local = targets - part.First;
-        local = local.masked_fill(local.lt(0).logical_or(local.ge(part.Entries)), -1);
+        local = local.masked_fill(local.lt(0).bitwise_or(local.ge(part.Entries)), -1);
         var counted = targets.ne(IgnoredTarget);
         var scale = context.LossScale.Multiply(counted.to(float32));
         if (differentiate && !ops.TensorAxis.Active)
