@@ -43,7 +43,7 @@ internal sealed record RuntimeParts(
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link);
         var kernels = KernelsFor(programs.Base, device);
-        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(kernels) ?? kernels), blocks, type, link);
+        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(kernels) ?? kernels, device), blocks, type, link);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline);
     }
 
@@ -52,7 +52,7 @@ internal sealed record RuntimeParts(
         ? new NativeKernels(packWeights: specification.Sharding < 3)
         : TorchKernels.Instance;
 
-    private static ParallelOps Ops(RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, IKernels kernels)
+    private static ParallelOps Ops(RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, IKernels kernels, Device device)
     {
         var parallel = new ParallelGroups
         {
@@ -62,7 +62,7 @@ internal sealed record RuntimeParts(
             Sequence = specification.SequenceParallel,
             ContextMethod = configuration.Parallel.ContextMethod,
         };
-        return new ParallelOps(parallel, kernels, selective: specification.Recompute == Recomputation.Selective);
+        return new ParallelOps(parallel, kernels, selective: specification.Recompute == Recomputation.Selective, fusedAttention: device.type == DeviceType.CUDA);
     }
 
     private static IProcessGroup? Several(IProcessGroup group) => group.Size > 1 ? group : null;
