@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Uniscale.Cli.Commands;
 using Uniscale.Configuration;
+using Uniscale.Torch;
 using Uniscale.Configuration.Schema;
 using Uniscale.Launching.Ranks;
 
@@ -19,6 +20,9 @@ public static class Shell
         Description = "Show where in the code a failure comes from (also UNISCALE_DEBUG=1).",
         Recursive = true,
     };
+
+    /// <summary>Commands that look, read and write, and never compute.</summary>
+    private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "status", "why", "checkpoint"];
 
     /// <summary>Log file of the command that runs, where it has one; a failure points to it.</summary>
     public static string? LogFile { get; set; }
@@ -53,6 +57,13 @@ public static class Shell
         return root;
     }
 
+    private static string TopCommand(ParseResult parsed)
+    {
+        var result = parsed.CommandResult;
+        while (result.Parent is CommandResult { Parent: not null } above) result = above;
+        return result.Command.Name;
+    }
+
     /// <summary>Parses and runs; returns the exit code.</summary>
     public static int Run(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
     {
@@ -62,6 +73,8 @@ public static class Shell
         {
             if (Misunderstood(parsed) is { } sentence)
                 throw new UserErrorException(sentence);
+            if (!WithoutTensors.Contains(TopCommand(parsed)) && Libtorch.Load() is { } problem)
+                throw new UserErrorException(problem);
             return parsed.Invoke(new InvocationConfiguration
             {
                 Output = output,
