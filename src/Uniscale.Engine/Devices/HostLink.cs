@@ -20,6 +20,15 @@ public abstract class HostLink : IDisposable
     /// <summary>How often the host has waited for the device so far.</summary>
     public abstract long WaitCount { get; }
 
+    /// <summary>Memory of the device that is in use, by whatever process; null: tensors lie in host memory.</summary>
+    public virtual long? DeviceBytesInUse => null;
+
+    /// <summary>Waits until the device has done all that it was given.</summary>
+    public virtual void Await()
+    {
+        // Operators on the host return when they are done.
+    }
+
     /// <summary>A host tensor where the rank computes: itself, or a copy that is there before what compute is given next. The caller owns it and the original.</summary>
     public abstract Tensor Upload(Tensor host);
 

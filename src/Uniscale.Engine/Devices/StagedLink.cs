@@ -19,6 +19,10 @@ internal sealed class StagedLink(DeviceStaging staging, Device device) : HostLin
 
     public override long WaitCount => staging.WaitCount;
 
+    public override long? DeviceBytesInUse => staging.Memory.Total - staging.Memory.Free;
+
+    public override void Await() => staging.Await();
+
     public override Tensor Upload(Tensor host)
     {
         using var dense = host.contiguous();

@@ -37,7 +37,10 @@ internal sealed record RuntimeParts(
         link ??= HostLink.Of(configuration, world);
         var device = link.Device;
         var programs = new Programs(configuration, world.Rank, world.Size, vocabulary, link);
-        var timeline = recording == Recording.None ? null : new Timeline(world.Rank, world.Journal, recordKernels: recording == Recording.Kernels);
+        var timeline = recording == Recording.None ? null : new Timeline(world.Rank, world.Journal, recordKernels: recording == Recording.Kernels)
+        {
+            AwaitDevice = link.IsDirect ? null : link.Await,
+        };
         var waits = new WaitClock { Listener = timeline is null ? null : timeline.Waited };
         var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
