@@ -22,6 +22,7 @@ internal static class Examination
         Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
         Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
         Mpi(libraries, Environment.GetEnvironmentVariable("UNISCALE_MPI_LIBRARY")),
+        Devices.Libtorch(),
         Devices.Nccl(),
         Bridge(),
     ];
