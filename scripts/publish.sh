@@ -20,6 +20,7 @@ for library in "$folder"/program/libuniscale_*.so; do ldd "$library"; done | awk
 done
 strip --strip-unneeded "$folder"/lib/*.so* "$folder"/lib-where-missing/*.so*
 
+cc -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared "$root/src/Uniscale.Native/diagnostics/cuda_waits.c" -o "$folder/lib/libcuda_waits.so"
 cp -r "$root/configs" "$folder/configs"
 cp "$root/LICENSE" "$folder/"
 cp "$root/scripts/check-gpu.sh" "$folder/scripts/"
