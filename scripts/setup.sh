@@ -4,7 +4,7 @@ set -euo pipefail
 packages=(
     g++ cmake ninja-build          # the native libraries
     libdnnl-dev                    # products with matrices
-    openmpi-bin libopenmpi-dev     # ranks as processes
+    mpich openmpi-bin              # ranks as processes: the default, and the other that users have
     sentencepiece libsentencepiece-dev
 )
 missing=()

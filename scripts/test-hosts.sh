@@ -52,14 +52,14 @@ checkpoint: { every: 20 }
 logging: { peak_flops: 1G, tensor_board: false, every: 100 }
 YAML
 
-launch() { uniscale launch "$work/job.yaml" -n 4 --bind none --hosts "$work/hosts" --set "run_directory=$work/$1" "${@:2}" >"$work/$1.log" 2>&1; }
+launch() { uniscale launch "$work/job.yaml" -n 4 --mpirun mpirun.openmpi --bind none --hosts "$work/hosts" --set "run_directory=$work/$1" "${@:2}" >"$work/$1.log" 2>&1; }
 steps() { grep -c '"kind":"step"' "$work/broken/metrics.jsonl" 2>/dev/null || true; }
 kill_rank_after() { # STEPS RANK
     for ((i = 0; i < 1800; i++)); do
         (($(steps) + 0 > $1)) && break
         sleep 0.1
     done
-    for process in $(pgrep -f "train $work/job.yaml"); do
+    for process in $(pgrep -f "^[^ ]*uniscale train $work/job.yaml"); do # not its guard
         if tr '\0' '\n' 2>/dev/null <"/proc/$process/environ" | grep -qx "OMPI_COMM_WORLD_RANK=$2"; then kill -9 "$process"; fi
     done
 }

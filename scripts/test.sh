@@ -10,11 +10,13 @@ mkdir -p .build
 dotnet build Uniscale.sln --configuration Release --nologo --verbosity quiet >.build/build.log 2>&1 || { cat .build/build.log; echo "the build failed"; exit 1; }
 
 passed=0 failed=0 skipped=0
+# run_project NAME [OPTION...]: a test project, with options of the test framework.
 run_project() {
     local name=$1 log status total=0 bad=0 skip=0
+    shift
     log=$(mktemp)
-    echo "== $name"
-    "tests/$name/bin/Release/net10.0/$name" --ansi off >"$log" 2>&1
+    echo "== $name${UNISCALE_ISA:+ on $UNISCALE_ISA}"
+    "tests/$name/bin/Release/net10.0/$name" --ansi off "$@" >"$log" 2>&1
     status=$?
     local summary
     summary=$(grep -E '^ *(total|failed|succeeded|skipped): [0-9]+' "$log" | tail -4)
@@ -26,6 +28,16 @@ run_project() {
     rm -f "$log"
 }
 
+# The kernels again, as each lesser processor than this one runs them; scripts/test-isa.sh runs everything so.
+run_on_lesser_processors() {
+    local level
+    [[ -z ${UNISCALE_ISA:-} ]] || return
+    for level in $(scripts/isa.sh --below); do
+        UNISCALE_ISA=$level run_project Uniscale.Kernels.Tests
+        UNISCALE_ISA=$level run_project Uniscale.Engine.Tests --filter-class '*.NativeKernelsTests'
+    done
+}
+
 for project in tests/*.Tests/*.csproj; do
     name=$(basename "$project" .csproj)
     if (($# > 0)); then
@@ -34,6 +46,7 @@ for project in tests/*.Tests/*.csproj; do
         ((match)) || continue
     fi
     run_project "$name"
+    [[ $name == Uniscale.Kernels.Tests ]] && run_on_lesser_processors
 done
 
 ((skipped > 0)) && echo "$skipped skipped"

@@ -2,10 +2,13 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Uniscale.Cli.Commands;
+using Uniscale.Cli.Doctor;
 using Uniscale.Configuration;
-using Uniscale.Torch;
+using Uniscale.Configuration.Loading;
 using Uniscale.Configuration.Schema;
+using Uniscale.Kernels;
 using Uniscale.Launching.Ranks;
+using Uniscale.Torch;
 
 namespace Uniscale.Cli;
 
@@ -23,6 +26,9 @@ public static class Shell
 
     /// <summary>Commands that look, read and write, and never compute.</summary>
     private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "status", "why", "checkpoint"];
+
+    /// <summary>Options whose values are texts, not paths.</summary>
+    private static readonly string[] TextOptions = ["--prompt", "--symbol", "--text", "--set"];
 
     /// <summary>Log file of the command that runs, where it has one; a failure points to it.</summary>
     public static string? LogFile { get; set; }
@@ -68,11 +74,13 @@ public static class Shell
     public static int Run(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
     {
         LogFile = null;
-        var parsed = Create().Parse(arguments);
+        var parsed = Create().Parse(Arguments(arguments));
         try
         {
             if (Misunderstood(parsed) is { } sentence)
                 throw new UserErrorException(sentence);
+            if (parsed.Action is not HelpAction && parsed.CommandResult.Command.Name != DoctorCommand.Name && ProcessorSupport.Refusal() is { } refusal)
+                throw new UserErrorException(refusal);
             if (!WithoutTensors.Contains(TopCommand(parsed)) && Libtorch.Load() is { } problem)
                 throw new UserErrorException(problem);
             return parsed.Invoke(new InvocationConfiguration
@@ -89,6 +97,24 @@ public static class Shell
         }
     }
 
+    /// <summary>
+    /// The arguments with <c>help COMMAND</c> as what it means, and with paths at the home folder, which a shell leaves alone behind <c>=</c> and in quotes.
+    /// </summary>
+    private static string[] Arguments(IReadOnlyList<string> given)
+    {
+        string[] arguments = given is ["help", ..] ? [.. given.Skip(1), "--help"] : [.. given];
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            if (i > 0 && TextOptions.Contains(arguments[i - 1]))
+                continue;
+            var (option, value) = arguments[i].StartsWith("--", StringComparison.Ordinal) && arguments[i].Split('=', 2) is [var name, var behind] ? (name, behind) : ("", arguments[i]);
+            var home = Environment.GetEnvironmentVariable("HOME");
+            if (value.StartsWith("~/", StringComparison.Ordinal) && !TextOptions.Contains(option) && !string.IsNullOrEmpty(home))
+                arguments[i] = (option.Length > 0 ? option + "=" : "") + home + value[1..];
+        }
+        return arguments;
+    }
+
     /// <summary>Prints a failure as one sentence, with its stack only where asked for; returns the exit code.</summary>
     internal static int Report(Exception failure, bool debug, TextWriter error)
     {
@@ -99,17 +125,19 @@ public static class Shell
             error.WriteLine("uniscale: stopped.");
             return 1;
         }
+        if (AddressSpace.Explain(failure) is { } limited)
+            failure = new UserErrorException(limited, failure);
         var isUsers = failure is UserErrorException;
         if (ProcessRank.IsReported(failure) && !debug)
             return isUsers ? 2 : 1;
         // Native libraries put their stack into the message; the first line says what happened.
-        var sentence = failure.Message.Trim().Split('\n')[0].TrimEnd();
+        var sentence = Secrets.Mask(failure.Message).Trim().Split('\n')[0].TrimEnd();
         var details = isUsers || debug ? "" : LogFile is { } log ? $"{Stop(sentence)} The log is {log}." : $"{Stop(sentence)} Run it again with --debug to see where.";
         error.WriteLine($"uniscale: {sentence}{details}");
         if (!isUsers)
             WriteToLog(failure);
         if (debug)
-            error.WriteLine(failure);
+            error.WriteLine(Secrets.Mask(failure.ToString()));
         return isUsers ? 2 : 1;
     }
 
@@ -121,7 +149,7 @@ public static class Shell
         try
         {
             if (LogFile is { } log && File.Exists(log))
-                File.AppendAllText(log, $"{DateTime.Now:yyyy-MM-dd HH:mm:ss.fff} ERR {failure}{Environment.NewLine}");
+                File.AppendAllText(log, $"{DateTime.Now:yyyy-MM-dd HH:mm:ss.fff} ERR {Secrets.Mask(failure.ToString())}{Environment.NewLine}");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -135,9 +163,12 @@ public static class Shell
         // The parser takes a misspelt option for an argument wherever one is allowed.
         var option = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
             .Select(token => token.Value).FirstOrDefault(value => value.StartsWith("--", StringComparison.Ordinal));
+        // A request for help silences the parser's own errors; what it does not know stays unknown.
+        if (parsed.Errors.Count == 0 && option is null && parsed.UnmatchedTokens is [var stray, ..])
+            option = stray;
         if (parsed.Errors.Count == 0 && option is null)
             return null;
-        var problem = option is null ? InWords(parsed.Errors[0].Message.TrimEnd('.')) : $"Unrecognized option '{option}'";
+        var problem = option is not null && !option.StartsWith('-') ? $"Unrecognized command or argument '{option}'" : option is null ? InWords(parsed.Errors[0].Message.TrimEnd('.')) : $"Unrecognized option '{option}'";
         var command = parsed.CommandResult.Command;
         var known = command.Subcommands.Select(sub => sub.Name).Concat(command.Options.Select(known => known.Name)).ToArray();
         var nearest = parsed.UnmatchedTokens.Prepend(option ?? "").Select(token => Names.Nearest(token, known)).FirstOrDefault(name => name is not null);

@@ -132,6 +132,9 @@ public interface IWorld : IDisposable
     /// <summary>Makes a group of some ranks. All ranks of the world call it, in the same order, with the same groups; ranks outside get null.</summary>
     IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name);
 
+    /// <summary>What carries the messages between processes, for people; empty where the ranks are threads of one.</summary>
+    string Transport => "";
+
     /// <summary>The last operations of this rank, readable from any thread.</summary>
     CollectiveJournal Journal { get; }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Uniscale.Configuration.Schema;
 
 namespace Uniscale.Configuration;
@@ -8,7 +7,7 @@ public static class BatchRamp
 {
     /// <summary>
     /// The steps of the ramp in order: from which consumed tokens on, how many sequences a step has. Without a ramp one entry, from 0.
-    /// A value such as <c>64</c> counts sequences, one with a suffix such as <c>4M</c> counts tokens and is divided by <paramref name="context"/> and rounded. <paramref name="name"/> is the key that errors name.
+    /// A number such as <c>64</c> or <c>1_024</c> counts sequences, one with a suffix such as <c>4M</c> counts tokens and is divided by <paramref name="context"/> and rounded. <paramref name="name"/> is the key that errors name.
     /// </summary>
     public static IReadOnlyList<(long FromTokens, int Sequences)> Of(BatchSection batch, int context, string name = "batch.ramp")
     {
@@ -27,9 +26,11 @@ public static class BatchRamp
 
     private static int Sequences(string text, int context, string name)
     {
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var sequences) && sequences > 0)
-            return sequences;
-        var tokens = Quantity.ParseTokens(text, $"A value of {name}");
-        return (int)Math.Max(1, Math.Round((double)tokens / context));
+        // A number is a number however it is written; a unit is what makes it tokens.
+        if (!Quantity.TryParseNumber(text, out var sequences))
+            sequences = Math.Round((double)Quantity.ParseTokens(text, $"A value of {name}") / context);
+        return sequences == Math.Floor(sequences) && sequences is >= 1 and <= Limits.Sequences
+            ? (int)sequences
+            : throw new UserErrorException($"A value of {name} is '{text}', which makes {Quantity.Format(sequences)} sequences of {context} tokens: give a whole number of sequences from 1 to {Limits.Sequences}, or tokens with a suffix such as 4M.");
     }
 }

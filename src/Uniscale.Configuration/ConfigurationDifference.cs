@@ -2,20 +2,31 @@ using Uniscale.Configuration.Loading;
 
 namespace Uniscale.Configuration;
 
+/// <summary>A value that differs between the configuration stored with a run and the one that continues it.</summary>
+/// <param name="Path">Its key, e.g. <c>optimizer.lr</c>.</param>
+/// <param name="Before">As it was stored; null: it was not there.</param>
+/// <param name="After">As it is; null: it is not there any more.</param>
+/// <param name="Origin">Where the present value comes from.</param>
+public sealed record ConfigurationChange(string Path, string? Before, string? After, Origin Origin)
+{
+    /// <summary>In words: <c>optimizer.lr: 0.0003 -> 0.001 (--set)</c>.</summary>
+    public override string ToString() => $"{Path}: {Before ?? "absent"} -> {After ?? "absent"} ({Origin})";
+}
+
 /// <summary>What differs between the configuration stored with a run and the one that continues it.</summary>
 public static class ConfigurationDifference
 {
     /// <summary>
-    /// One line for each value that differs, e.g. <c>optimizer.lr: 0.0003 -> 0.001 (--set)</c>. <paramref name="stored"/> is what
-    /// <see cref="ResolvedConfiguration.ToYaml"/> wrote, perhaps by another version: keys that one side lacks are shown as absent.
+    /// One change for each value that differs. <paramref name="stored"/> is what <see cref="ResolvedConfiguration.ToYaml"/> wrote, perhaps by another version:
+    /// keys that one side lacks are shown as absent. A secret counts by its reference.
     /// </summary>
-    public static IReadOnlyList<string> Lines(string stored, ResolvedConfiguration current)
+    public static IReadOnlyList<ConfigurationChange> Of(string stored, ResolvedConfiguration current)
     {
         var before = Flatten(stored);
         var after = Flatten(current.ToYaml());
         return [.. before.Keys.Union(after.Keys)
             .Where(path => before.GetValueOrDefault(path) != after.GetValueOrDefault(path))
-            .Select(path => $"{path}: {before.GetValueOrDefault(path, "absent")} -> {after.GetValueOrDefault(path, "absent")} ({current.OriginOf(path)})")];
+            .Select(path => new ConfigurationChange(path, before.GetValueOrDefault(path), after.GetValueOrDefault(path), current.OriginOf(path)))];
     }
 
     private static Dictionary<string, string> Flatten(string yaml)

@@ -14,11 +14,22 @@ public static class ConfigurationLoader
     public static ResolvedConfiguration Load(string path, IReadOnlyList<string>? overrides = null) =>
         Resolve(ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable), overrides ?? []);
 
+    /// <summary>As <see cref="Load"/>, of a file that was stored with a run: secrets that are not set here are <see cref="Reference.Absent"/>.</summary>
+    public static ResolvedConfiguration LoadStored(string path) => Resolve(ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable, isStored: true), []);
+
     /// <summary>As <see cref="Load"/>, from text; <paramref name="name"/> stands for the file in messages, and relative <c>extends</c> start in its folder.</summary>
-    public static ResolvedConfiguration Parse(string yaml, IReadOnlyList<string>? overrides = null, string name = "config.yaml")
+    public static ResolvedConfiguration Parse(string yaml, IReadOnlyList<string>? overrides = null, string name = "config.yaml") => Parse(yaml, overrides, name, isStored: false);
+
+    /// <summary>As <see cref="Parse(string, IReadOnlyList{string}?, string)"/>, of a configuration that was stored with a run: secrets that are not set here are <see cref="Reference.Absent"/>.</summary>
+    public static ResolvedConfiguration ParseStored(string yaml, IReadOnlyList<string>? overrides, string name) => Parse(yaml, overrides, name, isStored: true);
+
+    /// <summary>An override whose value is a text, whatever characters it has.</summary>
+    public static string Override(string key, string text) => $"{key}={ScalarText.Quoted(text)}";
+
+    private static ResolvedConfiguration Parse(string yaml, IReadOnlyList<string>? overrides, string name, bool isStored)
     {
         var node = YamlReader.Read(yaml, (line, column) => new Origin.InFile(name, (int)line, (int)column));
-        return EnvironmentVariables.Substitute(node, Environment.GetEnvironmentVariable) switch
+        return EnvironmentVariables.Substitute(node, Environment.GetEnvironmentVariable, isStored) switch
         {
             MapNode map => Resolve(map, overrides ?? []),
             _ => throw new UserErrorException($"{node.Origin.Exact}: the file must be a map of sections such as model: and data:."),
@@ -38,10 +49,10 @@ public static class ConfigurationLoader
     {
         foreach (var text in overrides)
             root = Overrides.Apply(root, text);
-        root = Presets.Apply(root);
+        root = PhaseBatches.Apply(Presets.Apply(root));
         var binder = new Binder();
         var value = (RunConfiguration)binder.BindSection(SectionSchema.Root, root, "");
-        var resolved = new ResolvedConfiguration(value, binder.Origins);
+        var resolved = new ResolvedConfiguration(value, binder.Origins, binder.References);
         ConfigurationRules.Check(resolved);
         return resolved;
     }

@@ -40,6 +40,8 @@ public static class ConfigurationRules
             throw new UserErrorException(
                 $"The layout data {parallel.Data} × {axes} needs {parallel.Data * perReplica} ranks, but there are {ranks}: "
                 + $"start {parallel.Data * perReplica} ranks{(ranks % perReplica == 0 ? $", or set parallel.data to {ranks / perReplica} (or 0)" : "")}.");
+        if (ranks is < 1 or > Limits.Ranks)
+            throw new UserErrorException($"{ranks} is not a number of ranks: give 1 to {Limits.Ranks}.");
         if (ranks % perReplica != 0)
             throw new UserErrorException(
                 $"The layout {axes} needs a multiple of {perReplica} ranks, but there are {ranks}: start {RoundUp(ranks, perReplica)} ranks, or change parallel.tensor, parallel.pipeline or parallel.context.");
@@ -55,6 +57,7 @@ public static class ConfigurationRules
         .. LayoutRules(configuration),
         .. PositionRules(configuration),
         .. LengthRules(configuration),
+        .. ScheduleRules(configuration),
         .. RampRules(configuration),
         .. DataRules(configuration),
         .. FaultRules.Broken(configuration.Faults),
@@ -64,6 +67,8 @@ public static class ConfigurationRules
 
     private static IEnumerable<(string, string)> ModelRules(ModelSection model)
     {
+        if ((long)model.Heads * model.HeadWidth > Limits.Width)
+            yield return ("model.heads", $"model.heads {model.Heads} × the width of a head {model.HeadWidth} is {(long)model.Heads * model.HeadWidth}, but must be at most {Limits.Width}: lower model.heads or model.head_dim.");
         if (model.HeadDim == 0 && model.Hidden % model.Heads != 0)
             yield return ("model.heads", $"model.heads is {model.Heads}, which does not divide model.hidden ({model.Hidden}): "
                 + $"set model.heads to {Divisors(model.Hidden, model.Heads)}, model.hidden to {RoundUp(model.Hidden, model.Heads)}, or give model.head_dim.");
@@ -80,6 +85,11 @@ public static class ConfigurationRules
     private static IEnumerable<(string, string)> LayoutRules(RunConfiguration configuration)
     {
         var (model, parallel) = (configuration.Model, configuration.Parallel);
+        if ((decimal)parallel.Tensor * parallel.Pipeline * parallel.Context * Math.Max(1, parallel.Data) > Limits.Ranks)
+        {
+            yield return ("parallel.tensor", $"The layout data {parallel.Data} × tensor {parallel.Tensor} × pipeline {parallel.Pipeline} × context {parallel.Context} needs more than {Limits.Ranks} ranks: lower one of them.");
+            yield break;
+        }
         if (model.Heads % parallel.Tensor != 0)
             yield return ("parallel.tensor", $"parallel.tensor is {parallel.Tensor}, which does not divide model.heads ({model.Heads}): set parallel.tensor to {Divisors(model.Heads, parallel.Tensor)}.");
         if (model.KvHeadCount % parallel.Tensor != 0 && parallel.Tensor % model.KvHeadCount != 0)
@@ -116,8 +126,12 @@ public static class ConfigurationRules
     {
         var model = configuration.Model;
         for (var i = 0; i < configuration.Phases.Count && model.Positions == PositionKind.Learned; i++)
+        {
+            if (configuration.Phases[i].RopeBase is not null)
+                yield return ($"phases[{i}].rope_base", $"phases[{i}].rope_base turns rotary angles, but model.positions is learned: take phases[{i}].rope_base out, or set model.positions to rope.");
             if (configuration.Phases[i].Context > model.Context)
                 yield return ($"phases[{i}].context", $"phases[{i}].context is {configuration.Phases[i].Context}, but the learned table of positions has model.context = {model.Context} rows: set model.context to {configuration.Phases[i].Context}, or model.positions to rope.");
+        }
     }
 
     private static IEnumerable<(string, string)> PipelineRules(ModelSection model, ParallelSection parallel)
@@ -141,11 +155,27 @@ public static class ConfigurationRules
             yield return ("train.steps", "Nothing says how long to train: set train.steps, train.tokens, or phases.");
         if (train is { Steps: > 0, Tokens: > 0 })
             yield return ("train.steps", $"train.steps ({train.Steps}) and train.tokens ({Quantity.FormatTokens(train.Tokens)}) are both given: take one of them out.");
-        var sum = phases.Sum(phase => phase.Tokens);
-        if (phases.Count > 0 && train.Tokens > 0 && train.Tokens != sum)
-            yield return ("train.tokens", $"train.tokens is {Quantity.FormatTokens(train.Tokens)}, but the phases add up to {Quantity.FormatTokens(sum)}: set train.tokens to 0 (the phases say how long).");
-        if (configuration.Schedule is { Kind: ScheduleKind.WarmupStableDecay } schedule && schedule.WarmupRatio + schedule.DecayRatio > 1)
+        var sum = phases.Sum(phase => (decimal)phase.Tokens);
+        if (sum > Limits.Tokens)
+            yield return ("phases", $"The phases add up to more than {Quantity.FormatTokens(Limits.Tokens)} tokens: lower phases[].tokens.");
+        else if (phases.Count > 0 && train.Tokens > 0 && train.Tokens != sum)
+            yield return ("train.tokens", $"train.tokens is {Quantity.FormatTokens(train.Tokens)}, but the phases add up to {Quantity.FormatTokens((long)sum)}: set train.tokens to 0 (the phases say how long).");
+        var longest = (decimal)train.Steps * Batches(configuration).Max(each => (decimal)each.Context) * Limits.Sequences;
+        if (phases.Count == 0 && longest > long.MaxValue && (decimal)train.Steps * configuration.Batch.Global * configuration.Model.Context > Limits.Tokens)
+            yield return ("train.steps", $"train.steps {train.Steps} × batch.global {configuration.Batch.Global} × model.context {configuration.Model.Context} is more than {Quantity.FormatTokens(Limits.Tokens)} tokens: lower train.steps.");
+    }
+
+    /// <summary>Warm-up and decay share a curve: that of the run, and those of the phases that have one of their own.</summary>
+    private static IEnumerable<(string, string)> ScheduleRules(RunConfiguration configuration)
+    {
+        var schedule = configuration.Schedule;
+        if (schedule.Kind != ScheduleKind.WarmupStableDecay)
+            yield break;
+        if (schedule.WarmupRatio + schedule.DecayRatio > 1)
             yield return ("schedule.decay_ratio", $"schedule.warmup_ratio {schedule.WarmupRatio} + schedule.decay_ratio {schedule.DecayRatio} is more than the whole run: set schedule.decay_ratio to at most {Quantity.Format(Math.Round(1 - schedule.WarmupRatio, 12))}.");
+        for (var i = 0; i < configuration.Phases.Count; i++)
+            if (configuration.Phases[i] is { HasOwnCurve: true, WarmupRatio: { } warmup } && warmup + schedule.DecayRatio > 1)
+                yield return ($"phases[{i}].warmup_ratio", $"phases[{i}].warmup_ratio {warmup} + schedule.decay_ratio {schedule.DecayRatio} is more than the whole phase: set phases[{i}].warmup_ratio to at most {Quantity.Format(Math.Round(1 - schedule.DecayRatio, 12))}, or lower schedule.decay_ratio.");
     }
 
     private static IEnumerable<(string, string)> BadStepRules(RunConfiguration configuration)
@@ -213,7 +243,7 @@ public static class ConfigurationRules
         if (group > 0 && sharers % group != 0)
             yield return ("parallel.zero.group", $"parallel.zero.group is {group}, which does not divide the {sharers} replicas (data × context): set it to {Divisors(sharers, group)}, or 0 for all.");
         foreach (var (path, batch, context) in Batches(configuration))
-            foreach (var (_, sequences) in BatchRamp.Of(batch, context))
+            foreach (var (_, sequences) in BatchRamp.Of(batch, context, $"{path}.ramp"))
             {
                 var unit = replicas * Math.Max(1, batch.Micro);
                 if (sequences % unit == 0)
@@ -255,7 +285,8 @@ public static class ConfigurationRules
     /// <summary>The divisors of <paramref name="number"/> on both sides of <paramref name="wanted"/>, in words.</summary>
     private static string Divisors(int number, int wanted)
     {
-        var divisors = Enumerable.Range(1, number).Where(candidate => number % candidate == 0).ToArray();
+        var divisors = Enumerable.Range(1, (int)Math.Sqrt(number)).Where(candidate => number % candidate == 0)
+            .SelectMany(candidate => (int[])[candidate, number / candidate]).Distinct().Order().ToArray();
         var below = divisors.LastOrDefault(divisor => divisor < wanted);
         var above = divisors.FirstOrDefault(divisor => divisor > wanted);
         return (below, above) switch

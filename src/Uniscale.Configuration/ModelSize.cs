@@ -20,11 +20,14 @@ public static class ModelSize
     /// parameters that take part in products: all but the table of positions and an untied input embedding. Recomputation does not count,
     /// and attention counts whole, masked half included, as the field does.
     /// </summary>
-    public static double FlopsPerToken(ModelSection model, long vocabulary)
+    /// <param name="model">The model.</param>
+    /// <param name="vocabulary">Entries of the embedding, padding not counted.</param>
+    /// <param name="context">Tokens in a sequence; 0: the model's context. A table of learned positions keeps its rows.</param>
+    public static double FlopsPerToken(ModelSection model, long vocabulary, int context = 0)
     {
         var lookups = (model.Positions == PositionKind.Learned ? (long)model.Context * model.Hidden : 0)
             + (model.TiedEmbeddings ? 0 : vocabulary * model.Hidden);
-        return (6.0 * (ParameterCount(model, vocabulary) - lookups)) + (12.0 * model.Layers * model.Heads * model.HeadWidth * model.Context);
+        return (6.0 * (ParameterCount(model, vocabulary) - lookups)) + (12.0 * model.Layers * model.Heads * model.HeadWidth * (context > 0 ? context : model.Context));
     }
 
     private static long Attention(ModelSection model)

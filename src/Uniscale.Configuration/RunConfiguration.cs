@@ -7,6 +7,7 @@ public sealed record RunConfiguration
     public string Name { get; init; } = "run";
 
     /// <summary>Directory that receives checkpoints, logs and metrics. Default: <c>runs/NAME</c>.</summary>
+    [Schema.FilePath]
     public string? RunDirectory { get; init; }
 
     /// <summary>Shape of the model.</summary>

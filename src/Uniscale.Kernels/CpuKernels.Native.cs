@@ -24,6 +24,9 @@ public static partial class CpuKernels
     private static partial int uniscale_isa();
 
     [LibraryImport(Library)]
+    private static partial int uniscale_processor();
+
+    [LibraryImport(Library)]
     private static partial nint uniscale_kernels_error();
 
     [LibraryImport(Library)]

@@ -26,8 +26,11 @@ public static partial class CpuKernels
 {
     private const string Library = "uniscale_kernels";
 
-    /// <summary>What this processor has, or less where the environment variable UNISCALE_ISA says so.</summary>
+    /// <summary>What the kernels use: what this processor has, or less where the environment variable UNISCALE_ISA says so.</summary>
     public static InstructionSet InstructionSet { get; } = (InstructionSet)uniscale_isa();
+
+    /// <summary>What this processor has.</summary>
+    public static InstructionSet Processor { get; } = (InstructionSet)uniscale_processor();
 
     /// <summary>True where the kernels run: an x86-64 processor with AVX2 and FMA.</summary>
     public static bool IsSupported => InstructionSet >= InstructionSet.Avx2;

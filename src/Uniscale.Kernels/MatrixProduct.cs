@@ -27,7 +27,7 @@ public sealed class PackedWeights : IDisposable
     ~PackedWeights() => Dispose();
 }
 
-/// <summary>Matrix products with fp32 sums: bf16 on AMX tiles where the processor has them, all else on oneDNN.</summary>
+/// <summary>Matrix products with fp32 sums: on AMX tiles, by oneDNN, or by FMA of our own, whichever this processor has for the type.</summary>
 public static class MatrixProduct
 {
     /// <summary>c[m, n] = op(a)[m, k] · op(b)[k, n], through an epilogue.</summary>

@@ -1,5 +1,3 @@
-using Uniscale.Mpi.Native;
-
 namespace Uniscale.Mpi;
 
 public sealed unsafe partial class MpiCommunicator
@@ -9,7 +7,7 @@ public sealed unsafe partial class MpiCommunicator
         Chunked(new("all-reduce", count, type), (offset, n) =>
         {
             nint request;
-            int code = _mpi.Functions.Iallreduce(
+            int code = _mpi.Direct.Iallreduce(
                 _mpi.Handles.InPlace, buffer + At(offset, type), n, _mpi.TypeOf(type), _mpi.OpOf(type, reduction), _handle, &request);
             return (code, request);
         });
@@ -22,7 +20,7 @@ public sealed unsafe partial class MpiCommunicator
         if (count <= MpiRuntime.MaxCount)
         {
             nint request;
-            int code = _mpi.Functions.IreduceScatterBlock(input, output, (int)count, mpiType, op, _handle, &request);
+            int code = _mpi.Direct.IreduceScatterBlock(input, output, (int)count, mpiType, op, _handle, &request);
             return Started(code, call, request);
         }
         var requests = new List<nint>();
@@ -31,7 +29,7 @@ public sealed unsafe partial class MpiCommunicator
             {
                 nint request;
                 int n = (int)Math.Min(MpiRuntime.MaxCount, count - offset);
-                Check(_mpi.Functions.Ireduce(input + At(root * count + offset, type), output + At(offset, type), n, mpiType, op, root, _handle, &request),
+                Check(_mpi.Direct.Ireduce(input + At(root * count + offset, type), output + At(offset, type), n, mpiType, op, root, _handle, &request),
                     call);
                 requests.Add(request);
             }
@@ -41,10 +39,9 @@ public sealed unsafe partial class MpiCommunicator
     /// <summary>Starts gathering every member's <paramref name="count"/> elements; the input may be part Rank of the output.</summary>
     public MpiRequest StartAllGather(nint input, nint output, long count, MpiElement type)
     {
-        if (input == output + At(Rank * count, type)) input = _mpi.Handles.InPlace;
         var (mpiType, n, owned) = Whole(count, type);
         nint request;
-        int code = _mpi.Functions.Iallgather(input, n, mpiType, output, n, mpiType, _handle, &request);
+        int code = _mpi.Direct.Iallgather(InPlaceOf(input, output, count, type), n, mpiType, output, n, mpiType, _handle, &request);
         return Started(code, new("all-gather", count, type), request, owned);
     }
 
@@ -53,7 +50,7 @@ public sealed unsafe partial class MpiCommunicator
     {
         var (mpiType, n, owned) = Whole(count, type);
         nint request;
-        int code = _mpi.Functions.Ialltoall(input, n, mpiType, output, n, mpiType, _handle, &request);
+        int code = _mpi.Direct.Ialltoall(input, n, mpiType, output, n, mpiType, _handle, &request);
         return Started(code, new("all-to-all", count, type), request, owned);
     }
 
@@ -62,15 +59,15 @@ public sealed unsafe partial class MpiCommunicator
         Chunked(new("broadcast", count, type), (offset, n) =>
         {
             nint request;
-            return (_mpi.Functions.Ibcast(buffer + At(offset, type), n, _mpi.TypeOf(type), root, _handle, &request), request);
+            return (_mpi.Direct.Ibcast(buffer + At(offset, type), n, _mpi.TypeOf(type), root, _handle, &request), request);
         });
 
     /// <summary>Starts sending.</summary>
     public MpiRequest StartSend(nint buffer, long count, MpiElement type, int peer, int tag = 0) =>
         Chunked(new("send", count, type, peer, tag), (offset, n) =>
         {
-            nint request;
-            return (_mpi.Functions.Isend(buffer + At(offset, type), n, _mpi.TypeOf(type), peer, tag, _handle, &request), request);
+            int code = _mpi.Binding.Send(buffer + At(offset, type), n, _mpi.TypeOf(type), peer, tag, _handle, out nint request);
+            return (code, request);
         });
 
     /// <summary>Starts receiving; fails when the sender's count is another, unless the sender may be <see cref="AnyRank"/>.</summary>
@@ -79,8 +76,8 @@ public sealed unsafe partial class MpiCommunicator
         int source = peer == AnyRank ? _mpi.Handles.AnySource : peer;
         return Chunked(new("receive", count, type, peer, tag), (offset, n) =>
         {
-            nint request;
-            return (_mpi.Functions.Irecv(buffer + At(offset, type), n, _mpi.TypeOf(type), source, tag, _handle, &request), request);
+            int code = _mpi.Binding.Receive(buffer + At(offset, type), n, _mpi.TypeOf(type), source, tag, _handle, out nint request);
+            return (code, request);
         }, expectedBytes: peer == AnyRank ? -1 : count * type.SizeBytes());
     }
 
@@ -88,7 +85,7 @@ public sealed unsafe partial class MpiCommunicator
     public MpiRequest StartBarrier()
     {
         nint request;
-        int code = _mpi.Functions.Ibarrier(_handle, &request);
+        int code = _mpi.Direct.Ibarrier(_handle, &request);
         return Started(code, new("barrier", 0, MpiElement.UInt8), request);
     }
 
@@ -118,23 +115,26 @@ public sealed unsafe partial class MpiCommunicator
         if (count <= MpiRuntime.MaxCount) return (element, (int)count, 0);
         var (blocks, rest) = Math.DivRem(count, MpiRuntime.MaxCount);
         var call = new MpiCall("type", count, type);
-        nint block, blockRow, tail, whole;
-        Check(_mpi.Functions.TypeContiguous((int)MpiRuntime.MaxCount, element, &block), call);
-        Check(_mpi.Functions.TypeContiguous((int)blocks, block, &blockRow), call);
-        Check(_mpi.Functions.TypeContiguous((int)rest, element, &tail), call);
+        Check(_mpi.Binding.Contiguous((int)MpiRuntime.MaxCount, element, out nint block), call);
+        Check(_mpi.Binding.Contiguous((int)blocks, block, out nint blockRow), call);
+        Check(_mpi.Binding.Contiguous((int)rest, element, out nint tail), call);
         var lengths = stackalloc int[] { 1, 1 };
         var offsets = stackalloc nint[] { 0, At(blocks * MpiRuntime.MaxCount, type) };
         var types = stackalloc nint[] { blockRow, tail };
-        if (_mpi.Flavour == MpiFlavour.Mpich) ((int*)types)[1] = (int)tail;
-        Check(_mpi.Functions.TypeCreateStruct(2, lengths, offsets, types, &whole), call);
-        Check(_mpi.Functions.TypeCommit(&whole), call);
+        if (_mpi.Handles.AreIntegers) ((int*)types)[1] = (int)tail;
+        nint whole;
+        Check(_mpi.Direct.TypeCreateStruct(2, lengths, offsets, types, &whole), call);
+        Check(_mpi.Binding.Commit(ref whole), call);
         foreach (nint used in (ReadOnlySpan<nint>)[block, blockRow, tail])
         {
             nint handle = used;
-            Check(_mpi.Functions.TypeFree(&handle), call);
+            Check(_mpi.Binding.FreeType(ref handle), call);
         }
         return (whole, 1, whole);
     }
+
+    /// <summary>The input of a gather, or the address that says that it lies in its place already.</summary>
+    private nint InPlaceOf(nint input, nint output, long count, MpiElement type) => input == output + At(Rank * count, type) ? _mpi.Handles.InPlace : input;
 
     private static nint At(long offset, MpiElement type) => (nint)(offset * type.SizeBytes());
 }

@@ -18,11 +18,10 @@ public sealed unsafe partial class MpiCommunicator : IDisposable
         _handle = handle;
         _owned = owned;
         Name = name;
-        int rank, size;
-        mpi.Functions.CommRank(handle, &rank);
-        mpi.Functions.CommSize(handle, &size);
+        mpi.Binding.Rank(handle, out int rank);
+        mpi.Binding.Size(handle, out int size);
         (Rank, Size) = (rank, size);
-        mpi.Functions.CommSetErrorHandler(handle, mpi.Handles.ErrorsReturn);
+        mpi.Direct.CommSetErrorHandler(handle, mpi.Handles.ErrorsReturn);
     }
 
     /// <summary>Any sender, for <see cref="StartReceive"/>.</summary>
@@ -42,16 +41,14 @@ public sealed unsafe partial class MpiCommunicator : IDisposable
     /// </summary>
     public MpiCommunicator? Split(int? color, int key, string name)
     {
-        nint handle = 0;
-        Check(_mpi.Functions.CommSplit(_handle, color ?? _mpi.Handles.Undefined, key, &handle), new("split", 0, MpiElement.UInt8));
+        Check(_mpi.Binding.Split(_handle, color ?? _mpi.Handles.Undefined, key, out nint handle), new("split", 0, MpiElement.UInt8));
         return color is null ? null : new MpiCommunicator(_mpi, handle, name, owned: true);
     }
 
     /// <summary>The same members with a message space of their own. All members call it.</summary>
     public MpiCommunicator Duplicate(string name)
     {
-        nint handle = 0;
-        Check(_mpi.Functions.CommDuplicate(_handle, &handle), new("duplicate", 0, MpiElement.UInt8));
+        Check(_mpi.Binding.Duplicate(_handle, out nint handle), new("duplicate", 0, MpiElement.UInt8));
         return new MpiCommunicator(_mpi, handle, name, owned: true);
     }
 
@@ -61,7 +58,7 @@ public sealed unsafe partial class MpiCommunicator : IDisposable
         if (!_owned || _handle == 0) return;
         nint handle = _handle;
         _handle = 0;
-        Check(_mpi.Functions.CommFree(&handle), new("free", 0, MpiElement.UInt8));
+        Check(_mpi.Binding.Free(ref handle), new("free", 0, MpiElement.UInt8));
     }
 
     internal string Describe(in MpiCall call) => $"rank {Rank} of {Name} ({Size} ranks): {call}";

@@ -38,11 +38,10 @@ public sealed unsafe class MpiRequest
     /// <summary>Moves the operation on and tells whether it is complete.</summary>
     public bool Test()
     {
-        var status = stackalloc long[8];
+        var status = stackalloc byte[MpiBinding.StatusBytes];
         for (; _next < _requests.Length; _next++)
         {
-            int done;
-            fixed (nint* request = &_requests[_next]) Check(_mpi.Functions.Test(request, &done, (nint)status));
+            Check(_mpi.Binding.Test(ref _requests[_next], out int done, (nint)status));
             if (done == 0) return false;
             Count((nint)status);
             if (_next == _requests.Length - 1) Finish();
@@ -53,10 +52,10 @@ public sealed unsafe class MpiRequest
     /// <summary>Blocks until the operation is complete.</summary>
     public void Wait()
     {
-        var status = stackalloc long[8];
+        var status = stackalloc byte[MpiBinding.StatusBytes];
         for (; _next < _requests.Length; _next++)
         {
-            fixed (nint* request = &_requests[_next]) Check(_mpi.Functions.Wait(request, (nint)status));
+            Check(_mpi.Binding.Wait(ref _requests[_next], (nint)status));
             Count((nint)status);
             if (_next == _requests.Length - 1) Finish();
         }
@@ -65,19 +64,18 @@ public sealed unsafe class MpiRequest
     /// <summary>Withdraws a receive that has not been met.</summary>
     public void Cancel()
     {
+        var status = stackalloc byte[MpiBinding.StatusBytes];
         for (; _next < _requests.Length; _next++)
-            fixed (nint* request = &_requests[_next])
-            {
-                Check(_mpi.Functions.Cancel(request));
-                Check(_mpi.Functions.Wait(request, _mpi.Handles.StatusIgnore));
-            }
+        {
+            Check(_mpi.Binding.Cancel(ref _requests[_next]));
+            Check(_mpi.Binding.Wait(ref _requests[_next], (nint)status));
+        }
     }
 
     private void Count(nint status)
     {
         if (_expectedBytes < 0) return;
-        int bytes;
-        Check(_mpi.Functions.GetCount(status, _mpi.Handles.Byte, &bytes));
+        Check(_mpi.Binding.Count(status, _mpi.Handles.Byte, out int bytes));
         _receivedBytes += bytes;
     }
 
@@ -86,7 +84,7 @@ public sealed unsafe class MpiRequest
         if (_type != 0)
         {
             nint type = _type;
-            Check(_mpi.Functions.TypeFree(&type));
+            Check(_mpi.Binding.FreeType(ref type));
         }
         if (_expectedBytes >= 0 && _receivedBytes != _expectedBytes)
             throw new MpiException($"{_owner.Describe(_call)}: the sender sent {_receivedBytes} bytes, not {_expectedBytes}");

@@ -1,8 +1,9 @@
 using Serilog;
+using Uniscale.Configuration.Loading;
 
 namespace Uniscale.Telemetry;
 
-/// <summary>Several sinks as one. A sink that fails is warned about once, and never stops training.</summary>
+/// <summary>Several sinks as one, which see no secrets. A sink that fails is warned about once, and never stops training.</summary>
 public sealed class RunTelemetry : ITelemetrySink
 {
     private readonly IReadOnlyList<ITelemetrySink> sinks;
@@ -19,7 +20,11 @@ public sealed class RunTelemetry : ITelemetrySink
     public ILogger Log { get; }
 
     /// <inheritdoc/>
-    public void Start(RunStart start) => Each(sink => sink.Start(start));
+    public void Start(RunStart start)
+    {
+        var shown = start with { Name = Secrets.Mask(start.Name), RunDirectory = Secrets.Mask(start.RunDirectory) };
+        Each(sink => sink.Start(shown));
+    }
 
     /// <inheritdoc/>
     public void Step(StepReport report) => Each(sink => sink.Step(report));
@@ -28,13 +33,21 @@ public sealed class RunTelemetry : ITelemetrySink
     public void Validation(ValidationReport report) => Each(sink => sink.Validation(report));
 
     /// <inheritdoc/>
-    public void Note(Note note) => Each(sink => sink.Note(note));
+    public void Note(Note note)
+    {
+        var shown = note with { Message = Secrets.Mask(note.Message) };
+        Each(sink => sink.Note(shown));
+    }
 
     /// <inheritdoc/>
     public void WentBack(long step) => Each(sink => sink.WentBack(step));
 
     /// <inheritdoc/>
-    public void End(RunEnd end) => Each(sink => sink.End(end));
+    public void End(RunEnd end)
+    {
+        var shown = end with { Message = Secrets.Mask(end.Message) };
+        Each(sink => sink.End(shown));
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -50,15 +50,13 @@ public static class TelemetryFactory
     {
         var configuration = new LoggerConfiguration()
             .MinimumLevel.Information()
-            .WriteTo.File(file, outputTemplate: "{Timestamp:yyyy-MM-dd HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}", formatProvider: Invariant);
+            .WriteTo.File(new MaskingFormatter("{Timestamp:yyyy-MM-dd HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}"), file);
         if (console)
-            configuration.WriteTo.Console(outputTemplate: "{Message:lj}{NewLine}", standardErrorFromLevel: LogEventLevel.Error, formatProvider: Invariant, theme: Serilog.Sinks.SystemConsole.Themes.ConsoleTheme.None);
+            configuration.WriteTo.Console(new MaskingFormatter("{Message:lj}{NewLine}"), standardErrorFromLevel: LogEventLevel.Error);
         return configuration.CreateLogger();
     }
 
     private static CurveStyle Style => Console.OutputEncoding.WebName == "utf-8" ? CurveStyle.Braille : CurveStyle.Ascii;
-
-    private static System.Globalization.CultureInfo Invariant => System.Globalization.CultureInfo.InvariantCulture;
 
     /// <summary>A terminal that can redraw; <c>UNISCALE_PLAIN=1</c> forces plain lines.</summary>
     private static bool IsInteractive() =>

@@ -58,4 +58,27 @@ public sealed class ShellTests
         Assert.Equal(2, code);
         Assert.Contains("at Uniscale.Configuration.ConfigurationLoader.Load", error);
     }
+
+    [Theory]
+    [InlineData("NONSENSE --help", "Unrecognized command or argument 'NONSENSE'")]
+    [InlineData("--help NONSENSE", "Unrecognized command or argument 'NONSENSE'")]
+    [InlineData("help NONSENSE", "Unrecognized command or argument 'NONSENSE'")]
+    [InlineData("checkpoint NONSENSE --help", "Unrecognized command or argument 'NONSENSE'")]
+    [InlineData("train x.yaml --nonsense --help", "Unrecognized option '--nonsense'")]
+    [InlineData("--version NONSENSE", "'NONSENSE'")]
+    [InlineData("config x.yaml --docs", "--schema and --docs speak of all configurations")]
+    public void What_is_unknown_is_refused_whatever_follows(string line, string expected) =>
+        Assert.Contains(expected, CommandRun.Refused(line.Split(' ')), StringComparison.Ordinal);
+
+    [Fact]
+    public void Help_is_a_command_too()
+    {
+        Assert.Equal(CommandRun.Ok("--help"), CommandRun.Ok("help"));
+        Assert.Equal(CommandRun.Ok("train", "--help"), CommandRun.Ok("help", "train"));
+        Assert.Equal(CommandRun.Ok("checkpoint", "list", "--help"), CommandRun.Ok("help", "checkpoint", "list"));
+    }
+
+    [Fact]
+    public void A_path_at_home_is_the_home_folders() =>
+        Assert.Contains($"There is no folder {Environment.GetEnvironmentVariable("HOME")}/no-such-run", CommandRun.Refused("checkpoint", "list", "~/no-such-run"), StringComparison.Ordinal);
 }

@@ -41,11 +41,29 @@ internal sealed class SmallCorpus : IDisposable
     public string In(string path) => _folder.In(path);
 
     /// <summary>Starts the program.</summary>
-    public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), arguments)
+    public static Process Start(params string[] arguments) => Start([], arguments);
+
+    /// <summary>Runs the program to its end with more in its environment, and returns its exit code and what it said.</summary>
+    public static (int Code, string Output, string Error) Uniscale((string Name, string Value)[] environment, params string[] arguments)
     {
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-    })!;
+        using var process = Start(environment, arguments);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        Assert.True(process.WaitForExit(Limit), "the process does not end");
+        return (process.ExitCode, output.Result, error.Result);
+    }
+
+    private static Process Start((string Name, string Value)[] environment, string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
 
     /// <summary>Waits for the end of a process in order, and returns what it said.</summary>
     public static string End(Process process)

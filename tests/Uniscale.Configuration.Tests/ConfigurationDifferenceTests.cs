@@ -9,7 +9,7 @@ public sealed class ConfigurationDifferenceTests
     {
         var stored = ConfigurationLoader.Parse(Yaml).ToYaml();
         var current = ConfigurationLoader.Parse(Yaml, ["optimizer.lr=1e-3", "data.sources[0].shards=[x, y]", "data.sources[1]={name: b, virtual_tokens: 1M}"]);
-        var lines = ConfigurationDifference.Lines(stored, current);
+        var lines = Lines(stored, current);
         Assert.Contains("optimizer.lr: 0.0003 -> 0.001 (--set)", lines);
         Assert.Contains("data.sources[0].shards: [x] -> [x, y] (--set)", lines);
         Assert.Contains("data.sources[1].name: absent -> b (--set)", lines);
@@ -20,7 +20,9 @@ public sealed class ConfigurationDifferenceTests
     public void Equal_configurations_have_none_and_keys_of_other_versions_are_shown()
     {
         var current = ConfigurationLoader.Parse(Yaml);
-        Assert.Empty(ConfigurationDifference.Lines(current.ToYaml(), current));
-        Assert.Equal(["old_key: 3 -> absent (default)"], ConfigurationDifference.Lines(current.ToYaml() + "old_key: 3\n", current));
+        Assert.Empty(Lines(current.ToYaml(), current));
+        Assert.Equal(["old_key: 3 -> absent (default)"], Lines(current.ToYaml() + "old_key: 3\n", current));
     }
+
+    private static List<string> Lines(string stored, ResolvedConfiguration current) => [.. ConfigurationDifference.Of(stored, current).Select(change => change.ToString())];
 }

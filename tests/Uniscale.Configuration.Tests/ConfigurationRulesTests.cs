@@ -36,6 +36,12 @@ public sealed class ConfigurationRulesTests
     [InlineData("phases: [{ name: p }]", "The phase 'p' has no tokens: set phases[0].tokens, for example to 10B.")]
     [InlineData("{ phases: [{ name: p, tokens: 1M, context: 100 }], parallel: { context: 4 } }", "phases[0].context is 100, which the layout cannot cut into 8 equal pieces: set it to 104.")]
     [InlineData("{ phases: [{ name: p, tokens: 1M, context: 512 }], model: { positions: learned } }", "phases[0].context is 512, but the learned table of positions has model.context = 256 rows: set model.context to 512, or model.positions to rope.")]
+    [InlineData("{ schedule: { kind: wsd }, phases: [{ name: p, tokens: 10240, warmup_ratio: 0.9 }] }", "phases[0].warmup_ratio 0.9 + schedule.decay_ratio 0.2 is more than the whole phase: set phases[0].warmup_ratio to at most 0.8, or lower schedule.decay_ratio.")]
+    [InlineData("{ model: { positions: learned }, phases: [{ name: p, tokens: 1M, rope_base: 50000 }] }", "phases[0].rope_base turns rotary angles, but model.positions is learned: take phases[0].rope_base out, or set model.positions to rope.")]
+    [InlineData("parallel: { tensor: 65536, pipeline: 65536 }", "The layout data 0 × tensor 65536 × pipeline 65536 × context 1 needs more than 1048576 ranks: lower one of them.")]
+    [InlineData("model: { heads: 60000, head_dim: 60000 }", "model.heads 60000 × the width of a head 60000 is 3600000000, but must be at most 16777216: lower model.heads or model.head_dim.")]
+    [InlineData("phases: [{ name: a, tokens: 90000T }, { name: b, tokens: 90000T }]", "The phases add up to more than 100000T tokens: lower phases[].tokens.")]
+    [InlineData("{ train: { steps: 1000000000000 }, batch: { global: 1000000 } }", "train.steps 1000000000000 × batch.global 1000000 × model.context 256 is more than 100000T tokens: lower train.steps.")]
     public void A_broken_rule_says_which_number_to_change_to_what(string yaml, string expected) =>
         Assert.EndsWith(expected, Message(yaml, yaml.Contains("steps:", StringComparison.Ordinal) || yaml.Contains("phases:", StringComparison.Ordinal) ? [] : ["train.steps=10"]));
 
@@ -71,4 +77,16 @@ public sealed class ConfigurationRulesTests
 
     private static string Message(string yaml, params string[] overrides) =>
         Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse(yaml, overrides)).Message;
+
+    /// <summary>What a phase leaves out of its batch is the run's; a batch of its own ends the run's ramp.</summary>
+    [Theory]
+    [InlineData("{ micro: 4 }", 32, 4, 2)]
+    [InlineData("{ global: 8 }", 8, 2, 0)]
+    [InlineData("{ ramp: { 0: 4 } }", 32, 2, 1)]
+    public void A_phase_takes_the_rest_of_its_batch_from_the_run(string batch, int global, int micro, int changes)
+    {
+        var yaml = $"{{ batch: {{ global: 32, micro: 2, ramp: {{ 0: 16, 1M: 32 }} }}, phases: [{{ name: p, tokens: 1M, batch: {batch} }}] }}";
+        var phase = ConfigurationLoader.Parse(yaml).Value.Phases[0].Batch!;
+        Assert.Equal((global, micro, changes), (phase.Global, phase.Micro, phase.Ramp.Count));
+    }
 }

@@ -44,6 +44,9 @@ internal sealed class HostTensor
 
     public double this[int i] => Type == KernelType.Float32 ? floats[i] : BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
 
+    /// <summary>Whether products of a type run on kernels of ours, whose bits do not depend on the number of threads, and not on oneDNN.</summary>
+    public static bool MultipliedByOurKernels(KernelType type) => type == KernelType.BFloat16 && CpuKernels.InstructionSet != InstructionSet.Avx512Bf16;
+
     public static HostTensor Zeros(KernelType type, int count) => new(type, new double[count]);
 
     public static HostTensor Random(KernelType type, int count, int seed, double scale = 1)

@@ -8,6 +8,8 @@ using Uniscale.Launching.Supervision;
 // usage: Uniscale.Launching.RankProgram SCENARIO: a rank that does little, and ends as the scenario says.
 try
 {
+    // A rank that does not come to MPI's start.
+    if (args.ElementAtOrDefault(1) == "late" && RankEnvironment.Detect().Rank == 1) Thread.Sleep(Timeout.Infinite);
     ProcessRank.Run(RankEnvironment.Detect(), world => Run(world, args[0], args.ElementAtOrDefault(1) ?? ""));
     return 0;
 }
@@ -59,8 +61,7 @@ static void Break(string how)
     {
         case "kill": System.Diagnostics.Process.GetCurrentProcess().Kill(); break;
         case "abandon":
-            // The file is read by the shell: .NET does not know the parent of a process.
-            System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL $(awk '/^PPid:/ {{print $2}}' /proc/{Environment.ProcessId}/status)"]).WaitForExit();
+            System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL {LaunchFolder.OfThisJob()!.Mpirun}"]).WaitForExit();
             Thread.Sleep(Timeout.Infinite);
             break;
         case "sleep": Thread.Sleep(Timeout.Infinite); break;

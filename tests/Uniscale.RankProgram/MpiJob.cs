@@ -3,20 +3,19 @@ using System.Diagnostics;
 namespace Uniscale.RankProgram;
 
 /// <summary>
-/// Starts the rank program under mpirun and reads what its ranks report. Linked into the test projects; UNISCALE_TEST_MPIRUN
-/// names another launcher (with its options) than Open MPI's.
+/// Starts the rank program under mpirun and reads what its ranks report. Linked into the test projects.
 /// </summary>
 public static class MpiJob
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(150);
 
     /// <summary>Runs a scenario and returns, for each rank, how each check ended.</summary>
-    public static IReadOnlyList<IReadOnlyDictionary<string, string>> Run(int ranks, string scenario)
+    public static IReadOnlyList<IReadOnlyDictionary<string, string>> Run(InstalledMpi mpi, int ranks, string scenario)
     {
         string folder = Directory.CreateTempSubdirectory("uniscale-ranks-").FullName;
         try
         {
-            string output = Launch(ranks, [scenario, folder]);
+            string output = Launch(mpi, ranks, [scenario, folder]);
             return [.. Enumerable.Range(0, ranks).Select(rank => ReadReport(Path.Combine(folder, $"rank-{rank}.txt"), output))];
         }
         finally
@@ -31,15 +30,16 @@ public static class MpiJob
         return File.ReadAllLines(path).Select(line => line.Split('\t', 2)).ToDictionary(parts => parts[0], parts => parts[1]);
     }
 
-    private static string Launch(int ranks, string[] arguments)
+    private static string Launch(InstalledMpi mpi, int ranks, string[] arguments)
     {
-        string[] launcher = (Environment.GetEnvironmentVariable("UNISCALE_TEST_MPIRUN")
-            ?? "mpirun --allow-run-as-root --oversubscribe").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        var start = new ProcessStartInfo(launcher[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])[.. launcher[1..], "-n", $"{ranks}", Program(), .. arguments]) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo(mpi.Launcher[0]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (string argument in (string[])[.. mpi.Launcher.Skip(1), "-n", $"{ranks}", Program(), .. arguments]) start.ArgumentList.Add(argument);
+        start.Environment["UNISCALE_MPI_LIBRARY"] = mpi.Library;
         // Ranks of a test share a few processors: fewer threads of the runtime, less noise.
         start.Environment["DOTNET_TieredPGO"] = "0";
         using var process = Process.Start(start)!;
+        // MPICH's mpirun reads the terminal, and is stopped where it runs in the background of one.
+        process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(Patience))

@@ -14,6 +14,8 @@ internal static class MpiScenarios
         using var mpi = MpiRuntime.Initialize();
         var world = mpi.World;
         using var report = new Report(folder, world.Rank);
+        var description = MpiRuntime.Describe();
+        report.Say("flavour", $"{description.Flavour} by {description.Binding}");
         foreach (long limit in (long[])[1 << 30, 1_000])
         {
             // With the low limit, 5,003 elements are to MPI what five billion are with the real one.

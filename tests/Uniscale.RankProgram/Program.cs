@@ -8,6 +8,7 @@ return args switch
     ["nccl", var folder] => NcclScenarios.Run(folder),
     ["nccl-missing", var folder] => NcclScenarios.Missing(folder),
     ["order", var folder] => OrderScenario.Run(folder),
+    ["mismatch", var folder] => Scenarios.Mismatch(folder),
     ["mpi", var folder] => MpiScenarios.Run(folder),
     ["speed"] => Speed.OverMpi(),
     ["speed", var ranks] => Speed.InProcess(int.Parse(ranks, System.Globalization.CultureInfo.InvariantCulture)),

@@ -19,5 +19,8 @@ internal sealed class Report(string folder, int rank) : IDisposable
         }
     }
 
+    /// <summary>Writes down a fact.</summary>
+    public void Say(string name, string value) => _file.WriteLine($"{name}\t{value}");
+
     public void Dispose() => _file.Dispose();
 }

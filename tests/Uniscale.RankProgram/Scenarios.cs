@@ -15,6 +15,18 @@ internal static class Scenarios
         return 0;
     }
 
+    /// <summary>Rank 1 posts a barrier where the others sum.</summary>
+    public static int Mismatch(string folder)
+    {
+        using var world = MpiWorld.Join();
+        using var report = new Report(folder, world.Rank);
+        using var buffer = new NativeBuffer(ElementType.Int64, 1);
+        world.Group.Barrier().Wait();
+        report.Check("operation", () => (world.Rank == 1 ? world.Group.Barrier() : world.Group.AllReduce(buffer.Buffer)).Wait());
+        report.Check("later", () => world.Group.Barrier().Wait());
+        return StayUntilAllHaveWritten(folder, world);
+    }
+
     /// <summary>Rank 1 gives up while the others wait for it.</summary>
     public static int Abort(string folder)
     {

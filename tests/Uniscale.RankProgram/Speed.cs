@@ -6,7 +6,7 @@ using Uniscale.Collectives.Mpi;
 
 namespace Uniscale.RankProgram;
 
-/// <summary>All-reduce of several sizes, as tests/benchmarks/allreduce_mpi.c does it in C.</summary>
+/// <summary>All-reduce of several sizes, as tests/benchmarks/allreduce_mpi.c does it in C, and the way of a small message.</summary>
 internal static class Speed
 {
     private const int Rounds = 25;
@@ -15,7 +15,7 @@ internal static class Speed
     public static int OverMpi()
     {
         using var world = MpiWorld.Join();
-        Measure(world, "over MPI");
+        Measure(world, $"over {world.Transport}");
         return 0;
     }
 
@@ -33,6 +33,7 @@ internal static class Speed
 
     private static void Measure(IWorld world, string how)
     {
+        MeasureMessage(world, how);
         foreach (double mebibytes in (double[])[64, 1, 1.0 / 16, 1.0 / 1024])
         {
             long count = (long)(mebibytes * (1 << 20) / sizeof(float));
@@ -46,6 +47,29 @@ internal static class Speed
             Console.WriteLine(FormattableString.Invariant(
                 $"Uniscale {how}, {world.Size} ranks, {mebibytes:0.###} MiB: {median * 1e3:0.000} ms, {count * sizeof(float) / median / 1e9:0.00} GB/s (best {count * sizeof(float) / seconds[0] / 1e9:0.00})"));
         }
+    }
+
+    /// <summary>A message of one element from rank 0 to rank 1 and back; half of the time.</summary>
+    private static void MeasureMessage(IWorld world, string how)
+    {
+        const int messages = 2000;
+        nint memory = Marshal.AllocHGlobal(sizeof(float));
+        var buffer = new CommBuffer(memory, 1, ElementType.Float32);
+        var seconds = new List<double>();
+        for (int round = -1; round < 5; round++)
+        {
+            world.Group.Barrier().Wait();
+            var watch = Stopwatch.StartNew();
+            for (int i = 0; i < messages && world.Rank < 2; i++)
+            {
+                if (world.Rank == i % 2) world.Group.Send(buffer, 1 - world.Rank).Wait();
+                else world.Group.Receive(buffer, 1 - world.Rank).Wait();
+            }
+            if (round >= 0) seconds.Add(watch.Elapsed.TotalSeconds / messages);
+        }
+        Marshal.FreeHGlobal(memory);
+        seconds.Sort();
+        if (world.Rank == 0) Console.WriteLine(FormattableString.Invariant($"Uniscale {how}, {world.Size} ranks, a message of 4 bytes: {seconds[2] * 1e6:0.0} us"));
     }
 
     private static List<double> Time(IProcessGroup group, CommBuffer buffer)

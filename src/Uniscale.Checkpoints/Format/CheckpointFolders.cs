@@ -50,9 +50,11 @@ internal static class CheckpointFolders
     {
         try
         {
-            return CommitMarker.Parse(File.ReadAllBytes(Path.Combine(folder, CommitMarker.FileName)));
+            using var file = File.OpenHandle(Path.Combine(folder, CommitMarker.FileName));
+            var bytes = new byte[CommitMarker.LongestBytes + 1];
+            return CommitMarker.Parse(bytes.AsSpan(0, RandomAccess.Read(file, bytes, 0)));
         }
-        catch (IOException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             return null;
         }

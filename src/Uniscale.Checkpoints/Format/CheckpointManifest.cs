@@ -85,6 +85,9 @@ public sealed record CheckpointManifest
     /// <summary>All tensors by name, in ordinal order.</summary>
     public required IReadOnlyList<TensorRecord> Tensors { get; init; }
 
+    /// <summary>Whether there is state of an optimizer beside the weights; an imported model has none.</summary>
+    public bool HoldsOptimizer() => Tensors.Any(tensor => tensor.Name.StartsWith("optimizer.", StringComparison.Ordinal));
+
     /// <summary>Bytes of all data files.</summary>
     internal long DataBytes => Files.Sum(file => file.SizeBytes);
 

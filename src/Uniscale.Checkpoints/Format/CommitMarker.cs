@@ -17,6 +17,9 @@ internal sealed record CommitMarker(long Step, long Ordinal, bool Keep, string A
 {
     public const string FileName = "COMMITTED";
 
+    /// <summary>More than any marker has.</summary>
+    public const int LongestBytes = 4096;
+
     private const string Magic = "uniscale-checkpoint 1";
 
     public byte[] ToBytes()

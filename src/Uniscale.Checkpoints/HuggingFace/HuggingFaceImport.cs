@@ -1,6 +1,5 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using Uniscale.Checkpoints.Memory;
 using Uniscale.Checkpoints.Safetensors;
 using Uniscale.Collectives;
@@ -10,7 +9,7 @@ namespace Uniscale.Checkpoints.HuggingFace;
 /// <summary>The weights of a Llama from Hugging Face, opened so that they can be saved as a checkpoint.</summary>
 public sealed class HuggingFaceImport : IDisposable
 {
-    private const int BlockElements = 4 << 20;
+    private const int BlockBytes = 16 << 20;
 
     private readonly string _scratch;
     private readonly MemoryMappedFile _map;
@@ -20,7 +19,10 @@ public sealed class HuggingFaceImport : IDisposable
     private HuggingFaceImport(string scratch, long scratchBytes)
     {
         _scratch = scratch;
-        _map = MemoryMappedFile.CreateFromFile(scratch, FileMode.Create, null, Math.Max(1, scratchBytes));
+        var bytes = Math.Max(1, scratchBytes);
+        // Room is taken now: a disk that fills up while the map is written would end the process.
+        var file = new FileStream(scratch, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.ReadWrite, PreallocationSize = bytes });
+        _map = MemoryMappedFile.CreateFromFile(file, null, bytes, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, leaveOpen: false);
         _view = _map.CreateViewAccessor();
     }
 
@@ -28,35 +30,30 @@ public sealed class HuggingFaceImport : IDisposable
     public IReadOnlyList<StateSlice> Slices => _slices;
 
     /// <summary>
-    /// Reads all tensors of a folder as fp32 into a mapped scratch file, so that memory stays the system's to take back.
-    /// Throws <see cref="CheckpointException"/> for a tensor that Uniscale's Llama does not have.
+    /// Reads the tensors of a model as fp32 into a mapped scratch file, so that memory stays the system's to take back.
+    /// Throws <see cref="CheckpointException"/> where the folder's tensors are not exactly those of the model, before anything is written.
     /// </summary>
     /// <param name="folder">With <c>model.safetensors</c>, or an index and its files.</param>
     /// <param name="scratchFolder">Where there is room for the weights in fp32.</param>
-    public static HuggingFaceImport Open(string folder, string scratchFolder)
+    /// <param name="parameters">Shape of each parameter of the model by Uniscale's name.</param>
+    public static HuggingFaceImport Open(string folder, string scratchFolder, IReadOnlyDictionary<string, long[]> parameters)
     {
-        var files = FilesOf(folder).Select(SafeTensorsFile.Open).ToArray();
+        using var opened = HuggingFaceFolder.Open(folder);
+        var tensors = opened.Match(parameters);
+        foreach (var tensor in tensors)
+            if (tensor.Entry.ElementType is not (ElementType.Float32 or ElementType.BFloat16 or ElementType.Float16))
+                throw new CheckpointException($"tensor '{tensor.Entry.Name}' has type {tensor.Entry.Type}; weights of F32, BF16 and F16 are read");
+        Directory.CreateDirectory(scratchFolder);
+        var import = new HuggingFaceImport(Path.Combine(scratchFolder, $".import-{Environment.ProcessId}"), tensors.Sum(tensor => ScratchBytes(tensor.Entry)));
         try
         {
-            var tensors = files.SelectMany(file => file.Header.Entries.Select(entry => (File: file, Entry: entry, Name: OursOf(file, entry)))).ToArray();
-            Directory.CreateDirectory(scratchFolder);
-            var import = new HuggingFaceImport(
-                Path.Combine(scratchFolder, $".import-{Environment.ProcessId}"), tensors.Sum(tensor => ScratchBytes(tensor.Entry)));
-            try
-            {
-                import.ReadAll(tensors);
-                return import;
-            }
-            catch
-            {
-                import.Dispose();
-                throw;
-            }
+            import.ReadAll(tensors);
+            return import;
         }
-        finally
+        catch
         {
-            foreach (var file in files)
-                file.Dispose();
+            import.Dispose();
+            throw;
         }
     }
 
@@ -69,51 +66,32 @@ public sealed class HuggingFaceImport : IDisposable
 
     private static long ScratchBytes(SafeTensorsEntry entry) => RawMemory.RoundUp(Format.Box.CountOf(entry.Shape) * sizeof(float), 64);
 
-    private void ReadAll(IEnumerable<(SafeTensorsFile File, SafeTensorsEntry Entry, string Name)> tensors)
+    private void ReadAll(IReadOnlyList<ForeignTensor> tensors)
     {
+        // One block for all: a fresh one a tensor would be cleared for each, however small.
+        var block = new byte[tensors.Select(tensor => Math.Min(BlockBytes, tensor.Entry.SizeBytes)).DefaultIfEmpty(0).Max()];
         var address = _view.SafeMemoryMappedViewHandle.DangerousGetHandle();
         foreach (var (file, entry, name) in tensors)
         {
-            ReadAsFloat(file, entry, address);
+            ReadAsFloat(file, entry, block, address);
             _slices.Add(new StateSlice(name, ElementType.Float32, entry.Shape, new long[entry.Shape.Length], entry.Shape, address));
             address += (nint)ScratchBytes(entry);
         }
     }
 
-    private static IEnumerable<string> FilesOf(string folder)
+    private static void ReadAsFloat(SafeTensorsFile file, SafeTensorsEntry entry, byte[] block, nint address)
     {
-        var index = Path.Combine(folder, HuggingFaceExport.IndexName);
-        if (!File.Exists(index))
+        var size = entry.ElementType.SizeBytes();
+        for (long start = 0; start < entry.SizeBytes; start += BlockBytes)
         {
-            var single = Path.Combine(folder, HuggingFaceExport.SingleName);
-            return File.Exists(single)
-                ? [single]
-                : throw new CheckpointException($"{folder} has neither {HuggingFaceExport.SingleName} nor {HuggingFaceExport.IndexName}");
-        }
-        using var json = JsonDocument.Parse(File.ReadAllBytes(index));
-        var names = json.RootElement.GetProperty("weight_map").EnumerateObject().Select(pair => pair.Value.GetString()!).Distinct().ToArray();
-        return names.Order(StringComparer.Ordinal).Select(name => Path.Combine(folder, Path.GetFileName(name)));
-    }
-
-    private static string OursOf(SafeTensorsFile file, SafeTensorsEntry entry) => LlamaNames.ToOurs(entry.Name)
-        ?? throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which Uniscale's Llama does not have");
-
-    private static void ReadAsFloat(SafeTensorsFile file, SafeTensorsEntry entry, nint address)
-    {
-        var type = entry.ElementType;
-        var size = type.SizeBytes();
-        var block = new byte[BlockElements * size];
-        var count = entry.SizeBytes / size;
-        for (long first = 0; first < count; first += BlockElements)
-        {
-            var elements = (int)Math.Min(BlockElements, count - first);
-            var bytes = block.AsSpan(0, elements * size);
-            file.Read(entry, first * size, bytes);
-            Convert(type, bytes, MemoryMarshal.Cast<byte, float>(RawMemory.Span(address + (nint)(first * sizeof(float)), elements * sizeof(float))), entry.Name);
+            var bytes = block.AsSpan(0, (int)Math.Min(BlockBytes, entry.SizeBytes - start));
+            file.Read(entry, start, bytes);
+            var values = RawMemory.Span(address + (nint)(start / size * sizeof(float)), bytes.Length / size * sizeof(float));
+            Convert(entry.ElementType, bytes, MemoryMarshal.Cast<byte, float>(values));
         }
     }
 
-    private static void Convert(ElementType type, ReadOnlySpan<byte> bytes, Span<float> values, string name)
+    private static void Convert(ElementType type, ReadOnlySpan<byte> bytes, Span<float> values)
     {
         switch (type)
         {
@@ -125,13 +103,11 @@ public sealed class HuggingFaceImport : IDisposable
                 for (var i = 0; i < values.Length; i++)
                     values[i] = BitConverter.Int32BitsToSingle(halves[i] << 16);
                 break;
-            case ElementType.Float16:
+            default:
                 var small = MemoryMarshal.Cast<byte, Half>(bytes);
                 for (var i = 0; i < values.Length; i++)
                     values[i] = (float)small[i];
                 break;
-            default:
-                throw new CheckpointException($"tensor '{name}' has type {type}; weights of F32, BF16 and F16 are read");
         }
     }
 }

@@ -3,12 +3,11 @@ using System.Text.Json.Serialization;
 
 namespace Uniscale.Checkpoints.HuggingFace;
 
-/// <summary>Stretching of rotary positions, as <c>config.json</c> writes it.</summary>
-/// <param name="Type"><c>linear</c>, or another that Uniscale does not know.</param>
-/// <param name="Factor">Positions are divided by it.</param>
-public sealed record LlamaRopeScaling(
-    [property: JsonPropertyName("type")] string? Type,
-    [property: JsonPropertyName("factor")] double Factor);
+/// <summary>Rotary positions, as <c>rope_parameters</c> (and <c>rope_scaling</c> before it) write them.</summary>
+/// <param name="RopeType"><c>default</c> or <c>linear</c>.</param>
+/// <param name="RopeTheta">Base of the angles.</param>
+/// <param name="Factor">Positions are divided by it; null: by 1.</param>
+public sealed record LlamaRope(string RopeType, double RopeTheta, double? Factor = null);
 
 /// <summary><c>config.json</c> of a Llama at Hugging Face, as far as the weights need it.</summary>
 public sealed record LlamaConfig
@@ -47,9 +46,16 @@ public sealed record LlamaConfig
 
     public double RmsNormEps { get; init; } = 1e-6;
 
-    public double RopeTheta { get; init; } = 10_000;
+    /// <summary>Base and stretching of rotary positions; written twice, as older and newer readers look for them.</summary>
+    public LlamaRope RopeParameters { get; init; } = new("default", 10_000);
 
-    public LlamaRopeScaling? RopeScaling { get; init; }
+    /// <summary>The base, where readers before version 5 look for it.</summary>
+    public double RopeTheta => RopeParameters.RopeTheta;
+
+    /// <summary>The stretching, where readers before version 5 look for it.</summary>
+    public IReadOnlyDictionary<string, object>? RopeScaling => RopeParameters.Factor is { } factor
+        ? new Dictionary<string, object> { ["type"] = RopeParameters.RopeType, ["rope_type"] = RopeParameters.RopeType, ["factor"] = factor }
+        : null;
 
     /// <summary>Biases of all four attention projections.</summary>
     public bool AttentionBias { get; init; }
@@ -58,25 +64,25 @@ public sealed record LlamaConfig
 
     public bool TieWordEmbeddings { get; init; }
 
+    /// <summary>Ids of the tokenizer's control tokens; null: it has none.</summary>
+    public int? BosTokenId { get; init; }
+
+    /// <inheritdoc cref="BosTokenId"/>
+    public int? EosTokenId { get; init; }
+
+    /// <inheritdoc cref="BosTokenId"/>
+    public int? PadTokenId { get; init; }
+
     /// <summary><c>float32</c>, <c>bfloat16</c> or <c>float16</c>.</summary>
     public string? TorchDtype { get; init; }
 
-    /// <summary>Reads <c>config.json</c> of a folder; throws <see cref="CheckpointException"/> where it is not a Llama's.</summary>
-    public static LlamaConfig Read(string folder)
-    {
-        var path = Path.Combine(folder, FileName);
-        try
-        {
-            var config = JsonSerializer.Deserialize<LlamaConfig>(File.ReadAllBytes(path), Json)!;
-            if (config.ModelType != "llama")
-                throw new CheckpointException($"{path} describes a model of type '{config.ModelType}'; Uniscale reads 'llama'");
-            return config;
-        }
-        catch (Exception failure) when (failure is IOException or JsonException)
-        {
-            throw new CheckpointException($"{path} cannot be read ({failure.Message})", failure);
-        }
-    }
+    /// <summary>
+    /// Reads <c>config.json</c> of a folder. Every key is accounted for: taken over, without influence on the weights, or refused.
+    /// Throws <see cref="CheckpointException"/> with the key.
+    /// </summary>
+    /// <param name="folder">Folder of the model.</param>
+    /// <param name="ignored">Keys that the user says do not matter.</param>
+    public static LlamaConfig Read(string folder, IReadOnlyCollection<string>? ignored = null) => LlamaConfigReader.Read(Path.Combine(folder, FileName), ignored ?? []);
 
     /// <summary>Writes <c>config.json</c> to a folder.</summary>
     public void Write(string folder) => File.WriteAllText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, Json) + "\n");

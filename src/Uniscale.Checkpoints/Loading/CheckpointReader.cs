@@ -108,17 +108,25 @@ public sealed class CheckpointReader
         {
             json = File.ReadAllBytes(path);
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new CheckpointDamagedException($"{path} cannot be read ({failure.Message})", failure);
         }
         if (json.Length != marker.ManifestBytes || Digest.Of(json) != marker.ManifestDigest)
             throw new CheckpointDamagedException($"{path} is not what was written");
-        using var document = JsonDocument.Parse(json);
-        var version = document.RootElement.GetProperty("format_version").GetInt32();
-        if (version != CheckpointManifest.CurrentFormat)
-            throw new CheckpointException($"{path} has format {version}; this version of Uniscale reads format {CheckpointManifest.CurrentFormat}");
-        return CheckpointManifest.FromJson(json);
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            var version = document.RootElement.GetProperty("format_version").GetInt32();
+            if (version != CheckpointManifest.CurrentFormat)
+                throw new CheckpointException($"{path} has format {version}; this version of Uniscale reads format {CheckpointManifest.CurrentFormat}");
+            var manifest = CheckpointManifest.FromJson(json);
+            return ManifestRules.Broken(manifest) is { } problem ? throw new CheckpointDamagedException($"{path} is no manifest: {problem}") : manifest;
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        {
+            throw new CheckpointDamagedException($"{path} is no manifest ({failure.Message.ReplaceLineEndings(" ")})", failure);
+        }
     }
 
     private void ProveFit(TensorRecord tensor, StateSlice wanted)

@@ -24,6 +24,9 @@ internal sealed class StoredFile : IDisposable
         SafeFileHandle handle;
         try
         {
+            // A link would lead the reader out of the checkpoint.
+            if (File.ResolveLinkTarget(path, returnFinalTarget: false) is { } target)
+                throw new CheckpointDamagedException($"{path} is a link to {target.FullName}; a checkpoint holds its files itself");
             handle = File.OpenHandle(path);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

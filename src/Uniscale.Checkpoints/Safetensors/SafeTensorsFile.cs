@@ -30,10 +30,17 @@ public sealed class SafeTensorsFile : IDisposable
     /// <summary>Opens a file and proves its header; throws <see cref="CheckpointDamagedException"/> for a malformed one.</summary>
     public static SafeTensorsFile Open(string path)
     {
-        SafeTensorsHeader header;
-        using (var stream = File.OpenRead(path))
-            header = SafeTensorsHeader.Read(stream, path);
-        return new SafeTensorsFile(path, File.OpenHandle(path), header);
+        try
+        {
+            SafeTensorsHeader header;
+            using (var stream = File.OpenRead(path))
+                header = SafeTensorsHeader.Read(stream, path);
+            return new SafeTensorsFile(path, File.OpenHandle(path), header);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new CheckpointException($"{path} cannot be read ({failure.Message})", failure);
+        }
     }
 
     public bool Contains(string name) => _entries.ContainsKey(name);

@@ -12,7 +12,7 @@ internal sealed class Committer(string directory, CheckpointOptions options)
         var known = CheckpointFolders.Scan(directory);
         var ordinal = known.Count == 0 ? 1 : Math.Max(0, known.Max(other => other.Marker?.Ordinal ?? 0)) + 1;
         var json = Describe(state, plan, digests, ordinal).ToJson();
-        SaveRendezvous.WriteDurably(Path.Combine(folder, CheckpointManifest.FileName), json);
+        SaveRendezvous.WriteDurably(Path.Combine(folder, CheckpointManifest.FileName), json, isPrivate: true);
         options.Probe?.Invoke(SavePoint.ManifestWritten);
 
         new SaveRendezvous(folder, TimeSpan.Zero, CancellationToken.None).Clear(plan.WorldSize);

@@ -45,11 +45,13 @@ internal sealed class SaveRendezvous(string folder, TimeSpan timeout, Cancellati
     public void AwaitEnd() => WaitFor(() => !Directory.Exists(folder), "rank 0 to commit");
 
     /// <summary>Writes a file so that it is either whole and on the disk or not there.</summary>
-    public static void WriteDurably(string path, byte[] bytes)
+    public static void WriteDurably(string path, byte[] bytes, bool isPrivate = false)
     {
         var temporary = path + ".new";
         using (var file = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write))
         {
+            if (isPrivate && !OperatingSystem.IsWindows())
+                File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             RandomAccess.Write(file, bytes, 0);
             RandomAccess.FlushToDisk(file);
         }

@@ -68,7 +68,7 @@ internal sealed class StepBenchmark(RunConfiguration configuration, int ranks, i
             Seconds = timed.Seconds,
             MedianSeconds = median,
             TokensPerSecond = rate,
-            ModelFlops = rate * ModelSize.FlopsPerToken(configuration.Model, data.Vocabulary),
+            ModelFlops = rate * ModelSize.FlopsPerToken(configuration.Model, data.Vocabulary, timed.Context),
             PeakFlops = peak,
             ManagedBytes = timed.ManagedBytes,
             CollectionMilliseconds = timed.CollectionMilliseconds,
@@ -84,7 +84,7 @@ internal sealed class StepBenchmark(RunConfiguration configuration, int ranks, i
         bool hasPeak = configuration.Train.Device == "cpu" && CpuKernels.IsSupported;
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? KernelType.BFloat16 : KernelType.Float32;
         var (seconds, peaks, bytes, pauses) = (new List<double>(), new List<double>(), 0L, TimeSpan.Zero);
-        long tokens = 0;
+        var (tokens, context) = (0L, 0);
         for (int step = 0; step < steps; step++)
         {
             world.Group.Barrier().Wait();
@@ -94,9 +94,10 @@ internal sealed class StepBenchmark(RunConfiguration configuration, int ranks, i
             var outcome = runtime.Step();
             world.Group.Barrier().Wait();
             seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
-            (bytes, pauses, tokens) = (bytes + GC.GetTotalAllocatedBytes() - bytesBefore, pauses + GC.GetTotalPauseDuration() - pausesBefore, outcome.Plan.Tokens);
+            (bytes, pauses) = (bytes + GC.GetTotalAllocatedBytes() - bytesBefore, pauses + GC.GetTotalPauseDuration() - pausesBefore);
+            (tokens, context) = (outcome.Plan.Tokens, outcome.Plan.Context);
         }
-        return new TimedSteps(seconds, tokens, hasPeak ? Statistics.Median(peaks) : 0, (double)bytes / steps, pauses.TotalMilliseconds / steps);
+        return new TimedSteps(seconds, tokens, context, hasPeak ? Statistics.Median(peaks) : 0, (double)bytes / steps, pauses.TotalMilliseconds / steps);
     }
 
     private StepProfile Profile(IWorld world, TrainingData data, out string layout)
@@ -118,5 +119,5 @@ internal sealed class StepBenchmark(RunConfiguration configuration, int ranks, i
         return sum.item<double>();
     }
 
-    private sealed record TimedSteps(IReadOnlyList<double> Seconds, long BatchTokens, double Peak, double ManagedBytes, double CollectionMilliseconds);
+    private sealed record TimedSteps(IReadOnlyList<double> Seconds, long BatchTokens, int Context, double Peak, double ManagedBytes, double CollectionMilliseconds);
 }

@@ -32,7 +32,7 @@ internal static class CheckpointCommand
         command.SetAction(parsed =>
         {
             var output = parsed.InvocationConfiguration.Output;
-            var entries = CheckpointCatalog.List(DirectoryOf(parsed.GetValue(run)!));
+            var entries = CheckpointCatalog.List(CheckpointInput.DirectoryOf(parsed.GetValue(run)!));
             if (parsed.GetValue(json))
                 output.WriteLine(JsonSerializer.Serialize(entries.Select(Row), Format));
             else
@@ -74,7 +74,7 @@ internal static class CheckpointCommand
         command.SetAction(parsed =>
         {
             var output = parsed.InvocationConfiguration.Output;
-            var reader = Open(parsed.GetValue(run)!, parsed.GetValue(step));
+            var reader = CheckpointInput.Open(parsed.GetValue(run)!, parsed.GetValue(step));
             if (parsed.GetValue(json))
                 output.WriteLine(File.ReadAllText(Path.Combine(reader.Folder, CheckpointManifest.FileName)));
             else
@@ -118,8 +118,8 @@ internal static class CheckpointCommand
             var output = parsed.InvocationConfiguration.Output;
             var (path, only) = (parsed.GetValue(run)!, parsed.GetValue(step));
             var folders = only is not null || CheckpointCatalog.IsCheckpoint(path)
-                ? [Find(path, only)]
-                : CheckpointCatalog.List(DirectoryOf(path)).Select(entry => entry.Folder).ToArray();
+                ? [CheckpointInput.Find(path, only)]
+                : CheckpointCatalog.List(CheckpointInput.DirectoryOf(path)).Select(entry => entry.Folder).ToArray();
             var verdicts = folders.Select(folder => VerifyOne(output, folder)).ToArray();
             return verdicts.All(good => good) ? 0 : 1;
         });
@@ -157,10 +157,10 @@ internal static class CheckpointCommand
         {
             if (parsed.GetValue(keep) < 1)
                 throw new UserErrorException("--keep must be at least 1: the newest checkpoint is never pruned.");
-            var directory = DirectoryOf(parsed.GetValue(run)!);
+            var directory = CheckpointInput.DirectoryOf(parsed.GetValue(run)!);
             var folders = parsed.GetValue(dry)
                 ? CheckpointCatalog.Superfluous(directory, parsed.GetValue(keep), parsed.GetValue(every)).Select(entry => entry.Folder).ToArray()
-                : CheckpointCatalog.Prune(directory, parsed.GetValue(keep), parsed.GetValue(every));
+                : CheckpointInput.Given(() => CheckpointCatalog.Prune(directory, parsed.GetValue(keep), parsed.GetValue(every)));
             foreach (var folder in folders)
                 parsed.InvocationConfiguration.Output.WriteLine($"{(parsed.GetValue(dry) ? "would delete" : "deleted")} {folder}");
             parsed.InvocationConfiguration.Output.WriteLine($"{folders.Count} of {CheckpointCatalog.List(directory).Count + (parsed.GetValue(dry) ? 0 : folders.Count)} checkpoints");
@@ -176,13 +176,13 @@ internal static class CheckpointCommand
         command.SetAction(parsed =>
         {
             var output = parsed.InvocationConfiguration.Output;
-            var (a, b) = (Open(parsed.GetValue(first)!, null), Open(parsed.GetValue(second)!, null));
+            var (a, b) = (CheckpointInput.Open(parsed.GetValue(first)!, null), CheckpointInput.Open(parsed.GetValue(second)!, null));
             output.WriteLine($"first   step {a.Manifest.Step}, {a.Folder}");
             output.WriteLine($"second  step {b.Manifest.Step}, {b.Folder}");
             if (a.Manifest.ConfigurationHash != b.Manifest.ConfigurationHash)
                 output.WriteLine($"configurations differ: {a.Manifest.ConfigurationHash} and {b.Manifest.ConfigurationHash}");
             var (equal, total) = (0, 0);
-            foreach (var tensor in CheckpointDiff.Compare(a, b))
+            foreach (var tensor in CheckpointInput.Given(() => CheckpointDiff.Compare(a, b).ToArray()))
             {
                 total++;
                 equal += tensor.BitEqual ? 1 : 0;
@@ -223,25 +223,6 @@ internal static class CheckpointCommand
         { DifferentCount: 0 } => "bit-equal",
         _ => string.Create(CultureInfo.InvariantCulture, $"{tensor.DifferentCount:N0} elements differ, at most by {tensor.MaxAbsolute:g4} (largest magnitude {tensor.MaxMagnitude:g4})"),
     };
-
-    private static string DirectoryOf(string path) => Directory.Exists(path)
-        ? CheckpointCatalog.DirectoryOf(path)
-        : throw new UserErrorException($"There is no folder {path}: name a run's folder, its checkpoints directory or a checkpoint.");
-
-    private static string Find(string path, long? step)
-    {
-        DirectoryOf(path);
-        try
-        {
-            return CheckpointCatalog.Find(path, step);
-        }
-        catch (CheckpointException failure) when (failure is not CheckpointDamagedException)
-        {
-            throw new UserErrorException(failure.Message);
-        }
-    }
-
-    private static CheckpointReader Open(string path, long? step) => CheckpointReader.Open(Find(path, step));
 
     private static string Show(IEnumerable<long> numbers) => $"[{string.Join(", ", numbers)}]";
 

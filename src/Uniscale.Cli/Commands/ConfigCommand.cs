@@ -23,6 +23,8 @@ internal static class ConfigCommand
         command.SetAction(parsed =>
         {
             var output = parsed.InvocationConfiguration.Output;
+            if ((parsed.GetValue(schema) || parsed.GetValue(docs)) && (configuration.File(parsed) is not null || configuration.Overrides(parsed).Count > 0))
+                throw new UserErrorException("--schema and --docs speak of all configurations: leave the file and --set out.");
             if (parsed.GetValue(schema))
                 output.Write(JsonSchema.Write());
             else if (parsed.GetValue(docs))

@@ -94,6 +94,8 @@ internal static class CurriculumCommand
             foreach (string other in parsed.GetValue(like)!)
                 console.WriteLine($"{FedStep.CountAgreeing(steps, directory, other)} steps of {directory} and {other} were fed the same.");
             using var audit = new RunAudit(directory);
+            if (audit.CheckShards() is > 0 and var recorded)
+                console.WriteLine($"{recorded} shards are what was tokenized, every byte.");
             if (parsed.GetValue(before) is { } original)
                 audit.Add(original, FedStep.Read(original).Where(step => step.StartTokens < steps[0].StartTokens));
             audit.Add(directory, steps);

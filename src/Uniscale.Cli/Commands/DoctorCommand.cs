@@ -7,12 +7,15 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale doctor</c>: what training needs, found or what to install.</summary>
 internal static class DoctorCommand
 {
+    /// <summary>The one command that runs on a processor that all others refuse, to say so.</summary>
+    public const string Name = "doctor";
+
     private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     public static Command Create()
     {
         var json = CommonOptions.Json();
-        var command = new Command("doctor", "Look for everything that training needs, and say what to install. Exits with 1 where something required is missing.") { json };
+        var command = new Command(Name, "Look for everything that training needs, and say what to install. Exits with 1 where something required is missing.") { json };
         command.SetAction(parsed =>
         {
             var findings = Examination.Run(Libraries.OfSystem());

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using Uniscale.Checkpoints.Catalog;
-using Uniscale.Checkpoints.Format;
-using Uniscale.Checkpoints.Loading;
+using Uniscale.Cli.HuggingFace;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Evaluation.Generation;
@@ -51,15 +49,13 @@ internal static class GenerateCommand
 
     private static Opened Open(string path)
     {
-        if (!Directory.Exists(path)) throw new UserErrorException($"There is no directory {path}; give the directory of a run, e.g. runs/quickstart.");
-        var checkpoint = CheckpointReader.Open(CheckpointCatalog.Find(path));
-        var configuration = ConfigurationLoader.Parse(checkpoint.Manifest.ConfigurationYaml, name: Path.Combine(checkpoint.Folder, CheckpointManifest.FileName)).Value;
+        var checkpoint = CheckpointInput.Open(path, step: null);
+        var configuration = CheckpointInput.ConfigurationOf(checkpoint);
         string model = configuration.Data.Tokenizer
             ?? throw new UserErrorException($"The run of {path} names no tokenizer (data.tokenizer), so its tokens cannot be turned into text.");
-        if (!File.Exists(model))
-            throw new UserErrorException($"The tokenizer {model} of the run is not there; paths in a configuration are relative to the directory that the run was started in.");
-        var tokenizer = Tokenizer.Load(model);
+        var tokenizer = Tokenizer.Load(RunTokenizer.Find(path, model)
+            ?? throw new UserErrorException($"The tokenizer {model} of the run is not there; paths in a configuration are relative to the directory that the run was started in."));
         long vocabulary = configuration.Model.Vocabulary > 0 ? configuration.Model.Vocabulary : tokenizer.Size;
-        return new Opened(TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint), tokenizer);
+        return CheckpointInput.Given(() => new Opened(TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint), tokenizer));
     }
 }

@@ -1,44 +1,44 @@
 using System.CommandLine;
 using Uniscale.Checkpoints;
-using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Cli.HuggingFace;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Engine.Model;
+using Uniscale.Launching.Training;
 
 namespace Uniscale.Cli.Commands;
 
 /// <summary><c>uniscale export</c> and <c>uniscale import</c>: models of Llama's kind as Hugging Face keeps them, and back.</summary>
 internal static class HuggingFaceCommands
 {
-    private const string TokenizerName = "tokenizer.model";
-
     public static Command Export()
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run, its checkpoints directory, or one checkpoint (step-…)." };
         var to = new Option<string>("--to") { Description = "Folder that receives the model.", Required = true };
         var step = new Option<long?>("--step") { Description = "The checkpoint of this step; default: the newest good one." };
         var shard = new Option<long>("--shard-bytes") { Description = "Size of a file.", DefaultValueFactory = _ => HuggingFaceExport.DefaultShardBytes };
-        var command = new Command("export", "Write a checkpoint's weights as a Hugging Face Llama: safetensors, config.json, tokenizer.") { run, to, step, shard };
+        var tokenizer = new Option<string?>("--tokenizer") { Description = "SentencePiece model of the run, where it is not found.", HelpName = "FILE" };
+        var without = WithoutTokenizer();
+        var command = new Command("export", "Write a checkpoint's weights as a Hugging Face Llama: safetensors, config.json, tokenizer.") { run, to, step, shard, tokenizer, without };
         command.SetAction(parsed =>
         {
-            var (path, target) = (parsed.GetValue(run)!, parsed.GetValue(to)!);
-            if (!Directory.Exists(path))
-                throw new UserErrorException($"There is no folder {path}: name a run's folder, its checkpoints directory or a checkpoint.");
-            var reader = CheckpointReader.Open(CheckpointCatalog.Find(path, parsed.GetValue(step)));
-            var configuration = ConfigurationLoader.Parse(reader.Manifest.ConfigurationYaml, name: reader.Folder).Value;
-            var embedding = reader["embedding.tokens.weight"];
-            var config = LlamaMapping.ToTheirs(configuration.ModelAt(reader.Manifest.ConsumedTokens), embedding.Shape[0], embedding.Type == ElementType.BFloat16);
-            var count = HuggingFaceExport.Write(reader, target, parsed.GetValue(shard));
-            config.Write(target);
+            var (path, target, shardBytes) = (parsed.GetValue(run)!, parsed.GetValue(to)!, parsed.GetValue(shard));
+            if (shardBytes < 1)
+                throw new UserErrorException($"--shard-bytes {shardBytes} is no size of a file: give 1 or more.");
+            var reader = CheckpointInput.Open(path, parsed.GetValue(step));
+            if (HoldsModel(target))
+                throw new UserErrorException($"--to {target} already holds a model: name a folder that is to be made, or empty it.");
+            var configuration = CheckpointInput.ConfigurationOf(reader);
+            using var text = parsed.GetValue(without) ? null : TokenizerOf(path, configuration.Data.Tokenizer, parsed.GetValue(tokenizer));
             var output = parsed.InvocationConfiguration.Output;
+            var count = CheckpointInput.Given(() => Write(reader, configuration, target, shardBytes, text));
             output.WriteLine($"{count} tensors of step {reader.Manifest.Step} are in {target}");
-            if (configuration.Data.Tokenizer is { } tokenizer && File.Exists(tokenizer))
-                File.Copy(tokenizer, Path.Combine(target, TokenizerName), overwrite: true);
-            else
-                output.WriteLine("The run's tokenizer is not here and was not copied.");
+            if (text is null)
+                output.WriteLine("No tokenizer was written: the run names none, or none was wanted.");
         });
         return command;
     }
@@ -47,7 +47,9 @@ internal static class HuggingFaceCommands
     {
         var folder = new Argument<string>("FOLDER") { Description = "A Hugging Face Llama: config.json, safetensors, tokenizer.model." };
         var to = new Option<string>("--to") { Description = "Folder of the run to be made.", Required = true };
-        var command = new Command("import", "Make a run of a Hugging Face Llama, with its weights in fp32 as the checkpoint of step 0.") { folder, to };
+        var without = WithoutTokenizer();
+        var ignored = new Option<string[]>("--ignore-key") { Description = "Key of config.json that does not change the model, although Uniscale does not know it (may be given again).", HelpName = "KEY", DefaultValueFactory = _ => [] };
+        var command = new Command("import", "Make a run of a Hugging Face Llama, with its weights in fp32 as the checkpoint of step 0.") { folder, to, without, ignored };
         command.SetAction(parsed =>
         {
             var (source, run) = (parsed.GetValue(folder)!, Path.GetFullPath(parsed.GetValue(to)!));
@@ -55,35 +57,99 @@ internal static class HuggingFaceCommands
                 throw new UserErrorException($"There is no folder {source}.");
             if (Directory.Exists(run) && Directory.EnumerateFileSystemEntries(run).Any())
                 throw new UserErrorException($"{run} is not empty: name a folder that is to be made.");
-            var configuration = ConfigurationLoader.Parse("", Overrides(source, run), name: Path.Combine(source, LlamaConfig.FileName));
-            using var weights = HuggingFaceImport.Open(source, run);
-            using var world = InProcessWorld.Create(1)[0];
-            using var store = new CheckpointStore(Path.Combine(run, "checkpoints"), world);
-            var result = store.Save(new CheckpointState
+            var config = CheckpointInput.Given(() => LlamaConfig.Read(source, parsed.GetValue(ignored)));
+            var tokenizer = parsed.GetValue(without) ? null : ForeignTokenizer(source, config.VocabSize);
+            var configuration = ConfigurationLoader.Parse("", Overrides(config, run, tokenizer is not null), name: Path.Combine(source, LlamaConfig.FileName));
+            var made = !Directory.Exists(run);
+            try
             {
-                Step = 0,
-                ConsumedTokens = 0,
-                ConfigurationYaml = configuration.ToYaml(),
-                ConfigurationHash = configuration.Hash,
-                Slices = weights.Slices,
-            });
-            if (result.Status != SaveStatus.Durable)
-                throw new CheckpointException($"The model could not be saved: {result.Reason}.");
-            File.WriteAllText(Path.Combine(run, "config.yaml"), configuration.ToYaml());
-            parsed.InvocationConfiguration.Output.WriteLine($"{weights.Slices.Count} tensors are in {result.Path}");
+                var output = parsed.InvocationConfiguration.Output;
+                var (count, place) = Import(source, run, configuration);
+                if (tokenizer is not null)
+                    File.Copy(tokenizer, Path.Combine(run, TokenizerExport.ModelName));
+                RunFolder.Write(Path.Combine(run, RunFolder.ConfigurationFile), configuration);
+                output.WriteLine($"{count} tensors are in {place}");
+                if (tokenizer is null)
+                    output.WriteLine("No tokenizer was taken over: name one with data.tokenizer.");
+            }
+            catch when (made && Directory.Exists(run))
+            {
+                Directory.Delete(run, recursive: true);
+                throw;
+            }
         });
         return command;
     }
 
-    private static IReadOnlyList<string> Overrides(string source, string run)
+    private static Option<bool> WithoutTokenizer() => new("--no-tokenizer") { Description = "The weights alone." };
+
+    private static bool HoldsModel(string folder) => Directory.Exists(folder)
+        && (Directory.EnumerateFiles(folder, "*.safetensors").Any() || Directory.EnumerateFiles(folder, "*.safetensors.index.json").Any());
+
+    private static int Write(CheckpointReader reader, RunConfiguration configuration, string target, long shardBytes, Tokenizer? tokenizer)
+    {
+        var embedding = reader["embedding.tokens.weight"];
+        var model = configuration.ModelAt(reader.Manifest.ConsumedTokens);
+        var config = LlamaMapping.ToTheirs(model, embedding.Shape[0], embedding.Type == ElementType.BFloat16, tokenizer);
+        Directory.CreateDirectory(target);
+        if (tokenizer is not null)
+            TokenizerExport.Write(tokenizer.Path, target, model.Context);
+        var count = HuggingFaceExport.Write(reader, target, shardBytes);
+        config.Write(target);
+        return count;
+    }
+
+    private static (int Count, string Place) Import(string source, string run, ResolvedConfiguration configuration)
+    {
+        var model = configuration.Value.Model;
+        var parameters = Transformer.Blocks(model, model.Vocabulary).SelectMany(block => block.Parameters)
+            .DistinctBy(parameter => parameter.Name).ToDictionary(parameter => parameter.Name, parameter => parameter.Shape);
+        using var weights = CheckpointInput.Given(() => HuggingFaceImport.Open(source, run, parameters));
+        using var world = InProcessWorld.Create(1)[0];
+        using var store = new CheckpointStore(Path.Combine(run, "checkpoints"), world);
+        var result = store.Save(new CheckpointState
+        {
+            Step = 0,
+            ConsumedTokens = 0,
+            ConfigurationYaml = configuration.ToYaml(),
+            ConfigurationHash = configuration.Hash,
+            Slices = weights.Slices,
+        });
+        return result.Status == SaveStatus.Durable ? (weights.Slices.Count, result.Path) : throw new CheckpointException($"The model could not be saved: {result.Reason}.");
+    }
+
+    private static Tokenizer? TokenizerOf(string run, string? configured, string? given)
+    {
+        if (given is null && configured is null)
+            return null;
+        return Tokenizer.Load(given ?? RunTokenizer.Find(run, configured!) ?? throw new UserErrorException(
+            $"The tokenizer {configured} of the run is not there; paths in a configuration are relative to the directory that the run was started in: name the file with --tokenizer, or export the weights alone with --no-tokenizer."));
+    }
+
+    /// <summary>The SentencePiece model of a foreign folder, or null where it has no tokenizer at all.</summary>
+    private static string? ForeignTokenizer(string folder, int vocabulary)
+    {
+        var model = Path.Combine(folder, TokenizerExport.ModelName);
+        if (!File.Exists(model))
+        {
+            return File.Exists(Path.Combine(folder, TokenizerExport.FileName))
+                ? throw new UserErrorException($"{folder} has {TokenizerExport.FileName}, which Uniscale does not read, but no {TokenizerExport.ModelName}: add the SentencePiece model, or import the weights alone with --no-tokenizer.")
+                : null;
+        }
+        using var tokenizer = Tokenizer.Load(model);
+        return tokenizer.Size <= vocabulary
+            ? model
+            : throw new UserErrorException($"{model} has {tokenizer.Size} tokens, but vocab_size of {LlamaConfig.FileName} is {vocabulary}: take the tokenizer of this model, or import the weights alone with --no-tokenizer.");
+    }
+
+    private static IReadOnlyList<string> Overrides(LlamaConfig config, string run, bool hasTokenizer)
     {
         // A configuration must say how long to train; whoever trains on says it anew.
         const string Length = "train.steps=1";
-        var tokenizer = Path.GetFullPath(Path.Combine(source, TokenizerName));
         return
         [
-            Length, .. LlamaMapping.ToOurs(LlamaConfig.Read(source)), $"name={Path.GetFileName(run)}", $"run_directory={run}",
-            .. File.Exists(tokenizer) ? [$"data.tokenizer={tokenizer}"] : Array.Empty<string>(),
+            Length, .. LlamaMapping.ToOurs(config), ConfigurationLoader.Override("name", Path.GetFileName(run)), ConfigurationLoader.Override("run_directory", run),
+            .. hasTokenizer ? [ConfigurationLoader.Override("data.tokenizer", Path.Combine(run, TokenizerExport.ModelName))] : Array.Empty<string>(),
         ];
     }
 }

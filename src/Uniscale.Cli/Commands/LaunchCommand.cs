@@ -39,6 +39,18 @@ internal static class LaunchCommand
         DefaultValueFactory = _ => new HangLimits().Minimum.TotalSeconds,
     };
 
+    private static readonly Option<double> StartSeconds = new("--start-seconds")
+    {
+        Description = "Time until every rank has joined the job; those that have not are named.",
+        DefaultValueFactory = _ => new HangLimits().Start.TotalSeconds,
+    };
+
+    private static readonly Option<string?> MpirunName = new("--mpirun")
+    {
+        Description = "The mpirun to use; default: the first on PATH, MPICH's (mpirun.mpich) where several lie beside each other.",
+        HelpName = "NAME",
+    };
+
     private static readonly Option<int> Grace = new("--grace")
     {
         Description = "Seconds that ranks have to save and end after Ctrl-C or SIGTERM.",
@@ -55,7 +67,7 @@ internal static class LaunchCommand
     {
         var command = new Command("launch", "Train a model with ranks as processes under mpirun. Ctrl-C and SIGTERM save and stop; a second one ends at once.")
         {
-            Ranks, Hosts, Resume, MaxRestarts, Elastic, HostFaults, HangSeconds, Grace, Bind, Tags, DryRun, TrainCommand.StopAfter,
+            Ranks, Hosts, Resume, MaxRestarts, Elastic, HostFaults, HangSeconds, StartSeconds, Grace, MpirunName, Bind, Tags, DryRun, TrainCommand.StopAfter,
         };
         var configuration = new ConfigurationInput(command);
         command.SetAction(parsed => Launch(parsed, configuration));
@@ -83,6 +95,7 @@ internal static class LaunchCommand
             HostFile = shape.HostFile,
             Threads = resolved.Value.Train.Threads,
             Binding = parsed.GetValue(Bind),
+            Mpirun = parsed.GetValue(MpirunName),
             TagOutput = parsed.GetValue(Tags),
             // mpirun gives its ranks a terminal even where there is none.
             Environment = Console.IsOutputRedirected ? new Dictionary<string, string> { ["TERM"] = "dumb" } : new(),
@@ -102,8 +115,10 @@ internal static class LaunchCommand
             Folder = launchFolder,
             Shape = shape,
             MaxRestarts = parsed.GetValue(MaxRestarts),
-            Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)) },
+            Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)), Start = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds)) },
         };
+        var mpirun = Mpirun.Find(parsed.GetValue(MpirunName));
+        error.WriteLine($"Starting {ranks} {(ranks == 1 ? "rank" : "ranks")} with {mpirun.Command} ({mpirun.Version}).");
         var result = new Supervisor(supervision, Job, error.WriteLine).Run();
         if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}");
         if (result.First is { IsUserError: true }) folder.Forget();

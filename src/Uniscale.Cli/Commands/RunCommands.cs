@@ -89,6 +89,7 @@ internal static class RunCommands
             if (status.LastIncident is { } incident) Line("", $"{incident}");
         }
         Line("checkpoint", $"{status.Checkpoint ?? "none yet"}");
+        if (status.UnreadLines > 0) Line("left out", $"{status.UnreadLines} {(status.UnreadLines == 1 ? "line" : "lines")} of metrics.jsonl that {(status.UnreadLines == 1 ? "is no record" : "are no records")}");
         if (status.LastFault is { } fault) Line("last fault", $"{fault.Message}");
     }
 }

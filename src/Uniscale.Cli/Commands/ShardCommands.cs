@@ -7,12 +7,12 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale data inspect|verify|show</c>: what is in a shard, whether it is whole, and how it reads.</summary>
 internal static class ShardCommands
 {
-    private static Argument<string[]> Shards() => new("SHARD") { Description = "Shards: prefixes, .bin or .idx files, or patterns.", Arity = ArgumentArity.OneOrMore };
+    private static Argument<string[]> Shards() => new("SHARD") { Description = "Shards: prefixes, .bin or .idx files, patterns, or folders of shards.", Arity = ArgumentArity.OneOrMore };
 
     public static Command Inspect()
     {
         Argument<string[]> shards = Shards();
-        var command = new Command("inspect", "Count tokens and documents of shards.") { shards };
+        var command = new Command("inspect", "Count tokens and documents of shards; a shard that is not what was tokenized is refused, as far as its fingerprint sees.") { shards };
         command.SetAction(parsed =>
         {
             TextWriter output = parsed.InvocationConfiguration.Output;
@@ -21,6 +21,7 @@ internal static class ShardCommands
             {
                 using (shard)
                 {
+                    shard.CheckRecorded(whole: false);
                     output.WriteLine($"{shard.Prefix}: {shard.TokenCount} tokens ({shard.Type}) in {shard.DocumentCount} documents, {shard.TokenCount / (double)Math.Max(1, shard.DocumentCount):0.#} a document; fingerprint {shard.Fingerprint}");
                     (tokens, documents) = (tokens + shard.TokenCount, documents + shard.DocumentCount);
                 }
@@ -35,7 +36,7 @@ internal static class ShardCommands
     {
         Argument<string[]> shards = Shards();
         var model = new Option<string?>("--tokenizer") { Description = "Also check that every token is in this vocabulary." };
-        var command = new Command("verify", "Read every byte of shards and check that both files agree.") { shards, model };
+        var command = new Command("verify", "Read every byte of shards: both files agree, and are what was tokenized where digests lie beside them.") { shards, model };
         command.SetAction(parsed =>
         {
             int vocabulary = int.MaxValue;
@@ -46,7 +47,7 @@ internal static class ShardCommands
             }
             foreach (TokenShard shard in Open(parsed.GetValue(shards)!))
                 using (shard)
-                    parsed.InvocationConfiguration.Output.WriteLine($"{shard.Prefix}: whole, digest {shard.Verify(vocabulary)}");
+                    parsed.InvocationConfiguration.Output.WriteLine($"{shard.Prefix}: whole, digest {shard.Verify(vocabulary)}{(shard.IsRecorded ? ", as it was tokenized" : "; no digest lies beside it to compare with")}");
             return 0;
         });
         return command;
@@ -63,6 +64,13 @@ internal static class ShardCommands
         command.SetAction(parsed =>
         {
             using TokenShard opened = TokenShard.Open(parsed.GetValue(shard)!);
+            if (parsed.GetValue(count) < 1)
+                throw new UserErrorException($"--tokens {parsed.GetValue(count)} shows nothing: give 1 or more.");
+            if (parsed.GetValue(at) is null && IsEmpty(opened, parsed.GetValue(document) ?? 0))
+            {
+                parsed.InvocationConfiguration.Output.WriteLine($"# {opened.Prefix}, document {parsed.GetValue(document) ?? 0} of {opened.DocumentCount} is empty");
+                return 0;
+            }
             long first = parsed.GetValue(at) ?? StartOf(opened, parsed.GetValue(document) ?? 0);
             if (first < 0 || first >= opened.TokenCount)
                 throw new UserErrorException($"Token {first} is not one of the {opened.TokenCount} of {opened.Prefix}.");
@@ -84,9 +92,11 @@ internal static class ShardCommands
         return command;
     }
 
+    private static bool IsEmpty(TokenShard shard, long document) => StartOf(shard, document) == shard.DocumentStart(document + 1);
+
     private static long StartOf(TokenShard shard, long document) => document >= 0 && document < shard.DocumentCount
         ? shard.DocumentStart(document)
         : throw new UserErrorException($"Document {document} is not one of the {shard.DocumentCount} of {shard.Prefix}.");
 
-    private static IEnumerable<TokenShard> Open(string[] patterns) => ShardPaths.Expand(patterns, "command line").Select(TokenShard.Open);
+    private static IEnumerable<TokenShard> Open(string[] patterns) => ShardPaths.Find(patterns).Select(TokenShard.Open);
 }

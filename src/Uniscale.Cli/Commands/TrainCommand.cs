@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Uniscale.Cli.Training;
 using Uniscale.Configuration;
+using Uniscale.Data;
 using Uniscale.Engine.Training;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Training;
@@ -22,7 +23,9 @@ internal static class TrainCommand
         var resume = new Option<bool>("--resume") { Description = "Continue the run from its newest good checkpoint." };
         var trace = new Option<string?>("--trace") { Description = "Write the measured timeline of some steps as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
         var profile = new Option<string?>("--profile") { Description = "As --trace with every kernel, and a table of where the time went at the end.", HelpName = "FILE.json" };
+        var deep = new Option<bool>("--deep") { Description = "Before training, read every byte of the data's shards against the digests that lie beside them." };
         command.Add(ranks);
+        command.Add(deep);
         command.Add(resume);
         command.Add(trace);
         command.Add(profile);
@@ -39,11 +42,22 @@ internal static class TrainCommand
                 ProfilePath = parsed.GetValue(profile),
                 StopAfter = parsed.GetValue(StopAfter) ?? long.MaxValue,
             };
+            if (parsed.GetValue(deep)) CheckShards(resolved.Value);
             if (options.StopAfter < 1) throw new UserErrorException($"--stop-after {options.StopAfter} is no step: give 1 or more.");
             Train(resolved, options, parsed.GetValue(ranks));
             return 0;
         });
         return command;
+    }
+
+    /// <summary>Training itself looks at the fingerprints only, which see 256 places of a large shard.</summary>
+    private static void CheckShards(RunConfiguration configuration)
+    {
+        foreach (var section in configuration.Data.Sources.Concat(configuration.Data.Validation).Where(section => section.Shards.Count > 0))
+        {
+            using var source = TokenSource.Open(section);
+            foreach (var shard in source.Shards) shard.CheckRecorded(whole: true);
+        }
     }
 
     private static void Train(ResolvedConfiguration resolved, TrainingOptions options, int? asked)

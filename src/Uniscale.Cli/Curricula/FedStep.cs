@@ -20,12 +20,11 @@ internal sealed record FedStep(long Step, long StartTokens, long Tokens, ulong D
         if (!File.Exists(path))
             throw new UserErrorException($"{path} does not exist; give the directory of a run that has trained.");
         var steps = new SortedDictionary<long, FedStep>();
-        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
-        while (reader.ReadLine() is { } line)
+        MetricsFile.Read(path, record =>
         {
-            if (Parse(line) is { } step)
+            if (Parse(record) is { } step)
                 steps[step.StartTokens] = step;
-        }
+        });
         return steps.Count > 0 ? [.. steps.Values] : throw new UserErrorException($"{path} tells of no step yet.");
     }
 
@@ -47,22 +46,13 @@ internal sealed record FedStep(long Step, long StartTokens, long Tokens, ulong D
         return count > 0 ? count : throw new UserErrorException($"{run} and {other} have no step in common.");
     }
 
-    private static FedStep? Parse(string line)
+    private static FedStep? Parse(JsonElement record)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(line);
-            JsonElement record = document.RootElement;
-            if (record.GetProperty("kind").GetString() != "step")
-                return null;
-            long tokens = record.GetProperty("batch_tokens").GetInt64();
-            return new FedStep(
-                record.GetProperty("step").GetInt64(), record.GetProperty("consumed_tokens").GetInt64() - tokens, tokens,
-                ulong.Parse(record.GetProperty("data_digest").GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
-        }
-        catch (JsonException)
-        {
-            return null; // the last line may be half written
-        }
+        if (record.GetProperty("kind").GetString() != "step")
+            return null;
+        long tokens = record.GetProperty("batch_tokens").GetInt64();
+        return new FedStep(
+            record.GetProperty("step").GetInt64(), record.GetProperty("consumed_tokens").GetInt64() - tokens, tokens,
+            ulong.Parse(record.GetProperty("data_digest").GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
     }
 }

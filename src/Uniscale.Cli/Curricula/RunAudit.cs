@@ -1,6 +1,7 @@
 using System.Globalization;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Launching.Training;
 
 namespace Uniscale.Cli.Curricula;
 
@@ -18,10 +19,10 @@ internal sealed class RunAudit : IDisposable
     /// <param name="run">Directory of a run; its configuration and its data are read.</param>
     public RunAudit(string run)
     {
-        string path = Path.Combine(run, "config.yaml");
+        string path = Path.Combine(run, RunFolder.ConfigurationFile);
         if (!File.Exists(path))
             throw new UserErrorException($"{path} does not exist; give the directory of a run that has trained.");
-        _curriculum = Curriculum.FromConfiguration(ConfigurationLoader.Load(path).Value);
+        _curriculum = Curriculum.FromConfiguration(ConfigurationLoader.LoadStored(path).Value);
         _fed = new long[_curriculum.Phases.Count, _curriculum.Sources.Count];
     }
 
@@ -44,6 +45,20 @@ internal sealed class RunAudit : IDisposable
             _end = Math.Max(_end, fed.StartTokens + fed.Tokens);
             StepCount++;
         }
+    }
+
+    /// <summary>Reads every byte of the sources' shards against the digests that lie beside them.</summary>
+    /// <returns>How many shards have such digests.</returns>
+    /// <exception cref="UserErrorException">A shard is not what was tokenized.</exception>
+    public int CheckShards()
+    {
+        int recorded = 0;
+        foreach (TokenShard shard in _curriculum.Sources.SelectMany(source => source.Shards).Where(shard => shard.IsRecorded))
+        {
+            shard.CheckRecorded(whole: true);
+            recorded++;
+        }
+        return recorded;
     }
 
     /// <summary>Tells what was fed.</summary>

@@ -1,6 +1,7 @@
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Launching.Training;
 
 namespace Uniscale.Cli.Curricula;
 
@@ -44,7 +45,7 @@ internal sealed class RunFork
         if (System.IO.Directory.Exists(directory) && System.IO.Directory.EnumerateFileSystemEntries(directory).Any())
             throw new UserErrorException($"{directory} is not empty; name another directory with --out.");
         string yaml = good[0].Manifest!.ConfigurationYaml;
-        using Curriculum original = Curriculum.FromConfiguration(ConfigurationLoader.Parse(yaml, [], run).Value);
+        using Curriculum original = Curriculum.FromConfiguration(ConfigurationLoader.ParseStored(yaml, [], run).Value);
         if (phase < 1 || phase > original.Phases.Count)
             throw new UserErrorException($"The run has {original.Phases.Count} phase(s); --phase {phase} is none of them.");
         long start = original.Phases[phase - 1].StartTokens;
@@ -53,8 +54,8 @@ internal sealed class RunFork
 
         string name = Path.GetFileName(Path.GetFullPath(directory));
         // The window is kept: another would cut and order the data anew.
-        ResolvedConfiguration forked = ConfigurationLoader.Parse(
-            yaml, [$"data.window={original.Window}", .. changes, $"name={name}", $"run_directory={directory}"], run);
+        ResolvedConfiguration forked = ConfigurationLoader.ParseStored(
+            yaml, [$"data.window={original.Window}", .. changes, ConfigurationLoader.Override("name", name), ConfigurationLoader.Override("run_directory", directory)], run);
         using Curriculum curriculum = Curriculum.FromConfiguration(forked.Value);
         if (curriculum.Phases.Count < phase || curriculum.Phases[phase - 1].StartTokens != start || curriculum.FingerprintAt(start) != original.FingerprintAt(start)
             || !Enumerable.Range(0, phase - 1).All(i => curriculum.Phases[i].Settings with { Evaluate = [] } == original.Phases[i].Settings with { Evaluate = [] }))
@@ -69,7 +70,7 @@ internal sealed class RunFork
         System.IO.Directory.CreateDirectory(target);
         foreach (string file in System.IO.Directory.GetFiles(_checkpoint.Folder))
             File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
-        File.WriteAllText(Path.Combine(Directory, ConfigurationName), _configuration.ToYaml());
+        RunFolder.Write(Path.Combine(Directory, ConfigurationName), _configuration);
     }
 
     private static string CheckpointsOf(string run)

@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
+using Uniscale.Configuration;
+using Uniscale.Kernels;
+using Uniscale.Launching.Processes;
+using Uniscale.Mpi;
 using Uniscale.Torch;
 
 namespace Uniscale.Cli.Doctor;
@@ -15,13 +18,15 @@ internal static class Examination
     [
         new Finding(".NET", true, true, $"{Environment.Version} on {RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}"),
         Processor(),
+        Precisions(),
         Memory(),
         Disk(),
+        OpenFiles(File.Exists("/proc/self/limits") ? File.ReadLines("/proc/self/limits") : [], ReadNumber("/proc/sys/vm/max_map_count")),
         StandardLibrary(libraries, AppContext.BaseDirectory),
         Tensors(Libtorch.Folder),
         Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
         Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
-        Mpi(libraries, Environment.GetEnvironmentVariable("UNISCALE_MPI_LIBRARY")),
+        Mpi(mpirun: null, Environment.GetEnvironmentVariable(MpiRuntime.LibraryVariable)),
         Devices.Libtorch(),
         Devices.Nccl(),
         Bridge(),
@@ -33,15 +38,28 @@ internal static class Examination
         string[] wanted = ["avx2", "fma", "avx512f", "avx512_bf16", "avx_vnni", "amx_tile", "amx_bf16"];
         var present = wanted.Where(flags.Contains).ToArray();
         var details = $"{Environment.ProcessorCount} processors, {CpuModel()}; {string.Join(' ', present)}";
-        return Avx2.IsSupported || RuntimeInformation.OSArchitecture != Architecture.X64
-            ? new Finding("processor", true, true, details)
-            : new Finding("processor", false, true, details, "Uniscale's kernels need AVX2; use a machine with it.");
+        return ProcessorSupport.Refusal() is { } refusal
+            ? new Finding("processor", false, true, details, refusal)
+            : new Finding("processor", true, true, details);
+    }
+
+    /// <summary>Which precisions the processor multiplies itself, and how fast bf16 is beside fp32: measured now, in a part of a second.</summary>
+    private static Finding Precisions()
+    {
+        if (ProcessorSupport.Refusal() is not null || !CpuKernels.IsSupported)
+            return new Finding("precisions", false, false, "not measured", "They are measured where the kernels run.");
+        double share = ProcessorSupport.ShareOfFloat32(TimeSpan.FromSeconds(0.5));
+        string level = ProcessorSupport.NameOf(CpuKernels.InstructionSet);
+        return new Finding("precisions", true, false, string.Create(CultureInfo.InvariantCulture,
+            $"kernels for {level}; fp32 native, bf16 {(ProcessorSupport.IsNative(KernelType.BFloat16) ? "native" : "emulated (widened to fp32)")} at {share:P0} of fp32's speed"));
     }
 
     private static Finding Memory()
     {
         var total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / GiB;
         var details = string.Create(CultureInfo.InvariantCulture, $"{total:F1} GiB for this process");
+        if (AddressSpace.LimitBytes() is < AddressSpace.EnoughBytes and var limit)
+            return new Finding("memory", false, true, string.Create(CultureInfo.InvariantCulture, $"{details}, address space limited to {limit / GiB:F1} GiB"), "Lift the limit (ulimit -v unlimited); bound memory by a container instead.");
         return total >= 3
             ? new Finding("memory", true, true, details)
             : new Finding("memory", false, true, details, "configs/quickstart.yaml needs about 3 GiB; train something smaller, or raise the container's limit.");
@@ -56,6 +74,20 @@ internal static class Examination
             ? new Finding("disk", true, true, details)
             : new Finding("disk", false, true, details, "Corpus, checkpoints and logs of the quickstart need about 2 GiB; free some space, or run elsewhere.");
     }
+
+    /// <summary>A shard takes two mappings and no descriptor; sockets, logs and checkpoints take descriptors.</summary>
+    internal static Finding OpenFiles(IEnumerable<string> limits, long mappings)
+    {
+        const int Enough = 1024;
+        string? line = limits.FirstOrDefault(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+        string soft = line?.Split(' ', StringSplitOptions.RemoveEmptyEntries).ElementAtOrDefault(3) ?? "unlimited";
+        string details = $"{soft} descriptors; {mappings} mappings, room for {mappings / 2} shards";
+        return !long.TryParse(soft, CultureInfo.InvariantCulture, out long most) || most >= Enough
+            ? new Finding("open files", true, false, details)
+            : new Finding("open files", false, false, details, $"ulimit -n {Enough} or more, before training with several ranks");
+    }
+
+    private static long ReadNumber(string path) => File.Exists(path) && long.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out long number) ? number : 65_530;
 
     /// <summary>
     /// libstdc++, which TorchSharp's library is loaded with or not at all; its own message for that speaks of packages. What the build did about
@@ -92,27 +124,24 @@ internal static class Examination
             ? new Finding(name, true, required, $"{Libraries.Version(path) ?? "version unknown"}, {path}")
             : new Finding(name, false, required, purpose, $"apt-get install {package}");
 
-    /// <summary>MPI: the library that the user names, if he does, and the launcher.</summary>
-    internal static Finding Mpi(Libraries libraries, string? named)
+    /// <summary>MPI: the launcher, and the library that its ranks will find.</summary>
+    /// <param name="mpirun">The mpirun to use; null: what <c>uniscale launch</c> uses.</param>
+    /// <param name="library">The library that the user names; null: none.</param>
+    internal static Finding Mpi(string? mpirun, string? library)
     {
-        if (named is { Length: > 0 } && !IsMpi(named))
-            return new Finding("MPI", false, false, $"UNISCALE_MPI_LIBRARY is {named}, which is no MPI library", "unset it, or name the file of libmpi or libmpich");
-        string? path = named is { Length: > 0 } ? named : libraries.Find("libmpi.so", "libmpich.so");
-        var version = Libraries.RunAndRead("mpirun", "--version").Split('\n')[0].Trim();
-        return (path, version) switch
+        try
         {
-            (not null, { Length: > 0 }) => new Finding("MPI", true, false, $"{version}, {path}"),
-            (not null, _) => new Finding("MPI", false, false, $"{path}, but no mpirun", "apt-get install openmpi-bin"),
-            _ => new Finding("MPI", false, false, "ranks as processes (uniscale launch)", "apt-get install openmpi-bin libopenmpi-dev"),
-        };
-    }
-
-    private static bool IsMpi(string path)
-    {
-        if (!NativeLibrary.TryLoad(path, out nint handle)) return false;
-        bool hasIt = NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _);
-        NativeLibrary.Free(handle);
-        return hasIt;
+            var launcher = Mpirun.Find(mpirun);
+            return new Finding("MPI", true, false, $"{MpiRuntime.DescribeUnder(launcher.IsOpenMpi, library)}; started by {launcher.Command} ({launcher.Version})");
+        }
+        catch (UserErrorException missing)
+        {
+            return new Finding("MPI", false, false, $"ranks as processes (uniscale launch): {missing.Message}", "apt-get install mpich");
+        }
+        catch (MpiException missing)
+        {
+            return new Finding("MPI", false, false, $"ranks as processes (uniscale launch): {missing.Message}", "apt-get install mpich; or unset UNISCALE_MPI_LIBRARY, or name MPI's file in it");
+        }
     }
 
     /// <summary>The native bridges lie beside this program; loading them shows whether they fit the libraries of this machine.</summary>

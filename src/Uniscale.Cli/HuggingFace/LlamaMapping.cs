@@ -1,5 +1,6 @@
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Configuration;
+using Uniscale.Data;
 
 namespace Uniscale.Cli.HuggingFace;
 
@@ -10,7 +11,8 @@ internal static class LlamaMapping
     /// <param name="model">Shape of the run's model.</param>
     /// <param name="vocabulary">Vocabulary entries, from the checkpoint.</param>
     /// <param name="isBf16">Weights are bfloat16.</param>
-    public static LlamaConfig ToTheirs(ModelSection model, long vocabulary, bool isBf16)
+    /// <param name="tokenizer">The run's tokenizer; null: it has none.</param>
+    public static LlamaConfig ToTheirs(ModelSection model, long vocabulary, bool isBf16, Tokenizer? tokenizer)
     {
         if (model.Norm != NormKind.RmsNorm || model.Activation != ActivationKind.Swiglu || model.Positions != PositionKind.Rope || model.QkvBias != model.AttentionOutputBias)
         {
@@ -32,22 +34,22 @@ internal static class LlamaMapping
             MaxPositionEmbeddings = model.Context,
             VocabSize = (int)vocabulary,
             RmsNormEps = model.NormEpsilon,
-            RopeTheta = ropeBase,
-            RopeScaling = model.RopeScaling == RopeScalingKind.Linear ? new LlamaRopeScaling("linear", model.RopeFactor) : null,
+            RopeParameters = model.RopeScaling == RopeScalingKind.Linear ? new LlamaRope("linear", ropeBase, model.RopeFactor) : new LlamaRope("default", ropeBase),
             AttentionBias = model.QkvBias,
             MlpBias = model.FfnBias,
             TieWordEmbeddings = model.TiedEmbeddings,
             TorchDtype = isBf16 ? "bfloat16" : "float32",
+            BosTokenId = IdOf(tokenizer?.BeginId),
+            EosTokenId = IdOf(tokenizer?.EndId),
+            PadTokenId = IdOf(tokenizer?.PaddingId),
         };
+
+        static int? IdOf(int? id) => id >= 0 ? id : null;
     }
 
     /// <summary>A configuration with the shape of a Llama, as overrides of keys.</summary>
     public static IReadOnlyList<string> ToOurs(LlamaConfig config)
     {
-        if (config.HiddenAct != "silu")
-            throw new UserErrorException($"The model's activation is '{config.HiddenAct}'; Uniscale's Llama has silu.");
-        if (config.RopeScaling is { } scaling && scaling.Type != "linear")
-            throw new UserErrorException($"The model stretches rotary positions by '{scaling.Type}'; Uniscale knows linear stretching.");
         return
         [
             "model.norm=rmsnorm", "model.activation=swiglu", "model.positions=rope",
@@ -56,7 +58,7 @@ internal static class LlamaMapping
             .. Set("head_dim", config.HeadDim ?? config.HiddenSize / config.NumAttentionHeads),
             .. Set("ffn", config.IntermediateSize), .. Set("context", config.MaxPositionEmbeddings), .. Set("vocabulary", config.VocabSize),
             .. Set("norm_epsilon", config.RmsNormEps), .. Set("rope_base", config.RopeTheta),
-            .. config.RopeScaling is { } linear ? ["model.rope_scaling=linear", .. Set("rope_factor", linear.Factor)] : Array.Empty<string>(),
+            .. config.RopeParameters is { RopeType: "linear", Factor: > 1 and var factor } ? ["model.rope_scaling=linear", .. Set("rope_factor", factor)] : Array.Empty<string>(),
             .. Set("qkv_bias", config.AttentionBias), .. Set("attention_output_bias", config.AttentionBias), .. Set("ffn_bias", config.MlpBias),
             .. Set("tied_embeddings", config.TieWordEmbeddings),
         ];

@@ -78,7 +78,7 @@ public sealed class CollectiveJournal : IDisposable
         for (int at = 0; at + JournalSlot.SizeBytes <= length; at += JournalSlot.SizeBytes)
         {
             var slot = System.Runtime.InteropServices.MemoryMarshal.Read<JournalSlot>(bytes.AsSpan(at));
-            if (slot.PostedTicks > 0) entries.Add(slot.ToEntry());
+            if (slot.IsSound) entries.Add(slot.ToEntry());
         }
         entries.Sort((a, b) => a.Number.CompareTo(b.Number));
         return entries;

@@ -33,6 +33,11 @@ internal struct JournalSlot
         private byte _first;
     }
 
+    /// <summary>The bytes can be an entry's: a torn or foreign file holds none.</summary>
+    public readonly bool IsSound =>
+        PostedTicks > 0 && PostedTicks <= DateTime.MaxValue.Ticks && ChangedTicks >= 0 && ChangedTicks <= DateTime.MaxValue.Ticks && NameLength is >= 0 and <= NameBytes
+        && Enum.IsDefined((OperationKind)Kind) && Enum.IsDefined((ElementType)Type) && Enum.IsDefined((ReduceOp)Op) && Enum.IsDefined((OperationState)State);
+
     public static JournalSlot Create(long number, string group, long sequence, in OperationSignature signature)
     {
         long now = DateTime.UtcNow.Ticks;

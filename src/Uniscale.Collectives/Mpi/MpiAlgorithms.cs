@@ -48,14 +48,25 @@ internal static class MpiAlgorithms
     public static long ChunkCount(int size, ElementType type) =>
         Math.Clamp((4 << 20) / size, MinChunkBytes, MaxChunkBytes) / type.SizeBytes();
 
+    /// <summary>
+    /// Everybody's input goes to all with a word for what it is summed as. MPI matches collectives by their order alone: one that meets another kind may end as
+    /// if all were well, with what lay in memory.
+    /// </summary>
     private static IEnumerable<MpiRequest> GatherAndReduce(MpiCommunicator communicator, CommBuffer buffer, ReduceOp op)
     {
-        int bytes = (int)buffer.Count * buffer.Type.SizeBytes();
-        nint all = RawMemory.Allocate((long)bytes * communicator.Size);
+        long word = CheckWord(buffer, op);
+        int bytes = (int)buffer.Count * buffer.Type.SizeBytes(), stride = (bytes + 2 * sizeof(long) - 1) / sizeof(long) * sizeof(long);
+        nint all = RawMemory.Allocate((long)stride * communicator.Size);
+        ref long WordOf(int rank) => ref RawMemory.Span<long>(all + (rank + 1) * stride - sizeof(long), 1)[0];
         try
         {
-            yield return communicator.StartAllGather(buffer.Address, all, buffer.Count, Element(buffer.Type));
-            nint[] sources = [.. Enumerable.Range(0, communicator.Size).Select(rank => all + rank * bytes)];
+            RawMemory.Clear(all, (long)stride * communicator.Size);
+            RawMemory.Copy(buffer.Address, all + communicator.Rank * stride, bytes);
+            WordOf(communicator.Rank) = word;
+            yield return communicator.StartAllGather(all + communicator.Rank * stride, all, stride, MpiElement.UInt8);
+            for (int rank = 0; rank < communicator.Size; rank++)
+                if (WordOf(rank) != word) throw Mismatch(communicator, rank, buffer);
+            nint[] sources = [.. Enumerable.Range(0, communicator.Size).Select(rank => all + rank * stride)];
             Reducer.Reduce(sources, [buffer.Address], 0, buffer.Count, buffer.Type, op);
         }
         finally
@@ -63,4 +74,10 @@ internal static class MpiAlgorithms
             RawMemory.Free(all);
         }
     }
+
+    private static CollectiveException Mismatch(MpiCommunicator communicator, int member, CommBuffer buffer) => new(FormattableString.Invariant(
+        $"member {member} of group {communicator.Name} posted another operation where member {communicator.Rank} reduces {buffer.Count:N0} {buffer.Type}"));
+
+    /// <summary>Never zero, and the same in all processes.</summary>
+    private static long CheckWord(CommBuffer buffer, ReduceOp op) => (buffer.Count << 16) | ((long)buffer.Type << 8) | ((long)op << 4) | 1;
 }

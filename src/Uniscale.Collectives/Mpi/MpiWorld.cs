@@ -27,6 +27,8 @@ public sealed class MpiWorld : IWorld
 
     public IProcessGroup Group { get; }
 
+    public string Transport => MpiRuntime.Describe().ToString();
+
     public CollectiveJournal Journal { get; } = new();
 
     public string? Failure => _thread.Failure;

@@ -9,9 +9,13 @@ namespace Uniscale.Configuration.Loading;
 internal sealed class Binder(string whole = "the configuration")
 {
     private readonly Dictionary<string, Origin> origins = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Reference> references = new(StringComparer.Ordinal);
 
     /// <summary>Where each given value comes from, by its path such as <c>data.sources[0].weight</c>.</summary>
     public IReadOnlyDictionary<string, Origin> Origins => origins;
+
+    /// <summary>What stood in the file where the environment gave the value, by the value's path.</summary>
+    public IReadOnlyDictionary<string, Reference> References => references;
 
     public object BindSection(SectionSchema schema, ConfigNode node, string path)
     {
@@ -52,6 +56,8 @@ internal sealed class Binder(string whole = "the configuration")
                 return BindMap(schema, node, path);
             default:
                 origins[path] = node.Origin;
+                if (node is ScalarNode { Reference: { } reference })
+                    references[path] = reference;
                 return node is ScalarNode scalar ? BindScalar(schema, scalar, path) : throw Wrong(node, path, $"expects {Describe(schema)}");
         }
     }
@@ -83,7 +89,7 @@ internal sealed class Binder(string whole = "the configuration")
             case ValueKind.Text:
                 if (schema.OneOf is { } allowed && !allowed.Contains(node.Text))
                     throw NotAmong(node, path, allowed);
-                return node.Text;
+                return schema.IsPath ? HomeFolder.Expand(node.Text, $"{node.Origin.Exact}: {path}") : node.Text;
             case ValueKind.Choice:
                 return schema.Choices.FirstOrDefault(choice => choice.Name == node.Text || choice.Aliases.Contains(node.Text))?.Value
                     ?? throw NotAmong(node, path, [.. schema.Choices.Select(choice => choice.Name)]);
@@ -106,10 +112,10 @@ internal sealed class Binder(string whole = "the configuration")
         if (!read || (whole && !digits && (number != Math.Floor(number) || Math.Abs(number) > 9e18)))
             throw Wrong(node, path, $"expects {Describe(schema)}");
         if (schema.Range is { } range && !range.Contains(number))
-            throw new UserErrorException($"{node.Origin.Exact}: {path} is {node.Text}, but must be {range.Describe()}.");
+            throw new UserErrorException($"{node.Origin.Exact}: {path} is {node.Shown}, but must be {range.Describe()}.");
         var integer = digits ? exact : (long)number;
         if (schema.Type == typeof(int) && integer is < int.MinValue or > int.MaxValue)
-            throw new UserErrorException($"{node.Origin.Exact}: {path} is {node.Text}, but must be at most {int.MaxValue}.");
+            throw new UserErrorException($"{node.Origin.Exact}: {path} is {node.Shown}, but must be at most {int.MaxValue}.");
         return schema.Kind switch
         {
             ValueKind.Duration => TimeSpan.FromSeconds(number),
@@ -133,7 +139,7 @@ internal sealed class Binder(string whole = "the configuration")
     private static UserErrorException Unknown(SectionSchema schema, MapEntry entry, string section)
     {
         var known = schema.Keys.Select(key => key.Name).ToArray();
-        return new UserErrorException($"{entry.KeyOrigin.Exact}: {section} has no key '{entry.Key}'{Names.Hint(entry.Key, known)}");
+        return new UserErrorException($"{entry.KeyOrigin.Exact}: {section} has no key '{ScalarNode.Excerpt(entry.Key)}'{Names.Hint(entry.Key, known)}");
     }
 
     private static UserErrorException NotAmong(ScalarNode node, string path, IReadOnlyList<string> names)
@@ -141,7 +147,7 @@ internal sealed class Binder(string whole = "the configuration")
         // Short names are near to everything: "gpu" is no misspelt "cpu".
         var nearest = node.Text.Length > 3 ? Names.Nearest(node.Text, names) : null;
         var hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
-        return new UserErrorException($"{node.Origin.Exact}: {path} is '{node.Text}', but must be one of {string.Join(", ", names)}{hint}.");
+        return new UserErrorException($"{node.Origin.Exact}: {path} is '{node.Shown}', but must be one of {string.Join(", ", names)}{hint}.");
     }
 
     private static UserErrorException Wrong(ConfigNode node, string path, string expectation)
@@ -149,8 +155,8 @@ internal sealed class Binder(string whole = "the configuration")
         var what = node switch
         {
             ScalarNode { IsNull: true } => "nothing",
-            ScalarNode { Plain: true } scalar => $"'{scalar.Text}'",
-            ScalarNode scalar => $"the quoted text '{scalar.Text}'",
+            ScalarNode { Plain: true } scalar => $"'{scalar.Shown}'",
+            ScalarNode scalar => $"the quoted text '{scalar.Shown}'",
             ListNode => "a list",
             _ => "a map",
         };

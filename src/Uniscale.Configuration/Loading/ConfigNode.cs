@@ -6,6 +6,20 @@ internal abstract record ConfigNode(Origin Origin);
 /// <summary>A scalar; <paramref name="Plain"/>: written without quotes (only then can it be a number, a truth value or null).</summary>
 internal sealed record ScalarNode(string Text, bool Plain, Origin Origin) : ConfigNode(Origin)
 {
+    private const int ShownCharacters = 64;
+
+    /// <summary>What stood here before the environment was put in; null: the value itself.</summary>
+    public Reference? Reference { get; init; }
+
+    /// <summary>Tagged <c>!secret</c>.</summary>
+    public bool IsMarkedSecret { get; init; }
+
+    /// <summary>The value as a message may show it: shortened, and never a secret.</summary>
+    public string Shown => Reference is { IsSecret: true } secret ? secret.Text : Excerpt(Text);
+
+    /// <summary>The beginning of a text, for messages.</summary>
+    public static string Excerpt(string text) => text.Length <= ShownCharacters ? text : text[..ShownCharacters] + "…";
+
     public bool IsNull => Plain && Text is "" or "~" or "null";
 }
 
@@ -30,13 +44,15 @@ internal sealed record MapNode(IReadOnlyList<MapEntry> Entries, Origin Origin) :
     /// <summary>This map over <paramref name="below"/>: maps merge, everything else replaces.</summary>
     public MapNode Over(MapNode below)
     {
-        var merged = below;
+        var merged = new OrderedDictionary<string, MapEntry>(StringComparer.Ordinal);
+        foreach (var entry in below.Entries)
+            merged[entry.Key] = entry;
         foreach (var entry in Entries)
         {
-            var both = entry.Value is MapNode upper && below[entry.Key] is MapNode lower ? upper.Over(lower) : entry.Value;
-            merged = merged.With(entry with { Value = both });
+            var both = entry.Value is MapNode upper && merged.TryGetValue(entry.Key, out var lower) && lower.Value is MapNode map ? upper.Over(map) : entry.Value;
+            merged[entry.Key] = entry with { Value = both };
         }
-        return merged with { Origin = Origin };
+        return new MapNode([.. merged.Values], Origin);
     }
 }
 

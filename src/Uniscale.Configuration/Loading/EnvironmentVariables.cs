@@ -2,53 +2,73 @@ using System.Text;
 
 namespace Uniscale.Configuration.Loading;
 
-/// <summary>Substitution of <c>${VAR}</c> and <c>${VAR:-default}</c>; <c>$${</c> stands for a literal <c>${</c>.</summary>
-internal static class EnvironmentVariables
+/// <summary>
+/// Substitution of <c>${VAR}</c> and <c>${VAR:-default}</c>; <c>$${</c> stands for a literal <c>${</c>. What was written stays beside the value.
+/// </summary>
+/// <param name="lookup">The environment.</param>
+/// <param name="isStored">The text is a configuration that was stored with a run: a secret that is not set here is no error.</param>
+internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool isStored = false)
 {
-    public static ConfigNode Substitute(ConfigNode node, Func<string, string?> lookup) => node switch
+    public static ConfigNode Substitute(ConfigNode node, Func<string, string?> lookup, bool isStored = false) =>
+        new EnvironmentVariables(lookup, isStored).Substitute(node);
+
+    private ConfigNode Substitute(ConfigNode node) => node switch
     {
-        ScalarNode scalar when scalar.Text.Contains("${", StringComparison.Ordinal) =>
-            scalar with { Text = Expand(scalar, lookup), Plain = true },
-        ListNode list => list with { Items = [.. list.Items.Select(item => Substitute(item, lookup))] },
-        MapNode map => map with { Entries = [.. map.Entries.Select(entry => entry with { Value = Substitute(entry.Value, lookup) })] },
+        ScalarNode scalar when scalar.Text.Contains("${", StringComparison.Ordinal) => Expand(scalar),
+        ScalarNode { IsMarkedSecret: true } scalar => throw new UserErrorException(
+            $"{scalar.Origin.Exact}: {Reference.SecretTag} marks a value that comes from the environment; write {Reference.SecretTag} ${{NAME}}, not the value itself."),
+        ListNode list => list with { Items = [.. list.Items.Select(Substitute)] },
+        MapNode map => map with { Entries = [.. map.Entries.Select(entry => entry with { Value = Substitute(entry.Value) })] },
         _ => node,
     };
 
-    private static string Expand(ScalarNode scalar, Func<string, string?> lookup)
+    private ScalarNode Expand(ScalarNode scalar)
     {
         var text = scalar.Text;
-        var result = new StringBuilder(text.Length);
+        var (result, written, isSecret) = (new StringBuilder(text.Length), new StringBuilder(text.Length), scalar.IsMarkedSecret);
+        var values = new List<string>();
         for (var position = 0; position < text.Length;)
         {
             if (text.AsSpan(position).StartsWith("$${"))
             {
                 result.Append("${");
+                written.Append("$${");
                 position += 3;
             }
             else if (text.AsSpan(position).StartsWith("${"))
             {
                 var close = text.IndexOf('}', position);
                 if (close < 0)
-                    throw new UserErrorException($"{scalar.Origin.Exact}: '{text}' has a ${{ without its }}; close it, or write $${{ for the characters themselves.");
-                result.Append(Value(text[(position + 2)..close], scalar, lookup));
+                    throw new UserErrorException($"{scalar.Origin.Exact}: '{ScalarNode.Excerpt(text)}' has a ${{ without its }}; close it, or write $${{ for the characters themselves.");
+                var parts = text[(position + 2)..close].Split(":-", 2);
+                var hides = scalar.IsMarkedSecret || Reference.NamesSecret(parts[0]);
+                isSecret |= hides;
+                var value = Value(parts, scalar, hides);
+                if (hides && value != Reference.Absent)
+                    Secrets.Add(value);
+                values.Add(value);
+                result.Append(value);
+                written.Append(hides ? $"${{{parts[0]}}}" : text[position..(close + 1)]);
                 position = close + 1;
             }
             else
             {
-                result.Append(text[position++]);
+                result.Append(text[position]);
+                written.Append(text[position++]);
             }
         }
-        return result.ToString();
+        return scalar with { Text = result.ToString(), Plain = true, Reference = values.Count == 0 ? null : new Reference(written.ToString(), isSecret) };
     }
 
-    private static string Value(string reference, ScalarNode scalar, Func<string, string?> lookup)
+    private string Value(string[] parts, ScalarNode scalar, bool isSecret)
     {
-        var parts = reference.Split(":-", 2);
         var value = lookup(parts[0]);
         if (!string.IsNullOrEmpty(value))
             return value;
-        return parts.Length == 2
-            ? parts[1]
+        if (parts.Length == 2)
+            return parts[1];
+        return isStored && isSecret
+            ? Reference.Absent
             : throw new UserErrorException(
                 $"{scalar.Origin.Exact}: the environment variable {parts[0]} is not set; set it, or give a default: ${{{parts[0]}:-value}}.");
     }

@@ -26,8 +26,11 @@ internal static partial class ScalarText
     {
         var escaped = text.Replace("${", "$${", StringComparison.Ordinal);
         var plain = PlainPattern().IsMatch(escaped) && escaped is not ("null" or "true" or "false") && !Quantity.TryParseNumber(escaped, out _);
-        return plain ? escaped : JsonSerializer.Serialize(escaped, Readable);
+        return plain ? escaped : Quoted(escaped);
     }
+
+    /// <summary>A text in quotes, as a value that is not searched for variables.</summary>
+    public static string Quoted(string text) => JsonSerializer.Serialize(text, Readable);
 
     private static string Number(double number) => Quantity.Format(number).Replace("E", "e", StringComparison.Ordinal);
 

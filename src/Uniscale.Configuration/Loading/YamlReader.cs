@@ -3,23 +3,32 @@ using YamlDotNet.Core.Events;
 
 namespace Uniscale.Configuration.Loading;
 
-/// <summary>YAML text to nodes that know their places. Duplicate keys, tags and second documents are refused.</summary>
+/// <summary>YAML text to nodes that know their places. Duplicate keys, tags, second documents and what is beyond the limits are refused.</summary>
 internal sealed class YamlReader
 {
     private readonly IParser parser;
     private readonly Func<Mark, Origin> place;
-    private readonly Dictionary<string, ConfigNode> anchors = new(StringComparer.Ordinal);
+    private readonly YamlLimits limits = YamlLimits.Current;
+    private readonly Dictionary<string, Anchored> anchors = new(StringComparer.Ordinal);
+    private int nodes;
+    private int depth;
+    private int deepest;
 
     private YamlReader(string text, Func<Mark, Origin> place)
     {
-        parser = new Parser(new StringReader(text));
+        parser = new Parser(new StringReader(References.Hide(text)));
         this.place = place;
     }
+
+    /// <summary>A value that aliases may stand for, with what each of them adds to the document.</summary>
+    private sealed record Anchored(ConfigNode Node, int Nodes, int Depth);
 
     /// <summary>Reads one document; an empty one is an empty map.</summary>
     public static ConfigNode Read(string text, Func<long, long, Origin> place)
     {
         var reader = new YamlReader(text, mark => place(mark.Line, mark.Column));
+        if (text.Length > reader.limits.Characters)
+            throw reader.Refused(Mark.Empty, $"the file has more than {reader.limits.Characters:N0} characters; split it with extends, or allow more with {YamlLimits.CharactersVariable}.");
         try
         {
             return reader.ReadDocument();
@@ -52,22 +61,57 @@ internal sealed class YamlReader
     private ConfigNode ReadNode()
     {
         if (parser.TryConsume<AnchorAlias>(out var alias))
-            return anchors.TryGetValue(alias.Value.Value, out var known)
-                ? known
-                : throw Refused(alias.Start, $"the alias '*{alias.Value}' stands for nothing; quote the text if it begins with a star.");
-        if (parser.Current is NodeEvent { Tag.IsEmpty: false } tagged && tagged is not Scalar { Tag.IsNonSpecific: true })
-            throw Refused(tagged.Start, $"the YAML tag '{tagged.Tag}' is not supported; write the value without it.");
-        var anchor = (parser.Current as NodeEvent)?.Anchor ?? AnchorName.Empty;
+            return Known(alias);
+        if (parser.Current is NodeEvent { Tag.IsEmpty: false } tagged && tagged is not Scalar { Tag.IsNonSpecific: true } && !IsSecret(tagged))
+            throw Refused(tagged.Start, $"the YAML tag '{Excerpt(tagged.Tag.ToString())}' is not supported; write the value without it.");
+        var (anchor, start, before, outer) = ((parser.Current as NodeEvent)?.Anchor ?? AnchorName.Empty, parser.Current?.Start ?? Mark.Empty, nodes, deepest);
+        Count(1, start);
         ConfigNode node;
         if (parser.TryConsume<Scalar>(out var scalar))
-            node = new ScalarNode(scalar.Value, scalar.Style == ScalarStyle.Plain, place(scalar.Start));
-        else if (parser.Accept<SequenceStart>(out _))
-            node = ReadList();
-        else
-            node = ReadMap();
+        {
+            var value = new ScalarNode(References.Show(scalar.Value), scalar.Style == ScalarStyle.Plain, place(scalar.Start)) { IsMarkedSecret = IsSecret(scalar) };
+            return Keep(anchor, new Anchored(value, 1, 0));
+        }
+        deepest = depth;
+        Enter(1, start);
+        depth++;
+        node = parser.Accept<SequenceStart>(out _) ? ReadList() : ReadMap();
+        depth--;
+        var read = Keep(anchor, new Anchored(node, nodes - before, deepest - depth));
+        deepest = Math.Max(outer, deepest);
+        return read;
+    }
+
+    private static bool IsSecret(NodeEvent tagged) => tagged is Scalar { Tag: { IsEmpty: false, IsNonSpecific: false } tag } && tag.Value == Reference.SecretTag;
+
+    private ConfigNode Keep(AnchorName anchor, Anchored read)
+    {
         if (!anchor.IsEmpty)
-            anchors[anchor.Value] = node;
-        return node;
+            anchors[anchor.Value] = read;
+        return read.Node;
+    }
+
+    private ConfigNode Known(AnchorAlias alias)
+    {
+        if (!anchors.TryGetValue(alias.Value.Value, out var known))
+            throw Refused(alias.Start, $"the alias '*{Excerpt(alias.Value.Value)}' stands for nothing; quote the text if it begins with a star.");
+        Count(known.Nodes, alias.Start);
+        Enter(known.Depth, alias.Start);
+        return known.Node;
+    }
+
+    private void Count(int more, Mark at)
+    {
+        nodes += more;
+        if (nodes > limits.Nodes)
+            throw Refused(at, $"the file has more than {limits.Nodes:N0} values, those behind aliases counted each time; shorten it, or allow more with {YamlLimits.NodesVariable}.");
+    }
+
+    private void Enter(int levels, Mark at)
+    {
+        deepest = Math.Max(deepest, depth + levels);
+        if (deepest > limits.Depth)
+            throw Refused(at, $"maps and lists are nested more than {limits.Depth} deep here; a configuration needs fewer.");
     }
 
     private ListNode ReadList()
@@ -82,17 +126,20 @@ internal sealed class YamlReader
     private MapNode ReadMap()
     {
         var start = parser.Consume<MappingStart>();
-        var entries = new List<MapEntry>();
+        var entries = new OrderedDictionary<string, MapEntry>(StringComparer.Ordinal);
         while (!parser.TryConsume<MappingEnd>(out _))
         {
-            if (!parser.TryConsume<Scalar>(out var key))
+            if (!parser.TryConsume<Scalar>(out var scalar))
                 throw Refused(parser.Current!.Start, "a key must be a plain name.");
-            if (entries.FirstOrDefault(entry => entry.Key == key.Value) is { } first)
-                throw Refused(key.Start, $"the key '{key.Value}' is given twice (first at {first.KeyOrigin}); keep one of them.");
-            entries.Add(new MapEntry(key.Value, place(key.Start), ReadNode()));
+            var key = References.Show(scalar.Value);
+            if (entries.TryGetValue(key, out var first))
+                throw Refused(scalar.Start, $"the key '{Excerpt(key)}' is given twice (first at {first.KeyOrigin}); keep one of them.");
+            entries.Add(key, new MapEntry(key, place(scalar.Start), ReadNode()));
         }
-        return new MapNode(entries, place(start.Start));
+        return new MapNode([.. entries.Values], place(start.Start));
     }
+
+    private static string Excerpt(string text) => ScalarNode.Excerpt(text);
 
     private UserErrorException Refused(Mark mark, string what) => new($"{place(mark).Exact}: {what}");
 

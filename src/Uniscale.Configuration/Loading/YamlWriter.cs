@@ -4,6 +4,19 @@ using Uniscale.Configuration.Schema;
 
 namespace Uniscale.Configuration.Loading;
 
+/// <summary>What stands behind the values.</summary>
+internal enum YamlComments
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>What a value of the environment looked like before.</summary>
+    References,
+
+    /// <summary>Where each value comes from, and its reference.</summary>
+    Origins,
+}
+
 /// <summary>A resolved configuration as YAML, each value with a comment that says where it comes from.</summary>
 internal sealed class YamlWriter
 {
@@ -11,17 +24,17 @@ internal sealed class YamlWriter
 
     private readonly StringBuilder output = new();
     private readonly ResolvedConfiguration resolved;
-    private readonly bool origins;
+    private readonly YamlComments comments;
 
-    private YamlWriter(ResolvedConfiguration resolved, bool origins)
+    private YamlWriter(ResolvedConfiguration resolved, YamlComments comments)
     {
         this.resolved = resolved;
-        this.origins = origins;
+        this.comments = comments;
     }
 
-    public static string Write(ResolvedConfiguration resolved, bool origins)
+    public static string Write(ResolvedConfiguration resolved, YamlComments comments)
     {
-        var writer = new YamlWriter(resolved, origins);
+        var writer = new YamlWriter(resolved, comments);
         writer.Section(SectionSchema.Root, resolved.Value, "", "");
         return writer.output.ToString();
     }
@@ -45,7 +58,7 @@ internal sealed class YamlWriter
             }
             else
             {
-                Line($"{indent}{key.Name}: {Flow(key.Value, value)}", keyPath);
+                Line($"{indent}{key.Name}: {Flow(key.Value, value, keyPath)}", keyPath);
             }
         }
     }
@@ -57,10 +70,11 @@ internal sealed class YamlWriter
         output[start + indent.Length] = '-';
     }
 
-    private static string Flow(ValueSchema schema, object? value) => value switch
+    private string Flow(ValueSchema schema, object? value, string path) => value switch
     {
-        IDictionary map => "{" + string.Join(", ", Entries(map).Select(entry => $"{ScalarText.Text(entry.Key)}: {Flow(schema.Element!, entry.Value)}")) + "}",
-        IList list => "[" + string.Join(", ", list.Cast<object?>().Select(item => Flow(schema.Element!, item))) + "]",
+        IDictionary map => "{" + string.Join(", ", Entries(map).Select(entry => $"{ScalarText.Text(entry.Key)}: {Flow(schema.Element!, entry.Value, $"{path}.{entry.Key}")}")) + "}",
+        IList list => "[" + string.Join(", ", list.Cast<object?>().Select((item, i) => Flow(schema.Element!, item, $"{path}[{i}]"))) + "]",
+        _ when resolved.References.GetValueOrDefault(path) is { IsSecret: true } secret => $"{Reference.SecretTag} {ScalarText.Quoted(secret.Text)}",
         _ => ScalarText.Of(schema, value),
     };
 
@@ -73,8 +87,18 @@ internal sealed class YamlWriter
     private void Line(string text, string path)
     {
         output.Append(text);
-        if (origins)
-            output.Append(' ', Math.Max(1, CommentColumn - text.Length)).Append("# ").Append(resolved.OriginOf(path));
+        var references = comments == YamlComments.None ? [] : ReferencesOf(path);
+        if (comments == YamlComments.Origins || references.Count > 0)
+        {
+            string[] parts = [.. comments == YamlComments.Origins ? [$"{resolved.OriginOf(path)}"] : Array.Empty<string>(), .. references];
+            output.Append(' ', Math.Max(1, CommentColumn - text.Length)).Append("# ").AppendJoin(", ", parts);
+        }
         output.Append('\n');
     }
+
+    /// <summary>What the values of a line looked like before the environment was put in; secrets stand in the line itself.</summary>
+    private List<string> ReferencesOf(string path) =>
+        [.. resolved.References
+            .Where(pair => !pair.Value.IsSecret && pair.Key.StartsWith(path, StringComparison.Ordinal) && (pair.Key.Length == path.Length || pair.Key[path.Length] is '[' or '.'))
+            .Select(pair => pair.Value.Text.ReplaceLineEndings(" "))];
 }

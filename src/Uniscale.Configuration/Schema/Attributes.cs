@@ -73,3 +73,7 @@ public sealed class OneOfAttribute(params string[] values) : Attribute
 {
     public IReadOnlyList<string> Values { get; } = values;
 }
+
+/// <summary>A text, or texts, that name files or folders: <c>~/</c> at the beginning is the home folder.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class FilePathAttribute : Attribute;

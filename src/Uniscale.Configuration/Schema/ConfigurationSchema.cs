@@ -66,6 +66,7 @@ public sealed class ValueSchema
         Range = property.GetCustomAttribute<RangeAttribute>();
         Unit = property.GetCustomAttribute<UnitAttribute>()?.Unit;
         OneOf = property.GetCustomAttribute<OneOfAttribute>()?.Values;
+        IsPath = property.GetCustomAttribute<FilePathAttribute>() is not null;
         Kind = KindOf(Type);
         if (Kind is ValueKind.List or ValueKind.Map)
             Element = new ValueSchema(Type.GetGenericArguments()[^1], property);
@@ -82,6 +83,9 @@ public sealed class ValueSchema
     public Unit? Unit { get; }
 
     public IReadOnlyList<string>? OneOf { get; }
+
+    /// <summary>The text names a file or a folder.</summary>
+    public bool IsPath { get; }
 
     /// <summary>Type of the entries of a list or map.</summary>
     public ValueSchema? Element { get; }

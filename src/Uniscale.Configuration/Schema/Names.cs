@@ -5,6 +5,8 @@ namespace Uniscale.Configuration.Schema;
 /// <summary>Spelling: C# names to YAML names, and the nearest known name to a misspelt one.</summary>
 public static class Names
 {
+    private const int LongestMeant = 100;
+
     /// <summary><c>KvHeads</c> to <c>kv_heads</c>.</summary>
     public static string Snake(string name) => Separated(name, '_');
 
@@ -14,6 +16,9 @@ public static class Names
     /// <summary>The known name nearest to <paramref name="given"/>, or null where none is near enough to be meant.</summary>
     public static string? Nearest(string given, IEnumerable<string> known)
     {
+        // Nobody misspells a name at such length, and the distance would take its square.
+        if (given.Length > LongestMeant)
+            return null;
         var limit = Math.Max(1, (given.Length + 1) / 3);
         return known
             .Select(name => (name, distance: Distance(given, name)))

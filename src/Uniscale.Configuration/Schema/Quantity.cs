@@ -5,10 +5,14 @@ namespace Uniscale.Configuration.Schema;
 /// <summary>Numbers as people write them: <c>4M tokens</c>, <c>1.6T</c>, <c>32KiB</c>, <c>30min</c>, <c>10_000</c>.</summary>
 public static class Quantity
 {
+    private const int LongestCharacters = 100;
+
     /// <summary>Reads a number with a suffix of <paramref name="unit"/>; bytes, tokens, seconds or FLOP/s.</summary>
     public static bool TryParse(string text, Unit unit, out double value)
     {
         value = 0;
+        if (text.Length > LongestCharacters)
+            return false;
         var trimmed = text.Trim();
         var end = trimmed.Length;
         while (end > 0 && !char.IsAsciiDigit(trimmed[end - 1]) && trimmed[end - 1] != '.')
@@ -24,14 +28,15 @@ public static class Quantity
     public static long ParseTokens(string text, string what) =>
         TryParse(text, Unit.Tokens, out var value) && value == Math.Floor(value) && value is >= 0 and < long.MaxValue
             ? (long)value
-            : throw new UserErrorException($"{what} is '{text}', which is no count of tokens such as 4M, 10B or 1.6T.");
+            : throw new UserErrorException($"{what} is '{Loading.ScalarNode.Excerpt(text)}', which is no count of tokens such as 4M, 10B or 1.6T.");
 
     /// <summary>Reads a plain number, underscores allowed between digits.</summary>
     internal static bool TryParseNumber(string text, out double value)
     {
         value = 0;
-        if (text.Length == 0 || text[0] == '_' || text[^1] == '_' || char.IsWhiteSpace(text[0]) || char.IsWhiteSpace(text[^1]))
-            return false;
+        for (var i = text.IndexOf('_', StringComparison.Ordinal); i >= 0; i = text.IndexOf('_', i + 1))
+            if (i == 0 || i == text.Length - 1 || !char.IsAsciiDigit(text[i - 1]) || !char.IsAsciiDigit(text[i + 1]))
+                return false;
         return double.TryParse(text.Replace("_", "", StringComparison.Ordinal),
             NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
             CultureInfo.InvariantCulture, out value) && double.IsFinite(value);

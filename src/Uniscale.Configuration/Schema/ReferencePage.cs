@@ -18,13 +18,18 @@ public static class ReferencePage
         - **Precedence**, the later wins: defaults, model preset, files named by `extends`, the file itself, `--set key=value`.
         - **`extends: base.yaml`** (or a list; paths relative to the file): maps merge, lists and single values replace.
         - **`model.preset`**: gpt2, llama, internlm or internlm2 fill what the model section does not say.
+        - **A phase** takes what it does not say from the run, within its `batch` too (a `global` or `ramp` of its own ends the run's ramp).
         - **`--set model.layers=12`**: any key, list entries by index (`data.sources[0].weight=2`), values as YAML (`parallel={tensor: 2}`).
-        - **`${VAR}`** and **`${VAR:-default}`** are taken from the environment; `$${` stands for the characters `${`.
-        - **Numbers** may be written `10_000`. Tokens take K, M, B (or G), T (`4M tokens`, `1.6T`); bytes KB, MB, GB and KiB, MiB, GiB;
+        - **`${VAR}`** and **`${VAR:-default}`** are taken from the environment, in flow maps too (`{ lr: ${LR:-1e-3} }`); `$${` stands for the characters `${`.
+          What is stored with a run has the value, and the reference as a comment beside it.
+        - **Secrets**: of a variable whose name speaks of a key, token, password, secret or credential (`${API_KEY}`), and of a value marked `!secret ${NAME}`,
+          only the reference is stored and shown, never the value: [limits](reference/limits.md#secrets).
+        - **Numbers** may be written `10_000`, everywhere, and mean the same. Tokens take K, M, B (or G), T (`4M tokens`, `1.6T`); bytes KB, MB, GB and KiB, MiB, GiB;
           durations ms, s, min, h, d; speeds K to P (`1.2T`).
-        - **Paths** of data and runs are relative to the folder in which the command runs.
+        - **Paths** of data and runs are relative to the folder in which the command runs; `~/` is the home folder.
         - **Strict**: an unknown key, a key given twice, a wrong type or a number out of its bounds is refused with file, line and column.
           Rules between keys (heads divide the width, batches divide among the replicas, ...) are checked before anything starts.
+        - **Bounds** of files, values and nesting: [limits](reference/limits.md#configuration). What a resume may change: [checkpoints](checkpoints.md#resuming).
 
         In editors with a YAML language server, the first line `# yaml-language-server: $schema=uniscale.schema.json` gives completion and checks.
         """;
@@ -72,6 +77,7 @@ public static class ReferencePage
             { Kind: ValueKind.Integer } => "whole number",
             { Kind: ValueKind.Number } => "number",
             { Kind: ValueKind.Boolean } => "`true`, `false`",
+            { IsPath: true } => "path",
             _ => "text",
         };
         return schema.Kind is ValueKind.List or ValueKind.Map || schema.Range is null ? name : $"{name}, {schema.Range.Describe()}";

@@ -17,7 +17,7 @@ public enum FaultKind
     /// <summary>A crash in native code (SIGSEGV).</summary>
     SegmentationFault,
 
-    /// <summary>SIGKILL to the process that started the rank (mpirun's).</summary>
+    /// <summary>SIGKILL to mpirun.</summary>
     KillLauncher,
 
     /// <summary>An exception in the rank's code.</summary>

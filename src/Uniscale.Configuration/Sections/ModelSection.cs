@@ -54,35 +54,35 @@ public sealed record ModelSection
     public string? Preset { get; init; }
 
     /// <summary>Transformer blocks.</summary>
-    [Range(1)]
+    [Range(1, Limits.Layers)]
     public int Layers { get; init; } = 6;
 
     /// <summary>Width of the residual stream.</summary>
-    [Range(1)]
+    [Range(1, Limits.Width)]
     public int Hidden { get; init; } = 384;
 
     /// <summary>Query heads.</summary>
-    [Range(1)]
+    [Range(1, Limits.Heads)]
     public int Heads { get; init; } = 6;
 
     /// <summary>Key and value heads; 0: as many as <see cref="Heads"/> (multi-head attention).</summary>
-    [Range(0)]
+    [Range(0, Limits.Heads)]
     public int KvHeads { get; init; }
 
     /// <summary>Width of a head; 0: <see cref="Hidden"/> / <see cref="Heads"/>.</summary>
-    [Range(0)]
+    [Range(0, Limits.Width)]
     public int HeadDim { get; init; }
 
     /// <summary>Width of the feed-forward layer; 0: 4 × hidden for GELU, 8/3 × hidden rounded up to a multiple of 64 for SwiGLU.</summary>
-    [Range(0)]
+    [Range(0, Limits.Width)]
     public int Ffn { get; init; }
 
     /// <summary>Tokens in a training sequence.</summary>
-    [Range(1)]
+    [Range(1, Limits.Context)]
     public int Context { get; init; } = 256;
 
     /// <summary>Vocabulary entries; 0: the tokenizer's.</summary>
-    [Range(0)]
+    [Range(0, Limits.Vocabulary)]
     public int Vocabulary { get; init; }
 
     /// <summary>Normalisation in front of attention and feed-forward.</summary>

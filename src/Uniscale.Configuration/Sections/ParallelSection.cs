@@ -38,7 +38,7 @@ public sealed record ZeroSection
     public int Stage { get; init; }
 
     /// <summary>Replicas that share one copy; 0: all (must divide data × context).</summary>
-    [Range(0)]
+    [Range(0, Limits.Ranks)]
     public int Group { get; init; }
 }
 
@@ -46,19 +46,19 @@ public sealed record ZeroSection
 public sealed record ParallelSection
 {
     /// <summary>Ranks that split each matrix (tensor axis, tp).</summary>
-    [Range(1)]
+    [Range(1, Limits.Ranks)]
     public int Tensor { get; init; } = 1;
 
     /// <summary>Stages that the row of blocks is cut into (pipeline axis, pp).</summary>
-    [Range(1)]
+    [Range(1, Limits.Ranks)]
     public int Pipeline { get; init; } = 1;
 
     /// <summary>Ranks that split each sequence (context axis, cp).</summary>
-    [Range(1)]
+    [Range(1, Limits.Ranks)]
     public int Context { get; init; } = 1;
 
     /// <summary>Replicas; 0: ranks divided by the other axes.</summary>
-    [Range(0)]
+    [Range(0, Limits.Ranks)]
     public int Data { get; init; }
 
     /// <summary>Norms and residuals split along the sequence within the tensor group (Korthikanti et al., 2022).</summary>
@@ -71,7 +71,7 @@ public sealed record ParallelSection
     public string Schedule { get; init; } = "1f1b";
 
     /// <summary>Chunks of blocks a stage (interleaved only).</summary>
-    [Range(1)]
+    [Range(1, Limits.Layers)]
     public int Chunks { get; init; } = 1;
 
     /// <summary>What the backward pass computes again to save memory.</summary>

@@ -41,6 +41,7 @@ public sealed record SourceSection
     public string Domain { get; init; } = "";
 
     /// <summary>Shard prefixes (without .bin/.idx), or patterns with <c>*</c>.</summary>
+    [FilePath]
     public IReadOnlyList<string> Shards { get; init; } = [];
 
     /// <summary>Share of the mixture; 0 in every source: by size.</summary>
@@ -48,7 +49,7 @@ public sealed record SourceSection
     public double Weight { get; init; }
 
     /// <summary>Tokens of a source whose shards are not here (planning only).</summary>
-    [Range(0), Unit(Unit.Tokens)]
+    [Range(0, Limits.Tokens), Unit(Unit.Tokens)]
     public long VirtualTokens { get; init; }
 }
 
@@ -56,6 +57,7 @@ public sealed record SourceSection
 public sealed record DataSection
 {
     /// <summary>SentencePiece model file.</summary>
+    [FilePath]
     public string? Tokenizer { get; init; }
 
     /// <summary>What is trained on.</summary>
@@ -69,6 +71,7 @@ public sealed record DataSection
     public double MaxEpochs { get; init; }
 
     /// <summary>Tokens in a window, the unit in which sources are shuffled; 0: the longest context of all phases. A fork keeps it.</summary>
+    [Range(0)]
     public int Window { get; init; }
 }
 
@@ -76,11 +79,11 @@ public sealed record DataSection
 public sealed record BatchSection
 {
     /// <summary>Sequences in an optimizer step, over all replicas.</summary>
-    [Range(1)]
+    [Range(1, Limits.Sequences)]
     public int Global { get; init; } = 16;
 
     /// <summary>Sequences in a microbatch of one replica; 0: the largest that divides the replica's share.</summary>
-    [Range(0)]
+    [Range(0, Limits.Sequences)]
     public int Micro { get; init; }
 
     /// <summary>Global batch by consumed tokens, e.g. <c>0: 16, 10M: 32</c>; empty: constant.</summary>
@@ -138,11 +141,11 @@ public sealed record ScheduleSection
 public sealed record TrainSection
 {
     /// <summary>Optimizer steps; 0: as <see cref="Tokens"/> says. With phases: an end before theirs.</summary>
-    [Range(0)]
+    [Range(0, Limits.Steps)]
     public long Steps { get; init; }
 
     /// <summary>Tokens to train on (e.g. <c>1.6T</c>); 0: as <see cref="Steps"/> says, or the sum of the phases.</summary>
-    [Range(0), Unit(Unit.Tokens)]
+    [Range(0, Limits.Tokens), Unit(Unit.Tokens)]
     public long Tokens { get; init; }
 
     /// <summary>Numbers that parameters and activations are held in.</summary>
@@ -181,6 +184,7 @@ public sealed record CheckpointSection
     public int KeepEvery { get; init; }
 
     /// <summary>Directory; default: <c>RUN/checkpoints</c>.</summary>
+    [FilePath]
     public string? Directory { get; init; }
 
     /// <summary>Write behind training (only the copy to a host buffer blocks it).</summary>
@@ -190,6 +194,7 @@ public sealed record CheckpointSection
     public bool SkipWhenBusy { get; init; }
 
     /// <summary>Further places for copies of the newest checkpoints: directories, or <c>s3://bucket/prefix</c>. A lost directory is restored from them.</summary>
+    [FilePath]
     public IReadOnlyList<string> Tiers { get; init; } = [];
 }
 
@@ -227,7 +232,7 @@ public sealed record PhaseSection
     public string Name { get; init; } = "";
 
     /// <summary>Tokens of the phase.</summary>
-    [Range(0), Unit(Unit.Tokens)]
+    [Range(0, Limits.Tokens), Unit(Unit.Tokens)]
     public long Tokens { get; init; }
 
     /// <summary>Weights by source or domain name.</summary>
@@ -235,7 +240,7 @@ public sealed record PhaseSection
     public IReadOnlyDictionary<string, double> Mixture { get; init; } = new Dictionary<string, double>();
 
     /// <summary>Tokens in a sequence of this phase.</summary>
-    [Range(1)]
+    [Range(1, Limits.Context)]
     public int? Context { get; init; }
 
     /// <summary>Sequences per step of this phase.</summary>
@@ -267,4 +272,7 @@ public sealed record PhaseSection
     /// <summary>The run stops, saved, at the end of this phase where the mean loss on <c>evaluate</c> is above this; 0: in any case; not set: it goes on.</summary>
     [Range(0)]
     public double? StopAbove { get; init; }
+
+    /// <summary>The phase has a curve of the learning rate of its own, over its own tokens; else it lies on that of the run.</summary>
+    public bool HasOwnCurve => Lr is not null || FinalRatio is not null || WarmupRatio is not null;
 }

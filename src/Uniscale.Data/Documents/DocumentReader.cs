@@ -7,7 +7,7 @@ namespace Uniscale.Data;
 
 /// <summary>
 /// Reads documents as a stream: each line of a JSONL file is one (its <c>text</c>), any other file is one by itself. Text is UTF-8; what is not is refused
-/// with its place. Long files are read in parts, so that memory does not grow with them.
+/// with its place. Long files are read in parts, so that memory grows only with what their tokenizer does not allow to be cut.
 /// </summary>
 public static class DocumentReader
 {
@@ -20,17 +20,16 @@ public static class DocumentReader
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
     /// <summary>The documents of several files, one after the other.</summary>
-    public static IEnumerable<DocumentPart> ReadAll(IEnumerable<string> paths) => paths.SelectMany(Read);
+    /// <param name="paths">The files.</param>
+    /// <param name="tokenizer">The model that will encode the parts of long documents, which decides where they may be cut; null: at any line end.</param>
+    public static IEnumerable<DocumentPart> ReadAll(IEnumerable<string> paths, Tokenizer? tokenizer = null) => paths.SelectMany(path => Read(path, tokenizer));
 
     /// <summary>The documents of one file.</summary>
     /// <exception cref="UserErrorException">The file does not exist, is not valid UTF-8 or JSON, or cannot be decompressed.</exception>
-    public static IEnumerable<DocumentPart> Read(string path) =>
-        TextFiles.Guarded(TextFiles.IsJsonLines(path) ? ReadLines(path) : ReadWhole(path), path);
+    public static IEnumerable<DocumentPart> Read(string path, Tokenizer? tokenizer = null) =>
+        TextFiles.Guarded(TextFiles.IsJsonLines(path) ? ReadLines(path) : ReadWhole(path, tokenizer), path);
 
-    /// <summary>The documents of a JSONL file; lines that are not valid UTF-8 go through <paramref name="repair"/>.</summary>
-    internal static IEnumerable<DocumentPart> ReadRepaired(string path, Func<ReadOnlyMemory<byte>, byte[]> repair) => TextFiles.Guarded(ReadLines(path, repair), path);
-
-    private static IEnumerable<DocumentPart> ReadLines(string path, Func<ReadOnlyMemory<byte>, byte[]>? repair = null)
+    private static IEnumerable<DocumentPart> ReadLines(string path)
     {
         using Stream stream = TextFiles.Open(path);
         var lines = new LineReader(stream, path, MaxLineBytes);
@@ -40,13 +39,13 @@ public static class DocumentReader
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;
             if (!Utf8.IsValid(line.Span))
-                line = repair is null ? throw InvalidUtf8(path, lines.Number) : repair(line);
+                throw InvalidUtf8(path, lines.Number);
             ReadText(line.Span, text, path, lines.Number);
             yield return new DocumentPart(text.WrittenMemory, IsFirst: true, IsLast: true);
         }
     }
 
-    private static void ReadText(ReadOnlySpan<byte> line, ArrayBufferWriter<byte> text, string path, long number)
+    internal static void ReadText(ReadOnlySpan<byte> line, ArrayBufferWriter<byte> text, string path, long number)
     {
         try
         {
@@ -87,36 +86,48 @@ public static class DocumentReader
     internal static UserErrorException NoText(string path, long line) =>
         new($"Line {line} of {path} has no string \"text\"; each line must be an object such as {{\"text\": \"...\"}}.");
 
-    private static IEnumerable<DocumentPart> ReadWhole(string path)
+    private static IEnumerable<DocumentPart> ReadWhole(string path, Tokenizer? tokenizer)
     {
         using Stream stream = TextFiles.Open(path);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(2 * TextCutter.Lookahead(PartBytes));
-        try
+        byte[] buffer = new byte[2 * PartBytes];
+        int held = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+        int from = buffer.AsSpan(0, held).StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0;
+        long offset = 0; // of the buffer in the file
+        bool first = true, ended = held < buffer.Length;
+        while (held > from)
         {
-            int held = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-            int from = buffer.AsSpan(0, held).StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0;
-            long offset = 0; // of the buffer in the file
-            for (bool first = true; held > from; first = false)
+            int length = ended ? held - from : LastCut(buffer.AsSpan(from, held - from), tokenizer);
+            if (length == 0 && held - from >= MaxLineBytes)
+                throw new UserErrorException($"{path} has {MaxLineBytes >> 20} MiB from byte {offset + from} on that this tokenizer does not allow to be cut: make documents of it.");
+            if (length > 0)
             {
-                // What follows a part must be in sight, for it decides where the part ends.
-                if (held - from < TextCutter.Lookahead(PartBytes) && held == buffer.Length)
-                {
-                    buffer.AsSpan(from, held - from).CopyTo(buffer);
-                    offset += from;
-                    held -= from;
-                    held += stream.ReadAtLeast(buffer.AsSpan(held), buffer.Length - held, throwOnEndOfStream: false);
-                    from = 0;
-                }
-                int length = TextCutter.Cut(buffer.AsSpan(from, held - from), PartBytes);
                 CheckUtf8(buffer.AsSpan(from, length), path, offset + from);
+                yield return new DocumentPart(buffer.AsMemory(from, length), first, IsLast: ended);
                 from += length;
-                yield return new DocumentPart(buffer.AsMemory(from - length, length), first, IsLast: from == held);
+                first = false;
+                if (ended)
+                    yield break;
             }
+            // A cut leaves a few bytes at least, so that the last part is never empty.
+            buffer.AsSpan(from, held - from).CopyTo(buffer);
+            (offset, held, from) = (offset + from, held - from, 0);
+            if (2 * held > buffer.Length)
+                Array.Resize(ref buffer, 2 * buffer.Length);
+            int read = stream.ReadAtLeast(buffer.AsSpan(held), buffer.Length - held, throwOnEndOfStream: false);
+            ended = read < buffer.Length - held;
+            held += read;
         }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+    }
+
+    private static int LastCut(ReadOnlySpan<byte> text, Tokenizer? tokenizer)
+    {
+        if (tokenizer is not null)
+            return tokenizer.LastCut(text);
+        int line = text[..^1].LastIndexOf((byte)'\n');
+        int cut = line > 0 ? line : text.Length - 4;
+        while (cut > 0 && (text[cut] & 0xC0) == 0x80)
+            cut--; // continuation byte of a character
+        return cut;
     }
 
     private static void CheckUtf8(ReadOnlySpan<byte> text, string path, long offset)

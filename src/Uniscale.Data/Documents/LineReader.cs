@@ -41,7 +41,8 @@ internal sealed class LineReader(Stream stream, string name, int maxLineBytes)
         Number++;
         ReadOnlyMemory<byte> line = _buffer.AsMemory(_start, length);
         _start += length + skip;
-        return line;
+        // Files that were joined have a byte order mark wherever one of them began.
+        return line.Span.StartsWith("\uFEFF"u8) ? line[3..] : line;
     }
 
     private void Fill()

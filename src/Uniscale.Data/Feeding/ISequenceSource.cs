@@ -9,6 +9,9 @@ public interface ISequenceSource
     /// <summary>Digest of what was fed until then and of what decided its order: what a checkpoint at this position keeps, and a resumed run must agree with.</summary>
     string FingerprintAt(long consumedTokens) => Fingerprint;
 
+    /// <summary>Digest of the tokens of each source by its name, kept beside the fingerprint so that a difference can be named; empty: it cannot.</summary>
+    IReadOnlyDictionary<string, string> SourceFingerprints => new Dictionary<string, string>();
+
     /// <summary>What the optimizer step that begins at this many consumed tokens is made of.</summary>
     StepPlan StepAt(long consumedTokens);
 

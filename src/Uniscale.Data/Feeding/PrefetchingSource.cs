@@ -23,6 +23,9 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
     public string FingerprintAt(long consumedTokens) => source.FingerprintAt(consumedTokens);
 
     /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> SourceFingerprints => source.SourceFingerprints;
+
+    /// <inheritdoc/>
     public StepPlan StepAt(long consumedTokens) => source.StepAt(consumedTokens);
 
     /// <inheritdoc/>

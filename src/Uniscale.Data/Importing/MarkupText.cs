@@ -160,7 +160,7 @@ public static class MarkupText
             }
             foreach (char c in raw)
             {
-                if (char.IsWhiteSpace(c))
+                if (c is ' ' or '\t' or '\n' or '\r' or '\f' or '\u00A0') // what HTML takes for space, and the space that does not break
                 {
                     _spacePending = true;
                     continue;
@@ -177,9 +177,10 @@ public static class MarkupText
         {
             var tidy = new StringBuilder(_text.Length);
             int empty = 0;
-            foreach (ReadOnlySpan<char> line in _text.ToString().AsSpan().EnumerateLines())
+            ReadOnlySpan<char> text = _text.ToString();
+            foreach (Range line in text.Split('\n'))
             {
-                ReadOnlySpan<char> kept = line.TrimEnd();
+                ReadOnlySpan<char> kept = text[line].TrimEnd(" \t\r\f\u00A0");
                 if (kept.IsEmpty)
                 {
                     empty++;

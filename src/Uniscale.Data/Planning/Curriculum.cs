@@ -43,6 +43,9 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     /// <inheritdoc/>
     public string Fingerprint => _fingerprint.Value;
 
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> SourceFingerprints => Sources.ToDictionary(source => source.Name, source => source.Fingerprint);
+
     internal IReadOnlyList<WindowOrder> Orders { get; }
 
     /// <summary>Opens the sources of a configuration and plans its phases; without phases, one over all data.</summary>

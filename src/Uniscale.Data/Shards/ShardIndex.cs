@@ -10,6 +10,7 @@ internal sealed class ShardIndex : IDisposable
     private const long CheckedWhenOpened = 1 << 16;
 
     private readonly MappedFile _file;
+    private readonly string _path;
     private readonly long _lengths;
     private readonly long _offsets;
     private readonly long _marks;
@@ -17,6 +18,7 @@ internal sealed class ShardIndex : IDisposable
 
     public ShardIndex(string path, long binBytes)
     {
+        _path = path;
         _file = new MappedFile(path);
         try
         {
@@ -52,13 +54,17 @@ internal sealed class ShardIndex : IDisposable
     public long TokenCount { get; }
 
     /// <summary>First token of a document; of document <see cref="DocumentCount"/>, the number of tokens.</summary>
+    /// <exception cref="UserErrorException">The entry is damaged: not every one is looked at when a large index is opened.</exception>
     public long StartOf(long document)
     {
         long sequence = At<long>(_marks + 8 * document);
-        return sequence >= SequenceCount ? TokenCount : At<long>(_offsets + 8 * sequence) / _width;
+        if (sequence < 0 || sequence > SequenceCount)
+            throw WrongMark(document, sequence);
+        long start = sequence == SequenceCount ? TokenCount : At<long>(_offsets + 8 * sequence) / _width;
+        return start >= 0 && start <= TokenCount ? start : throw Wrong(_path, $"lets document {document} begin at token {start} of {TokenCount}", "it is damaged: tokenize the data again");
     }
 
-    /// <summary>The document that a token belongs to. O(log documents).</summary>
+    /// <summary>The document that a token belongs to; an empty one has none. O(log documents).</summary>
     public long DocumentAt(long position)
     {
         long low = 0, high = DocumentCount; // the answer d has StartOf(d) <= position < StartOf(d + 1)
@@ -90,12 +96,24 @@ internal sealed class ShardIndex : IDisposable
             string binName = Path.GetFileName(ShardFormat.BinPath(ShardFormat.PrefixOf(path)));
             throw Wrong(path, $"describes {expected} bytes of tokens, but {binName} has {binBytes}", "one of the two was cut or replaced: copy both again");
         }
-        long previous = 0;
-        for (long d = every ? 0 : DocumentCount; d <= DocumentCount && SequenceCount > 0; d++)
+        CheckMarks(path, every);
+    }
+
+    /// <summary>The first document begins with the first sequence, the last mark is the end: every token belongs to a document.</summary>
+    private void CheckMarks(string path, bool every)
+    {
+        if (SequenceCount == 0)
+            return;
+        if (DocumentCount == 0)
+            throw Wrong(path, $"has {SequenceCount} sequences but marks no document", "write one mark for the beginning of each document and one for the end, or tokenize the data again");
+        long first = At<long>(_marks), last = At<long>(_marks + 8 * DocumentCount), previous = 0;
+        if (first != 0 || last != SequenceCount)
+            throw Wrong(path, $"marks documents from sequence {first} to {last}, where it has sequences from 0 to {SequenceCount}", "tokenize the data again");
+        for (long d = 0; every && d <= DocumentCount; d++)
         {
             long mark = At<long>(_marks + 8 * d);
             if (mark < previous || mark > SequenceCount)
-                throw Wrong(path, $"lets document {d} begin at sequence {mark} of {SequenceCount}", "tokenize the data again");
+                throw WrongMark(d, mark);
             previous = mark;
         }
     }
@@ -103,6 +121,9 @@ internal sealed class ShardIndex : IDisposable
     public void CheckUnchanged() => _file.CheckUnchanged();
 
     public void Dispose() => _file.Dispose();
+
+    private UserErrorException WrongMark(long document, long sequence) =>
+        Wrong(_path, $"lets document {document} begin at sequence {sequence} of {SequenceCount}", "tokenize the data again");
 
     private static UserErrorException Wrong(string path, string what, string remedy) => new($"{path} {what}; {remedy}.");
 

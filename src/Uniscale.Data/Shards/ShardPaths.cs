@@ -6,6 +6,28 @@ namespace Uniscale.Data;
 public static class ShardPaths
 {
     /// <summary>
+    /// Prefixes of the shards that a user wants to look at: prefixes, patterns, either file of a pair, folders of shards; each once. What tokenizing leaves beside
+    /// shards is passed over, so that FOLDER/* may be written too.
+    /// </summary>
+    /// <exception cref="UserErrorException">There is no shard.</exception>
+    public static IReadOnlyList<string> Find(IReadOnlyCollection<string> paths)
+    {
+        string[] wanted = [.. paths.Where(path => !IsSideFile(path))];
+        string[] prefixes = [.. Expand(wanted.SelectMany(InFolder), "command line").Distinct(StringComparer.Ordinal)];
+        return prefixes.Length > 0 ? prefixes : throw new UserErrorException($"There is no shard in {string.Join(", ", paths)}; a shard is the pair PREFIX.bin and PREFIX.idx made by `uniscale data tokenize`.");
+    }
+
+    private static bool IsSideFile(string path) => TokenizationRecord.IsRecord(path) || path.EndsWith(ShardWriter.Unfinished, StringComparison.Ordinal);
+
+    private static IEnumerable<string> InFolder(string path)
+    {
+        if (!Directory.Exists(path))
+            return [path];
+        string[] halves = [.. Directory.GetFiles(path, ShardFormat.BinPath("*")), .. Directory.GetFiles(path, ShardFormat.IndexPath("*"))];
+        return halves.Order(StringComparer.Ordinal);
+    }
+
+    /// <summary>
     /// Prefixes without extension, in the order given; a pattern (<c>*</c> and <c>?</c> in the file's name) stands for the shards it matches, by name.
     /// </summary>
     /// <exception cref="UserErrorException">A pattern matches nothing.</exception>

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using Uniscale.Configuration;
 
 namespace Uniscale.Data;
 
@@ -9,13 +11,14 @@ namespace Uniscale.Data;
 /// </summary>
 public sealed class ShardWriter : IDisposable
 {
-    private const string Unfinished = ".unfinished";
+    internal const string Unfinished = ".unfinished";
 
     private readonly string _prefix;
     private readonly FileStream _bin;
     private readonly List<int> _lengths = [];
     private readonly TokenType _type;
     private byte[] _buffer = new byte[1 << 16];
+    private readonly XxHash128 _digest = new();
     private long _open;
     private bool _completed;
 
@@ -36,7 +39,14 @@ public sealed class ShardWriter : IDisposable
         _type = type;
         if (Path.GetDirectoryName(Path.GetFullPath(_prefix)) is { } directory)
             Directory.CreateDirectory(directory);
-        _bin = new FileStream(ShardFormat.BinPath(_prefix) + Unfinished, FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 20);
+        try
+        {
+            _bin = new FileStream(ShardFormat.BinPath(_prefix) + Unfinished, FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 20);
+        }
+        catch (IOException error) when (File.Exists(ShardFormat.BinPath(_prefix) + Unfinished))
+        {
+            throw new UserErrorException($"{_prefix} is being written by another process ({error.Message.TrimEnd('.')}): wait for its end, or write elsewhere.", error);
+        }
     }
 
     /// <summary>Tokens written so far.</summary>
@@ -55,10 +65,9 @@ public sealed class ShardWriter : IDisposable
     /// <summary>Appends tokens to the document that is being written.</summary>
     public void Append(ReadOnlySpan<int> tokens)
     {
-        if (_type == TokenType.Int32 && BitConverter.IsLittleEndian)
-            _bin.Write(MemoryMarshal.AsBytes(tokens));
-        else
-            _bin.Write(Encode(tokens));
+        ReadOnlySpan<byte> stored = _type == TokenType.Int32 && BitConverter.IsLittleEndian ? MemoryMarshal.AsBytes(tokens) : Encode(tokens);
+        _bin.Write(stored);
+        _digest.Append(stored);
         _open += tokens.Length;
         TokenCount += tokens.Length;
     }
@@ -74,17 +83,32 @@ public sealed class ShardWriter : IDisposable
         _open = 0;
     }
 
-    /// <summary>Writes the index and gives both files their names.</summary>
-    public void Complete()
+    /// <summary>Removes a shard; the index first, so that what is left of an interrupted removal is no shard.</summary>
+    /// <returns>True where there was one.</returns>
+    public static bool Remove(string prefix)
+    {
+        prefix = ShardFormat.PrefixOf(prefix);
+        bool existed = File.Exists(ShardFormat.BinPath(prefix)) || File.Exists(ShardFormat.IndexPath(prefix));
+        File.Delete(ShardFormat.IndexPath(prefix));
+        File.Delete(ShardFormat.BinPath(prefix));
+        return existed;
+    }
+
+    /// <summary>Writes the index and gives both files their names; a shard of that name is gone before, so that no two halves of two meet.</summary>
+    /// <returns>Digests of what was written.</returns>
+    public ShardDigests Complete()
     {
         EndDocument();
         _bin.Flush(flushToDisk: true);
         _bin.Dispose();
         string index = ShardFormat.IndexPath(_prefix);
         WriteIndex(index + Unfinished);
+        Remove(_prefix);
         File.Move(ShardFormat.BinPath(_prefix) + Unfinished, ShardFormat.BinPath(_prefix), overwrite: true);
         File.Move(index + Unfinished, index, overwrite: true);
         _completed = true;
+        using TokenShard shard = TokenShard.Open(_prefix);
+        return new ShardDigests(Convert.ToHexStringLower(_digest.GetCurrentHash()), ShardDigests.OfFile(index), shard.Fingerprint);
     }
 
     /// <summary>Closes the files; what was not completed is removed.</summary>

@@ -98,9 +98,9 @@ public sealed class TokenShard : IDisposable
     /// <summary>First token of a document; of document <see cref="DocumentCount"/>, the number of tokens.</summary>
     public long DocumentStart(long document) => _index.StartOf(document);
 
-    /// <summary>Checks every entry of the index and digests every byte of both files.</summary>
+    /// <summary>Checks every entry of the index, every token, and every byte of both files against the digests recorded beside them.</summary>
     /// <returns>The digest, which equals <see cref="Fingerprint"/> for shards up to 64 MiB.</returns>
-    /// <exception cref="UserErrorException">The files disagree or a token is outside the vocabulary.</exception>
+    /// <exception cref="UserErrorException">The files disagree, are not what was recorded, or a token is outside the vocabulary.</exception>
     public string Verify(int vocabulary = int.MaxValue)
     {
         _index.CheckAgainst(ShardFormat.IndexPath(Prefix), _bin.Length, every: true);
@@ -113,8 +113,32 @@ public sealed class TokenShard : IDisposable
             if (wrong >= 0)
                 throw OutsideVocabulary(position + wrong, tokens[wrong], vocabulary);
         }
+        CheckRecorded(whole: true);
         return Digest(whole: true);
     }
+
+    /// <summary>True where digests of this shard lie beside it, written when it was made.</summary>
+    public bool IsRecorded => TokenizationRecord.DigestsOf(Prefix) is not null;
+
+    /// <summary>Compares the shard with the digests that lie beside it; nothing happens where there are none.</summary>
+    /// <param name="whole">Every byte; otherwise the fingerprint, which sees all of a small shard and 256 places of a large one.</param>
+    /// <exception cref="UserErrorException">The shard is not what was recorded.</exception>
+    public void CheckRecorded(bool whole)
+    {
+        if (TokenizationRecord.DigestsOf(Prefix) is not { } recorded)
+            return;
+        if (whole ? ShardDigests.OfFile(ShardFormat.BinPath(Prefix)) != recorded.Bin : Fingerprint != recorded.Fingerprint)
+            throw Altered(ShardFormat.BinPath(Prefix));
+        if (whole && ShardDigests.OfFile(ShardFormat.IndexPath(Prefix)) != recorded.Index)
+            throw Altered(ShardFormat.IndexPath(Prefix));
+    }
+
+    /// <summary>What a shard is called whose index contradicts itself.</summary>
+    internal UserErrorException Damaged(string what) => new($"{ShardFormat.IndexPath(Prefix)} {what}; it is damaged: copy or tokenize it again.");
+
+    private UserErrorException Altered(string path) => new(
+        $"{path} is not what `uniscale data tokenize` wrote: its digest is not the one in {TokenizationRecord.PathOf(Prefix)}. " +
+        "Copy the shard again or tokenize again; if it was made anew on purpose, remove that file.");
 
     internal UserErrorException OutsideVocabulary(long position, int token, int vocabulary) => new(
         $"{ShardFormat.BinPath(Prefix)} holds the token {token} at position {position}, outside the vocabulary of {vocabulary}; " +

@@ -56,6 +56,7 @@ public sealed class TokenSource : IDisposable
         {
             foreach (string prefix in ShardPaths.Expand(section.Shards, name))
                 shards.Add(TokenShard.Open(prefix));
+            shards.ForEach(shard => shard.CheckRecorded(whole: false));
         }
         catch
         {
@@ -90,7 +91,9 @@ public sealed class TokenSource : IDisposable
         for (int done = 0; done < documents.Length;)
         {
             (TokenShard shard, long local) = Locate(position + done);
-            long end = shard.DocumentStart(shard.DocumentAt(local) + 1);
+            long document = shard.DocumentAt(local), end = shard.DocumentStart(document + 1);
+            if (end <= local)
+                throw shard.Damaged($"lets document {document} end at token {end}, before token {local} that belongs to it");
             int count = (int)Math.Min(documents.Length - done, end - local);
             documents.Slice(done, count).Fill(number);
             done += count;

@@ -19,8 +19,8 @@ internal static partial class SentencePieceLibrary
 {
     private const string Library = "uniscale_text";
 
-    [LibraryImport(Library, EntryPoint = "uniscale_text_load", StringMarshalling = StringMarshalling.Utf8)]
-    public static partial SentencePieceHandle Load(string path, Span<byte> error, long errorCapacity);
+    [LibraryImport(Library, EntryPoint = "uniscale_text_load")]
+    public static partial SentencePieceHandle Load(ReadOnlySpan<byte> model, long bytes, Span<byte> error, long errorCapacity);
 
     [LibraryImport(Library, EntryPoint = "uniscale_text_free")]
     public static partial void Free(nint model);

@@ -13,7 +13,11 @@ namespace Uniscale.Data;
 /// <param name="EmptyDocuments">Documents without text, which are left out.</param>
 /// <param name="Elapsed">Time it took.</param>
 public sealed record TokenizationReport(
-    long Documents, long Tokens, long ValidationDocuments, long ValidationTokens, long Bytes, long EmptyDocuments, TimeSpan Elapsed);
+    long Documents, long Tokens, long ValidationDocuments, long ValidationTokens, long Bytes, long EmptyDocuments, TimeSpan Elapsed)
+{
+    /// <summary>Stretches of text that hold U+2581, which a model writes for a space and so gives back as one.</summary>
+    public long SpaceMarks { get; init; }
+}
 
 /// <summary>
 /// Turns a stream of documents into shards: one thread reads, several encode, one writes, in order, so that the shards are the same for any number of workers.
@@ -32,14 +36,19 @@ public sealed class ShardTokenizer
     {
         if (tokenizer.EndId < 0)
             throw new UserErrorException($"{tokenizer.Path} has no end-of-text token to separate documents with; train it with one.");
-        if (workers < 1)
-            throw new UserErrorException($"Tokenizing needs at least one worker, not {workers}.");
+        WorkerCount.Check(workers);
         if (validation is not (>= 0 and < 1))
             throw new UserErrorException($"The share of validation documents is {validation}; it lies between 0 and 1.");
         (_tokenizer, _workers, _validation) = (tokenizer, workers, validation);
     }
 
-    /// <summary>Writes PREFIX.train (and PREFIX.validation, where documents were set aside).</summary>
+    /// <summary>Digests of the shards last written, by .train and .validation.</summary>
+    public IReadOnlyDictionary<string, ShardDigests> Digests { get; private set; } = new Dictionary<string, ShardDigests>();
+
+    /// <summary>
+    /// Writes PREFIX.train (and PREFIX.validation, where documents were set aside). What an earlier run left under these names is gone then, a validation shard too
+    /// that is made no more: its documents are in the training shard now.
+    /// </summary>
     public async Task<TokenizationReport> RunAsync(IEnumerable<DocumentPart> documents, string prefix, CancellationToken cancellation = default)
     {
         long started = Stopwatch.GetTimestamp();
@@ -57,7 +66,7 @@ public sealed class ShardTokenizer
             await failure.CancelAsync();
         }
         long bytes = await reading;
-        output.Complete(prefix);
+        Digests = output.Complete(prefix);
         return output.Report(bytes, Stopwatch.GetElapsedTime(started));
     }
 
@@ -106,9 +115,11 @@ public sealed class ShardTokenizer
         private ShardWriter? _current;
         private long _documentTokens;
         private long _empty;
+        private long _marks;
 
         public void Write(TokenizedBatch.Part part, ReadOnlyMemory<int> tokens)
         {
+            _marks += part.HasSpaceMark ? 1 : 0;
             if (part.IsFirst)
             {
                 _current = part.IsValidation ? _validation : _training;
@@ -125,17 +136,25 @@ public sealed class ShardTokenizer
                 _current.EndDocument();
         }
 
-        public void Complete(string prefix)
+        public Dictionary<string, ShardDigests> Complete(string prefix)
         {
             if (_training.DocumentCount == 0)
                 throw new UserErrorException($"There are no documents for {prefix}.train: the input is empty, or all of it was set aside for validation.");
-            _training.Complete();
+            // Nothing of an earlier run may stand beside what is new, however this ends.
+            TokenizationRecord.Remove(prefix);
+            ShardWriter.Remove($"{prefix}.validation");
+            var digests = new Dictionary<string, ShardDigests> { [".train"] = _training.Complete() };
             if (_validation.DocumentCount > 0)
-                _validation.Complete();
+                digests[".validation"] = _validation.Complete();
+            return digests;
         }
 
-        public TokenizationReport Report(long bytes, TimeSpan elapsed) => new(
-            _training.DocumentCount, _training.TokenCount, _validation.DocumentCount, _validation.TokenCount, bytes, _empty, elapsed);
+        public TokenizationReport Report(long bytes, TimeSpan elapsed)
+        {
+            var report = new TokenizationReport(
+                _training.DocumentCount, _training.TokenCount, _validation.DocumentCount, _validation.TokenCount, bytes, _empty, elapsed);
+            return report with { SpaceMarks = _marks };
+        }
 
         public void Dispose()
         {

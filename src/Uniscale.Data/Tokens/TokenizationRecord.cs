@@ -4,11 +4,15 @@ using System.Text.Json;
 namespace Uniscale.Data;
 
 /// <summary>
-/// PREFIX.tokenized.json beside the shards of a domain: what they were made of and what came of it, so that a tokenization that was stopped does not do
-/// finished shards again. A shard that was changed since, other documents, another tokenizer or another share of validation make it void.
+/// PREFIX.tokenized.json beside the shards of a domain: what they were made of, what came of it and the digests of their bytes, so that a tokenization that was
+/// stopped does not do finished shards again, and a shard that was damaged since is known. A shard that was changed, other documents, another tokenizer or another
+/// share of validation make it void as a proof of work done.
 /// </summary>
 public sealed class TokenizationRecord
 {
+    private const string Ending = ".tokenized.json";
+    private static readonly string[] Kinds = [".train", ".validation"];
+
     private readonly string _path;
     private readonly string _prefix;
     private readonly string _inputs;
@@ -20,21 +24,40 @@ public sealed class TokenizationRecord
     public TokenizationRecord(string prefix, Tokenizer tokenizer, double validation, IEnumerable<string> files)
     {
         _prefix = prefix;
-        _path = prefix + ".tokenized.json";
+        _path = prefix + Ending;
         _inputs = Digest(files, $"{tokenizer.Fingerprint} {validation:R}");
     }
 
-    private sealed record Content(string Inputs, string Shards, TokenizationReport Report);
+    private sealed record Content(string Inputs, string Shards, TokenizationReport Report, Dictionary<string, ShardDigests>? Digests = null);
+
+    /// <summary>True for the name of a record.</summary>
+    public static bool IsRecord(string path) => path.EndsWith(Ending, StringComparison.Ordinal);
+
+    /// <summary>Where the digests of a shard lie, if anywhere.</summary>
+    internal static string? PathOf(string shard) => Kinds.FirstOrDefault(kind => shard.EndsWith(kind, StringComparison.Ordinal)) is { } kind ? shard[..^kind.Length] + Ending : null;
+
+    /// <summary>The digests of a shard when it was made; null where none are recorded.</summary>
+    internal static ShardDigests? DigestsOf(string shard) =>
+        PathOf(shard) is { } path ? Read(path)?.Digests?.GetValueOrDefault(Path.GetExtension(shard)) : null;
 
     /// <summary>The report of the run that made these shards; null where they must be made.</summary>
-    public TokenizationReport? Find()
+    public TokenizationReport? Find() => Read(_path) is { } content && content.Inputs == _inputs && content.Shards == Shards() ? content.Report : null;
+
+    /// <summary>Forgets shards that are about to be made anew.</summary>
+    public static void Remove(string prefix) => File.Delete(prefix + Ending);
+
+    /// <summary>Remembers shards that are complete.</summary>
+    public void Write(TokenizationReport report, IReadOnlyDictionary<string, ShardDigests> digests)
     {
-        if (!File.Exists(_path))
-            return null;
+        File.WriteAllText(_path + ".unfinished", JsonSerializer.Serialize(new Content(_inputs, Shards(), report, new Dictionary<string, ShardDigests>(digests))));
+        File.Move(_path + ".unfinished", _path, overwrite: true);
+    }
+
+    private static Content? Read(string path)
+    {
         try
         {
-            Content? content = JsonSerializer.Deserialize<Content>(File.ReadAllText(_path));
-            return content is not null && content.Inputs == _inputs && content.Shards == Shards() ? content.Report : null;
+            return File.Exists(path) ? JsonSerializer.Deserialize<Content>(File.ReadAllText(path)) : null;
         }
         catch (JsonException)
         {
@@ -42,15 +65,7 @@ public sealed class TokenizationRecord
         }
     }
 
-    /// <summary>Remembers shards that are complete.</summary>
-    public void Write(TokenizationReport report)
-    {
-        File.WriteAllText(_path + ".unfinished", JsonSerializer.Serialize(new Content(_inputs, Shards(), report)));
-        File.Move(_path + ".unfinished", _path, overwrite: true);
-    }
-
-    private string Shards() =>
-        Digest(new[] { ".train", ".validation" }.SelectMany(kind => new[] { ShardFormat.BinPath(_prefix + kind), ShardFormat.IndexPath(_prefix + kind) }), "");
+    private string Shards() => Digest(Kinds.SelectMany(kind => new[] { ShardFormat.BinPath(_prefix + kind), ShardFormat.IndexPath(_prefix + kind) }), "");
 
     /// <summary>Of names, sizes and times.</summary>
     private static string Digest(IEnumerable<string> paths, string more)

@@ -18,7 +18,7 @@ internal sealed class TokenizedBatch
     private int _bytes;
 
     /// <summary>Where a part's text and tokens end, and what it begins and ends.</summary>
-    internal record struct Part(int TextEnd, bool IsFirst, bool IsLast, bool IsValidation = false, int TokenEnd = 0);
+    internal record struct Part(int TextEnd, bool IsFirst, bool IsLast, bool IsValidation = false, int TokenEnd = 0, bool HasSpaceMark = false);
 
     public bool IsFull => _bytes >= FullBytes;
 
@@ -56,7 +56,7 @@ internal sealed class TokenizedBatch
                 _tokens.Advance(1);
             }
             ulong digest = XxHash3.HashToUInt64(text[..Math.Min(text.Length, DigestedBytes)]);
-            _parts[i] = part with { IsValidation = part.IsFirst && digest < validation * ulong.MaxValue, TokenEnd = _tokens.WrittenCount };
+            _parts[i] = part with { IsValidation = part.IsFirst && digest < validation * ulong.MaxValue, TokenEnd = _tokens.WrittenCount, HasSpaceMark = text.IndexOf(Tokenizer.SpaceMark) >= 0 };
             start = part.TextEnd;
         }
         ArrayPool<byte>.Shared.Return(_text!);

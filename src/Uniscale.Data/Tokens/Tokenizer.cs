@@ -19,23 +19,28 @@ public sealed class Tokenizer : IDisposable
 {
     private const char Space = '\u2581';
     private const int ErrorBytes = 1024;
+    private const long MaxModelBytes = 256 << 20;
+
+    /// <summary>U+2581, which SentencePiece writes for a space: in a text it is taken for one.</summary>
+    internal static ReadOnlySpan<byte> SpaceMark => "\u2581"u8;
 
     private readonly SentencePieceHandle _model;
-    private readonly bool _prefixed;
-    private readonly bool _keepsNewlines;
-    private readonly int _spaceId;
+    private readonly SentencePieceHandle? _middle; // encodes what does not begin a text, where the model puts a space before every one
+    private readonly SafeCuts? _cuts;
 
-    private Tokenizer(string path, SentencePieceHandle model)
+    private Tokenizer(string path, SentencePieceHandle model, byte[] bytes)
     {
         Path = path;
         _model = model;
         Span<int> description = stackalloc int[5];
         SentencePieceLibrary.Describe(model, description);
         (Size, UnknownId, BeginId, EndId, PaddingId) = (description[0], description[1], description[2], description[3], description[4]);
-        Fingerprint = Convert.ToHexStringLower(XxHash128.Hash(File.ReadAllBytes(path)));
-        _spaceId = SentencePieceLibrary.Id(model, Encoding.UTF8.GetBytes(Space.ToString()), 3);
-        _prefixed = Encode("a") is [var first, ..] && PieceOf(first).Text.StartsWith(Space);
-        _keepsNewlines = Encode("\n").Length == (_prefixed ? 2 : 1) && Decode(Encode("\n")).Contains('\n', StringComparison.Ordinal);
+        Fingerprint = Convert.ToHexStringLower(XxHash128.Hash(bytes));
+        ModelFile file = ModelFile.Read(bytes);
+        if (file is { CanBeCut: true, AddsPrefix: true })
+            _middle = SentencePieceLibrary.Load([.. bytes, .. ModelFile.WithoutPrefix], bytes.Length + ModelFile.WithoutPrefix.Length, new byte[ErrorBytes], ErrorBytes);
+        if (file.CanBeCut && _middle is not { IsInvalid: true })
+            _cuts = new SafeCuts(Enumerable.Range(0, Size).Select(PieceOf), file.HasBytes);
     }
 
     /// <summary>The model's file.</summary>
@@ -64,11 +69,20 @@ public sealed class Tokenizer : IDisposable
     {
         if (!File.Exists(path))
             throw new UserErrorException($"The tokenizer {path} does not exist: make one with `uniscale tokenizer train`, or make a whole corpus with scripts/corpus.sh and name its folder in UNISCALE_CORPUS.");
-        byte[] error = new byte[ErrorBytes];
-        SentencePieceHandle model = SentencePieceLibrary.Load(path, error, error.Length);
-        return model.IsInvalid
-            ? throw new UserErrorException($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.")
-            : new Tokenizer(path, model);
+        if (new FileInfo(path).Length > MaxModelBytes)
+            throw new UserErrorException($"{path} has more than {MaxModelBytes >> 20} MiB and so is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
+        byte[] bytes = File.ReadAllBytes(path), error = new byte[ErrorBytes];
+        SentencePieceHandle model = SentencePieceLibrary.Load(bytes, bytes.Length, error, error.Length);
+        try
+        {
+            if (!model.IsInvalid)
+                return new Tokenizer(path, model, bytes);
+        }
+        catch (Google.Protobuf.InvalidProtocolBufferException)
+        {
+            model.Dispose();
+        }
+        throw new UserErrorException($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
     }
 
     /// <summary>Encodes a text without separators.</summary>
@@ -80,24 +94,25 @@ public sealed class Tokenizer : IDisposable
     }
 
     /// <summary>
-    /// Encodes UTF-8 text of any length, in chunks cut before line ends (see <see cref="TextCutter"/>), where a cut changes no token.
+    /// Encodes UTF-8 text into the pieces that SentencePiece gives for the whole of it. Models that allow it are given chunks cut at safe places (see
+    /// <see cref="SafeCuts"/>), others the text in one call.
     /// </summary>
     /// <param name="utf8">The text.</param>
-    /// <param name="continues">The text goes on where a part of the same document stopped.</param>
+    /// <param name="continues">The text goes on where a part of the same document was cut by <see cref="LastCut"/>.</param>
     /// <param name="output">Receives the tokens.</param>
     public void Encode(ReadOnlySpan<byte> utf8, bool continues, IBufferWriter<int> output)
     {
         while (!utf8.IsEmpty)
         {
-            int length = TextCutter.Cut(utf8, TextCutter.ChunkBytes);
-            if (continues && _prefixed)
-                EncodeContinuation(utf8[..length], output);
-            else
-                EncodeChunk(utf8[..length], output, drop: 0);
+            int length = _cuts?.Cut(utf8) ?? utf8.Length;
+            EncodeChunk(continues && _middle is not null ? _middle : _model, utf8[..length], output);
             utf8 = utf8[length..];
             continues = true;
         }
     }
+
+    /// <summary>The last place at which a text that goes on may be cut into parts that are encoded alone; 0: there is none.</summary>
+    public int LastCut(ReadOnlySpan<byte> utf8) => _cuts?.LastIn(utf8) ?? 0;
 
     /// <summary>The text of tokens; control tokens are silent.</summary>
     public string Decode(ReadOnlySpan<int> tokens)
@@ -140,7 +155,11 @@ public sealed class Tokenizer : IDisposable
     /// <summary>Bytes of text that each token stands for, for losses in bits per byte: control tokens 0, byte tokens and spaces 1.</summary>
     public int[] ByteLengths() => [.. Enumerable.Range(0, Size).Select(id => BytesOf(PieceOf(id)))];
 
-    public void Dispose() => _model.Dispose();
+    public void Dispose()
+    {
+        _model.Dispose();
+        _middle?.Dispose();
+    }
 
     private static int BytesOf(Piece piece) => piece.Kind switch
     {
@@ -149,39 +168,18 @@ public sealed class Tokenizer : IDisposable
         _ => Encoding.UTF8.GetByteCount(piece.Text) - 2 * piece.Text.Count(c => c == Space),
     };
 
-    /// <summary>
-    /// Encodes a chunk within a document with a model that puts a space before every text: the space must not appear. It is taken from the chunk
-    /// where the chunk begins with one; before a line end it stands alone and is dropped; elsewhere a line end is put in front and both are dropped.
-    /// </summary>
-    private void EncodeContinuation(ReadOnlySpan<byte> chunk, IBufferWriter<int> output)
-    {
-        if (chunk[0] == (byte)' ' || (chunk[0] == (byte)'\n' && !_keepsNewlines))
-            EncodeChunk(chunk[1..], output, drop: 0);
-        else if (chunk[0] == (byte)'\n')
-            EncodeChunk(chunk, output, drop: 1);
-        else if (_keepsNewlines)
-            EncodeChunk([(byte)'\n', .. chunk], output, drop: 2);
-        else
-            EncodeChunk(chunk, output, drop: 0);
-    }
-
-    private void EncodeChunk(ReadOnlySpan<byte> chunk, IBufferWriter<int> output, int drop)
+    private static void EncodeChunk(SentencePieceHandle model, ReadOnlySpan<byte> chunk, IBufferWriter<int> output)
     {
         int capacity = chunk.Length + 16; // a token covers at least a byte, but for the space in front
         Span<int> tokens = output.GetSpan(capacity);
         Span<byte> error = stackalloc byte[ErrorBytes];
-        long count = SentencePieceLibrary.Encode(_model, chunk, chunk.Length, tokens, tokens.Length, error, error.Length);
+        long count = SentencePieceLibrary.Encode(model, chunk, chunk.Length, tokens, tokens.Length, error, error.Length);
         if (count < 0)
             throw new InvalidOperationException($"SentencePiece could not encode: {Text(error)}");
         if (count > tokens.Length)
         {
             tokens = output.GetSpan((int)count);
-            count = SentencePieceLibrary.Encode(_model, chunk, chunk.Length, tokens, tokens.Length, error, error.Length);
-        }
-        if (drop > 0 && count >= drop && tokens[0] == _spaceId)
-        {
-            tokens[drop..(int)count].CopyTo(tokens);
-            count -= drop;
+            count = SentencePieceLibrary.Encode(model, chunk, chunk.Length, tokens, tokens.Length, error, error.Length);
         }
         output.Advance((int)count);
     }

@@ -55,6 +55,7 @@ public static partial class TokenizerTrainer
             if (bytes == 0)
                 throw new UserErrorException("There is no text to train a tokenizer on: the documents are empty.");
             Run(Options(training, samplePath, prefix), training);
+            CheckSymbols(prefix + ".model", training.Symbols);
             File.Move(prefix + ".model", modelPath, overwrite: true);
             return bytes;
         }
@@ -64,6 +65,18 @@ public static partial class TokenizerTrainer
         }
     }
 
+    /// <summary>What SentencePiece made of the list is what was asked for.</summary>
+    private static void CheckSymbols(string path, IReadOnlyList<string> symbols)
+    {
+        using Tokenizer trained = Tokenizer.Load(path);
+        foreach (string symbol in symbols)
+            if (trained.PieceOf(trained.IdOf(symbol)).Text != symbol)
+                throw new UserErrorException($"--symbol '{symbol}' did not become a piece of the vocabulary: SentencePiece does not take it.");
+    }
+
+    /// <summary>A value of a list, which SentencePiece reads as comma-separated values.</summary>
+    private static string Quoted(string value) => value.AsSpan().ContainsAny(",\"\r\n") ? $"\"{value.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : value;
+
     private static void Check(TokenizerTraining training)
     {
         if (training.VocabularySize < 1)
@@ -72,15 +85,19 @@ public static partial class TokenizerTrainer
             throw new UserErrorException($"The character coverage is {Number(training.CharacterCoverage)}: give --character-coverage a share from {Number(MinCoverage)} to 1.");
         if (training.SampleBytes < 1)
             throw new UserErrorException($"A sample of {training.SampleBytes} bytes is none: give --sample a size such as 300M.");
-        if (training.Threads < 1)
-            throw new UserErrorException($"Training needs at least one thread, not {training.Threads}.");
+        WorkerCount.Check(training.Threads, "--threads");
+        foreach (string symbol in training.Symbols)
+        {
+            if (symbol.Length == 0 || symbol.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)))
+                throw new UserErrorException($"--symbol '{symbol}' cannot be a piece: a space in a text is another character by the time symbols are looked for; give one without spaces.");
+        }
     }
 
     private static Dictionary<string, string> Options(TokenizerTraining training, string samplePath, string prefix)
     {
         var options = new Dictionary<string, string>
         {
-            ["input"] = samplePath,
+            ["input"] = Quoted(samplePath),
             ["model_prefix"] = prefix,
             ["model_type"] = "bpe",
             ["vocab_size"] = Number(training.VocabularySize),
@@ -95,8 +112,11 @@ public static partial class TokenizerTrainer
             ["allow_whitespace_only_pieces"] = "true",
             ["minloglevel"] = "2",
         };
-        if (training.Symbols.Count > 0)
-            options["user_defined_symbols"] = string.Join(',', training.Symbols);
+        // The sample is of lines: it never shows what ends them, which without bytes would be unknown in every text. As a required character it would end the
+        // process: SentencePiece's trainer insists that such a character occurs.
+        string[] symbols = [.. training.Symbols, .. training.ByteFallback ? [] : (string[])["\n", "\r"]];
+        if (symbols.Length > 0)
+            options["user_defined_symbols"] = string.Join(',', symbols.Select(Quoted));
         return options;
     }
 

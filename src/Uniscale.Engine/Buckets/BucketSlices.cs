@@ -36,7 +36,7 @@ public static class BucketSlices
 
     /// <summary>Slices of a buffer that holds the elements <paramref name="held"/> of the bucket; padding is left out, and on request
     /// what another rank of the tensor group or the other end of a tied pipeline speaks for.</summary>
-    private static IEnumerable<StateSlice> Of(Bucket bucket, HostImage image, string prefix, Tensor buffer, FlatSpan held, bool ownedOnly)
+    internal static IEnumerable<StateSlice> Of(Bucket bucket, HostImage image, string prefix, Tensor buffer, FlatSpan held, bool ownedOnly)
     {
         var memory = image.Of(buffer);
         foreach (var (parameter, range) in bucket.Layout.Parameters)

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Kernels;
 
 /// <summary>
-/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: products by AMX tiles or oneDNN, everything else in one pass over memory.
+/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: products by AMX tiles, oneDNN or FMA, everything else in one pass over memory.
 /// What they do not take (other types, a processor without AVX2) goes to <see cref="TorchKernels"/>, whose results they are held to.
 /// The kernels of a transformer's blocks open no dispose scope: the copy of an input that has gaps, a rare thing, goes with the caller's.
 /// </summary>
@@ -164,8 +164,6 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!CpuKernels.IsSupported || tensor.device_type != DeviceType.CPU || tensor.dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
             return false;
-        // Before AVX-512 the library multiplies bf16 by its reference loops; torch converts and is faster.
-        if (tensor.dtype == ScalarType.BFloat16 && CpuKernels.InstructionSet < InstructionSet.Avx512) return false;
         return tensor.numel() > 0 && SameType(tensor, others);
     }
 

@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Model;
+using Uniscale.Kernels;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -37,52 +38,47 @@ public sealed partial class TorchKernels : IKernels
     /// <inheritdoc/>
     public Tensor Linear(Tensor x, Tensor weight, Tensor? bias, Tensor? residual = null)
     {
-        var product = functional.linear(x, weight, bias);
+        var product = Product(x, weight, bias);
         return residual is null ? product : product.add_(residual);
     }
 
     /// <inheritdoc/>
     public (Tensor Product, Tensor Activated) LinearGelu(Tensor x, Tensor weight, Tensor? bias)
     {
-        var product = functional.linear(x, weight, bias);
+        var product = Product(x, weight, bias);
         return (product, Gelu(product));
     }
 
     /// <inheritdoc/>
     public void Logits(Tensor x, Tensor weight, Tensor output)
     {
-        using var product = functional.linear(x, weight);
+        using var product = Product(x, weight, null);
         output.view(product.shape).copy_(product);
     }
 
     /// <inheritdoc/>
-    public Tensor LinearInputGradient(Tensor gradient, Tensor weight)
-    {
-        using var scope = NewDisposeScope();
-        return Rows(gradient).mm(weight).view([.. gradient.shape[..^1], weight.size(1)]).MoveToOuterDisposeScope();
-    }
+    public Tensor LinearInputGradient(Tensor gradient, Tensor weight) => Product(gradient, weight);
 
     /// <inheritdoc/>
     public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
     {
         using var scope = NewDisposeScope();
-        var product = LinearInputGradient(gradient, weight);
-        if (add) result.add_(product);
-        else result.copy_(product);
+        if (add) result.add_(Product(gradient, weight));
+        else result.copy_(Product(gradient, weight));
     }
 
     /// <inheritdoc/>
     public Tensor LinearInputGradientBeforeGelu(Tensor gradient, Tensor weight, Tensor pre)
     {
         using var scope = NewDisposeScope();
-        return GeluBackward(LinearInputGradient(gradient, weight), pre).MoveToOuterDisposeScope();
+        return GeluBackward(Product(gradient, weight), pre).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public Tensor LinearWeightGradient(Tensor gradient, Tensor x)
     {
         using var scope = NewDisposeScope();
-        return Rows(gradient).t().mm(Rows(x)).MoveToOuterDisposeScope();
+        return Product(Rows(gradient).t(), Rows(x)).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -93,8 +89,28 @@ public sealed partial class TorchKernels : IKernels
         if (x.dtype == sum.Values.dtype)
             sum.Values.addmm_(Rows(gradient).t(), Rows(x), sum.IsEmpty ? 0 : 1);
         else
-            sum.Add(Rows(gradient).t().mm(Rows(x)));
+            sum.Add(Product(Rows(gradient).t(), Rows(x)));
     }
+
+    /// <summary>x·Wᵀ, with a bias.</summary>
+    private static Tensor Product(Tensor x, Tensor weight, Tensor? bias)
+    {
+        if (!IsWidened(x)) return functional.linear(x, weight, bias);
+        using var scope = NewDisposeScope();
+        return functional.linear(x.to(float32), weight.to(float32), bias?.to(float32)).to(x.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>a·b, [..., inner] × [inner, out]. Not by matmul, out of which TorchSharp carries no error.</summary>
+    private static Tensor Product(Tensor a, Tensor b)
+    {
+        using var scope = NewDisposeScope();
+        var product = IsWidened(a) ? Rows(a).to(float32).mm(b.to(float32)).to(a.dtype) : Rows(a).mm(b);
+        return product.view([.. a.shape[..^1], b.size(1)]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>bf16 on a processor without products of it, for which not every libtorch has code.</summary>
+    private static bool IsWidened(Tensor x) =>
+        x.dtype == ScalarType.BFloat16 && x.device_type == TorchSharp.DeviceType.CPU && !ProcessorSupport.IsNative(KernelType.BFloat16);
 
     /// <summary>Sum over all dims but the last, in fp32.</summary>
     public static Tensor SumOverTokens(Tensor x) => x.reshape(-1, x.size(-1)).sum(0, false, float32);

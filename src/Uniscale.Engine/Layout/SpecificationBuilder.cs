@@ -22,6 +22,8 @@ public static class SpecificationBuilder
         var mesh = MeshOf(parallel, ranks);
         int group = parallel.Zero.Group > 0 ? parallel.Zero.Group : mesh.Data * mesh.Context;
         var (size, count) = Microbatches(config.Batch, globalBatch > 0 ? globalBatch : config.Batch.Global, mesh);
+        if ((long)config.Model.Layers * count > Limits.Passes)
+            throw new UserErrorException($"{config.Model.Layers} layers × {count} microbatches is more than {Limits.Passes} passes, too long for the program of one step: raise batch.micro or the number of replicas, or lower batch.global.");
         var spec = new StepSpecification
         {
             Model = ShapeOf(config.Model, vocabulary),
@@ -54,7 +56,8 @@ public static class SpecificationBuilder
     /// <param name="ranks">World size; 0: as many as the layout names.</param>
     public static MeshShape MeshOf(ParallelSection parallel, int ranks = 0)
     {
-        int replica = parallel.Tensor * parallel.Pipeline * parallel.Context;
+        int replica = parallel.ReplicaRanks;
+        if (ranks is < 0 or > Limits.Ranks) throw new UserErrorException($"{ranks} is not a number of ranks: give 1 to {Limits.Ranks}.");
         string axes = $"tensor {parallel.Tensor} × pipeline {parallel.Pipeline} × context {parallel.Context}";
         if (ranks == 0) ranks = replica * Math.Max(1, parallel.Data);
         if (ranks % replica != 0)

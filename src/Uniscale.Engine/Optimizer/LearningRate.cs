@@ -49,9 +49,8 @@ public static class LearningRate
     {
         long end = step.ConsumedTokens + step.Tokens;
         var phase = step.Phase < configuration.Phases.Count ? configuration.Phases[step.Phase] : null;
-        bool own = phase is { Lr: not null } or { FinalRatio: not null } or { WarmupRatio: not null };
-        return own
-            ? Curve(configuration, phase!, step.PhaseTokens).At(end - step.PhaseStartTokens)
+        return phase is { HasOwnCurve: true }
+            ? Curve(configuration, phase, step.PhaseTokens).At(end - step.PhaseStartTokens)
             : Curve(configuration, null, runTokens).At(end);
     }
 

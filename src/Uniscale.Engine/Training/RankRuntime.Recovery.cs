@@ -2,6 +2,7 @@ using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Recovery;
@@ -28,15 +29,36 @@ public sealed partial class RankRuntime
         Compared(_executor.CompareReplicas(Specification), Position.Step);
     }
 
-    /// <summary>Takes weights and optimizer state from the newest checkpoint whose step fits; null where there is none. Collective.</summary>
-    internal LoadedCheckpoint? Load(CheckpointStore store, Func<long, bool>? fits)
+    /// <summary>
+    /// Takes weights and optimizer state from the newest checkpoint whose step fits; null where there is none. One that holds weights alone, as an imported
+    /// model does, gives the weights, and the optimizer begins. Collective.
+    /// </summary>
+    internal LoadedCheckpoint? Load(CheckpointStore store, Func<long, bool>? fits, Action<CheckpointManifest>? check = null)
     {
         _executor.Settle();
         using var image = Model.Link.Image();
-        var loaded = store.LoadNewest(_ => StateToLoad(image), fits);
-        if (loaded is not null) image.Store();
-        _kernels.ParametersChanged();
-        return loaded;
+        WeightsAlone[]? weights = null;
+        try
+        {
+            var loaded = store.LoadNewest(
+                manifest =>
+                {
+                    check?.Invoke(manifest);
+                    if (manifest.HoldsOptimizer()) return StateToLoad(image);
+                    weights ??= WeightsToLoad();
+                    return [.. weights.SelectMany(block => block.Slices)];
+                },
+                fits);
+            if (loaded is not null && loaded.Manifest.HoldsOptimizer()) image.Store();
+            else if (loaded is not null)
+                foreach (var block in weights!) block.Apply(Model.Link);
+            _kernels.ParametersChanged();
+            return loaded;
+        }
+        finally
+        {
+            foreach (var block in weights ?? []) block.Dispose();
+        }
     }
 
     /// <summary>The state is that of an earlier step; the position goes on with the data after the present one.</summary>

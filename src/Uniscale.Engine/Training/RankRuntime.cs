@@ -200,12 +200,14 @@ public sealed partial class RankRuntime : IDisposable
 
     /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
     public IReadOnlyDictionary<string, string> ExtraToSave() =>
-        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra()]);
+        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data)]);
 
     /// <summary>Takes weights, optimizer state and position from the newest checkpoint; returns null where there is none.</summary>
-    public LoadedCheckpoint? Resume(CheckpointStore store)
+    /// <param name="store">The run's checkpoints.</param>
+    /// <param name="check">Sees the manifest before anything is loaded, and throws where the run may not continue from it; the same on every rank.</param>
+    public LoadedCheckpoint? Resume(CheckpointStore store, Action<CheckpointManifest>? check = null)
     {
-        var loaded = Load(store, fits: null);
+        var loaded = Load(store, fits: null, check);
         if (loaded is null) return null;
         SetPosition(loaded.Manifest);
         Record.Restore(loaded.Manifest.Extra);
@@ -235,11 +237,11 @@ public sealed partial class RankRuntime : IDisposable
         return slices;
     }
 
+    private WeightsAlone[] WeightsToLoad() => [.. Model.Blocks.Values.Select(block => new WeightsAlone(block.Bucket))];
+
     private void SetPosition(CheckpointManifest manifest)
     {
-        if (manifest.DataFingerprint != Data.FingerprintAt(manifest.ConsumedTokens))
-            throw new UserErrorException(
-                "The training data or its order is not that of the checkpoint: continue with the data, mixture and seed of the run, or start a new run.");
+        if (!DataChange.IsSame(manifest, Data)) throw new UserErrorException(DataChange.Sentence(manifest, Data));
         Position = TrainingPosition.FromCheckpoint(manifest.Step, manifest.ConsumedTokens, manifest.Extra);
     }
 }

@@ -139,13 +139,16 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
             case FaultKind.Terminate: ProcessSignal.ToSelf(ProcessSignal.Terminate); break;
             case FaultKind.Hang: ProcessSignal.ToSelf(ProcessSignal.Stop); break;
             case FaultKind.SegmentationFault: ProcessSignal.Crash(); break;
-            case FaultKind.KillLauncher: ProcessSignal.ToParent(ProcessSignal.Kill); break;
+            case FaultKind.KillLauncher: ProcessSignal.ToProcess(Launcher(), ProcessSignal.Kill); break;
             case FaultKind.OutOfMemory: torch.empty([1L << 50], torch.ScalarType.Float32).Dispose(); break;
             case FaultKind.DataChanged: Damage.Data(_configuration.Data.Sources[0].Shards[0]); break;
             case FaultKind.Exception: throw new InjectedFaultException($"an injected exception at step {_step}");
             default: Damage.Checkpoint(fault.Kind, _store!, _rank); break;
         }
     }
+
+    private int Launcher() => LaunchFolder.OfThisJob()!.Mpirun
+        ?? throw new UserErrorException($"faults.inject: kill-launcher cannot happen on rank {_rank}, for mpirun runs on another host: name a rank of that host.");
 
     /// <summary>Samples are read a step ahead, so a fault of step N is prepared when step N - 1 begins, or N where the run starts with it.</summary>
     private void FindUnreadableStep(RankRuntime runtime)

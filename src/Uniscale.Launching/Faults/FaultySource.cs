@@ -11,6 +11,8 @@ internal sealed class FaultySource(ISequenceSource inner, FaultInjector faults) 
 
     public string FingerprintAt(long consumedTokens) => inner.FingerprintAt(consumedTokens);
 
+    public IReadOnlyDictionary<string, string> SourceFingerprints => inner.SourceFingerprints;
+
     public StepPlan StepAt(long consumedTokens) => inner.StepAt(consumedTokens);
 
     public long StepsBetween(long consumedTokens, long endTokens) => inner.StepsBetween(consumedTokens, endTokens);

@@ -11,9 +11,6 @@ internal static partial class ProcessSignal
     /// <summary>Sends a signal to this process.</summary>
     public static void ToSelf(int signal) => Send(Environment.ProcessId, signal);
 
-    /// <summary>Sends a signal to the process that started this one.</summary>
-    public static void ToParent(int signal) => Send(ParentId(), signal);
-
     /// <summary>Sends a signal to another process of this user.</summary>
     public static void ToProcess(int process, int signal) => Send(process, signal);
 
@@ -30,7 +27,4 @@ internal static partial class ProcessSignal
 
     [LibraryImport("libc", EntryPoint = "strlen")]
     private static partial nint LengthOf(nint text);
-
-    [LibraryImport("libc", EntryPoint = "getppid")]
-    private static partial int ParentId();
 }

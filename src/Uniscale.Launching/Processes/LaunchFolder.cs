@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Uniscale.Launching.Processes;
 
-/// <summary>Why a rank ended, as it wrote down itself or as its launcher saw it.</summary>
+/// <summary>Why a rank ended, as it wrote down itself or as its guard saw it.</summary>
 /// <param name="Rank">The rank.</param>
 /// <param name="Host">Where it ran; empty if unknown.</param>
 /// <param name="Time">When.</param>
-/// <param name="Kind">Type of the exception, or what the launcher saw, such as <c>signal 9</c>.</param>
+/// <param name="Kind">Type of the exception, or what the guard saw, such as <c>signal 9</c>.</param>
 /// <param name="Message">What happened.</param>
 /// <param name="IsUserError">True if the user's input is at fault.</param>
 public sealed record RankFailure(int Rank, string Host, DateTimeOffset Time, string Kind, string Message, bool IsUserError)
@@ -15,8 +16,15 @@ public sealed record RankFailure(int Rank, string Host, DateTimeOffset Time, str
     /// <summary>Kind of a job that stood still; its message names the ranks itself.</summary>
     public const string HangKind = "hang";
 
+    /// <summary>Kind of a job whose ranks did not all come; its message names them itself.</summary>
+    public const string StartKind = "start";
+
+    /// <summary>True if a crash or a kill ended it, so that it could not say why.</summary>
+    [JsonIgnore]
+    public bool WasKilled { get; init; }
+
     /// <inheritdoc/>
-    public override string ToString() => Rank < 0 || Kind == HangKind ? Message : $"rank {Rank}{(Host.Length > 0 ? $" on {Host}" : "")} failed first: {Message}";
+    public override string ToString() => Rank < 0 || Kind is HangKind or StartKind ? Message : $"rank {Rank}{(Host.Length > 0 ? $" on {Host}" : "")} failed first: {Message}";
 }
 
 /// <summary>A folder that the launcher and the ranks of one job share.</summary>
@@ -25,12 +33,30 @@ public sealed class LaunchFolder(string path)
     /// <summary>Tells ranks where the folder is.</summary>
     public const string Variable = "UNISCALE_LAUNCH_FOLDER";
 
+    private const string Reports = "failure-*.json";
+
+    private readonly string _launcherFile = Path.Combine(path, "mpirun");
+
     /// <summary>The folder.</summary>
     public string FullPath { get; } = path;
+
+    /// <summary>The process of mpirun; null where it is not on this host.</summary>
+    public int? Mpirun
+    {
+        get => File.ReadAllText(_launcherFile).Split(' ') is [var process, var host] && host == Environment.MachineName
+            ? int.Parse(process, CultureInfo.InvariantCulture) : null;
+        internal set => File.WriteAllText(_launcherFile, string.Create(CultureInfo.InvariantCulture, $"{value} {Environment.MachineName}"));
+    }
 
     /// <summary>The folder of the job that this process is a rank of; null when it was not started by <c>uniscale launch</c>.</summary>
     public static LaunchFolder? OfThisJob() =>
         Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } path && Directory.Exists(path) ? new LaunchFolder(path) : null;
+
+    /// <summary>Writes down that a rank calls MPI's start, in which it waits for the others.</summary>
+    public void SayJoining(int rank) => File.Create(JoiningPath(rank)).Dispose();
+
+    /// <summary>Whether a rank has come to MPI's start.</summary>
+    internal bool IsJoining(int rank) => File.Exists(JoiningPath(rank));
 
     /// <summary>Writes down a rank's failure; the first of a rank counts. A disk that is full must not hide the failure itself.</summary>
     public void Write(RankFailure failure)
@@ -47,20 +73,33 @@ public sealed class LaunchFolder(string path)
         }
     }
 
-    /// <summary>Failures that ranks have written down, earliest first.</summary>
+    /// <summary>Failures of ranks, earliest first: what a rank has written down itself, else what its guard saw.</summary>
     public IReadOnlyList<RankFailure> Failures()
     {
-        var failures = new List<RankFailure>();
-        foreach (string path in Directory.EnumerateFiles(FullPath, "failure-*.json"))
-            if (ReadOrNull(path) is { } failure) failures.Add(failure);
-        return [.. failures.OrderBy(failure => failure.Time)];
+        var failures = Directory.EnumerateFiles(FullPath, Reports).Select(ReadOrNull).OfType<RankFailure>().ToDictionary(failure => failure.Rank);
+        foreach (var seen in RankGuard.Failures(FullPath)) failures.TryAdd(seen.Rank, seen);
+        return [.. failures.Values.OrderBy(failure => failure.Time)];
     }
+
+    /// <summary>
+    /// The failure that the others came of. A rank that was killed says nothing, and those that miss it may speak before its guard does.
+    /// </summary>
+    public RankFailure? First() => Failures() is { Count: > 0 } failures ? failures.FirstOrDefault(failure => failure.WasKilled) ?? failures[0] : null;
+
+    /// <summary>Takes away what an earlier job has left.</summary>
+    internal void Clear()
+    {
+        foreach (string old in (string[])[Reports, "rank-*.joining", .. RankGuard.Files])
+            foreach (string path in Directory.EnumerateFiles(FullPath, old)) File.Delete(path);
+    }
+
+    private string JoiningPath(int rank) => Path.Combine(FullPath, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.joining"));
 
     private static RankFailure? ReadOrNull(string path)
     {
         try
         {
-            return JsonSerializer.Deserialize<RankFailure>(File.ReadAllText(path));
+            return JsonSerializer.Deserialize<RankFailure>(File.ReadAllText(path)) is { } failure ? failure with { Time = File.GetLastWriteTimeUtc(path) } : null;
         }
         catch (JsonException)
         {

@@ -52,8 +52,8 @@ public sealed record LaunchOptions
     /// <summary>Where the ranks' errors go; null: where this process's go.</summary>
     public TextWriter? Error { get; init; }
 
-    /// <summary>The mpirun or mpiexec to use.</summary>
-    public string Mpirun { get; init; } = "mpirun";
+    /// <summary>The mpirun or mpiexec to use; null: as <see cref="Processes.Mpirun.Find"/> chooses.</summary>
+    public string? Mpirun { get; init; }
 }
 
 /// <summary>How a job ended.</summary>

@@ -19,20 +19,22 @@ public sealed class LaunchedJob : IDisposable
     private readonly Lock _gate = new();
     private DateTimeOffset? _stopAsked;
     private int _stopCount;
+    private bool _isKilled;
 
-    internal LaunchedJob(LaunchOptions options, LaunchFolder folder, bool isOpenMpi, IReadOnlyList<string> arguments, bool ownsFolder)
+    internal LaunchedJob(LaunchOptions options, LaunchFolder folder, Mpirun mpirun, IReadOnlyList<string> arguments, bool ownsFolder)
     {
-        (_options, Folder, _isOpenMpi, _ownsFolder) = (options, folder, isOpenMpi, ownsFolder);
+        (_options, Folder, _isOpenMpi, _ownsFolder) = (options, folder, mpirun.IsOpenMpi, ownsFolder);
         // A session of its own keeps the terminal's Ctrl-C from mpirun, which would kill the ranks before they can save.
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = options.Output is not null };
         // When this process is killed the kernel asks mpirun as Stop would; else its ranks would go on with nobody to watch them, beside those of a resumed job.
-        foreach (string argument in (IEnumerable<string>)["setpriv", "--pdeathsig", StopSignal, options.Mpirun, .. arguments]) start.ArgumentList.Add(argument);
+        foreach (string argument in (IEnumerable<string>)["setpriv", "--pdeathsig", StopSignal, mpirun.Command, .. arguments]) start.ArgumentList.Add(argument);
         _mpirun = Process.Start(start)!;
+        folder.Mpirun = _mpirun.Id;
         _mpirun.StandardInput.Close();
         _streams = Task.WhenAll(RelayErrors(), options.Output is null ? Task.CompletedTask : RelayOutput(options.Output));
     }
 
-    /// <summary>Open MPI's mpirun passes SIGUSR1 on to every rank, on every host.</summary>
+    /// <summary>Open MPI's mpirun passes SIGUSR1 on to every rank, on every host; MPICH's SIGINT, once.</summary>
     private string StopSignal => _isOpenMpi ? "USR1" : "INT";
 
     /// <summary>Where the ranks report.</summary>
@@ -58,6 +60,7 @@ public sealed class LaunchedJob : IDisposable
     /// <summary>Ends all ranks now.</summary>
     public void Kill()
     {
+        _isKilled = true;
         Signal("TERM");
         if (!_mpirun.WaitForExit(TimeSpan.FromSeconds(3))) _mpirun.Kill(entireProcessTree: true);
     }
@@ -87,11 +90,10 @@ public sealed class LaunchedJob : IDisposable
     {
         bool wasStopped = _stopAsked is not null;
         if (_mpirun.ExitCode == 0) return new(0, null, wasStopped);
-        // A rank that could still speak knows better than mpirun, which only sees how processes end.
-        var reported = Folder.Failures();
-        bool wasKilled = _words.First?.Kind.StartsWith("signal", StringComparison.Ordinal) == true
-            && reported.All(failure => failure.Rank != _words.First.Rank);
-        var first = wasKilled || reported.Count == 0 ? _words.First : reported[0];
+        var first = Folder.First() ?? _words.Unreachable;
+        // mpirun may end as its ranks did, but not before them.
+        if (!_isKilled && RankGuard.IsSignal(_mpirun.ExitCode) && (first is null || first.Time > _mpirun.ExitTime))
+            first = RankGuard.Failure(-1, Environment.MachineName, _mpirun.ExitTime, _mpirun.ExitCode, "mpirun");
         return new(first?.IsUserError == true ? 2 : 1, first, wasStopped);
     }
 

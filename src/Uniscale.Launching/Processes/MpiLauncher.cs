@@ -1,6 +1,4 @@
 using System.Collections;
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Uniscale.Configuration;
 
@@ -31,20 +29,29 @@ public static class MpiLauncher
         if (options.HostFile is { } hosts && !File.Exists(hosts)) throw new UserErrorException($"The host file {hosts} does not exist: name one with --hosts.");
         var folder = new LaunchFolder(options.Folder ?? Directory.CreateTempSubdirectory("uniscale-launch-").FullName);
         Directory.CreateDirectory(folder.FullPath);
-        foreach (string old in Directory.EnumerateFiles(folder.FullPath, "failure-*.json")) File.Delete(old);
+        folder.Clear();
         var told = options with { Environment = new Dictionary<string, string>(options.Environment) { [LaunchFolder.Variable] = folder.FullPath } };
-        bool isOpenMpi = IsOpenMpi(options.Mpirun);
-        return new LaunchedJob(told, folder, isOpenMpi, Arguments(told, isOpenMpi), ownsFolder: options.Folder is null);
+        var mpirun = Mpirun.Find(options.Mpirun);
+        if (options.HostFile is { } file)
+        {
+            told = told with { HostFile = Path.Combine(folder.FullPath, "hosts") };
+            HostFile.Read(file).WriteFor(mpirun.IsOpenMpi, told.HostFile);
+        }
+        return new LaunchedJob(told, folder, mpirun, Arguments(told, mpirun), ownsFolder: options.Folder is null);
     }
 
     /// <summary>The whole command that <see cref="Start"/> would run, for people to read.</summary>
-    public static IReadOnlyList<string> CommandLine(LaunchOptions options) => [options.Mpirun, .. Arguments(options, IsOpenMpi(options.Mpirun))];
+    public static IReadOnlyList<string> CommandLine(LaunchOptions options)
+    {
+        var mpirun = Mpirun.Find(options.Mpirun);
+        return [mpirun.Command, .. Arguments(options, mpirun)];
+    }
 
-    private static IReadOnlyList<string> Arguments(LaunchOptions options, bool isOpenMpi)
+    private static IReadOnlyList<string> Arguments(LaunchOptions options, Mpirun mpirun)
     {
         var environment = new Dictionary<string, string>();
         foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables()) environment[(string)entry.Key] = (string?)entry.Value ?? "";
-        return new MpirunCommand(isOpenMpi, Environment.IsPrivilegedProcess, Environment.ProcessorCount)
+        return new MpirunCommand(mpirun.IsOpenMpi, Environment.IsPrivilegedProcess, Environment.ProcessorCount)
             .Arguments(options, options.Program ?? ThisExecutable(), environment);
     }
 
@@ -53,21 +60,5 @@ public static class MpiLauncher
     {
         string path = Environment.ProcessPath ?? throw new InvalidOperationException("this process has no executable");
         return Path.GetFileNameWithoutExtension(path) == "dotnet" ? [path, Environment.GetCommandLineArgs()[0]] : [path];
-    }
-
-    private static bool IsOpenMpi(string mpirun)
-    {
-        try
-        {
-            using var version = Process.Start(new ProcessStartInfo(mpirun, "--version") { RedirectStandardOutput = true, RedirectStandardError = true })!;
-            string text = version.StandardOutput.ReadToEnd();
-            version.WaitForExit();
-            return text.Contains("Open MPI", StringComparison.Ordinal) || text.Contains("OpenRTE", StringComparison.Ordinal);
-        }
-        catch (Win32Exception exception)
-        {
-            throw new UserErrorException(
-                $"{mpirun} cannot be started: install Open MPI (scripts/setup.sh does), or use 'train --ranks N' for ranks on this machine.", exception);
-        }
     }
 }

@@ -13,7 +13,7 @@ public sealed record MpirunCommand(bool IsOpenMpi, bool IsRoot, int Processors)
     /// <summary>Threads of a rank when the options leave them open: ranks of this machine share its processors.</summary>
     public int ThreadsOf(LaunchOptions options) => options.Threads > 0 ? options.Threads : Math.Max(1, Processors / options.Ranks);
 
-    /// <summary>Arguments of mpirun: its options, then the program and its arguments.</summary>
+    /// <summary>Arguments of mpirun: its options, the guard of each rank, then the program and its arguments.</summary>
     /// <param name="options">The job.</param>
     /// <param name="program">The executable, with its own first arguments.</param>
     /// <param name="environment">All variables that this process has.</param>
@@ -29,6 +29,7 @@ public sealed record MpirunCommand(bool IsOpenMpi, bool IsRoot, int Processors)
         if (options.TagOutput) arguments.Add(IsOpenMpi ? "--tag-output" : "-prepend-rank");
         foreach (var (name, value) in Variables(options, environment).OrderBy(entry => entry.Key, StringComparer.Ordinal))
             arguments.AddRange(IsOpenMpi ? ["-x", $"{name}={value}"] : ["-genv", name, value]);
+        arguments.AddRange(RankGuard.Command);
         arguments.AddRange(program);
         arguments.AddRange(options.Arguments);
         return arguments;

@@ -1,27 +1,33 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Uniscale.Launching.Processes;
 
 /// <summary>
-/// Reads out of mpirun's own words which rank ended and how: all that is left of a rank that was killed. Those words, several framed
-/// paragraphs, are kept from the user where they only repeat what the launcher says in one sentence.
+/// What mpirun and its remote shell write beside the ranks. mpirun's last words, several framed paragraphs that are others in every version, only
+/// repeat what the launcher says in one sentence, and are kept from the user. A host that the remote shell cannot reach is known by its words alone.
 /// </summary>
 public sealed partial class MpirunOutput
 {
-    private const string Frame = "--------------------------------------------------";
+    private const int FrameLength = 50;
 
     private readonly List<string> _framed = [];
-    private string? _lastProcessName;
+    private bool _isAfterword;
 
-    /// <summary>The first rank of which mpirun says that it ended badly.</summary>
-    public RankFailure? First { get; private set; }
+    /// <summary>The first host that cannot be reached.</summary>
+    public RankFailure? Unreachable { get; private set; }
 
     /// <summary>Takes a line of mpirun's errors and returns the lines to show.</summary>
     public IReadOnlyList<string> Take(string line)
     {
-        Look(line);
-        bool isFrame = line.StartsWith(Frame, StringComparison.Ordinal);
+        if (Unreachable is null && UnreachableHost().Match(line) is { Success: true } match)
+        {
+            string host = match.Groups["host"].Value;
+            Unreachable = new(-1, host, DateTimeOffset.UtcNow, "unreachable host", $"host {host} cannot be reached ({line.Trim().TrimEnd('.')})", IsUserError: false);
+        }
+        // MPICH's last words go on behind their frame.
+        if (_isAfterword && Afterword().IsMatch(line)) return [];
+        _isAfterword = false;
+        bool isFrame = line.Length >= FrameLength && line.All(letter => letter == line[0]) && line[0] is '-' or '=';
         if (_framed.Count == 0 && !isFrame) return [line];
         _framed.Add(line);
         return isFrame && _framed.Count > 1 ? Rest() : [];
@@ -32,37 +38,17 @@ public sealed partial class MpirunOutput
     {
         string[] lines = [.. _framed];
         _framed.Clear();
-        return lines.Any(line => Epilogue().IsMatch(line)) ? [] : lines;
+        _isAfterword = lines.Any(line => LastWords().IsMatch(line));
+        return _isAfterword ? [] : lines;
     }
-
-    private void Look(string line)
-    {
-        if (First is not null) return;
-        if (SignalLine().Match(line) is { Success: true } signal)
-            First = Failure(signal.Groups["rank"].Value, signal.Groups["host"].Value, $"signal {signal.Groups["signal"].Value}",
-                $"it was ended by signal {signal.Groups["signal"].Value}{(signal.Groups["name"].Value is { Length: > 0 } name ? $" ({name})" : "")}");
-        else if (Unreachable().Match(line) is { Success: true } host)
-            First = Failure("-1", host.Groups["host"].Value, "unreachable host", $"host {host.Groups["host"].Value} cannot be reached ({line.Trim().TrimEnd('.')})");
-        else if (ProcessName().Match(line) is { Success: true } process) _lastProcessName = process.Groups["rank"].Value;
-        else if (_lastProcessName is not null && ExitCode().Match(line) is { Success: true } exit)
-            First = Failure(_lastProcessName, "", $"exit {exit.Groups["code"].Value}", $"it exited with code {exit.Groups["code"].Value}");
-    }
-
-    private static RankFailure Failure(string rank, string host, string kind, string message) =>
-        new(int.Parse(rank, CultureInfo.InvariantCulture), host, DateTimeOffset.UtcNow, kind, message, IsUserError: false);
-
-    [GeneratedRegex(@"process rank (?<rank>\d+) with PID \d+ on node (?<host>\S+) exited on signal (?<signal>\d+)(?: \((?<name>[^)]*)\))?")]
-    private static partial Regex SignalLine();
 
     [GeneratedRegex(@"^ssh: (?:connect to host|Could not resolve hostname) (?<host>[^\s:]+)")]
-    private static partial Regex Unreachable();
+    private static partial Regex UnreachableHost();
 
-    [GeneratedRegex(@"Process name: \[\[\d+,\d+\],(?<rank>\d+)\]")]
-    private static partial Regex ProcessName();
+    [GeneratedRegex(@"^Primary job +terminated|^\S*(mpirun|mpiexec|prterun)\S* (detected that one or more processes|has exited due to process|noticed that process rank)"
+        + "|BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES")]
+    private static partial Regex LastWords();
 
-    [GeneratedRegex(@"Exit code:\s+(?<code>\d+)")]
-    private static partial Regex ExitCode();
-
-    [GeneratedRegex("^Primary job +terminated|^m(pirun|piexec) (detected that one or more processes|has exited due to process|noticed that process rank)")]
-    private static partial Regex Epilogue();
+    [GeneratedRegex("^YOUR APPLICATION TERMINATED WITH|^This typically refers to a problem|^Please see the FAQ page|^$")]
+    private static partial Regex Afterword();
 }

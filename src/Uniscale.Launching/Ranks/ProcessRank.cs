@@ -1,5 +1,6 @@
 using Uniscale.Collectives;
 using Uniscale.Configuration;
+using Uniscale.Configuration.Loading;
 using Uniscale.Launching.Processes;
 
 namespace Uniscale.Launching.Ranks;
@@ -22,6 +23,7 @@ public static class ProcessRank
     public static void Run(RankEnvironment environment, Action<IWorld> body, RankDevices? devices = null)
     {
         var reports = LaunchFolder.OfThisJob();
+        reports?.SayJoining(environment.Rank);
         using var world = Reported(environment, reports, () => (devices ?? RankDevices.Host).Around(RankWorld.Join(environment), environment.LocalRank));
         Reported<object?>(environment, reports, () =>
         {
@@ -46,7 +48,7 @@ public static class ProcessRank
             if (reports is not null)
             {
                 reports.Write(new RankFailure(
-                    environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, failure.Message, failure is UserErrorException));
+                    environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, Secrets.Mask(failure.Message), failure is UserErrorException));
                 failure.Data[ReportedKey] = true;
             }
             abort?.Invoke(failure);

@@ -13,15 +13,18 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(4);
 
     /// <summary>Reads heartbeats and journals of a folder.</summary>
-    public static Diagnosis Of(string folder, DateTimeOffset now)
-    {
-        var beats = Heartbeat.ReadAll(folder);
-        return Of([.. beats.Select(beat => new RankView(beat, CollectiveJournal.Read(RankMonitor.JournalPath(folder, beat.Rank))))], now);
-    }
+    public static Diagnosis Of(string folder, DateTimeOffset now) => Of(Read(folder), now);
+
+    /// <summary>Whether a rank waits in an operation in whose place another posted a different one: it will not end, whatever that rank is busy with.</summary>
+    public static bool HasDisagreement(string folder) => Disagreement(Read(folder)) is not null;
+
+    private static List<RankView> Read(string folder) =>
+        [.. Heartbeat.ReadAll(folder).Select(beat => new RankView(beat, CollectiveJournal.Read(RankMonitor.JournalPath(folder, beat.Rank))))];
 
     /// <summary>Judges the ranks of a job.</summary>
     public static Diagnosis Of(IReadOnlyList<RankView> ranks, DateTimeOffset now)
     {
+        if (ranks.Count == 0) return new([], "no rank has left readable signs of life", []);
         string[] table = [.. ranks.Select(rank => rank.Line(now))];
         if (ranks.Any(rank => !rank.Beat.HasEnded)) ranks = [.. ranks.Where(rank => !rank.Beat.HasEnded)];
         var (suspects, sentence) = Lifelessness(ranks, now) ?? Disagreement(ranks) ?? Absence(ranks, now) ?? Circle(ranks);
@@ -39,8 +42,12 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
 
     private static (IReadOnlyList<int>, string)? Disagreement(IReadOnlyList<RankView> ranks)
     {
-        var collectives = ranks.SelectMany(rank => rank.Waiting.Where(entry => !IsMessage(entry)).Select(entry => (Rank: rank, Entry: entry)));
-        foreach (var place in collectives.GroupBy(item => (item.Entry.Group, item.Entry.Sequence)))
+        var waiting = ranks.SelectMany(rank => rank.Waiting).Where(entry => !IsMessage(entry)).Select(entry => (entry.Group, entry.Sequence)).ToHashSet();
+        if (waiting.Count == 0) return null;
+        // Whoever posted another one may have come through: MPI matches messages by their sizes, not by what they are for.
+        var posted = ranks.SelectMany(rank => rank.Journal.Where(entry => !IsMessage(entry) && waiting.Contains((entry.Group, entry.Sequence)))
+            .Select(entry => (Rank: rank, Entry: entry)));
+        foreach (var place in posted.GroupBy(item => (item.Entry.Group, item.Entry.Sequence)))
         {
             var different = place.GroupBy(item => item.Entry.Signature).OrderByDescending(same => same.Count()).ToList();
             if (different.Count < 2) continue;

@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Uniscale.Configuration;
+using Uniscale.Configuration.Loading;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Launching.Supervision;
 
@@ -24,6 +27,8 @@ public sealed class EventLog(string folder)
     /// <summary>Name of the file.</summary>
     public const string FileName = "events.jsonl";
 
+    private const int LongestLine = 1 << 22;
+
     private static readonly JsonSerializerOptions Format = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>Adds a line. Telling must never end a job, so a full disk is passed over.</summary>
@@ -31,7 +36,7 @@ public sealed class EventLog(string folder)
     {
         try
         {
-            File.AppendAllText(Path.Combine(folder, FileName), JsonSerializer.Serialize(entry, Format) + "\n");
+            File.AppendAllText(Path.Combine(folder, FileName), Secrets.Mask(JsonSerializer.Serialize(entry, Format)) + "\n");
         }
         catch (IOException)
         {
@@ -45,8 +50,15 @@ public sealed class EventLog(string folder)
         string path = Path.Combine(folder, FileName);
         var events = new List<JobEvent>();
         if (!File.Exists(path)) return events;
-        foreach (string line in File.ReadLines(path))
-            if (Parse(line) is { } entry) events.Add(entry);
+        try
+        {
+            foreach (string line in BoundedLines.Read(path, LongestLine))
+                if (Parse(line) is { } entry) events.Add(entry);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new UserErrorException($"{path} cannot be read ({error.Message.TrimEnd('.')}).", error);
+        }
         return events;
     }
 
@@ -54,7 +66,7 @@ public sealed class EventLog(string folder)
     {
         try
         {
-            return JsonSerializer.Deserialize<JobEvent>(line, Format);
+            return JsonSerializer.Deserialize<JobEvent>(line, Format) is { Message: not null } entry ? entry : null;
         }
         catch (JsonException)
         {

@@ -9,7 +9,10 @@ public sealed record HangLimits
     /// <summary>A hang after this many times the longest step so far.</summary>
     public double LongestSteps { get; init; } = 5;
 
-    /// <summary>Time for starting, and for anything that a rank calls busy: saving, evaluating, loading.</summary>
+    /// <summary>Time until every rank has joined the job.</summary>
+    public TimeSpan Start { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Time for preparing to train, and for anything that a rank calls busy: saving, evaluating, loading.</summary>
     public TimeSpan Busy { get; init; } = TimeSpan.FromMinutes(30);
 }
 
@@ -29,6 +32,9 @@ public sealed class HangDetector(HangLimits limits)
     /// <summary>How long the job may stand still while no rank is busy.</summary>
     public TimeSpan Limit => Max(limits.Minimum, _longestStep * limits.LongestSteps);
 
+    /// <summary>How long nothing had moved when the job was last observed, busy or not.</summary>
+    public TimeSpan Still { get; private set; }
+
     /// <summary>Takes the heartbeats of now.</summary>
     /// <returns>How long nothing has moved, once that is too long; else null.</returns>
     public TimeSpan? Observe(IReadOnlyList<Heartbeat> beats, DateTimeOffset now)
@@ -41,7 +47,7 @@ public sealed class HangDetector(HangLimits limits)
         bool isBusy = beats.Any(beat => beat.Busy.Length > 0);
         if (_lastMove is { } last && moved > last && !isBusy) _longestStep = Max(_longestStep, moved - last);
         _lastMove = moved;
-        var still = now - Later(moved, _observedSince);
+        var still = Still = now - Later(moved, _observedSince);
         // Whatever a rank is busy with, its process must run.
         if (now - Later(beats.Min(beat => beat.Alive), _observedSince) > Max(limits.Minimum, Lifeless) && still > limits.Minimum) return still;
         return still > (isBusy ? limits.Busy : Limit) ? still : null;

@@ -34,7 +34,7 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
             var bytes = new byte[HeartbeatSlot.SizeBytes];
             if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length) continue;
             var slot = MemoryMarshal.Read<HeartbeatSlot>(bytes);
-            if (slot.AliveTicks > 0) beats.Add(slot.ToHeartbeat());
+            if (slot.IsSound) beats.Add(slot.ToHeartbeat());
         }
         return [.. beats.OrderBy(beat => beat.Rank)];
     }
@@ -49,6 +49,8 @@ internal struct HeartbeatSlot
 {
     public const int SizeBytes = 192;
 
+    private const int TextBytes = 76;
+
     public long AliveTicks;
     public long MovedTicks;
     public long Step;
@@ -59,11 +61,16 @@ internal struct HeartbeatSlot
     public Text Busy;
     public Text Host;
 
-    [InlineArray(76)]
+    [InlineArray(TextBytes)]
     public struct Text
     {
         private byte _first;
     }
+
+    /// <summary>The bytes can be a heartbeat's: a torn or foreign file is none.</summary>
+    public readonly bool IsSound =>
+        AliveTicks > 0 && AliveTicks <= DateTime.MaxValue.Ticks && MovedTicks >= 0 && MovedTicks <= DateTime.MaxValue.Ticks && Step >= 0 && Rank >= 0
+        && BusyLength is >= 0 and <= TextBytes && HostLength is >= 0 and <= TextBytes;
 
     public void SetBusy(string what) => Utf8.FromUtf16(what, Busy, out _, out BusyLength);
 

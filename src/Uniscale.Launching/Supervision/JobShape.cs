@@ -1,4 +1,5 @@
 using Uniscale.Configuration;
+using Uniscale.Launching.Processes;
 
 namespace Uniscale.Launching.Supervision;
 
@@ -35,7 +36,7 @@ public sealed class JobShape
     {
         (_configuration, Ranks, WholeRanks, _isElastic, HostFile, _hostFaults, _folder) = (configuration, ranks, ranks, isElastic, hostFile, hostFaults, folder);
         _failing = new FailingHosts(folder);
-        _hosts = hostFile is not null && File.Exists(hostFile) ? Supervision.HostFile.Read(hostFile) : null;
+        _hosts = hostFile is not null && File.Exists(hostFile) ? Processes.HostFile.Read(hostFile) : null;
         _share = _hosts is { Lines.Count: > 0 and var lines } ? (ranks + lines - 1) / lines : ranks;
     }
 
@@ -77,7 +78,7 @@ public sealed class JobShape
         return isLost && _isElastic ? Shrink(Ranks - 1) : default;
     }
 
-    private string NameOf(string host) => _hosts!.Names.First(name => Supervision.HostFile.IsSame(name, host));
+    private string NameOf(string host) => _hosts!.Names.First(name => Processes.HostFile.IsSame(name, host));
 
     private ShapeChange LeaveOut(string host)
     {

@@ -16,22 +16,30 @@ internal static class Leftovers
     /// <returns>How many there were.</returns>
     public static int End(string folder)
     {
-        int count = 0;
-        foreach (var beat in Heartbeat.ReadAll(folder).Where(beat => beat.Host == Environment.MachineName && IsRankOf(folder, beat.ProcessId)))
+        var ended = new HashSet<int>();
+        foreach (var beat in Heartbeat.ReadAll(folder).Where(beat => beat.Host == Environment.MachineName))
+            if (EndRank(folder, beat.ProcessId)) ended.Add(beat.Rank);
+        // A rank that has not joined yet is known by its guard alone, and ends with it.
+        foreach (var begun in RankGuard.Begun(folder).Where(begun => begun.Host == Environment.MachineName))
+            if (EndRank(folder, begun.ProcessId)) ended.Add(begun.Rank);
+        return ended.Count;
+    }
+
+    private static bool EndRank(string folder, int id)
+    {
+        if (!IsRankOf(folder, id)) return false;
+        try
         {
-            try
-            {
-                using var process = Process.GetProcessById(beat.ProcessId);
-                process.Kill();
-                process.WaitForExit(Patience);
-                count++;
-            }
-            catch (Exception gone) when (gone is ArgumentException or InvalidOperationException)
-            {
-                // It ended by itself in the meantime.
-            }
+            using var process = Process.GetProcessById(id);
+            process.Kill();
+            process.WaitForExit(Patience);
+            return true;
         }
-        return count;
+        catch (Exception gone) when (gone is ArgumentException or InvalidOperationException)
+        {
+            // It ended by itself in the meantime.
+            return false;
+        }
     }
 
     /// <summary>Numbers of processes are used again: only one that was told of this folder is a rank.</summary>

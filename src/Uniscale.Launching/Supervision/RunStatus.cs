@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Uniscale.Configuration;
 using Uniscale.Launching.Ranks;
+using Uniscale.Telemetry;
 using Uniscale.Telemetry.Accounting;
 
 namespace Uniscale.Launching.Supervision;
@@ -40,6 +41,9 @@ public sealed record RunStatus(
     /// <summary>What the run said when it ended; null: it has not, or went on since.</summary>
     public string? Ending { get; init; }
 
+    /// <summary>Lines of metrics.jsonl that are no records; the last may be half written.</summary>
+    public long UnreadLines { get; init; }
+
     private static readonly string?[] IncidentNotes = ["step-skipped", "step-rolled-back", "step-stopped", "step-suspect", "replicas-differ"];
     private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Still = TimeSpan.FromSeconds(60);
@@ -51,14 +55,16 @@ public sealed record RunStatus(
     /// <exception cref="UserErrorException">There is no run.</exception>
     public static RunStatus Read(string runDirectory, DateTimeOffset now)
     {
-        string metrics = Path.Combine(runDirectory, "metrics.jsonl");
-        if (!File.Exists(metrics)) throw new UserErrorException($"There is no run in {runDirectory}: name the directory of one, for example runs/quickstart.");
-        var told = Metrics.Read(metrics);
+        string metrics = Path.Combine(runDirectory, TelemetryFactory.MetricsFileName);
         string folder = Path.Combine(runDirectory, RankLauncher.FolderName);
         var events = EventLog.Read(folder);
+        // A job may fail before a rank of it trains: its launcher has told of it all the same.
+        if (!File.Exists(metrics) && events.Count == 0) throw new UserErrorException($"There is no run in {runDirectory}: name the directory of one, for example runs/quickstart.");
+        var told = Metrics.Read(metrics);
         var beats = NewestFolder(folder) is { } newest ? Heartbeat.ReadAll(newest) : [];
         // The first record comes when a run is ready to train; its account begins with the run, its launcher before.
         var started = ((DateTimeOffset?[])[told.Started, told.Account?.Since, events.Count > 0 ? events[0].Time : null]).Min()!.Value;
+        if (started == DateTimeOffset.MaxValue) started = now;
         var state = StateOf(beats, events, told, now);
         var ended = state is RunState.Running or RunState.Standing ? now : events.Count > 0 && events[^1].Time > told.Last ? events[^1].Time : told.Last;
         return new(state, told.Step, told.TotalSteps, told.ConsumedTokens, told.Loss, told.TokensPerSecond, $"{told.Ranks} {(told.Ranks == 1 ? "rank" : "ranks")}, {told.Layout}",
@@ -70,6 +76,7 @@ public sealed record RunStatus(
             Rollbacks = told.Rollbacks,
             LastIncident = told.LastIncident,
             Ending = told.Ending,
+            UnreadLines = told.UnreadLines,
         };
     }
 
@@ -134,26 +141,17 @@ public sealed record RunStatus(
 
         public bool HasFinished { get; private set; }
 
+        /// <summary>Lines that are no records.</summary>
+        public long UnreadLines { get; private set; }
+
         /// <summary>Of a step that was done again only the last time counts.</summary>
         public Dictionary<long, double> SecondsOfStep { get; } = [];
 
         public static Metrics Read(string path)
         {
             var metrics = new Metrics();
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            using var reader = new StreamReader(stream);
-            while (reader.ReadLine() is { } line)
-            {
-                try
-                {
-                    using var document = JsonDocument.Parse(line);
-                    metrics.Take(document.RootElement);
-                }
-                catch (JsonException)
-                {
-                    // The last line may be half written.
-                }
-            }
+            if (!File.Exists(path)) return metrics;
+            metrics.UnreadLines = MetricsFile.Read(path, metrics.Take);
             return metrics;
         }
 
@@ -193,7 +191,7 @@ public sealed record RunStatus(
         private void TakeTotals(JsonElement line)
         {
             if (line.TryGetProperty("account", out var account)) Account = account.Deserialize<TimeAccount>(TimeKeeper.Format);
-            if (line.TryGetProperty("bad_steps", out var bad)) BadSteps = bad.Deserialize<Dictionary<string, long>>()!;
+            if (line.TryGetProperty("bad_steps", out var bad)) BadSteps = bad.Deserialize<Dictionary<string, long>>() ?? [];
             if (line.TryGetProperty("skipped_count", out var skipped)) SkippedSteps = skipped.GetInt64();
             if (line.TryGetProperty("rollbacks", out var rollbacks)) Rollbacks = rollbacks.GetInt64();
         }

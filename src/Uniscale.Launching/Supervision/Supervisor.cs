@@ -39,6 +39,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private LaunchedJob? _running;
     private bool _isStopped;
     private string? _change;
+    private TimeSpan _nextLook = options.Hang.Minimum;
 
     /// <summary>
     /// Runs the job to its end. SIGINT and SIGTERM to this process are passed on to it. The failure of a job that is given up is in the result.
@@ -72,15 +73,17 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     {
         string folder = AttemptFolder(options.Folder, attempt);
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        using var running = MpiLauncher.Start(job(attempt) with { Folder = folder });
+        var launch = job(attempt) with { Folder = folder };
+        using var running = MpiLauncher.Start(launch);
         lock (_gate)
         {
             _running = running;
             if (_isStopped) running.Stop();
         }
         var detector = new HangDetector(options.Hang);
+        var start = new StartWatch(folder, launch.Ranks, options.Hang.Start);
         Fault? hang = null;
-        var result = running.Wait(() => hang ??= LookForHang(running, detector, attempt, folder));
+        var result = running.Wait(() => hang ??= LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder));
         lock (_gate) _running = null;
         if (Leftovers.End(folder) is > 0 and var count) say($"mpirun was gone before {count} of its ranks; they have been ended.");
         if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
@@ -88,15 +91,23 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         long step = StepOf(folder);
         var fault = result.First is { } first
             ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
-            : new Fault("mpirun", step, -1, "", "mpirun failed; its words are above");
+            : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above");
         Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
         return (result, fault);
+    }
+
+    private Fault? LookForAbsence(LaunchedJob running, StartWatch start, int attempt)
+    {
+        if (start.Observe(DateTimeOffset.UtcNow) is not { } fault) return null;
+        Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault);
+        running.Kill();
+        return fault;
     }
 
     private Fault? LookForHang(LaunchedJob running, HangDetector detector, int attempt, string folder)
     {
         var now = DateTimeOffset.UtcNow;
-        if (detector.Observe(Heartbeat.ReadAll(folder), now) is not { } still) return null;
+        if ((detector.Observe(Heartbeat.ReadAll(folder), now) ?? LookForDisagreement(detector, folder)) is not { } still) return null;
         var diagnosis = Diagnosis.Of(folder, now);
         var suspect = Heartbeat.ReadAll(folder).FirstOrDefault(beat => beat.Rank == diagnosis.Suspects[0]);
         var fault = new Fault(RankFailure.HangKind, StepOf(folder), diagnosis.Suspects[0], suspect?.Host ?? "",
@@ -104,6 +115,15 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault, diagnosis.Table);
         running.Kill();
         return fault;
+    }
+
+    /// <summary>What a rank is busy with may be waiting for one that waits elsewhere: journals are read once in every standstill of the shortest length.</summary>
+    private TimeSpan? LookForDisagreement(HangDetector detector, string folder)
+    {
+        if (detector.Still < options.Hang.Minimum) _nextLook = options.Hang.Minimum;
+        if (detector.Still < _nextLook) return null;
+        _nextLook += options.Hang.Minimum;
+        return Diagnosis.HasDisagreement(folder) ? detector.Still : null;
     }
 
     /// <summary>Decides how the job goes on after a fault.</summary>

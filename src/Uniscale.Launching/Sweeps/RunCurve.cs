@@ -47,27 +47,28 @@ public sealed class RunCurve
         var validations = new SortedDictionary<long, double>();
         long totalSteps = 0;
         bool hasFinished = false;
-        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
-        while (reader.ReadLine() is { } line)
-        {
-            if (Parse(line) is not { } record) continue;
-            switch (record.GetProperty("kind").GetString())
+        MetricsFile.Read(
+            path,
+            record =>
             {
-                case "start":
-                    (totalSteps, hasFinished) = (record.GetProperty("total_steps").GetInt64(), false);
-                    break;
-                case "step":
-                    losses[record.GetProperty("step").GetInt64()] = Number(record);
-                    break;
-                // Of several sources the mean over all tokens is told last, by the name "all".
-                case "validation":
-                    validations[record.GetProperty("step").GetInt64()] = Number(record);
-                    break;
-                case "end":
-                    hasFinished = record.GetProperty("finished").GetBoolean();
-                    break;
-            }
-        }
+                switch (record.GetProperty("kind").GetString())
+                {
+                    case "start":
+                        (totalSteps, hasFinished) = (record.GetProperty("total_steps").GetInt64(), false);
+                        break;
+                    case "step":
+                        losses[record.GetProperty("step").GetInt64()] = Number(record);
+                        break;
+                    // Of several sources the mean over all tokens is told last, by the name "all".
+                    case "validation":
+                        validations[record.GetProperty("step").GetInt64()] = Number(record);
+                        break;
+                    case "end":
+                        hasFinished = record.GetProperty("finished").GetBoolean();
+                        break;
+                }
+            },
+            mayBeginLate: true);
         return new RunCurve(metric == SweepMetric.Validation ? validations : Smoothed(losses), totalSteps, hasFinished);
     }
 
@@ -84,18 +85,4 @@ public sealed class RunCurve
 
     private static double Number(JsonElement record) =>
         record.GetProperty("loss") is { ValueKind: JsonValueKind.Number } loss ? loss.GetDouble() : double.NaN;
-
-    /// <summary>The last line of a run that goes on may be half written.</summary>
-    private static JsonElement? Parse(string line)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(line);
-            return document.RootElement.Clone();
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
 }

@@ -71,7 +71,7 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
         string name = SweepRun.NameOf(index), run = Path.Combine(directory, name);
         List<string> overrides =
         [
-            $"name={sweep.Name}-{name}", $"run_directory={JsonSerializer.Serialize(run)}", $"train.threads={sweep.Threads}",
+            ConfigurationLoader.Override("name", $"{sweep.Name}-{name}"), ConfigurationLoader.Override("run_directory", run), $"train.threads={sweep.Threads}",
             .. sweep.Set.Concat(own).Select(pair => $"{pair.Key}={pair.Value}"),
         ];
         try

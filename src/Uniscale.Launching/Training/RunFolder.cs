@@ -9,6 +9,11 @@ public sealed class RunFolder(RunConfiguration configuration)
     /// <summary>File with the resolved configuration.</summary>
     public const string ConfigurationFile = "config.yaml";
 
+    /// <summary>Copy of the run's tokenizer.</summary>
+    public const string TokenizerFile = "tokenizer.model";
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
     /// <summary>The directory.</summary>
     public string FullPath { get; } = Path.GetFullPath(configuration.RunDirectory ?? Path.Combine("runs", configuration.Name));
 
@@ -47,8 +52,30 @@ public sealed class RunFolder(RunConfiguration configuration)
         }
     }
 
-    /// <summary>Stores the configuration, once the run has begun or its checkpoint has been loaded: a refused resumption changes nothing.</summary>
-    public void Store(ResolvedConfiguration resolved) => Writing(() => File.WriteAllText(Path.Combine(FullPath, ConfigurationFile), resolved.ToYaml()));
+    /// <summary>
+    /// Stores the configuration, once the run has begun or its checkpoint has been loaded (a refused resumption changes nothing), and a copy of the
+    /// tokenizer, so that the run's texts can be read from anywhere.
+    /// </summary>
+    public void Store(ResolvedConfiguration resolved) => Writing(() =>
+    {
+        Write(Path.Combine(FullPath, ConfigurationFile), resolved);
+        var copy = Path.Combine(FullPath, TokenizerFile);
+        if (resolved.Value.Data.Tokenizer is { } tokenizer && File.Exists(tokenizer) && Path.GetFullPath(tokenizer) != copy)
+            File.Copy(tokenizer, copy, overwrite: true);
+    });
+
+    /// <summary>Writes a configuration as a file that its owner alone may read: it may say more of a machine than others should know.</summary>
+    public static void Write(string path, ResolvedConfiguration resolved)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = OwnerOnly;
+        using var writer = new StreamWriter(path, options);
+        // A file that was there keeps its mode otherwise.
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, OwnerOnly);
+        writer.Write(resolved.ToYaml());
+    }
 
     private void Writing(Action write)
     {

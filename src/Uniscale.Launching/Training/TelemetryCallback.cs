@@ -48,7 +48,7 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
             Rollbacks = runtime.Record.Rollbacks,
             Account = time.Account,
             DataDigest = outcome.Decision.DataDigest.ToString("x16", CultureInfo.InvariantCulture),
-        }));
+        }, FlopsPerToken(runtime, outcome.Plan.Context)));
         if (incident is not null) Tell(incident);
         TellNotes();
     }
@@ -86,6 +86,10 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
         ? new Note(result.Step, "checkpoint-durable", string.Create(CultureInfo.InvariantCulture,
             $"Checkpoint of step {result.Step} is durable: {result.Path} (training waited {result.Blocked.TotalSeconds:F2} s of {result.Total.TotalSeconds:F2} s)."))
         : new Note(result.Step, "checkpoint-failed", $"The checkpoint of step {result.Step} was not written: {result.Reason}; training goes on.", NoteLevel.Warning));
+
+    /// <summary>Model operations of a token in sequences of a length, which phases may change.</summary>
+    private static double FlopsPerToken(RankRuntime runtime, int context) =>
+        ModelSize.FlopsPerToken(runtime.Configuration.Model, runtime.Specification.Model.Vocabulary, context);
 
     private static Dictionary<string, long>? Counts(StepRecord record) =>
         record.Counts.Count == 0 ? null : record.Counts.OrderBy(count => count.Key).ToDictionary(count => count.Key.Word(), count => count.Value);

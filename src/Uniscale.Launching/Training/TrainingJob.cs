@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using Uniscale.Checkpoints;
+using Uniscale.Checkpoints.Format;
 using Uniscale.Configuration;
+using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Recovery;
 using Uniscale.Engine.Training;
@@ -85,7 +87,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             Probe = faults is null ? null : faults.AtPoint,
         });
         faults?.Attach(store);
-        var loaded = options.Resume ? Resume(runtime, store) : null;
+        var loaded = options.Resume ? Resume(runtime, store, data.Source) : null;
         string? obstacle = store.Prepare(runtime.StateToSave(), _configuration.Checkpoint.Async);
         if (obstacle is not null && !options.Resume)
             throw new UserErrorException($"Not one checkpoint of this run could be saved: {obstacle}, or set checkpoint.directory to a place that has it.");
@@ -101,7 +103,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step);
         var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time);
         saves.Target = world.Rank == 0 ? reporter : null;
+        if (world.Rank == 0 && world.Transport.Length > 0) telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
+        if (world.Rank == 0 && PrecisionAdvice.For(_configuration.Train) is { } advice) telemetry.Note(new Note(runtime.Position.Step, "precision-emulated", advice, NoteLevel.Warning));
         ITrainingCallback Timed(TimeUse use, ITrainingCallback callback) => new TimedCallback(time, use, callback);
         ITrainingCallback[] callbacks =
         [
@@ -136,21 +140,27 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     private TimeKeeper OpenAccount(int rank, long resumedStep, DateTimeOffset begun) =>
         TimeKeeper.Open(rank == 0 ? Path.Combine(Folder.FullPath, TelemetryFactory.MetricsFileName) : "", resumedStep, begun);
 
-    private LoadedCheckpoint? Resume(RankRuntime runtime, CheckpointStore store)
+    private LoadedCheckpoint? Resume(RankRuntime runtime, CheckpointStore store, ISequenceSource data)
     {
         try
         {
-            return runtime.Resume(store);
+            return runtime.Resume(store, manifest =>
+            {
+                if (manifest.ConfigurationYaml.Length > 0) ResumeRules.Check(manifest.ConfigurationYaml, resolved, PositionOf(manifest, data));
+            });
         }
         catch (CheckpointMismatchException mismatch)
         {
-            var changed = mismatch.ConfigurationYaml is { } stored
-                ? ConfigurationDifference.Lines(stored, resolved).Where(line => line.StartsWith("model.", StringComparison.Ordinal)).ToArray()
-                : [];
-            var keys = changed.Length == 0 ? "" : $" Changed since it was saved: {string.Join("; ", changed)}.";
             throw new UserErrorException(
-                $"The run cannot be continued with this model: {mismatch.Message}.{keys} Resume with the model of the run, or begin another run with --set name=OTHER.", mismatch);
+                $"The run cannot be continued with this model: {mismatch.Message}. Resume with the model of the run, or begin another run with --set name=OTHER.", mismatch);
         }
+    }
+
+    private static ResumedPosition PositionOf(CheckpointManifest manifest, ISequenceSource data)
+    {
+        long consumed = manifest.ConsumedTokens;
+        var phases = (data as Curriculum)?.Phases ?? [];
+        return new ResumedPosition(consumed, phases.Count(phase => phase.StartTokens < consumed), DataChange.IsSame(manifest, data));
     }
 
     private RunStart Describe(RankRuntime runtime, TrainingData data, IReadOnlyDictionary<string, double> seconds)
@@ -193,8 +203,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         }
         foreach (string note in loaded.Notes) telemetry.Note(new Note(runtime.Position.Step, "checkpoint-damaged", note, NoteLevel.Warning));
         telemetry.Log.Information("Resumed from {Folder:l}", loaded.Folder);
-        foreach (string line in ConfigurationDifference.Lines(loaded.Manifest.ConfigurationYaml, resolved))
-            telemetry.Log.Information("Changed since the checkpoint: {Line:l}", line);
+        foreach (var change in ConfigurationDifference.Of(loaded.Manifest.ConfigurationYaml, resolved))
+            telemetry.Log.Information("Changed since the checkpoint: {Line:l}{Follows:l}", change.ToString(), ResumeRules.FollowsFrom(change) is { } follows ? $"; {follows}" : "");
     }
 
     private string Farewell(TrainingResult result) => result.Reason switch

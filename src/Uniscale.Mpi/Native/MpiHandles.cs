@@ -3,47 +3,57 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Mpi.Native;
 
 /// <summary>
-/// The handles and constants of one implementation. A handle is held in a native integer: MPICH's 32-bit handles are its lower half,
-/// which is what a C function that takes an int reads from the register.
+/// The handles and constants of a flavour. A handle is held in a native integer: MPICH's 32-bit handles are its lower half,
+/// which is what a C function that takes an int reads from the register. The defaults are those of MPI 5's standard binary interface.
 /// </summary>
 internal sealed record MpiHandles
 {
-    public required nint World { get; init; }
+    private MpiHandles() { }
 
-    public required nint Byte { get; init; }
+    public nint World { get; private init; } = 0x101;
 
-    public required nint UInt8 { get; init; }
+    public nint Byte { get; private init; } = 0x247;
 
-    public required nint UInt16 { get; init; }
+    public nint UInt8 { get; private init; } = 0x241;
 
-    public required nint Int32 { get; init; }
+    public nint UInt16 { get; private init; } = 0x249;
 
-    public required nint Int64 { get; init; }
+    public nint Int32 { get; private init; } = 0x250;
 
-    public required nint Float { get; init; }
+    public nint Int64 { get; private init; } = 0x258;
 
-    public required nint Double { get; init; }
+    public nint Float { get; private init; } = 0x210;
 
-    public required nint Sum { get; init; }
+    public nint Double { get; private init; } = 0x214;
 
-    public required nint Max { get; init; }
+    public nint Sum { get; private init; } = 0x21;
 
-    public required nint Min { get; init; }
+    public nint Min { get; private init; } = 0x22;
 
-    public required nint ErrorsReturn { get; init; }
+    public nint Max { get; private init; } = 0x23;
+
+    public nint ErrorsReturn { get; private init; } = 0x143;
 
     /// <summary>Address that stands for "the input lies in the output".</summary>
-    public required nint InPlace { get; init; }
+    public nint InPlace { get; private init; } = 1;
 
-    /// <summary>Address that stands for "no status wanted".</summary>
-    public required nint StatusIgnore { get; init; }
-
-    public required int AnySource { get; init; }
+    public int AnySource { get; private init; } = -1;
 
     /// <summary>Colour of ranks that are in no new communicator.</summary>
     public int Undefined { get; } = -32766;
 
-    public static MpiHandles Of(MpiFlavour flavour, nint library) => flavour == MpiFlavour.OpenMpi ? OpenMpi(library) : Mpich();
+    /// <summary>The level at which every thread may call MPI.</summary>
+    public int ThreadMultiple { get; private init; } = 4096;
+
+    /// <summary>Whether a handle in memory takes 32 bits.</summary>
+    public bool AreIntegers { get; private init; }
+
+    public static MpiHandles Of(MpiFlavour flavour, nint library) => flavour switch
+    {
+        MpiFlavour.OpenMpi => OpenMpi(library),
+        MpiFlavour.Mpich => Mpich,
+        _ => new(),
+    };
 
     private static MpiHandles OpenMpi(nint library)
     {
@@ -62,13 +72,11 @@ internal sealed record MpiHandles
             Max = Symbol("op_max"),
             Min = Symbol("op_min"),
             ErrorsReturn = Symbol("errors_return"),
-            InPlace = 1,
-            StatusIgnore = 0,
-            AnySource = -1,
+            ThreadMultiple = 3,
         };
     }
 
-    private static MpiHandles Mpich() => new()
+    private static MpiHandles Mpich => new()
     {
         World = 0x44000000,
         Byte = 0x4c00010d,
@@ -83,7 +91,8 @@ internal sealed record MpiHandles
         Min = 0x58000002,
         ErrorsReturn = 0x54000001,
         InPlace = -1,
-        StatusIgnore = 1,
         AnySource = -2,
+        ThreadMultiple = 3,
+        AreIntegers = true,
     };
 }

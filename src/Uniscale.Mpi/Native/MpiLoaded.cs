@@ -1,6 +1,8 @@
+using System.Text;
+
 namespace Uniscale.Mpi.Native;
 
-/// <summary>A loaded MPI library: its functions, its constants and the reductions that were added to it.</summary>
+/// <summary>A loaded MPI library: how it is called, its constants and the reductions that were added to it.</summary>
 internal sealed unsafe class MpiLoaded
 {
     private readonly Lock _gate = new();
@@ -10,15 +12,18 @@ internal sealed unsafe class MpiLoaded
     {
         Name = name;
         Flavour = flavour;
-        Functions = new MpiFunctions(library);
         Handles = MpiHandles.Of(flavour, library);
+        Direct = new DirectFunctions(library);
+        Binding = flavour == MpiFlavour.Mpich ? new PackageBinding(library) : new DirectBinding(library, Handles);
     }
 
     public string Name { get; }
 
     public MpiFlavour Flavour { get; }
 
-    public MpiFunctions Functions { get; }
+    public MpiBinding Binding { get; }
+
+    public DirectFunctions Direct { get; }
 
     public MpiHandles Handles { get; }
 
@@ -27,6 +32,9 @@ internal sealed unsafe class MpiLoaded
         var (handle, flavour, name) = MpiLibrary.Load();
         return new MpiLoaded(handle, flavour, name);
     }
+
+    /// <summary>How libraries of a flavour are called, for people.</summary>
+    public static string BindingOf(MpiFlavour flavour) => flavour == MpiFlavour.Mpich ? PackageBinding.Name : "direct calls";
 
     /// <summary>The MPI type of an element. 16-bit floats travel as 16-bit integers.</summary>
     public nint TypeOf(MpiElement type) => type switch
@@ -54,9 +62,8 @@ internal sealed unsafe class MpiLoaded
     /// <summary>What MPI says of an error code.</summary>
     public string ErrorText(int code)
     {
-        var text = stackalloc byte[1024];
-        int length;
-        return Functions.ErrorString(code, text, &length) == 0 ? System.Text.Encoding.UTF8.GetString(text, length) : $"error {code}";
+        byte[] text = new byte[MpiBinding.ErrorTextBytes];
+        return Binding.ErrorText(code, text, out int length) == 0 ? Encoding.UTF8.GetString(text, 0, length) : $"error {code}";
     }
 
     private nint Add(MpiElement type, MpiReduction reduction)
@@ -68,8 +75,7 @@ internal sealed unsafe class MpiLoaded
             MpiReduction.Max => brain ? NarrowReductions.BrainMax : NarrowReductions.HalfMax,
             _ => brain ? NarrowReductions.BrainMin : NarrowReductions.HalfMin,
         };
-        nint op = 0;
-        int code = Functions.OpCreate(function, 1, &op);
+        int code = Binding.CreateOperation(function, out nint op);
         return code == 0 ? op : throw new MpiException($"making the {reduction} of {type}: {ErrorText(code)}");
     }
 }

@@ -34,6 +34,7 @@ Isa processor() {
     return has_amx() ? Isa::Amx : Isa::Avx512Bf16;
 }
 
+// A name that is unknown or asks for more than there is changes nothing here: the program refuses it before anything runs.
 Isa limited(Isa found) {
     const char* wanted = std::getenv("UNISCALE_ISA");
     if (wanted == nullptr) return found;
@@ -43,13 +44,19 @@ Isa limited(Isa found) {
     return found;
 }
 
+Isa found() {
+    static const Isa level = processor();
+    return level;
+}
+
 }  // namespace
 
 Isa isa() {
-    static const Isa level = limited(processor());
+    static const Isa level = limited(found());
     return level;
 }
 
 }  // namespace uniscale
 
-extern "C" int uniscale_isa() { return static_cast<int>(uniscale::isa()); }
+int uniscale_isa() { return static_cast<int>(uniscale::isa()); }
+int uniscale_processor() { return static_cast<int>(uniscale::found()); }

@@ -8,7 +8,9 @@
 
 #define UNISCALE_KERNEL extern "C" __attribute__((visibility("default")))
 
+// The level of isa.h that the kernels use, and the one that the processor has.
 UNISCALE_KERNEL int uniscale_isa();
+UNISCALE_KERNEL int uniscale_processor();
 UNISCALE_KERNEL const char* uniscale_kernels_error();
 
 // What a product goes through on its way to c, in this order; and what is summed beside it. Null where not wanted.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,15 +38,18 @@ int64_t copy_out(const std::string& text, char* out, int64_t capacity) {
 
 }  // namespace
 
-/// Loads a model file; null when it cannot be read. Freed with `uniscale_text_free`.
-UNISCALE_EXPORT void* uniscale_text_load(const char* path, char* error, int64_t error_capacity) {
-    auto* model = new Processor();
-    const auto status = model->Load(path);
-    if (status.ok()) {
-        return model;
+/// Loads a model out of the bytes of its file; null when they are none. Freed with `uniscale_text_free`.
+UNISCALE_EXPORT void* uniscale_text_load(const char* bytes, int64_t count, char* error, int64_t error_capacity) {
+    try {
+        auto model = std::make_unique<Processor>();
+        const auto status = model->LoadFromSerializedProto({bytes, static_cast<size_t>(count)});
+        if (status.ok()) {
+            return model.release();
+        }
+        report(status.ToString(), error, error_capacity);
+    } catch (const std::exception& exception) {
+        report(exception.what(), error, error_capacity);
     }
-    report(status.ToString(), error, error_capacity);
-    delete model;
     return nullptr;
 }
 

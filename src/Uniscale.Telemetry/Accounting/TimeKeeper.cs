@@ -111,7 +111,7 @@ public sealed class TimeKeeper
                 isStep && root.GetProperty("parts").TryGetProperty("wait", out var waited) ? waited.GetDouble() : 0,
                 isStep && root.GetProperty("skipped").GetBoolean(), account);
         }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return null;
         }

@@ -105,7 +105,7 @@ public sealed class MetricsSink : ITelemetrySink
             using var record = JsonDocument.Parse(line);
             return record.RootElement.GetProperty("step").GetInt64();
         }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return long.MaxValue;
         }

@@ -35,9 +35,18 @@ public sealed class HuggingFaceTests : IDisposable
         return CheckpointReader.Open(CheckpointCatalog.Find(_folder["run"]));
     }
 
+    private static readonly Dictionary<string, long[]> Parameters = new()
+    {
+        ["embedding.tokens.weight"] = [16, 4],
+        ["layers.11.attention.wq.weight"] = [4, 16],
+        ["layers.11.ffn.w3.weight"] = [16, 4],
+        ["layers.11.attention_norm.weight"] = [4],
+        ["head.norm.weight"] = [4],
+    };
+
     private CheckpointReader Import()
     {
-        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"]);
+        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters);
         ThreadWorld.Run(1, world =>
         {
             using var store = new CheckpointStore(_folder["back"], world);
@@ -93,7 +102,7 @@ public sealed class HuggingFaceTests : IDisposable
             new SafeTensorsSource("lm_head.weight", ElementType.Float16, [1, 1], memory + 32),
         ]);
         RawMemory.Free(memory);
-        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"]);
+        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], new Dictionary<string, long[]> { ["head.norm.weight"] = [2], ["head.output.weight"] = [1, 1] });
         float[] Values(string name) => MemoryMarshal.Cast<byte, float>(
             RawMemory.Span(import.Slices.Single(slice => slice.Name == name).Address, name == "head.norm.weight" ? 8 : 4)).ToArray();
         Assert.Equal([1.5f, -2f], Values("head.norm.weight"));
@@ -111,15 +120,60 @@ public sealed class HuggingFaceTests : IDisposable
         Assert.Equal(ours, LlamaNames.ToOurs(theirs));
     }
 
+    private string Refusal(params SafeTensorsSource[] tensors)
+    {
+        Directory.CreateDirectory(_folder["model"]);
+        SafeTensorsFile.Write(Path.Combine(_folder["model"], "model.safetensors"), tensors);
+        var parameters = new Dictionary<string, long[]> { ["embedding.tokens.weight"] = [2, 1], ["head.norm.weight"] = [1] };
+        return Assert.ThrowsAny<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], parameters).Dispose()).Message;
+    }
+
+    private static SafeTensorsSource Tensor(string name, nint memory, params long[] shape) => new(name, ElementType.Float32, shape, memory);
+
+    [Fact]
+    public void EveryTensorIsAccountedFor()
+    {
+        var memory = RawMemory.Allocate(64);
+        MemoryMarshal.Cast<byte, float>(RawMemory.Span(memory, 64)).Fill(1);
+        SafeTensorsSource embedding = Tensor("model.embed_tokens.weight", memory, 2, 1), norm = Tensor("model.norm.weight", memory, 1);
+        Assert.Contains("has no tensor 'model.norm.weight'", Refusal(embedding));
+        Assert.Contains("'model.norm.weight' has the shape [2], the model of config.json wants [1]", Refusal(embedding, Tensor("model.norm.weight", memory, 2)));
+        Assert.Contains("holds 'model.layers.7.mlp.up_proj.weight', which the model of config.json does not have", Refusal(embedding, norm, Tensor("model.layers.7.mlp.up_proj.weight", memory, 1)));
+        Assert.Contains("holds 'model.layers.0.self_attn.q_proj.bias', which the model of config.json does not have", Refusal(embedding, norm, Tensor("model.layers.0.self_attn.q_proj.bias", memory, 1)));
+        Assert.Contains("holds 'transformer.wte.weight', which Uniscale's Llama does not have", Refusal(embedding, norm, Tensor("transformer.wte.weight", memory, 1)));
+        MemoryMarshal.Cast<byte, float>(RawMemory.Span(memory + 32, 8)).Fill(2);
+        Assert.Contains("differs from the embedding although tie_word_embeddings is true", Refusal(embedding, norm, Tensor("lm_head.weight", memory + 32, 2, 1)));
+        Assert.Contains("of F32, BF16 and F16 are read", Refusal(embedding, new SafeTensorsSource("model.norm.weight", ElementType.Int32, [1], memory)));
+        Assert.Empty(Directory.Exists(_folder["scratch"]) ? Directory.GetFileSystemEntries(_folder["scratch"]) : []);
+
+        // A head that is the embedding, and frequencies that every reader computes, say nothing new.
+        SafeTensorsFile.Write(Path.Combine(_folder["model"], "model.safetensors"),
+            [embedding, norm, Tensor("lm_head.weight", memory, 2, 1), Tensor("model.layers.0.self_attn.rotary_emb.inv_freq", memory, 4)]);
+        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], new Dictionary<string, long[]> { ["embedding.tokens.weight"] = [2, 1], ["head.norm.weight"] = [1] });
+        Assert.Equal(["embedding.tokens.weight", "head.norm.weight"], import.Slices.Select(slice => slice.Name));
+        RawMemory.Free(memory);
+    }
+
+    [Theory]
+    [InlineData("""{"weight_map":{"model.norm.weight":"../model.safetensors"}}""", "names the file '../model.safetensors', which is none of the folder")]
+    [InlineData("""{"weight_map":{"model.norm.weight":"gone.safetensors"}}""", "gone.safetensors cannot be read")]
+    [InlineData("""{"weight_map":{}}""", "names no tensor")]
+    [InlineData("""{"weight_map":7}""", "is no index of safetensors files")]
+    [InlineData("""[]""", "is no index of safetensors files")]
+    [InlineData("""{"weight_map":{"lm_head.weight":"a.safetensors"}}""", "has no tensor 'lm_head.weight', which model.safetensors.index.json says it holds")]
+    public void AnIndexIsHeldAgainstItsFiles(string json, string expected)
+    {
+        Directory.CreateDirectory(_folder["model"]);
+        SafeTensorsFile.Write(_folder["model/a.safetensors"], [Tensor("model.norm.weight", 0, 0)]);
+        File.WriteAllText(_folder["model/model.safetensors.index.json"], json);
+        Assert.Contains(expected, Assert.ThrowsAny<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void WhatIsNoLlamaIsRefusedBySentence()
     {
         Assert.Null(LlamaNames.ToTheirs("embedding.positions.weight"));
         Directory.CreateDirectory(_folder["model"]);
-        Assert.Contains("neither model.safetensors", Assert.Throws<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"])).Message);
-        SafeTensorsFile.Write(Path.Combine(_folder["model"], "model.safetensors"), [new SafeTensorsSource("transformer.wte.weight", ElementType.Float32, [0], 0)]);
-        Assert.Contains("'transformer.wte.weight'", Assert.Throws<CheckpointMismatchException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"])).Message);
-        File.WriteAllText(Path.Combine(_folder["model"], "config.json"), """{"model_type":"gpt2","hidden_size":1,"intermediate_size":1,"num_hidden_layers":1,"num_attention_heads":1,"max_position_embeddings":1,"vocab_size":1}""");
-        Assert.Contains("type 'gpt2'", Assert.Throws<CheckpointException>(() => LlamaConfig.Read(_folder["model"])).Message);
+        Assert.Contains("neither model.safetensors", Assert.Throws<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters)).Message);
     }
 }

@@ -1,11 +1,14 @@
 using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Loading;
+using Uniscale.Cli.HuggingFace;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
+using Uniscale.Engine.Model;
 
 namespace Uniscale.Cli.Tests.Commands;
 
@@ -23,15 +26,17 @@ public sealed class HuggingFaceCommandsTests : IDisposable
             ["name=small", "train.steps=10", "model.layers=1", "model.hidden=8", "model.heads=2", "model.ffn=24", "model.context=32", "model.vocabulary=12", .. overrides]);
         using var world = InProcessWorld.Create(1)[0];
         using var store = new CheckpointStore(At("run/checkpoints"), world);
-        var weights = Enumerable.Range(0, 96).Select(i => i * 0.1f).ToArray();
+        var weights = Enumerable.Range(0, 1 << 12).Select(i => MathF.Sin(i)).ToArray();
         var pin = GCHandle.Alloc(weights, GCHandleType.Pinned);
-        var slice = (string name, long[] shape) => new StateSlice(name, ElementType.Float32, shape, new long[shape.Length], shape, pin.AddrOfPinnedObject());
+        var model = configuration.Value.Model;
+        var slices = Transformer.Blocks(model, model.Vocabulary).SelectMany(block => block.Parameters).DistinctBy(parameter => parameter.Name)
+            .Select((parameter, i) => new StateSlice(parameter.Name, ElementType.Float32, parameter.Shape, new long[parameter.Shape.Length], parameter.Shape, pin.AddrOfPinnedObject() + 4 * i));
         store.Save(new CheckpointState
         {
             Step = 5,
             ConsumedTokens = 1,
             ConfigurationYaml = configuration.ToYaml(),
-            Slices = [slice("embedding.tokens.weight", [12, 8]), slice("head.norm.weight", [8]), slice("optimizer.m/head.norm.weight", [8])],
+            Slices = [.. slices, new StateSlice("optimizer.m/head.norm.weight", ElementType.Float32, [8], [0], [8], pin.AddrOfPinnedObject())],
         });
         pin.Free();
     }
@@ -42,11 +47,11 @@ public sealed class HuggingFaceCommandsTests : IDisposable
         Save("model.kv_heads=1", "model.rope_scaling=linear", "model.rope_factor=4", "model.tied_embeddings=true", "model.norm_epsilon=1e-6");
         var (code, output, error) = CommandRun.Of("export", At("run"), "--to", At("model"));
         Assert.True(code == 0, error);
-        Assert.Contains("2 tensors of step 5", output);
+        Assert.Contains("11 tensors of step 5", output);
         var config = LlamaConfig.Read(At("model"));
         Assert.Equal((8, 24, 1, 2, 1, 4, 32, 12), (config.HiddenSize, config.IntermediateSize, config.NumHiddenLayers, config.NumAttentionHeads,
             config.NumKeyValueHeads, config.HeadDim, config.MaxPositionEmbeddings, config.VocabSize));
-        Assert.Equal(("linear", 4.0, true, 1e-6, "float32"), (config.RopeScaling!.Type, config.RopeScaling.Factor, config.TieWordEmbeddings, config.RmsNormEps, config.TorchDtype));
+        Assert.Equal(("linear", (double?)4.0, true, 1e-6, "float32"), (config.RopeParameters.RopeType, config.RopeParameters.Factor, config.TieWordEmbeddings, config.RmsNormEps, config.TorchDtype));
 
         (code, _, error) = CommandRun.Of("import", At("model"), "--to", At("back"));
         Assert.True(code == 0, error);
@@ -54,7 +59,7 @@ public sealed class HuggingFaceCommandsTests : IDisposable
         var model = ConfigurationLoader.Parse(back.Manifest.ConfigurationYaml).Value.Model;
         Assert.Equal((8, 24, 1, 2, 1, 4, 32, 12), (model.Hidden, model.FfnWidth, model.Layers, model.Heads, model.KvHeadCount, model.HeadWidth, model.Context, model.Vocabulary));
         Assert.Equal((RopeScalingKind.Linear, 4.0, true, 1e-6), (model.RopeScaling, model.RopeFactor, model.TiedEmbeddings, model.NormEpsilon));
-        Assert.Contains("2 of 3 tensors are bit-equal", CommandRun.Of("checkpoint", "diff", At("run"), At("back")).Output);
+        Assert.Contains("11 of 12 tensors are bit-equal", CommandRun.Of("checkpoint", "diff", At("run"), At("back")).Output);
         Assert.True(File.Exists(At("back/config.yaml")));
         Assert.Equal(2, CommandRun.Of("import", At("model"), "--to", At("back")).Code);
     }
@@ -67,5 +72,108 @@ public sealed class HuggingFaceCommandsTests : IDisposable
         Assert.Equal(2, code);
         Assert.Contains("Llama's kind", error);
         Assert.False(Directory.Exists(At("model")));
+    }
+
+    private const string Tied = "model.tied_embeddings=true";
+
+    private string Exported(params string[] overrides)
+    {
+        Save(overrides);
+        CommandRun.Ok("export", At("run"), "--to", At("model"));
+        return At("model");
+    }
+
+    /// <summary>A folder's name is a name, whatever YAML would make of it.</summary>
+    [Fact]
+    public void ARunMayHaveAnyName()
+    {
+        CommandRun.Ok("import", Exported(Tied), "--to", At("x #y: [z]"));
+        var value = ConfigurationLoader.Load(At("x #y: [z]/config.yaml")).Value;
+        Assert.Equal(("x #y: [z]", At("x #y: [z]")), (value.Name, value.RunDirectory));
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(At("x #y: [z]/config.yaml")));
+    }
+
+    [Theory]
+    [InlineData("num_hidden_layers", "2", "has no tensor 'model.layers.1.")]
+    [InlineData("vocab_size", "13", "'model.embed_tokens.weight' has the shape [12, 8], the model of config.json wants [13, 8]")]
+    [InlineData("tie_word_embeddings", "false", "has no tensor 'lm_head.weight'")]
+    [InlineData("attention_bias", "true", "has no tensor 'model.layers.0.self_attn.q_proj.bias'")]
+    [InlineData("num_attention_heads", "0", "num_attention_heads is 0, but must be a whole number of at least 1")]
+    [InlineData("sliding_window", "16", "sliding_window is 16, which Uniscale's Llama does not have")]
+    [InlineData("num_key_value_heads", "3", "model.kv_heads is 3, which does not divide model.heads (2)")]
+    public void AFolderThatIsAnotherModelIsRefusedAndNothingIsMade(string key, string value, string expected)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(Exported(Tied), "config.json")))!.AsObject();
+        config[key] = JsonNode.Parse(value);
+        File.WriteAllText(At("model/config.json"), config.ToJsonString());
+        Assert.Contains(expected, CommandRun.Refused("import", At("model"), "--to", At("back")), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(At("back")));
+    }
+
+    [Fact]
+    public void ATokenizerThatIsNotReadIsRefusedUnlessTheWeightsAreEnough()
+    {
+        File.WriteAllText(Path.Combine(Exported(Tied), "tokenizer.json"), "{}");
+        Assert.Contains("has tokenizer.json, which Uniscale does not read, but no tokenizer.model", CommandRun.Refused("import", At("model"), "--to", At("back")), StringComparison.Ordinal);
+        Assert.Contains("No tokenizer was taken over", CommandRun.Ok("import", At("model"), "--to", At("back"), "--no-tokenizer"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnExportThatDoesNotFindTheTokenizerIsRefused()
+    {
+        Save(Tied, "data.tokenizer=nowhere/t.model");
+        Assert.Contains("The tokenizer nowhere/t.model of the run is not there", CommandRun.Refused("export", At("run"), "--to", At("model")), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(At("model")));
+        CommandRun.Ok("export", At("run"), "--to", At("model"), "--no-tokenizer");
+        Assert.Contains("already holds a model", CommandRun.Refused("export", At("run"), "--to", At("model"), "--no-tokenizer"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Whatever bytes a weight file has, the exit code is 2 and nothing is left.</summary>
+    [Fact]
+    public void DamagedWeightsAreTheUsers()
+    {
+        var path = Path.Combine(Exported(Tied), "model.safetensors");
+        var whole = File.ReadAllBytes(path);
+        var random = new Random(7);
+        for (var round = 0; round < 200; round++)
+        {
+            var bytes = (byte[])whole.Clone();
+            for (var edits = 0; edits < 3; edits++)
+                bytes[random.Next(Math.Min(bytes.Length, 1200))] = (byte)random.Next(256);
+            File.WriteAllBytes(path, round % 4 == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
+            var (code, _, error) = CommandRun.Of("import", At("model"), "--to", At("back"));
+            Assert.True(code is 0 or 2, $"{code} {error}");
+            Assert.DoesNotContain("--debug", error, StringComparison.Ordinal);
+            if (code == 2)
+                Assert.False(Directory.Exists(At("back")));
+            else
+                Directory.Delete(At("back"), recursive: true);
+        }
+    }
+
+    [Fact]
+    public void ADamagedCheckpointIsTheUsers()
+    {
+        Save(Tied);
+        var manifest = At("run/checkpoints/step-00000005/manifest.json");
+        File.WriteAllText(manifest, "{}");
+        Assert.Contains("manifest.json is not what was written", CommandRun.Refused("export", At("run/checkpoints/step-00000005"), "--to", At("model")), StringComparison.Ordinal);
+        Assert.Contains("is good", CommandRun.Refused("checkpoint", "inspect", At("run")), StringComparison.Ordinal);
+        Assert.Contains("is good", CommandRun.Refused("generate", At("run")), StringComparison.Ordinal);
+    }
+
+    /// <summary>A run keeps a copy of its tokenizer, which is found from any working directory.</summary>
+    [Theory]
+    [InlineData("run")]
+    [InlineData("run/checkpoints")]
+    [InlineData("run/checkpoints/step-00000005")]
+    public void TheRunsOwnTokenizerIsFoundFromAnywhere(string path)
+    {
+        Save(Tied);
+        Assert.Null(RunTokenizer.Find(At(path), "nowhere/t.model"));
+        File.WriteAllText(At("run/config.yaml"), "");
+        File.WriteAllText(At("run/tokenizer.model"), "");
+        Assert.Equal(At("run/tokenizer.model"), RunTokenizer.Find(At(path), "nowhere/t.model"));
     }
 }

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Uniscale.Telemetry;
+
 namespace Uniscale.Cli.Tests.Commands;
 
 public sealed class LaunchCommandTests : IDisposable
@@ -23,9 +26,38 @@ public sealed class LaunchCommandTests : IDisposable
     {
         var (code, output, error) = CommandRun.Of("launch", file, "--dry-run", "--set", "optimizer.lr=1e-4");
         Assert.True(code == 0, error);
-        Assert.StartsWith("mpirun -n 4 ", output);
-        Assert.Contains("-x OMP_NUM_THREADS=3", output);
+        Assert.StartsWith("mpirun.mpich -n 4 ", output);
+        Assert.Contains("-genv OMP_NUM_THREADS 3", output);
         Assert.EndsWith($"train {file} --set optimizer.lr=1e-4", output.TrimEnd());
+    }
+
+    [Fact]
+    public void Another_mpirun_is_started_when_it_is_named()
+    {
+        string output = CommandRun.Of("launch", file, "--dry-run", "--mpirun", "mpirun.openmpi").Output;
+        Assert.StartsWith("mpirun.openmpi -n 4 ", output);
+        Assert.Contains("-x OMP_NUM_THREADS=3", output);
+    }
+
+    [Fact]
+    public void Losses_are_those_of_threads_through_the_package_and_under_Open_MPI()
+    {
+        using var corpus = new SmallCorpus();
+        string[] same = [corpus.In("base.yaml"), "--set", "parallel.tensor=2", "--set", "train.threads=1"];
+        string[] Losses(string run) =>
+        [
+            .. File.ReadLines(corpus.In($"{run}/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
+                .Where(record => record.GetProperty("kind").GetString() == "step").Select(record => record.GetProperty("loss").GetRawText()),
+        ];
+        SmallCorpus.End(SmallCorpus.Start(["train", .. same, "--ranks", "4", "--set", $"run_directory={corpus.In("threads")}"]));
+        foreach (var (mpirun, words) in new[] { ("mpirun.mpich", "MPICH .* through MPI.NET 1.4.0"), ("mpirun.openmpi", "Open MPI .* through direct calls") })
+        {
+            string said = SmallCorpus.End(SmallCorpus.Start(["launch", .. same, "-n", "4", "--mpirun", mpirun, "--set", $"run_directory={corpus.In(mpirun)}"]));
+            Assert.Contains($"Starting 4 ranks with {mpirun} (", said);
+            Assert.Matches($"Ranks are processes that communicate by {words}", File.ReadAllText(TelemetryFactory.LogFile(corpus.In(mpirun), 0)));
+            Assert.Equal(8, Losses(mpirun).Length);
+            Assert.Equal(Losses("threads"), Losses(mpirun));
+        }
     }
 
     [Fact]

@@ -52,4 +52,28 @@ public sealed class RunCommandsTests : IDisposable
 
     [Fact]
     public void No_run_is_the_users_error() => Assert.Equal(2, CommandRun.Of("status", Path.Combine(run, "nothing")).Code);
+
+    /// <summary>Files of any bytes end in an answer or in one sentence, never in a failure.</summary>
+    [Fact]
+    public void Foreign_bytes_in_the_runs_files_are_no_failure()
+    {
+        var random = new Random(4);
+        for (var round = 0; round < 60; round++)
+        {
+            foreach (var name in (string[])["rank-00000.beat", "rank-00000.journal", "events.jsonl"])
+            {
+                var bytes = new byte[random.Next(400)];
+                random.NextBytes(bytes);
+                File.WriteAllBytes(Path.Combine(run, "launch", name), bytes);
+            }
+            foreach (var command in (string[])["status", "why"])
+                Assert.Equal((0, ""), (CommandRun.Of(command, run).Code, CommandRun.Of(command, run).Error));
+        }
+        File.WriteAllText(Path.Combine(run, "metrics.jsonl"), "7\n");
+        Assert.Contains("holds no record of a run", CommandRun.Refused("status", run), StringComparison.Ordinal);
+        Assert.Contains("holds no record of a run", CommandRun.Refused("why", run), StringComparison.Ordinal);
+        File.Delete(Path.Combine(run, "metrics.jsonl"));
+        File.Delete(Path.Combine(run, "launch", "events.jsonl"));
+        Assert.Contains("There is no run in", CommandRun.Refused("why", run), StringComparison.Ordinal);
+    }
 }

@@ -52,8 +52,23 @@ public sealed class ExaminationTests : IDisposable
     [InlineData("libm.so.6")]
     public void A_library_that_is_named_and_is_not_MPI_is_said(string named)
     {
-        var finding = Examination.Mpi(new Libraries("", []), named);
-        Assert.Equal((false, $"UNISCALE_MPI_LIBRARY is {named}, which is no MPI library"), (finding.Found, finding.Details));
+        var finding = Examination.Mpi(mpirun: null, named);
+        Assert.False(finding.Found);
+        Assert.Matches($@"no MPI library found; .* UNISCALE_MPI_LIBRARY: {named}", finding.Details);
+    }
+
+    [Theory]
+    [InlineData(null, @"^MPICH \S+, libmpich\.so\.12, through MPI\.NET 1\.4\.0; started by mpirun\.mpich \(MPICH's Hydra \S+\)$")]
+    [InlineData("mpirun.openmpi", @"^Open MPI \S+, libmpi\.so\.40, through direct calls; started by mpirun\.openmpi \(Open MPI \S+\)$")]
+    public void The_MPI_that_launch_uses_is_named_with_its_library_and_binding(string? mpirun, string details) =>
+        Assert.Matches(details, Examination.Mpi(mpirun, library: null).Details);
+
+    [Fact]
+    public void A_missing_mpirun_is_said_with_what_to_install()
+    {
+        var finding = Examination.Mpi("no-such-mpirun", library: null);
+        Assert.Equal((false, "apt-get install mpich"), (finding.Found, finding.Advice));
+        Assert.Contains("no-such-mpirun cannot be started", finding.Details);
     }
 
     [Fact]

@@ -5,10 +5,11 @@ namespace Uniscale.Collectives.Tests.Nccl;
 public sealed class AgreedOrderTests
 {
     /// <summary>Four processes with five groups and messages between all; there is one order of all operations of which each rank's is a part.</summary>
-    [Fact]
-    public void RanksOverMpiLaunchInOneOrder()
+    [Theory]
+    [MemberData(nameof(Mpi.MpiConformanceTests.Mpis), MemberType = typeof(Mpi.MpiConformanceTests))]
+    public void RanksOverMpiLaunchInOneOrder(string mpi)
     {
-        var orders = MpiJob.Run(4, "order").Select(report => new Queue<string>(report["order"].Split(' ')[1..])).ToList();
+        var orders = MpiJob.Run(InstalledMpi.Of(mpi), 4, "order").Select(report => new Queue<string>(report["order"].Split(' ')[1..])).ToList();
         Assert.Equal([3 * 16 + 17 * 4, 4 * 16 + 22 * 4, 4 * 16 + 22 * 4, 4 * 16 + 22 * 4], orders.Select(order => order.Count));
         var ranksOf = orders.SelectMany(order => order.Distinct()).CountBy(name => name).ToDictionary();
         int left = orders.Sum(order => order.Count);

@@ -33,7 +33,7 @@ public sealed class NcclProcessTests
         Environment.SetEnvironmentVariable(Settings, settings);
         try
         {
-            return MpiJob.Run(ranks, scenario);
+            return MpiJob.Run(InstalledMpi.All[0], ranks, scenario);
         }
         finally
         {

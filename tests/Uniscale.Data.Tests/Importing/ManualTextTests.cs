@@ -25,5 +25,13 @@ public sealed class ManualTextTests
     }
 
     [Fact]
+    public void Macros_and_settings_at_the_beginning_are_no_text()
+    {
+        const string page = ".ss 12 0\n.nh\n.de Sp\n.if t .sp .5v\nnot this\n..\n.de1 X END\nnor this\n.END\n.ig\nnor that\n..\n.TH X 1\n.SH NAME\nx \\- does\n";
+        Assert.True(ManualText.IsManual(page));
+        Assert.Equal("NAME\n\nx - does", ManualText.Extract(page));
+    }
+
+    [Fact]
     public void Other_text_is_no_manual_page() => Assert.False(ManualText.IsManual("Hello.\n.hidden files\n"));
 }

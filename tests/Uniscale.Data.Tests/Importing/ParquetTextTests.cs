@@ -46,6 +46,20 @@ public sealed class ParquetTextTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(-1)]
+    [InlineData(1 << 20)]
+    public async Task A_footer_that_claims_more_than_the_file_has_is_refused(int footer)
+    {
+        string path = _corpus.PathOf("footer.parquet");
+        await WriteAsync(path, new ParquetSchema(new DataField<long>("id"), new DataField<string>("text")), CompressionMethod.Snappy, ["some text"]);
+        byte[] bytes = File.ReadAllBytes(path);
+        BitConverter.GetBytes(footer).CopyTo(bytes, bytes.Length - 8);
+        File.WriteAllBytes(path, bytes);
+        Assert.Contains($"its footer is said to have {(uint)footer} bytes", Assert.Throws<UserErrorException>(() => Import(path)).Message, StringComparison.Ordinal);
+    }
+
     private static async Task WriteAsync(string path, ParquetSchema schema, CompressionMethod compression, params string?[][] groups)
     {
         await using FileStream file = File.Create(path);
@@ -62,12 +76,12 @@ public sealed class ParquetTextTests : IDisposable
     private ImportReport Import(string path)
     {
         using var store = new DocumentStoreWriter(_corpus.PathOf("store"), "web");
-        var importer = new Importer(store);
+        var importer = new Importer(store, new ImportOptions { Strict = true });
         importer.Import([path]);
         store.Complete();
         return importer.Report;
     }
 
     private List<string> Texts() =>
-        [.. DocumentReader.ReadAll(Directory.GetFiles(_corpus.PathOf("store/web"))).Select(part => Encoding.UTF8.GetString(part.Text.Span))];
+        [.. DocumentReader.ReadAll(Directory.GetFiles(_corpus.PathOf("store/web"), "*.zst")).Select(part => Encoding.UTF8.GetString(part.Text.Span))];
 }

@@ -176,6 +176,43 @@ public sealed class TokenShardTests : IDisposable
         Assert.Empty(Directory.GetFiles(_corpus.Root));
     }
 
+    /// <summary>Marks say where each document begins and where the last ends; without them tokens belong to nothing.</summary>
+    [Theory]
+    [InlineData(new long[] { 0 }, "marks no document")]
+    [InlineData(new long[0], "marks no document")]
+    [InlineData(new long[] { 0, 1 }, "from sequence 0 to 1")]
+    [InlineData(new long[] { 1, 2 }, "from sequence 1 to 2")]
+    [InlineData(new long[] { 0, 2, 1, 2 }, "document 2 begin at sequence 1")]
+    public void Marks_that_do_not_cover_the_sequences_are_refused(long[] marks, string sentence)
+    {
+        string prefix = _corpus.Count("marks", 0, 10, 20);
+        byte[] index = File.ReadAllBytes(prefix + ".idx")[..(ShardFormat.HeaderBytes + 24)];
+        BinaryPrimitives.WriteInt64LittleEndian(index.AsSpan(26), marks.Length);
+        File.WriteAllBytes(prefix + ".idx", [.. index, .. marks.SelectMany(BitConverter.GetBytes)]);
+        Assert.Contains(sentence, Refused(prefix), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Many_shards_keep_no_descriptors()
+    {
+        string prefix = _corpus.Count("one", 0, 10);
+        int before = Directory.GetFiles("/proc/self/fd").Length;
+        TokenShard[] shards = [.. Enumerable.Range(0, 600).Select(_ => TokenShard.Open(prefix))];
+        int open = Directory.GetFiles("/proc/self/fd").Length;
+        Array.ForEach(shards, shard => shard.Dispose());
+        Assert.True(open - before < 300, $"{open - before} descriptors for 600 shards");
+    }
+
+    [Fact]
+    public void Shards_are_found_in_folders_and_beside_other_files()
+    {
+        string a = _corpus.Count("a", 0, 10), b = _corpus.Count("b", 0, 10);
+        File.WriteAllText(_corpus.PathOf("a.tokenized.json"), "{}");
+        Assert.Equal([a, b], ShardPaths.Find([_corpus.Root]));
+        Assert.Equal([a, b], ShardPaths.Find(Directory.GetFiles(_corpus.Root).Order(StringComparer.Ordinal).ToArray()));
+        Assert.Throws<UserErrorException>(() => ShardPaths.Find([_corpus.PathOf("a.tokenized.json")]));
+    }
+
     private static void Patch(string path, int offset, byte value)
     {
         byte[] bytes = File.ReadAllBytes(path);

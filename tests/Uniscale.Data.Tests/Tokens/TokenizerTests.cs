@@ -72,7 +72,7 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
     public void Cutting_long_text_changes_no_token()
     {
         string text = SmallTokenizer.Text(3000, seed: 2);
-        Assert.True(text.Length > 20 * TextCutter.ChunkBytes);
+        Assert.True(text.Length > 20 * SafeCuts.ChunkBytes);
         int[] whole = OneCall(text);
         Assert.Equal(whole, _tokenizer.Encode(text));
     }
@@ -139,11 +139,43 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
         Assert.Contains("outside the vocabulary", Assert.Throws<UserErrorException>(() => _tokenizer.Decode([400])).Message, StringComparison.Ordinal);
     }
 
-    /// <summary>The library's own tokens for the whole text, by way of a cutter that never cuts: one call a part would differ if a cut mattered.</summary>
-    private int[] OneCall(string text)
+    [Fact]
+    public void Commas_belong_to_names_and_symbols()
     {
-        byte[] utf8 = Encoding.UTF8.GetBytes(text);
-        using SentencePieceHandle model = SentencePieceLibrary.Load(small.Path, new byte[256], 256);
+        string folder = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(small.Path)!, "with, comma"), text = small.Path + ".comma.txt";
+        File.WriteAllText(text, SmallTokenizer.Text(100, seed: 5));
+        string model = System.IO.Path.Combine(folder, "a,b.model");
+        TokenizerTrainer.Train(DocumentReader.Read(text), model, new TokenizerTraining { VocabularySize = 400, Threads = 1, Symbols = ["<a,b>", "\"quoted\","] });
+        using Tokenizer tokenizer = Tokenizer.Load(model);
+        Assert.Equal(["<a,b>", "\"quoted\","], tokenizer.Encode("x<a,b>\"quoted\",").Select(token => tokenizer.PieceOf(token).Text).Where(piece => piece.Length > 2));
+        Directory.Delete(folder, recursive: true);
+        var spaced = new TokenizerTraining { VocabularySize = 400, Threads = 1, Symbols = ["a b"] };
+        Assert.Contains("--symbol 'a b'", Assert.Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), model, spaced)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_bytes_line_ends_are_pieces()
+    {
+        string text = small.Path + ".lines.txt", model = small.Path + ".lines";
+        File.WriteAllText(text, SmallTokenizer.Text(200, seed: 6));
+        TokenizerTrainer.Train(DocumentReader.Read(text), model, new TokenizerTraining { VocabularySize = 120, Threads = 1, ByteFallback = false });
+        using Tokenizer tokenizer = Tokenizer.Load(model);
+        int[] tokens = tokenizer.Encode("the\n  models\r\n");
+        Assert.DoesNotContain(tokenizer.UnknownId, tokens);
+        Assert.Equal("the\n  models\r\n", tokenizer.Decode(tokens));
+    }
+
+    /// <summary>The library's own tokens for the whole text.</summary>
+    private int[] OneCall(string text) => WholeText.Encode(small.Path, text);
+}
+
+/// <summary>SentencePiece called once for a whole text.</summary>
+internal static class WholeText
+{
+    public static int[] Encode(string path, string text)
+    {
+        byte[] utf8 = Encoding.UTF8.GetBytes(text), file = File.ReadAllBytes(path);
+        using SentencePieceHandle model = SentencePieceLibrary.Load(file, file.Length, new byte[256], 256);
         int[] tokens = new int[utf8.Length + 16];
         long count = SentencePieceLibrary.Encode(model, utf8, utf8.Length, tokens, tokens.Length, new byte[256], 256);
         return tokens[..(int)count];

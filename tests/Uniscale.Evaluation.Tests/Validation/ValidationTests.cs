@@ -27,6 +27,34 @@ public sealed class ValidationTests : IDisposable
         Assert.Equal(Enumerable.Range(1, 20).Sum(), set.TargetBytes([.. Enumerable.Range(0, 21)]));
     }
 
+    [Theory]
+    [InlineData(21, 8, 0, new long[] { 0, 8, 16 })]
+    [InlineData(21, 8, 3, new long[] { 0, 8, 16 })]
+    [InlineData(97, 8, 3, new long[] { 16, 48, 80 })]
+    [InlineData(100, 8, 4, new long[] { 8, 32, 56, 80 })]
+    [InlineData(100, 8, 1, new long[] { 48 })]
+    [InlineData(2, 8, 64, new long[] { 0 })]
+    public void TheSequencesLieEvenlyOverTheSource(int count, int context, int sequences, long[] starts)
+    {
+        using var source = Shard(count);
+        var set = new ValidationSet(source, context, sequences);
+        int[] tokens = new int[context + 1];
+        Assert.Equal(starts, Enumerable.Range(0, set.SequenceCount).Select(index =>
+        {
+            set.Read(set.StepAt(0), index, tokens, []);
+            return (long)tokens[0];
+        }));
+    }
+
+    /// <summary>The mean of no losses is no number, which every bound of a phase would take for a bad one.</summary>
+    [Fact]
+    public void ASourceWithoutATargetIsRefusedBeforeTraining()
+    {
+        using var source = Shard(1);
+        string message = Assert.Throws<UserErrorException>(() => new ValidationSet(source, context: 8, sequences: 0)).Message;
+        Assert.StartsWith("The validation source 'held-out' has 1 token(s)", message);
+    }
+
     [Fact]
     public void BitsPerByteAndTotalsFollowTheirFormulas()
     {

@@ -4,7 +4,7 @@ using Uniscale.Launching.Processes;
 
 namespace Uniscale.Launching.Tests.Processes;
 
-/// <summary>Whole jobs under mpirun.</summary>
+/// <summary>Whole jobs under every mpirun of this machine.</summary>
 public sealed class MpiLauncherTests : IDisposable
 {
     private readonly Transcript _output = new();
@@ -16,8 +16,19 @@ public sealed class MpiLauncherTests : IDisposable
         _error.Dispose();
     }
 
-    private LaunchOptions Options(string scenario, int ranks = 2) => new()
+    /// <summary>The launchers that tests need; setup.sh installs them.</summary>
+    internal static readonly string[] Mpiruns = ["mpirun.mpich", "mpirun.openmpi"];
+
+    public static TheoryData<string> EveryMpirun => [.. Mpiruns];
+
+    public static TheoryData<string, string, string> SilentEnds => new(
+        from mpirun in Mpiruns
+        from end in new[] { ("kill", "signal 9"), ("exit", "exit 7") }
+        select (mpirun, end.Item1, end.Item2));
+
+    private LaunchOptions Options(string scenario, int ranks = 2, string? mpirun = null) => new()
     {
+        Mpirun = mpirun,
         Ranks = ranks,
         Arguments = [scenario],
         Program = [RankProgram()],
@@ -33,19 +44,21 @@ public sealed class MpiLauncherTests : IDisposable
         return Path.Combine([string.Join(Path.DirectorySeparatorChar, parts[..^4]), name, .. parts[^3..], name]);
     }
 
-    [Fact]
-    public void AJobThatSucceedsExitsWithZero()
+    [Theory]
+    [MemberData(nameof(EveryMpirun))]
+    public void AJobThatSucceedsExitsWithZero(string mpirun)
     {
-        var result = MpiLauncher.Run(Options("fine", ranks: 4) with { Threads = 3 });
+        var result = MpiLauncher.Run(Options("fine", ranks: 4, mpirun: mpirun) with { Threads = 3 });
         Assert.Equal(new LaunchResult(0, null, WasStopped: false), result);
         for (int rank = 0; rank < 4; rank++) Assert.Contains($"rank {rank} of 4, 3 threads, fine", _output.ToString(), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void TheFirstRankToFailIsNamed()
+    [Theory]
+    [MemberData(nameof(EveryMpirun))]
+    public void TheFirstRankToFailIsNamed(string mpirun)
     {
         var watch = Stopwatch.StartNew();
-        var result = MpiLauncher.Run(Options("fail"));
+        var result = MpiLauncher.Run(Options("fail", mpirun: mpirun));
         Assert.Equal(1, result.ExitCode);
         Assert.Equal((1, "InvalidOperationException"), (result.First!.Rank, result.First.Kind));
         Assert.EndsWith("failed first: the disk is on fire", result.First.ToString(), StringComparison.Ordinal);
@@ -62,20 +75,21 @@ public sealed class MpiLauncherTests : IDisposable
     }
 
     [Theory]
-    [InlineData("kill", "signal 9")]
-    [InlineData("exit", "exit 7")]
-    public void ARankThatDiesSilentlyIsNamed(string scenario, string kind)
+    [MemberData(nameof(SilentEnds))]
+    public void ARankThatDiesSilentlyIsNamed(string mpirun, string scenario, string kind)
     {
         var watch = Stopwatch.StartNew();
-        var result = MpiLauncher.Run(Options(scenario));
-        Assert.Equal((1, 1, kind), (result.ExitCode, result.First!.Rank, result.First.Kind));
+        var result = MpiLauncher.Run(Options(scenario, mpirun: mpirun));
+        Assert.Equal((1, 1, Environment.MachineName, kind), (result.ExitCode, result.First!.Rank, result.First.Host, result.First.Kind));
+        Assert.DoesNotContain("PID", _error.ToString(), StringComparison.Ordinal);
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
     }
 
-    [Fact]
-    public void AStopReachesEveryRank()
+    [Theory]
+    [MemberData(nameof(EveryMpirun))]
+    public void AStopReachesEveryRank(string mpirun)
     {
-        using var job = MpiLauncher.Start(Options("stop"));
+        using var job = MpiLauncher.Start(Options("stop", mpirun: mpirun));
         WaitForRanks();
         job.Stop();
         var result = job.Wait();
@@ -108,7 +122,7 @@ public sealed class MpiLauncherTests : IDisposable
     [Fact]
     public void WhatIsMissingIsSaidInOneSentence()
     {
-        Assert.Contains("install Open MPI",
+        Assert.Contains("install MPICH or Open MPI",
             Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine") with { Mpirun = "no-such-mpirun" })).Message, StringComparison.Ordinal);
         Assert.Contains("host file nowhere does not exist",
             Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine") with { HostFile = "nowhere" })).Message, StringComparison.Ordinal);

@@ -7,16 +7,16 @@ public sealed class MpirunCommandTests
     private static readonly Dictionary<string, string> Nothing = [];
 
     private static string Line(MpirunCommand command, LaunchOptions options, Dictionary<string, string>? environment = null) =>
-        string.Join(' ', command.Arguments(options, ["/bin/uniscale"], environment ?? Nothing));
+        string.Join(' ', command.Arguments(options, ["/bin/uniscale"], environment ?? Nothing)).Replace(string.Join(' ', RankGuard.Command), "GUARD", StringComparison.Ordinal);
 
     [Fact]
     public void RootAndCrowdedMachine() => Assert.Equal(
-        "-n 4 --allow-run-as-root --mca odls_base_sigkill_timeout 0 --oversubscribe --bind-to none -x OMP_NUM_THREADS=1 /bin/uniscale train c.yaml",
+        "-n 4 --allow-run-as-root --mca odls_base_sigkill_timeout 0 --oversubscribe --bind-to none -x OMP_NUM_THREADS=1 GUARD /bin/uniscale train c.yaml",
         Line(new(IsOpenMpi: true, IsRoot: true, Processors: 2), new() { Ranks = 4, Arguments = ["train", "c.yaml"] }));
 
     [Fact]
     public void EnoughProcessorsAreBound() => Assert.Equal(
-        "-n 2 --mca odls_base_sigkill_timeout 0 --map-by slot:PE=4 --bind-to core -x OMP_NUM_THREADS=4 /bin/uniscale train",
+        "-n 2 --mca odls_base_sigkill_timeout 0 --map-by slot:PE=4 --bind-to core -x OMP_NUM_THREADS=4 GUARD /bin/uniscale train",
         Line(new(IsOpenMpi: true, IsRoot: false, Processors: 8), new() { Ranks = 2, Arguments = ["train"] }));
 
     [Fact]
@@ -25,7 +25,7 @@ public sealed class MpirunCommandTests
 
     [Fact]
     public void HostsTagsAndVariables() => Assert.Equal(
-        "-n 16 --hostfile hosts --mca odls_base_sigkill_timeout 0 --bind-to none --tag-output -x DOTNET_gcServer=0 -x OMP_NUM_THREADS=3 -x UNISCALE_X=2 /bin/uniscale train",
+        "-n 16 --hostfile hosts --mca odls_base_sigkill_timeout 0 --bind-to none --tag-output -x DOTNET_gcServer=0 -x OMP_NUM_THREADS=3 -x UNISCALE_X=2 GUARD /bin/uniscale train",
         Line(new(true, false, 8), new()
         {
             Ranks = 16,
@@ -38,7 +38,7 @@ public sealed class MpirunCommandTests
 
     [Fact]
     public void MpichHasItsOwnOptions() => Assert.Equal(
-        "-n 2 -f hosts -prepend-rank -genv OMP_NUM_THREADS 1 /bin/uniscale train",
+        "-n 2 -f hosts -prepend-rank -genv OMP_NUM_THREADS 1 GUARD /bin/uniscale train",
         Line(new(false, true, 2), new() { Ranks = 2, Arguments = ["train"], HostFile = "hosts", TagOutput = true }));
 
     [Fact]

@@ -53,6 +53,18 @@ public sealed class DiagnosisTests
     }
 
     [Fact]
+    public void ARankThatCameThroughAnotherOperationDisagreesToo()
+    {
+        var diagnosis = Diagnosis.Of(
+            [
+                View(0, 0, Entry(5, OperationState.Completed, kind: OperationKind.Barrier), Entry(6, OperationState.Started)),
+                View(1, 0, Entry(5, OperationState.Started)),
+            ], Now);
+        Assert.Contains("ranks disagree at operation 5 of group dp[0,1,2]", diagnosis.Sentence, StringComparison.Ordinal);
+        Assert.Contains("rank 0 on n0 posted barrier", diagnosis.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void RanksThatWaitForEachOtherAreAllNamed()
     {
         var diagnosis = Diagnosis.Of([View(0, 0, Entry(5, OperationState.Started)), View(1, 0, Entry(6, OperationState.Started))], Now);

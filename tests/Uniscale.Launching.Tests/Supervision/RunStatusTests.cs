@@ -65,4 +65,32 @@ public sealed class RunStatusTests : IDisposable
     [Fact]
     public void AFolderWithoutARunIsTheUsersError() =>
         Assert.Contains("There is no run in", Assert.Throws<UserErrorException>(() => RunStatus.Read(_run, Start)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void LinesThatAreNoRecordsAreLeftOutAndCounted()
+    {
+        var status = Read(Began(0), "7", Step(3, 7), "[]", """{"kind":"step"}""", """{"kind":"st""");
+        Assert.Equal((3, 4), (status.Step, status.UnreadLines));
+        Assert.Contains("holds no record of a run", Assert.Throws<UserErrorException>(() => Read("7")).Message);
+    }
+
+    [Fact]
+    public void AJobThatNeverStartedIsARunAllTheSame()
+    {
+        Happened(JobEventKind.Started, 0);
+        Happened(JobEventKind.GivenUp, 1, new Fault("mpirun", 0, 0, "n1", "mpirun ended with code 213"));
+        var status = RunStatus.Read(_run, Start.AddSeconds(40));
+        Assert.Equal((RunState.Failed, 0, "mpirun ended with code 213"), (status.State, status.Step, status.LastFault!.Fault!.Message));
+    }
+
+    [Fact]
+    public void ABeatOfAnyBytesIsNone()
+    {
+        Read(Began(0), Step(1, 3));
+        Directory.CreateDirectory(Path.Combine(_run, "launch"));
+        var bytes = new byte[192];
+        new Random(1).NextBytes(bytes);
+        File.WriteAllBytes(Path.Combine(_run, "launch", "rank-00000.beat"), bytes);
+        Assert.Equal(RunState.Gone, RunStatus.Read(_run, DateTimeOffset.UtcNow).State);
+    }
 }

@@ -109,7 +109,38 @@ public sealed class TrainingJobTests : IDisposable
         stop.Ask();
         Train("run", ranks: 1, stop: stop);
         var error = Assert.Throws<UserErrorException>(() => Train("run", ranks: 1, new TrainingOptions { Resume = true }, overrides: "train.seed=99"));
-        Assert.Contains("not that of the checkpoint", error.Message);
+        Assert.Contains("train.seed: 1234 -> 99 (--set)", error.Message);
+    }
+
+    /// <summary>FLOP/s count attention over the context that a phase has, not the model's.</summary>
+    [Fact]
+    public void SpeedInAPhaseIsThatOfItsContext()
+    {
+        var resolved = _runs.Configure("phased", "train={steps: 0, threads: 1}", "phases=[{name: short, tokens: 128}, {name: long, tokens: 512, context: 64, batch: {global: 2}}]");
+        SmallRuns.Train(new TrainingJob(resolved, new TrainingOptions(), new StopRequest()), 1);
+        double FlopsPerToken(string phase)
+        {
+            var step = _runs.Records("phased", "step").First(record => record.GetProperty("phase").GetString() == phase);
+            return step.GetProperty("model_flops").GetDouble() / step.GetProperty("tokens_per_second").GetDouble();
+        }
+        // 12 · layers · heads · head_dim · (64 − 16)
+        Assert.Equal(12.0 * 1 * 2 * 8 * 48, FlopsPerToken("long") - FlopsPerToken("short"), 0.5);
+    }
+
+    /// <summary>A secret of the environment stands in no file of the run, which says with its reference what it was.</summary>
+    [Fact]
+    public void NoFileOfARunHoldsASecret()
+    {
+        Environment.SetEnvironmentVariable("UNISCALE_TEST_SIGNING_KEY", "open-sesame-4711");
+        var resolved = ConfigurationLoader.Parse(_runs.Configure("secret", "checkpoint.every=3").ToYaml().Replace("tiers: []", "tiers: [\"/nowhere/${UNISCALE_TEST_SIGNING_KEY}\"]", StringComparison.Ordinal)
+            .Replace("name: run\n", "name: a-${UNISCALE_TEST_SIGNING_KEY}\n", StringComparison.Ordinal));
+        Assert.Equal("/nowhere/open-sesame-4711", resolved.Value.Checkpoint.Tiers[0]);
+        SmallRuns.Train(new TrainingJob(resolved, new TrainingOptions(), new StopRequest()), 1);
+        foreach (string file in Directory.EnumerateFiles(_runs.In("secret"), "*", SearchOption.AllDirectories))
+            Assert.False(File.ReadAllText(file).Contains("open-sesame", StringComparison.Ordinal), file);
+        Assert.Contains("${UNISCALE_TEST_SIGNING_KEY}", File.ReadAllText(_runs.In("secret/config.yaml")), StringComparison.Ordinal);
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_runs.In("secret/config.yaml")));
     }
 
     [Fact]

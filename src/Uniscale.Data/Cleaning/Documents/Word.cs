@@ -1,6 +1,6 @@
 namespace Uniscale.Data.Cleaning;
 
-/// <summary>A word of a text: a run of letters and digits, or one character of a script without spaces.</summary>
+/// <summary>A word of a text: a run of letters and digits with their marks, or one character of a script without spaces with its marks.</summary>
 /// <param name="Hash">Of the word in lower case.</param>
 /// <param name="Start">Its first character.</param>
 /// <param name="Length">In characters.</param>
@@ -16,11 +16,34 @@ internal static class Words
     {
         int start = -1;
         ulong hash = 0;
+        bool isAlone = false; // what began at start is a character of a script without spaces
         for (int i = 0; i < text.Length; i++)
         {
             char c = text[i];
-            bool alone = c >= 0x2E80 && Scripts.IsIdeographic(c);
-            if (!alone && (c < 0x80 ? char.IsAsciiLetterOrDigit(c) : char.IsLetterOrDigit(c)))
+            bool alone = c >= 0x0E00 && Scripts.IsUnspaced(text, i);
+            // Vowel signs and accents are written as marks and joiners: they go on with the word, or with the character that stands alone.
+            if (alone || (start >= 0 && c >= 0x0300 && Scripts.IsMark(text, i)))
+            {
+                if (alone && start >= 0)
+                    words.Add(new Word(Mix(hash), start, i - start));
+                if (alone)
+                    (start, hash) = (i, Prime);
+                hash = (hash ^ c) * Prime;
+                isAlone |= alone;
+                continue;
+            }
+            if (isAlone)
+            {
+                // The second half of a character is not a word of its own.
+                if (char.IsLowSurrogate(c))
+                {
+                    hash = (hash ^ c) * Prime;
+                    continue;
+                }
+                words.Add(new Word(Mix(hash), start, i - start));
+                (start, isAlone) = (-1, false);
+            }
+            if (c < 0x80 ? char.IsAsciiLetterOrDigit(c) : char.IsSurrogate(c) ? Scripts.IsAstralLetter(text, i) : char.IsLetterOrDigit(c))
             {
                 if (start < 0)
                     (start, hash) = (i, Prime);
@@ -30,8 +53,6 @@ internal static class Words
             if (start >= 0)
                 words.Add(new Word(Mix(hash), start, i - start));
             start = -1;
-            if (alone)
-                words.Add(new Word(Mix((Prime ^ c) * Prime), i, 1));
         }
         if (start >= 0)
             words.Add(new Word(Mix(hash), start, text.Length - start));

@@ -13,9 +13,9 @@ internal sealed class RepeatedLinesRule(RepeatedLinesSection settings) : IDocume
         ReadOnlySpan<char> text = document.Text;
         document.Counts.Reset(text.Count('\n') + 1);
         long lines = 0, repeated = 0, characters = 0, repeatedCharacters = 0;
-        foreach (ReadOnlySpan<char> raw in text.EnumerateLines())
+        foreach (Range range in text.Split('\n'))
         {
-            ReadOnlySpan<char> line = raw.Trim();
+            ReadOnlySpan<char> line = text[range].Trim();
             if (line.IsEmpty)
                 continue;
             lines++;
@@ -55,7 +55,7 @@ internal sealed class RepeatedNgramsRule : IDocumentRule
         foreach (Word word in words)
         {
             characters += word.Length;
-            ideographic += Scripts.IsIdeographic(document.Text[word.Start]) ? 1 : 0;
+            ideographic += Scripts.IsUnspaced(document.Text, word.Start) ? 1 : 0;
         }
         int length = 2 * ideographic > words.Length ? CharactersInWord : 1;
         foreach ((int n, double max) in _top)

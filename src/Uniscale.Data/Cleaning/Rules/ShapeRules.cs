@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 
 namespace Uniscale.Data.Cleaning;
 
@@ -25,21 +26,35 @@ internal sealed class LengthRule(LengthSection settings) : IDocumentRule
 /// <summary>Bound of the share of symbols.</summary>
 internal sealed class SymbolsRule(SymbolsSection settings) : IDocumentRule
 {
-    private static readonly SearchValues<char> Punctuation = SearchValues.Create(".,;:!?'\"()[]-–—‘’“”…、。，；：！？（）《》「」『』【】·/");
+    private static readonly SearchValues<char> Punctuation = SearchValues.Create(".,;:!?'\"()[]-/");
 
     public bool Keeps(CleaningDocument document)
     {
         long symbols = 0, characters = 0;
-        foreach (char c in document.Text)
+        string text = document.Text;
+        for (int i = 0; i < text.Length; i++)
         {
+            char c = text[i];
             if (char.IsWhiteSpace(c))
                 continue;
+            bool? isSymbol = c < 0x80 ? !char.IsAsciiLetterOrDigit(c) && !Punctuation.Contains(c) : IsSymbol(CharUnicodeInfo.GetUnicodeCategory(text, i));
+            i += char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]) ? 1 : 0;
+            if (isSymbol is not { } counts)
+                continue;
             characters++;
-            // Both halves of a character beyond the basic plane count as letters: rare Chinese characters are there.
-            symbols += char.IsLetterOrDigit(c) || char.IsSurrogate(c) || Punctuation.Contains(c) ? 0 : 1;
+            symbols += counts ? 1 : 0;
         }
         return symbols <= settings.Max * characters;
     }
+
+    /// <summary>Letters with the marks that belong to them, numbers and the punctuation of all scripts are none; null: what is not seen, as joiners.</summary>
+    private static bool? IsSymbol(UnicodeCategory category) => category switch
+    {
+        <= UnicodeCategory.OtherNumber => false, // letters, marks, numbers
+        >= UnicodeCategory.ConnectorPunctuation and <= UnicodeCategory.OtherPunctuation => false,
+        UnicodeCategory.Format => null,
+        _ => true,
+    };
 }
 
 /// <summary>Bound of the share of digits.</summary>

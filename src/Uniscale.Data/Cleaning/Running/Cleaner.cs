@@ -25,8 +25,7 @@ public sealed class Cleaner
     /// <param name="progress">Told of each shard, one at a time.</param>
     public Cleaner(CleaningPipeline pipeline, int workers, Action<CleaningProgress>? progress = null)
     {
-        if (workers < 1)
-            throw new UserErrorException($"Cleaning needs at least one worker, not {workers}.");
+        WorkerCount.Check(workers);
         (_pipeline, _workers, _progress) = (pipeline, workers, progress);
     }
 

@@ -69,7 +69,7 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
             ? ["train", matrix.Run, "--ranks", ranks]
             : ["launch", matrix.Run, "-n", ranks, "--max-restarts", matrix.MaxRestarts.ToString(CultureInfo.InvariantCulture),
                 "--hang-seconds", matrix.HangSeconds.ToString(CultureInfo.InvariantCulture)];
-        var values = layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}").Append($"run_directory={run}").Concat(DataOf(run)).Concat(faults);
+        var values = layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}").Append(ConfigurationLoader.Override("run_directory", run)).Concat(DataOf(run)).Concat(faults);
         return CellProcess.Run(program, [.. how, .. values.SelectMany(value => (string[])["--set", value]), .. resume ? (string[])["--resume"] : []],
             TimeSpan.FromSeconds(matrix.CellSeconds));
     }

@@ -2,21 +2,17 @@
 // C fp32. Two kinds of operand: fp32, and pairs of bf16 along k (where the processor multiplies those).
 #pragma once
 
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
-
-#include "vector.h"
+#include "lanes.h"
 
 namespace uniscale::UNISCALE_SIMD {
 
 #ifdef __AVX512F__
-constexpr int lanes = 16, widest = 4;
+constexpr int64_t widest = 4;
 #else
-constexpr int lanes = 8, widest = 2;
+constexpr int64_t widest = 2;
 #endif
-constexpr int tallest = 6;                // rows of a register block
-constexpr int panel = lanes * widest;     // columns of a full panel
+constexpr int64_t tallest = 6;             // rows of a register block
+constexpr int64_t panel = lanes * widest;  // columns of a full panel
 
 typedef float Vector __attribute__((vector_size(lanes * 4)));
 typedef float Unaligned __attribute__((vector_size(lanes * 4), aligned(4), may_alias));
@@ -103,9 +99,11 @@ void pack(const T* source, int64_t stride_k, int64_t stride_n, int64_t k, int64_
                 }
                 for (int64_t i = inside; i < width; i++) words[i] = 0;
             } else {
-                for (int64_t i = 0; i < width; i++)
-                    for (int p = 0; p < pair; p++)
-                        store(out[i * pair + p], i < inside && row + p < k ? load(from[p * stride_k + i * stride_n]) : 0.0f);
+                static_assert(pair == 1);
+                if (stride_n == 1) for_row(inside, [&](int64_t i, int64_t, auto part) { part.store(out + i, part.load(from + i)); });
+                else
+                    for (int64_t i = 0; i < inside; i++) store(out[i], load(from[i * stride_n]));
+                for (int64_t i = inside; i < width; i++) store(out[i], 0.0f);
             }
         }
     }

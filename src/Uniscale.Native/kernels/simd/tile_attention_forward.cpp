@@ -3,7 +3,7 @@
 #include <omp.h>
 
 #include "tile_attention.h"
-#include "tile_scratch.h"
+#include "team_scratch.h"
 
 namespace uniscale::amx {
 namespace {

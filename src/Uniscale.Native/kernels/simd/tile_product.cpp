@@ -4,9 +4,10 @@
 
 #include <omp.h>
 
+#include "parts.h"
+#include "team_scratch.h"
 #include "tile_finish.h"
 #include "tile_pack.h"
-#include "tile_scratch.h"
 
 namespace uniscale::amx {
 namespace {
@@ -19,18 +20,6 @@ constexpr int64_t range_bytes_beside_sums = 768 << 10, most_sums = 192 << 10, st
 constexpr int64_t narrow = 512, narrow_steps = 16;
 constexpr int64_t row_step_bytes = 2 * tile_depth;
 
-struct Range {
-    int64_t first, count;
-};
-
-// Range `index` of `parts` of count, in whole blocks.
-Range part_of(int64_t count, int64_t parts, int64_t index) {
-    const int64_t blocks = blocks_of(count), begin = blocks * index / parts * block, end = blocks * (index + 1) / parts * block;
-    return {begin, larger(0, smaller(end, count) - begin)};
-}
-
-int64_t ceiling(int64_t count, int64_t divisor) { return (count + divisor - 1) / divisor; }
-
 // The size of equal ranges of at most `most` that cover count, in whole blocks.
 int64_t range_of(int64_t count, int64_t most) {
     const int64_t whole = larger(block, most / block * block);
@@ -41,7 +30,7 @@ int64_t range_of(int64_t count, int64_t most) {
 class Ahead {
 public:
     Ahead() = default;
-    Ahead(const OuterView& x, Range outer, int64_t k, int64_t depth, int64_t steps)
+    Ahead(const OuterView& x, Interval outer, int64_t k, int64_t depth, int64_t steps)
         : row(reinterpret_cast<const char*>(x.at(outer.first, k))),
           row_bytes(2 * (x.k_contiguous ? depth : outer.count)),
           stride_bytes(2 * x.stride),
@@ -100,7 +89,7 @@ struct Scratch {
 // One thread's part of a product.
 class Worker {
 public:
-    Worker(const TileProduct& problem, Scratch& scratch, Range rows, Range columns)
+    Worker(const TileProduct& problem, Scratch& scratch, Interval rows, Interval columns)
         : p(problem),
           s(scratch),
           a{static_cast<const Bf16*>(p.a), p.lda, !p.transpose_a},
@@ -133,7 +122,7 @@ private:
     const OuterView a, b;
     const Cut cut;
     const bool streams;
-    const Range all_rows, all_columns;
+    const Interval all_rows, all_columns;
     Ahead ahead;
     Finished finished{nullptr, 0, 0};
     int64_t blocks_done = 0;
@@ -149,8 +138,8 @@ private:
     int64_t first_step(const Task& task) const { return cut.steps * task.stretch / cut.stretches; }
     int64_t steps(const Task& task) const { return cut.steps * (task.stretch + 1) / cut.stretches - first_step(task); }
     int64_t depth(const Task& task) const { return smaller(steps(task) * tile_depth, p.k - first_step(task) * tile_depth); }
-    Range rows(const Task& task) const { return {all_rows.first + task.row, smaller(cut.rows, all_rows.count - task.row)}; }
-    Range columns(const Task& task) const { return {all_columns.first + task.column, smaller(cut.columns, all_columns.count - task.column)}; }
+    Interval rows(const Task& task) const { return {all_rows.first + task.row, smaller(cut.rows, all_rows.count - task.row)}; }
+    Interval columns(const Task& task) const { return {all_columns.first + task.column, smaller(cut.columns, all_columns.count - task.column)}; }
 
     void finish_rows(int64_t from, int64_t to) {
         if (finished.sums == nullptr) return;
@@ -158,7 +147,7 @@ private:
     }
 
     // Where a part of an operand is summed as it is packed: by the one thread and task that meets it first, stretch after stretch.
-    float* sums_of(float* all, Range part, int64_t stretch) const {
+    float* sums_of(float* all, Interval part, int64_t stretch) const {
         if (all == nullptr) return nullptr;
         if (stretch == 0 && !p.add_sums) std::memset(all + part.first, 0, static_cast<size_t>(part.count) * sizeof(float));
         return all + part.first;
@@ -213,17 +202,10 @@ private:
     }
 };
 
-// How many threads share the rows, and how many the columns: the fewest elements packed by all of them together.
-int row_parts(const TileProduct& p, int threads) {
-    int best = 1;
-    int64_t least = INT64_MAX;
-    for (int parts = 1; parts <= threads; parts++) {
-        if (threads % parts != 0) continue;
-        const int64_t rows = ceiling(blocks_of(p.m), parts), columns = ceiling(blocks_of(p.n), threads / parts);
-        const int64_t cost = 64 * rows * columns + (p.transpose_a ? 2 : 1) * rows;
-        if (cost < least) best = parts, least = cost;
-    }
-    return best;
+// How many threads share the rows: the fewest elements packed by all of them together.
+int threads_down(const TileProduct& p, int threads) {
+    return row_parts(blocks_of(p.m), blocks_of(p.n), threads,
+                     [&](int64_t rows, int64_t columns) { return 64 * rows * columns + (p.transpose_a ? 2 : 1) * rows; });
 }
 
 // op(b) brought into tiles, `at_once` steps along k as one piece of work; sums[piece][n], where not null, of the steps of each.
@@ -287,16 +269,16 @@ void product(const TileProduct& problem, int threads) {
         p.packed = packed.data();
     }
     const int64_t blocks = blocks_of(p.m) * blocks_of(p.n);
-    const int team = static_cast<int>(smaller(threads, blocks)), down = row_parts(p, team), across = team / down;
+    const int team = static_cast<int>(smaller(threads, blocks)), down = threads_down(p, team), across = team / down;
     Scratch* const scratch = scratch_of<Scratch>(team);
-    const auto rows_of = [&](int index) { return part_of(p.m, down, index / across); };
-    const auto columns_of = [&](int index) { return part_of(p.n, across, index % across); };
+    const auto rows_of = [&](int index) { return part_of(p.m, block, down, index / across); };
+    const auto columns_of = [&](int index) { return part_of(p.n, block, across, index % across); };
     // Here and not in the team, out of which a lack of memory could not be thrown.
     for (int index = 0; index < team; index++)
         if (rows_of(index).count > 0) scratch[index].reserve(Cut(p, rows_of(index).count, columns_of(index).count), p.packed == nullptr);
 #pragma omp parallel for num_threads(team) schedule(static, 1)
     for (int index = 0; index < team; index++) {
-        const Range rows = rows_of(index), columns = columns_of(index);
+        const Interval rows = rows_of(index), columns = columns_of(index);
         if (rows.count == 0 || columns.count == 0) continue;
         const Tiles tiles;
         Worker(p, scratch[index], rows, columns).run();

@@ -32,6 +32,39 @@ public sealed class RuleTests : IDisposable
     [Fact]
     public void Symbols() => Check(new SymbolsSection { Max = 0.1 }, "Ten letters, (and) \"punctuation\"!", "a = b | c ^ d & e");
 
+    /// <summary>A sentence or two in the world's scripts; vowel signs, joiners and their punctuation are text.</summary>
+    [Theory]
+    [InlineData("हिन्दी भाषा में लिखा हुआ एक वाक्य, जिसमें कई मात्राएँ हैं। यह दूसरा वाक्य है।")]
+    [InlineData("বাংলা ভাষায় লেখা একটি বাক্য যেখানে অনেক চিহ্ন আছে।")]
+    [InlineData("தமிழ் மொழியில் எழுதப்பட்ட ஒரு வாக்கியம் இங்கே உள்ளது.")]
+    [InlineData("ภาษาไทยเขียนติดกันไม่มีช่องว่างระหว่างคำในประโยคนี้")]
+    [InlineData("ប្រយោគនេះសរសេរជាភាសាខ្មែរដោយមិនមានចន្លោះ។")]
+    [InlineData("ဤစာကြောင်းသည် မြန်မာဘာသာဖြင့် ရေးထားသည်။")]
+    [InlineData("هٰذِهِ جُمْلَةٌ مَكْتُوبَةٌ بِالعَرَبِيَّةِ مَعَ الحَرَكَاتِ، أَلَيْسَ كَذٰلِكَ؟")]
+    [InlineData("זֶה מִשְׁפָּט בְּעִבְרִית עִם נִקּוּד.")]
+    [InlineData("ይህ በአማርኛ የተጻፈ ዓረፍተ ነገር ነው።")]
+    [InlineData("Đây là một câu tiếng Việt viết bằng dấu rời.")]
+    [InlineData("བོད་ཡིག་གི་ཚིག་གྲུབ་འདི་ཡིན།")]
+    [InlineData("𠀀𠀁𠀂是少见的汉字，也是文字。")]
+    [InlineData("𞤀𞤁𞤂 𞤃𞤄𞤅 𞤆𞤇𞤈 𞤉𞤊𞤋")]
+    public void Text_of_every_script_is_words_and_no_symbols(string text)
+    {
+        Assert.True(Rule(new SymbolsSection { Max = 0.02 }).Keeps(Document(text)), "symbols");
+        Assert.True(Rule(new LengthSection { MinWords = 3, MaxMeanWord = 12 }).Keeps(Document(text.Normalize(System.Text.NormalizationForm.FormC))), "words");
+    }
+
+    [Fact]
+    public void Pictures_are_symbols() => Check(new SymbolsSection { Max = 0.2 }, "Seven letters and one \U0001F642", "\U0001F642\U0001F643\U0001F644 no");
+
+    [Fact]
+    public void Vowel_signs_cut_no_word()
+    {
+        Assert.Equal(2, Document("हिन्दी भाषा").Words.Length);
+        Assert.Equal(3, Document("是\U00020000a").Words.Length);
+        Assert.Equal(2, Document("e\u0301te\u0301 \U00010428\U00010429").Words.Length);
+        Assert.Equal(["ก็", "ดี"], Document("ก็ดี").Words.ToArray().Where(word => word.Length > 1).Select(word => "ก็ดี".Substring(word.Start, word.Length)));
+    }
+
     [Fact]
     public void Digits() => Check(new DigitsSection { Max = 0.2 }, "In the year 1999 we met again", "1 2 3 4 is the count");
 

@@ -3,7 +3,7 @@
 
 #include "vector.h"
 
-namespace uniscale::amx {
+namespace uniscale::UNISCALE_SIMD {
 
 // One Scratch for each thread of a team. The calling thread owns them and keeps them for its next call: a lack of memory is thrown
 // there, not inside the team, and large blocks are not given back to the system between two calls.
@@ -24,4 +24,4 @@ Scratch* scratch_of(int team) {
     return owned.each;
 }
 
-}  // namespace uniscale::amx
+}  // namespace uniscale::UNISCALE_SIMD

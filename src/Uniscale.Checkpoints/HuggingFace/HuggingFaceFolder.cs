@@ -1,0 +1,133 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.Safetensors;
+
+namespace Uniscale.Checkpoints.HuggingFace;
+
+/// <summary>A tensor of a Hugging Face folder that a model here takes.</summary>
+/// <param name="File">Its file.</param>
+/// <param name="Entry">Its place there.</param>
+/// <param name="Name">Uniscale's name.</param>
+internal sealed record ForeignTensor(SafeTensorsFile File, SafeTensorsEntry Entry, string Name);
+
+/// <summary>The safetensors files of a Hugging Face folder, held against the parameters that the model must have.</summary>
+internal sealed partial class HuggingFaceFolder : IDisposable
+{
+    private const string EmbeddingName = "embedding.tokens.weight";
+    private const string OutputName = "head.output.weight";
+    private const int BlockBytes = 1 << 20;
+
+    private readonly string folder;
+    private readonly List<SafeTensorsFile> files = [];
+
+    private HuggingFaceFolder(string folder) => this.folder = folder;
+
+    /// <summary>Opens all files and proves their headers.</summary>
+    public static HuggingFaceFolder Open(string folder)
+    {
+        var opened = new HuggingFaceFolder(folder);
+        try
+        {
+            var index = opened.ReadIndex();
+            foreach (var name in index?.Values.Distinct().Order(StringComparer.Ordinal) ?? (IEnumerable<string>)[HuggingFaceExport.SingleName])
+                opened.files.Add(SafeTensorsFile.Open(Path.Combine(folder, name)));
+            if (index is not null)
+                opened.ProveIndex(index);
+            return opened;
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// The tensors of the model's parameters. Throws <see cref="CheckpointMismatchException"/> where one is missing, has another shape, or where the files
+    /// hold one that the model does not have; rotary frequencies that old versions stored, and a head equal to the embedding that it is tied to, are passed over.
+    /// </summary>
+    /// <param name="parameters">Shape of each parameter of the model by Uniscale's name.</param>
+    public IReadOnlyList<ForeignTensor> Match(IReadOnlyDictionary<string, long[]> parameters)
+    {
+        var found = new Dictionary<string, ForeignTensor>(StringComparer.Ordinal);
+        foreach (var file in files)
+            foreach (var entry in file.Header.Entries)
+            {
+                if (RotaryFrequencies().IsMatch(entry.Name))
+                    continue;
+                var name = LlamaNames.ToOurs(entry.Name) ?? throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which Uniscale's Llama does not have");
+                if (!parameters.ContainsKey(name) && name != OutputName)
+                    throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which the model of {LlamaConfig.FileName} does not have");
+                if (!found.TryAdd(name, new ForeignTensor(file, entry, name)))
+                    throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which {found[name].File.Path} holds too");
+            }
+        foreach (var (name, shape) in parameters)
+        {
+            if (!found.TryGetValue(name, out var tensor))
+                throw new CheckpointMismatchException($"{folder} has no tensor '{LlamaNames.ToTheirs(name)}', which the model of {LlamaConfig.FileName} has");
+            if (!tensor.Entry.Shape.AsSpan().SequenceEqual(shape))
+                throw new CheckpointMismatchException($"{tensor.File.Path}: '{tensor.Entry.Name}' has the shape {Box.Show(tensor.Entry.Shape)}, the model of {LlamaConfig.FileName} wants {Box.Show(shape)}");
+        }
+        if (!parameters.ContainsKey(OutputName) && found.Remove(OutputName, out var head) && !SameBytes(head, found[EmbeddingName]))
+            throw new CheckpointMismatchException($"{head.File.Path}: '{head.Entry.Name}' differs from the embedding although tie_word_embeddings is true");
+        return [.. parameters.Keys.Select(name => found[name])];
+    }
+
+    public void Dispose() => files.ForEach(file => file.Dispose());
+
+    private Dictionary<string, string>? ReadIndex()
+    {
+        var (path, single) = (Path.Combine(folder, HuggingFaceExport.IndexName), Path.Combine(folder, HuggingFaceExport.SingleName));
+        if (!File.Exists(path))
+        {
+            return File.Exists(single)
+                ? null
+                : throw new CheckpointException($"{folder} has neither {HuggingFaceExport.SingleName} nor {HuggingFaceExport.IndexName}; weights in other formats are not read");
+        }
+        if (File.Exists(single))
+            throw new CheckpointException($"{folder} has both {HuggingFaceExport.SingleName} and {HuggingFaceExport.IndexName}; take the one away that is not meant");
+        try
+        {
+            using var stream = File.OpenRead(path);
+            if (stream.Length > SafeTensorsHeader.LimitBytes)
+                throw new CheckpointException($"{path} has {stream.Length} bytes, more than {SafeTensorsHeader.LimitBytes}");
+            using var json = JsonDocument.Parse(stream, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            var map = json.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(pair => pair.Name, pair => pair.Value.GetString() ?? "");
+            return map.Values.FirstOrDefault(name => !ManifestRules.IsPlainName(name)) is { } odd
+                ? throw new CheckpointException($"{path} names the file '{odd}', which is none of the folder")
+                : map.Count > 0 ? map : throw new CheckpointException($"{path} names no tensor");
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException or KeyNotFoundException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"{path} is no index of safetensors files ({failure.Message.ReplaceLineEndings(" ").TrimEnd('.')})", failure);
+        }
+    }
+
+    private void ProveIndex(Dictionary<string, string> index)
+    {
+        var held = files.ToDictionary(file => Path.GetFileName(file.Path));
+        foreach (var (tensor, file) in index)
+            if (!held[file].Contains(tensor))
+                throw new CheckpointMismatchException($"{held[file].Path} has no tensor '{tensor}', which {HuggingFaceExport.IndexName} says it holds");
+    }
+
+    private static bool SameBytes(ForeignTensor one, ForeignTensor other)
+    {
+        if (one.Entry.Type != other.Entry.Type || !one.Entry.Shape.AsSpan().SequenceEqual(other.Entry.Shape))
+            return false;
+        var (left, right) = (new byte[BlockBytes], new byte[BlockBytes]);
+        for (long offset = 0; offset < one.Entry.SizeBytes; offset += BlockBytes)
+        {
+            var count = (int)Math.Min(BlockBytes, one.Entry.SizeBytes - offset);
+            one.File.Read(one.Entry, offset, left.AsSpan(0, count));
+            other.File.Read(other.Entry, offset, right.AsSpan(0, count));
+            if (!left.AsSpan(0, count).SequenceEqual(right.AsSpan(0, count)))
+                return false;
+        }
+        return true;
+    }
+
+    [GeneratedRegex(@"^model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq$")]
+    private static partial Regex RotaryFrequencies();
+}

@@ -1,0 +1,204 @@
+using System.Text.Json;
+
+namespace Uniscale.Checkpoints.HuggingFace;
+
+/// <summary>
+/// Reads <c>config.json</c> key by key. A key that is not understood may say that the model computes something else, so it is refused; those that only
+/// speak of training, generation and bookkeeping are passed over.
+/// </summary>
+internal sealed class LlamaConfigReader
+{
+    private const long LongestBytes = 4 << 20;
+
+    // What every model's configuration may carry and no weight depends on.
+    private static readonly HashSet<string> WithoutInfluence =
+    [
+        "_attn_implementation_autoset", "_name_or_path", "architectures", "attn_implementation", "bad_words_ids", "begin_suppress_tokens", "bos_token_id", "chunk_size_feed_forward",
+        "decoder_start_token_id", "diversity_penalty", "do_sample", "dtype", "early_stopping", "encoder_no_repeat_ngram_size", "eos_token_id",
+        "exponential_decay_length_penalty", "finetuning_task", "forced_bos_token_id", "forced_eos_token_id", "id2label", "initializer_range", "label2id",
+        "length_penalty", "max_length", "max_new_tokens", "min_length", "no_repeat_ngram_size", "num_beam_groups", "num_beams", "num_return_sequences",
+        "output_attentions", "output_hidden_states", "output_scores", "pad_token_id", "prefix", "problem_type", "remove_invalid_values", "repetition_penalty",
+        "return_dict", "return_dict_in_generate", "sep_token_id", "suppress_tokens", "task_specific_params", "temperature", "tf_legacy_loss", "tokenizer_class",
+        "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version", "typical_p", "use_bfloat16", "use_cache",
+    ];
+
+    // Keys that change what the model computes unless they have this value.
+    private static readonly Dictionary<string, Func<JsonElement, bool>> Harmless = new()
+    {
+        ["add_cross_attention"] = IsOff,
+        ["attention_dropout"] = IsZero,
+        ["cross_attention_hidden_size"] = IsOff,
+        ["hidden_dropout"] = IsZero,
+        ["is_decoder"] = IsFlag,
+        ["is_encoder_decoder"] = IsOff,
+        ["layer_types"] = value => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(kind => kind is { ValueKind: JsonValueKind.String } && kind.ValueEquals("full_attention"))),
+        ["partial_rotary_factor"] = IsOne,
+        ["pretraining_tp"] = IsOne,
+        ["pruned_heads"] = value => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Object && !value.EnumerateObject().Any()),
+        ["sliding_window"] = IsOff,
+        ["tie_encoder_decoder"] = IsOff,
+        ["use_sliding_window"] = IsOff,
+    };
+
+    private readonly string path;
+    private readonly JsonElement root;
+    private readonly HashSet<string> left;
+
+    private LlamaConfigReader(string path, JsonElement root, IReadOnlyCollection<string> ignored)
+    {
+        this.path = path;
+        this.root = root;
+        left = [.. root.EnumerateObject().Select(property => property.Name).Except(ignored)];
+    }
+
+    public static LlamaConfig Read(string path, IReadOnlyCollection<string> ignored)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            if (stream.Length > LongestBytes)
+                throw new CheckpointException($"{path} has {stream.Length} bytes; a configuration has at most {LongestBytes}");
+            using var document = JsonDocument.Parse(stream, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? new LlamaConfigReader(path, document.RootElement, ignored).Read()
+                : throw new CheckpointException($"{path} is no JSON object");
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
+        {
+            // The second is what a text gives that is not UTF-8.
+            throw new CheckpointException($"{path} is not JSON ({failure.Message.ReplaceLineEndings(" ").TrimEnd('.')})", failure);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new CheckpointException($"{path} cannot be read ({failure.Message.TrimEnd('.')})", failure);
+        }
+    }
+
+    private LlamaConfig Read()
+    {
+        var modelType = Text("model_type") ?? throw Missing("model_type");
+        if (modelType != "llama")
+            throw Refused("model_type", $"is '{modelType}'; Uniscale reads 'llama'");
+        var activation = Text("hidden_act") ?? "silu";
+        if (activation is not ("silu" or "swish"))
+            throw Refused("hidden_act", $"is '{activation}'; Uniscale's Llama has silu");
+        var config = new LlamaConfig
+        {
+            HiddenSize = Count("hidden_size") ?? throw Missing("hidden_size"),
+            IntermediateSize = Count("intermediate_size") ?? throw Missing("intermediate_size"),
+            NumHiddenLayers = Count("num_hidden_layers") ?? throw Missing("num_hidden_layers"),
+            NumAttentionHeads = Count("num_attention_heads") ?? throw Missing("num_attention_heads"),
+            NumKeyValueHeads = Count("num_key_value_heads"),
+            HeadDim = Count("head_dim"),
+            MaxPositionEmbeddings = Count("max_position_embeddings") ?? throw Missing("max_position_embeddings"),
+            VocabSize = Count("vocab_size") ?? throw Missing("vocab_size"),
+            RmsNormEps = Number("rms_norm_eps") ?? 1e-6,
+            RopeParameters = Rope(),
+            AttentionBias = Flag("attention_bias") ?? false,
+            MlpBias = Flag("mlp_bias") ?? false,
+            TieWordEmbeddings = Flag("tie_word_embeddings") ?? false,
+            TorchDtype = root.TryGetProperty("torch_dtype", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null,
+        };
+        if (config.HeadDim is null && config.HiddenSize % config.NumAttentionHeads != 0)
+            throw Refused("num_attention_heads", $"is {config.NumAttentionHeads}, which does not divide hidden_size ({config.HiddenSize})");
+        AccountForTheRest();
+        return config;
+    }
+
+    private void AccountForTheRest()
+    {
+        foreach (var key in left.Order(StringComparer.Ordinal))
+        {
+            if (WithoutInfluence.Contains(key))
+                continue;
+            var value = root.GetProperty(key);
+            if (!Harmless.TryGetValue(key, out var isHarmless))
+                throw Refused(key, "is not known to Uniscale and may change the model; if it does not, import with --ignore-key " + key);
+            if (!isHarmless(value))
+                throw Refused(key, $"is {Excerpt(value)}, which Uniscale's Llama does not have");
+        }
+    }
+
+    /// <summary>The base may stand alone or in either section; where it stands twice it must be the same.</summary>
+    private LlamaRope Rope()
+    {
+        var bases = new List<double>();
+        if (Number("rope_theta") is { } alone)
+            bases.Add(alone);
+        var (kind, factor) = ("default", (double?)null);
+        foreach (var section in (string[])["rope_parameters", "rope_scaling"])
+        {
+            if (Take(section) is not { } element)
+                continue;
+            if (element.ValueKind != JsonValueKind.Object)
+                throw Refused(section, $"is {Excerpt(element)}, but must be an object");
+            foreach (var property in element.EnumerateObject())
+            {
+                var key = $"{section}.{property.Name}";
+                switch (property.Name)
+                {
+                    case "rope_type" or "type":
+                        kind = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : throw Wrong(key, property.Value, "a text");
+                        break;
+                    case "rope_theta":
+                        bases.Add(Number(key, property.Value));
+                        break;
+                    case "factor" when property.Value.ValueKind != JsonValueKind.Null:
+                        factor = Number(key, property.Value);
+                        break;
+                    case "partial_rotary_factor" when IsOne(property.Value):
+                    case "original_max_position_embeddings" when kind == "default" || property.Value.ValueKind == JsonValueKind.Null:
+                    case "factor":
+                        break;
+                    default:
+                        throw Refused(key, "is not known to Uniscale, and changes the positions");
+                }
+            }
+        }
+        if (bases.Distinct().Count() > 1)
+            throw Refused("rope_theta", $"stands there as {string.Join(" and as ", bases.Distinct())}");
+        return kind switch
+        {
+            "default" when factor is null or 1 => new LlamaRope(kind, Base(bases)),
+            "linear" when factor is >= 1 => new LlamaRope(kind, Base(bases), factor),
+            "default" or "linear" => throw Refused("rope_parameters.factor", $"is {factor?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "missing"} with rope_type '{kind}'"),
+            _ => throw Refused("rope_parameters.rope_type", $"is '{kind}'; Uniscale knows 'default' and 'linear'"),
+        };
+    }
+
+    private double Base(List<double> bases) => bases.Count == 0 ? 10_000 : bases[0] > 1 ? bases[0] : throw Refused("rope_theta", $"is {bases[0]}, but must be greater than 1");
+
+    private JsonElement? Take(string key) => left.Remove(key) && root.GetProperty(key) is { ValueKind: not JsonValueKind.Null } value ? value : null;
+
+    private string? Text(string key) => Take(key) is not { } value ? null : value.ValueKind == JsonValueKind.String ? value.GetString() : throw Wrong(key, value, "a text");
+
+    private bool? Flag(string key) => Take(key) is not { } value ? null : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(key, value, "true or false");
+
+    private int? Count(string key) =>
+        Take(key) is not { } value ? null : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count > 0 ? count : throw Wrong(key, value, "a whole number of at least 1");
+
+    private double? Number(string key) => Take(key) is { } value ? Number(key, value) : null;
+
+    private double Number(string key, JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) && number > 0 ? number : throw Wrong(key, value, "a number above 0");
+
+    private static bool IsOff(JsonElement value) => value.ValueKind is JsonValueKind.Null or JsonValueKind.False;
+
+    private static bool IsFlag(JsonElement value) => value.ValueKind is JsonValueKind.Null or JsonValueKind.False or JsonValueKind.True;
+
+    private static bool IsOne(JsonElement value) => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number == 1);
+
+    private static bool IsZero(JsonElement value) => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number == 0);
+
+    private CheckpointException Missing(string key) => new($"{path} has no {key}");
+
+    private CheckpointException Wrong(string key, JsonElement value, string expected) => Refused(key, $"is {Excerpt(value)}, but must be {expected}");
+
+    private CheckpointException Refused(string key, string what) => new($"{path}: {key} {what}");
+
+    private static string Excerpt(JsonElement value)
+    {
+        var text = value.GetRawText().ReplaceLineEndings(" ");
+        return text.Length <= 60 ? text : text[..60] + "…";
+    }
+}

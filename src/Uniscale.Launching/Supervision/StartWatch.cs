@@ -1,0 +1,86 @@
+using System.Globalization;
+using Uniscale.Launching.Processes;
+
+namespace Uniscale.Launching.Supervision;
+
+/// <summary>Watches the ranks of a job come, and says which did not.</summary>
+/// <param name="folder">Launch folder of the attempt.</param>
+/// <param name="ranks">Ranks of the job.</param>
+/// <param name="limit">Time for all of them.</param>
+internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
+{
+    /// <summary>Observations further apart mean that the observer itself did not run.</summary>
+    private static readonly TimeSpan ObserverPause = TimeSpan.FromSeconds(5);
+
+    /// <summary>A rank beats every second; one that was silent for longer when the others still beat was gone before them.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(4);
+
+    private bool _isDone;
+    private TimeSpan _waited;
+    private DateTimeOffset? _last;
+
+    /// <summary>Looks at who has joined.</summary>
+    /// <returns>The fault, once the limit is over; else null.</returns>
+    public Fault? Observe(DateTimeOffset now)
+    {
+        if (_isDone) return null;
+        var pause = now - (_last ?? now);
+        _last = now;
+        if (pause < ObserverPause) _waited += pause;
+        var missing = Missing();
+        _isDone = missing.Count == 0;
+        if (_isDone || _waited < limit) return null;
+        _isDone = true;
+        return FaultOf(missing, $"within {Diagnosis.Seconds(limit)} s (--start-seconds)");
+    }
+
+    /// <summary>Who was gone before mpirun gave up, where no rank and no guard has said anything: their host failed, or they never came.</summary>
+    /// <returns>Null where that cannot be told.</returns>
+    public Fault? WhoIsLost()
+    {
+        var beats = Heartbeat.ReadAll(folder).Where(beat => !beat.HasEnded).ToList();
+        if (beats.Count > 0)
+        {
+            var (first, last) = (beats.MinBy(beat => beat.Alive)!, beats.Max(beat => beat.Alive));
+            if (last - first.Alive > Silence)
+                return new("lost host", beats.Max(beat => beat.Step), first.Rank, first.Host,
+                    $"rank {first.Rank} on {first.Host} was silent for {Diagnosis.Seconds(last - first.Alive)} s before mpirun gave up: its host or its network is gone");
+        }
+        var missing = Missing().Where(rank => !rank.HasBegun).ToList();
+        return missing.Count > 0 && missing.Count < ranks ? FaultOf(missing, "before mpirun gave up; its words are above") : null;
+    }
+
+    /// <summary>Ranks that have not joined.</summary>
+    private List<MissingRank> Missing()
+    {
+        var joined = Heartbeat.ReadAll(folder).Select(beat => beat.Rank).ToHashSet();
+        if (joined.Count == ranks) return [];
+        var begun = RankGuard.Begun(folder).ToDictionary(rank => rank.Rank);
+        var reports = new LaunchFolder(folder);
+        return [.. Enumerable.Range(0, ranks).Where(rank => !joined.Contains(rank))
+            .Select(rank => new MissingRank(rank, begun.GetValueOrDefault(rank)?.Host ?? "", reports.IsJoining(rank)))];
+    }
+
+    private Fault FaultOf(List<MissingRank> missing, string when)
+    {
+        // Those that came further only wait for those that did not.
+        var ordered = missing.OrderBy(rank => rank.HasBegun).ThenBy(rank => rank.IsJoining).ToList();
+        string states = string.Join("; ", ordered.GroupBy(rank => rank.State).Select(same => $"{Names(same.Select(rank => rank.Rank))} {same.Key}"));
+        return new(RankFailure.StartKind, 0, ordered[0].Rank, ordered[0].Host, $"{missing.Count} of {ranks} ranks did not join the job {when}: {states}");
+    }
+
+    private static string Names(IEnumerable<int> ranks)
+    {
+        string[] names = [.. ranks.Select(rank => rank.ToString(CultureInfo.InvariantCulture))];
+        const int shown = 8;
+        string more = names.Length > shown ? $" and {names.Length - shown} more" : "";
+        return $"{(names.Length == 1 ? "rank" : "ranks")} {string.Join(", ", names.Take(shown))}{more}";
+    }
+
+    private sealed record MissingRank(int Rank, string Host, bool IsJoining)
+    {
+        public bool HasBegun => Host.Length > 0;
+
+        public string State => !HasBegun ? "never began" : $"began on {Host} and {(IsJoining ? "waits in MPI's start" : "did not come to MPI's start")}";
+    }
+}

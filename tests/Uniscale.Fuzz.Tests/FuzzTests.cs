@@ -1,0 +1,21 @@
+namespace Uniscale.Fuzz.Tests;
+
+/// <summary>The short form of scripts/fuzz.sh: the same inputs each time, a few hundred a format.</summary>
+public sealed class FuzzTests : IDisposable
+{
+    private const int Executions = 300;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-fuzz-").FullName;
+
+    public static TheoryData<string> Targets() => [.. FuzzTargets.All.Select(target => target.Name)];
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory, MemberData(nameof(Targets))]
+    public void Damaged_and_hostile_inputs_end_in_order_or_in_a_sentence(string name)
+    {
+        FuzzResult result = new FuzzRun(FuzzTargets.All.Single(target => target.Name == name), _folder, seed: 1).Run(TimeSpan.FromMinutes(5), Executions);
+        Assert.Empty(result.Findings);
+        Assert.Equal(Executions, result.Executions);
+    }
+}

@@ -1,0 +1,9 @@
+using Uniscale.Fuzz.Targets;
+
+namespace Uniscale.Fuzz;
+
+/// <summary>All readers that are fuzzed; a room adds its own here.</summary>
+public static class FuzzTargets
+{
+    public static IReadOnlyList<FuzzTarget> All { get; } = [.. DataTargets.All];
+}
