@@ -11,6 +11,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 device=cuda ranks=0 peak='' work=''
 while (($# > 0)); do
+    (($# > 1)) || { echo "check-gpu: $1 wants a value; see the head of $0" >&2; exit 2; }
     case $1 in
         --device) device=$2 ;;
         --libtorch) export UNISCALE_LIBTORCH=$2 ;;
@@ -19,7 +20,7 @@ while (($# > 0)); do
         --keep) work=$2 ;;
         *) echo "check-gpu: unknown argument '$1'; see the head of $0" >&2; exit 2 ;;
     esac
-    shift 2 || { echo "check-gpu: $1 wants a value" >&2; exit 2; }
+    shift 2
 done
 [[ $device == cuda || $device == cpu ]] || { echo "check-gpu: --device is cuda or cpu, not '$device'" >&2; exit 2; }
 if [[ -z $work ]]; then work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT; else mkdir -p "$work"; fi
@@ -42,7 +43,8 @@ else
     shape=(--set model.layers=2 --set model.hidden=64 --set model.heads=4 --set model.context=64 --set batch.global=$((8 * ranks)) --set batch.micro=4)
 fi
 
-uniscale() { timeout 240 "$root/scripts/uniscale" "$@"; }
+# UNISCALE_PROGRAM: another program than the one of this folder, for tests.
+uniscale() { timeout 240 "${UNISCALE_PROGRAM:-$root/scripts/uniscale}" "$@"; }
 passed=0 failed=0 log=$work/log.txt
 begin=$SECONDS
 # check NAME COMMAND...: its output goes to the log, and what it wrote to fd 3 beside the name.
@@ -110,7 +112,7 @@ speed() {
 flat() {
     train flat $device 1 --set train.steps=220
     local what=device_memory_bytes slack=1.001
-    [[ $device == cuda ]] || what=memory_bytes slack=1.1
+    [[ $device == cuda ]] || what=memory_bytes slack=1.25
     local early late
     early=$(field flat 20 $what) late=$(field flat 220 $what)
     echo "$what $early at step 20, $late at step 220" >&3

@@ -31,7 +31,8 @@ public static class Libtorch
     /// <summary>Whether the libtorch of a folder was built with CUDA.</summary>
     public static bool HasCuda(string folder) => File.Exists(Path.Combine(folder, WithCuda));
 
-    internal static string? LoadFrom(string folder)
+    /// <summary>Loads the libtorch of a folder; returns what is wrong, or null.</summary>
+    public static string? LoadFrom(string folder)
     {
         if (!File.Exists(Path.Combine(folder, InOrder[1])))
             return $"There is no {InOrder[1]} in {folder}: name a folder that has it in {FolderVariable}, e.g. site-packages/torch/lib of a PyTorch.";

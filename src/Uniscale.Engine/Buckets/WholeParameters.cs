@@ -70,6 +70,6 @@ internal sealed class WholeParameters : IDisposable
     private static void CheckDevice(Device device)
     {
         if (device.type != DeviceType.CPU)
-            throw new UserErrorException("parallel.zero_stage is 3, which keeps the addresses of released parameters; that is done for host memory only: set it to 2 or less with train.device: cuda.");
+            throw new UserErrorException("parallel.zero.stage is 3, which keeps the addresses of released parameters; that is done for host memory only: set it to 2 or less with train.device: cuda.");
     }
 }

@@ -14,8 +14,8 @@ namespace Uniscale.Engine.Parallel.Operations;
 /// </summary>
 internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, MicrobatchContext context) : Operation
 {
-    /// <summary>Logits that exist at one time on a rank.</summary>
-    private const long LogitBudget = 16 << 20;
+    /// <summary>Logits that exist at one time on a rank; on a device as many as keep it busy.</summary>
+    private const long HostLogitBudget = 16 << 20, DeviceLogitBudget = 256 << 20;
 
     private readonly bool differentiate = is_grad_enabled();
     private Func<GradientSum>? weightSink;
@@ -39,7 +39,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var loss = zeros([], float32, x.device);
         var dx = differentiate ? TensorMemory.EmptyLike(rows) : null;
         var dw = differentiate ? WeightSum(weight, entries) : default;
-        long chunk = EqualParts(rows.size(0), Math.Clamp(LogitBudget / entries, 1, rows.size(0)));
+        long chunk = EqualParts(rows.size(0), Math.Clamp((x.device_type == TorchSharp.DeviceType.CPU ? HostLogitBudget : DeviceLogitBudget) / entries, 1, rows.size(0)));
         var logits = TensorMemory.Empty([chunk, entries], float32, x.device);
         for (long start = 0; start < rows.size(0); start += chunk)
         {
