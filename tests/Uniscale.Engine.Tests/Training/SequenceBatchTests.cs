@@ -1,5 +1,5 @@
-using Uniscale.Engine.Devices;
 using Uniscale.Data;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Engine.Training;
 using Uniscale.Program;
