@@ -5,11 +5,13 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 uniscale="$root/scripts/uniscale"
 chroot=${1:-/var/tmp/uniscale-autotokenizer}
+# The mirror that this machine installs from.
+mirror=${MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep debian | grep -v -- -security | sed -n 1p)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 if [[ ! -x $chroot/usr/bin/python3 ]]; then
-    debootstrap --variant=minbase sid "$chroot" https://deb.debian.org/debian >"$work/debootstrap.log"
+    debootstrap --variant=minbase sid "$chroot" "$mirror" >"$work/debootstrap.log"
     chroot "$chroot" apt-get install -y --no-install-recommends python3-transformers python3-tokenizers python3-sentencepiece >"$work/apt.log"
 fi
 rm -rf "$chroot/exports" && mkdir "$chroot/exports" "$work/raw"
