@@ -24,7 +24,9 @@ make_chroot() {
     rm -rf "$chroot"
     debootstrap --variant=minbase --include=ca-certificates,git "$suite" "$chroot" "$mirror" >"$log"
     cp /etc/resolv.conf "$chroot/etc/resolv.conf"
-    cp -rL /etc/ssl/certs/. "$chroot/etc/ssl/certs/"
+    cp --remove-destination -L /etc/ssl/certs/ca-certificates.crt "$chroot/etc/ssl/certs/"
+    # What the SDK's own package depends on; its name has a number that changes.
+    chroot "$chroot" apt-get install -y -q '^libicu[0-9]+$' >>"$log" 2>&1
     cp -r "$(dirname "$(readlink -f "$(command -v dotnet)")")" "$chroot/dotnet"
     ln -s /dotnet/dotnet "$chroot/usr/bin/dotnet"
     mkdir -p "$chroot/root/.nuget/packages" ~/.nuget/packages
