@@ -44,9 +44,11 @@ catch (DllNotFoundException error)
     Console.WriteLine("does not load: " + error.Message.Split('\n').First(line => line.Contains("GLIBCXX")).Trim());
 }
 CS
-NUGET_PACKAGES=$folder/packages dotnet build -c Release -o out --nologo -v q -nodeReuse:false >log 2>&1 || { tail log; unprepared "the probe was not built."; }
+NUGET_PACKAGES=$folder/packages dotnet build -c Release -o out --nologo -v q -nodeReuse:false >log 2>&1 ||
+    { tail log; unprepared "the program was not built."; }
 library=$folder/out/runtimes/linux-x64/native/libLibTorchSharp.so
-echo "TorchSharp $torchsharp, libtorch $libtorch, .NET $(dotnet --version), $standard of libstdc++6 $(dpkg-query -W -f '${Version}' libstdc++6 2>/dev/null || echo '?')"
+echo "TorchSharp $torchsharp, libtorch $libtorch, .NET $(dotnet --version)"
+echo "$standard of libstdc++6 $(dpkg-query -W -f '${Version}' libstdc++6 2>/dev/null || echo '(not of Debian)')"
 
 symbols=$(readelf -W --dyn-syms "$library" | sed -n "s/.* \([^ ]*\)@$version .*/\1/p" | sort -u)
 names=$(readelf -rW "$library" | grep -cF "$symbols" || true)
