@@ -24,7 +24,7 @@ for package in "${packages[@]:0:3}"; do
         { tail log; echo "Could not be tried: Debian's $package was not installed."; exit 2; }
 done
 # Only the headers of MPICH, in this folder: installed, they would take the place of Open MPI's compiler wrappers.
-apt-get download -qq "${packages[3]}" >log 2>&1 && dpkg -x libmpich-dev_*.deb headers ||
+{ apt-get download -qq "${packages[3]}" && dpkg -x libmpich-dev_*.deb headers; } >log 2>&1 ||
     { tail log; echo "Could not be tried: Debian's ${packages[3]} was not to be had."; exit 2; }
 
 cat >sums.c <<'C'
