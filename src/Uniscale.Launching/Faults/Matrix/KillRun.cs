@@ -39,7 +39,8 @@ public sealed class KillRun(FaultMatrix matrix, string directory, IReadOnlyList<
     public KillResult Run(int kills)
     {
         var layout = matrix.Layouts.FirstOrDefault(layout => layout.Ranks > 1) ?? throw new UserErrorException("--kills needs a layout of two ranks or more.");
-        long steps = 2L * MostSteps + (LeastSteps + MostSteps) / 2 * kills;
+        // Some steps more than the kills need: on a busy machine the one who kills sees them late.
+        long steps = 8L * MostSteps + (LeastSteps + MostSteps) / 2 * kills;
         var patient = matrix with { MaxRestarts = kills + 5, CellSeconds = 60 + 60 * kills };
         var runner = new CellRunner(patient, directory, program);
         var entry = new CaseSection
