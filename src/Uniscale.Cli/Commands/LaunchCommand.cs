@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Uniscale.Configuration;
 using Uniscale.Engine.Recovery;
+using Uniscale.Launching.Ownership;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
@@ -110,6 +111,7 @@ internal static class LaunchCommand
         folder.Prepare(parsed.GetValue(Resume));
         string run = folder.FullPath;
         var error = parsed.InvocationConfiguration.Error;
+        using var owned = RunOwnership.ToLaunch(run, error.WriteLine);
         var supervision = new SupervisionOptions
         {
             Folder = launchFolder,
@@ -121,7 +123,7 @@ internal static class LaunchCommand
         error.WriteLine($"Starting {ranks} {(ranks == 1 ? "rank" : "ranks")} with {mpirun.Command} ({mpirun.Version}).");
         var result = new Supervisor(supervision, Job, error.WriteLine).Run();
         if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}");
-        if (result.First is { IsUserError: true }) folder.Forget();
+        if (result.First is { IsUserError: true }) folder.ForgetIfFree();
         return result.ExitCode;
     }
 

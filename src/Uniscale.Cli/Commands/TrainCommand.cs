@@ -73,18 +73,20 @@ internal static class TrainCommand
         }
         var (stop, save) = (new StopRequest(), new SaveRequest());
         int localRanks = environment.IsLaunched ? environment.LocalSize : ranks;
-        var job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, MoreCallbacks = ValidationReports.Callbacks };
-        Shell.LogFile = TelemetryFactory.LogFile(job.Folder.FullPath, environment.Rank);
+        var folder = new RunFolder(resolved.Value);
+        Shell.LogFile = TelemetryFactory.LogFile(folder.FullPath, environment.Rank);
         // Under a launcher the directory is the launcher's to make, and one rank's.
-        if (!environment.IsLaunched) job.Folder.Prepare(options.Resume);
+        if (!environment.IsLaunched) folder.Prepare(options.Resume);
+        using var owned = environment.IsLaunched ? null : folder.Own(Console.Error.WriteLine);
+        var job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, MoreCallbacks = ValidationReports.Callbacks, Ownership = owned };
         try
         {
-            using var signals = new StopSignals(stop.Ask, job.Folder.FullPath, save.Ask);
-            RankLauncher.Run(ranks, job.Folder.FullPath, rank => job.Run(rank), devices: RankDevices.Of(resolved.Value));
+            using var signals = new StopSignals(stop.Ask, folder.FullPath, save.Ask);
+            RankLauncher.Run(ranks, folder.FullPath, rank => job.Run(rank), devices: RankDevices.Of(resolved.Value));
         }
         catch (UserErrorException) when (!environment.IsLaunched)
         {
-            job.Folder.Forget();
+            folder.Forget();
             throw;
         }
     }
