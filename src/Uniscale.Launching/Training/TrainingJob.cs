@@ -70,6 +70,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         long start = Stopwatch.GetTimestamp();
         var begun = DateTimeOffset.UtcNow;
         torch.set_num_threads(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
+        RankAgreement.OnStart(resolved, options).Check(world, rank.Environment.Host);
         ConfigurationRules.CheckWorld(_configuration, world.Size);
         if (world.Rank == 0) Folder.Prepare(options.Resume);
         using var taken = world.Rank == 0 && Ownership is null ? Folder.Own(Console.Error.WriteLine) : null;
@@ -78,6 +79,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         if (world.Rank == 0) Folder.Prepare(options.Resume);
         var identity = world.Rank == 0 ? RunIdentity.For(Folder.FullPath, _configuration, options.Resume, Folder.Checkpoints) : null;
         using var data = TrainingData.Open(_configuration);
+        RankAgreement.OnData(data, _configuration).Check(world, rank.Environment.Host);
         var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
