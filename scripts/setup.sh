@@ -2,9 +2,8 @@
 # Installs the Debian packages that building, testing and running need. Quick when nothing is missing.
 set -euo pipefail
 packages=(
-    g++ cmake ninja-build          # the native bridge
-    libtorch-dev libdnnl-dev       # tensors and kernels
-    libopenblas0-openmp            # fp32 products; the reference BLAS is twenty times slower
+    g++ cmake ninja-build          # the native libraries
+    libdnnl-dev                    # products with matrices
     mpich openmpi-bin              # ranks as processes: the default, and the other that users have
     sentencepiece libsentencepiece-dev
 )

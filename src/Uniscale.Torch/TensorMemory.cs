@@ -1,58 +1,53 @@
-using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Uniscale.Torch;
 
-/// <summary>
-/// Tensors and raw memory: what TorchSharp's own interface does not offer. Works on <see cref="Tensor.Handle"/>, so with
-/// src/TorchSharp and with the TorchSharp packages.
-/// </summary>
+/// <summary>Tensors and raw memory: what TorchSharp's own interface does not offer.</summary>
 public static unsafe class TensorMemory
 {
-    /// <summary>Tensor handles that C# holds in the native library, over all threads: the measure of a leak.</summary>
-    public static long LiveHandleCount => NativeMethods.uniscale_live_handles();
+    /// <summary>Below it glibc keeps memory by itself.</summary>
+    private const long SmallestKept = 64 << 10;
 
-    /// <summary>What libtorch was built with, several lines.</summary>
-    public static string LibtorchConfiguration =>
-        Marshal.PtrToStringUTF8((nint)NativeMethods.uniscale_torch_configuration())!;
+    private static readonly delegate* unmanaged<void*, void> Giver = NativeMethods.uniscale_memory_giver();
 
-    /// <summary>A contiguous tensor over memory that the caller owns and keeps until the last tensor over it is gone.</summary>
+    /// <summary>A contiguous tensor over host memory that the caller owns and keeps until the last tensor over it is gone.</summary>
     /// <param name="address">The first element's address.</param>
     /// <param name="shape">Sizes.</param>
     /// <param name="dtype">Element type.</param>
-    public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ScalarType dtype) =>
-        FromPointer(address, shape, [], dtype, null);
+    public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ScalarType dtype) => Over(address, shape, dtype, null);
 
-    /// <summary>A contiguous tensor over memory that belongs to <paramref name="owner"/>, which stays alive as long as a tensor refers to the memory.</summary>
-    public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ScalarType dtype, object owner) =>
-        FromPointer(address, shape, [], dtype, owner);
-
-    /// <summary>A tensor with strides (in elements; none for a contiguous one) over memory.</summary>
-    public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ReadOnlySpan<long> strides, ScalarType dtype, object? owner = null)
+    /// <summary>
+    /// A tensor whose elements are not set, for results of kernels. On the CPU its memory is kept for the next of its size when it is freed: glibc
+    /// maps and clears large blocks anew each time (docs/decisions/0121).
+    /// </summary>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
+    public static Tensor Empty(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null)
     {
-        if (strides.Length != 0 && strides.Length != shape.Length)
-            throw new ArgumentException($"{strides.Length} strides were given for {shape.Length} sizes.", nameof(strides));
-        var context = owner is null ? 0 : GCHandle.ToIntPtr(GCHandle.Alloc(owner));
-        nint handle;
-        fixed (long* sizes = shape, steps = strides)
-        {
-            handle = NativeMethods.uniscale_tensor_from_blob(
-                (void*)address, sizes, steps, shape.Length, (int)dtype, owner is null ? null : &Release, context);
-        }
-        if (handle != 0)
-            return Tensor.UnsafeCreateTensor(handle);
-        if (context != 0)
-            GCHandle.FromIntPtr(context).Free();
-        throw NativeMethods.Failure();
+        long bytes = ElementBytes(dtype);
+        foreach (long size in shape) bytes *= size;
+        if (device is { type: not DeviceType.CPU } || bytes < SmallestKept) return empty(shape, dtype, device);
+        void* memory = NativeMethods.uniscale_memory_take((nuint)bytes);
+        return memory == null
+            ? throw new OutOfMemoryException($"There is not enough memory for a tensor of {bytes} bytes.")
+            : Over((nint)memory, shape, dtype, Giver);
+    }
+
+    /// <summary>The same with the shape of another tensor, and its element type unless one is given.</summary>
+    public static Tensor EmptyLike(Tensor tensor, ScalarType? dtype = null)
+    {
+        Span<long> shape = stackalloc long[(int)tensor.dim()];
+        for (int i = 0; i < shape.Length; i++) shape[i] = tensor.size(i);
+        return Empty(shape, dtype ?? tensor.dtype, tensor.device_type == DeviceType.CPU ? null : tensor.device);
     }
 
     /// <summary>Address of the tensor's first element. The memory is the tensor's: keep the tensor alive while using it.</summary>
     public static nint DataPointer(Tensor tensor)
     {
-        var address = (nint)NativeMethods.uniscale_tensor_data(tensor.Handle);
+        var address = (nint)NativeMethods.THSTensor_data(tensor.Handle);
+        if (address == 0 && tensor.numel() > 0) CheckForErrors();
         GC.KeepAlive(tensor);
-        return address != 0 || tensor.numel() == 0 ? address : throw NativeMethods.Failure();
+        return address;
     }
 
     /// <summary>The elements of a contiguous tensor on the CPU as a span; the tensor must outlive it.</summary>
@@ -66,14 +61,21 @@ public static unsafe class TensorMemory
     /// <summary>Bytes of the tensor's elements.</summary>
     public static long ByteCount(Tensor tensor) => tensor.numel() * tensor.element_size();
 
-    /// <summary>How many changes in place the tensor's memory has seen, as autograd counts them.</summary>
-    public static long Version(Tensor tensor)
+    private static long ElementBytes(ScalarType type) => type switch
     {
-        var version = NativeMethods.uniscale_tensor_version(tensor.Handle);
-        GC.KeepAlive(tensor);
-        return version;
-    }
+        ScalarType.Float64 or ScalarType.Int64 or ScalarType.ComplexFloat32 => 8,
+        ScalarType.Float32 or ScalarType.Int32 => 4,
+        ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Int16 => 2,
+        ScalarType.Byte or ScalarType.Int8 or ScalarType.Bool => 1,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Kernels write no tensors of this type."),
+    };
 
-    [UnmanagedCallersOnly]
-    private static void Release(nint context) => GCHandle.FromIntPtr(context).Free();
+    private static Tensor Over(nint address, ReadOnlySpan<long> shape, ScalarType dtype, delegate* unmanaged<void*, void> deleter)
+    {
+        nint handle;
+        fixed (long* sizes = shape)
+            handle = NativeMethods.THSTensor_new((void*)address, deleter, sizes, shape.Length, (sbyte)dtype, (sbyte)dtype, (int)DeviceType.CPU, -1, false);
+        if (handle == 0) CheckForErrors();
+        return Tensor.UnsafeCreateTensor(handle);
+    }
 }

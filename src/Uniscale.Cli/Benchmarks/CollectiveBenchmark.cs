@@ -4,6 +4,7 @@ using Uniscale.Collectives;
 using Uniscale.Engine.Parallel;
 using Uniscale.Kernels;
 using Uniscale.Launching.Ranks;
+using Uniscale.Torch;
 
 namespace Uniscale.Cli.Benchmarks;
 
@@ -25,7 +26,7 @@ internal sealed class CollectiveBenchmark(int ranks, int rounds)
 
         void Measure(IWorld world)
         {
-            torch.set_num_threads(1);
+            TorchThreads.Set(1);
             string where = environment.IsLaunched ? "processes" : "threads";
             Measurement[] mine = [.. Sizes.SelectMany(bytes => Collectives(world, bytes, $"{world.Size} ranks as {where}"))];
             if (world.Rank == 0) result = mine;

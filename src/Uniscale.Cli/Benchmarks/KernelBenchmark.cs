@@ -3,6 +3,7 @@ using Uniscale.Configuration;
 using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Optimizer;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Cli.Benchmarks;
@@ -26,7 +27,7 @@ internal sealed class KernelBenchmark(ScalarType type, int threads, int rounds, 
     /// <summary>Measures kernel after kernel.</summary>
     public IEnumerable<Measurement> Run()
     {
-        set_num_threads(threads);
+        TorchThreads.Set(threads);
         using var noGrad = no_grad();
         using var native = new NativeKernels(packWeights: true);
         IKernels kernels = CpuKernels.IsSupported ? native : TorchKernels.Instance;

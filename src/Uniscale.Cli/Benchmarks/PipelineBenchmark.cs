@@ -8,6 +8,7 @@ using Uniscale.Launching.Ranks;
 using Uniscale.Program;
 using Uniscale.Program.Schedules;
 using Uniscale.Program.Timing;
+using Uniscale.Torch;
 
 namespace Uniscale.Cli.Benchmarks;
 
@@ -52,7 +53,7 @@ internal sealed class PipelineBenchmark(RunConfiguration configuration, TimeSpan
         PipelineMeasurement? measurement = null;
         InProcessLauncher.Run(ranks, world =>
         {
-            torch.set_num_threads(1);
+            TorchThreads.Set(1);
             using var data = TrainingData.OpenOrDraw(laidOut);
             using var runtime = RankRuntime.Create(laidOut, world, data.Source, data.Tokens, data.Vocabulary);
             var spec = runtime.Specification;

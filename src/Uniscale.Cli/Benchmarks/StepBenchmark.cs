@@ -7,6 +7,7 @@ using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Training;
 using Uniscale.Kernels;
 using Uniscale.Launching.Ranks;
+using Uniscale.Torch;
 
 namespace Uniscale.Cli.Benchmarks;
 
@@ -42,7 +43,7 @@ internal sealed class StepBenchmark(RunConfiguration configuration, int ranks, i
     private StepMeasurement? Measure(IWorld world, int localRanks, bool isThread)
     {
         int threads = configuration.Train.Threads > 0 ? configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / localRanks);
-        torch.set_num_threads(threads);
+        TorchThreads.Set(threads);
         ConfigurationRules.CheckWorld(configuration, world.Size);
         using var data = TrainingData.OpenOrDraw(configuration);
         double load = Machine.LoadAverage();

@@ -21,9 +21,9 @@ internal static class Examination
         Memory(),
         Disk(),
         OpenFiles(File.Exists("/proc/self/limits") ? File.ReadLines("/proc/self/limits") : [], ReadNumber("/proc/sys/vm/max_map_count")),
-        Library(libraries, "libtorch", "tensors and gradients", "libtorch-dev", required: true, "libtorch_cpu.so"),
+        StandardLibrary(libraries, AppContext.BaseDirectory),
+        Tensors(AppContext.BaseDirectory),
         Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
-        Library(libraries, "OpenBLAS", "fast fp32 products (the reference BLAS is many times slower)", "libopenblas0-openmp", required: false, "libopenblas.so"),
         Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
         Mpi(mpirun: null, Environment.GetEnvironmentVariable(MpiRuntime.LibraryVariable)),
         Devices.Nccl(),
@@ -86,6 +86,35 @@ internal static class Examination
     }
 
     private static long ReadNumber(string path) => File.Exists(path) && long.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out long number) ? number : 65_530;
+
+    /// <summary>
+    /// libstdc++, which TorchSharp's library is loaded with or not at all; its own message for that speaks of packages. What the build did about
+    /// it stands in a note beside the library.
+    /// </summary>
+    internal static Finding StandardLibrary(Libraries libraries, string folder)
+    {
+        const string Name = "libstdc++", Wanted = "GLIBCXX_3.4.32";
+        string note = Path.Combine(folder, "libLibTorchSharp.txt");
+        string done = File.Exists(note) ? File.ReadAllText(note).Trim() : "";
+        if (libraries.Find("libstdc++.so.6") is not { } path) return new Finding(Name, false, true, "C++ at run time", "apt-get install libstdc++6");
+        var newest = Libraries.Versions(path, "GLIBCXX_").Max();
+        bool enough = done.Contains("made weak", StringComparison.Ordinal) || newest >= new Version(Wanted["GLIBCXX_".Length..]);
+        string details = $"GLIBCXX_{newest}, {path}";
+        return enough
+            ? new Finding(Name, true, true, done.Length == 0 ? details : $"{details}; libLibTorchSharp.so: {done}")
+            : new Finding(Name, false, true, $"{details}, but libLibTorchSharp.so here wants {Wanted}", "build on this machine (dotnet build), which makes that request weak");
+    }
+
+    /// <summary>TorchSharp and libtorch beside this program, or where UNISCALE_LIBTORCH says.</summary>
+    internal static Finding Tensors(string folder)
+    {
+        string place = Environment.GetEnvironmentVariable("UNISCALE_LIBTORCH") is { Length: > 0 } named ? named : folder;
+        string library = Path.Combine(place, "libtorch_cpu.so");
+        var version = typeof(TorchSharp.torch).Assembly.GetName().Version!;
+        return File.Exists(library)
+            ? new Finding("libtorch", true, true, $"{Libraries.PackageVersion(library) ?? TorchSharp.torch.__version__}, TorchSharp {version.ToString(3)}, {library}")
+            : new Finding("libtorch", false, true, $"tensors and gradients; no libtorch_cpu.so in {place}", "dotnet build (without TorchSharpBackend=none), or name a folder by UNISCALE_LIBTORCH");
+    }
 
     private static Finding Library(Libraries libraries, string name, string purpose, string package, bool required, params string[] files) =>
         libraries.Find(files) is { } path

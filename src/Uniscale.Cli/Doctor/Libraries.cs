@@ -53,6 +53,21 @@ internal sealed partial class Libraries
         return declared ?? (VersionPattern().Match(name) is { Success: true } match ? match.Groups[1].Value : null);
     }
 
+    /// <summary>Versions of symbols that a library has, e.g. those named GLIBCXX_ and a number.</summary>
+    public static IEnumerable<Version> Versions(string path, string prefix)
+    {
+        string content = System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(path));
+        foreach (Match match in Regex.Matches(content, $@"{Regex.Escape(prefix)}(\d+(?:\.\d+)+)\0")) yield return new Version(match.Groups[1].Value);
+    }
+
+    /// <summary>The version of the NuGet package that a linked file lies in; null: it is not in a package's folder.</summary>
+    public static string? PackageVersion(string path)
+    {
+        var parts = Resolve(path).Split('/');
+        int runtimes = Array.LastIndexOf(parts, "runtimes");
+        return runtimes > 0 ? parts[runtimes - 1] : null;
+    }
+
     /// <summary>What a program prints; empty where it cannot be run.</summary>
     public static string RunAndRead(string program, params string[] arguments)
     {

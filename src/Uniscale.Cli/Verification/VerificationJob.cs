@@ -1,8 +1,8 @@
-using TorchSharp;
 using Uniscale.Configuration;
 using Uniscale.Engine.Training;
 using Uniscale.Engine.Verification;
 using Uniscale.Launching.Ranks;
+using Uniscale.Torch;
 
 namespace Uniscale.Cli.Verification;
 
@@ -73,7 +73,7 @@ internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyL
         int threads = Math.Max(1, Environment.ProcessorCount / layout.Ranks);
         InProcessLauncher.Run(layout.Ranks, world =>
         {
-            torch.set_num_threads(threads);
+            TorchThreads.Set(threads);
             var mine = _verifier.Run(layout, world);
             if (world.Rank == 0) record = mine;
         }, RankDevices.Of(configuration));

@@ -1,5 +1,6 @@
 using Uniscale.Engine.Model;
 using Uniscale.Program;
+using Uniscale.Torch.Autograd;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;
@@ -38,11 +39,11 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
             : activations.TakeOutputGradient(state.Number, context.Index);
         pass.Output ??= RunWithGraph(state, pass.Input, context);
         if (defer) ops.Deferred = _deferred[(state.Number, context.Index)] = new DeferredWeightGradients();
-        var gradients = autograd.grad([pass.Output], state.WithParameters(pass.Input), [outputGradient], allow_unused: true);
+        var gradients = Gradients.Of(pass.Output, outputGradient, state.WithParameters(pass.Input));
         ops.Deferred = null;
         int first = pass.Input is null ? 0 : 1;
-        if (first == 1) activations.KeepInputGradient(state.Number, context.Index, gradients[0].DetachFromDisposeScope());
-        for (int i = first; i < gradients.Count; i++)
+        if (first == 1) activations.KeepInputGradient(state.Number, context.Index, gradients[0]!.DetachFromDisposeScope());
+        for (int i = first; i < gradients.Length; i++)
             if (gradients[i] is { } gradient) state.Slots[i - first].Sum.Add(gradient);
     }
 

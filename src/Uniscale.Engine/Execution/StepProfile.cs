@@ -2,7 +2,7 @@ using Uniscale.Program;
 
 namespace Uniscale.Engine.Execution;
 
-/// <summary>Time of a kernel or an operator of libtorch, without those that ran within it.</summary>
+/// <summary>Time of a kernel, or of an operation of the model without the kernels that ran within it.</summary>
 /// <param name="Name">As in the timeline.</param>
 /// <param name="Calls">Calls a step.</param>
 /// <param name="Seconds">Seconds a step.</param>
@@ -26,16 +26,6 @@ public sealed record StepProfile(int Steps, double StepSeconds, IReadOnlyList<Pa
 
     private static readonly string[] Names = [Embedding, ForwardBlocks, BackwardBlocks, Head, Optimizer, Communication, Data, Outside];
 
-    /// <summary>Operators that move no element: views, bare memory, reading one number. Their time is dispatch and allocation.</summary>
-    private static readonly HashSet<string> Bare = new(
-        [
-            "empty", "empty_like", "empty_strided", "view", "_unsafe_view", "reshape", "_reshape_alias", "narrow", "slice", "select", "detach",
-            "detach_", "alias", "unflatten", "flatten", "t", "transpose", "permute", "as_strided", "unsqueeze", "squeeze", "expand", "expand_as",
-            "contiguous", "clone", "to", "_to_copy", "zeros", "ones", "full", "zeros_like", "resize_", "set_", "item", "_local_scalar_dense",
-            "requires_grad_", "is_nonzero", "lift", "lift_fresh", "scalar_tensor", "result_type", "split", "chunk",
-        ],
-        StringComparer.Ordinal);
-
     /// <summary>Profile of the steps in a timeline that recorded kernels.</summary>
     /// <param name="events">Of one rank.</param>
     /// <param name="head">Number of the head block.</param>
@@ -51,7 +41,7 @@ public sealed record StepProfile(int Steps, double StepSeconds, IReadOnlyList<Pa
         var parts = Names.ToDictionary(name => name, _ => 0.0);
         foreach (var instruction in instructions)
             if (PartOf(instruction.Name, head) is var part and (Communication or Data)) parts[part] += instruction.DurationMicros;
-        foreach (var (entry, self) in kernels.Where(kernel => !IsBare(kernel.Event.Name)))
+        foreach (var (entry, self) in kernels.Where(kernel => !kernel.Event.Name.StartsWith(Timeline.OperationPrefix, StringComparison.Ordinal)))
             if (PartAt(instructions, entry.StartMicros, head) is { } part and not (Communication or Data)) parts[part] += self;
         foreach (var wait in inside.Where(e => e.Row == TimelineRow.Wait))
             if (PartAt(instructions, wait.StartMicros, head) is not (Communication or Data)) parts[Communication] += wait.DurationMicros;
@@ -109,7 +99,4 @@ public sealed record StepProfile(int Steps, double StepSeconds, IReadOnlyList<Pa
     }
 
     private static bool Contains(TimelineEvent outer, double micros) => micros >= outer.StartMicros && micros < outer.StartMicros + outer.DurationMicros;
-
-    /// <summary>Nodes of autograd only call what computes.</summary>
-    private static bool IsBare(string name) => name.StartsWith("autograd::", StringComparison.Ordinal) || name.StartsWith("aten::", StringComparison.Ordinal) && Bare.Contains(name["aten::".Length..]);
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Uniscale.Collectives.Journal;
 using Uniscale.Program;
 using Uniscale.Program.Tracing;
-using Uniscale.Torch;
+using Uniscale.Torch.Autograd;
 
 namespace Uniscale.Engine.Execution;
 
@@ -18,7 +18,7 @@ public enum TimelineRow
     /// <summary>Operations between ranks, from posting to completion.</summary>
     Communication,
 
-    /// <summary>Kernels, and operators of libtorch, one within the other where one calls the other.</summary>
+    /// <summary>Operations and, within them, kernels.</summary>
     Kernel,
 
     /// <summary>Optimizer steps from reading to the last update.</summary>
@@ -34,6 +34,9 @@ public readonly record struct TimelineEvent(TimelineRow Row, string Name, double
 /// <param name="recordKernels">Kernels are recorded too; recording must then be switched on first, and on the rank's own thread.</param>
 public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKernels = false)
 {
+    /// <summary>What the names of operations begin with in the row of kernels.</summary>
+    internal const string OperationPrefix = "operation::";
+
     private readonly DateTimeOffset _origin = DateTimeOffset.UtcNow;
     private readonly long _originTicks = Stopwatch.GetTimestamp();
     private readonly List<TimelineEvent> _events = [];
@@ -53,9 +56,7 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
             if (value == _isRecording) return;
             _isRecording = value;
             if (value) _recordedFrom = DateTimeOffset.UtcNow;
-            if (recordKernels && value) OperatorRecording.Start();
-            if (recordKernels && !value)
-                foreach (var call in OperatorRecording.Stop()) Add(TimelineRow.Kernel, call.Name, call.Start, call.End);
+            if (recordKernels) GraphFunction.Listener = value ? (name, start, end) => Kernel(OperationPrefix + name, start, end) : null;
         }
     }
 

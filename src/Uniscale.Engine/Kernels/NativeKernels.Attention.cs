@@ -1,5 +1,6 @@
 using TorchSharp;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Kernels;
@@ -12,8 +13,8 @@ public sealed partial class NativeKernels
     {
         if (!TakesHeads(q, k, v)) return TorchKernels.Instance.Attention(q, k, v, mask, keepProbabilities);
         var (queries, keys, values) = (Dense(q), Dense(k), Dense(v));
-        var output = empty_like(queries);
-        var logSumExp = empty(q.size(0), q.size(2), q.size(1), float32, q.device);
+        var output = TensorMemory.EmptyLike(queries);
+        var logSumExp = TensorMemory.Empty([q.size(0), q.size(2), q.size(1)], float32);
         CpuKernels.AttentionForward(
             Address(queries), Address(keys), Address(values), Address(output), Address(logSumExp), ShapeOf(queries, keys, mask));
         return new AttentionResult(output, logSumExp, []);
@@ -25,7 +26,7 @@ public sealed partial class NativeKernels
         if (!TakesHeads(gradient, output)) return TorchKernels.Instance.AttentionDelta(gradient, output);
         var (dy, y) = (Dense(gradient), Dense(output));
         long batch = y.size(0), queries = y.size(1), heads = y.size(2);
-        var delta = empty(batch, heads, queries, float32, y.device);
+        var delta = TensorMemory.Empty([batch, heads, queries], float32);
         CpuKernels.AttentionDelta(Address(dy), Address(y), Address(delta), batch, queries, heads, y.size(3), TypeOf(y));
         return delta;
     }
@@ -39,8 +40,8 @@ public sealed partial class NativeKernels
             return TorchKernels.Instance.AttentionBackward(gradient, q, k, v, logSumExp, delta, mask, probabilities, type);
         var (dy, queries, keys, values) = (Dense(gradient), Dense(q), Dense(k), Dense(v));
         var (sums, subtracted) = (Dense(logSumExp), Dense(delta));
-        var dq = empty_like(queries, type);
-        var (dk, dv) = (empty_like(keys, type), empty_like(values, type));
+        var dq = TensorMemory.EmptyLike(queries, type);
+        var (dk, dv) = (TensorMemory.EmptyLike(keys, type), TensorMemory.EmptyLike(values, type));
         CpuKernels.AttentionBackward(
             Address(dy), Address(queries), Address(keys), Address(values), Address(sums), Address(subtracted), Address(dq), Address(dk), Address(dv),
             ShapeOf(queries, keys, mask), TypeOf(dq));

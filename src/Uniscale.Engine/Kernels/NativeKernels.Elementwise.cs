@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Kernels;
@@ -13,7 +14,7 @@ public sealed partial class NativeKernels
         if (!Takes(x, weight, bias)) return TorchKernels.Instance.Norm(kind, x, weight, bias, epsilon);
         long dim = x.size(-1);
         var rows = Dense(x);
-        var (output, scale) = (empty_like(rows), EmptyRows(x, 1, float32));
+        var (output, scale) = (TensorMemory.EmptyLike(rows), EmptyRows(x, 1, float32));
         var mean = kind == NormKind.LayerNorm ? EmptyRows(x, 1, float32) : null;
         CpuKernels.NormForward(
             Address(rows), Address(weight), AddressOrNull(bias), Address(output), AddressOrNull(mean), Address(scale), scale.numel(), dim,
@@ -28,9 +29,9 @@ public sealed partial class NativeKernels
         long dim = x.size(-1);
         var (dy, rows) = (Dense(gradient), Dense(x));
         var beside = carried is null ? null : Dense(carried);
-        var input = empty_like(rows);
-        var weightGradient = empty(dim, float32, x.device);
-        var biasGradient = kind == NormKind.LayerNorm ? empty(dim, float32, x.device) : null;
+        var input = TensorMemory.EmptyLike(rows);
+        var weightGradient = TensorMemory.Empty([dim], float32);
+        var biasGradient = kind == NormKind.LayerNorm ? TensorMemory.Empty([dim], float32) : null;
         CpuKernels.NormBackward(
             Address(dy), Address(rows), Address(weight), AddressOrNull(mean), Address(scale), AddressOrNull(beside), Address(input), Address(weightGradient),
             AddressOrNull(biasGradient), scale.numel(), dim, TypeOf(x));
@@ -44,7 +45,7 @@ public sealed partial class NativeKernels
         using var scope = NewDisposeScope();
         var input = Dense(x);
         var (c, s) = (Dense(cosine), Dense(sine));
-        var result = empty_like(input);
+        var result = TensorMemory.EmptyLike(input);
         long heads = x.size(2), dim = x.size(3);
         CpuKernels.Rope(
             Address(input), Address(result), Address(c), Address(s), c.numel() / (dim / 2), x.size(0) * x.size(1), heads, dim, inverse, TypeOf(x));
@@ -57,7 +58,7 @@ public sealed partial class NativeKernels
         if (!Takes(gate, up)) return TorchKernels.Instance.Swiglu(gate, up);
         using var scope = NewDisposeScope();
         var (g, u) = (Dense(gate), Dense(up));
-        var result = empty_like(g);
+        var result = TensorMemory.EmptyLike(g);
         CpuKernels.SwigluForward(Address(g), Address(u), Address(result), g.numel(), TypeOf(g));
         return result.MoveToOuterDisposeScope();
     }
@@ -68,7 +69,7 @@ public sealed partial class NativeKernels
         if (!Takes(gate, up, gradient)) return TorchKernels.Instance.SwigluBackward(gradient, gate, up);
         using var scope = NewDisposeScope();
         var (dy, g, u) = (Dense(gradient), Dense(gate), Dense(up));
-        var (gateGradient, upGradient) = (empty_like(g), empty_like(u));
+        var (gateGradient, upGradient) = (TensorMemory.EmptyLike(g), TensorMemory.EmptyLike(u));
         CpuKernels.SwigluBackward(Address(dy), Address(g), Address(u), Address(gateGradient), Address(upGradient), g.numel(), TypeOf(g));
         return scope.MoveToOuter(gateGradient, upGradient);
     }
@@ -78,7 +79,7 @@ public sealed partial class NativeKernels
     {
         if (!Takes(x)) return TorchKernels.Instance.Gelu(x);
         var input = Dense(x);
-        var result = empty_like(input);
+        var result = TensorMemory.EmptyLike(input);
         CpuKernels.GeluForward(Address(input), Address(result), input.numel(), TypeOf(x));
         return result;
     }
@@ -88,7 +89,7 @@ public sealed partial class NativeKernels
     {
         if (!Takes(x, gradient)) return TorchKernels.Instance.GeluBackward(gradient, x);
         var (dy, input) = (Dense(gradient), Dense(x));
-        var result = empty_like(input);
+        var result = TensorMemory.EmptyLike(input);
         CpuKernels.GeluBackward(Address(dy), Address(input), Address(result), input.numel(), TypeOf(x));
         return result;
     }
@@ -100,7 +101,7 @@ public sealed partial class NativeKernels
         using var scope = NewDisposeScope();
         var (input, wanted) = (Dense(logits), Dense(targets));
         long rows = input.size(0), entries = input.size(1);
-        var (maximum, sum, target) = (empty([rows], float32), empty([rows], float32), empty([rows], float32));
+        var (maximum, sum, target) = (TensorMemory.Empty([rows], float32), TensorMemory.Empty([rows], float32), TensorMemory.Empty([rows], float32));
         CpuKernels.LossStatistics(Address(input), Address(wanted), Address(maximum), Address(sum), Address(target), rows, entries);
         return new LossStatistics(maximum.MoveToOuterDisposeScope(), sum.MoveToOuterDisposeScope(), target.MoveToOuterDisposeScope());
     }
@@ -112,7 +113,7 @@ public sealed partial class NativeKernels
         using var scope = NewDisposeScope();
         var (input, wanted) = (Dense(logits), Dense(targets));
         var (sums, factors) = (Dense(logSumExp), Dense(scale));
-        var gradient = type == float32 ? input.alias() : empty(input.shape, type, input.device);
+        var gradient = type == float32 ? input.alias() : TensorMemory.EmptyLike(input, type);
         CpuKernels.LossGradient(
             Address(input), Address(wanted), Address(sums), Address(factors), Address(gradient), input.size(0), input.size(1), TypeOf(gradient));
         return gradient.MoveToOuterDisposeScope();
@@ -125,8 +126,8 @@ public sealed partial class NativeKernels
         using var scope = NewDisposeScope();
         var (input, wanted, factors) = (Dense(logits), Dense(targets), Dense(scale));
         long rows = input.size(0), entries = input.size(1);
-        var (logSumExp, target) = (empty([rows], float32), empty([rows], float32));
-        var gradient = type == float32 ? input.alias() : empty(input.shape, type, input.device);
+        var (logSumExp, target) = (TensorMemory.Empty([rows], float32), TensorMemory.Empty([rows], float32));
+        var gradient = type == float32 ? input.alias() : TensorMemory.EmptyLike(input, type);
         CpuKernels.CrossEntropy(
             Address(input), Address(wanted), Address(factors), Address(logSumExp), Address(target), Address(gradient), rows, entries,
             TypeOf(gradient));

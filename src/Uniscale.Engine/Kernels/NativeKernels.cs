@@ -2,6 +2,7 @@ using TorchSharp;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Kernels;
@@ -38,7 +39,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         using var scope = NewDisposeScope();
         var tokens = Dense(ids);
         long dim = table.size(1);
-        var result = empty([.. ids.shape, dim], table.dtype, table.device);
+        var result = TensorMemory.Empty([.. ids.shape, dim], table.dtype);
         CpuKernels.EmbeddingForward(Address(tokens), Address(table), Address(result), tokens.numel(), dim, first, entries, TypeOf(table));
         return result.MoveToOuterDisposeScope();
     }
@@ -71,7 +72,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(x, weight)) return TorchKernels.Instance.LinearGelu(x, weight, bias);
         var product = EmptyRows(x, weight.size(0), x.dtype);
-        var activated = empty_like(product);
+        var activated = TensorMemory.EmptyLike(product);
         Product(x, weight, transposed: true, activated, new() { Bias = AddressOrNull(bias), Pre = Address(product), Activation = ProductActivation.Gelu });
         return (product, activated);
     }
@@ -113,7 +114,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         if (!Takes(gradient, x)) return TorchKernels.Instance.LinearWeightGradient(gradient, x);
         using var scope = NewDisposeScope();
-        var result = empty([gradient.size(-1), x.size(-1)], x.dtype, x.device);
+        var result = TensorMemory.Empty([gradient.size(-1), x.size(-1)], x.dtype);
         WeightGradient(result, gradient, x, default);
         return result.MoveToOuterDisposeScope();
     }
@@ -180,7 +181,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         Span<long> shape = stackalloc long[(int)like.dim()];
         for (int i = 0; i < shape.Length - 1; i++) shape[i] = like.size(i);
         shape[^1] = last;
-        return empty(shape, type, like.device);
+        return TensorMemory.Empty(shape, type);
     }
 
     /// <summary>The tensor itself where its elements lie without gaps, as they nearly always do: cheaper than asking libtorch for another object.</summary>

@@ -49,6 +49,9 @@ public sealed class TrainedModel : IDisposable
             // bf16 runs keep fp32 masters beside the parameters; those are the weights.
             string master = $"optimizer.master/{spec.Name}";
             string name = checkpoint.Contains(master) ? master : spec.Name;
+            // Before memory is taken: a configuration may say anything.
+            if (!checkpoint[name].Shape.AsSpan().SequenceEqual(spec.Shape))
+                throw new CheckpointMismatchException($"tensor '{name}' has another shape in {checkpoint.Folder} than the configuration stored there says");
             var tensor = zeros(spec.Shape, ScalarType.Float32).DetachFromDisposeScope();
             model.parameters[spec.Name] = tensor;
             slices.Add(new StateSlice(

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Uniscale.Launching.Processes;
 
-/// <summary>A running job of processes under mpirun. It is asked to save and end when the thread that started it ends.</summary>
+/// <summary>A running job of processes under mpirun. It is asked to save and end when this process is killed.</summary>
 public sealed class LaunchedJob : IDisposable
 {
     /// <summary>Time that mpirun has to end the others once a rank has failed; the whole job is to be gone in under ten seconds.</summary>
@@ -14,6 +14,7 @@ public sealed class LaunchedJob : IDisposable
     private readonly bool _isOpenMpi;
     private readonly bool _ownsFolder;
     private readonly Process _mpirun;
+    private readonly Process _deathWatch;
     private readonly MpirunOutput _words = new();
     private readonly Task _streams;
     private readonly Lock _gate = new();
@@ -26,10 +27,10 @@ public sealed class LaunchedJob : IDisposable
         (_options, Folder, _isOpenMpi, _ownsFolder) = (options, folder, mpirun.IsOpenMpi, ownsFolder);
         // A session of its own keeps the terminal's Ctrl-C from mpirun, which would kill the ranks before they can save.
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = options.Output is not null };
-        // When this process is killed the kernel asks mpirun as Stop would; else its ranks would go on with nobody to watch them, beside those of a resumed job.
-        foreach (string argument in (IEnumerable<string>)["setpriv", "--pdeathsig", StopSignal, mpirun.Command, .. arguments]) start.ArgumentList.Add(argument);
+        foreach (string argument in (IEnumerable<string>)[mpirun.Command, .. arguments]) start.ArgumentList.Add(argument);
         _mpirun = Process.Start(start)!;
         folder.Mpirun = _mpirun.Id;
+        _deathWatch = WatchForDeath(_mpirun.Id);
         _mpirun.StandardInput.Close();
         _streams = Task.WhenAll(RelayErrors(), options.Output is null ? Task.CompletedTask : RelayOutput(options.Output));
     }
@@ -52,6 +53,7 @@ public sealed class LaunchedJob : IDisposable
         {
             if (HasEnded) return;
             _stopAsked ??= DateTimeOffset.UtcNow;
+            _deathWatch.Kill();
             if (++_stopCount > 1) Kill();
             else Signal(StopSignal);
         }
@@ -75,15 +77,30 @@ public sealed class LaunchedJob : IDisposable
             if (_stopAsked is { } asked && DateTimeOffset.UtcNow - asked > _options.Grace) Kill();
             else if (Folder.Failures() is [{ } first, ..] && DateTimeOffset.UtcNow - first.Time > EndOfFailedJob) Kill();
         }
+        _deathWatch.Kill();
         _streams.Wait();
         return Result();
     }
 
     public void Dispose()
     {
+        _deathWatch.Kill();
         if (!HasEnded) Kill();
+        _deathWatch.Dispose();
         _mpirun.Dispose();
         if (_ownsFolder) Directory.Delete(Folder.FullPath, recursive: true);
+    }
+
+    /// <summary>
+    /// Asks mpirun as Stop would when this process is killed; else its ranks would go on with nobody to watch them, beside those of a resumed job.
+    /// It waits for the end of a pipe that this process holds. A parent-death signal of the kernel comes once for each thread that ends, and a
+    /// second SIGINT makes MPICH's mpirun abort the job.
+    /// </summary>
+    private Process WatchForDeath(int mpirun)
+    {
+        var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true };
+        foreach (string argument in (string[])["sh", "-c", """read -r _; kill -"$1" "$2" 2>/dev/null""", "sh", StopSignal, $"{mpirun}"]) start.ArgumentList.Add(argument);
+        return Process.Start(start)!;
     }
 
     private LaunchResult Result()

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using TorchSharp;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Tiers;
@@ -15,6 +14,7 @@ using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry;
 using Uniscale.Telemetry.Accounting;
+using Uniscale.Torch;
 
 namespace Uniscale.Launching.Training;
 
@@ -69,7 +69,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var world = rank.World;
         long start = Stopwatch.GetTimestamp();
         var begun = DateTimeOffset.UtcNow;
-        torch.set_num_threads(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
+        TorchThreads.Set(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
         RankAgreement.OnStart(resolved, options).Check(world, rank.Environment.Host);
         ConfigurationRules.CheckWorld(_configuration, world.Size);
         if (world.Rank == 0) Folder.Prepare(options.Resume);

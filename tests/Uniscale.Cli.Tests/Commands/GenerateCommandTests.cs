@@ -82,4 +82,25 @@ public sealed class GenerateCommandTests : IDisposable
     [Fact]
     public void TheEndOfADocumentEndsTheText() =>
         Assert.Equal("x\n", CommandRun.Ok("generate", Run(id => id == _tokenizer.EndId ? 10 : 0), "--prompt", "x", "--temperature", "0"));
+
+    /// <summary>A stored configuration that asks for more than the checkpoint has takes no memory for it.</summary>
+    [Fact]
+    public void AConfigurationOfAnotherModelIsRefused()
+    {
+        string run = Run(_ => 0);
+        using var world = InProcessWorld.Create(1)[0];
+        using var store = new CheckpointStore(In("other/checkpoints"), world);
+        var read = Uniscale.Checkpoints.Loading.CheckpointReader.Open(Path.Combine(run, "checkpoints/step-00000001")).Manifest;
+        float[] values = new float[8];
+        var pin = GCHandle.Alloc(values, GCHandleType.Pinned);
+        store.Save(new CheckpointState
+        {
+            Step = 1,
+            ConsumedTokens = 1,
+            ConfigurationYaml = read.ConfigurationYaml.Replace("hidden: 8", "hidden: 16777216", StringComparison.Ordinal).Replace($"vocabulary: {Padded}", "vocabulary: 67108864", StringComparison.Ordinal),
+            Slices = [new StateSlice("embedding.tokens.weight", ElementType.Float32, [8], [0], [8], pin.AddrOfPinnedObject())],
+        });
+        pin.Free();
+        Assert.Contains("tensor 'embedding.tokens.weight' has another shape", CommandRun.Refused("generate", In("other"), "--prompt", "x"), StringComparison.Ordinal);
+    }
 }

@@ -13,14 +13,38 @@ public sealed class ExaminationTests : IDisposable
     public void A_missing_library_is_named_with_what_to_install()
     {
         var findings = Examination.Run(new Libraries("", []));
-        Assert.Equal(("apt-get install libtorch-dev", false, true), Of(findings, "libtorch"));
+        Assert.Equal(("apt-get install libstdc++6", false, true), Of(findings, "libstdc++"));
         Assert.Equal(("apt-get install libdnnl-dev", false, false), Of(findings, "oneDNN"));
         Assert.Equal(("apt-get install libsentencepiece-dev", false, true), Of(findings, "SentencePiece"));
 
         var text = new StringWriter();
         DoctorCommand.Print(findings, text);
-        Assert.Contains("MISSING  libtorch       tensors and gradients\n                        -> apt-get install libtorch-dev\n", text.ToString());
+        Assert.Contains("MISSING  libstdc++      C++ at run time\n                        -> apt-get install libstdc++6\n", text.ToString());
         Assert.EndsWith("2 required things are missing.\n", text.ToString());
+    }
+
+    [Fact]
+    public void A_libstdcxx_that_is_too_old_is_enough_only_where_the_request_was_made_weak()
+    {
+        var libraries = new Libraries("", [folder]);
+        File.WriteAllText(Path.Combine(folder, "libstdc++.so.6"), "x\0GLIBCXX_3.4.9\0GLIBCXX_3.4.30\0CXXABI_1.3\0");
+        var finding = Examination.StandardLibrary(libraries, folder);
+        Assert.False(finding.Found);
+        Assert.Contains("GLIBCXX_3.4.30", finding.Details);
+        File.WriteAllText(Path.Combine(folder, "libLibTorchSharp.txt"), "the request for GLIBCXX_3.4.32 was made weak: old\n");
+        Assert.True(Examination.StandardLibrary(libraries, folder).Found);
+        File.Delete(Path.Combine(folder, "libLibTorchSharp.txt"));
+        File.WriteAllText(Path.Combine(folder, "libstdc++.so.6"), "x\0GLIBCXX_3.4.33\0");
+        Assert.True(Examination.StandardLibrary(libraries, folder).Found);
+    }
+
+    [Fact]
+    public void A_program_without_libtorch_beside_it_is_told()
+    {
+        var finding = Examination.Tensors(folder);
+        Assert.False(finding.Found);
+        Assert.Contains(folder, finding.Details);
+        Assert.StartsWith("2.10.0, TorchSharp 0.107.0, ", Examination.Tensors(AppContext.BaseDirectory).Details);
     }
 
     [Theory]
@@ -50,11 +74,11 @@ public sealed class ExaminationTests : IDisposable
     [Fact]
     public void Folders_of_the_linker_path_come_first_and_links_are_resolved()
     {
-        File.WriteAllText(Path.Combine(folder, "libtorch_cpu.so.9.1.2"), "");
-        File.CreateSymbolicLink(Path.Combine(folder, "libtorch_cpu.so"), "libtorch_cpu.so.9.1.2");
-        var libraries = new Libraries("\tlibtorch_cpu.so (libc6,x86-64) => /elsewhere/libtorch_cpu.so\n", [folder]);
-        var path = libraries.Find("libtorch_cpu.so");
-        Assert.Equal(Path.Combine(folder, "libtorch_cpu.so.9.1.2"), path);
+        File.WriteAllText(Path.Combine(folder, "libdnnl.so.9.1.2"), "");
+        File.CreateSymbolicLink(Path.Combine(folder, "libdnnl.so"), "libdnnl.so.9.1.2");
+        var libraries = new Libraries("\tlibdnnl.so (libc6,x86-64) => /elsewhere/libdnnl.so\n", [folder]);
+        var path = libraries.Find("libdnnl.so");
+        Assert.Equal(Path.Combine(folder, "libdnnl.so.9.1.2"), path);
         Assert.Equal("9.1.2", Libraries.Version(path!));
     }
 

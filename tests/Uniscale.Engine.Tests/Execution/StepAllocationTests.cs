@@ -36,6 +36,7 @@ public sealed class StepAllocationTests
             for (int step = 0; step < Steps; step++) runtime.Step();
             return GC.GetAllocatedBytesForCurrentThread() - before;
         })[0] / Steps;
-        Assert.InRange(bytes, 0, 64_000);
+        // Of which TorchSharp's tensors and dispose scopes are three quarters (docs/benchmarks/torchsharp-package_2026-11-29.md).
+        Assert.InRange(bytes, 0, 120_000);
     }
 }

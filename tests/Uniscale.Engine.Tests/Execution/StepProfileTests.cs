@@ -10,14 +10,14 @@ public sealed class StepProfileTests
     [Fact]
     public void KernelsCountForThePartOfTheirInstructionAndTheRestIsOutside()
     {
-        // One step of 100: forward of block 1 from 10 to 50, in which a kernel of 20 holds a bare operator of 5; head; update; wait.
+        // One step of 100: forward of block 1 from 10 to 50, in which a kernel of 20 holds an operation whose own time of 5 is not a kernel; head; update; wait.
         TimelineEvent[] events =
         [
             new(TimelineRow.Step, "step 1", 0, 100),
             new(TimelineRow.Compute, "forward b1 m0", 10, 40),
             new(TimelineRow.Kernel, "Linear", 15, 20),
-            new(TimelineRow.Kernel, "aten::empty", 16, 5),
-            new(TimelineRow.Kernel, "aten::add", 40, 6),
+            new(TimelineRow.Kernel, "operation::NormOperation forward", 16, 5),
+            new(TimelineRow.Kernel, "Swiglu", 40, 6),
             new(TimelineRow.Compute, "forward b3 m0", 50, 10),
             new(TimelineRow.Kernel, "Logits", 51, 4),
             new(TimelineRow.Wait, "wait", 56, 3),

@@ -103,11 +103,11 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
     private static Tensor? Backward(
         Block block, IReadOnlyList<Tensor> parameters, Tensor? input, Tensor output, Tensor gradient, Dictionary<string, Tensor> gradients)
     {
-        List<Tensor> wanted = input is null ? [.. parameters] : [input, .. parameters];
-        var results = autograd.grad([output], wanted, [gradient], allow_unused: true);
-        int first = wanted.Count - parameters.Count;
+        Tensor[] wanted = input is null ? [.. parameters] : [input, .. parameters];
+        var results = Torch.Autograd.Gradients.Of(output, gradient, wanted);
+        int first = wanted.Length - parameters.Count;
         for (int i = 0; i < parameters.Count; i++)
-            if (results[first + i] is { IsInvalid: false } result)
+            if (results[first + i] is { } result)
                 gradients[block.Parameters[i].Name].add_(result);
         return input is null ? null : results[0];
     }

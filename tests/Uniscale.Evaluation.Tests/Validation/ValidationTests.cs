@@ -4,6 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Training;
 using Uniscale.Evaluation.Validation;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Evaluation.Tests.Validation;
@@ -114,7 +115,7 @@ public sealed class ValidationTests : IDisposable
 
     private static ValidationResult Validate(RunConfiguration configuration, IWorld world)
     {
-        set_num_threads(1);
+        TorchThreads.Set(1);
         using var scope = NewDisposeScope();
         var training = new SyntheticSource(configuration, 128);
         using var runtime = RankRuntime.Create(configuration, world, training, 32, 128);

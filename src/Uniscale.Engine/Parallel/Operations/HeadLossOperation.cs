@@ -2,6 +2,7 @@ using Uniscale.Collectives;
 using Uniscale.Engine.Autograd;
 using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Operations;
@@ -36,10 +37,10 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var part = new VocabularyPart(weight.narrow(0, 0, entries), first, entries);
 
         var loss = zeros([], float32, x.device);
-        var dx = differentiate ? empty_like(rows) : null;
+        var dx = differentiate ? TensorMemory.EmptyLike(rows) : null;
         var dw = differentiate ? WeightSum(weight, entries) : default;
         long chunk = EqualParts(rows.size(0), Math.Clamp(LogitBudget / entries, 1, rows.size(0)));
-        var logits = empty([chunk, entries], float32, x.device);
+        var logits = TensorMemory.Empty([chunk, entries], float32, x.device);
         for (long start = 0; start < rows.size(0); start += chunk)
         {
             using var scope = NewDisposeScope();
