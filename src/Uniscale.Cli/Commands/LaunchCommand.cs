@@ -94,6 +94,7 @@ internal static class LaunchCommand
             Ranks = shape.Ranks,
             Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume), shape.Replicas),
             HostFile = shape.HostFile,
+            Forwarded = [.. resolved.References.Values.SelectMany(reference => reference.Variables).Distinct()],
             Threads = resolved.Value.Train.Threads,
             Binding = parsed.GetValue(Bind),
             Mpirun = parsed.GetValue(MpirunName),

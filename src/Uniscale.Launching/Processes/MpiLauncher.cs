@@ -51,6 +51,7 @@ public static class MpiLauncher
     {
         var environment = new Dictionary<string, string>();
         foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables()) environment[(string)entry.Key] = (string?)entry.Value ?? "";
+        options = options with { IsOneHost = OneHost.Holds(options.HostFile is { } hosts && File.Exists(hosts) ? HostFile.Read(hosts).Names : null, options.Ranks, environment) };
         return new MpirunCommand(mpirun.IsOpenMpi, Environment.IsPrivilegedProcess, Environment.ProcessorCount)
             .Arguments(options, options.Program ?? ThisExecutable(), environment);
     }

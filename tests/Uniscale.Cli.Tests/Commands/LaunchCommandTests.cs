@@ -80,6 +80,27 @@ public sealed class LaunchCommandTests : IDisposable
         Assert.Single(Directory.GetDirectories(corpus.In("run/checkpoints"), "step-*"));
     }
 
+    /// <summary>Ranks that somebody started with other environments: refused before a step, whichever mpirun, and named.</summary>
+    [Fact]
+    public async Task Ranks_with_other_environments_do_not_train()
+    {
+        using var corpus = new SmallCorpus();
+        File.AppendAllText(corpus.In("base.yaml"), "\noptimizer: { lr: \"${LR:-1e-3}\" }\n");
+        string program = Path.Combine(AppContext.BaseDirectory, "uniscale");
+        foreach (string[] mpirun in (string[][])[["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "-n", "1", "-x", "LR=3e-3"], ["mpirun.mpich", "-n", "1", "-env", "LR", "3e-3"]])
+        {
+            string[] train = [program, "train", corpus.In("base.yaml")];
+            var start = new System.Diagnostics.ProcessStartInfo(mpirun[0], [.. mpirun[1..], .. train, ":", "-n", "1", .. train]) { RedirectStandardError = true, RedirectStandardOutput = true };
+            using var job = System.Diagnostics.Process.Start(start)!;
+            var output = job.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            string said = await job.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken) + await output;
+            await job.WaitForExitAsync(TestContext.Current.CancellationToken);
+            Assert.NotEqual(0, job.ExitCode);
+            Assert.Contains("The ranks of this job were started differently: optimizer.lr is 0.003 on rank 0 (", said);
+            Assert.False(File.Exists(corpus.In("run/metrics.jsonl")), said);
+        }
+    }
+
     [Theory]
     [InlineData("--host-faults 0", "--host-faults 0 is not a number of faults: give 1 or more.")]
     [InlineData("-n 3", "3")]

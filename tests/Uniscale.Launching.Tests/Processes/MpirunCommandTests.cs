@@ -41,6 +41,34 @@ public sealed class MpirunCommandTests
         "-n 2 -f hosts -prepend-rank -genv OMP_NUM_THREADS 1 GUARD /bin/uniscale train",
         Line(new(false, true, 2), new() { Ranks = 2, Arguments = ["train"], HostFile = "hosts", TagOutput = true }));
 
+    /// <summary>What the configuration names reaches the ranks of every host, and no value that may be a secret stands on the command line.</summary>
+    [Fact]
+    public void VariablesOfTheConfigurationAreForwardedByTheirNames()
+    {
+        Dictionary<string, string> environment = new() { ["LR"] = "3e-3", ["UNISCALE_SIGNING_KEY"] = "open-sesame", ["UNISCALE_X"] = "1", ["HOME"] = "/root" };
+        LaunchOptions options = new() { Ranks = 2, Arguments = ["train"], Forwarded = ["LR", "ABSENT"] };
+        Assert.EndsWith("-x OMP_NUM_THREADS=4 -x UNISCALE_X=1 -x LR -x UNISCALE_SIGNING_KEY GUARD /bin/uniscale train", Line(new(true, false, 8), options, environment));
+        // MPICH's passes on everything.
+        Assert.EndsWith("-genv OMP_NUM_THREADS 4 -genv UNISCALE_X 1 GUARD /bin/uniscale train", Line(new(false, false, 8), options, environment));
+    }
+
+    [Fact]
+    public void RanksOfOneMachineListenToNoNetwork()
+    {
+        LaunchOptions options = new() { Ranks = 2, Arguments = ["train"], IsOneHost = true };
+        string openMpi = Line(new(true, false, 8), options, new() { ["UCX_NET_DEVICES"] = "ib0" });
+        Assert.Contains(" --mca btl ^tcp,ofi --mca mtl ^ofi ", openMpi);
+        Assert.Contains("-x FI_SOCKETS_IFACE=lo -x FI_TCP_IFACE=lo -x OMP_NUM_THREADS=4 -x UCX_NET_DEVICES=ib0", openMpi);
+        Assert.Contains("-genv UCX_NET_DEVICES lo", Line(new(false, false, 8), options));
+
+        Dictionary<string, string> plain = [], allocated = new() { ["SLURM_JOB_ID"] = "1" };
+        Assert.True(OneHost.Holds(null, 2, plain));
+        Assert.True(OneHost.Holds(["localhost", Environment.MachineName], 2, allocated));
+        Assert.False(OneHost.Holds(null, 2, allocated));
+        Assert.False(OneHost.Holds(["localhost", "n1"], 2, plain));
+        Assert.False(OneHost.Holds(null, 1 << 20, plain));
+    }
+
     [Fact]
     public void TheUsersThreadCountWins() => Assert.Contains(
         "-x OMP_NUM_THREADS=7", Line(new(true, false, 8), new() { Ranks = 2, Arguments = [] }, new() { ["OMP_NUM_THREADS"] = "7" }), StringComparison.Ordinal);
