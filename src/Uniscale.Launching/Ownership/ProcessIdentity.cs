@@ -25,10 +25,9 @@ public sealed record ProcessIdentity(string Host, int ProcessId, long Began, str
         return Stat(ProcessId) is { } now && now.Began == Began && now.IsRunning;
     }
 
-    /// <summary>Whether a process of this host, seen from here, runs and had begun at a time; null where it cannot be seen at all.</summary>
-    public static bool? IsRunning(int process, DateTimeOffset begunBy)
+    /// <summary>Whether a process of this host can be seen to run, and had begun by a time.</summary>
+    public static bool IsRunning(int process, DateTimeOffset begunBy)
     {
-        if (!Directory.Exists("/proc/self")) return null;
         if (Stat(process) is not { IsRunning: true }) return false;
         try
         {
