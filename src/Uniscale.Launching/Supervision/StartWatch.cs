@@ -57,7 +57,7 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
         if (joined.Count == ranks) return [];
         var begun = RankGuard.Begun(folder).ToDictionary(rank => rank.Rank);
         var reports = new LaunchFolder(folder);
-        return [.. Enumerable.Range(0, ranks).Where(rank => !joined.Contains(rank))
+        return [.. Enumerable.Range(0, ranks).Where(rank => !joined.Contains(rank) && !RankMonitor.IsUnwatched(folder, rank))
             .Select(rank => new MissingRank(rank, begun.GetValueOrDefault(rank)?.Host ?? "", reports.IsJoining(rank)))];
     }
 

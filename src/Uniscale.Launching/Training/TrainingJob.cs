@@ -119,6 +119,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         saves.Target = world.Rank == 0 ? reporter : null;
         if (world.Rank == 0 && world.Transport.Length > 0) telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
+        if (rank.Monitor.Problem is { } unseen) telemetry.Note(new Note(runtime.Position.Step, "rank-not-watched", unseen, NoteLevel.Warning));
         if (world.Rank == 0 && PrecisionAdvice.For(_configuration.Train) is { } advice) telemetry.Note(new Note(runtime.Position.Step, "precision-emulated", advice, NoteLevel.Warning));
         ITrainingCallback Timed(TimeUse use, ITrainingCallback callback) => new TimedCallback(time, use, callback);
         ITrainingCallback[] callbacks =
