@@ -47,7 +47,8 @@ static void Run(IWorld world, string scenario, string end)
 static void Steps(IWorld world, string end)
 {
     using var monitor = new RankMonitor(LaunchFolder.OfThisJob()!.FullPath, world);
-    for (int step = 1; step <= 10; step++)
+    if (end == "load") Thread.Sleep(Timeout.Infinite);
+    for (int step = 1; step <= 10 || end == "outlast"; step++)
     {
         if (step == 6 && world.Rank == 1) Break(end);
         Sum(world, 1);

@@ -41,6 +41,9 @@ public sealed class LaunchedJob : IDisposable
     /// <summary>Where the ranks report.</summary>
     public LaunchFolder Folder { get; }
 
+    /// <summary>True if the ranks were ended because they had not ended by themselves in the time that a stop leaves them.</summary>
+    public bool HasOutlastedGrace { get; private set; }
+
     /// <summary>True once mpirun has ended.</summary>
     public bool HasEnded => _mpirun.HasExited;
 
@@ -74,7 +77,11 @@ public sealed class LaunchedJob : IDisposable
         while (!_mpirun.WaitForExit(Poll))
         {
             watch?.Invoke();
-            if (_stopAsked is { } asked && DateTimeOffset.UtcNow - asked > _options.Grace) Kill();
+            if (_stopAsked is { } asked && DateTimeOffset.UtcNow - asked > _options.Grace)
+            {
+                HasOutlastedGrace = true;
+                Kill();
+            }
             else if (Folder.Failures() is [{ } first, ..] && DateTimeOffset.UtcNow - first.Time > EndOfFailedJob) Kill();
         }
         _deathWatch.Kill();

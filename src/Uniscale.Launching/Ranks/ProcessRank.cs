@@ -47,9 +47,9 @@ public static class ProcessRank
         {
             if (reports is not null)
             {
-                reports.Write(new RankFailure(
+                bool isWritten = reports.Write(new RankFailure(
                     environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, Secrets.Mask(failure.Message), failure is UserErrorException));
-                failure.Data[ReportedKey] = true;
+                if (isWritten) failure.Data[ReportedKey] = true;
             }
             abort?.Invoke(failure);
             return false;

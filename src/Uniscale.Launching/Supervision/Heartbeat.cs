@@ -20,6 +20,9 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     /// <summary>What a rank that has left its job in order is busy with.</summary>
     internal const string Ended = "ended";
 
+    /// <summary>What a rank is busy with until the run is stored and comes to its steps.</summary>
+    internal const string Starting = "starting";
+
     private const string Pattern = "rank-*.beat";
 
     /// <summary>True if the rank has left its job in order.</summary>

@@ -49,7 +49,7 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
         }
         _slot = new HeartbeatSlot { Rank = world.Rank, ProcessId = Environment.ProcessId };
         _slot.SetHost(Environment.MachineName);
-        _slot.SetBusy("starting");
+        _slot.SetBusy(Heartbeat.Starting);
         Write(moved: true);
         _timer = new Timer(_ => Write(moved: false), null, AlivePeriod, AlivePeriod);
     }

@@ -65,6 +65,16 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         }
     }
 
+    /// <summary>Asks the job to save and end, from any thread.</summary>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            _isStopped = true;
+            _running?.Stop();
+        }
+    }
+
     /// <summary>Folder of an attempt.</summary>
     public static string AttemptFolder(string folder, int attempt) =>
         Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"attempt-{attempt:D4}"));
@@ -83,17 +93,36 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         var detector = new HangDetector(options.Hang);
         var start = new StartWatch(folder, launch.Ranks, options.Hang.Start);
         Fault? hang = null;
-        var result = running.Wait(() => hang ??= LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder));
+        bool isUnbegun = false;
+        var result = running.Wait(() => hang ??= (isUnbegun |= EndUnbegun(running, folder)) ? null : LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder));
         lock (_gate) _running = null;
         if (Leftovers.End(folder) is > 0 and var count) say($"mpirun was gone before {count} of its ranks; they have been ended.");
+        if (isUnbegun) return (new LaunchResult(0, null, WasStopped: true), null);
         if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
         if (result.ExitCode == 0) return (result, null);
         long step = StepOf(folder);
-        var fault = result.First is { } first
-            ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
-            : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above");
+        // Ranks that were ended have nothing to say of it.
+        var outlasted = running.HasOutlastedGrace ? Outlasted(step, launch.Grace) : null;
+        if (outlasted is not null) result = result with { First = FailureOf(outlasted) };
+        var fault = outlasted ?? (result.First is { } first ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
+            : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above"));
         Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
         return (result, fault);
+    }
+
+    private static Fault Outlasted(long step, TimeSpan grace) => new("grace", step, -1, "",
+        $"the ranks had not saved and ended {Diagnosis.Seconds(grace)} s after they were asked to (--grace) and were ended; what they did since the newest checkpoint is lost");
+
+    /// <summary>Ends a job that was stopped before any of its ranks came to a step: there is nothing to save, and nobody to agree with.</summary>
+    private bool EndUnbegun(LaunchedJob running, string folder)
+    {
+        lock (_gate)
+            if (!_isStopped) return false;
+        var beats = Heartbeat.ReadAll(folder);
+        if (beats.Any(beat => beat.Busy != Heartbeat.Starting)) return false;
+        say("Stopped before training began; there was nothing to save.");
+        running.Kill();
+        return true;
     }
 
     private Fault? LookForAbsence(LaunchedJob running, StartWatch start, int attempt)
@@ -164,10 +193,6 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
-        lock (_gate)
-        {
-            _isStopped = true;
-            _running?.Stop();
-        }
+        Stop();
     }
 }

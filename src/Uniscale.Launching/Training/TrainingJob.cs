@@ -47,6 +47,7 @@ public sealed record TrainingOptions
 public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions options, StopRequest stop)
 {
     private readonly RunConfiguration _configuration = resolved.Value;
+    private volatile bool _hasBegun;
 
     /// <summary>The run's directory.</summary>
     public RunFolder Folder { get; } = new(resolved.Value);
@@ -59,6 +60,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
 
     /// <summary>What damages numbers of a rank on purpose; none by default.</summary>
     public Func<RankContext, IFaultInjector?> Faults { get; init; } = _ => null;
+
+    /// <summary>Whether the run is stored and comes to its steps: before, a stop has nothing to save.</summary>
+    public bool HasBegun => _hasBegun;
 
     /// <summary>The run, held by the process that made this job; null: rank 0 takes it.</summary>
     public RunOwnership? Ownership { get; init; }
@@ -105,6 +109,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         string? obstacle = store.Prepare(runtime.StateToSave(), _configuration.Checkpoint.Async);
         if (obstacle is not null && !options.Resume)
             throw new UserErrorException($"Not one checkpoint of this run could be saved: {obstacle}, or set checkpoint.directory to a place that has it.");
+        _hasBegun = true;
+        // Until its first step is done: how long one takes nobody knows yet.
+        _ = rank.Monitor.Busy("in its first step");
         if (world.Rank == 0) Folder.Store(resolved, identity!);
         var seconds = new Dictionary<string, double>
         {

@@ -19,7 +19,10 @@ public sealed class SupervisorTests : IDisposable
         _output.Dispose();
     }
 
-    private LaunchResult Run(string scenario, int maxRestarts, int breaksInAttempts, JobShape? shape = null, string? mpirun = null) => new Supervisor(
+    private LaunchResult Run(string scenario, int maxRestarts, int breaksInAttempts, JobShape? shape = null, string? mpirun = null) =>
+        Job(scenario, maxRestarts, breaksInAttempts, shape, mpirun).Run();
+
+    private Supervisor Job(string scenario, int maxRestarts, int breaksInAttempts, JobShape? shape = null, string? mpirun = null) => new(
         new SupervisionOptions
         {
             Folder = _folder,
@@ -38,7 +41,8 @@ public sealed class SupervisorTests : IDisposable
             Arguments = ["steps", attempt <= breaksInAttempts ? scenario : "end"],
             Output = _output,
             Error = _output,
-        }, _said.Add).Run();
+            Grace = TimeSpan.Zero,
+        }, _said.Add);
 
     private IReadOnlyList<JobEventKind> Events() => [.. EventLog.Read(_folder).Select(entry => entry.Kind)];
 
@@ -79,6 +83,24 @@ public sealed class SupervisorTests : IDisposable
         Assert.Matches(sentence, result.First.ToString());
         Assert.InRange(watch.Elapsed.TotalSeconds, 6, 30);
         Assert.Equal(2, EventLog.Read(_folder).First(entry => entry.Kind == JobEventKind.Fault).Details!.Count);
+    }
+
+    /// <summary>A stop of a job whose ranks are loading, or that do not end in time.</summary>
+    [Theory]
+    [InlineData("load", 0, "Stopped before training began; there was nothing to save.", JobEventKind.Stopped)]
+    [InlineData("outlast", 1, "the ranks had not saved and ended 0 s after they were asked to (--grace) and were ended; what they did since the newest checkpoint is lost", JobEventKind.GivenUp)]
+    public async Task AStopEndsWhatHasNothingToSaveAndNamesWhatIsLost(string scenario, int code, string sentence, JobEventKind end)
+    {
+        var job = Job(scenario, maxRestarts: 2, breaksInAttempts: 1);
+        var ran = Task.Run(job.Run, TestContext.Current.CancellationToken);
+        string folder = Supervisor.AttemptFolder(_folder, 1);
+        bool HasCome() => Directory.Exists(folder) && Heartbeat.ReadAll(folder) is [_, _] beats && beats.All(beat => scenario == "load" || beat.Step > 0);
+        Assert.True(SpinWait.SpinUntil(HasCome, TimeSpan.FromSeconds(60)), _output.ToString());
+        job.Stop();
+        var result = await ran;
+        Assert.Equal((code, true), (result.ExitCode, result.WasStopped));
+        Assert.Contains(sentence, code == 0 ? Assert.Single(_said) : result.First!.ToString(), StringComparison.Ordinal);
+        Assert.Equal([JobEventKind.Started, .. code == 0 ? (JobEventKind[])[] : [JobEventKind.Fault], end], Events());
     }
 
     [Fact]
