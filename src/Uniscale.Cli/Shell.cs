@@ -8,6 +8,7 @@ using Uniscale.Configuration.Loading;
 using Uniscale.Configuration.Schema;
 using Uniscale.Kernels;
 using Uniscale.Launching.Ranks;
+using Uniscale.Torch;
 
 namespace Uniscale.Cli;
 
@@ -22,6 +23,9 @@ public static class Shell
         Description = "Show where in the code a failure comes from (also UNISCALE_DEBUG=1).",
         Recursive = true,
     };
+
+    /// <summary>Commands that look, read and write, and never compute.</summary>
+    private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "status", "why", "checkpoint"];
 
     /// <summary>Options whose values are texts, not paths.</summary>
     private static readonly string[] TextOptions = ["--prompt", "--symbol", "--text", "--set"];
@@ -59,6 +63,13 @@ public static class Shell
         return root;
     }
 
+    private static string TopCommand(ParseResult parsed)
+    {
+        var result = parsed.CommandResult;
+        while (result.Parent is CommandResult { Parent: not null } above) result = above;
+        return result.Command.Name;
+    }
+
     /// <summary>Parses and runs; returns the exit code.</summary>
     public static int Run(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
     {
@@ -70,6 +81,8 @@ public static class Shell
                 throw new UserErrorException(sentence);
             if (parsed.Action is not HelpAction && parsed.CommandResult.Command.Name != DoctorCommand.Name && ProcessorSupport.Refusal() is { } refusal)
                 throw new UserErrorException(refusal);
+            if (!WithoutTensors.Contains(TopCommand(parsed)) && Libtorch.Load() is { } problem)
+                throw new UserErrorException(problem);
             return parsed.Invoke(new InvocationConfiguration
             {
                 Output = output,

@@ -1,4 +1,5 @@
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Nccl;
 
 namespace Uniscale.Collectives;
 
@@ -124,6 +125,9 @@ public interface IWorld : IDisposable
 
     /// <summary>The group of all ranks for host memory, whose results the host reads; <see cref="Group"/> itself where tensors lie in host memory.</summary>
     IProcessGroup HostGroup => Group;
+
+    /// <summary>Copies between the host and the rank's device; null where tensors lie in host memory alone.</summary>
+    DeviceStaging? Staging => null;
 
     /// <summary>Makes a group of some ranks. All ranks of the world call it, in the same order, with the same groups; ranks outside get null.</summary>
     IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name);

@@ -95,6 +95,9 @@ public sealed record StepReport
     /// <summary>Its highest value so far.</summary>
     public long PeakMemoryBytes { get; init; }
 
+    /// <summary>Memory of the rank's device that is in use, by whatever process, as the device says; null: tensors lie in host memory.</summary>
+    public long? DeviceMemoryBytes { get; init; }
+
     /// <summary>Seconds of the step by part, e.g. forward, backward, communication, optimizer, data.</summary>
     public IReadOnlyDictionary<string, double> Parts { get; init; } = new Dictionary<string, double>();
 

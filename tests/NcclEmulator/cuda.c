@@ -265,6 +265,23 @@ EXPORT cudaError_t cudaFree(void *memory)
     return CUDA_SUCCESS;
 }
 
+EXPORT cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned int flags)
+{
+    return flags == 0 ? cudaMalloc(memory, bytes) : CUDA_INVALID_VALUE;
+}
+
+EXPORT cudaError_t cudaFreeHost(void *memory)
+{
+    return cudaFree(memory);
+}
+
+EXPORT cudaError_t cudaMemGetInfo(size_t *unused, size_t *total)
+{
+    *unused = (size_t)3 << 30;
+    *total = (size_t)4 << 30;
+    return CUDA_SUCCESS;
+}
+
 struct copy {
     void *destination;
     const void *source;
@@ -279,7 +296,6 @@ static void copy(void *argument)
     free(what);
 }
 
-/* Not called by Uniscale.Collectives: stands for compute in the tests. */
 EXPORT cudaError_t cudaMemcpyAsync(void *destination, const void *source, size_t bytes, int kind, cudaStream_t stream)
 {
     (void)kind;

@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Training;
 using Uniscale.Engine.Verification;
 
@@ -63,10 +64,10 @@ internal static class TestRuns
     }
 
     /// <summary>A runtime on synthetic data.</summary>
-    public static RankRuntime Runtime(RunConfiguration configuration, IWorld world, Recording recording = Recording.None)
+    public static RankRuntime Runtime(RunConfiguration configuration, IWorld world, Recording recording = Recording.None, HostLink? link = null)
     {
         var data = new SyntheticSource(configuration, configuration.Model.Vocabulary);
-        return RankRuntime.Create(configuration, world, data, data.StepAt(0).PhaseTokens, recording: recording);
+        return RankRuntime.Create(configuration, world, data, data.StepAt(0).PhaseTokens, vocabulary: 0, recording, link);
     }
 
     /// <summary>What a layout computes in some steps.</summary>

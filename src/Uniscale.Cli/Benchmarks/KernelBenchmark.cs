@@ -110,7 +110,7 @@ internal sealed class KernelBenchmark(ScalarType type, int threads, int rounds, 
         long bytes = count * (4 + 28 + (rounded is null ? 0 : 2));
         yield return AgainstCopy("optimizer: clip, AdamW, cast", $"{count >> 20}M parameters", bytes, () =>
         {
-            kernel.SumOfSquares(gradient);
+            kernel.SumOfSquares(gradient).Dispose();
             kernel.AdamW(weights, rounded, gradient, first, second, step);
         });
     }

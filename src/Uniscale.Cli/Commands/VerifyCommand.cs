@@ -27,7 +27,10 @@ internal static class VerifyCommand
             DefaultValueFactory = _ => "default",
         };
         var steps = new Option<int>("--steps") { Description = "Optimizer steps; default: train.steps, at most 20." };
+        var reference = new Option<string>("--reference") { Description = "Where the one rank computes that layouts are compared with: cpu, or as train.device says.", DefaultValueFactory = _ => "same" };
+        reference.AcceptOnlyFromAmong("same", "cpu");
         var json = CommonOptions.Json();
+        command.Add(reference);
         command.Add(layouts);
         command.Add(steps);
         command.Add(json);
@@ -36,7 +39,8 @@ internal static class VerifyCommand
             var config = configuration.Load(parsed).Value;
             var output = parsed.InvocationConfiguration.Output;
             string asked = parsed.GetValue(layouts)!;
-            var job = new VerificationJob(config, Parse(asked), isList: asked is "default" or "all", StepsOf(config, parsed.GetValue(steps)));
+            var job = new VerificationJob(config, Parse(asked), isList: asked is "default" or "all", StepsOf(config, parsed.GetValue(steps)),
+                parsed.GetValue(reference) == "cpu" ? config with { Train = config.Train with { Device = "cpu" } } : null);
             var bounds = VerificationBounds.For(config.Train.Precision);
             bool asJson = parsed.GetValue(json);
             var errors = job.Run(error => { if (!asJson) output.WriteLine(Line(error, bounds)); }, () => { if (!asJson) output.WriteLine(Header(job)); });

@@ -4,6 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Kernels;
 using Uniscale.Launching.Processes;
 using Uniscale.Mpi;
+using Uniscale.Torch;
 
 namespace Uniscale.Cli.Doctor;
 
@@ -22,10 +23,11 @@ internal static class Examination
         Disk(),
         OpenFiles(File.Exists("/proc/self/limits") ? File.ReadLines("/proc/self/limits") : [], ReadNumber("/proc/sys/vm/max_map_count")),
         StandardLibrary(libraries, AppContext.BaseDirectory),
-        Tensors(AppContext.BaseDirectory),
+        Tensors(Libtorch.Folder),
         Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
         Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
         Mpi(mpirun: null, Environment.GetEnvironmentVariable(MpiRuntime.LibraryVariable)),
+        Devices.Libtorch(),
         Devices.Nccl(),
         Bridge(),
     ];
@@ -108,12 +110,13 @@ internal static class Examination
     /// <summary>TorchSharp and libtorch beside this program, or where UNISCALE_LIBTORCH says.</summary>
     internal static Finding Tensors(string folder)
     {
-        string place = Environment.GetEnvironmentVariable("UNISCALE_LIBTORCH") is { Length: > 0 } named ? named : folder;
-        string library = Path.Combine(place, "libtorch_cpu.so");
+        string library = Path.Combine(folder, "libtorch_cpu.so");
         var version = typeof(TorchSharp.torch).Assembly.GetName().Version!;
-        return File.Exists(library)
-            ? new Finding("libtorch", true, true, $"{Libraries.PackageVersion(library) ?? TorchSharp.torch.__version__}, TorchSharp {version.ToString(3)}, {library}")
-            : new Finding("libtorch", false, true, $"tensors and gradients; no libtorch_cpu.so in {place}", "dotnet build (without TorchSharpBackend=none), or name a folder by UNISCALE_LIBTORCH");
+        if (!File.Exists(library))
+            return new Finding("libtorch", false, true, $"tensors and gradients; no libtorch_cpu.so in {folder}", $"dotnet build (without TorchSharpBackend=none), or name a folder by {Libtorch.FolderVariable}");
+        if (Libtorch.Load() is { } problem) return new Finding("libtorch", false, true, "tensors and gradients", problem);
+        string cuda = Libtorch.HasCuda(folder) ? ", with CUDA" : "";
+        return new Finding("libtorch", true, true, $"{Libraries.PackageVersion(library) ?? TorchSharp.torch.__version__}{cuda}, TorchSharp {version.ToString(3)}, {library}");
     }
 
     private static Finding Library(Libraries libraries, string name, string purpose, string package, bool required, params string[] files) =>

@@ -11,10 +11,12 @@ namespace Uniscale.Cli.Verification;
 /// <param name="layouts">What is compared with one rank.</param>
 /// <param name="isList">The layouts are a list of the catalogue: under mpirun those of other sizes are left out, not refused.</param>
 /// <param name="steps">Optimizer steps of each run.</param>
-internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyList<LayoutSpec> layouts, bool isList, int steps)
+/// <param name="reference">The run of one rank that layouts are compared with; null: the same configuration.</param>
+internal sealed class VerificationJob(
+    RunConfiguration configuration, IReadOnlyList<LayoutSpec> layouts, bool isList, int steps, RunConfiguration? reference = null)
 {
+    private readonly RunConfiguration _reference = reference ?? configuration;
     private readonly Dictionary<string, RunRecord> _references = [];
-    private readonly LayoutVerifier _verifier = new(configuration, TrainingData.OpenOrDraw, steps);
 
     /// <summary>Optimizer steps of each run.</summary>
     public int Steps => steps;
@@ -28,14 +30,14 @@ internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyL
         if (!environment.IsLaunched)
         {
             begin();
-            return RunAll(layouts, OnThreads, done);
+            return RunAll(layouts, layout => OnThreads(layout, configuration), done);
         }
         IReadOnlyList<LayoutError>? errors = null;
         ProcessRank.Run(environment, world =>
         {
             if (!isList) RefuseOtherSizes(world.Size);
             if (world.Rank == 0) begin();
-            errors = RunAll(layouts.Where(layout => layout.Ranks == world.Size), layout => _verifier.Run(layout, world), world.Rank == 0 ? done : _ => { });
+            errors = RunAll(layouts.Where(layout => layout.Ranks == world.Size), layout => Verifier(configuration).Run(layout, world), world.Rank == 0 ? done : _ => { });
         }, RankDevices.Of(configuration));
         return environment.Rank == 0 ? errors : null;
     }
@@ -58,7 +60,7 @@ internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyL
         {
             LayoutVerifier.Check(configuration, layout);
             if (!_references.TryGetValue(layout.Variant, out var reference))
-                _references[layout.Variant] = reference = OnThreads(LayoutSpec.Parse(layout.Variant));
+                _references[layout.Variant] = reference = OnThreads(LayoutSpec.Parse(layout.Variant), _reference);
             return LayoutVerifier.Compare(layout, run(layout), reference, VerificationBounds.For(configuration.Train.Precision));
         }
         catch (UserErrorException refusal)
@@ -67,16 +69,18 @@ internal sealed class VerificationJob(RunConfiguration configuration, IReadOnlyL
         }
     }
 
-    private RunRecord OnThreads(LayoutSpec layout)
+    private LayoutVerifier Verifier(RunConfiguration run) => new(run, TrainingData.OpenOrDraw, steps);
+
+    private RunRecord OnThreads(LayoutSpec layout, RunConfiguration run)
     {
         RunRecord? record = null;
         int threads = Math.Max(1, Environment.ProcessorCount / layout.Ranks);
         InProcessLauncher.Run(layout.Ranks, world =>
         {
             TorchThreads.Set(threads);
-            var mine = _verifier.Run(layout, world);
+            var mine = Verifier(run).Run(layout, world);
             if (world.Rank == 0) record = mine;
-        }, RankDevices.Of(configuration));
+        }, RankDevices.Of(run));
         return record!;
     }
 

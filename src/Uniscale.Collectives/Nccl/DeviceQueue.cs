@@ -78,6 +78,40 @@ internal sealed class DeviceQueue : IDisposable
         if (Device.ComputesOnHost) _cuda.Synchronize(Device.ComputeStream);
     }
 
+    /// <summary>Pinned host memory.</summary>
+    public nint Pin(long bytes)
+    {
+        Select();
+        return _cuda.AllocatePinned(bytes);
+    }
+
+    /// <summary>Gives pinned memory back.</summary>
+    public void Unpin(nint memory) => _cuda.FreePinned(memory);
+
+    /// <summary>Copies in the order of the compute stream; both sides stay as they are until an event behind it is complete.</summary>
+    public void PostCopy(nint source, nint destination, long bytes)
+    {
+        Select();
+        _cuda.Copy(source, destination, bytes, Device.ComputeStream);
+    }
+
+    /// <summary>Blocks the host until the compute stream has done what it was given.</summary>
+    public void AwaitCompute()
+    {
+        Select();
+        _cuda.Synchronize(Device.ComputeStream);
+    }
+
+    /// <summary>See <see cref="CudaRuntime.Memory"/>.</summary>
+    public (long Free, long Total) Memory
+    {
+        get
+        {
+            Select();
+            return _cuda.Memory;
+        }
+    }
+
     /// <summary>Gives an event back.</summary>
     public void Return(nint @event)
     {

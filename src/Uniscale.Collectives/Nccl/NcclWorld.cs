@@ -19,6 +19,7 @@ public sealed class NcclWorld : IWorld
     {
         _control = control;
         _device = new DeviceQueue(device);
+        Staging = new DeviceStaging(_device);
         _thread = new NcclCommunicationThread(control, _device, order);
         try
         {
@@ -39,6 +40,8 @@ public sealed class NcclWorld : IWorld
     public IProcessGroup Group { get; }
 
     public IProcessGroup HostGroup => _control.HostGroup;
+
+    public DeviceStaging Staging { get; }
 
     public CollectiveJournal Journal { get; } = new();
 
@@ -95,7 +98,11 @@ public sealed class NcclWorld : IWorld
         // Where another rank fails while this one waits for it, the reason is that rank's to tell.
         if (Failure is null) Group.Barrier().WaitRegardless();
         _thread.Stop();
-        if (Failure is null) _device.Dispose();
+        if (Failure is null)
+        {
+            Staging.Dispose();
+            _device.Dispose();
+        }
         Journal.Dispose();
         _control.Dispose();
     }

@@ -1,4 +1,5 @@
 using Uniscale.Checkpoints;
+using Uniscale.Engine.Devices;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Buckets;
@@ -16,20 +17,21 @@ internal sealed class WeightsAlone : IDisposable
         this.bucket = bucket;
         held = bucket.ParametersAreSharded ? bucket.Layout.Shard : new FlatSpan(0, bucket.Layout.Count);
         weights = zeros([held.Count], ScalarType.Float32).DetachFromDisposeScope();
-        Slices = [.. BucketSlices.Of(bucket, "", weights, held, ownedOnly: false)];
+        Slices = [.. BucketSlices.Of(bucket, DirectLink.Instance.Image(), "", weights, held, ownedOnly: false)];
     }
 
     /// <summary>What the load fills.</summary>
     public IReadOnlyList<StateSlice> Slices { get; }
 
     /// <summary>Takes the loaded weights over; the optimizer's moments begin at 0.</summary>
-    public void Apply()
+    public void Apply(HostLink link)
     {
         using var gradientFree = no_grad();
         using var scope = NewDisposeScope();
         var shard = bucket.Layout.Shard;
-        (bucket.ParametersAreSharded ? bucket.ParameterShard : bucket.WholeFlat).copy_(weights);
-        if (bucket.Type != ScalarType.Float32) bucket.Master.copy_(weights.narrow(0, shard.Start - held.Start, shard.Count));
+        var there = link.Upload(weights);
+        (bucket.ParametersAreSharded ? bucket.ParameterShard : bucket.WholeFlat).copy_(there);
+        if (bucket.Type != ScalarType.Float32) bucket.Master.copy_(there.narrow(0, shard.Start - held.Start, shard.Count));
         bucket.FirstMoment.zero_();
         bucket.SecondMoment.zero_();
     }

@@ -1,5 +1,6 @@
 using TorchSharp;
 using Uniscale.Collectives;
+using Uniscale.Configuration;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 
@@ -69,6 +70,6 @@ internal sealed class WholeParameters : IDisposable
     private static void CheckDevice(Device device)
     {
         if (device.type != DeviceType.CPU)
-            throw new NotSupportedException("ZeRO-3 keeps the address of released parameters, which is done for CPU memory only; use ZeRO 0 to 2 on other devices.");
+            throw new UserErrorException("parallel.zero.stage is 3, which keeps the addresses of released parameters; that is done for host memory only: set it to 2 or less with train.device: cuda.");
     }
 }

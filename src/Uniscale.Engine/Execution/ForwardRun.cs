@@ -20,7 +20,7 @@ internal sealed class ForwardRun : IDisposable
     private readonly Dictionary<(int Block, int Microbatch), Transfer> _arriving = [];
     private readonly Dictionary<(int Block, int Microbatch), Tensor> _outputs = [];
     private readonly List<Transfer> _sending = [];
-    private double _loss;
+    private readonly Tensor _loss;
 
     public ForwardRun(RankState rank, StepSpecification specification, IStepBatch batch, ParameterGatherer gatherer)
     {
@@ -28,6 +28,7 @@ internal sealed class ForwardRun : IDisposable
         _specification = specification;
         _batch = batch;
         _gatherer = gatherer;
+        _loss = zeros([], ScalarType.Float64, rank.Link.Device).DetachFromDisposeScope();
     }
 
     /// <summary>Runs the forward instructions; returns the sum of token losses and the count of valid tokens over all ranks.</summary>
@@ -51,6 +52,7 @@ internal sealed class ForwardRun : IDisposable
 
     public void Dispose()
     {
+        _loss.Dispose();
         foreach (var tensor in _outputs.Values) tensor.Dispose();
         foreach (var transfer in _arriving.Values.Concat(_sending)) transfer.Abandon();
         _outputs.Clear();
@@ -84,7 +86,7 @@ internal sealed class ForwardRun : IDisposable
         {
             var context = _batch[microbatch] with { LossScale = 1 };
             var output = state.Block.Forward(state.Parameters, input, context, _rank.Ops);
-            if (block == _specification.Model.Head) _loss += output.item<float>();
+            if (block == _specification.Model.Head) _loss.add_(output);
             else _outputs.Add((block, microbatch), output.DetachFromDisposeScope());
         }
         foreach (var bucket in borrowed) _gatherer.Release(bucket);
@@ -102,8 +104,12 @@ internal sealed class ForwardRun : IDisposable
     {
         // Loss and targets are the same on all ranks of a tensor group, and the targets on all stages: one speaks for them.
         bool speaks = _rank.Groups.Tensor.Rank == 0, counts = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head);
-        using var sums = tensor([speaks ? _loss : 0, counts ? _batch.ValidTokens : 0], ScalarType.Float64);
+        using var scope = NewDisposeScope();
+        var own = tensor([0.0, counts ? _batch.ValidTokens : 0], ScalarType.Float64);
+        var sums = _rank.Link.Upload(own);
+        if (speaks) sums[0].copy_(_loss);
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
-        return (sums[0].item<double>(), (long)sums[1].item<double>());
+        double[] all = _rank.Link.Read<double>(sums);
+        return (all[0], (long)all[1]);
     }
 }

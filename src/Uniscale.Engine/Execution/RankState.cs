@@ -1,4 +1,5 @@
 using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Model;
 using Uniscale.Program;
@@ -10,13 +11,13 @@ namespace Uniscale.Engine.Execution;
 public sealed class RankState : IDisposable
 {
     /// <summary>Binds blocks, groups and primitives; the state owns the buckets.</summary>
-    public RankState(ProcessGroups groups, IParallelOps ops, IEnumerable<BlockState> blocks, ScalarType activationType, Device device)
+    public RankState(ProcessGroups groups, IParallelOps ops, IEnumerable<BlockState> blocks, ScalarType activationType, HostLink link)
     {
         Groups = groups;
         Ops = ops;
         Blocks = blocks.ToDictionary(block => block.Number);
         ActivationType = activationType;
-        Device = device;
+        Link = link;
         var sink = new GradientSink();
         foreach (var slot in Blocks.Values.SelectMany(block => block.Slots).DistinctBy(slot => (slot.Bucket.Block, slot.Index)))
             sink.Register(slot.Tensor, () => slot.Sum);
@@ -35,8 +36,8 @@ public sealed class RankState : IDisposable
     /// <summary>Type of what flows between blocks.</summary>
     public ScalarType ActivationType { get; }
 
-    /// <summary>Where this rank computes.</summary>
-    public Device Device { get; }
+    /// <summary>Where this rank computes, and how numbers get there and back; the state owns it.</summary>
+    public HostLink Link { get; }
 
     /// <summary>Bytes held between steps.</summary>
     public MemoryAccount Memory => Blocks.Values.Aggregate(default(MemoryAccount), (sum, block) => sum + block.Bucket.Memory);
@@ -46,7 +47,7 @@ public sealed class RankState : IDisposable
     {
         var mesh = specification.Mesh;
         int sequence = specification.Model.Context / mesh.Context / (specification.SequenceParallel ? mesh.Tensor : 1);
-        return empty([specification.MicrobatchSize, sequence, specification.Model.Hidden], ActivationType, Device).DetachFromDisposeScope();
+        return empty([specification.MicrobatchSize, sequence, specification.Model.Hidden], ActivationType, Link.Device).DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -54,5 +55,6 @@ public sealed class RankState : IDisposable
     {
         Ops.Sink = null;
         foreach (var block in Blocks.Values) block.Bucket.Dispose();
+        Link.Dispose();
     }
 }

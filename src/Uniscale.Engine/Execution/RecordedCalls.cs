@@ -22,7 +22,9 @@ internal class RecordedCalls<T> : DispatchProxy
     {
         long start = Stopwatch.GetTimestamp();
         object? result = targetMethod!.Invoke(_target, BindingFlags.DoNotWrapExceptions, null, args, null);
-        if (_timeline!.IsRecording) _timeline.Kernel(targetMethod.Name, start, Stopwatch.GetTimestamp());
+        if (!_timeline!.IsRecording) return result;
+        _timeline.AwaitDevice?.Invoke();
+        _timeline.Kernel(targetMethod.Name, start, Stopwatch.GetTimestamp());
         return result;
     }
 }

@@ -1,7 +1,6 @@
 using System.IO.Hashing;
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
-using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Parallel;
 using static TorchSharp.torch;
 
@@ -36,16 +35,17 @@ public sealed record ReplicaDifference(IReadOnlyList<int> Blocks, IReadOnlyList<
 /// Compares checksums of parameters and optimizer state across the ranks that hold the same ones. Every rank of the world compares its blocks in
 /// order and then calls <see cref="Conclude"/>.
 /// </summary>
-/// <param name="groups">This rank's groups.</param>
+/// <param name="rank">This rank.</param>
 /// <param name="blockCount">Blocks of the model.</param>
-internal sealed class ReplicaGuard(ProcessGroups groups, int blockCount)
+internal sealed class ReplicaGuard(RankState rank, int blockCount)
 {
     // One sum over the world carries all: ranks that deviate, ranks whose group differs, blocks that differ.
-    private readonly double[] _found = new double[2 * groups.World.Size + blockCount];
+    private readonly double[] _found = new double[2 * rank.Groups.World.Size + blockCount];
 
     /// <summary>Compares a block whose parameters are in place.</summary>
     public void Compare(Bucket bucket)
     {
+        var groups = rank.Groups;
         bool together = bucket.ParametersAreSharded || groups.ShardReplicas.Size == groups.Replicas.Size;
         var parameters = bucket.ParametersAreSharded ? bucket.ParameterShard : bucket.WholeFlat;
         var state = bucket.Type == ScalarType.Float32 ? new[] { bucket.FirstMoment, bucket.SecondMoment } : [bucket.FirstMoment, bucket.SecondMoment, bucket.Master];
@@ -61,10 +61,11 @@ internal sealed class ReplicaGuard(ProcessGroups groups, int blockCount)
     /// <summary>What all ranks found; null: all replicas agree. Collective over the world.</summary>
     public ReplicaDifference? Conclude()
     {
-        using var sums = tensor(_found, ScalarType.Float64);
-        groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
-        double[] all = sums.data<double>().ToArray();
-        int world = groups.World.Size;
+        using var own = tensor(_found, ScalarType.Float64);
+        using var sums = rank.Link.Upload(own);
+        rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
+        double[] all = rank.Link.Read<double>(sums);
+        int world = rank.Groups.World.Size;
         int[] blocks = Positive(all.AsSpan(2 * world));
         return blocks.Length == 0 ? null : new ReplicaDifference(blocks, Positive(all.AsSpan(0, world)), Positive(all.AsSpan(world, world)));
     }
@@ -72,19 +73,20 @@ internal sealed class ReplicaGuard(ProcessGroups groups, int blockCount)
     private void Compare(int block, IProcessGroup group, Tensor[] held)
     {
         if (group.Size == 1) return;
-        using var mine = tensor([Checksum(held)], ScalarType.Int64);
-        using var all = zeros([group.Size], ScalarType.Int64);
+        using var own = tensor([Checksum(held)], ScalarType.Int64);
+        using var mine = rank.Link.Upload(own);
+        using var all = zeros([group.Size], ScalarType.Int64, rank.Link.Device);
         group.AllGather(TensorBuffer.Of(mine), TensorBuffer.Of(all)).Wait();
-        long[] sums = all.data<long>().ToArray();
+        long[] sums = rank.Link.Read<long>(all);
         if (sums.Distinct().Count() == 1 || group.Rank > 0) return;
         var usual = sums.GroupBy(sum => sum).MaxBy(equal => equal.Count())!;
         bool isMajority = usual.Count() * 2 > sums.Length;
         for (int member = 0; member < sums.Length; member++)
         {
             if (isMajority && sums[member] != usual.Key) _found[group.WorldRanks[member]]++;
-            _found[groups.World.Size + group.WorldRanks[member]]++;
+            _found[rank.Groups.World.Size + group.WorldRanks[member]]++;
         }
-        _found[2 * groups.World.Size + block]++;
+        _found[2 * rank.Groups.World.Size + block]++;
     }
 
     private static int[] Positive(ReadOnlySpan<double> counts)
@@ -95,7 +97,7 @@ internal sealed class ReplicaGuard(ProcessGroups groups, int blockCount)
         return [.. places];
     }
 
-    private static long Checksum(Tensor[] held)
+    private long Checksum(Tensor[] held)
     {
         var hash = new XxHash3();
         const long piece = 1 << 24;
@@ -104,7 +106,8 @@ internal sealed class ReplicaGuard(ProcessGroups groups, int blockCount)
             for (long start = 0; start < flat.numel(); start += piece)
             {
                 using var part = flat.narrow(0, start, Math.Min(piece, flat.numel() - start));
-                hash.Append(part.bytes);
+                if (rank.Link.IsDirect) hash.Append(part.bytes);
+                else hash.Append(rank.Link.Read<byte>(part));
             }
         }
         return (long)hash.GetCurrentHashAsUInt64();

@@ -68,7 +68,7 @@ public sealed class StepExecutor
     public ReplicaDifference? CompareReplicas(StepSpecification specification)
     {
         Settle();
-        var guard = new ReplicaGuard(_rank.Groups, specification.Model.Head + 1);
+        var guard = new ReplicaGuard(_rank, specification.Model.Head + 1);
         foreach (var block in _rank.Blocks.Values.OrderBy(block => block.Number)) guard.Compare(block.Bucket);
         return guard.Conclude();
     }

@@ -1,5 +1,6 @@
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Optimizer;
 using Uniscale.Engine.Parallel;
@@ -25,9 +26,9 @@ internal sealed class StepRun : IDisposable
     private readonly int[] _reductionsLeft;
     private readonly bool[] _reduced;
     private readonly Tensor _tokenCount;
+    private readonly Tensor _loss;
     private IWork? _counting;
-    private double _lossScale;
-    private double _loss;
+    private LossScale _lossScale;
     private StepDecision? _decision;
     private ReplicaGuard? _guard;
     private bool _isDamaged;
@@ -48,7 +49,8 @@ internal sealed class StepRun : IDisposable
         _reductionsLeft = new int[specification.Model.Head + 1];
         foreach (var instruction in program.Instructions)
             if (instruction.Op == Op.ReduceGradients) _reductionsLeft[instruction.Block]++;
-        _tokenCount = zeros([1], ScalarType.Int64).DetachFromDisposeScope();
+        _tokenCount = zeros([1], ScalarType.Int64, rank.Link.Device).DetachFromDisposeScope();
+        _loss = zeros([], ScalarType.Float64, rank.Link.Device).DetachFromDisposeScope();
     }
 
     /// <summary>See <see cref="StepExecutor.GradientsReady"/>.</summary>
@@ -98,6 +100,8 @@ internal sealed class StepRun : IDisposable
 
     public void Dispose()
     {
+        _lossScale.Dispose();
+        _loss.Dispose();
         _tokenCount.Dispose();
         _runner.Dispose();
         _activations.Free();
@@ -118,7 +122,7 @@ internal sealed class StepRun : IDisposable
         {
             counting.Wait();
             _counting = null;
-            _lossScale = 1.0 / Math.Max(1, _tokenCount.item<long>());
+            _lossScale = LossScale.OneOver(_tokenCount, _rank.Link);
         }
         return _input.Batch[microbatch] with { LossScale = _lossScale };
     }
@@ -158,7 +162,7 @@ internal sealed class StepRun : IDisposable
         var state = _rank.Blocks[block];
         var borrowed = Gather(state);
         var output = _runner.Forward(state, Context(block, microbatch));
-        if (block == _specification.Model.Head) _loss += output.item<float>();
+        if (block == _specification.Model.Head) _loss.add_(output);
         foreach (var bucket in borrowed) _gatherer.Release(bucket);
     }
 
@@ -192,26 +196,33 @@ internal sealed class StepRun : IDisposable
     {
         _reducer.Finish();
         Faults?.OnGradient(_input.Step, _rank);
-        double squares = 0;
+        // The loss is the same on all ranks of a tensor group: the first speaks for them.
+        bool speaks = _rank.Groups.Tensor.Rank == 0;
+        // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
+        ulong digest = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _input.Batch.Digest : 0;
+        using var own = tensor([0, 0, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), _input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
+        using var sums = _rank.Link.Upload(own);
+        SumSquares(sums[0]);
+        if (speaks) sums[1].copy_(_loss);
+        if (Faults is not null) sums[1].fill_(Faults.OnLoss(_input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0));
+        _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
+        double[] all = _rank.Link.Read<double>(sums);
+        double norm = Math.Sqrt(all[0]), loss = all[1];
+        double scale = _input.Clip > 0 && norm > _input.Clip ? _input.Clip / (norm + 1e-6) : 1;
+        digest = unchecked((ulong)all[3] + ((ulong)all[4] << 32));
+        _decision = new StepDecision(loss, norm, scale, _input.Judge(loss, norm), all[2] > 0, digest) { Save = all[5] > 0 };
+        GradientsReady?.Invoke(_decision);
+    }
+
+    /// <summary>Adds the squares of the gradients that this rank counts.</summary>
+    private void SumSquares(Tensor sum)
+    {
         var holders = _rank.Groups.ShardReplicas;
         foreach (var state in _rank.Blocks.Values)
         {
             if (!_reduced[state.Number]) state.Bucket.TakeWholeGradient();
-            squares += _optimizer.SumOfSquares(state.Bucket, holders.Rank, holders.Size);
+            if (_optimizer.SumOfSquares(state.Bucket, holders.Rank, holders.Size) is { } squares) sum.add_(squares);
         }
-        // The loss is the same on all ranks of a tensor group: the first speaks for them.
-        double loss = _rank.Groups.Tensor.Rank == 0 ? _loss : 0;
-        loss = Faults?.OnLoss(_input.Step, loss) ?? loss;
-        // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
-        ulong digest = _rank.Groups.Tensor.Rank == 0 && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _input.Batch.Digest : 0;
-        using var sums = tensor([squares, loss, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), _input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
-        _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
-        double norm = Math.Sqrt(sums.ReadCpuDouble(0));
-        loss = sums.ReadCpuDouble(1);
-        double scale = _input.Clip > 0 && norm > _input.Clip ? _input.Clip / (norm + 1e-6) : 1;
-        digest = unchecked((ulong)sums.ReadCpuDouble(3) + ((ulong)sums.ReadCpuDouble(4) << 32));
-        _decision = new StepDecision(loss, norm, scale, _input.Judge(loss, norm), sums.ReadCpuDouble(2) > 0, digest) { Save = sums.ReadCpuDouble(5) > 0 };
-        GradientsReady?.Invoke(_decision);
     }
 
     private void Update(int block)
@@ -222,7 +233,7 @@ internal sealed class StepRun : IDisposable
     private void CompareReplicas(int block)
     {
         DamageWeights();
-        _guard ??= new ReplicaGuard(_rank.Groups, _specification.Model.Head + 1);
+        _guard ??= new ReplicaGuard(_rank, _specification.Model.Head + 1);
         var bucket = Bucket(block);
         if (!bucket.ParametersAreSharded) _gatherer.Ensure(bucket);
         _guard.Compare(bucket);

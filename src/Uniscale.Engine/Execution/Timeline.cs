@@ -44,6 +44,9 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
     private DateTimeOffset _recordedFrom = DateTimeOffset.UtcNow;
     private bool _isRecording = !recordKernels;
 
+    /// <summary>Waits for a device, so that a kernel's time is its own and not the next one's; null: operators return when they are done.</summary>
+    public Action? AwaitDevice { get; init; }
+
     /// <summary>World rank.</summary>
     public int Rank => rank;
 
@@ -59,6 +62,9 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
             if (recordKernels) GraphFunction.Listener = value ? (name, start, end) => Kernel(OperationPrefix + name, start, end) : null;
         }
     }
+
+    /// <summary>Whether kernels are recorded too.</summary>
+    internal bool RecordsKernels => recordKernels;
 
     /// <summary>What was recorded, in order of completion.</summary>
     public IReadOnlyList<TimelineEvent> Events => _events;
@@ -144,6 +150,7 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
 
         public void Dispose()
         {
+            if (timeline.RecordsKernels) timeline.AwaitDevice?.Invoke();
             timeline.Add(row, name, _start, Stopwatch.GetTimestamp());
             timeline.CollectOperations();
         }

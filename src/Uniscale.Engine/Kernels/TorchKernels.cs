@@ -23,7 +23,7 @@ public sealed partial class TorchKernels : IKernels
     {
         using var scope = NewDisposeScope();
         var (rows, here) = RowsHere(ids, first, entries);
-        var found = table.index_select(0, rows).mul_(here.unsqueeze(-1));
+        var found = table[rows].mul_(here.unsqueeze(-1));
         return found.view([.. ids.shape, table.shape[1]]).MoveToOuterDisposeScope();
     }
 
@@ -100,12 +100,12 @@ public sealed partial class TorchKernels : IKernels
         return functional.linear(x.to(float32), weight.to(float32), bias?.to(float32)).to(x.dtype).MoveToOuterDisposeScope();
     }
 
-    /// <summary>a·b.</summary>
+    /// <summary>a·b, [..., inner] × [inner, out]. Not by matmul, out of which TorchSharp carries no error.</summary>
     private static Tensor Product(Tensor a, Tensor b)
     {
-        if (!IsWidened(a)) return a.matmul(b);
         using var scope = NewDisposeScope();
-        return a.to(float32).matmul(b.to(float32)).to(a.dtype).MoveToOuterDisposeScope();
+        var product = IsWidened(a) ? Rows(a).to(float32).mm(b.to(float32)).to(a.dtype) : Rows(a).mm(b);
+        return product.view([.. a.shape[..^1], b.size(1)]).MoveToOuterDisposeScope();
     }
 
     /// <summary>bf16 on a processor without products of it, for which not every libtorch has code.</summary>
@@ -252,7 +252,7 @@ public sealed partial class TorchKernels : IKernels
     private static (Tensor Rows, Tensor Here) RowsHere(Tensor ids, long first, long entries)
     {
         var local = ids.reshape(-1) - first;
-        var here = local.ge(0).logical_and(local.lt(entries));
+        var here = local.ge(0).bitwise_and(local.lt(entries));
         return (local * here, here);
     }
 

@@ -1,3 +1,4 @@
+using Uniscale.Engine.Devices;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Model;
@@ -36,7 +37,7 @@ public sealed record MicrobatchContext
     public double? RopeBase { get; init; }
 
     /// <summary>What the sum of token losses is multiplied with before backward: 1 / valid tokens of the global batch.</summary>
-    public required double LossScale { get; init; }
+    public required LossScale LossScale { get; init; }
 }
 
 /// <summary>

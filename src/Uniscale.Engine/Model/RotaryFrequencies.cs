@@ -1,4 +1,5 @@
 using Uniscale.Configuration;
+using Uniscale.Engine.Devices;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Model;
@@ -47,7 +48,7 @@ public sealed class RotaryFrequencies
     public (Tensor Cosine, Tensor Sine) Angles(Tensor positions)
     {
         using var scope = NewDisposeScope();
-        var perPosition = from_array(frequencies).to(positions.device);
+        var perPosition = DeviceConstants.Of(given, positions.device, _ => from_array(frequencies));
         var angles = positions.to(float64).unsqueeze(-1).unsqueeze(-1) * perPosition;
         return scope.MoveToOuter(angles.cos().to(float32), angles.sin().to(float32));
     }

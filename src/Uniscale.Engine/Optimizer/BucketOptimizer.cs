@@ -14,11 +14,16 @@ public sealed class BucketOptimizer(IOptimizerKernel kernel)
     /// <param name="bucket">A bucket whose gradients are reduced.</param>
     /// <param name="replica">This rank's place among the holders of the same shard.</param>
     /// <param name="replicaCount">Holders of the same shard.</param>
-    public double SumOfSquares(Bucket bucket, int replica, int replicaCount)
+    /// <returns>fp64 [] where the gradients lie; the caller's scope owns it. Null where this rank counts none.</returns>
+    public Tensor? SumOfSquares(Bucket bucket, int replica, int replicaCount)
     {
-        double sum = 0;
+        Tensor? sum = null;
         var gradients = bucket.Views.OwnedGradients(replica, replicaCount);
-        for (int i = 0; i < gradients.Count; i++) sum += kernel.SumOfSquares(gradients[i]);
+        for (int i = 0; i < gradients.Count; i++)
+        {
+            var part = kernel.SumOfSquares(gradients[i]);
+            sum = sum?.add_(part) ?? part;
+        }
         return sum;
     }
 

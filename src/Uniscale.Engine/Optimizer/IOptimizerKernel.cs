@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Optimizer;
@@ -28,14 +29,14 @@ public interface IOptimizerKernel
     /// <param name="step">Constants.</param>
     void AdamW(Tensor weights, Tensor? rounded, Tensor gradient, Tensor firstMoment, Tensor secondMoment, AdamWStep step);
 
-    /// <summary>Sum of squares in double precision; not finite where an element is not.</summary>
-    double SumOfSquares(Tensor values);
+    /// <summary>Sum of squares, fp64 [] where the values lie; not finite where an element is not. The caller's scope owns it.</summary>
+    Tensor SumOfSquares(Tensor values);
 }
 
-/// <summary>The arithmetic in plain torch operators, in pieces that stay in the cache between the passes.</summary>
+/// <summary>The arithmetic in plain torch operators, in pieces that stay in the cache between the passes; on a device, in pieces that keep it busy.</summary>
 public sealed class TorchOptimizerKernel : IOptimizerKernel
 {
-    private const long PieceCount = 1 << 16;
+    private const long HostPieceCount = 1 << 16, DevicePieceCount = 1 << 26;
 
     /// <inheritdoc/>
     public void AdamW(Tensor weights, Tensor? rounded, Tensor gradient, Tensor firstMoment, Tensor secondMoment, AdamWStep step)
@@ -43,11 +44,11 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
         using var noGrad = no_grad();
         double correction1 = 1 - Math.Pow(step.Beta1, step.Update);
         double correction2 = 1 - Math.Pow(step.Beta2, step.Update);
-        long count = weights.numel();
-        for (long start = 0; start < count; start += PieceCount)
+        long count = weights.numel(), piece = PieceOf(weights);
+        for (long start = 0; start < count; start += piece)
         {
             using var scope = NewDisposeScope();
-            long length = Math.Min(PieceCount, count - start);
+            long length = Math.Min(piece, count - start);
             var w = weights.narrow(0, start, length);
             var g = gradient.narrow(0, start, length);
             var m = firstMoment.narrow(0, start, length);
@@ -62,17 +63,19 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
     }
 
     /// <inheritdoc/>
-    public double SumOfSquares(Tensor values)
+    public Tensor SumOfSquares(Tensor values)
     {
         using var noGrad = no_grad();
-        double sum = 0;
-        long count = values.numel();
-        for (long start = 0; start < count; start += PieceCount)
+        var sum = zeros([], float64, values.device);
+        long count = values.numel(), piece = PieceOf(values);
+        for (long start = 0; start < count; start += piece)
         {
             using var scope = NewDisposeScope();
-            var piece = values.narrow(0, start, Math.Min(PieceCount, count - start));
-            sum += piece.dot(piece).item<float>();
+            var part = values.narrow(0, start, Math.Min(piece, count - start));
+            sum.add_(part.device_type == DeviceType.CPU ? part.dot(part) : linalg.vector_norm(part, 2, null, false).to(float64).square());
         }
         return sum;
     }
+
+    private static long PieceOf(Tensor tensor) => tensor.device_type == DeviceType.CPU ? HostPieceCount : DevicePieceCount;
 }

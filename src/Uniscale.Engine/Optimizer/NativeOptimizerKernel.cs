@@ -23,7 +23,7 @@ public sealed class NativeOptimizerKernel : IOptimizerKernel
     }
 
     /// <inheritdoc/>
-    public double SumOfSquares(Tensor values) => CpuKernels.SumOfSquares(Address(values), values.numel());
+    public Tensor SumOfSquares(Tensor values) => tensor(CpuKernels.SumOfSquares(Address(values), values.numel()), float64);
 
     private static nint Address(Tensor tensor) => TensorMemory.DataPointer(tensor);
 }

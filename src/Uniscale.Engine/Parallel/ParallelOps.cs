@@ -17,19 +17,22 @@ namespace Uniscale.Engine.Parallel;
 public sealed class ParallelOps : IParallelOps
 {
     private readonly IAttentionLayout attention;
+    private readonly bool fusedAttention;
     private readonly ConditionalWeakTable<Tensor, Recipe> recipes = [];
 
     /// <param name="groups">Whom this rank shares layers and sequences with.</param>
     /// <param name="kernels">The mathematics of one device; null: the native ones, which fall back to plain torch operators.</param>
     /// <param name="selective">Selective recomputation: attention probabilities, normalised inputs and activations, which are cheap, are
     /// computed again in backward instead of being kept.</param>
-    public ParallelOps(ParallelGroups groups, IKernels? kernels = null, bool selective = false)
-        : this(groups, kernels, selective, cache: null)
+    /// <param name="fusedAttention">Attention over whole sequences is libtorch's own instead of the kernels': for devices.</param>
+    public ParallelOps(ParallelGroups groups, IKernels? kernels = null, bool selective = false, bool fusedAttention = false)
+        : this(groups, kernels, selective, fusedAttention, cache: null)
     {
     }
 
-    private ParallelOps(ParallelGroups groups, IKernels? kernels, bool selective, KeyValueCache? cache)
+    private ParallelOps(ParallelGroups groups, IKernels? kernels, bool selective, bool fusedAttention, KeyValueCache? cache)
     {
+        this.fusedAttention = fusedAttention;
         Kernels = kernels ?? new NativeKernels();
         Selective = selective;
         TensorAxis = new TensorGroup(groups.Tensor);
@@ -70,7 +73,7 @@ public sealed class ParallelOps : IParallelOps
 
     /// <summary>The primitives for generating: attention reads and extends a cache. Whole sequences only, but any tensor axis.</summary>
     public static ParallelOps Decoding(KeyValueCache cache, IProcessGroup? tensor = null, IKernels? kernels = null) =>
-        new(new ParallelGroups { Tensor = tensor }, kernels, selective: false, cache);
+        new(new ParallelGroups { Tensor = tensor }, kernels, selective: false, fusedAttention: false, cache);
 
     /// <inheritdoc/>
     public int LocalHeads(int heads) => heads / TensorAxis.Size;
@@ -135,6 +138,10 @@ public sealed class ParallelOps : IParallelOps
         var stacked = TensorAxis.Gather(part).Wait();
         return stacked.permute(1, 2, 0, 3).flatten(2).narrow(2, 0, vocabulary).contiguous().MoveToOuterDisposeScope();
     }
+
+    /// <summary>Attention where the whole sequence of some heads is here.</summary>
+    internal Tensor AttendHere(Tensor q, Tensor k, Tensor v, Tensor? documents) =>
+        fusedAttention ? FusedAttention.Apply(q, k, v, documents) : new AttentionOperation(this, documents).Apply(q, k, v);
 
     /// <summary>How an operation keeps an input for its backward.</summary>
     internal KeptInput Keep(Tensor input) => new(recipes.TryGetValue(input, out var recipe) ? recipe : null);

@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Initialization;
 using Uniscale.Engine.Mesh;
@@ -15,7 +16,7 @@ internal static class BlockFactory
 {
     /// <summary>Blocks of this rank's stage, with first weights that are a function of (seed, name, element).</summary>
     public static IReadOnlyList<BlockState> Build(
-        RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, ScalarType type, Device device)
+        RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, ScalarType type, HostLink link)
     {
         var row = Transformer.Blocks(configuration.Model, specification.Model.Vocabulary);
         var plan = new ShardingPlan(specification.Model, groups.Tensor.Size, groups.Tensor.Rank);
@@ -30,24 +31,25 @@ internal static class BlockFactory
             if (copy) own = [.. own.Select(parameter => parameter.Spec.Name == row[0].Parameters[0].Name ? parameter with { IsOwner = false } : parameter)];
             var layout = new FlatLayout(own, groups.Shards.Size, groups.Shards.Rank);
             var common = specification.Sharding == 3 && layout.ShardCount > 1 ? groups.Shards.Share(Bucket.WholeBytes(layout, type)) : null;
-            var bucket = new Bucket(number, layout, type, specification.Sharding, device, common);
+            var bucket = new Bucket(number, layout, type, specification.Sharding, link.Device, common);
             for (int i = 0; i < own.Count; i++) made[own[i].Spec.Name] = new ParameterSlot(bucket, i);
-            FirstWeights(bucket, configuration.Train.Seed);
+            FirstWeights(bucket, configuration.Train.Seed, link);
             states.Add(new BlockState(number, block, bucket, [.. block.Parameters.Select(spec => made[spec.Name])]));
         }
         return states;
     }
 
     /// <summary>Fills shard, master and whole parameters; only the whole ones of the block at hand exist at a time under ZeRO-3.</summary>
-    private static void FirstWeights(Bucket bucket, long seed)
+    private static void FirstWeights(Bucket bucket, long seed, HostLink link)
     {
         using var noGrad = no_grad();
-        using var whole = zeros([bucket.Layout.Count], ScalarType.Float32, bucket.Device);
+        using var drawn = zeros([bucket.Layout.Count], ScalarType.Float32);
         foreach (var place in bucket.Layout.Parameters)
         {
-            using var view = Bucket.View(whole, place);
+            using var view = Bucket.View(drawn, place);
             ParameterInitializer.Fill(view, place.Parameter, seed);
         }
+        using var whole = link.Upload(drawn);
         using var shard = whole.narrow(0, bucket.Layout.Shard.Start, bucket.Layout.Shard.Count);
         bucket.Master.copy_(shard);
         if (bucket.ParametersAreSharded) bucket.ParameterShard.copy_(shard);

@@ -1,15 +1,15 @@
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Layout;
 using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Program;
 using Uniscale.Program.Checking;
-using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Training;
 
 /// <summary>The step programs of one rank, made once for each size of batch and context that the curriculum brings.</summary>
-internal sealed class Programs(RunConfiguration configuration, int rank, int ranks, int vocabulary, Device device)
+internal sealed class Programs(RunConfiguration configuration, int rank, int ranks, int vocabulary, HostLink link)
 {
     private readonly Dictionary<(int Sequences, int Context, double RopeBase, bool Checksum), (StepSpecification, StepProgram, BatchView)> _made = [];
 
@@ -29,7 +29,7 @@ internal sealed class Programs(RunConfiguration configuration, int rank, int ran
         ProgramChecker.Require(specification);
         var place = specification.Mesh.CoordinateOf(rank);
         var places = ContextPartition.Indices(plan.Context, specification.Mesh.Context, place.Context);
-        var view = new BatchView(specification, place.Data, places, configuration.Model.DocumentMask, device, key.RopeBase);
+        var view = new BatchView(specification, place.Data, places, configuration.Model.DocumentMask, link, key.RopeBase);
         return _made[key] = (specification, ProgramGenerator.Generate(specification, rank), view);
     }
 }

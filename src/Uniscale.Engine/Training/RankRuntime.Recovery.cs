@@ -36,6 +36,7 @@ public sealed partial class RankRuntime
     internal LoadedCheckpoint? Load(CheckpointStore store, Func<long, bool>? fits, Action<CheckpointManifest>? check = null)
     {
         _executor.Settle();
+        using var image = Model.Link.Image();
         WeightsAlone[]? weights = null;
         try
         {
@@ -43,13 +44,14 @@ public sealed partial class RankRuntime
                 manifest =>
                 {
                     check?.Invoke(manifest);
-                    if (manifest.HoldsOptimizer()) return StateToLoad();
+                    if (manifest.HoldsOptimizer()) return StateToLoad(image);
                     weights ??= WeightsToLoad();
                     return [.. weights.SelectMany(block => block.Slices)];
                 },
                 fits);
-            if (loaded is not null && !loaded.Manifest.HoldsOptimizer())
-                foreach (var block in weights!) block.Apply();
+            if (loaded is not null && loaded.Manifest.HoldsOptimizer()) image.Store();
+            else if (loaded is not null)
+                foreach (var block in weights!) block.Apply(Model.Link);
             _kernels.ParametersChanged();
             return loaded;
         }

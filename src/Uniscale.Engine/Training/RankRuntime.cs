@@ -5,6 +5,7 @@ using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Mesh;
@@ -25,6 +26,7 @@ public sealed partial class RankRuntime : IDisposable
     private readonly StepExecutor _executor;
     private readonly IKernels _kernels;
     private readonly WaitClock _waits;
+    private readonly HostImage _image;
     private int? _phase;
     private readonly PrefetchingSource _data;
 
@@ -40,8 +42,9 @@ public sealed partial class RankRuntime : IDisposable
         _programs = parts.Programs;
         _kernels = parts.Kernels;
         _waits = parts.Waits;
+        _image = Model.Link.Image();
         _judge = new StepJudge(Configuration.BadSteps);
-        var optimizer = NativeOptimizerKernel.For(parts.Model.Device);
+        var optimizer = NativeOptimizerKernel.For(parts.Model.Link.Device);
         _executor = new StepExecutor(parts.Model, Timeline?.Recorded(optimizer) ?? optimizer, Timeline);
     }
 
@@ -132,7 +135,12 @@ public sealed partial class RankRuntime : IDisposable
     public static RankRuntime Create(
         RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary = 0,
         Recording recording = Recording.None) =>
-        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording));
+        Create(configuration, world, data, runTokens, vocabulary, recording, link: null);
+
+    /// <summary>The same with another link than the world's, for tests.</summary>
+    internal static RankRuntime Create(
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link) =>
+        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link));
 
     /// <summary>Runs the next optimizer step.</summary>
     /// <param name="stopAsked">This rank was asked to stop; the outcome says whether any was.</param>
@@ -184,11 +192,13 @@ public sealed partial class RankRuntime : IDisposable
         return total;
     }
 
-    /// <summary>This rank's part of the state to save.</summary>
+    /// <summary>This rank's part of the state to save, in host memory; good until the next step.</summary>
     public IReadOnlyList<StateSlice> StateToSave()
     {
         _executor.Settle();
-        return [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Shard(block.Bucket))];
+        IReadOnlyList<StateSlice> slices = [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Shard(block.Bucket, _image))];
+        _image.Fetch();
+        return slices;
     }
 
     /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
@@ -216,13 +226,20 @@ public sealed partial class RankRuntime : IDisposable
     public void Dispose()
     {
         _executor.Abandon();
+        _image.Dispose();
         Model.Dispose();
         Model.Groups.Dispose();
         (_kernels as IDisposable)?.Dispose();
         _data.Dispose();
     }
 
-    private IReadOnlyList<StateSlice> StateToLoad() => [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Held(block.Bucket))];
+    private IReadOnlyList<StateSlice> StateToLoad(HostImage image)
+    {
+        IReadOnlyList<StateSlice> slices = [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Held(block.Bucket, image))];
+        // What no slice covers stays as it is.
+        image.Fetch();
+        return slices;
+    }
 
     private WeightsAlone[] WeightsToLoad() => [.. Model.Blocks.Values.Select(block => new WeightsAlone(block.Bucket))];
 

@@ -2,6 +2,7 @@ using TorchSharp;
 using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Mesh;
@@ -31,17 +32,21 @@ internal sealed record RuntimeParts(
     Timeline? Timeline)
 {
     public static RuntimeParts Build(
-        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording)
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link)
     {
-        var device = new Device(configuration.Train.Device);
-        var programs = new Programs(configuration, world.Rank, world.Size, vocabulary, device);
-        var timeline = recording == Recording.None ? null : new Timeline(world.Rank, world.Journal, recordKernels: recording == Recording.Kernels);
+        link ??= HostLink.Of(configuration, world);
+        var device = link.Device;
+        var programs = new Programs(configuration, world.Rank, world.Size, vocabulary, link);
+        var timeline = recording == Recording.None ? null : new Timeline(world.Rank, world.Journal, recordKernels: recording == Recording.Kernels)
+        {
+            AwaitDevice = link.IsDirect ? null : link.Await,
+        };
         var waits = new WaitClock { Listener = timeline is null ? null : timeline.Waited };
         var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-        var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, device);
+        var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link);
         var kernels = KernelsFor(programs.Base, device);
-        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(kernels) ?? kernels), blocks, type, device);
+        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(kernels) ?? kernels, device), blocks, type, link);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline);
     }
 
@@ -50,7 +55,7 @@ internal sealed record RuntimeParts(
         ? new NativeKernels(packWeights: specification.Sharding < 3)
         : TorchKernels.Instance;
 
-    private static ParallelOps Ops(RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, IKernels kernels)
+    private static ParallelOps Ops(RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, IKernels kernels, Device device)
     {
         var parallel = new ParallelGroups
         {
@@ -60,7 +65,7 @@ internal sealed record RuntimeParts(
             Sequence = specification.SequenceParallel,
             ContextMethod = configuration.Parallel.ContextMethod,
         };
-        return new ParallelOps(parallel, kernels, selective: specification.Recompute == Recomputation.Selective);
+        return new ParallelOps(parallel, kernels, selective: specification.Recompute == Recomputation.Selective, fusedAttention: device.type == DeviceType.CUDA);
     }
 
     private static IProcessGroup? Several(IProcessGroup group) => group.Size > 1 ? group : null;

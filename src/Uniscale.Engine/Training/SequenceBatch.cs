@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using TorchSharp;
 using Uniscale.Data;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Model;
 using Uniscale.Program;
@@ -13,10 +13,10 @@ namespace Uniscale.Engine.Training;
 /// <param name="Data">This rank's place on the data axis.</param>
 /// <param name="Places">Places within the sequence that this rank holds, in its order; all without context parallelism.</param>
 /// <param name="DocumentMask">Attention, positions and targets stop at the ends of documents.</param>
-/// <param name="Device">Where the tensors go.</param>
+/// <param name="Link">Where the tensors go.</param>
 /// <param name="RopeBase">Base of the rotary angles of the phase.</param>
 public sealed record BatchView(
-    StepSpecification Specification, int Data, IReadOnlyList<long> Places, bool DocumentMask, Device Device, double RopeBase);
+    StepSpecification Specification, int Data, IReadOnlyList<long> Places, bool DocumentMask, HostLink Link, double RopeBase);
 
 /// <summary>
 /// The microbatches of one step on one rank, read when first asked for. Microbatch m of replica d is made of
@@ -95,7 +95,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
 
     private Tensor Empty(int rows) => empty([rows, view.Places.Count], ScalarType.Int64);
 
-    private Tensor Give(Tensor cpu) => (view.Device.type == DeviceType.CPU ? cpu : cpu.to(view.Device)).DetachFromDisposeScope();
+    private Tensor Give(Tensor host) => view.Link.Upload(host).DetachFromDisposeScope();
 
     /// <summary>Tensors of a microbatch in host memory, [rows, places], which are filled row by row.</summary>
     private sealed record Columns(Tensor Tokens, Tensor Targets, Tensor? Positions, Tensor? Documents, IReadOnlyList<long> Places)

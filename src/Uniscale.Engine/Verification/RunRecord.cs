@@ -1,5 +1,6 @@
 using Uniscale.Checkpoints;
 using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Training;
 using Uniscale.Torch;
@@ -34,18 +35,20 @@ public sealed record RunRecord(
     /// Whole tensors from the slices of all ranks. Each element is given by one rank (the first of its replicas) and is zero on the others,
     /// so their sum is the tensor.
     /// </summary>
-    private static Dictionary<string, float[]> Gather(RankRuntime runtime, Func<Bucket, IEnumerable<StateSlice>> slicesOf)
+    private static Dictionary<string, float[]> Gather(RankRuntime runtime, Func<Bucket, HostImage, IEnumerable<StateSlice>> slicesOf)
     {
         using var scope = NewDisposeScope();
+        using var image = runtime.Model.Link.Image();
         var mine = runtime.Model.Groups.ShardReplicas.Rank == 0
-            ? runtime.Model.Blocks.Values.SelectMany(block => slicesOf(block.Bucket)).ToLookup(slice => slice.Name)
+            ? runtime.Model.Blocks.Values.SelectMany(block => slicesOf(block.Bucket, image)).ToLookup(slice => slice.Name)
             : Enumerable.Empty<StateSlice>().ToLookup(slice => slice.Name);
+        image.Fetch();
         var whole = new Dictionary<string, float[]>();
         foreach (var spec in runtime.AllParameters)
         {
             using var tensor = zeros(spec.Shape, ScalarType.Float32);
             foreach (var slice in mine[spec.Name]) Place(tensor, slice);
-            runtime.World.Group.AllReduce(TensorBuffer.Of(tensor)).Wait();
+            runtime.World.HostGroup.AllReduce(TensorBuffer.Of(tensor)).Wait();
             whole[spec.Name] = tensor.data<float>().ToArray();
         }
         return whole;

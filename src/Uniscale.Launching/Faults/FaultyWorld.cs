@@ -1,5 +1,6 @@
 using Uniscale.Collectives;
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Nccl;
 
 namespace Uniscale.Launching.Faults;
 
@@ -15,6 +16,8 @@ internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
     public IProcessGroup Group { get; } = new FaultyGroup(inner.Group, faults);
 
     public IProcessGroup HostGroup => inner.HostGroup;
+
+    public DeviceStaging? Staging => inner.Staging;
 
     public CollectiveJournal Journal => inner.Journal;
 

@@ -108,7 +108,10 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
             line.Append(" | phase ").Append(phase);
         line.Append(CultureInfo.InvariantCulture, $" | loss {report.Loss:F4} | grad {report.GradientNorm:F3} | lr {report.LearningRate:0.00e-00}");
         line.Append(CultureInfo.InvariantCulture, $" | {report.TokensPerSecond:F0} tok/s | {Units.Flops(report.ModelFlops)} | mfu {Units.Mfu(report.Mfu)}");
-        line.Append(CultureInfo.InvariantCulture, $" | mem {Units.Bytes(report.MemoryBytes)} | {Units.Count(report.ConsumedTokens)} tokens");
+        line.Append(CultureInfo.InvariantCulture, $" | mem {Units.Bytes(report.MemoryBytes)}");
+        if (report.DeviceMemoryBytes is { } device)
+            line.Append(" | device ").Append(Units.Bytes(device));
+        line.Append(CultureInfo.InvariantCulture, $" | {Units.Count(report.ConsumedTokens)} tokens");
         if (report.Remaining is { } remaining)
             line.Append(" | left ").Append(Units.Duration(remaining));
         if (report.SkippedCount > 0)

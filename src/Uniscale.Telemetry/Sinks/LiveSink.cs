@@ -156,7 +156,7 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
             ("tokens/s", report.TokensPerSecond.ToString("F0", CultureInfo.InvariantCulture)),
             ("model", Units.Flops(report.ModelFlops)),
             ("MFU", Units.Mfu(report.Mfu)),
-            ("memory", Units.Bytes(report.MemoryBytes)),
+            ("memory", Units.Bytes(report.DeviceMemoryBytes ?? report.MemoryBytes)),
         ];
         var grid = new Grid();
         for (var column = 0; column < 4; column++)

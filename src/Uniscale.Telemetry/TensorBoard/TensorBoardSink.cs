@@ -33,6 +33,8 @@ public sealed class TensorBoardSink : ITelemetrySink
             ("memory/resident_bytes", report.MemoryBytes),
             ("time/step_seconds", report.Seconds),
         };
+        if (report.DeviceMemoryBytes is { } device)
+            scalars.Add(("memory/device_bytes", device));
         if (report.Mfu is { } mfu)
             scalars.Add(("throughput/mfu", mfu));
         if (report.Account is { } account)

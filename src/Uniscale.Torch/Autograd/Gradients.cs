@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using static TorchSharp.torch;
 using static Uniscale.Torch.NativeMethods;
 
@@ -11,10 +10,19 @@ namespace Uniscale.Torch.Autograd;
 public static unsafe class Gradients
 {
     [ThreadStatic]
-    private static ExceptionDispatchInfo? _failure;
+    private static BackwardCall? _own;
 
-    /// <summary>Whether a node of this thread's backward has failed; those after it are passed over.</summary>
-    internal static bool HasFailed => _failure is not null;
+    [ThreadStatic]
+    private static bool _isInside;
+
+    /// <summary>What the backward passes that the calling thread asks for have in common; nodes keep that of the thread that made them.</summary>
+    internal static BackwardCall OfThisThread => _own ??= new BackwardCall();
+
+    /// <summary>
+    /// The call that a node works for. On the CPU that is the calling thread's; nodes on a device are run by a thread of libtorch for it, while the thread
+    /// that asked, which must be the one that made them, waits.
+    /// </summary>
+    internal static BackwardCall CallOf(BackwardCall maker) => _isInside ? OfThisThread : maker;
 
     /// <summary>Gradients with respect to leaves that require them, null for an unused one; frees the graph. Leaves have no <c>grad</c> before and after.</summary>
     /// <param name="output">What was computed.</param>
@@ -27,23 +35,23 @@ public static unsafe class Gradients
         var inputs = stackalloc nint[leaves.Length];
         for (int i = 0; i < leaves.Length; i++) inputs[i] = leaves[i].Handle;
         var results = new Tensor?[leaves.Length];
+        var call = OfThisThread;
+        bool wasInside = _isInside;
+        _isInside = true;
         try
         {
             THSAutograd_backward(outputs, 1, gradients, 1, retainGraph: false, createGraph: false, inputs, leaves.Length);
-            _failure?.Throw();
+            call.ThrowFailure();
             CheckForErrors();
         }
         finally
         {
-            _failure = null;
-            ThreadHandles.FreeResults();
+            _isInside = wasInside;
+            call.End();
             for (int i = 0; i < leaves.Length; i++) results[i] = TakeGradient(inputs[i]);
         }
         return results;
     }
-
-    /// <summary>A node's backward failed.</summary>
-    internal static void Fail(Exception failure) => _failure ??= ExceptionDispatchInfo.Capture(failure);
 
     private static Tensor? TakeGradient(nint leaf)
     {

@@ -9,17 +9,13 @@ namespace Uniscale.Torch.Autograd;
 /// </summary>
 public abstract class GraphFunction
 {
-    /// <summary>Told of each forward and backward on its thread: name, begin and end in <see cref="System.Diagnostics.Stopwatch"/> ticks.</summary>
-    [ThreadStatic]
-    private static Action<string, long, long>? _listener;
-
     private string? _name;
 
-    /// <summary>Who is told of the functions that run on the calling thread, with times in <see cref="System.Diagnostics.Stopwatch"/> ticks; null: nobody.</summary>
+    /// <summary>Who is told of the functions that run on or for the calling thread, with times in <see cref="System.Diagnostics.Stopwatch"/> ticks; null: nobody.</summary>
     public static Action<string, long, long>? Listener
     {
-        get => _listener;
-        set => _listener = value;
+        get => Gradients.OfThisThread.Listener;
+        set => Gradients.OfThisThread.Listener = value;
     }
 
     /// <summary>Computes the outputs, with autograd off, and names the tensors to keep for backward. The lists are good for this call only.</summary>

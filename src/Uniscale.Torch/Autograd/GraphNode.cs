@@ -29,6 +29,7 @@ internal sealed unsafe class GraphNode
     private readonly List<nint> _saved = [];
     private readonly List<OutputShape> _outputs = [];
     private NodePointers _pointers;
+    private BackwardCall _maker = null!;
     private GraphFunction? _function;
     private int _inputCount;
     private bool _done;
@@ -99,7 +100,7 @@ internal sealed unsafe class GraphNode
         GraphNode? node;
         lock (PoolLock) Pool.TryPop(out node);
         node ??= new GraphNode();
-        (node._function, node._inputCount, node._done) = (function, inputCount, false);
+        (node._function, node._inputCount, node._done, node._maker) = (function, inputCount, false, Gradients.OfThisThread);
         node._pointers = THSAutograd_CSharpNode_ctor(node._applyPointer, node._deletedPointer);
         CheckForErrors();
         return node;
@@ -154,8 +155,10 @@ internal sealed unsafe class GraphNode
     /// <summary>Backward, called by libtorch. Nothing may be thrown from here: C++ is between this and who would catch it.</summary>
     private HandleArray Apply(nint* gradients, int count)
     {
-        ThreadHandles.FreeResults();
-        nint* results = ThreadHandles.Results(_inputCount);
+        var call = Gradients.CallOf(_maker);
+        var row = call.Results();
+        row.FreeResults();
+        nint* results = row.Results(_inputCount);
         var lists = _idle ?? new CallLists();
         _idle = null;
         try
@@ -163,11 +166,11 @@ internal sealed unsafe class GraphNode
             using var scope = NewDisposeScope();
             // Handles are owned from the first line, whatever happens to the others.
             for (int i = 0; i < count; i++) lists.First.Add(gradients[i] == 0 ? null! : Tensor.UnsafeCreateTensor(gradients[i]));
-            if (!Gradients.HasFailed) Backward(lists, results);
+            if (!call.HasFailed) Backward(lists, results, call.Listener);
         }
         catch (Exception failure)
         {
-            Gradients.Fail(failure);
+            call.Fail(failure);
         }
         finally
         {
@@ -177,11 +180,11 @@ internal sealed unsafe class GraphNode
         return new HandleArray(results, _inputCount);
     }
 
-    private void Backward(CallLists lists, nint* results)
+    private void Backward(CallLists lists, nint* results, Action<string, long, long>? listener)
     {
         if (_done) throw new InvalidOperationException($"{_function!.Name} goes backward a second time, when what it had saved is gone.");
         _done = true;
-        long start = GraphFunction.Listener is null ? 0 : Stopwatch.GetTimestamp();
+        long start = listener is null ? 0 : Stopwatch.GetTimestamp();
         for (int i = 0; i < lists.First.Count; i++) lists.First[i] ??= _outputs[i].Zeros();
         foreach (nint saved in _saved)
         {
@@ -195,7 +198,7 @@ internal sealed unsafe class GraphNode
             throw new InvalidOperationException($"{_function.Name} gave {computed.Count} gradients for {_inputCount} inputs.");
         for (int i = 0; i < _inputCount; i++)
             if (computed[i] is { } gradient) results[i] = THSTensor_alias(gradient.Handle);
-        GraphFunction.Listener?.Invoke($"{_function.Name} backward", start, Stopwatch.GetTimestamp());
+        listener?.Invoke($"{_function.Name} backward", start, Stopwatch.GetTimestamp());
     }
 
     private void FreeSaved()

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Torch.Autograd;
 
 /// <summary>Rows of handles that native code reads and writes, one of each kind a thread.</summary>
-internal static unsafe class ThreadHandles
+internal sealed unsafe class ThreadHandles
 {
     private const int Room = 64;
 
@@ -11,10 +11,13 @@ internal static unsafe class ThreadHandles
     private static nint* _buffer;
 
     [ThreadStatic]
-    private static nint* _results;
+    private static ThreadHandles? _own;
 
-    [ThreadStatic]
-    private static int _resultCount;
+    private readonly nint* _results = (nint*)NativeMemory.AllocZeroed(Room, (nuint)sizeof(nint));
+    private int _resultCount;
+
+    /// <summary>The row for what nodes on the calling thread give back; kept for ever, as libtorch's threads are.</summary>
+    public static ThreadHandles OfThisThread => _own ??= new ThreadHandles();
 
     /// <summary>What <see cref="Allocate"/> gave out last.</summary>
     public static nint* Buffer => _buffer == null ? _buffer = (nint*)NativeMemory.AllocZeroed(Room, (nuint)sizeof(nint)) : _buffer;
@@ -23,15 +26,14 @@ internal static unsafe class ThreadHandles
     public static nint* Allocate(nuint count) => Buffer;
 
     /// <summary>A row of zeros for the gradients that a node gives back. libtorch copies them after the node has returned.</summary>
-    public static nint* Results(int count)
+    public nint* Results(int count)
     {
-        if (_results == null) _results = (nint*)NativeMemory.AllocZeroed(Room, (nuint)sizeof(nint));
         _resultCount = count;
         return _results;
     }
 
-    /// <summary>Frees the handles that the last node of this thread gave back, once libtorch has its own.</summary>
-    public static void FreeResults()
+    /// <summary>Frees the handles that the last node of the thread gave back, once libtorch has its own.</summary>
+    public void FreeResults()
     {
         for (int i = 0; i < _resultCount; i++)
         {

@@ -78,6 +78,8 @@ public sealed class LaunchCommandTests : IDisposable
         // The last metrics are written before the ranks are gone, and only then the job counts as stopped.
         SmallCorpus.Wait(() => CommandRun.Of("status", corpus.In("run")).Output.Contains("stopped", StringComparison.Ordinal));
         Assert.Single(Directory.GetDirectories(corpus.In("run/checkpoints"), "step-*"));
+        // The guards end last, and write down how.
+        SmallCorpus.Wait(() => Directory.GetFiles(corpus.In("run/launch/attempt-0001"), "rank-*.exit").Length == 2);
     }
 
     /// <summary>Ranks that somebody started with other environments: refused before a step, whichever mpirun, and named.</summary>

@@ -39,6 +39,12 @@ public sealed class ExaminationTests : IDisposable
     }
 
     [Fact]
+    public void Flash_attention_alone_runs_where_libtorch_has_it()
+    {
+        Assert.Null(Devices.FlashFailure(TorchSharp.torch.CPU));
+    }
+
+    [Fact]
     public void A_program_without_libtorch_beside_it_is_told()
     {
         var finding = Examination.Tensors(folder);

@@ -47,9 +47,9 @@ public sealed class OptimizerKernelTests
     {
         using var scope = NewDisposeScope();
         var values = full(200_000, 0.5f);
-        Assert.Equal(50_000, Kernel(native).SumOfSquares(values), 3);
+        Assert.Equal(50_000, Kernel(native).SumOfSquares(values).item<double>(), 3);
         values[123_456] = float.NaN;
-        Assert.False(double.IsFinite(Kernel(native).SumOfSquares(values)));
+        Assert.False(double.IsFinite(Kernel(native).SumOfSquares(values).item<double>()));
     }
 
     private static IOptimizerKernel Kernel(bool native) => native ? NativeOptimizerKernel.For(CPU) : new TorchOptimizerKernel();

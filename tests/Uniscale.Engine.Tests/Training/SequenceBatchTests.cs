@@ -1,4 +1,5 @@
 using Uniscale.Data;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Engine.Training;
 using Uniscale.Program;
@@ -62,7 +63,7 @@ public sealed class SequenceBatchTests
             Microbatches = 8 / mesh.Data / 2,
             MicrobatchSize = 2,
         };
-        return new SequenceBatch(new Counting(), Plan, new BatchView(specification, replica, ContextPartition.Indices(8, mesh.Context, rank), masked, CPU, RopeBase: 0));
+        return new SequenceBatch(new Counting(), Plan, new BatchView(specification, replica, ContextPartition.Indices(8, mesh.Context, rank), masked, DirectLink.Instance, RopeBase: 0));
     }
 
     /// <summary>Token i of sample k is 10·k + i; documents of three tokens.</summary>

@@ -123,6 +123,41 @@ public sealed class GraphFunctionTests
         Assert.Throws<ExternalException>(() => empty([1L << 50], float32));
     }
 
+    /// <summary>As libtorch does for a device: the thread that asked waits, another runs the nodes.</summary>
+    [Fact]
+    public void WhatANodeThrowsOnAThreadOfLibtorchReachesWhoAsked()
+    {
+        long before = Tensor.TotalCount;
+        using (NewDisposeScope())
+        {
+            var x = Leaf(3);
+            var planted = new InvalidDataException("planted");
+            var inner = new Product(1) { Failure = planted }.Apply(new Product(1).Apply(x.exp(), x), x).sum();
+            var y = new Elsewhere(inner).Apply(x);
+            Assert.Same(planted, Assert.Throws<InvalidDataException>(() => Gradients.Of(y.sum(), ones([]), [x])));
+        }
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void TheListenerHearsWhatRunsOnAThreadOfLibtorch()
+    {
+        using var scope = NewDisposeScope();
+        var heard = new List<string>();
+        GraphFunction.Listener = (name, _, _) => heard.Add(name);
+        try
+        {
+            var x = Leaf(3);
+            var inner = new Product(1).Apply(x, x).sum();
+            Gradients.Of(new Elsewhere(inner).Apply(x).sum(), ones([]), [x]);
+        }
+        finally
+        {
+            GraphFunction.Listener = null;
+        }
+        Assert.Equal(["Product forward", "Elsewhere forward", "Product backward", "Elsewhere backward"], heard);
+    }
+
     private static Tensor Leaf(long count) => ones(count).requires_grad_();
 
     /// <summary>factor · a, whatever the second input is.</summary>
@@ -158,5 +193,21 @@ public sealed class GraphFunctionTests
 
         protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved) =>
             [gradients[0] + gradients[1] * saved[0] / 2];
+    }
+
+    /// <summary>The identity, whose backward has another thread go backward through a graph of this one.</summary>
+    private sealed class Elsewhere(Tensor output) : GraphFunction
+    {
+        public Tensor Apply(Tensor x) => Record(x)[0];
+
+        protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved) => [inputs[0].detach()];
+
+        protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
+        {
+            var thread = new Thread(() => output.backward());
+            thread.Start();
+            thread.Join();
+            return [gradients[0]];
+        }
     }
 }

@@ -29,6 +29,9 @@ internal sealed unsafe class CudaRuntime
     private readonly delegate* unmanaged<nint, int> _eventDestroy;
     private readonly delegate* unmanaged<nint*, nuint, int> _malloc;
     private readonly delegate* unmanaged<nint, int> _free;
+    private readonly delegate* unmanaged<nint*, nuint, uint, int> _hostAlloc;
+    private readonly delegate* unmanaged<nint, int> _freeHost;
+    private readonly delegate* unmanaged<nuint*, nuint*, int> _memGetInfo;
     private readonly delegate* unmanaged<nint, nint, nuint, int, nint, int> _copy;
 
     private CudaRuntime(DeviceLibrary library)
@@ -47,6 +50,9 @@ internal sealed unsafe class CudaRuntime
         _eventDestroy = (delegate* unmanaged<nint, int>)library.Get("cudaEventDestroy");
         _malloc = (delegate* unmanaged<nint*, nuint, int>)library.Get("cudaMalloc");
         _free = (delegate* unmanaged<nint, int>)library.Get("cudaFree");
+        _hostAlloc = (delegate* unmanaged<nint*, nuint, uint, int>)library.Get("cudaHostAlloc");
+        _freeHost = (delegate* unmanaged<nint, int>)library.Get("cudaFreeHost");
+        _memGetInfo = (delegate* unmanaged<nuint*, nuint*, int>)library.Get("cudaMemGetInfo");
         _copy = (delegate* unmanaged<nint, nint, nuint, int, nint, int>)library.Get("cudaMemcpyAsync");
     }
 
@@ -116,6 +122,27 @@ internal sealed unsafe class CudaRuntime
     }
 
     public void Free(nint memory) => Check(_free(memory), "freeing memory");
+
+    /// <summary>Host memory that stays in place, so that devices copy it by themselves.</summary>
+    public nint AllocatePinned(long bytes)
+    {
+        nint memory;
+        Check(_hostAlloc(&memory, (nuint)bytes, 0), $"pinning {bytes} bytes of host memory");
+        return memory;
+    }
+
+    public void FreePinned(nint memory) => Check(_freeHost(memory), "freeing pinned memory");
+
+    /// <summary>Bytes of the calling thread's device: those that nobody uses, and all.</summary>
+    public (long Free, long Total) Memory
+    {
+        get
+        {
+            nuint free, total;
+            Check(_memGetInfo(&free, &total), "asking for the device's memory");
+            return ((long)free, (long)total);
+        }
+    }
 
     /// <summary>Copies on a stream; the addresses tell where they are.</summary>
     public void Copy(nint source, nint destination, long bytes, nint stream) =>

@@ -14,8 +14,8 @@ namespace Uniscale.Engine.Parallel.Operations;
 /// </summary>
 internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, MicrobatchContext context) : Operation
 {
-    /// <summary>Logits that exist at one time on a rank.</summary>
-    private const long LogitBudget = 16 << 20;
+    /// <summary>Logits that exist at one time on a rank; on a device as many as keep it busy.</summary>
+    private const long HostLogitBudget = 16 << 20, DeviceLogitBudget = 256 << 20;
 
     private readonly bool differentiate = is_grad_enabled();
     private Func<GradientSum>? weightSink;
@@ -39,7 +39,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var loss = zeros([], float32, x.device);
         var dx = differentiate ? TensorMemory.EmptyLike(rows) : null;
         var dw = differentiate ? WeightSum(weight, entries) : default;
-        long chunk = EqualParts(rows.size(0), Math.Clamp(LogitBudget / entries, 1, rows.size(0)));
+        long chunk = EqualParts(rows.size(0), Math.Clamp((x.device_type == TorchSharp.DeviceType.CPU ? HostLogitBudget : DeviceLogitBudget) / entries, 1, rows.size(0)));
         var logits = TensorMemory.Empty([chunk, entries], float32, x.device);
         for (long start = 0; start < rows.size(0); start += chunk)
         {
@@ -54,7 +54,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         }
         if (dx is not null)
             saved.AddRange(weightSink is null ? [dx.view(x.shape), dw.Values] : [dx.view(x.shape)]);
-        return [loss.mul_(context.LossScale)];
+        return [context.LossScale.Multiply(loss)];
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
@@ -87,9 +87,9 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
     {
         ops.Kernels.Logits(x, part.Weight, logits);
         var local = targets - part.First;
-        local = local.masked_fill(local.lt(0).logical_or(local.ge(part.Entries)), -1);
+        local = local.masked_fill(local.lt(0).bitwise_or(local.ge(part.Entries)), -1);
         var counted = targets.ne(IgnoredTarget);
-        var scale = counted.to(float32).mul_(context.LossScale);
+        var scale = context.LossScale.Multiply(counted.to(float32));
         if (differentiate && !ops.TensorAxis.Active)
         {
             var whole = ops.Kernels.CrossEntropy(logits, local, scale, x.dtype);

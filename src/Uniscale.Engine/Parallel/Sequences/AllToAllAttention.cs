@@ -18,7 +18,7 @@ internal sealed class AllToAllAttention(ParallelOps ops) : IAttentionLayout
             throw new UserErrorException($"All-to-all attention over {size} ranks needs a multiple of {size} heads on a rank, not {q.size(2)}; change parallel.context or set parallel.context_method to ring.");
         using var scope = NewDisposeScope();
         var documents = context.Documents is { } part ? WholeDocuments(part) : null;
-        var output = new AttentionOperation(ops, documents).Apply(ToHeads(q), ToHeads(Spread(k, q)), ToHeads(Spread(v, q)));
+        var output = ops.AttendHere(ToHeads(q), ToHeads(Spread(k, q)), ToHeads(Spread(v, q)), documents);
         return new RedistributeOperation(ops.ContextAxis, toHeads: false).Apply(output).MoveToOuterDisposeScope();
     }
 

@@ -1,3 +1,4 @@
+using Uniscale.Engine.Devices;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Sequences;
@@ -24,7 +25,7 @@ public static class ContextPartition
     public static Tensor Select(Tensor whole, int size, int rank)
     {
         using var scope = NewDisposeScope();
-        var indices = from_array(Indices(whole.size(1), size, rank)).to(whole.device);
+        var indices = OfRank(whole.size(1), size, rank, whole.device);
         return whole.index_select(1, indices).MoveToOuterDisposeScope();
     }
 
@@ -32,24 +33,31 @@ public static class ContextPartition
     internal static Tensor Positions(long length, int size, int rank, Device device)
     {
         using var scope = NewDisposeScope();
-        var positions = size == 1 ? arange(length, int64, device) : from_array(Indices(length, size, rank)).to(device);
+        var positions = size == 1 ? arange(length, int64, device) : OfRank(length, size, rank, device);
         return positions.unsqueeze(0).MoveToOuterDisposeScope();
     }
 
     /// <summary>Order that sorts the ranks' tokens, joined rank by rank along the sequence, into the sequence: int64 [length].</summary>
-    internal static Tensor ToSequence(long length, int size, Device device)
+    internal static Tensor ToSequence(long length, int size, Device device) =>
+        DeviceConstants.Of((nameof(ToSequence), length, size), device, _ => from_array(Inverse(length, size)));
+
+    /// <summary>Reverses <see cref="ToSequence"/>.</summary>
+    internal static Tensor FromSequence(long length, int size, Device device) =>
+        DeviceConstants.Of((nameof(FromSequence), length, size), device,
+            _ => from_array(Enumerable.Range(0, size).SelectMany(rank => Indices(length, size, rank)).ToArray()));
+
+    private static Tensor OfRank(long length, int size, int rank, Device device) =>
+        DeviceConstants.Of((nameof(OfRank), length, size, rank), device, _ => from_array(Indices(length, size, rank)));
+
+    private static long[] Inverse(long length, int size)
     {
         long[] inverse = new long[length];
         long place = 0;
         for (int rank = 0; rank < size; rank++)
             foreach (long index in Indices(length, size, rank))
                 inverse[index] = place++;
-        return from_array(inverse).to(device);
+        return inverse;
     }
-
-    /// <summary>Reverses <see cref="ToSequence"/>.</summary>
-    internal static Tensor FromSequence(long length, int size, Device device) =>
-        from_array(Enumerable.Range(0, size).SelectMany(rank => Indices(length, size, rank)).ToArray()).to(device);
 
     private static IEnumerable<long> LongRange(long start, long count)
     {

@@ -15,8 +15,7 @@ internal interface IAttentionLayout
 /// <summary>The whole sequence is here.</summary>
 internal sealed class LocalAttention(ParallelOps ops) : IAttentionLayout
 {
-    public Tensor Apply(Tensor q, Tensor k, Tensor v, MicrobatchContext context) =>
-        new AttentionOperation(ops, context.Documents).Apply(q, k, v);
+    public Tensor Apply(Tensor q, Tensor k, Tensor v, MicrobatchContext context) => ops.AttendHere(q, k, v, context.Documents);
 }
 
 /// <summary>

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes a folder that runs on another machine: the program with its .NET, what its native libraries need, configurations, and scripts/check-gpu.sh. There is no
+# libtorch in it: UNISCALE_LIBTORCH names one there, e.g. site-packages/torch/lib. Packs it beside itself.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+folder=${1:-$root/.build/uniscale-linux-x64}
+rm -rf "$folder"
+mkdir -p "$folder/lib" "$folder/lib-where-missing" "$folder/scripts"
+dotnet publish "$root/src/Uniscale.Cli" --configuration Release --runtime linux-x64 --self-contained --artifacts-path "$root/.build/publish" \
+    --output "$folder/program" -p:TorchSharpBackend=none -p:DebugType=none -p:PublishDocumentationFiles=false -p:PublishReferencesDocumentationFiles=false \
+    -p:TieredPGO=true --nologo --verbosity quiet
+rm -f "$folder"/program/*.xml "$folder"/program/*.pdb
+
+# What the native libraries need of this machine and another may lack. One libgomp serves a process, so theirs comes first.
+for library in "$folder"/program/libuniscale_*.so; do ldd "$library"; done | awk '$2 == "=>" { print $1, $3 }' | sort -u | while read -r name path; do
+    case $name in
+        libdnnl* | libsentencepiece* | libOpenCL* | libprotobuf*) cp -L "$path" "$folder/lib/$name" ;;
+        libgomp*) cp -L "$path" "$folder/lib-where-missing/$name" ;;
+    esac
+done
+strip --strip-unneeded "$folder"/lib/*.so* "$folder"/lib-where-missing/*.so*
+
+cc -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared "$root/src/Uniscale.Native/diagnostics/cuda_waits.c" -o "$folder/lib/libcuda_waits.so"
+cp -r "$root/configs" "$folder/configs"
+cp "$root/LICENSE" "$folder/"
+cp "$root/scripts/check-gpu.sh" "$folder/scripts/"
+cat >"$folder/scripts/uniscale" <<'RUN'
+#!/usr/bin/env bash
+# Runs the published program; UNISCALE_LIBTORCH names the folder of a libtorch.
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+libraries=$here/lib
+/sbin/ldconfig -p 2>/dev/null | grep -q 'libgomp\.so\.1 ' || libraries=$libraries:$here/lib-where-missing
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$libraries
+exec "$here/program/uniscale" "$@"
+RUN
+chmod +x "$folder/scripts/uniscale"
+tar --create --xz --file "$folder.tar.xz" --directory "$(dirname "$folder")" "$(basename "$folder")"
+echo "$folder: $(du -sm "$folder" | cut -f1) MiB, packed $(($(stat -c %s "$folder.tar.xz") / 1048576)) MiB"
