@@ -109,6 +109,8 @@ internal static class LaunchCommand
             parsed.InvocationConfiguration.Output.WriteLine(string.Join(' ', MpiLauncher.CommandLine(Job(1))));
             return 0;
         }
+        var mpirun = Mpirun.Find(parsed.GetValue(MpirunName));
+        MpiLauncher.CheckAllocation(mpirun);
         folder.Prepare(parsed.GetValue(Resume));
         string run = folder.FullPath;
         var error = parsed.InvocationConfiguration.Error;
@@ -120,7 +122,6 @@ internal static class LaunchCommand
             MaxRestarts = parsed.GetValue(MaxRestarts),
             Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)), Start = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds)) },
         };
-        var mpirun = Mpirun.Find(parsed.GetValue(MpirunName));
         error.WriteLine($"Starting {ranks} {(ranks == 1 ? "rank" : "ranks")} with {mpirun.Command} ({mpirun.Version}).");
         var result = new Supervisor(supervision, Job, error.WriteLine).Run();
         if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Uniscale.Launching.Ranks;
 
 namespace Uniscale.Launching.Processes;
 
@@ -28,6 +29,7 @@ public sealed class LaunchedJob : IDisposable
         // A session of its own keeps the terminal's Ctrl-C from mpirun, which would kill the ranks before they can save.
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = options.Output is not null };
         foreach (string argument in (IEnumerable<string>)[mpirun.Command, .. arguments]) start.ArgumentList.Add(argument);
+        RankEnvironment.Clear(start.Environment);
         _mpirun = Process.Start(start)!;
         folder.Mpirun = _mpirun.Id;
         _deathWatch = WatchForDeath(_mpirun.Id);

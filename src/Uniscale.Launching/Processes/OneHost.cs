@@ -11,10 +11,6 @@ internal static class OneHost
 
     private const string SharedMemory = "/dev/shm";
 
-    /// <summary>Set by batch systems and users who say where ranks go: what mpirun makes of them is not known beforehand.</summary>
-    private static readonly string[] OfAllocations =
-        ["SLURM_JOB_ID", "SLURM_JOBID", "PBS_NODEFILE", "PE_HOSTFILE", "LSB_HOSTS", "LSB_DJOB_HOSTFILE", "LOADL_HOSTFILE", "HYDRA_HOST_FILE", "OMPI_MCA_orte_default_hostfile"];
-
     /// <summary>Options of Open MPI: neither its own transport over TCP nor the one of libfabric; messages between ranks of a host go by shared memory.</summary>
     public static IReadOnlyList<string> OpenMpiOptions { get; } = ["--mca", "btl", "^tcp,ofi", "--mca", "mtl", "^ofi"];
 
@@ -27,7 +23,7 @@ internal static class OneHost
     /// <param name="ranks">Ranks of the job.</param>
     /// <param name="environment">All variables that this process has.</param>
     public static bool Holds(IReadOnlyList<string>? hosts, int ranks, IReadOnlyDictionary<string, string> environment) =>
-        (hosts is null ? !OfAllocations.Any(environment.ContainsKey) : hosts.All(IsThisMachine)) && HasRoomFor(ranks);
+        (hosts is null ? !Allocation.IsIn(environment) : hosts.All(IsThisMachine)) && HasRoomFor(ranks);
 
     private static bool IsThisMachine(string host) => host is "localhost" or "127.0.0.1" || HostFile.IsSame(host, Environment.MachineName);
 

@@ -1,3 +1,4 @@
+using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
 
 namespace Uniscale.Launching.Tests.Processes;
@@ -67,6 +68,28 @@ public sealed class MpirunCommandTests
         Assert.False(OneHost.Holds(null, 2, allocated));
         Assert.False(OneHost.Holds(["localhost", "n1"], 2, plain));
         Assert.False(OneHost.Holds(null, 1 << 20, plain));
+    }
+
+    /// <summary>Variables of an allocation, as far as they describe one; "here" is this machine, DIR a folder with an srun.</summary>
+    [Theory]
+    [InlineData(true, null)]
+    [InlineData(true, null, "SLURM_JOB_ID=7", "SLURM_NODELIST=here")]
+    [InlineData(true, null, "SLURM_JOB_ID=7", "SLURM_JOB_NODELIST=n[1-2]", "PATH=/bin:DIR")]
+    [InlineData(false, null, "SLURM_JOB_ID=7", "SLURM_NODELIST=n[1-2]", "HYDRA_LAUNCHER=ssh")]
+    [InlineData(false, null, "PBS_NODEFILE=/dev/null")]
+    [InlineData(true, "SLURM_JOB_ID=7 says that this shell is in an allocation of Slurm, but SLURM_NODELIST is not set: ", "SLURM_JOBID=7")]
+    [InlineData(true, "in an allocation of Slurm (n[1-2]), but there is no srun on PATH to start ranks with: ", "SLURM_JOB_ID=7", "SLURM_NODELIST=n[1-2]", "PATH=/nowhere")]
+    [InlineData(false, "but there is no srun on PATH to start ranks with: ", "SLURM_JOB_ID=7", "SLURM_NODELIST=here")]
+    [InlineData(false, "PBS_NODEFILE names /gone, which does not exist: ", "PBS_NODEFILE=/gone")]
+    public void AnAllocationThatIsNoneIsRefusedBeforeMpirunIs(bool isOpenMpi, string? sentence, params string[] variables)
+    {
+        var folder = Directory.CreateTempSubdirectory("uniscale-srun-");
+        File.WriteAllText(Path.Combine(folder.FullName, "srun"), "");
+        var environment = variables.Select(text => text.Replace("here", Environment.MachineName, StringComparison.Ordinal).Replace("DIR", folder.FullName, StringComparison.Ordinal).Split('='))
+            .ToDictionary(pair => pair[0], pair => pair[1]);
+        if (sentence is null) Allocation.Check(isOpenMpi, environment);
+        else Assert.Contains($"{sentence}launch from a shell of the allocation, or, where the variables are left over from another job, `unset ", Assert.Throws<UserErrorException>(() => Allocation.Check(isOpenMpi, environment)).Message);
+        folder.Delete(recursive: true);
     }
 
     [Fact]
