@@ -66,6 +66,10 @@ static void Break(string how)
             System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL {LaunchFolder.OfThisJob()!.Mpirun}"]).WaitForExit();
             Thread.Sleep(Timeout.Infinite);
             break;
+        case "slaughter":
+            System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL {LaunchFolder.OfThisJob()!.Mpirun} $(cut -d ' ' -f 1 {LaunchFolder.OfThisJob()!.FullPath}/rank-*.begun)"]).WaitForExit();
+            Thread.Sleep(Timeout.Infinite);
+            break;
         case "sleep": Thread.Sleep(Timeout.Infinite); break;
         case "freeze":
             System.Diagnostics.Process.Start("sh", ["-c", $"kill -STOP {Environment.ProcessId}"]).WaitForExit();

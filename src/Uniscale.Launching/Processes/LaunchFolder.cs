@@ -91,7 +91,7 @@ public sealed class LaunchFolder(string path)
     /// <summary>Takes away what an earlier job has left.</summary>
     internal void Clear()
     {
-        foreach (string old in (string[])[Reports, "rank-*.joining", .. RankGuard.Files])
+        foreach (string old in (string[])[Reports, "rank-*.joining", "rank-*.shm", .. RankGuard.Files])
             foreach (string path in Directory.EnumerateFiles(FullPath, old)) File.Delete(path);
     }
 

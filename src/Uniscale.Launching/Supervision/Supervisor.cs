@@ -47,6 +47,8 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     public LaunchResult Run()
     {
         Directory.CreateDirectory(options.Folder);
+        // Of a job that was killed with its launcher.
+        foreach (string attempt in Directory.EnumerateDirectories(options.Folder, "attempt-*")) SharedSegments.Remove(attempt);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         _change = options.Shape?.Begin().Said;

@@ -52,6 +52,17 @@ public sealed class RankGuardTests : IDisposable
         Assert.Equal((12, Environment.MachineName), (RankGuard.Begun(_folder)[0].Rank, RankGuard.Begun(_folder)[0].Host));
     }
 
+    [Theory]
+    [InlineData("kill -9 $$", false)]
+    [InlineData("exit 0", true)]
+    public void SharedMemoryOfAKilledRankIsRemoved(string end, bool stays)
+    {
+        string name = $"uniscale-test-{Path.GetFileName(_folder)}";
+        Guard(3, $"echo 'n0 {name}' >{_folder}/rank-00003.shm; echo >/dev/shm/{name}; {end}");
+        Assert.Equal(stays, File.Exists($"/dev/shm/{name}"));
+        File.Delete($"/dev/shm/{name}");
+    }
+
     /// <summary>What cannot be written down, as on a full disk, the rank says itself.</summary>
     [Fact]
     public void AFailureThatIsNotWrittenIsNotTakenForReported()

@@ -70,6 +70,32 @@ public sealed class SupervisorTests : IDisposable
         Assert.All(Heartbeat.ReadAll(Supervisor.AttemptFolder(_folder, 1)), beat => Assert.False(Directory.Exists($"/proc/{beat.ProcessId}") && IsRunning(beat.ProcessId)));
     }
 
+    /// <summary>Open MPI's shared memory stays when its processes are killed; MPICH's has no name by then.</summary>
+    [Theory]
+    [MemberData(nameof(MpiLauncherTests.EveryMpirun), MemberType = typeof(MpiLauncherTests))]
+    public void KilledRanksLeaveNoSharedMemory(string mpirun)
+    {
+        Run("slaughter", maxRestarts: 0, breaksInAttempts: 1, mpirun: mpirun);
+        string[] names = [.. Directory.GetFiles(Supervisor.AttemptFolder(_folder, 1), "rank-*.shm").SelectMany(File.ReadLines).Select(line => line.Split(' ')[1])];
+        Assert.Equal(mpirun == "mpirun.openmpi", names.Length > 0);
+        Assert.All(names, name => Assert.False(File.Exists($"/dev/shm/{name}"), name));
+    }
+
+    /// <summary>A launcher that was killed could not look: the next one of the run does, and leaves what others still have.</summary>
+    [Fact]
+    public void TheNextLaunchRemovesWhatAKilledOneLeft()
+    {
+        string old = Directory.CreateDirectory(Supervisor.AttemptFolder(_folder, 3)).FullName;
+        string[] names = [.. ((string[])["left", "used", "elsewhere"]).Select(name => $"uniscale-test-{Path.GetFileName(_folder)}-{name}")];
+        foreach (string name in names) File.WriteAllText($"/dev/shm/{name}", "segment");
+        File.WriteAllLines(Path.Combine(old, "rank-00000.shm"), [$"{Environment.MachineName} {names[0]}", $"{Environment.MachineName} {names[1]}", $"n0 {names[2]}", $"{Environment.MachineName} ../{names[2]}"]);
+        using (var used = System.IO.MemoryMappedFiles.MemoryMappedFile.CreateFromFile($"/dev/shm/{names[1]}"))
+        using (used.CreateViewAccessor())
+            Assert.Equal(0, Run("end", maxRestarts: 0, breaksInAttempts: 0).ExitCode);
+        Assert.Equal([false, true, true], names.Select(name => File.Exists($"/dev/shm/{name}")));
+        foreach (string name in names) File.Delete($"/dev/shm/{name}");
+    }
+
     private static bool IsRunning(int process) => !File.ReadAllText($"/proc/{process}/stat").Contains(") Z ", StringComparison.Ordinal);
 
     [Theory]
