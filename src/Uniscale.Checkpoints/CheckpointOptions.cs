@@ -1,3 +1,5 @@
+using Uniscale.Checkpoints.Tiers;
+
 namespace Uniscale.Checkpoints;
 
 /// <summary>What a save does when the one before is still being written.</summary>
@@ -42,6 +44,9 @@ public sealed record CheckpointOptions
     /// directory has no good checkpoint is restored from the first that has one.
     /// </summary>
     public IReadOnlyList<string> Tiers { get; init; } = [];
+
+    /// <summary>Whose the copies in the tiers are, so that runs may share a tier: each restores and prunes its own.</summary>
+    public TierOwner? Owner { get; init; }
 
     /// <summary>Bytes that must stay free on the file system after a save.</summary>
     public long ReserveBytes { get; init; } = 64L << 20;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Uniscale.Configuration;
+using Uniscale.Launching.Training;
 using Uniscale.Program;
 using Uniscale.Program.Schedules;
 
@@ -36,7 +37,7 @@ internal sealed class ConfigurationInput
     {
         var path = File(parsed)
             ?? throw new UserErrorException($"{parsed.CommandResult.Command.Name} needs a configuration file, for example configs/quickstart.yaml.");
-        var resolved = ConfigurationLoader.Load(path, Overrides(parsed));
+        var resolved = ConfigurationLoader.Load(path, Overrides(parsed), RunFolder.OfConfiguration(path));
         CheckSchedule(resolved);
         return resolved;
     }

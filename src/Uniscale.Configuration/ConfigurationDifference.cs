@@ -16,6 +16,9 @@ public sealed record ConfigurationChange(string Path, string? Before, string? Af
 /// <summary>What differs between the configuration stored with a run and the one that continues it.</summary>
 public static class ConfigurationDifference
 {
+    /// <summary>Behind the path of a secret among <see cref="Values"/>.</summary>
+    public const string SecretSuffix = " (secret)";
+
     /// <summary>
     /// One change for each value that differs. <paramref name="stored"/> is what <see cref="ResolvedConfiguration.ToYaml"/> wrote, perhaps by another version:
     /// keys that one side lacks are shown as absent. A secret counts by its reference.
@@ -27,6 +30,18 @@ public static class ConfigurationDifference
         return [.. before.Keys.Union(after.Keys)
             .Where(path => before.GetValueOrDefault(path) != after.GetValueOrDefault(path))
             .Select(path => new ConfigurationChange(path, before.GetValueOrDefault(path), after.GetValueOrDefault(path), current.OriginOf(path)))];
+    }
+
+    /// <summary>
+    /// Every value by its path, as <see cref="Of"/> compares them. A secret is there as its reference, and again with <see cref="SecretSuffix"/> as a digest that
+    /// tells two apart and is not to be shown.
+    /// </summary>
+    public static IReadOnlyDictionary<string, string> Values(ResolvedConfiguration configuration)
+    {
+        var values = Flatten(configuration.ToYaml());
+        foreach (var (path, reference) in configuration.References)
+            if (reference.IsSecret) values[path + SecretSuffix] = reference.Digest;
+        return values;
     }
 
     private static Dictionary<string, string> Flatten(string yaml)

@@ -10,9 +10,15 @@ namespace Uniscale.Configuration;
 public static class ConfigurationLoader
 {
     /// <summary>Loads <paramref name="path"/>, applies overrides such as <c>model.layers=12</c>, and checks all that needs no world size.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="overrides">Values that replace those of the file.</param>
+    /// <param name="runFolder">Folder of the run whose own configuration the file is: there its files are, wherever they were when it was stored. Null: it is no run's.</param>
     /// <exception cref="UserErrorException">Anything wrong with the file or the overrides, with its place.</exception>
-    public static ResolvedConfiguration Load(string path, IReadOnlyList<string>? overrides = null) =>
-        Resolve(ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable), overrides ?? []);
+    public static ResolvedConfiguration Load(string path, IReadOnlyList<string>? overrides = null, string? runFolder = null)
+    {
+        var root = ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable);
+        return Resolve(runFolder is null ? root : RunPlace.Apply(root, runFolder), overrides ?? []);
+    }
 
     /// <summary>As <see cref="Load"/>, of a file that was stored with a run: secrets that are not set here are <see cref="Reference.Absent"/>.</summary>
     public static ResolvedConfiguration LoadStored(string path) => Resolve(ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable, isStored: true), []);

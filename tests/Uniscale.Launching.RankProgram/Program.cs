@@ -38,6 +38,7 @@ static void Run(IWorld world, string scenario, string end)
         case "kill" when isOne: System.Diagnostics.Process.GetCurrentProcess().Kill(); break;
         case "stop": Loop(world, stopping); break;
         case "steps": Steps(world, end); break;
+        case "listen": Console.WriteLine($"rank {world.Rank} listens at {string.Join(' ', Listening())}"); break;
     }
     if (scenario is "fail" or "user" or "exit" or "kill") Sum(world, 1);
 }
@@ -46,7 +47,8 @@ static void Run(IWorld world, string scenario, string end)
 static void Steps(IWorld world, string end)
 {
     using var monitor = new RankMonitor(LaunchFolder.OfThisJob()!.FullPath, world);
-    for (int step = 1; step <= 10; step++)
+    if (end == "load") Thread.Sleep(Timeout.Infinite);
+    for (int step = 1; step <= 10 || end == "outlast"; step++)
     {
         if (step == 6 && world.Rank == 1) Break(end);
         Sum(world, 1);
@@ -64,12 +66,31 @@ static void Break(string how)
             System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL {LaunchFolder.OfThisJob()!.Mpirun}"]).WaitForExit();
             Thread.Sleep(Timeout.Infinite);
             break;
+        case "slaughter":
+            System.Diagnostics.Process.Start("sh", ["-c", $"kill -KILL {LaunchFolder.OfThisJob()!.Mpirun} $(cut -d ' ' -f 1 {LaunchFolder.OfThisJob()!.FullPath}/rank-*.begun)"]).WaitForExit();
+            Thread.Sleep(Timeout.Infinite);
+            break;
         case "sleep": Thread.Sleep(Timeout.Infinite); break;
         case "freeze":
             System.Diagnostics.Process.Start("sh", ["-c", $"kill -STOP {Environment.ProcessId}"]).WaitForExit();
             Thread.Sleep(Timeout.Infinite);
             break;
     }
+}
+
+// Addresses, as the kernel writes them, at which this process itself listens; mpirun's own sockets are inherited by its children.
+static IEnumerable<string> Listening()
+{
+    string[] SocketsOf(string process) => [.. Directory.GetFileSystemEntries($"/proc/{process}/fd")
+        .Select(path => { try { return new FileInfo(path).LinkTarget ?? ""; } catch (IOException) { return ""; } })
+        .Where(target => target.StartsWith("socket:[", StringComparison.Ordinal)).Select(target => target["socket:[".Length..^1])];
+    string parent = File.ReadAllLines("/proc/self/status").Single(line => line.StartsWith("PPid:", StringComparison.Ordinal)).Split('\t')[1];
+    string[] own = [.. SocketsOf("self").Except(SocketsOf(parent))];
+    return from file in (string[])["/proc/net/tcp", "/proc/net/tcp6"]
+           from line in File.ReadLines(file).Skip(1)
+           let fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+           where fields[3] == "0A" && own.Contains(fields[9])
+           select fields[1].Split(':')[0];
 }
 
 // Steps until any rank is asked to stop; all ranks end at the same step.

@@ -20,6 +20,9 @@ public static class CheckpointCatalog
     /// <summary>All checkpoints, the newest first. Markers, manifests and sizes are proved, the data is not read.</summary>
     public static IReadOnlyList<CatalogEntry> List(string directory) => [.. CheckpointFolders.Scan(directory).Select(Describe)];
 
+    /// <summary>Whether a directory has a checkpoint, good or not.</summary>
+    public static bool HasAny(string directory) => CheckpointFolders.Scan(directory).Count > 0;
+
     /// <summary>
     /// Directory of checkpoints that a user's path means: a run's folder (its <c>checkpoints</c>) or the directory itself;
     /// of a checkpoint's own folder the parent.

@@ -16,7 +16,7 @@ internal sealed record CheckpointFolder(string Path, long Step, CommitMarker? Ma
 /// </summary>
 internal static class CheckpointFolders
 {
-    private const string Prefix = "step-";
+    public const string Prefix = "step-";
     private const string PartialSuffix = ".partial";
     private const string ReplacedSuffix = ".replaced";
     private const string DeletedSuffix = ".deleted";

@@ -5,7 +5,7 @@ using Uniscale.Collectives;
 namespace Uniscale.Checkpoints.Saving;
 
 /// <summary>Small exchanges of bytes between all ranks, for plans and verdicts.</summary>
-internal static class GroupExchange
+public static class GroupExchange
 {
     /// <summary>Every rank's bytes on every rank, in rank order; lengths may differ.</summary>
     public static byte[][] AllGather(IProcessGroup group, byte[] bytes)

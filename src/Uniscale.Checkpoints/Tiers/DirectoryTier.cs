@@ -44,8 +44,7 @@ public sealed class DirectoryTier(string directory) : ITier
         var path = Path.Combine(_root, key);
         if (File.Exists(path))
             File.Delete(path);
-        var folder = Path.GetDirectoryName(path)!;
-        if (folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+        for (var folder = Path.GetDirectoryName(path)!; folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!)
             Directory.Delete(folder);
         return 0;
     });

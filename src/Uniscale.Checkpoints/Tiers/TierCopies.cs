@@ -4,37 +4,43 @@ using Uniscale.Checkpoints.Loading;
 namespace Uniscale.Checkpoints.Tiers;
 
 /// <summary>
-/// Copies of checkpoints in a tier. A copy lies under <c>step-NUMBER.ATTEMPT/</c>; its commit marker is written last and deleted first, so
-/// that a copy with a marker is whole.
+/// Copies of a run's checkpoints in a tier. A copy lies under <c>OWNER/step-NUMBER.ATTEMPT/</c>; its commit marker is written last and deleted first, so
+/// that a copy with a marker is whole. What lies elsewhere is another run's, and is neither restored nor pruned.
 /// </summary>
-internal static class TierCopies
+/// <param name="tier">The tier.</param>
+/// <param name="owner">Whose copies they are; null: nobody's, they lie in the tier's root.</param>
+internal sealed class TierCopies(ITier tier, TierOwner? owner)
 {
+    private readonly string _prefix = owner is null ? "" : owner.Id + "/";
+
     /// <summary>Copies a checkpoint, unless the tier has it, and lets the oldest copies go. Returns false where it was there.</summary>
-    public static bool Push(string folder, ITier tier, int keep)
+    public bool Push(string folder, int keep)
     {
         var reader = CheckpointReader.Open(folder);
         var marker = CheckpointFolders.ReadMarker(folder)
             ?? throw new CheckpointDamagedException($"{folder} lost its marker while it was copied to {tier.Name}");
-        var target = $"{Path.GetFileName(folder)}.{marker.Attempt}";
+        if (owner is not null)
+            TierOwners.Tell(tier, owner);
+        var target = $"{_prefix}{Path.GetFileName(folder)}.{marker.Attempt}";
         var isNew = tier.Read(Key(target, CommitMarker.FileName)) is null;
         if (isNew)
         {
             foreach (var name in reader.Manifest.Files.Select(file => file.Name).Append(CheckpointManifest.FileName).Append(CommitMarker.FileName))
                 tier.Put(Key(target, name), Path.Combine(folder, name));
         }
-        Prune(tier, target, keep);
+        Prune(target, keep);
         return isNew;
     }
 
     /// <summary>Brings the newest whole copy to the directory, proved. Returns its folder, or null where the tier has none.</summary>
-    public static string? Pull(ITier tier, string directory)
+    public string? Pull(string directory)
     {
         var failures = new List<string>();
-        foreach (var (name, marker) in Committed(tier))
+        foreach (var (name, marker) in Committed())
         {
             try
             {
-                return PullOne(tier, name, marker, directory);
+                return PullOne(name, marker, directory);
             }
             catch (CheckpointDamagedException damage)
             {
@@ -45,10 +51,10 @@ internal static class TierCopies
     }
 
     /// <summary>Copies with a good marker, the newest first.</summary>
-    public static IReadOnlyList<(string Name, CommitMarker Marker)> Committed(ITier tier)
+    public IReadOnlyList<(string Name, CommitMarker Marker)> Committed()
     {
         var copies = new List<(string Name, CommitMarker Marker)>();
-        foreach (var key in tier.List().Where(key => key.EndsWith("/" + CommitMarker.FileName, StringComparison.Ordinal)))
+        foreach (var key in Keys().Where(key => key.EndsWith("/" + CommitMarker.FileName, StringComparison.Ordinal)))
         {
             if (tier.Read(key) is { } bytes && CommitMarker.Parse(bytes) is { } marker)
                 copies.Add((key[..key.LastIndexOf('/')], marker));
@@ -56,7 +62,7 @@ internal static class TierCopies
         return [.. copies.OrderByDescending(copy => copy.Marker.Ordinal).ThenByDescending(copy => copy.Marker.Step)];
     }
 
-    private static string PullOne(ITier tier, string name, CommitMarker marker, string directory)
+    private string PullOne(string name, CommitMarker marker, string directory)
     {
         Directory.CreateDirectory(directory);
         var partial = CheckpointFolders.Partial(directory, marker.Step, marker.Attempt);
@@ -83,16 +89,19 @@ internal static class TierCopies
     }
 
     // Copies that were never finished go with those that are too old; marked ones stay.
-    private static void Prune(ITier tier, string justPushed, int keep)
+    private void Prune(string justPushed, int keep)
     {
         if (keep <= 0)
             return;
-        var committed = Committed(tier);
+        var committed = Committed();
         var stay = committed.Take(keep).Concat(committed.Where(copy => copy.Marker.Keep)).Select(copy => copy.Name).Append(justPushed).ToHashSet();
-        var superfluous = tier.List().Where(key => key.Contains('/') && !stay.Contains(key[..key.LastIndexOf('/')]));
+        var superfluous = Keys().Where(key => !stay.Contains(key[..key.LastIndexOf('/')]));
         foreach (var key in superfluous.OrderBy(key => !key.EndsWith(CommitMarker.FileName, StringComparison.Ordinal)))
             tier.Delete(key);
     }
+
+    /// <summary>Keys of the run's own copies, whole or not.</summary>
+    private IEnumerable<string> Keys() => tier.List().Where(key => key.StartsWith(_prefix + CheckpointFolders.Prefix, StringComparison.Ordinal) && key.LastIndexOf('/') > _prefix.Length);
 
     private static string Key(string folder, string file) => $"{folder}/{file}";
 }

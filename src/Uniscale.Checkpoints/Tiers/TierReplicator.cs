@@ -49,7 +49,7 @@ internal sealed class TierReplicator : IDisposable
     {
         foreach (var tier in _tiers)
         {
-            if (TierCopies.Pull(tier, _directory) is { } folder)
+            if (new TierCopies(tier, _options.Owner).Pull(_directory) is { } folder)
                 return (folder, $"{Path.GetFileName(folder)} was brought back from {tier.Name}");
         }
         return null;
@@ -84,7 +84,7 @@ internal sealed class TierReplicator : IDisposable
             return;
         try
         {
-            TierCopies.Push(newest.Path, tier, _options.Keep);
+            new TierCopies(tier, _options.Owner).Push(newest.Path, _options.Keep);
             _options.Observer?.Replicated(newest.Step, tier.Name, null);
         }
         // Whatever goes wrong with a second copy, training goes on.

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Uniscale.Configuration;
 using Uniscale.Engine.Recovery;
+using Uniscale.Launching.Ownership;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
@@ -93,6 +94,7 @@ internal static class LaunchCommand
             Ranks = shape.Ranks,
             Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume), shape.Replicas),
             HostFile = shape.HostFile,
+            Forwarded = [.. resolved.References.Values.SelectMany(reference => reference.Variables).Distinct()],
             Threads = resolved.Value.Train.Threads,
             Binding = parsed.GetValue(Bind),
             Mpirun = parsed.GetValue(MpirunName),
@@ -107,9 +109,12 @@ internal static class LaunchCommand
             parsed.InvocationConfiguration.Output.WriteLine(string.Join(' ', MpiLauncher.CommandLine(Job(1))));
             return 0;
         }
+        var mpirun = Mpirun.Find(parsed.GetValue(MpirunName));
+        MpiLauncher.CheckAllocation(mpirun);
         folder.Prepare(parsed.GetValue(Resume));
         string run = folder.FullPath;
         var error = parsed.InvocationConfiguration.Error;
+        using var owned = RunOwnership.ToLaunch(run, error.WriteLine);
         var supervision = new SupervisionOptions
         {
             Folder = launchFolder,
@@ -117,11 +122,10 @@ internal static class LaunchCommand
             MaxRestarts = parsed.GetValue(MaxRestarts),
             Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)), Start = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds)) },
         };
-        var mpirun = Mpirun.Find(parsed.GetValue(MpirunName));
         error.WriteLine($"Starting {ranks} {(ranks == 1 ? "rank" : "ranks")} with {mpirun.Command} ({mpirun.Version}).");
         var result = new Supervisor(supervision, Job, error.WriteLine).Run();
         if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}");
-        if (result.First is { IsUserError: true }) folder.Forget();
+        if (result.First is { IsUserError: true }) folder.ForgetIfFree();
         return result.ExitCode;
     }
 

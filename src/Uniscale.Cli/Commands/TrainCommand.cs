@@ -3,6 +3,7 @@ using Uniscale.Cli.Training;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Training;
+using Uniscale.Launching.Ownership;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Training;
 using Uniscale.Telemetry;
@@ -73,19 +74,36 @@ internal static class TrainCommand
         }
         var (stop, save) = (new StopRequest(), new SaveRequest());
         int localRanks = environment.IsLaunched ? environment.LocalSize : ranks;
-        var job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, MoreCallbacks = ValidationReports.Callbacks };
-        Shell.LogFile = TelemetryFactory.LogFile(job.Folder.FullPath, environment.Rank);
+        var folder = new RunFolder(resolved.Value);
+        Shell.LogFile = TelemetryFactory.LogFile(folder.FullPath, environment.Rank);
+        RunOwnership? owned = null;
+        TrainingJob? job = null;
+        // While data and weights are read there is nothing to save, and no step at whose end the ranks could agree. A launcher ends its ranks itself.
+        using var signals = new StopSignals(() =>
+        {
+            if (!environment.IsLaunched && job is not { HasBegun: true }) EndUnbegun(folder, owned);
+            stop.Ask();
+        }, folder.FullPath, save.Ask);
         // Under a launcher the directory is the launcher's to make, and one rank's.
-        if (!environment.IsLaunched) job.Folder.Prepare(options.Resume);
+        if (!environment.IsLaunched) folder.Prepare(options.Resume);
+        using var held = owned = environment.IsLaunched ? null : folder.Own(Console.Error.WriteLine);
+        job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, MoreCallbacks = ValidationReports.Callbacks, Ownership = owned };
         try
         {
-            using var signals = new StopSignals(stop.Ask, job.Folder.FullPath, save.Ask);
-            RankLauncher.Run(ranks, job.Folder.FullPath, rank => job.Run(rank), devices: RankDevices.Of(resolved.Value));
+            RankLauncher.Run(ranks, folder.FullPath, rank => job.Run(rank), devices: RankDevices.Of(resolved.Value));
         }
         catch (UserErrorException) when (!environment.IsLaunched)
         {
-            job.Folder.Forget();
+            folder.Forget();
             throw;
         }
+    }
+
+    private static void EndUnbegun(RunFolder folder, RunOwnership? owned)
+    {
+        Console.Error.WriteLine("uniscale: stopped before training began; there was nothing to save.");
+        if (owned is not null) folder.Forget();
+        owned?.Dispose();
+        QuickExit.Now(0);
     }
 }

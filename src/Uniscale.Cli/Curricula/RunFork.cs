@@ -12,7 +12,7 @@ namespace Uniscale.Cli.Curricula;
 internal sealed class RunFork
 {
     /// <summary>Name of the configuration in the new run's directory.</summary>
-    public const string ConfigurationName = "fork.yaml";
+    public const string ConfigurationName = RunFolder.ForkFile;
 
     private readonly CatalogEntry _checkpoint;
     private readonly ResolvedConfiguration _configuration;

@@ -57,13 +57,14 @@ public sealed class CollectiveJournal : IDisposable
     public IReadOnlyList<JournalEntry> Pending() => Unfinished(Snapshot());
 
     /// <summary>Keeps the ring in a file from now on, so that another process can read it with <see cref="Read"/>.</summary>
+    /// <exception cref="IOException">There is no room for the file; the ring in memory goes on.</exception>
     public void AttachFile(string path)
     {
         lock (_gate)
         {
             _file?.Dispose();
-            using var map = MemoryMappedFile.CreateFromFile(path, FileMode.Create, null, Capacity * (long)JournalSlot.SizeBytes);
-            _file = map.CreateViewAccessor();
+            _file = null;
+            _file = ReservedFile.Create(path, Capacity * JournalSlot.SizeBytes);
             for (long number = Math.Max(0, _next - Capacity); number < _next; number++) Mirror(number);
         }
     }

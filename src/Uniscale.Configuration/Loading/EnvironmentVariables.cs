@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Uniscale.Configuration.Loading;
@@ -57,7 +58,7 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
                 written.Append(text[position++]);
             }
         }
-        return scalar with { Text = result.ToString(), Plain = true, Reference = values.Count == 0 ? null : new Reference(written.ToString(), isSecret) };
+        return scalar with { Text = result.ToString(), Plain = true, Reference = values.Count == 0 ? null : new Reference(written.ToString(), isSecret) { Digest = isSecret ? Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(result.ToString())))[..8] : "" } };
     }
 
     private string Value(string[] parts, ScalarNode scalar, bool isSecret)

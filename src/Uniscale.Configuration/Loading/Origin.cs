@@ -27,6 +27,12 @@ public abstract record Origin
         public override string Exact => $"--set {Text}";
     }
 
+    /// <summary>The folder that a run's own configuration was found in: the run is where its files are.</summary>
+    public sealed record InRunFolder(string Folder) : Origin
+    {
+        public override string ToString() => "the run's folder";
+    }
+
     /// <summary>Nobody said anything: the default of the record.</summary>
     public sealed record InDefault : Origin
     {

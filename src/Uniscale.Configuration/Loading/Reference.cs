@@ -7,6 +7,15 @@ namespace Uniscale.Configuration.Loading;
 /// <param name="IsSecret">The value must not be written anywhere: this text stands for it.</param>
 public sealed partial record Reference(string Text, bool IsSecret)
 {
+    /// <summary>Tells two values of a secret apart; never written anywhere.</summary>
+    public string Digest { get; init; } = "";
+
+    /// <summary>Variables that the text names.</summary>
+    public IReadOnlyList<string> Variables => [.. VariableName().Matches(Text).Select(match => match.Groups["name"].Value)];
+
+    [GeneratedRegex(@"(?<!\$)\$\{(?<name>[^}:]+)")]
+    private static partial Regex VariableName();
+
     /// <summary>The YAML tag that makes a value secret whatever its variable is called.</summary>
     internal const string SecretTag = "!secret";
 

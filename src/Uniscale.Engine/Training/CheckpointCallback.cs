@@ -53,7 +53,7 @@ public sealed class CheckpointCallback(
     public void Ended(RankRuntime runtime, TrainingResult result)
     {
         store.Drain();
-        bool isSaved = result.Position.Step == _loadedStep
+        bool isSaved = (result.Position.Step == _loadedStep && runtime.PendingValidation == runtime.LoadedPending)
             || (_last?.Step == result.Position.Step && _last.Wait().Status == SaveStatus.Durable);
         if (isSaved) return;
         var save = store.Save(State(runtime));

@@ -153,6 +153,7 @@ public sealed partial class RankRuntime : IDisposable
         var waited = _waits.Waited;
         var plan = Data.StepAt(Position.ConsumedTokens);
         _phase = plan.Phase;
+        PendingValidation = null;
         var (specification, program, view) = _programs.For(plan, Position.Step);
         double rate = LearningRate.At(Configuration, plan, RunTokens);
         using var batch = new SequenceBatch(Data, plan, view);
@@ -172,7 +173,8 @@ public sealed partial class RankRuntime : IDisposable
     /// <summary>Mean loss of the weights as they are on other data: the forward pass of the same layout, without gradients. Collective.</summary>
     /// <param name="source">Data; samples past its end have no valid tokens.</param>
     /// <param name="sequences">Samples to read, from the first.</param>
-    public (double LossSum, long TokenCount) Evaluate(ISequenceSource source, int sequences)
+    /// <returns>Null where it was left because of <see cref="IsStopSeen"/>.</returns>
+    public (double LossSum, long TokenCount)? Evaluate(ISequenceSource source, int sequences)
     {
         // The weights are judged as they were trained last, with the rotary base of that phase; a run that was over before is in its last one.
         var plan = source.StepAt(0) with { Phase = _phase ?? Math.Max(0, Configuration.Phases.Count - 1) };
@@ -180,6 +182,7 @@ public sealed partial class RankRuntime : IDisposable
         var total = (LossSum: 0.0, TokenCount: 0L);
         for (long first = 0; first < sequences; first += (long)replicas * share)
         {
+            if (SeeStop()) return null;
             var part = plan with { FirstSample = first, Sequences = replicas * share };
             var (specification, program, view) = _programs.For(part, step: 0);
             using var batch = new SequenceBatch(source, part, view);
@@ -200,7 +203,7 @@ public sealed partial class RankRuntime : IDisposable
 
     /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
     public IReadOnlyDictionary<string, string> ExtraToSave() =>
-        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data)]);
+        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data), .. PendingValidation?.ToExtra() ?? []]);
 
     /// <summary>Takes weights, optimizer state and position from the newest checkpoint; returns null where there is none.</summary>
     /// <param name="store">The run's checkpoints.</param>
@@ -212,6 +215,7 @@ public sealed partial class RankRuntime : IDisposable
         SetPosition(loaded.Manifest);
         Record.Restore(loaded.Manifest.Extra);
         _judge.Restore(loaded.Manifest.Extra);
+        LoadedPending = PendingValidation = PendingValidation.Read(loaded.Manifest.Extra);
         return loaded;
     }
 

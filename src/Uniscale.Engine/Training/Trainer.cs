@@ -72,7 +72,10 @@ public sealed class Trainer(
     /// <summary>Trains from the runtime's position until the tokens are consumed, the last step is done, a stop is asked for, or a bad step ends the run.</summary>
     public TrainingResult Run()
     {
+        runtime.StopAsked = () => stop.IsAsked;
         foreach (var callback in callbacks) callback.Started(runtime);
+        // What was still to be judged when the run was stopped, or a stop in the meantime.
+        _reason = WhyStop is not null ? StopReason.Judged : runtime.IsStopSeen ? StopReason.Asked : null;
         while (!IsOver && _reason is null)
         {
             try
@@ -105,6 +108,7 @@ public sealed class Trainer(
         if (_last.Decision.Judgement is { Verdict: not StepVerdict.Good, Action: BadStepAction.Rollback }) _last = RollBack(_last);
         foreach (var callback in callbacks) callback.StepDone(runtime, _last);
         StopReason? reason = _last.Incident?.Action == BadStepAction.Stop ? StopReason.BadStep
+            : runtime.IsStopSeen ? StopReason.Asked
             : runtime.IsFinished ? null
             : WhyStop is not null ? StopReason.Judged
             : _last.Decision.Stop ? StopReason.Asked : null;

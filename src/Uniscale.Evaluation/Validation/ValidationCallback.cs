@@ -14,14 +14,19 @@ public sealed class ValidationCallback(
     private long validated = -1;
 
     /// <inheritdoc/>
+    public void Started(RankRuntime runtime)
+    {
+        if (runtime.PendingValidation is { } pending) Validate(runtime, pending.Phase, pending.EndsPhase);
+    }
+
+    /// <inheritdoc/>
     public void StepDone(RankRuntime runtime, StepOutcome outcome)
     {
         var position = outcome.Position;
         bool phaseEnds = position.ConsumedTokens >= outcome.Plan.PhaseStartTokens + outcome.Plan.PhaseTokens;
         WhyStop = null;
         if (!phaseEnds && !runtime.IsFinished && (every == 0 || position.Step % every != 0)) return;
-        double loss = Validate(runtime, outcome.Plan.Phase);
-        if (phaseEnds && outcome.Plan.Phase < runtime.Configuration.Phases.Count) WhyStop = Judge(runtime.Configuration.Phases[outcome.Plan.Phase], loss, position.Step);
+        Validate(runtime, outcome.Plan.Phase, phaseEnds);
     }
 
     /// <inheritdoc/>
@@ -30,7 +35,7 @@ public sealed class ValidationCallback(
     /// <inheritdoc/>
     public void Ended(RankRuntime runtime, TrainingResult result)
     {
-        if (result.Reason == StopReason.Finished && validated != result.Position.Step && result.Last is { } last) Validate(runtime, last.Plan.Phase);
+        if (result.Reason == StopReason.Finished && validated != result.Position.Step && result.Last is { } last) Validate(runtime, last.Plan.Phase, endsPhase: false);
         validator.Dispose();
     }
 
@@ -38,15 +43,17 @@ public sealed class ValidationCallback(
     private static string? Judge(PhaseSection phase, double loss, long step) => phase.StopAbove is not { } bound || loss <= bound ? null : string.Create(
         CultureInfo.InvariantCulture, $"Phase '{phase.Name}' ended after step {step} with a validation loss of {loss:0.####}, above its stop_above = {bound:0.####}.");
 
-    /// <summary>Validates, and gives the mean loss over all that was validated on.</summary>
-    private double Validate(RankRuntime runtime, int phase)
+    /// <summary>Validates and, at the end of a phase, judges it. What a stop interrupts is remembered with the run, to be done when it goes on.</summary>
+    private void Validate(RankRuntime runtime, int phase, bool endsPhase)
     {
-        if (validator.IsEmpty) return double.NaN;
+        if (validator.IsEmpty) return;
         validated = runtime.Position.Step;
         var phases = runtime.Configuration.Phases;
         runtime.Settle();
         var results = validator.Run(runtime, [.. phase < phases.Count ? phases[phase].Evaluate : []]);
+        runtime.PendingValidation = results is null ? new PendingValidation(phase, endsPhase) : null;
+        if (results is null) return;
         report(runtime.Position, results);
-        return ValidationResult.Total([.. results]).Loss;
+        if (endsPhase && phase < phases.Count) WhyStop = Judge(phases[phase], ValidationResult.Total([.. results]).Loss, runtime.Position.Step);
     }
 }

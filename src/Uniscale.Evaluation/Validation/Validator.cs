@@ -25,14 +25,14 @@ public sealed class Validator : IDisposable
     /// <summary>True where there is nothing to validate on.</summary>
     public bool IsEmpty => sets.Count == 0;
 
-    /// <summary>One result a source, in the configuration's order; all where <paramref name="names"/> is empty.</summary>
-    public IReadOnlyList<ValidationResult> Run(RankRuntime runtime, IReadOnlyCollection<string> names)
+    /// <summary>One result a source, in the configuration's order; all where <paramref name="names"/> is empty. Null where the run is stopped in the middle.</summary>
+    public IReadOnlyList<ValidationResult>? Run(RankRuntime runtime, IReadOnlyCollection<string> names)
     {
         var results = new List<ValidationResult>();
         foreach (var (source, set, bytes) in sets)
         {
             if (names.Count > 0 && !names.Contains(source.Name)) continue;
-            var (loss, tokens) = runtime.Evaluate(set, set.SequenceCount);
+            if (runtime.Evaluate(set, set.SequenceCount) is not var (loss, tokens)) return null;
             results.Add(new ValidationResult(set.Name, set.Domain, tokens, bytes, loss));
         }
         return results;

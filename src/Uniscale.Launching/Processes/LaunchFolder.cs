@@ -58,18 +58,20 @@ public sealed class LaunchFolder(string path)
     /// <summary>Whether a rank has come to MPI's start.</summary>
     internal bool IsJoining(int rank) => File.Exists(JoiningPath(rank));
 
-    /// <summary>Writes down a rank's failure; the first of a rank counts. A disk that is full must not hide the failure itself.</summary>
-    public void Write(RankFailure failure)
+    /// <summary>Writes down a rank's failure; the first of a rank counts.</summary>
+    /// <returns>Whether it stands there; on a full disk it does not, and the rank has to say it itself.</returns>
+    public bool Write(RankFailure failure)
     {
         string path = Path.Combine(FullPath, string.Create(CultureInfo.InvariantCulture, $"failure-{failure.Rank:D5}.json"));
         try
         {
             using var stream = new FileStream(path, FileMode.CreateNew);
             JsonSerializer.Serialize(stream, failure);
+            return true;
         }
         catch (IOException)
         {
-            // The rank's own output still tells.
+            return File.Exists(path) && ReadOrNull(path) is not null;
         }
     }
 
@@ -89,7 +91,7 @@ public sealed class LaunchFolder(string path)
     /// <summary>Takes away what an earlier job has left.</summary>
     internal void Clear()
     {
-        foreach (string old in (string[])[Reports, "rank-*.joining", .. RankGuard.Files])
+        foreach (string old in (string[])[Reports, "rank-*.joining", "rank-*.shm", .. RankGuard.Files])
             foreach (string path in Directory.EnumerateFiles(FullPath, old)) File.Delete(path);
     }
 

@@ -28,6 +28,9 @@ public sealed record LaunchOptions
     /// <summary>Host file of mpirun; null: this machine, or what the allocation of a batch system says.</summary>
     public string? HostFile { get; init; }
 
+    /// <summary>All ranks are on this machine and need no network.</summary>
+    internal bool IsOneHost { get; init; }
+
     /// <summary>Compute threads of a rank; 0: processors divided by ranks.</summary>
     public int Threads { get; init; }
 
@@ -39,6 +42,12 @@ public sealed record LaunchOptions
 
     /// <summary>Variables for the ranks besides those of this process.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// Variables of this process that the ranks need besides those that are always passed on, such as the ones that the configuration names. Their values stay off
+    /// the command line, where every user of the machine can read them.
+    /// </summary>
+    public IReadOnlyList<string> Forwarded { get; init; } = [];
 
     /// <summary>Folder for the ranks' reports, on a file system that all hosts share; null: a temporary one.</summary>
     public string? Folder { get; init; }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Uniscale.Launching.Ranks;
 
 namespace Uniscale.Launching.Processes;
 
@@ -28,6 +29,7 @@ public sealed class LaunchedJob : IDisposable
         // A session of its own keeps the terminal's Ctrl-C from mpirun, which would kill the ranks before they can save.
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = options.Output is not null };
         foreach (string argument in (IEnumerable<string>)[mpirun.Command, .. arguments]) start.ArgumentList.Add(argument);
+        RankEnvironment.Clear(start.Environment);
         _mpirun = Process.Start(start)!;
         folder.Mpirun = _mpirun.Id;
         _deathWatch = WatchForDeath(_mpirun.Id);
@@ -40,6 +42,9 @@ public sealed class LaunchedJob : IDisposable
 
     /// <summary>Where the ranks report.</summary>
     public LaunchFolder Folder { get; }
+
+    /// <summary>True if the ranks were ended because they had not ended by themselves in the time that a stop leaves them.</summary>
+    public bool HasOutlastedGrace { get; private set; }
 
     /// <summary>True once mpirun has ended.</summary>
     public bool HasEnded => _mpirun.HasExited;
@@ -74,7 +79,11 @@ public sealed class LaunchedJob : IDisposable
         while (!_mpirun.WaitForExit(Poll))
         {
             watch?.Invoke();
-            if (_stopAsked is { } asked && DateTimeOffset.UtcNow - asked > _options.Grace) Kill();
+            if (_stopAsked is { } asked && DateTimeOffset.UtcNow - asked > _options.Grace)
+            {
+                HasOutlastedGrace = true;
+                Kill();
+            }
             else if (Folder.Failures() is [{ } first, ..] && DateTimeOffset.UtcNow - first.Time > EndOfFailedJob) Kill();
         }
         _deathWatch.Kill();

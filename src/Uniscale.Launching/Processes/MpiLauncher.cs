@@ -1,6 +1,6 @@
-using System.Collections;
 using System.Runtime.InteropServices;
 using Uniscale.Configuration;
+using Uniscale.Launching.Ranks;
 
 namespace Uniscale.Launching.Processes;
 
@@ -47,10 +47,14 @@ public static class MpiLauncher
         return [mpirun.Command, .. Arguments(options, mpirun)];
     }
 
+    /// <summary>Refuses variables of a batch system with which no mpirun can work; to be asked before anything is made.</summary>
+    /// <exception cref="UserErrorException">They are left over from a job that is another or over.</exception>
+    public static void CheckAllocation(Mpirun mpirun) => Allocation.Check(mpirun.IsOpenMpi, RankEnvironment.AllVariables());
+
     private static IReadOnlyList<string> Arguments(LaunchOptions options, Mpirun mpirun)
     {
-        var environment = new Dictionary<string, string>();
-        foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables()) environment[(string)entry.Key] = (string?)entry.Value ?? "";
+        var environment = RankEnvironment.AllVariables();
+        options = options with { IsOneHost = OneHost.Holds(options.HostFile is { } hosts && File.Exists(hosts) ? HostFile.Read(hosts).Names : null, options.Ranks, environment) };
         return new MpirunCommand(mpirun.IsOpenMpi, Environment.IsPrivilegedProcess, Environment.ProcessorCount)
             .Arguments(options, options.Program ?? ThisExecutable(), environment);
     }

@@ -14,8 +14,8 @@ internal sealed record BegunRank(int Rank, string Host, int ProcessId);
 /// </summary>
 internal static class RankGuard
 {
-    /// <summary>A shell gives the end by signal N as 128 + N.</summary>
-    private const int BySignal = 128;
+    /// <summary>A shell gives the end by signal N as 128 + N; what is greater yet is a code of the program.</summary>
+    private const int BySignal = 128, LastSignal = 64;
 
     /// <summary>The command that guards the one after it.</summary>
     public static IReadOnlyList<string> Command { get; } = ["sh", Path.Combine(AppContext.BaseDirectory, "rank-guard.sh")];
@@ -32,7 +32,7 @@ internal static class RankGuard
         Records(folder, "exit").Where(record => record.Number != 0).Select(record => Failure(record.Rank, record.Host, record.Time, record.Number));
 
     /// <summary>Whether a shell's exit status means a signal.</summary>
-    public static bool IsSignal(int status) => status > BySignal;
+    public static bool IsSignal(int status) => status is > BySignal and <= BySignal + LastSignal;
 
     /// <summary>The end of a process in words, by its status as a shell gives it.</summary>
     /// <param name="rank">Its rank; -1: it is none.</param>

@@ -14,4 +14,8 @@ trap : HUP INT TERM USR1 USR2
 setpriv --pdeathsig KILL "$@"
 status=$?
 echo "$status $host" >"$record.exit"
+# The MPI's shared memory, that a rank which is killed leaves behind.
+if [ "$status" -ne 0 ] && [ -r "$record.shm" ]; then
+    while read -r _ name; do rm -f "/dev/shm/${name##*/}"; done <"$record.shm"
+fi
 exit "$status"

@@ -24,7 +24,9 @@ public static class ProcessRank
     {
         var reports = LaunchFolder.OfThisJob();
         reports?.SayJoining(environment.Rank);
+        var before = SharedSegments.OfThisProcess();
         using var world = Reported(environment, reports, () => (devices ?? RankDevices.Host).Around(RankWorld.Join(environment), environment.LocalRank));
+        if (reports is not null) SharedSegments.Write(reports.FullPath, environment.Rank, SharedSegments.OfThisProcess().Except(before));
         Reported<object?>(environment, reports, () =>
         {
             body(world);
@@ -47,9 +49,9 @@ public static class ProcessRank
         {
             if (reports is not null)
             {
-                reports.Write(new RankFailure(
+                bool isWritten = reports.Write(new RankFailure(
                     environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, Secrets.Mask(failure.Message), failure is UserErrorException));
-                failure.Data[ReportedKey] = true;
+                if (isWritten) failure.Data[ReportedKey] = true;
             }
             abort?.Invoke(failure);
             return false;

@@ -14,7 +14,7 @@ public static class RankWorld
     /// </summary>
     public static IWorld Join(RankEnvironment environment)
     {
-        if (!environment.IsLaunched || (environment.Launcher == LauncherKind.Torchrun && environment.WorldSize == 1))
+        if (!environment.IsLaunched)
             return InProcessWorld.Create(1)[0];
         if (environment.Launcher == LauncherKind.Torchrun)
             throw new UserErrorException(
@@ -26,7 +26,7 @@ public static class RankWorld
             ? "start it with srun --mpi=pmix (or pmi2), or let 'uniscale launch' call mpirun"
             : "use the mpirun that belongs to the installed MPI library ('uniscale doctor' names it)";
         string message = $"{environment.Launcher} announces rank {environment.Rank} of {environment.WorldSize}, but MPI says rank {world.Rank} of {world.Size}: "
-            + $"{advice}.{Environment.NewLine}{environment.ToTable()}";
+            + $"{advice}; where these variables are left over from another job, `unset {environment.SizeVariable}`.{Environment.NewLine}{environment.ToTable()}";
         world.Dispose();
         throw new UserErrorException(message);
     }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
+using Uniscale.Launching.Ownership;
 
 namespace Uniscale.Launching.Supervision;
 
@@ -19,10 +20,34 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     /// <summary>What a rank that has left its job in order is busy with.</summary>
     internal const string Ended = "ended";
 
+    /// <summary>What a rank is busy with until the run is stored and comes to its steps.</summary>
+    internal const string Starting = "starting";
+
     private const string Pattern = "rank-*.beat";
 
     /// <summary>True if the rank has left its job in order.</summary>
     public bool HasEnded => Busy == Ended;
+
+    /// <summary>
+    /// Ranks whose processes run. On this host the process itself is looked for; one that is elsewhere, or in a container, proves itself by a beat that comes in the
+    /// meantime, which takes a second and a half.
+    /// </summary>
+    /// <param name="folder">Where the heartbeats lie.</param>
+    /// <param name="now">The time.</param>
+    internal static IReadOnlyList<Heartbeat> Living(string folder, DateTimeOffset now)
+    {
+        var recent = ReadAll(folder).Where(beat => !beat.HasEnded && now - beat.Alive < Lifeless).ToLookup(beat => beat.IsSeenRunning);
+        if (!recent[false].Any()) return [.. recent[true]];
+        Thread.Sleep(RankMonitor.AlivePeriod + Margin);
+        var later = ReadAll(folder).ToDictionary(beat => beat.Rank);
+        return [.. recent[true], .. recent[false].Where(beat => later.TryGetValue(beat.Rank, out var next) && !next.HasEnded && next.Alive > beat.Alive)];
+    }
+
+    private bool IsSeenRunning => Host == Environment.MachineName && ProcessIdentity.IsRunning(ProcessId, Alive);
+
+    private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan Margin = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Heartbeats in a folder, by rank.</summary>
     public static IReadOnlyList<Heartbeat> ReadAll(string folder)

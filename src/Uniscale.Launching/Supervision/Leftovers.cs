@@ -11,7 +11,7 @@ internal static class Leftovers
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Ends the ranks of an attempt that still live on this host.</summary>
+    /// <summary>Ends the ranks of an attempt that still live on this host, and removes the shared memory that they have left.</summary>
     /// <param name="folder">Launch folder of the attempt.</param>
     /// <returns>How many there were.</returns>
     public static int End(string folder)
@@ -22,6 +22,7 @@ internal static class Leftovers
         // A rank that has not joined yet is known by its guard alone, and ends with it.
         foreach (var begun in RankGuard.Begun(folder).Where(begun => begun.Host == Environment.MachineName))
             if (EndRank(folder, begun.ProcessId)) ended.Add(begun.Rank);
+        SharedSegments.Remove(folder);
         return ended.Count;
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.MemoryMappedFiles;
 using Uniscale.Collectives;
+using Uniscale.Collectives.Journal;
 
 namespace Uniscale.Launching.Supervision;
 
@@ -12,6 +13,9 @@ public interface IRunMonitor
 
     /// <summary>Something begins that may take longer than a step, such as a save; it ends with the disposal of the result.</summary>
     IDisposable Busy(string what);
+
+    /// <summary>Why the rank's supervisor sees less of it than it should; null: it sees all.</summary>
+    string? Problem => null;
 }
 
 /// <summary>
@@ -20,10 +24,10 @@ public interface IRunMonitor
 /// </summary>
 public sealed class RankMonitor : IRunMonitor, IDisposable
 {
-    private static readonly TimeSpan AlivePeriod = TimeSpan.FromSeconds(1);
+    internal static readonly TimeSpan AlivePeriod = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
-    private readonly MemoryMappedViewAccessor _file;
+    private readonly MemoryMappedViewAccessor? _file;
     private readonly Timer _timer;
     private HeartbeatSlot _slot;
     private bool _isDisposed;
@@ -33,15 +37,28 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
     public RankMonitor(string folder, IWorld world)
     {
         Directory.CreateDirectory(folder);
-        using var map = MemoryMappedFile.CreateFromFile(Heartbeat.PathOf(folder, world.Rank), FileMode.Create, null, HeartbeatSlot.SizeBytes);
-        _file = map.CreateViewAccessor();
+        try
+        {
+            _file = ReservedFile.Create(Heartbeat.PathOf(folder, world.Rank), HeartbeatSlot.SizeBytes);
+            world.Journal.AttachFile(JournalPath(folder, world.Rank));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            Problem = $"The signs of life of rank {world.Rank} cannot be written to {folder} ({error.Message.TrimEnd('.')}): training goes on, but a hang of it is not noticed.";
+            if (_file is null) SayUnwatched(folder, world.Rank);
+        }
         _slot = new HeartbeatSlot { Rank = world.Rank, ProcessId = Environment.ProcessId };
         _slot.SetHost(Environment.MachineName);
-        _slot.SetBusy("starting");
-        world.Journal.AttachFile(JournalPath(folder, world.Rank));
+        _slot.SetBusy(Heartbeat.Starting);
         Write(moved: true);
         _timer = new Timer(_ => Write(moved: false), null, AlivePeriod, AlivePeriod);
     }
+
+    /// <inheritdoc/>
+    public string? Problem { get; }
+
+    /// <summary>Whether a rank has come that could not make the file of its heartbeat.</summary>
+    internal static bool IsUnwatched(string folder, int rank) => File.Exists(UnwatchedPath(folder, rank));
 
     /// <summary>The journal file of a rank.</summary>
     public static string JournalPath(string folder, int rank) =>
@@ -76,9 +93,24 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
             _slot.SetBusy(Heartbeat.Ended);
             Write(moved: true);
             _isDisposed = true;
-            _file.Dispose();
+            _file?.Dispose();
         }
     }
+
+    /// <summary>An empty file needs no room.</summary>
+    private static void SayUnwatched(string folder, int rank)
+    {
+        try
+        {
+            File.Create(UnwatchedPath(folder, rank)).Dispose();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The supervisor will miss the rank, and say so.
+        }
+    }
+
+    private static string UnwatchedPath(string folder, int rank) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.unwatched"));
 
     private void Write(bool moved)
     {
@@ -87,7 +119,7 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
             if (_isDisposed) return;
             _slot.AliveTicks = DateTime.UtcNow.Ticks;
             if (moved) _slot.MovedTicks = _slot.AliveTicks;
-            _file.Write(0, ref _slot);
+            _file?.Write(0, ref _slot);
         }
     }
 

@@ -45,7 +45,6 @@ public sealed record RunStatus(
     public long UnreadLines { get; init; }
 
     private static readonly string?[] IncidentNotes = ["step-skipped", "step-rolled-back", "step-stopped", "step-suspect", "replicas-differ"];
-    private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Still = TimeSpan.FromSeconds(60);
 
     /// <summary>Effective training time: the share of the wall time in which the run was wanted that went into steps that count.</summary>
@@ -61,11 +60,11 @@ public sealed record RunStatus(
         // A job may fail before a rank of it trains: its launcher has told of it all the same.
         if (!File.Exists(metrics) && events.Count == 0) throw new UserErrorException($"There is no run in {runDirectory}: name the directory of one, for example runs/quickstart.");
         var told = Metrics.Read(metrics);
-        var beats = NewestFolder(folder) is { } newest ? Heartbeat.ReadAll(newest) : [];
+        IReadOnlyList<Heartbeat> living = NewestFolder(folder) is { } newest ? Heartbeat.Living(newest, now) : [];
         // The first record comes when a run is ready to train; its account begins with the run, its launcher before.
         var started = ((DateTimeOffset?[])[told.Started, told.Account?.Since, events.Count > 0 ? events[0].Time : null]).Min()!.Value;
         if (started == DateTimeOffset.MaxValue) started = now;
-        var state = StateOf(beats, events, told, now);
+        var state = StateOf(living, events, told, now);
         var ended = state is RunState.Running or RunState.Standing ? now : events.Count > 0 && events[^1].Time > told.Last ? events[^1].Time : told.Last;
         return new(state, told.Step, told.TotalSteps, told.ConsumedTokens, told.Loss, told.TokensPerSecond, $"{told.Ranks} {(told.Ranks == 1 ? "rank" : "ranks")}, {told.Layout}",
             events.Count(entry => entry.Kind == JobEventKind.Restarted), AccountOf(told, started), ended - started,
@@ -95,9 +94,8 @@ public sealed record RunStatus(
         return folders.MaxBy(path => Directory.EnumerateFiles(path, "rank-*.beat").Max(File.GetLastWriteTimeUtc));
     }
 
-    private static RunState StateOf(IReadOnlyList<Heartbeat> beats, IReadOnlyList<JobEvent> events, Metrics told, DateTimeOffset now)
+    private static RunState StateOf(IReadOnlyList<Heartbeat> living, IReadOnlyList<JobEvent> events, Metrics told, DateTimeOffset now)
     {
-        var living = beats.Where(beat => !beat.HasEnded && now - beat.Alive < Lifeless).ToList();
         if (living.Count > 0) return living.All(beat => now - beat.Moved > Still && beat.Busy.Length == 0) ? RunState.Standing : RunState.Running;
         if (told.Ending is not null) return told.HasFinished ? RunState.Finished : RunState.Stopped;
         return events.Count > 0 && events[^1].Kind == JobEventKind.GivenUp ? RunState.Failed : RunState.Gone;

@@ -1,5 +1,5 @@
-using System.Globalization;
 using Uniscale.Launching.Processes;
+using Uniscale.Launching.Ranks;
 
 namespace Uniscale.Launching.Supervision;
 
@@ -57,7 +57,7 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
         if (joined.Count == ranks) return [];
         var begun = RankGuard.Begun(folder).ToDictionary(rank => rank.Rank);
         var reports = new LaunchFolder(folder);
-        return [.. Enumerable.Range(0, ranks).Where(rank => !joined.Contains(rank))
+        return [.. Enumerable.Range(0, ranks).Where(rank => !joined.Contains(rank) && !RankMonitor.IsUnwatched(folder, rank))
             .Select(rank => new MissingRank(rank, begun.GetValueOrDefault(rank)?.Host ?? "", reports.IsJoining(rank)))];
     }
 
@@ -65,16 +65,8 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
     {
         // Those that came further only wait for those that did not.
         var ordered = missing.OrderBy(rank => rank.HasBegun).ThenBy(rank => rank.IsJoining).ToList();
-        string states = string.Join("; ", ordered.GroupBy(rank => rank.State).Select(same => $"{Names(same.Select(rank => rank.Rank))} {same.Key}"));
+        string states = string.Join("; ", ordered.GroupBy(rank => rank.State).Select(same => $"{RankNames.Of([.. same.Select(rank => rank.Rank)])} {same.Key}"));
         return new(RankFailure.StartKind, 0, ordered[0].Rank, ordered[0].Host, $"{missing.Count} of {ranks} ranks did not join the job {when}: {states}");
-    }
-
-    private static string Names(IEnumerable<int> ranks)
-    {
-        string[] names = [.. ranks.Select(rank => rank.ToString(CultureInfo.InvariantCulture))];
-        const int shown = 8;
-        string more = names.Length > shown ? $" and {names.Length - shown} more" : "";
-        return $"{(names.Length == 1 ? "rank" : "ranks")} {string.Join(", ", names.Take(shown))}{more}";
     }
 
     private sealed record MissingRank(int Rank, string Host, bool IsJoining)

@@ -47,6 +47,8 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     public LaunchResult Run()
     {
         Directory.CreateDirectory(options.Folder);
+        // Of a job that was killed with its launcher.
+        foreach (string attempt in Directory.EnumerateDirectories(options.Folder, "attempt-*")) SharedSegments.Remove(attempt);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         _change = options.Shape?.Begin().Said;
@@ -62,6 +64,16 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
             string changed = _change is null ? "" : $" {char.ToUpperInvariant(_change[0])}{_change[1..]}.";
             say($"{fault.Message}.{changed} Starting again from the newest checkpoint ({_budget.Restarts} of {options.MaxRestarts} restarts).");
             Thread.Sleep(options.RestartDelay);
+        }
+    }
+
+    /// <summary>Asks the job to save and end, from any thread.</summary>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            _isStopped = true;
+            _running?.Stop();
         }
     }
 
@@ -83,17 +95,36 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         var detector = new HangDetector(options.Hang);
         var start = new StartWatch(folder, launch.Ranks, options.Hang.Start);
         Fault? hang = null;
-        var result = running.Wait(() => hang ??= LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder));
+        bool isUnbegun = false;
+        var result = running.Wait(() => hang ??= (isUnbegun |= EndUnbegun(running, folder)) ? null : LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder));
         lock (_gate) _running = null;
         if (Leftovers.End(folder) is > 0 and var count) say($"mpirun was gone before {count} of its ranks; they have been ended.");
+        if (isUnbegun) return (new LaunchResult(0, null, WasStopped: true), null);
         if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
         if (result.ExitCode == 0) return (result, null);
         long step = StepOf(folder);
-        var fault = result.First is { } first
-            ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
-            : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above");
+        // Ranks that were ended have nothing to say of it.
+        var outlasted = running.HasOutlastedGrace ? Outlasted(step, launch.Grace) : null;
+        if (outlasted is not null) result = result with { First = FailureOf(outlasted) };
+        var fault = outlasted ?? (result.First is { } first ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
+            : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above"));
         Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
         return (result, fault);
+    }
+
+    private static Fault Outlasted(long step, TimeSpan grace) => new("grace", step, -1, "",
+        $"the ranks had not saved and ended {Diagnosis.Seconds(grace)} s after they were asked to (--grace) and were ended; what they did since the newest checkpoint is lost");
+
+    /// <summary>Ends a job that was stopped before any of its ranks came to a step: there is nothing to save, and nobody to agree with.</summary>
+    private bool EndUnbegun(LaunchedJob running, string folder)
+    {
+        lock (_gate)
+            if (!_isStopped) return false;
+        var beats = Heartbeat.ReadAll(folder);
+        if (beats.Any(beat => beat.Busy != Heartbeat.Starting)) return false;
+        say("Stopped before training began; there was nothing to save.");
+        running.Kill();
+        return true;
     }
 
     private Fault? LookForAbsence(LaunchedJob running, StartWatch start, int attempt)
@@ -164,10 +195,6 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
-        lock (_gate)
-        {
-            _isStopped = true;
-            _running?.Stop();
-        }
+        Stop();
     }
 }

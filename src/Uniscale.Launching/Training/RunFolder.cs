@@ -1,4 +1,7 @@
+using Uniscale.Checkpoints.Catalog;
 using Uniscale.Configuration;
+using Uniscale.Launching.Ownership;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Launching.Training;
 
@@ -8,6 +11,9 @@ public sealed class RunFolder(RunConfiguration configuration)
 {
     /// <summary>File with the resolved configuration.</summary>
     public const string ConfigurationFile = "config.yaml";
+
+    /// <summary>File with the configuration of a run that begins in the middle of another.</summary>
+    public const string ForkFile = "fork.yaml";
 
     /// <summary>Copy of the run's tokenizer.</summary>
     public const string TokenizerFile = "tokenizer.model";
@@ -25,7 +31,35 @@ public sealed class RunFolder(RunConfiguration configuration)
 
     private bool _isNew;
 
-    private bool HoldsCheckpoints => Directory.Exists(Checkpoints) && Directory.EnumerateFileSystemEntries(Checkpoints).Any();
+    /// <summary>Whether checkpoints lie where this run's go.</summary>
+    public bool HoldsCheckpoints => CheckpointCatalog.HasAny(Checkpoints);
+
+    /// <summary>
+    /// The run's folder, where a file is the configuration that a run has stored (links to the file are followed); null: it is none. The run is where its
+    /// files are, whatever the configuration says of where they were.
+    /// </summary>
+    public static string? OfConfiguration(string file)
+    {
+        string path = Path.GetFullPath(file);
+        try
+        {
+            if (File.Exists(path)) path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        }
+        catch (IOException)
+        {
+            // Whoever reads it says what is wrong with it.
+            return null;
+        }
+        string folder = Path.GetDirectoryName(path)!;
+        bool isRun = Path.GetFileName(path) is ConfigurationFile or ForkFile
+            && (((string[])[RunIdentity.FileName, TelemetryFactory.MetricsFileName]).Any(name => File.Exists(Path.Combine(folder, name))) || CheckpointCatalog.HasAny(Path.Combine(folder, "checkpoints")));
+        return isRun ? folder : null;
+    }
+
+    /// <summary>Keeps the run for this process to train.</summary>
+    /// <param name="say">Hears why that waits.</param>
+    /// <exception cref="UserErrorException">Another process has it.</exception>
+    public RunOwnership Own(Action<string>? say = null) => Writing(() => RunOwnership.ToTrain(FullPath, Checkpoints, say));
 
     /// <summary>Makes the directory of a new run, or finds the one to continue. The command does it before ranks start, and one of them again.</summary>
     /// <param name="resume">A run that is there is continued.</param>
@@ -34,11 +68,13 @@ public sealed class RunFolder(RunConfiguration configuration)
     {
         if (HoldsRun && !resume)
             throw new UserErrorException($"{FullPath} already holds a run: continue it with --resume, or begin another with --set name=OTHER.");
+        if (HoldsCheckpoints && !resume)
+            throw new UserErrorException($"{Checkpoints} already holds checkpoints, which a new run would delete one by one: continue their run with --resume, or give this one another place (--set name=OTHER, checkpoint.directory).");
         _isNew |= !Directory.Exists(FullPath);
         Writing(() => Directory.CreateDirectory(Path.Combine(FullPath, "logs")));
     }
 
-    /// <summary>Takes away the directory that <see cref="Prepare"/> made for a run that was refused before it began.</summary>
+    /// <summary>Takes away the directory that <see cref="Prepare"/> made for a run that was refused before it began. Call it while the run is held.</summary>
     public void Forget()
     {
         if (!_isNew || HoldsRun || HoldsCheckpoints) return;
@@ -52,12 +88,28 @@ public sealed class RunFolder(RunConfiguration configuration)
         }
     }
 
+    /// <summary>As <see cref="Forget"/>, where this process does not hold the run: another may have begun there in the meantime.</summary>
+    public void ForgetIfFree()
+    {
+        if (!_isNew) return;
+        try
+        {
+            using var owned = Own();
+            Forget();
+        }
+        catch (UserErrorException)
+        {
+            // The directory is in use, so it stays.
+        }
+    }
+
     /// <summary>
-    /// Stores the configuration, once the run has begun or its checkpoint has been loaded (a refused resumption changes nothing), and a copy of the
+    /// Stores who the run is and its configuration, once the run has begun or its checkpoint has been loaded (a refused resumption changes nothing), and a copy of the
     /// tokenizer, so that the run's texts can be read from anywhere.
     /// </summary>
-    public void Store(ResolvedConfiguration resolved) => Writing(() =>
+    public void Store(ResolvedConfiguration resolved, RunIdentity identity) => Writing(() =>
     {
+        identity.Write(FullPath, Checkpoints);
         Write(Path.Combine(FullPath, ConfigurationFile), resolved);
         var copy = Path.Combine(FullPath, TokenizerFile);
         if (resolved.Value.Data.Tokenizer is { } tokenizer && File.Exists(tokenizer) && Path.GetFullPath(tokenizer) != copy)
@@ -77,11 +129,17 @@ public sealed class RunFolder(RunConfiguration configuration)
         writer.Write(resolved.ToYaml());
     }
 
-    private void Writing(Action write)
+    private void Writing(Action write) => Writing<object?>(() =>
+    {
+        write();
+        return null;
+    });
+
+    private T Writing<T>(Func<T> write)
     {
         try
         {
-            write();
+            return write();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

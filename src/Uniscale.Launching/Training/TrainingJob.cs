@@ -2,12 +2,14 @@ using System.Diagnostics;
 using System.Globalization;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.Tiers;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Recovery;
 using Uniscale.Engine.Training;
 using Uniscale.Launching.Faults;
+using Uniscale.Launching.Ownership;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry;
@@ -45,6 +47,7 @@ public sealed record TrainingOptions
 public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions options, StopRequest stop)
 {
     private readonly RunConfiguration _configuration = resolved.Value;
+    private volatile bool _hasBegun;
 
     /// <summary>The run's directory.</summary>
     public RunFolder Folder { get; } = new(resolved.Value);
@@ -58,6 +61,12 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     /// <summary>What damages numbers of a rank on purpose; none by default.</summary>
     public Func<RankContext, IFaultInjector?> Faults { get; init; } = _ => null;
 
+    /// <summary>Whether the run is stored and comes to its steps: before, a stop has nothing to save.</summary>
+    public bool HasBegun => _hasBegun;
+
+    /// <summary>The run, held by the process that made this job; null: rank 0 takes it.</summary>
+    public RunOwnership? Ownership { get; init; }
+
     /// <summary>Trains one rank to its end.</summary>
     public TrainingResult Run(RankContext rank)
     {
@@ -65,9 +74,16 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         long start = Stopwatch.GetTimestamp();
         var begun = DateTimeOffset.UtcNow;
         TorchThreads.Set(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
+        RankAgreement.OnStart(resolved, options).Check(world, rank.Environment.Host);
         ConfigurationRules.CheckWorld(_configuration, world.Size);
-        using var data = TrainingData.Open(_configuration);
         if (world.Rank == 0) Folder.Prepare(options.Resume);
+        using var taken = world.Rank == 0 && Ownership is null ? Folder.Own(Console.Error.WriteLine) : null;
+        var owned = Ownership ?? taken;
+        // It may have been another's until now.
+        if (world.Rank == 0) Folder.Prepare(options.Resume);
+        var identity = world.Rank == 0 ? RunIdentity.For(Folder.FullPath, _configuration, options.Resume, Folder.Checkpoints) : null;
+        using var data = TrainingData.Open(_configuration);
+        RankAgreement.OnData(data, _configuration).Check(world, rank.Environment.Host);
         var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
@@ -75,7 +91,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             _configuration, faults?.Around(world) ?? world, faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording);
         runtime.Faults = Faults(rank) ?? faults;
         double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
-        var saves = new SaveListener();
+        var saves = new SaveListener(saved => identity = RememberSave(identity!, saved));
         using var store = new CheckpointStore(Folder.Checkpoints, world, new CheckpointOptions
         {
             Keep = _configuration.Checkpoint.Keep,
@@ -83,15 +99,20 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             Reach = _configuration.BadSteps.RollsBack() ? _configuration.BadSteps.RollbackSteps : 0,
             Busy = _configuration.Checkpoint.SkipWhenBusy ? BusyPolicy.Skip : BusyPolicy.Wait,
             Tiers = _configuration.Checkpoint.Tiers,
+            Owner = identity is null ? null : new TierOwner(identity.Id, Folder.FullPath),
             Observer = saves,
             Probe = faults is null ? null : faults.AtPoint,
         });
         faults?.Attach(store);
         var loaded = options.Resume ? Resume(runtime, store, data.Source) : null;
+        if (loaded is null && identity is { SavedStep: > 0 }) throw Vanished(identity);
         string? obstacle = store.Prepare(runtime.StateToSave(), _configuration.Checkpoint.Async);
         if (obstacle is not null && !options.Resume)
             throw new UserErrorException($"Not one checkpoint of this run could be saved: {obstacle}, or set checkpoint.directory to a place that has it.");
-        if (world.Rank == 0) Folder.Store(resolved);
+        _hasBegun = true;
+        // Until its first step is done: how long one takes nobody knows yet.
+        _ = rank.Monitor.Busy("in its first step");
+        if (world.Rank == 0) Folder.Store(resolved, identity!);
         var seconds = new Dictionary<string, double>
         {
             ["data"] = dataSeconds,
@@ -105,10 +126,12 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         saves.Target = world.Rank == 0 ? reporter : null;
         if (world.Rank == 0 && world.Transport.Length > 0) telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
+        if (rank.Monitor.Problem is { } unseen) telemetry.Note(new Note(runtime.Position.Step, "rank-not-watched", unseen, NoteLevel.Warning));
         if (world.Rank == 0 && PrecisionAdvice.For(_configuration.Train) is { } advice) telemetry.Note(new Note(runtime.Position.Step, "precision-emulated", advice, NoteLevel.Warning));
         ITrainingCallback Timed(TimeUse use, ITrainingCallback callback) => new TimedCallback(time, use, callback);
         ITrainingCallback[] callbacks =
         [
+            .. owned is null ? (ITrainingCallback[])[] : [new OwnershipCallback(owned)],
             .. faults is null ? (ITrainingCallback[])[] : [faults],
             .. world.Rank == 0 ? (ITrainingCallback[])[Timed(TimeUse.Other, reporter)] : [],
             .. MoreCallbacks(runtime, telemetry).Select(callback => Timed(TimeUse.Validation, callback)),
@@ -215,14 +238,38 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         _ => $"Stopped after step {result.Position.Step}, saved; continue with --resume.",
     };
 
+    /// <summary>Writes down that the run has a checkpoint, so that a resumption that finds none knows that something is missing.</summary>
+    private RunIdentity RememberSave(RunIdentity identity, SaveResult saved)
+    {
+        identity = identity with { SavedStep = saved.Step, SavedIn = Folder.Checkpoints };
+        try
+        {
+            identity.Write(Folder.FullPath, Folder.Checkpoints);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // A full disk: the checkpoint is there all the same.
+        }
+        return identity;
+    }
+
+    private UserErrorException Vanished(RunIdentity identity) => new(
+        $"The run in {Folder.FullPath} has saved step {identity.SavedStep} in {identity.SavedIn}, but there is no checkpoint in {Folder.Checkpoints}"
+        + $"{(_configuration.Checkpoint.Tiers.Count > 0 ? $" nor in {string.Join(", ", _configuration.Checkpoint.Tiers)}" : "")}: bring that directory back (is its disk there?), name its new place with --set checkpoint.directory=PLACE, or begin another run with --set name=OTHER.");
+
     /// <summary>Passes on the ends of saves once there is somebody to tell.</summary>
-    private sealed class SaveListener : ISaveObserver
+    /// <param name="durable">Takes those that are durable, of rank 0.</param>
+    private sealed class SaveListener(Action<SaveResult> durable) : ISaveObserver
     {
         public ISaveObserver? Target { get; set; }
 
         public void Staged(SaveStaged staged) => Target?.Staged(staged);
 
-        public void Ended(SaveResult result) => Target?.Ended(result);
+        public void Ended(SaveResult result)
+        {
+            if (Target is not null && result.Status == SaveStatus.Durable) durable(result);
+            Target?.Ended(result);
+        }
 
         public void Replicated(long step, string tier, string? problem) => Target?.Replicated(step, tier, problem);
     }

@@ -10,6 +10,9 @@ namespace Uniscale.Telemetry.TensorBoard;
 /// </summary>
 public sealed class EventFile : IDisposable
 {
+    /// <summary>Names of event files.</summary>
+    internal const string Pattern = "events.out.tfevents.*";
+
     private readonly FileStream stream;
 
     // Used again for every record: a run writes one a step.

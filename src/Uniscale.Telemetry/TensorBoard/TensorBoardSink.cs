@@ -3,13 +3,14 @@ namespace Uniscale.Telemetry.TensorBoard;
 /// <summary>Losses, rates, speed and memory as TensorBoard curves.</summary>
 public sealed class TensorBoardSink : ITelemetrySink
 {
-    private readonly EventFile file;
+    private readonly string directory;
+    private EventFile file;
 
     /// <summary>Begins a file in <paramref name="directory"/>; a resumed run takes back what earlier files say of later steps.</summary>
     public TensorBoardSink(string directory, long resumedStep)
     {
-        file = new EventFile(directory);
-        file.SessionStart(resumedStep + 1);
+        this.directory = directory;
+        file = Begin(resumedStep);
     }
 
     /// <inheritdoc/>
@@ -60,7 +61,11 @@ public sealed class TensorBoardSink : ITelemetrySink
     }
 
     /// <inheritdoc/>
-    public void WentBack(long step) => file.SessionStart(step + 1);
+    public void WentBack(long step)
+    {
+        file.Dispose();
+        file = Begin(step);
+    }
 
     /// <inheritdoc/>
     public void End(RunEnd end)
@@ -69,4 +74,13 @@ public sealed class TensorBoardSink : ITelemetrySink
 
     /// <inheritdoc/>
     public void Dispose() => file.Dispose();
+
+    /// <summary>A file for what comes after a step. A TensorBoard that has read the others already hears of it by the session's start.</summary>
+    private EventFile Begin(long step)
+    {
+        EventRecords.KeepUntil(directory, step);
+        var begun = new EventFile(directory);
+        begun.SessionStart(step + 1);
+        return begun;
+    }
 }

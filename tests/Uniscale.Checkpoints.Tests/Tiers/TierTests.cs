@@ -28,13 +28,15 @@ public sealed class TierTests : IDisposable
         .Add("cut", ElementType.Float32, [rows, 1000], [rank * rows / 2, 0], [rows / 2, 1000])
         .Add("whole", ElementType.BFloat16, [33]);
 
-    private List<string> Save(string location, string directory, int rows, params long[] steps)
+    private List<string> Save(string location, string directory, int rows, params long[] steps) => Save(location, directory, rows, null, steps);
+
+    private List<string> Save(string location, string directory, int rows, TierOwner? owner, params long[] steps)
     {
         var observer = new Observer();
         ThreadWorld.Run(2, world =>
         {
             using var model = Model(world.Rank, rows);
-            using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location], Observer = observer });
+            using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location], Owner = owner, Observer = observer });
             foreach (var step in steps)
             {
                 Assert.Equal(SaveStatus.Durable, store.SaveAsync(model.Fill((int)step).State(step)).Wait().Status);
@@ -45,10 +47,10 @@ public sealed class TierTests : IDisposable
         return observer.Replications;
     }
 
-    private LoadedCheckpoint?[] Load(string location, string directory, int rows, int values) => ThreadWorld.Run(2, world =>
+    private LoadedCheckpoint?[] Load(string location, string directory, int rows, int values, TierOwner? owner = null) => ThreadWorld.Run(2, world =>
     {
         using var model = Model(world.Rank, rows);
-        using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location] });
+        using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location], Owner = owner });
         var loaded = store.LoadNewest(_ => model.Slices);
         Assert.True(loaded is null || model.FirstDifference(values) is null);
         return loaded;
@@ -92,6 +94,29 @@ public sealed class TierTests : IDisposable
         tier.Put(victim, _folder["changed"]);
         tier.Put("step-00000009.abc/rank-00000.safetensors", _folder["changed"]);
         Assert.Equal(1, Load(location, "run", 2, 1)[0]!.Manifest.Step);
+    }
+
+    /// <summary>Runs may share a tier: each restores and prunes its own copies, whichever is newer.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void CopiesAreOfTheRunThatMadeThem(bool isDirectory)
+    {
+        var location = Location(isDirectory);
+        using var tier = TierLocation.Open(location);
+        TierOwner one = new("one.00000001", "/runs/one"), two = new("one.0000000", "/runs/two");
+        Save(location, "nobodys", 2, 8);
+        Save(location, "one", 2, one, 1, 2, 3);
+        Save(location, "two", 2, two, 4, 5, 6, 7);
+        Assert.Equal(["one.0000000/step-00000006", "one.0000000/step-00000007", "one.00000001/step-00000002", "one.00000001/step-00000003", "step-00000008"],
+            tier.List().Where(key => key.EndsWith("COMMITTED", StringComparison.Ordinal)).Select(key => key[..key.LastIndexOf('.')]).Order());
+        Assert.Equal([two, one], TierOwners.Of(location).OrderBy(owner => owner.Id));
+        Assert.StartsWith("step-00000008.", TierOwners.Unowned(location));
+
+        Directory.Delete(_folder["one"], recursive: true);
+        Assert.Equal(3, Load(location, "one", 2, 3, one)[0]!.Manifest.Step);
+        Assert.Null(Load(location, "third", 2, 0, new("three.00000001", "/runs/three"))[0]);
+        Assert.Equal(8, Load(location, "fourth", 2, 8)[0]!.Manifest.Step);
     }
 
     [Fact]

@@ -82,6 +82,54 @@ public sealed class LaunchCommandTests : IDisposable
         SmallCorpus.Wait(() => Directory.GetFiles(corpus.In("run/launch/attempt-0001"), "rank-*.exit").Length == 2);
     }
 
+    /// <summary>Ranks that somebody started with other environments: refused before a step, whichever mpirun, and named.</summary>
+    [Fact]
+    public async Task Ranks_with_other_environments_do_not_train()
+    {
+        using var corpus = new SmallCorpus();
+        File.AppendAllText(corpus.In("base.yaml"), "\noptimizer: { lr: \"${LR:-1e-3}\" }\n");
+        string program = Path.Combine(AppContext.BaseDirectory, "uniscale");
+        foreach (string[] mpirun in (string[][])[["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "-n", "1", "-x", "LR=3e-3"], ["mpirun.mpich", "-n", "1", "-env", "LR", "3e-3"]])
+        {
+            string[] train = [program, "train", corpus.In("base.yaml")];
+            var start = new System.Diagnostics.ProcessStartInfo(mpirun[0], [.. mpirun[1..], .. train, ":", "-n", "1", .. train]) { RedirectStandardError = true, RedirectStandardOutput = true };
+            using var job = System.Diagnostics.Process.Start(start)!;
+            var output = job.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            string said = await job.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken) + await output;
+            await job.WaitForExitAsync(TestContext.Current.CancellationToken);
+            Assert.NotEqual(0, job.ExitCode);
+            Assert.Contains("The ranks of this job were started differently: optimizer.lr is 0.003 on rank 0 (", said);
+            Assert.False(File.Exists(corpus.In("run/metrics.jsonl")), said);
+        }
+    }
+
+    /// <summary>In a step of one task, and with what another job left in the environment.</summary>
+    [Theory]
+    [InlineData("train --ranks 2", "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "SLURM_JOB_ID=7")]
+    [InlineData("launch -n 2 --mpirun mpirun.mpich", "OMPI_COMM_WORLD_RANK=0", "OMPI_COMM_WORLD_SIZE=3", "OMPI_COMM_WORLD_LOCAL_RANK=0")]
+    [InlineData("launch -n 2 --mpirun mpirun.openmpi", "PMI_RANK=1", "PMI_SIZE=3", "MPI_LOCALRANKID=1")]
+    public void Variables_of_another_job_do_not_count(string command, params string[] variables)
+    {
+        using var corpus = new SmallCorpus();
+        var (code, _, error) = SmallCorpus.Uniscale(Environment(variables), [command.Split(' ')[0], corpus.In("base.yaml"), .. command.Split(' ')[1..], "--set", "train.steps=2"]);
+        Assert.True(code == 0, error);
+        Assert.Contains("\"ranks\":2", File.ReadAllText(corpus.In("run/metrics.jsonl")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("SLURM_JOB_ID=7")]
+    [InlineData("PBS_NODEFILE=/gone")]
+    public void An_allocation_that_is_none_is_refused_and_leaves_no_run(string variable)
+    {
+        using var corpus = new SmallCorpus();
+        var (code, _, error) = SmallCorpus.Uniscale(Environment(variable), "launch", corpus.In("base.yaml"), "-n", "2");
+        Assert.Equal(2, code);
+        Assert.Contains("where the variables are left over from another job, `unset ", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(corpus.In("run")));
+    }
+
+    private static (string, string)[] Environment(params string[] variables) => [.. variables.Select(text => text.Split('=')).Select(pair => (pair[0], pair[1]))];
+
     [Theory]
     [InlineData("--host-faults 0", "--host-faults 0 is not a number of faults: give 1 or more.")]
     [InlineData("-n 3", "3")]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using static Uniscale.Cli.Tests.CommandRun;
 
@@ -78,6 +79,19 @@ public sealed class TrainCommandTests : IDisposable
         var (code, _, error) = CommandRun.Of("train", In("phased.yaml"), "--set", "data.validation=[]");
         Assert.Equal(2, code);
         Assert.Contains("phases[0].stop_above judges phase 'first' by validation, but data.validation is empty", error);
+    }
+
+    /// <summary>A pipe stands for data that come slowly: nobody writes to it.</summary>
+    [Fact]
+    public void A_stop_while_data_are_read_ends_the_run_at_once_and_leaves_nothing()
+    {
+        File.Delete(In("tokens/books.train.idx"));
+        Process.Start("mkfifo", [In("tokens/books.train.idx")]).WaitForExit();
+        using var train = SmallCorpus.Start("train", In("run.yaml"), "--ranks", "2");
+        SmallCorpus.Wait(() => File.Exists(In("run/launch/rank-00000.beat")));
+        Process.Start("sh", ["-c", $"kill -TERM {train.Id}"]).WaitForExit();
+        Assert.Equal("uniscale: stopped before training began; there was nothing to save.\n", SmallCorpus.End(train));
+        Assert.False(Directory.Exists(In("run")));
     }
 
     [Fact]

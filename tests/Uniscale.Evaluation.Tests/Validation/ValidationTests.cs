@@ -120,7 +120,7 @@ public sealed class ValidationTests : IDisposable
         var training = new SyntheticSource(configuration, 128);
         using var runtime = RankRuntime.Create(configuration, world, training, 32, 128);
         using var validator = new Validator(configuration, []);
-        return Assert.Single(validator.Run(runtime, []));
+        return Assert.Single(validator.Run(runtime, [])!);
     }
 
     private TokenSource Shard(int count)

@@ -66,6 +66,17 @@ public sealed class MpiLauncherTests : IDisposable
         Assert.DoesNotContain("mpirun", _error.ToString(), StringComparison.Ordinal);
     }
 
+    /// <summary>Ranks that are all here open no port to the network (mpirun itself does: docs/reference/limits.md).</summary>
+    [Theory]
+    [MemberData(nameof(EveryMpirun))]
+    public void RanksOfOneMachineListenOnTheLoopbackAlone(string mpirun)
+    {
+        Assert.Equal(0, MpiLauncher.Run(Options("listen", mpirun: mpirun)).ExitCode);
+        string[] lines = [.. _output.ToString().Split('\n').Where(line => line.Contains("listens at", StringComparison.Ordinal))];
+        Assert.Equal(2, lines.Length);
+        Assert.All(lines.SelectMany(line => line.Split("listens at")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)), address => Assert.Equal("0100007F", address.Trim()));
+    }
+
     [Fact]
     public void AUsersErrorExitsWithTwo()
     {

@@ -52,6 +52,32 @@ public sealed class RankGuardTests : IDisposable
         Assert.Equal((12, Environment.MachineName), (RankGuard.Begun(_folder)[0].Rank, RankGuard.Begun(_folder)[0].Host));
     }
 
+    [Theory]
+    [InlineData("kill -9 $$", false)]
+    [InlineData("exit 0", true)]
+    public void SharedMemoryOfAKilledRankIsRemoved(string end, bool stays)
+    {
+        string name = $"uniscale-test-{Path.GetFileName(_folder)}";
+        Guard(3, $"echo 'n0 {name}' >{_folder}/rank-00003.shm; echo >/dev/shm/{name}; {end}");
+        Assert.Equal(stays, File.Exists($"/dev/shm/{name}"));
+        File.Delete($"/dev/shm/{name}");
+    }
+
+    /// <summary>What cannot be written down, as on a full disk, the rank says itself.</summary>
+    [Fact]
+    public void AFailureThatIsNotWrittenIsNotTakenForReported()
+    {
+        var failure = new RankFailure(0, "n0", DateTimeOffset.UtcNow, "IOException", "the disk is full", IsUserError: false);
+        string place = Path.Combine(_folder, "gone");
+        var folder = new LaunchFolder(place);
+        if (Directory.Exists(place)) Directory.Delete(place);
+        Assert.False(folder.Write(failure));
+        Directory.CreateDirectory(place);
+        Assert.True(folder.Write(failure));
+        Assert.True(folder.Write(failure with { Message = "later" }));
+        Assert.Equal("the disk is full", folder.First()!.Message);
+    }
+
     [Fact]
     public void ASignalToTheGroupIsTheRanksToAnswer()
     {

@@ -40,6 +40,46 @@ public sealed class RankEnvironmentTests
     public void AShellInAnAllocationIsNotARank() =>
         Assert.Equal(LauncherKind.Plain, Place([("SLURM_PROCID", "0"), ("SLURM_NTASKS", "16"), ("SLURM_JOB_ID", "9")]).Kind);
 
+    /// <summary>The shell of <c>srun --pty bash</c> is a step of one task; it may have ranks of its own.</summary>
+    [Theory]
+    [InlineData(LauncherKind.Plain, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1")]
+    [InlineData(LauncherKind.Plain, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "PMI_RANK=0", "PMI_SIZE=1")]
+    [InlineData(LauncherKind.Plain, "RANK=0", "WORLD_SIZE=1")]
+    [InlineData(LauncherKind.OpenMpi, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "OMPI_COMM_WORLD_RANK=0", "OMPI_COMM_WORLD_SIZE=1")]
+    [InlineData(LauncherKind.Mpich, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "PMI_RANK=0", "PMI_SIZE=1", "UNISCALE_LAUNCH_FOLDER=/run/launch")]
+    [InlineData(LauncherKind.Mpich, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "PMI_RANK=1", "PMI_SIZE=2")]
+    [InlineData(LauncherKind.Mpich, "PMI_RANK=0", "PMI_SIZE=1")]
+    public void AStepOfOneTaskIsAShell(LauncherKind expected, params string[] variables) =>
+        Assert.Equal(expected, Place([.. variables.Select(text => text.Split('=')).Select(pair => (pair[0], pair[1]))]).Kind);
+
+    [Theory]
+    [InlineData("3,4", "0", 2, 3)]
+    [InlineData("3,4", "1", 3, 4)]
+    [InlineData("2(x2),3", "2", 2, 3)]
+    [InlineData("7", null, 6, 7)]
+    public void SlurmsTasksAreThoseOfThisNode(string tasks, string? node, int localRank, int localSize)
+    {
+        (string, string)[] variables = [("SLURM_PROCID", "3"), ("SLURM_STEP_NUM_TASKS", "7"), ("SLURM_LOCALID", $"{localRank}"), ("SLURM_STEP_TASKS_PER_NODE", tasks)];
+        Assert.Equal((LauncherKind.Slurm, 3, 7, localRank, localSize), Place(node is null ? variables : [.. variables, ("SLURM_NODEID", node)]));
+    }
+
+    [Fact]
+    public void TheOrderOfTheHostIsSlurmsWhereSrunSpeaksPmi() => Assert.Equal(
+        (LauncherKind.Mpich, 6, 7, 2, 3), Place([.. Slurm, ("SLURM_NODEID", "1"), ("PMI_RANK", "6"), ("PMI_SIZE", "7")]));
+
+    [Theory]
+    [InlineData("SLURM_LOCALID=4", "SLURM_LOCALID=4 is not below the 4 ranks of this host")]
+    [InlineData("SLURM_STEP_TASKS_PER_NODE=8", "SLURM_STEP_TASKS_PER_NODE=8 is more than SLURM_STEP_NUM_TASKS=7")]
+    [InlineData("SLURM_STEP_TASKS_PER_NODE=4(x", "SLURM_STEP_TASKS_PER_NODE=4(x is not a list like 4(x2),3")]
+    [InlineData("SLURM_NODEID=2", "SLURM_NODEID=2 is beyond the nodes of SLURM_STEP_TASKS_PER_NODE=4(x1),3")]
+    public void WhatIsLeftOverOfAnotherStepIsRefused(string variable, string sentence)
+    {
+        var variables = Variables(Slurm);
+        variables[variable.Split('=')[0]] = variable.Split('=')[1];
+        var error = Assert.Throws<UserErrorException>(() => RankEnvironment.Detect(variables));
+        Assert.Contains($"The environment looks like a rank started by Slurm, but {sentence}", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("OMPI_COMM_WORLD_SIZE", "0", "OMPI_COMM_WORLD_SIZE=0 is not a number of at least 1")]
     [InlineData("OMPI_COMM_WORLD_SIZE", "5", "OMPI_COMM_WORLD_RANK=5 is not below OMPI_COMM_WORLD_SIZE=5")]

@@ -39,5 +39,41 @@ public sealed class RankMonitorTests : IDisposable
         Array.ForEach(worlds, world => world.Dispose());
     }
 
+    /// <summary>A page that is missing when it is written, on a disk that is full by then, ends the process: every file has its room from the start.</summary>
+    [Fact]
+    public void FilesWrittenThroughMemoryHaveTheirRoom()
+    {
+        var worlds = InProcessWorld.Create(1);
+        using var monitor = new RankMonitor(_folder, worlds[0]);
+        Assert.Null(monitor.Problem);
+        foreach (string path in (string[])[Heartbeat.PathOf(_folder, 0), RankMonitor.JournalPath(_folder, 0)])
+        {
+            using var stat = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("stat", ["-c", "%b %B %s", path]) { RedirectStandardOutput = true })!;
+            long[] words = [.. stat.StandardOutput.ReadToEnd().Split(' ').Select(word => long.Parse(word, System.Globalization.CultureInfo.InvariantCulture))];
+            Assert.True(words[0] * words[1] >= words[2] && words[2] > 0, $"{path} has {words[0]} blocks for {words[2]} bytes");
+        }
+        worlds[0].Dispose();
+    }
+
+    /// <summary>Without room for the files training goes on; the supervisor neither misses the rank nor ends it.</summary>
+    [Theory]
+    [InlineData("rank-00000.beat")]
+    [InlineData("rank-00000.journal")]
+    public void ARankWithoutRoomForItsSignsOfLifeGoesOn(string inTheWay)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, inTheWay));
+        var worlds = InProcessWorld.Create(1);
+        using (var monitor = new RankMonitor(_folder, worlds[0]))
+        {
+            Assert.StartsWith($"The signs of life of rank 0 cannot be written to {_folder} (", monitor.Problem);
+            monitor.Beat(3);
+            worlds[0].Group.Barrier().Wait();
+            using (monitor.Busy("saving")) { }
+            Directory.Delete(Path.Combine(_folder, inTheWay));
+            Assert.Null(new StartWatch(_folder, 1, TimeSpan.Zero).Observe(DateTimeOffset.UtcNow));
+        }
+        worlds[0].Dispose();
+    }
+
     private Heartbeat Read() => Assert.Single(Heartbeat.ReadAll(_folder));
 }

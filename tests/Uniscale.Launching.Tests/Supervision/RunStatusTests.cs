@@ -59,6 +59,33 @@ public sealed class RunStatusTests : IDisposable
         worlds[0].Dispose();
     }
 
+    /// <summary>A killed process leaves a beat that is a second old; whoever asks then is not told that the run goes on.</summary>
+    [Fact]
+    public void AKilledProcessIsGoneAtOnce()
+    {
+        using var rank = System.Diagnostics.Process.Start("sleep", "60");
+        string folder = Directory.CreateDirectory(Path.Combine(_run, "launch")).FullName;
+        void Beat(string host)
+        {
+            var slot = new HeartbeatSlot { AliveTicks = DateTime.UtcNow.Ticks, MovedTicks = DateTime.UtcNow.Ticks, ProcessId = rank.Id };
+            slot.SetHost(host);
+            var bytes = new byte[HeartbeatSlot.SizeBytes];
+            System.Runtime.InteropServices.MemoryMarshal.Write(bytes, slot);
+            File.WriteAllBytes(Heartbeat.PathOf(folder, 0), bytes);
+        }
+        Read(Began(0), Step(1, 3));
+        Beat(Environment.MachineName);
+        Assert.Equal(RunState.Running, RunStatus.Read(_run, DateTimeOffset.UtcNow).State);
+        rank.Kill();
+        rank.WaitForExit();
+        Assert.Equal(RunState.Gone, RunStatus.Read(_run, DateTimeOffset.UtcNow).State);
+        // On another host it cannot be seen: its beat tells.
+        Beat("n0417");
+        Assert.Equal(RunState.Gone, RunStatus.Read(_run, DateTimeOffset.UtcNow).State);
+        using var beating = new Timer(_ => Beat("n0417"), null, 0, 200);
+        Assert.Equal(RunState.Running, RunStatus.Read(_run, DateTimeOffset.UtcNow).State);
+    }
+
     [Fact]
     public void AHalfWrittenLineIsPassedOver() => Assert.Equal(1, Read(Began(0), Step(1, 3), """{"kind":"step","time":"2026""").Step);
 

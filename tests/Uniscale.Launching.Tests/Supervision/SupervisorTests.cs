@@ -19,7 +19,10 @@ public sealed class SupervisorTests : IDisposable
         _output.Dispose();
     }
 
-    private LaunchResult Run(string scenario, int maxRestarts, int breaksInAttempts, JobShape? shape = null, string? mpirun = null) => new Supervisor(
+    private LaunchResult Run(string scenario, int maxRestarts, int breaksInAttempts, JobShape? shape = null, string? mpirun = null) =>
+        Job(scenario, maxRestarts, breaksInAttempts, shape, mpirun).Run();
+
+    private Supervisor Job(string scenario, int maxRestarts, int breaksInAttempts, JobShape? shape = null, string? mpirun = null) => new(
         new SupervisionOptions
         {
             Folder = _folder,
@@ -38,7 +41,8 @@ public sealed class SupervisorTests : IDisposable
             Arguments = ["steps", attempt <= breaksInAttempts ? scenario : "end"],
             Output = _output,
             Error = _output,
-        }, _said.Add).Run();
+            Grace = TimeSpan.Zero,
+        }, _said.Add);
 
     private IReadOnlyList<JobEventKind> Events() => [.. EventLog.Read(_folder).Select(entry => entry.Kind)];
 
@@ -66,6 +70,32 @@ public sealed class SupervisorTests : IDisposable
         Assert.All(Heartbeat.ReadAll(Supervisor.AttemptFolder(_folder, 1)), beat => Assert.False(Directory.Exists($"/proc/{beat.ProcessId}") && IsRunning(beat.ProcessId)));
     }
 
+    /// <summary>Open MPI's shared memory stays when its processes are killed; MPICH's has no name by then.</summary>
+    [Theory]
+    [MemberData(nameof(MpiLauncherTests.EveryMpirun), MemberType = typeof(MpiLauncherTests))]
+    public void KilledRanksLeaveNoSharedMemory(string mpirun)
+    {
+        Run("slaughter", maxRestarts: 0, breaksInAttempts: 1, mpirun: mpirun);
+        string[] names = [.. Directory.GetFiles(Supervisor.AttemptFolder(_folder, 1), "rank-*.shm").SelectMany(File.ReadLines).Select(line => line.Split(' ')[1])];
+        Assert.Equal(mpirun == "mpirun.openmpi", names.Length > 0);
+        Assert.All(names, name => Assert.False(File.Exists($"/dev/shm/{name}"), name));
+    }
+
+    /// <summary>A launcher that was killed could not look: the next one of the run does, and leaves what others still have.</summary>
+    [Fact]
+    public void TheNextLaunchRemovesWhatAKilledOneLeft()
+    {
+        string old = Directory.CreateDirectory(Supervisor.AttemptFolder(_folder, 3)).FullName;
+        string[] names = [.. ((string[])["left", "used", "elsewhere"]).Select(name => $"uniscale-test-{Path.GetFileName(_folder)}-{name}")];
+        foreach (string name in names) File.WriteAllText($"/dev/shm/{name}", "segment");
+        File.WriteAllLines(Path.Combine(old, "rank-00000.shm"), [$"{Environment.MachineName} {names[0]}", $"{Environment.MachineName} {names[1]}", $"n0 {names[2]}", $"{Environment.MachineName} ../{names[2]}"]);
+        using (var used = System.IO.MemoryMappedFiles.MemoryMappedFile.CreateFromFile($"/dev/shm/{names[1]}"))
+        using (used.CreateViewAccessor())
+            Assert.Equal(0, Run("end", maxRestarts: 0, breaksInAttempts: 0).ExitCode);
+        Assert.Equal([false, true, true], names.Select(name => File.Exists($"/dev/shm/{name}")));
+        foreach (string name in names) File.Delete($"/dev/shm/{name}");
+    }
+
     private static bool IsRunning(int process) => !File.ReadAllText($"/proc/{process}/stat").Contains(") Z ", StringComparison.Ordinal);
 
     [Theory]
@@ -79,6 +109,24 @@ public sealed class SupervisorTests : IDisposable
         Assert.Matches(sentence, result.First.ToString());
         Assert.InRange(watch.Elapsed.TotalSeconds, 6, 30);
         Assert.Equal(2, EventLog.Read(_folder).First(entry => entry.Kind == JobEventKind.Fault).Details!.Count);
+    }
+
+    /// <summary>A stop of a job whose ranks are loading, or that do not end in time.</summary>
+    [Theory]
+    [InlineData("load", 0, "Stopped before training began; there was nothing to save.", JobEventKind.Stopped)]
+    [InlineData("outlast", 1, "the ranks had not saved and ended 0 s after they were asked to (--grace) and were ended; what they did since the newest checkpoint is lost", JobEventKind.GivenUp)]
+    public async Task AStopEndsWhatHasNothingToSaveAndNamesWhatIsLost(string scenario, int code, string sentence, JobEventKind end)
+    {
+        var job = Job(scenario, maxRestarts: 2, breaksInAttempts: 1);
+        var ran = Task.Run(job.Run, TestContext.Current.CancellationToken);
+        string folder = Supervisor.AttemptFolder(_folder, 1);
+        bool HasCome() => Directory.Exists(folder) && Heartbeat.ReadAll(folder) is [_, _] beats && beats.All(beat => scenario == "load" || beat.Step > 0);
+        Assert.True(SpinWait.SpinUntil(HasCome, TimeSpan.FromSeconds(60)), _output.ToString());
+        job.Stop();
+        var result = await ran;
+        Assert.Equal((code, true), (result.ExitCode, result.WasStopped));
+        Assert.Contains(sentence, code == 0 ? Assert.Single(_said) : result.First!.ToString(), StringComparison.Ordinal);
+        Assert.Equal([JobEventKind.Started, .. code == 0 ? (JobEventKind[])[] : [JobEventKind.Fault], end], Events());
     }
 
     [Fact]

@@ -34,6 +34,34 @@ public sealed class TensorBoardSinkTests : IDisposable
         Assert.Equal([("validation/books/loss", 2.5f), ("validation/books/bits_per_byte", 1.1f)], events[3].Scalars);
     }
 
+    /// <summary>Steps that are done again after a resumption or a rollback stand there once, in whatever order files are read.</summary>
+    [Fact]
+    public void A_step_stands_once_in_all_files_together()
+    {
+        void Steps(TensorBoardSink sink, int first, int last)
+        {
+            for (var step = first; step <= last; step++)
+                sink.Step(Reports.Step(step));
+        }
+        using (var sink = new TensorBoardSink(folder, resumedStep: 0))
+            Steps(sink, 1, 10);
+        // Killed while it wrote.
+        var first = Assert.Single(Directory.GetFiles(folder));
+        File.WriteAllBytes(first, File.ReadAllBytes(first)[..^7]);
+        using (var sink = new TensorBoardSink(folder, resumedStep: 6))
+        {
+            Steps(sink, 7, 12);
+            sink.WentBack(8);
+            Steps(sink, 9, 11);
+        }
+        var steps = Directory.GetFiles(folder, "events.out.tfevents.*").SelectMany(EventReader.Read).Where(entry => entry.Scalars.Count > 0).Select(entry => entry.Step);
+        Assert.Equal(Enumerable.Range(1, 11).Select(step => (long)step), steps.Order());
+        Assert.Equal(3, Directory.GetFiles(folder).Length);
+
+        new TensorBoardSink(folder, resumedStep: 0).Dispose();
+        Assert.DoesNotContain(Directory.GetFiles(folder).SelectMany(EventReader.Read), entry => entry.Scalars.Count > 0);
+    }
+
     [Fact]
     public void Two_files_of_one_second_do_not_meet()
     {
