@@ -3,22 +3,23 @@ using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Configuration;
+using Uniscale.Launching.Training;
 
 namespace Uniscale.Cli;
 
 /// <summary>Checkpoints and weights that a user names: what is wrong with them is the user's to mend, in one sentence.</summary>
 internal static class CheckpointInput
 {
-    /// <summary>The folder of checkpoints that a path means.</summary>
+    /// <summary>The folder of checkpoints that a path means: of a run, wherever its configuration has them.</summary>
     public static string DirectoryOf(string path) => Directory.Exists(path)
-        ? CheckpointCatalog.DirectoryOf(path)
+        ? RunFolder.CheckpointsOf(path) ?? CheckpointCatalog.DirectoryOf(path)
         : throw new UserErrorException($"There is no folder {path}: name a run's folder, its checkpoints directory or a checkpoint.");
 
     /// <summary>The folder of the checkpoint that a path means.</summary>
     public static string Find(string path, long? step)
     {
-        DirectoryOf(path);
-        return Given(() => CheckpointCatalog.Find(path, step));
+        string directory = DirectoryOf(path);
+        return Given(() => CheckpointCatalog.Find(step is null && CheckpointCatalog.IsCheckpoint(path) ? path : directory, step));
     }
 
     /// <summary>The checkpoint that a path means, with marker, manifest and sizes proved.</summary>

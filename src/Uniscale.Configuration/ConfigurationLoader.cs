@@ -21,7 +21,11 @@ public static class ConfigurationLoader
     }
 
     /// <summary>As <see cref="Load"/>, of a file that was stored with a run: secrets that are not set here are <see cref="Reference.Absent"/>.</summary>
-    public static ResolvedConfiguration LoadStored(string path) => Resolve(ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable, isStored: true), []);
+    public static ResolvedConfiguration LoadStored(string path, string? runFolder = null)
+    {
+        var root = ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable, isStored: true);
+        return Resolve(runFolder is null ? root : RunPlace.Apply(root, runFolder), []);
+    }
 
     /// <summary>As <see cref="Load"/>, from text; <paramref name="name"/> stands for the file in messages, and relative <c>extends</c> start in its folder.</summary>
     public static ResolvedConfiguration Parse(string yaml, IReadOnlyList<string>? overrides = null, string name = "config.yaml") => Parse(yaml, overrides, name, isStored: false);

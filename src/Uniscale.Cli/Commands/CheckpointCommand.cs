@@ -120,6 +120,8 @@ internal static class CheckpointCommand
             var folders = only is not null || CheckpointCatalog.IsCheckpoint(path)
                 ? [CheckpointInput.Find(path, only)]
                 : CheckpointCatalog.List(CheckpointInput.DirectoryOf(path)).Select(entry => entry.Folder).ToArray();
+            if (folders.Length == 0)
+                throw new UserErrorException($"there is no checkpoint in {CheckpointInput.DirectoryOf(path)}.");
             var verdicts = folders.Select(folder => VerifyOne(output, folder)).ToArray();
             return verdicts.All(good => good) ? 0 : 1;
         });

@@ -55,7 +55,7 @@ internal static class CurriculumCommand
     {
         if (run is null)
             return [];
-        var newest = CheckpointCatalog.List(CheckpointCatalog.DirectoryOf(run)).FirstOrDefault(entry => entry.Manifest is not null)
+        var newest = CheckpointCatalog.List(CheckpointInput.DirectoryOf(run)).FirstOrDefault(entry => entry.Manifest is not null)
             ?? throw new UserErrorException($"{run} has no good checkpoint; give the directory of a run that has saved one.");
         return DiscardedSpan.Read(newest.Manifest!.Extra);
     }

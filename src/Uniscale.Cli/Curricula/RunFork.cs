@@ -38,14 +38,15 @@ internal sealed class RunFork
     /// <exception cref="UserErrorException">There is no such phase or checkpoint, or a change reaches back.</exception>
     public static RunFork Prepare(string run, int phase, string directory, IReadOnlyList<string> changes)
     {
-        IReadOnlyList<CatalogEntry> entries = CheckpointCatalog.List(CheckpointsOf(run));
+        IReadOnlyList<CatalogEntry> entries = CheckpointCatalog.List(CheckpointInput.DirectoryOf(run));
         CatalogEntry[] good = [.. entries.Where(entry => entry.Manifest is not null)];
         if (good.Length == 0)
             throw new UserErrorException($"{run} has no good checkpoint; give the directory of a run that has saved one.");
         if (System.IO.Directory.Exists(directory) && System.IO.Directory.EnumerateFileSystemEntries(directory).Any())
             throw new UserErrorException($"{directory} is not empty; name another directory with --out.");
         string yaml = good[0].Manifest!.ConfigurationYaml;
-        using Curriculum original = Curriculum.FromConfiguration(ConfigurationLoader.ParseStored(yaml, [], run).Value);
+        RunConfiguration configuration = ConfigurationLoader.ParseStored(yaml, [], run).Value;
+        using Curriculum original = Curriculum.FromConfiguration(configuration);
         if (phase < 1 || phase > original.Phases.Count)
             throw new UserErrorException($"The run has {original.Phases.Count} phase(s); --phase {phase} is none of them.");
         long start = original.Phases[phase - 1].StartTokens;
@@ -53,9 +54,11 @@ internal sealed class RunFork
             $"{run} has no checkpoint at {start} tokens, where phase {phase} begins; it has {string.Join(", ", good.Select(entry => entry.Manifest!.ConsumedTokens))}.");
 
         string name = Path.GetFileName(Path.GetFullPath(directory));
+        // The original keeps its directory of checkpoints.
+        string[] place = configuration.Checkpoint.Directory is null ? [] : [ConfigurationLoader.Override("checkpoint.directory", Path.Combine(directory, "checkpoints"))];
         // The window is kept: another would cut and order the data anew.
         ResolvedConfiguration forked = ConfigurationLoader.ParseStored(
-            yaml, [$"data.window={original.Window}", .. changes, ConfigurationLoader.Override("name", name), ConfigurationLoader.Override("run_directory", directory)], run);
+            yaml, [$"data.window={original.Window}", .. changes, ConfigurationLoader.Override("name", name), ConfigurationLoader.Override("run_directory", directory), .. place], run);
         using Curriculum curriculum = Curriculum.FromConfiguration(forked.Value);
         if (curriculum.Phases.Count < phase || curriculum.Phases[phase - 1].StartTokens != start || curriculum.FingerprintAt(start) != original.FingerprintAt(start)
             || !Enumerable.Range(0, phase - 1).All(i => curriculum.Phases[i].Settings with { Evaluate = [] } == original.Phases[i].Settings with { Evaluate = [] }))
@@ -71,13 +74,5 @@ internal sealed class RunFork
         foreach (string file in System.IO.Directory.GetFiles(_checkpoint.Folder))
             File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
         RunFolder.Write(Path.Combine(Directory, ConfigurationName), _configuration);
-    }
-
-    private static string CheckpointsOf(string run)
-    {
-        string inside = Path.Combine(run, "checkpoints");
-        if (System.IO.Directory.Exists(inside))
-            return inside;
-        return System.IO.Directory.Exists(run) ? run : throw new UserErrorException($"{run} does not exist; give the directory of a run.");
     }
 }

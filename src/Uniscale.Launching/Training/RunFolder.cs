@@ -56,6 +56,21 @@ public sealed class RunFolder(RunConfiguration configuration)
         return isRun ? folder : null;
     }
 
+    /// <summary>
+    /// The directory of checkpoints that a path means which is a run's folder: where its configuration has them, or else where it last saved one, since a
+    /// configuration may say it relative to where the run was started.
+    /// </summary>
+    /// <returns>Null: it is no run's folder.</returns>
+    public static string? CheckpointsOf(string run)
+    {
+        string file = Path.Combine(run, ConfigurationFile);
+        if (!File.Exists(file) || OfConfiguration(file) is not { } folder) return null;
+        string configured = new RunFolder(ConfigurationLoader.LoadStored(file, folder).Value).Checkpoints;
+        if (CheckpointCatalog.HasAny(configured) || RunIdentity.Read(folder) is not { SavedIn.Length: > 0 } identity) return configured;
+        // Those within the folder went with it; where it was, another may be.
+        return RunOwnership.IsWithin(identity.SavedIn, identity.Directory) || !CheckpointCatalog.HasAny(identity.SavedIn) ? configured : identity.SavedIn;
+    }
+
     /// <summary>Keeps the run for this process to train.</summary>
     /// <param name="say">Hears why that waits.</param>
     /// <exception cref="UserErrorException">Another process has it.</exception>
