@@ -1,6 +1,5 @@
 using System.Globalization;
-using Uniscale.Engine.Parallel;
-using static TorchSharp.torch;
+using Uniscale.Checkpoints.Saving;
 
 namespace Uniscale.Engine.Training;
 
@@ -38,10 +37,7 @@ public sealed partial class RankRuntime
     private bool SeeStop()
     {
         if (IsStopSeen || StopAsked is null) return IsStopSeen;
-        if (World.Size == 1) return IsStopSeen = StopAsked();
-        using var scope = NewDisposeScope();
-        var asked = tensor([StopAsked() ? 1.0 : 0.0], ScalarType.Float64);
-        World.HostGroup.AllReduce(TensorBuffer.Of(asked)).Wait();
-        return IsStopSeen = asked.item<double>() > 0;
+        byte[] asked = [StopAsked() ? (byte)1 : (byte)0];
+        return IsStopSeen = GroupExchange.AllGather(World.HostGroup, asked).Any(rank => rank[0] != 0);
     }
 }
