@@ -13,7 +13,6 @@ public sealed partial class HostReadsTests
         ["Initialization/ParameterInitializer.cs"] = "first weights are drawn on the host",
         ["Execution/TimelineExchange.cs"] = "timelines go over the host's group",
         ["Execution/ReplicaGuard.cs"] = "bytes are hashed where they lie",
-        ["Training/RankRuntime.Stopping.cs"] = "a stop is agreed on over the host's group",
         ["Verification/RunRecord.cs"] = "tensors are put together from images in host memory",
         ["Model/Decoder.cs"] = "generation runs on the CPU",
     };
