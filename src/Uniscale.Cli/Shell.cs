@@ -25,7 +25,7 @@ public static class Shell
     };
 
     /// <summary>Commands that look, read and write, and never compute.</summary>
-    private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "status", "why", "checkpoint"];
+    private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "plan", "status", "why", "checkpoint"];
 
     /// <summary>Options whose values are texts, not paths.</summary>
     private static readonly string[] TextOptions = ["--prompt", "--symbol", "--text", "--set"];
@@ -46,6 +46,7 @@ public static class Shell
             ConfigCommand.Create(),
             CurriculumCommand.Create(),
             ProgramCommand.Create(),
+            PlanCommand.Create(),
             VerifyCommand.Create(),
             BenchmarkCommand.Create(),
             TrainCommand.Create(),

@@ -17,11 +17,14 @@ public sealed class ActivationMemory
     private readonly double _tokens;
     private readonly int _tensor;
     private readonly int _residualSplit;
+    private readonly ActivationTraits _traits;
 
     /// <summary>Formulas for one layout.</summary>
-    public ActivationMemory(StepSpecification spec)
+    /// <param name="spec">The layout.</param>
+    /// <param name="traits">What other kernels than ours keep; by default nothing.</param>
+    public ActivationMemory(StepSpecification spec, ActivationTraits traits = default)
     {
-        _spec = spec;
+        (_spec, _traits) = (spec, traits);
         _tokens = (double)spec.MicrobatchSize * spec.Model.Context / spec.Mesh.Context;
         _tensor = spec.Mesh.Tensor;
         _residualSplit = spec.SequenceParallel ? spec.Mesh.Tensor : 1;
@@ -34,14 +37,15 @@ public sealed class ActivationMemory
     public long FullBytes(int block)
     {
         if (block == 0) return 0;
-        return block == _spec.Model.Head ? Bytes(Residual(2)) : Bytes(Residual(4) + Inner(whole: true)) + RowBytes;
+        return block == _spec.Model.Head ? Bytes(Residual(2)) : Bytes(Residual(4) + Inner(whole: true)) + CoreBytes + MaskBytes;
     }
 
     /// <summary>What is kept between the forward and the backward pass under the layout's recomputation. Selective recomputation drops
     /// normalised inputs and the output of the feed-forward activation, which cost next to nothing to compute again (docs/decisions/0054).</summary>
     public long KeptBytes(int block) => _spec.RecomputationOf(block) switch
     {
-        Recomputation.Selective => Bytes(Residual(2) + Inner(whole: false)) + RowBytes,
+        Recomputation.Selective when _traits.Scores => Bytes(Residual(4) + Inner(whole: true)) + MaskBytes,
+        Recomputation.Selective => MaskBytes + Bytes(Residual(2) + Inner(whole: false)) + RowBytes,
         Recomputation.Block => BoundaryBytes,
         _ => FullBytes(block),
     };
@@ -64,6 +68,20 @@ public sealed class ActivationMemory
 
     /// <summary>Elements of <paramref name="count"/> tensors as wide as the residual stream.</summary>
     private double Residual(int count) => count * _tokens * _spec.Model.Hidden / _residualSplit;
+
+    /// <summary>What attention keeps of its scores: tiles nothing but their rows; else softmax, and with dropout its mask (a byte) and output.</summary>
+    private long CoreBytes
+    {
+        get
+        {
+            if (!_traits.Scores) return RowBytes;
+            double scores = _tokens * _spec.Model.Context * _spec.Model.Heads / _tensor;
+            return (long)(scores * (_traits.Dropout ? 2 * _spec.ActivationBytes + 1 : _spec.ActivationBytes));
+        }
+    }
+
+    /// <summary>Masks of the two dropouts on the residual stream, a byte an element.</summary>
+    private long MaskBytes => _traits.Dropout ? (long)Residual(2) : 0;
 
     /// <summary>Log of the sum of exponentials of each row of scores.</summary>
     private long RowBytes => (long)(_tokens * _spec.Model.Heads / _tensor) * sizeof(float);

@@ -9,9 +9,11 @@ public sealed class ActivationMeter
     private readonly long[] _left;
 
     /// <summary>A meter that has seen nothing.</summary>
-    public ActivationMeter(StepSpecification spec)
+    /// <param name="spec">The layout.</param>
+    /// <param name="traits">What other kernels than ours keep.</param>
+    public ActivationMeter(StepSpecification spec, ActivationTraits traits = default)
     {
-        _memory = new ActivationMemory(spec);
+        _memory = new ActivationMemory(spec, traits);
         int count = spec.Model.BlockCount;
         (_full, _kept, _left) = (new long[count], new long[count], new long[count]);
         for (int block = 0; block < count; block++)
@@ -26,6 +28,19 @@ public sealed class ActivationMeter
 
     /// <summary>Most bytes alive at any time.</summary>
     public long PeakBytes { get; private set; }
+
+    /// <summary>Most bytes kept by blocks between their passes at any time: <see cref="PeakBytes"/> without what travels or exists within a pass.</summary>
+    public long PeakKeptBytes { get; private set; }
+
+    private long KeptBytes
+    {
+        get;
+        set
+        {
+            field = value;
+            PeakKeptBytes = Math.Max(PeakKeptBytes, value);
+        }
+    }
 
     /// <summary>Peak of a whole program.</summary>
     public static long PeakOf(StepSpecification spec, StepProgram program)
@@ -54,17 +69,21 @@ public sealed class ActivationMeter
             case Op.Forward:
                 Touch(_full[block] + _memory.ForwardBytes(block));
                 Change(_kept[block] + OutputOf(block) - InputOf(block));
+                KeptBytes += _kept[block];
                 break;
             case Op.Backward:
                 Touch(_full[block] - _kept[block] + InputOf(block));
                 Change(InputOf(block) - OutputOf(block) - _kept[block]);
+                KeptBytes -= _kept[block];
                 break;
             case Op.BackwardInput:
                 Touch(_full[block] - _kept[block] + InputOf(block));
                 Change(InputOf(block) - OutputOf(block) - _kept[block] + _left[block]);
+                KeptBytes += _left[block] - _kept[block];
                 break;
             case Op.BackwardWeight:
                 Change(-_left[block]);
+                KeptBytes -= _left[block];
                 break;
         }
     }

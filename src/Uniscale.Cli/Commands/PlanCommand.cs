@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Uniscale.Cli.Planning;
+using Uniscale.Planning.Plans;
+using Uniscale.Program.Tracing;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale plan</c>: time, memory and cost of a run on hardware that is not here.</summary>
+internal static class PlanCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("plan", "Predict a run on a cluster that is not here: memory of every rank, step time, MFU, days and cost.");
+        var input = new PlanInput(command, required: false);
+        var json = CommonOptions.Json();
+        var trace = new Option<string?>("--trace") { Description = "Write the predicted step as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
+        command.Add(json);
+        command.Add(trace);
+        command.Add(PublishedCommand.Create());
+        command.SetAction(parsed =>
+        {
+            var config = input.Configuration(parsed);
+            var (cluster, stack) = input.Cluster(parsed, config);
+            if (parsed.GetValue(trace) is { } wanted) OutputFile.Check(wanted, "--trace");
+            var specOf = PlanInput.SpecOf(config, input.Ranks(parsed));
+            PlanInput.CheckSize(specOf(config, 0), cluster);
+            var run = RunPlan.Of(config, cluster, stack, specOf);
+            var planner = new StepPlanner(run.Main.Step.Spec, cluster);
+            var memory = planner.MemoryOfStages(stack);
+            var output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(trace) is { } file)
+            {
+                var times = planner.Price(stack, withIntervals: true).Times;
+                ChromeTrace.Save(file, new Program.Timing.PipelineTimeline(times.Intervals!, times.Classes.Max(at => at.PassesEnd)));
+            }
+            if (parsed.GetValue(json)) output.WriteLine(PlanJson.Text(PlanJson.Of(run, memory)));
+            else PlanText.Write(output, run, memory);
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using Uniscale.Configuration;
+using Uniscale.Engine.Layout;
+using Uniscale.Engine.Training;
+using Uniscale.Planning.Clusters;
+using Uniscale.Program;
+
+namespace Uniscale.Cli.Planning;
+
+/// <summary>What every planning command reads: a configuration, a cluster, the software on it, and a number of ranks.</summary>
+internal sealed class PlanInput
+{
+    /// <summary>Cluster of configurations that train on GPUs, where none is named: the nodes of InternLM's publications.</summary>
+    public const string DefaultCluster = "a100-80-roce";
+
+    /// <summary>Where <c>uniscale plan calibrate</c> leaves what it measured, and commands look for the cluster of a configuration that trains on CPUs.</summary>
+    public const string ThisMachine = "this-machine.yaml";
+
+    private readonly ConfigurationInput _configuration;
+
+    private readonly Option<string> _cluster = new("--cluster") { Description = $"Cluster by name ({string.Join(", ", ClusterCatalog.Names)}) or file; default: {DefaultCluster} for GPUs, {ThisMachine} for CPUs.", HelpName = "NAME|FILE" };
+
+    private readonly Option<string> _stack = new("--stack") { Description = "Software on the cluster, by its name in the cluster's file; default: the first.", HelpName = "NAME" };
+
+    private readonly Option<int> _ranks = new("--gpus", "--ranks") { Description = "Number of ranks; default: as many as the layout names." };
+
+    public PlanInput(Command command, bool required = true)
+    {
+        _configuration = new ConfigurationInput(command, required);
+        command.Add(_cluster);
+        command.Add(_stack);
+        command.Add(_ranks);
+    }
+
+    /// <summary>Reads the configuration.</summary>
+    public RunConfiguration Configuration(ParseResult parsed) => _configuration.Load(parsed).Value;
+
+    /// <summary>The number of ranks asked for; 0: as the layout says.</summary>
+    public int Ranks(ParseResult parsed) => parsed.GetValue(_ranks);
+
+    /// <summary>The cluster and its software.</summary>
+    public (Cluster Cluster, StackSection Stack) Cluster(ParseResult parsed, RunConfiguration config)
+    {
+        string? name = parsed.GetValue(_cluster);
+        if (name is null && config.Train.Device == "cpu" && !File.Exists(ThisMachine))
+            throw new UserErrorException($"{_configuration.File(parsed)} trains on CPUs, and there is no {ThisMachine} here: measure this machine with uniscale plan calibrate, or name a cluster with --cluster.");
+        var cluster = ClusterCatalog.Load(name ?? (config.Train.Device == "cpu" ? ThisMachine : DefaultCluster));
+        return (cluster, cluster.StackOf(parsed.GetValue(_stack) ?? ""));
+    }
+
+    /// <summary>Layouts of steps of a configuration, for the planner.</summary>
+    public static Func<RunConfiguration, int, StepSpecification> SpecOf(RunConfiguration config, int ranks)
+    {
+        int vocabulary = config.Model.Vocabulary > 0 ? config.Model.Vocabulary : TrainingData.VocabularyOf(config);
+        return (changed, globalBatch) => SpecificationBuilder.Build(changed, ranks, vocabulary, globalBatch);
+    }
+
+    /// <summary>Refuses more ranks than the cluster has.</summary>
+    public static void CheckSize(StepSpecification spec, Cluster cluster)
+    {
+        if (cluster.Gpus is { } there && spec.Mesh.Size > there)
+            throw new UserErrorException($"The layout needs {spec.Mesh.Size} GPUs but cluster {cluster.Name} has {there:0}: lower parallel.data or --gpus, or name a larger cluster with --cluster.");
+    }
+}

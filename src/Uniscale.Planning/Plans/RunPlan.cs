@@ -1,0 +1,138 @@
+using Uniscale.Configuration;
+using Uniscale.Planning.Clusters;
+
+namespace Uniscale.Planning.Plans;
+
+/// <summary>A stretch of a run in which every step is alike: one phase, one batch.</summary>
+/// <param name="Phase">Name of the phase.</param>
+/// <param name="FromTokens">Consumed tokens at its beginning.</param>
+/// <param name="Tokens">Its tokens.</param>
+/// <param name="Step">Its steps.</param>
+public sealed record RunSegment(string Phase, double FromTokens, double Tokens, StepPlan Step)
+{
+    /// <summary>Number of steps.</summary>
+    public double Steps => Tokens / Step.Tokens;
+
+    /// <summary>Seconds of its steps.</summary>
+    public double Seconds => Steps * Step.Seconds;
+}
+
+/// <summary>A whole run on a cluster, without failures.</summary>
+public sealed record RunPlan
+{
+    private const double SecondsPerHour = 3600;
+
+    /// <summary>Stretches in order.</summary>
+    public required IReadOnlyList<RunSegment> Segments { get; init; }
+
+    /// <summary>Seconds of all validations; null where nothing is validated.</summary>
+    public double? ValidationSeconds { get; init; }
+
+    /// <summary>Saves of the run.</summary>
+    public required double Saves { get; init; }
+
+    /// <summary>Seconds that one save blocks training: the copy to the staging buffer; null where the cluster's figure is unknown.</summary>
+    public double? SaveBlockingSeconds { get; init; }
+
+    /// <summary>Bytes of one checkpoint.</summary>
+    public required double CheckpointBytes { get; init; }
+
+    /// <summary>Tokens of the run.</summary>
+    public double Tokens => Segments.Sum(segment => segment.Tokens);
+
+    /// <summary>Steps of the run.</summary>
+    public double Steps => Segments.Sum(segment => segment.Steps);
+
+    /// <summary>Seconds of steps, validations and the known part of saves.</summary>
+    public double Seconds => Segments.Sum(segment => segment.Seconds) + (ValidationSeconds ?? 0) + Saves * (SaveBlockingSeconds ?? 0);
+
+    /// <summary>Hours of all ranks together.</summary>
+    public double RankHours => Seconds / SecondsPerHour * Segments[0].Step.Spec.Mesh.Size;
+
+    /// <summary>Money; null where an hour's price is unknown.</summary>
+    public double? Money => Segments[0].Step.Cluster.GpuHourPrice * RankHours;
+
+    /// <summary>The stretch that most tokens are in: what is meant by "the" step of a run.</summary>
+    public RunSegment Main => Segments.MaxBy(segment => segment.Tokens)!;
+
+    /// <summary>Plans a run: every phase with its own context and batch ramp.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="cluster">The hardware.</param>
+    /// <param name="stack">The software on it.</param>
+    /// <param name="specOf">Layout of a step: configuration (with the phase's context and batch) and global batch.</param>
+    /// <exception cref="UserErrorException">The run's length is not known, or a layout cannot work.</exception>
+    public static RunPlan Of(RunConfiguration config, Cluster cluster, StackSection stack, Func<RunConfiguration, int, StepSpecification> specOf)
+    {
+        var steps = new Dictionary<(int Context, BatchSection Batch, int Sequences), StepPlan>();
+        StepPlan StepOf(int context, BatchSection batch, int sequences)
+        {
+            var key = (context, batch, sequences);
+            if (steps.TryGetValue(key, out var known)) return known;
+            var changed = config with { Model = config.Model with { Context = context }, Batch = batch };
+            return steps[key] = StepPlan.Of(specOf(changed, sequences), cluster, stack);
+        }
+        var segments = new List<RunSegment>();
+        double consumed = 0, end = LengthOf(config);
+        foreach (var phase in PhasesOf(config, end))
+        {
+            int context = phase.Context ?? config.Model.Context;
+            double tokens = Math.Min(phase.Tokens, end - consumed);
+            double origin = phase.Batch is null ? consumed : 0;
+            foreach (var (from, length, sequences) in Pieces(BatchRamp.Of(phase.Batch ?? config.Batch, context), origin, tokens))
+                segments.Add(new RunSegment(phase.Name, consumed + from - origin, length, StepOf(context, phase.Batch ?? config.Batch, sequences)));
+            consumed += tokens;
+        }
+        return Complete(config, cluster, segments);
+    }
+
+    private static RunPlan Complete(RunConfiguration config, Cluster cluster, List<RunSegment> segments)
+    {
+        var spec = segments[0].Step.Spec;
+        double parameters = ParameterCount.OfModel(spec.Model);
+        int stateBytes = spec.ActivationBytes == sizeof(float) ? 3 * sizeof(float) : 3 * sizeof(float) + spec.ActivationBytes;
+        double steps = segments.Sum(segment => segment.Steps);
+        double perRank = parameters * stateBytes / spec.Mesh.Size;
+        return new RunPlan
+        {
+            Segments = segments,
+            CheckpointBytes = parameters * stateBytes,
+            Saves = config.Checkpoint.Every > 0 ? Math.Floor(steps / config.Checkpoint.Every) : 1,
+            SaveBlockingSeconds = perRank / cluster.Staging,
+            ValidationSeconds = ValidationOf(config, segments, steps),
+        };
+    }
+
+    /// <summary>Forward passes are a third of a step's (a fourth with recomputation); a validation is as many sequences of it.</summary>
+    private static double? ValidationOf(RunConfiguration config, List<RunSegment> segments, double steps)
+    {
+        if (config.Data.Validation.Count == 0) return null;
+        double times = config.Evaluation.Every > 0 ? Math.Floor(steps / config.Evaluation.Every) : 1;
+        var step = segments.MaxBy(segment => segment.Tokens)!.Step;
+        double forward = step.Spec.Recompute == Recomputation.Block ? 0.25 : 1.0 / 3;
+        double sequences = step.Tokens / step.Spec.Model.Context;
+        return times * config.Data.Validation.Count * config.Evaluation.Sequences / sequences * step.Seconds * forward;
+    }
+
+    private static double LengthOf(RunConfiguration config)
+    {
+        double phases = config.Phases.Sum(phase => (double)phase.Tokens);
+        double tokens = config.Train.Tokens > 0 ? config.Train.Tokens : double.PositiveInfinity;
+        if (config.Train.Steps > 0) tokens = Math.Min(tokens, (double)config.Train.Steps * config.Batch.Global * config.Model.Context);
+        double length = phases > 0 ? Math.Min(phases, tokens) : tokens;
+        return double.IsFinite(length) ? length : throw new UserErrorException("The length of the run is not known: set train.tokens, train.steps or phases.");
+    }
+
+    private static IReadOnlyList<PhaseSection> PhasesOf(RunConfiguration config, double tokens) =>
+        config.Phases.Count > 0 ? config.Phases : [new PhaseSection { Name = "run", Tokens = (long)tokens }];
+
+    /// <summary>Pieces of a ramp between <paramref name="origin"/> and <paramref name="origin"/> + <paramref name="tokens"/>.</summary>
+    private static IEnumerable<(double From, double Length, int Sequences)> Pieces(IReadOnlyList<(long FromTokens, int Sequences)> ramp, double origin, double tokens)
+    {
+        for (int i = 0; i < ramp.Count; i++)
+        {
+            double from = Math.Max(origin, ramp[i].FromTokens);
+            double to = Math.Min(origin + tokens, i + 1 < ramp.Count ? ramp[i + 1].FromTokens : double.PositiveInfinity);
+            if (to > from) yield return (from, to - from, ramp[i].Sequences);
+        }
+    }
+}
