@@ -16,6 +16,7 @@ internal static class PlanCommand
         var trace = new Option<string?>("--trace") { Description = "Write the predicted step as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
         command.Add(json);
         command.Add(trace);
+        command.Add(PlanSearchCommand.Create());
         command.Add(PublishedCommand.Create());
         command.SetAction(parsed =>
         {

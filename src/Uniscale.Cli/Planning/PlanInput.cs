@@ -35,6 +35,9 @@ internal sealed class PlanInput
     /// <summary>Reads the configuration.</summary>
     public RunConfiguration Configuration(ParseResult parsed) => _configuration.Load(parsed).Value;
 
+    /// <summary>Path of the configuration.</summary>
+    public string File(ParseResult parsed) => _configuration.File(parsed)!;
+
     /// <summary>The number of ranks asked for; 0: as the layout says.</summary>
     public int Ranks(ParseResult parsed) => parsed.GetValue(_ranks);
 
@@ -42,7 +45,7 @@ internal sealed class PlanInput
     public (Cluster Cluster, StackSection Stack) Cluster(ParseResult parsed, RunConfiguration config)
     {
         string? name = parsed.GetValue(_cluster);
-        if (name is null && config.Train.Device == "cpu" && !File.Exists(ThisMachine))
+        if (name is null && config.Train.Device == "cpu" && !System.IO.File.Exists(ThisMachine))
             throw new UserErrorException($"{_configuration.File(parsed)} trains on CPUs, and there is no {ThisMachine} here: measure this machine with uniscale plan calibrate, or name a cluster with --cluster.");
         var cluster = ClusterCatalog.Load(name ?? (config.Train.Device == "cpu" ? ThisMachine : DefaultCluster));
         return (cluster, cluster.StackOf(parsed.GetValue(_stack) ?? ""));
