@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Uniscale.Cli.Planning;
 using Uniscale.Planning.Plans;
+using Uniscale.Planning.Reports;
 using Uniscale.Program.Tracing;
 
 namespace Uniscale.Cli.Commands;
@@ -14,15 +15,21 @@ internal static class PlanCommand
         var input = new PlanInput(command, required: false);
         var json = CommonOptions.Json();
         var trace = new Option<string?>("--trace") { Description = "Write the predicted step as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
+        var html = new Option<string?>("--html") { Description = "Write the plan as a page with pictures.", HelpName = "FILE.html" };
         command.Add(json);
+        command.Add(html);
         command.Add(trace);
         command.Add(PlanSearchCommand.Create());
+        command.Add(PlanSimulateCommand.Create());
+        command.Add(PlanCalibrateCommand.Create());
+        command.Add(PlanCompareCommand.Create());
         command.Add(PublishedCommand.Create());
         command.SetAction(parsed =>
         {
             var config = input.Configuration(parsed);
             var (cluster, stack) = input.Cluster(parsed, config);
             if (parsed.GetValue(trace) is { } wanted) OutputFile.Check(wanted, "--trace");
+            if (parsed.GetValue(html) is { } page) OutputFile.Check(page, "--html");
             var specOf = PlanInput.SpecOf(config, input.Ranks(parsed));
             PlanInput.CheckSize(specOf(config, 0), cluster);
             var run = RunPlan.Of(config, cluster, stack, specOf);
@@ -34,6 +41,7 @@ internal static class PlanCommand
                 var times = planner.Price(stack, withIntervals: true).Times;
                 ChromeTrace.Save(file, new Program.Timing.PipelineTimeline(times.Intervals!, times.Classes.Max(at => at.PassesEnd)));
             }
+            if (parsed.GetValue(html) is { } written) File.WriteAllText(written, PlanPage.OfPlan(config.Name, run, memory));
             if (parsed.GetValue(json)) output.WriteLine(PlanJson.Text(PlanJson.Of(run, memory)));
             else PlanText.Write(output, run, memory);
             return 0;

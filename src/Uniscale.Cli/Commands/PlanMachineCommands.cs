@@ -1,0 +1,125 @@
+using System.CommandLine;
+using Uniscale.Cli.Benchmarks;
+using Uniscale.Cli.Planning;
+using Uniscale.Configuration;
+using Uniscale.Engine.Layout;
+using Uniscale.Engine.Training;
+using Uniscale.Launching.Training;
+using Uniscale.Planning.Clusters;
+using Uniscale.Planning.Plans;
+using Uniscale.Program;
+using Uniscale.Program.Timing;
+using Uniscale.Program.Tracing;
+using Uniscale.Telemetry;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale plan calibrate</c>: a cluster file for this machine.</summary>
+internal static class PlanCalibrateCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("calibrate", "Measure this machine (a minute or two) and write a cluster file for it, which plans of CPU configurations use.");
+        var file = new Option<string>("--out") { Description = "File to write.", HelpName = "FILE.yaml", DefaultValueFactory = _ => PlanInput.ThisMachine };
+        var precision = new Option<PrecisionKind>("--precision") { Description = "fp32 or bf16; a file holds one.", DefaultValueFactory = _ => PrecisionKind.Fp32 };
+        var threads = new Option<int>("--threads") { Description = "Threads of a rank.", DefaultValueFactory = _ => 1 };
+        var steps = new Option<int>("--steps") { Description = "Measured steps of each layout; the median counts.", DefaultValueFactory = _ => 9 };
+        foreach (var option in (Option[])[file, precision, threads, steps]) command.Add(option);
+        command.SetAction(parsed =>
+        {
+            string path = parsed.GetValue(file)!;
+            OutputFile.Check(path, "--out");
+            foreach (var (name, count) in new[] { ("--threads", parsed.GetValue(threads)), ("--steps", parsed.GetValue(steps)) })
+                if (count < 1) throw new UserErrorException($"{name} {count} is too few: give 1 or more.");
+            var error = parsed.InvocationConfiguration.Error;
+            var cluster = new Calibration(parsed.GetValue(precision), parsed.GetValue(threads), parsed.GetValue(steps), error.WriteLine).Run();
+            File.WriteAllText(path, ClusterWriter.Text(cluster));
+            parsed.InvocationConfiguration.Output.WriteLine($"{path}: {cluster.Summary}");
+            return 0;
+        });
+        return command;
+    }
+}
+
+/// <summary><c>uniscale plan compare</c>: predicted against measured, of a run that happened here.</summary>
+internal static class PlanCompareCommand
+{
+    /// <summary>Steps at the beginning that are left out: pools fill, code is compiled.</summary>
+    private const int Warmup = 3;
+
+    /// <summary>What a run measured.</summary>
+    private sealed record Measured(int Ranks, double Seconds, double PeakBytes, int Steps);
+
+    public static Command Create()
+    {
+        var command = new Command("compare", "Lay a run's measured step time and memory beside the planner's prediction.");
+        var run = new Argument<string>("RUN") { Description = "Folder of the run." };
+        var cluster = new Option<string>("--cluster") { Description = $"Cluster by name or file; default: {PlanInput.ThisMachine}.", HelpName = "NAME|FILE", DefaultValueFactory = _ => PlanInput.ThisMachine };
+        var trace = new Option<string?>("--trace") { Description = "Trace that train --trace wrote of the run: the passes are compared too.", HelpName = "FILE.json" };
+        command.Add(run);
+        command.Add(cluster);
+        command.Add(trace);
+        command.SetAction(parsed =>
+        {
+            string folder = parsed.GetValue(run)!;
+            string stored = Path.Combine(folder, RunFolder.ConfigurationFile);
+            if (!File.Exists(stored)) throw new UserErrorException($"{folder} is no run: it has no {RunFolder.ConfigurationFile}.");
+            var config = ConfigurationLoader.LoadStored(stored, folder).Value;
+            var measured = Read(Path.Combine(folder, TelemetryFactory.MetricsFileName), folder);
+            var hardware = ClusterCatalog.Load(parsed.GetValue(cluster)!);
+            var stack = hardware.StackOf("");
+            int vocabulary = config.Model.Vocabulary > 0 ? config.Model.Vocabulary : TrainingData.VocabularyOf(config);
+            var spec = SpecificationBuilder.Build(config, measured.Ranks, vocabulary);
+            var plan = StepPlan.Of(spec, hardware, stack, withIntervals: true);
+            Write(parsed.InvocationConfiguration.Output, plan, measured, MachineFit.ProcessBytes(spec, hardware, stack), parsed.GetValue(trace));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Measured Read(string metrics, string folder)
+    {
+        int ranks = 0;
+        double peak = 0;
+        var seconds = new List<double>();
+        MetricsFile.Read(metrics, record =>
+        {
+            string? kind = record.GetProperty("kind").GetString();
+            if (kind == "start") ranks = record.GetProperty("ranks").GetInt32();
+            if (kind != "step") return;
+            seconds.Add(record.GetProperty("seconds").GetDouble());
+            peak = Math.Max(peak, record.GetProperty("peak_memory_bytes").GetDouble());
+        });
+        if (ranks == 0 || seconds.Count <= Warmup) throw new UserErrorException($"{folder} has {seconds.Count} steps; a comparison needs more than {Warmup}.");
+        return new Measured(ranks, Statistics.Median(seconds.Skip(Warmup).ToArray()), peak, seconds.Count);
+    }
+
+    private static void Write(TextWriter output, StepPlan plan, Measured measured, double predictedBytes, string? trace)
+    {
+        output.WriteLine($"{PlanText.Layout(plan.Spec)}; {measured.Steps} steps, cluster {plan.Cluster.Name}");
+        output.WriteLine("                        predicted     measured    difference");
+        Line(output, "step, ms", plan.Seconds * 1e3, measured.Seconds * 1e3);
+        Line(output, "tokens a rank and s", plan.TokensPerRank, plan.Tokens / measured.Seconds / plan.Spec.Mesh.Size);
+        Line(output, "peak memory, MiB", predictedBytes / (1 << 20), measured.PeakBytes / (1 << 20));
+        if (trace is null) return;
+        if (!File.Exists(trace)) throw new UserErrorException($"There is no trace {trace}: write one with uniscale train CONFIG.yaml --trace {trace}.");
+        var steps = MeasuredTrace.Steps(trace);
+        if (steps.Count == 0 || steps[0].Ranks.Count != plan.Spec.Mesh.Size)
+            throw new UserErrorException($"{trace} has no complete step of {plan.Spec.Mesh.Size} ranks: trace this run's layout.");
+        var shortest = steps.MinBy(step => step.PassesEnd)!;
+        foreach (var op in new[] { Op.Forward, Op.Backward, Op.BackwardInput, Op.BackwardWeight })
+        {
+            double predicted = PerRank(plan.Times.Intervals!, op), seen = PerRank(shortest.Intervals, op);
+            if (predicted + seen > 0) Line(output, $"{Instruction.NameOf(op)}, ms", predicted * 1e3, seen * 1e3);
+        }
+    }
+
+    private static double PerRank(IReadOnlyList<Interval> intervals, Op op)
+    {
+        int ranks = intervals.Select(interval => interval.Rank).Distinct().Count();
+        return intervals.Where(interval => interval.Lane == Lane.Compute && interval.Instruction.Op == op).Sum(interval => interval.Duration) / Math.Max(1, ranks);
+    }
+
+    private static void Line(TextWriter output, string name, double predicted, double measured) =>
+        output.WriteLine($"  {name,-20} {predicted,11:N1} {measured,12:N1} {predicted / measured - 1,13:+0.0%;-0.0%}");
+}

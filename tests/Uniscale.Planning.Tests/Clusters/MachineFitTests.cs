@@ -1,0 +1,44 @@
+using Uniscale.Planning.Clusters;
+using Uniscale.Planning.Plans;
+
+namespace Uniscale.Planning.Tests.Clusters;
+
+public sealed class MachineFitTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    /// <summary>A machine that behaves as the planner thinks is found again, and its file gives the same predictions.</summary>
+    [Fact]
+    public void Constants_are_found_again_and_survive_the_file()
+    {
+        Figure Of(string value) => new() { Value = value, Source = "test" };
+        var truth = new ConstantsSection { Matmul = 0.6, Attention = 0.2, Memory = 0.7, NodeLink = 0.4, FabricLink = 1, Overhead = 1e-4, StepOverhead = 5e-3 };
+        var machine = new ClusterFile
+        {
+            Name = "mine",
+            Chip = new ChipSection { Name = "core", PeakBf16 = Of("200G"), Memory = Of("8GB"), MemoryBandwidth = Of("10GB") },
+            Node = new NodeSection { Gpus = Of("2"), LinkBandwidth = Of("5GB") },
+            Stacks = [new StackSection { Name = "uniscale", Source = "test" }],
+        };
+        var cluster = new Cluster(machine, "mine");
+        MeasuredLayout Measured(StepSpecification spec)
+        {
+            double seconds = StepPlan.Of(spec, cluster, machine.Stacks[0] with { Constants = truth }).Seconds;
+            return new MeasuredLayout("layout", spec, seconds, 1.3 * MachineFit.ProcessBytes(spec, cluster, machine.Stacks[0]) + 1e8);
+        }
+        var wide = Specs.Of() with { Model = Specs.Model with { Hidden = 512, Ffn = 2048, HeadDim = 128 } };
+        MeasuredLayout[] layouts =
+        [
+            Measured(Specs.Of(microbatches: 1)), Measured(wide), Measured(wide with { Model = wide.Model with { Context = 1024 } }), Measured(Specs.Of(data: 2)), Measured(Specs.Of(tensor: 2)),
+            Measured(wide with { Mesh = new MeshShape(1, 2, 1, 1) }), Measured(wide with { Mesh = new MeshShape(1, 1, 1, 2) }), Measured(wide with { Microbatches = 16 }),
+        ];
+        var fitted = MachineFit.Of(machine, layouts, "test");
+        File.WriteAllText(_file, ClusterWriter.Text(fitted));
+        var read = ClusterCatalog.Load(_file);
+        var stack = read.StackOf("");
+        Assert.All(layouts, layout => Assert.Equal(1, StepPlan.Of(layout.Spec, read, stack).Seconds / layout.Seconds, 0.02));
+        Assert.All(layouts, layout => Assert.InRange(MachineFit.ProcessBytes(layout.Spec, read, stack) / layout.ResidentBytes, 0.999, 1.1));
+    }
+}

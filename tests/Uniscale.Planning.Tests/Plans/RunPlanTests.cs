@@ -1,0 +1,51 @@
+using Uniscale.Configuration;
+using Uniscale.Planning.Clusters;
+using Uniscale.Planning.Memory;
+using Uniscale.Planning.Plans;
+using Uniscale.Planning.Reports;
+
+namespace Uniscale.Planning.Tests.Plans;
+
+public class RunPlanTests
+{
+    private static readonly Cluster Selene = ClusterCatalog.Load("a100-80-selene");
+
+    private static RunPlan Plan(RunConfiguration config) => RunPlan.Of(config, Selene, Selene.StackOf(""), (changed, batch) =>
+        Specs.Of(microbatches: batch) with { Model = Specs.Model with { Context = changed.Model.Context } });
+
+    [Fact]
+    public void Each_phase_has_its_own_context_and_ramp()
+    {
+        var run = Plan(new RunConfiguration
+        {
+            Model = new ModelSection { Context = 64 },
+            Batch = new BatchSection { Global = 8 },
+            Phases =
+            [
+                new PhaseSection { Name = "first", Tokens = 64_000, Batch = new BatchSection { Global = 8, Ramp = new Dictionary<string, string> { ["0"] = "4", ["25600"] = "8" } } },
+                new PhaseSection { Name = "second", Tokens = 12_800, Context = 128 },
+            ],
+            Checkpoint = new CheckpointSection { Every = 10 },
+        });
+        Assert.Equal([("first", 0, 25_600), ("first", 25_600, 38_400), ("second", 64_000, 12_800)], run.Segments.Select(segment => (segment.Phase, (int)segment.FromTokens, (int)segment.Tokens)));
+        Assert.Equal([100, 75, 12.5], run.Segments.Select(segment => segment.Steps));
+        Assert.Equal(18, run.Saves);
+        Assert.True(run.Segments[1].Step.Seconds > run.Segments[0].Step.Seconds);
+        Assert.Null(run.Money);
+    }
+
+    [Fact]
+    public void A_run_without_a_length_is_refused() => Assert.Contains("length of the run is not known", Assert.Throws<UserErrorException>(() => Plan(new RunConfiguration())).Message);
+
+    [Fact]
+    public void The_page_needs_nothing_but_itself()
+    {
+        var run = Plan(new RunConfiguration { Train = new TrainSection { Steps = 10 } });
+        var step = run.Main.Step;
+        string page = PlanPage.OfPlan("a <name>", run, [MemoryAccount.Of(step.Spec, ProgramGenerator.Generate(step.Spec, 0), Selene, step.Stack)]);
+        Assert.Contains("a &lt;name&gt;", page);
+        Assert.Equal(2, page.Split("<svg").Length - 1);
+        Assert.Contains("activations kept", page);
+        Assert.DoesNotContain("src=", page);
+    }
+}
