@@ -2,7 +2,7 @@ using System.CommandLine;
 using Uniscale.Cli.Planning;
 using Uniscale.Planning.Plans;
 using Uniscale.Planning.Reports;
-using Uniscale.Program.Tracing;
+using Uniscale.Programs.Tracing;
 
 namespace Uniscale.Cli.Commands;
 
@@ -39,7 +39,7 @@ internal static class PlanCommand
             if (parsed.GetValue(trace) is { } file)
             {
                 var times = planner.Price(stack, withIntervals: true).Times;
-                ChromeTrace.Save(file, new Program.Timing.PipelineTimeline(times.Intervals!, times.Classes.Max(at => at.PassesEnd)));
+                ChromeTrace.Save(file, new Programs.Timing.PipelineTimeline(times.Intervals!, times.Classes.Max(at => at.PassesEnd)));
             }
             if (parsed.GetValue(html) is { } written) File.WriteAllText(written, PlanPage.OfPlan(config.Name, run, memory));
             if (parsed.GetValue(json)) output.WriteLine(PlanJson.Text(PlanJson.Of(run, memory)));

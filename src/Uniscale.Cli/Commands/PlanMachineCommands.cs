@@ -1,16 +1,15 @@
 using System.CommandLine;
-using Uniscale.Cli.Benchmarks;
 using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
-using Uniscale.Engine.Layout;
-using Uniscale.Engine.Training;
-using Uniscale.Launching.Training;
+using Uniscale.Experiments.Benchmarks;
 using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Plans;
-using Uniscale.Program;
-using Uniscale.Program.Timing;
-using Uniscale.Program.Tracing;
+using Uniscale.Programs;
+using Uniscale.Programs.Timing;
+using Uniscale.Programs.Tracing;
 using Uniscale.Telemetry;
+using Uniscale.Training.Feeding;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
 

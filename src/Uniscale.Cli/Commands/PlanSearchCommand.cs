@@ -5,7 +5,7 @@ using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
 using Uniscale.Planning.Plans;
 using Uniscale.Planning.Search;
-using Uniscale.Program;
+using Uniscale.Programs;
 
 namespace Uniscale.Cli.Commands;
 

@@ -1,12 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Uniscale.Cli.Benchmarks;
 using Uniscale.Configuration;
-using Uniscale.Engine.Layout;
-using Uniscale.Kernels;
+using Uniscale.Experiments.Benchmarks;
+using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Processes;
 using Uniscale.Planning.Clusters;
+using Uniscale.Programs;
 
 namespace Uniscale.Cli.Planning;
 

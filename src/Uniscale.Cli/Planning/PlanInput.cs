@@ -1,9 +1,8 @@
 using System.CommandLine;
 using Uniscale.Configuration;
-using Uniscale.Engine.Layout;
-using Uniscale.Engine.Training;
 using Uniscale.Planning.Clusters;
-using Uniscale.Program;
+using Uniscale.Programs;
+using Uniscale.Training.Feeding;
 
 namespace Uniscale.Cli.Planning;
 

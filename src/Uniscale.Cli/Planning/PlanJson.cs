@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
-using Uniscale.Program;
+using Uniscale.Programs;
 
 namespace Uniscale.Cli.Planning;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
-using Uniscale.Program;
+using Uniscale.Programs;
 
 namespace Uniscale.Cli.Planning;
 
@@ -61,7 +61,7 @@ internal static class PlanText
     }
 
     private static string ParameterCount(StepSpecification spec) =>
-        Program.Memory.ParameterCount.OfModel(spec.Model).ToString("N0", CultureInfo.InvariantCulture);
+        Programs.Memory.ParameterCount.OfModel(spec.Model).ToString("N0", CultureInfo.InvariantCulture);
 
     private static void WriteStep(TextWriter output, StepPlan step)
     {
