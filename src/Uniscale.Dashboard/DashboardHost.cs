@@ -45,7 +45,10 @@ public sealed class DashboardHost : IAsyncDisposable
         {
             throw new UserErrorException($"There is no folder {options.Folder}: name the one that holds your runs, for example runs.", error);
         }
-        var application = Build(options, new RunCatalog(door));
+        var catalog = new RunCatalog(door);
+        var application = Build(options, catalog);
+        // The first viewer finds the list ready.
+        _ = Task.Run(catalog.Summaries);
         try
         {
             await application.StartAsync();

@@ -133,6 +133,7 @@ public sealed class DashboardInChromium(TrainedRuns runs) : IClassFixture<Traine
         Assert.Equal(2, chosen);
         // The list is renewed meanwhile, and what was chosen stays.
         await _page.WaitForTimeoutAsync(2_500);
+        for (int i = 0; i < 80 && await _page.EvaluateAsync<string>("() => document.activeElement.innerText") != "Compare the chosen runs"; i++) await _page.Keyboard.PressAsync("Tab");
         await _page.Keyboard.PressAsync("Enter");
         await _page.WaitForURLAsync("**/compare?**");
         await _page.WaitForFunctionAsync("() => document.querySelector('figure[data-curve=loss] .plot').data?.length >= 2");
@@ -145,6 +146,7 @@ public sealed class DashboardInChromium(TrainedRuns runs) : IClassFixture<Traine
     public async Task ANaNIsAGapAndAMark()
     {
         await Open(await RunNamed("nan"));
+        await _page.Locator("figure[data-curve=gradient_norm]").ScrollIntoViewIfNeededAsync();
         await _page.WaitForFunctionAsync("() => document.querySelector('figure[data-curve=gradient_norm] .plot').data?.length >= 2");
         Assert.Contains("NaN at step 30", await _page.EvaluateAsync<string>("() => document.querySelector('figure[data-curve=gradient_norm] .plot').data.map(t => [].concat(t.text ?? []).join()).join()"));
         Assert.Equal(1, await _page.EvaluateAsync<int>("() => document.querySelector('figure[data-curve=gradient_norm] .plot').data[0].y.filter(y => y === null).length"));
@@ -158,10 +160,10 @@ public sealed class DashboardInChromium(TrainedRuns runs) : IClassFixture<Traine
         await Open(run);
         await _page.WaitForFunctionAsync("() => document.querySelector('figure[data-curve=loss] .plot').data?.[0]?.x.length > 50");
         await _page.EvaluateAsync("() => Plotly.relayout(document.querySelector('figure[data-curve=loss] .plot'), { 'xaxis.range[0]': 10, 'xaxis.range[1]': 20 })");
-        await _page.WaitForFunctionAsync("() => document.querySelector('figure[data-curve=mfu] .plot').data?.[0]?.x.length === 11");
+        await _page.WaitForFunctionAsync("() => document.querySelector('figure[data-curve=loss] .plot').data?.[0]?.x.length === 11");
         Assert.EndsWith("from=10&to=20", _page.Url);
         await _page.ReloadAsync();
-        await _page.WaitForFunctionAsync("() => document.querySelector('figure[data-curve=mfu] .plot').data?.[0]?.x.length === 11");
+        await _page.WaitForFunctionAsync("() => document.querySelector('figure[data-curve=loss] .plot').data?.[0]?.x.length === 11");
         Assert.Equal(11, await Points("loss"));
         Assert.Empty(_complaints);
     }

@@ -13,7 +13,7 @@ public sealed partial class TrainedRuns : IAsyncLifetime
     private static string Program => Path.Combine(Root, "src/Uniscale.Cli/bin/Release/net10.0/uniscale");
 
     /// <summary>Where screenshots go; null: nowhere.</summary>
-    public static string? Pictures => Environment.GetEnvironmentVariable("UNISCALE_SCREENSHOTS");
+    public static string? Pictures => Environment.GetEnvironmentVariable("UNISCALE_SCREENSHOTS") is { Length: > 0 } folder ? folder : null;
 
     /// <summary>The folder.</summary>
     public string Folder { get; } = Directory.CreateTempSubdirectory("uniscale-browser-").FullName;

@@ -6,6 +6,7 @@ using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
 using Uniscale.Launching.Training;
+using Uniscale.Telemetry.Export;
 
 namespace Uniscale.Cli.Commands;
 
@@ -115,8 +116,14 @@ internal static class LaunchCommand
         string run = folder.FullPath;
         var error = parsed.InvocationConfiguration.Error;
         using var owned = RunOwnership.ToLaunch(run, error.WriteLine);
+        var notify = resolved.Value.Telemetry.Notify;
+        using var notifier = Notifier.IsWanted(notify) ? new Notifier(notify, resolved.Value.Name, error.WriteLine) : null;
         var supervision = new SupervisionOptions
         {
+            Told = entry =>
+            {
+                if (entry.Kind is JobEventKind.Fault or JobEventKind.GivenUp) notifier?.Tell("hang", entry.Step, entry.Message);
+            },
             Folder = launchFolder,
             Shape = shape,
             MaxRestarts = parsed.GetValue(MaxRestarts),

@@ -7,7 +7,7 @@ const bands = ['rgba(120,140,165,0.10)', 'rgba(120,140,165,0.22)'];
 const plain = text => String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-const runs = new Map();
+const runs = new Map(), inView = new Set();
 let source = null, isDrawing = false;
 
 function take(message) {
@@ -26,7 +26,7 @@ function take(message) {
 }
 
 function draw() {
-  for (const figure of document.querySelectorAll('figure.chart')) figure.dataset.scatter ? scatter(figure) : drawOne(figure);
+  for (const figure of inView) figure.dataset.scatter ? scatter(figure) : drawOne(figure);
   const reading = [...runs.values()].filter(run => !run.whole);
   const notice = document.getElementById('reading');
   if (notice) notice.textContent = reading.length ? `A sample of the steps is shown; ${Math.round(100 * Math.min(...reading.map(run => run.share)))}% of the file has been read.` : '';
@@ -59,7 +59,7 @@ function drawOne(figure) {
       marker: { symbol: marks.map(m => m.kind === 'start' ? 'triangle-up' : 'diamond'), size: 8, color: marks.map(m => m.kind === 'start' ? style('--link') : style('--warn')) }, hovertemplate: '%{text}<extra></extra>' });
   });
   const empty = !traces.some(trace => trace.yaxis !== 'y2');
-  figure.querySelector('.none').hidden = !empty;
+  figure.querySelector('.none').hidden = !empty || runs.size === 0;
   const plot = figure.querySelector('.plot');
   plot.hidden = empty;
   if (empty) return;
@@ -147,8 +147,14 @@ function keepChecks(from, to) {
   for (const box of from.querySelectorAll('input[type=checkbox]:checked')) { const twin = to.querySelector(`[id="${CSS.escape(box.id)}"]`); if (twin) twin.setAttribute('checked', ''); }
 }
 
+// What is out of view is drawn when it comes into view.
+const watcher = new IntersectionObserver(entries => {
+  for (const entry of entries) entry.isIntersecting ? inView.add(entry.target) : inView.delete(entry.target);
+  draw();
+}, { rootMargin: '200px' });
+for (const figure of document.querySelectorAll('figure.chart')) watcher.observe(figure);
+
 document.addEventListener('visibilitychange', connect);
 window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 connect();
-if (document.querySelector('[data-scatter]')) draw();
 setInterval(refresh, 2000);

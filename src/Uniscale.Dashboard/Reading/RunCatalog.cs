@@ -14,7 +14,7 @@ public sealed class RunCatalog(RunsFolder door)
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, FollowedRun> _followed = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, (DateTime Stamp, DateTimeOffset Read, RunSummary Summary)> _summaries = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (DateTime Stamp, DateTimeOffset Read, bool IsDeep, RunSummary Summary)> _summaries = new(StringComparer.Ordinal);
     private IReadOnlyList<FoundFolder> _folders = [];
     private long _found = long.MinValue;
 
@@ -35,6 +35,9 @@ public sealed class RunCatalog(RunsFolder door)
         }
     }
 
+    /// <summary>The one run that a folder is; null: it is none.</summary>
+    public FoundFolder? Only() => Folders() is [{ IsSweep: false } run] && run.FullPath == door.FullPath ? run : null;
+
     /// <summary>The folder of an id; null: there is none, or it is gone.</summary>
     public FoundFolder? Find(string? id) => id is null ? null : Folders().FirstOrDefault(folder => folder.Id == id);
 
@@ -43,20 +46,22 @@ public sealed class RunCatalog(RunsFolder door)
     {
         var runs = Folders().Where(folder => !folder.IsSweep).ToList();
         var summaries = new RunSummary[runs.Count];
-        Parallel.For(0, runs.Count, i => summaries[i] = Summary(runs[i]));
+        Parallel.For(0, runs.Count, i => summaries[i] = Summary(runs[i], isDeep: false));
         return summaries;
     }
 
     /// <summary>The summary of a run.</summary>
-    public RunSummary Summary(FoundFolder run)
+    /// <param name="run">The run.</param>
+    /// <param name="isDeep">With its validations, which costs ten times as much.</param>
+    public RunSummary Summary(FoundFolder run, bool isDeep = true)
     {
         var now = DateTimeOffset.UtcNow;
         var stamp = StampOf(run.FullPath);
         // A run goes from living to gone without a file that changes.
         bool isSettled(RunSummary summary) => summary.State is RunState.Finished or RunState.Stopped or RunState.Failed or RunState.Gone or RunState.Unknown;
-        if (_summaries.TryGetValue(run.Id, out var known) && known.Stamp == stamp && (isSettled(known.Summary) || now - known.Read < Fresh)) return known.Summary;
-        var summary = new SummaryReader(door).Read(run, now);
-        _summaries[run.Id] = (stamp, now, summary);
+        if (_summaries.TryGetValue(run.Id, out var known) && (known.IsDeep || !isDeep) && known.Stamp == stamp && (isSettled(known.Summary) || now - known.Read < Fresh)) return known.Summary;
+        var summary = new SummaryReader(door).Read(run, now, isDeep);
+        _summaries[run.Id] = (stamp, now, isDeep, summary);
         return summary;
     }
 

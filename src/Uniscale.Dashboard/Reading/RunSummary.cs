@@ -77,6 +77,9 @@ public sealed record RunSummary
 
     public long Rollbacks { get; init; }
 
+    /// <summary>The latest validation of each source that stands near the end of the file, by its name.</summary>
+    public IReadOnlyDictionary<string, ValidationPoint> Validations { get; init; } = new Dictionary<string, ValidationPoint>();
+
     /// <summary>Newest checkpoint that is whole; null: there is none.</summary>
     public long? CheckpointStep { get; init; }
 

@@ -6,20 +6,21 @@ namespace Uniscale.Dashboard.Reading;
 /// <param name="door">The door to the disk.</param>
 internal sealed class SummaryReader(RunsFolder door)
 {
-    private const int HeadBytes = 64 << 10, TailBytes = 256 << 10;
+    private const int HeadBytes = 8 << 10, ShallowBytes = 24 << 10, DeepBytes = 256 << 10, MostSources = 64;
 
     private static readonly TimeSpan Still = TimeSpan.FromSeconds(60);
 
     /// <summary>Reads a run.</summary>
     /// <param name="run">The run.</param>
     /// <param name="now">The time.</param>
-    public RunSummary Read(FoundFolder run, DateTimeOffset now)
+    /// <param name="isDeep">Validations are wanted, too, which may stand far from the end.</param>
+    public RunSummary Read(FoundFolder run, DateTimeOffset now, bool isDeep)
     {
         var told = new Told();
         try
         {
             using var stream = door.Open(run.FullPath, "metrics.jsonl");
-            if (stream is not null) ReadEnds(stream, told);
+            if (stream is not null) ReadEnds(stream, told, isDeep ? DeepBytes : ShallowBytes);
         }
         catch (Exception error) when (RunsFolder.IsOfFile(error))
         {
@@ -30,6 +31,7 @@ internal sealed class SummaryReader(RunsFolder door)
         return told.Summary with
         {
             Run = run,
+            Validations = told.Validations,
             State = StateOf(told, events, signs, now),
             Restarts = events.Count(entry => entry.Kind == "Restarted"),
             LastFault = events.LastOrDefault(entry => entry.Kind is "Fault" or "GivenUp")?.Message,
@@ -47,16 +49,23 @@ internal sealed class SummaryReader(RunsFolder door)
         return told.Last is null && events.Count == 0 ? RunState.Unknown : RunState.Gone;
     }
 
-    private static void ReadEnds(FileStream stream, Told told)
+    private static void ReadEnds(FileStream stream, Told told, int tailBytes)
     {
         var record = new MetricRecord();
         long length = stream.Length;
         Lines(Block(stream, 0, (int)Math.Min(length, HeadBytes)), isCut: false, record, told);
-        if (length > HeadBytes)
-        {
-            long from = Math.Max(HeadBytes, length - TailBytes);
-            Lines(Block(stream, from, (int)(length - from)), isCut: true, record, told);
-        }
+        if (length <= HeadBytes) return;
+        long head = told.Lines;
+        TakeTail(stream, length, tailBytes, record, told);
+        // Long lines: a longer end has some.
+        if (told.Lines == head && tailBytes < DeepBytes) TakeTail(stream, length, DeepBytes, record, told);
+    }
+
+    private static void TakeTail(FileStream stream, long length, int bytes, MetricRecord record, Told told)
+    {
+        // What was in the head, too, is taken twice, and the later wins.
+        long from = Math.Max(0, length - bytes);
+        Lines(Block(stream, from, (int)(length - from)), isCut: from > 0, record, told);
     }
 
     private static byte[] Block(FileStream stream, long from, int count)
@@ -85,8 +94,14 @@ internal sealed class SummaryReader(RunsFolder door)
 
         public bool HasFinished { get; private set; }
 
+        /// <summary>Records.</summary>
+        public long Lines { get; private set; }
+
+        public Dictionary<string, ValidationPoint> Validations { get; } = new(StringComparer.Ordinal);
+
         public void Take(MetricRecord record)
         {
+            Lines++;
             if (record.Time != default) Last = record.Time;
             if (double.IsFinite(record.EffectiveShare)) Summary = Summary with { EffectiveShare = record.EffectiveShare };
             switch (record.Kind)
@@ -106,6 +121,9 @@ internal sealed class SummaryReader(RunsFolder door)
                     break;
                 case RecordKind.Step:
                     TakeStep(record);
+                    break;
+                case RecordKind.Validation when Validations.Count < MostSources || Validations.ContainsKey(record.Name ?? ""):
+                    Validations[record.Name ?? ""] = new ValidationPoint(record.Step, record.ConsumedTokens, record.Time, record.Name ?? "", record.Domain ?? "", record.Loss, record.BitsPerByte);
                     break;
                 case RecordKind.End:
                     HasFinished = record.Finished;
