@@ -34,7 +34,6 @@ run_on_lesser_processors() {
     [[ -z ${UNISCALE_ISA:-} ]] || return
     for level in $(scripts/isa.sh --below); do
         UNISCALE_ISA=$level run_project Uniscale.Kernels.Tests
-        UNISCALE_ISA=$level run_project Uniscale.Engine.Tests --filter-class '*.NativeKernelsTests'
     done
 }
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Uniscale.Configuration;
-using Uniscale.Launching.Training;
-using Uniscale.Program;
-using Uniscale.Program.Schedules;
+using Uniscale.Programs;
+using Uniscale.Programs.Schedules;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli;
 

@@ -1,3 +1,2 @@
 using Uniscale.Cli;
-
 return Shell.Run(args, Console.Out, Console.Error);

@@ -6,7 +6,7 @@ using Uniscale.Cli.Doctor;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Loading;
 using Uniscale.Configuration.Schema;
-using Uniscale.Kernels;
+using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Ranks;
 using Uniscale.Torch;
 

@@ -1,6 +1,6 @@
-using Uniscale.Fuzz;
 
 // uniscale-fuzz SECONDS FOLDER [TARGET ...]: the time is divided among the targets. Exit code 1 where anything was found.
+using Uniscale.Fuzz;
 double seconds = double.Parse(args[0], System.Globalization.CultureInfo.InvariantCulture);
 FuzzTarget[] targets = [.. FuzzTargets.All.Where(target => args.Length < 3 || args.Skip(2).Contains(target.Name))];
 int seed = (int)(DateTime.UtcNow.Ticks / TimeSpan.TicksPerSecond), findings = 0;

@@ -1,11 +1,11 @@
+
+// usage: Uniscale.Launching.RankProgram SCENARIO: a rank that does little, and ends as the scenario says.
 using System.Runtime.InteropServices;
 using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
-
-// usage: Uniscale.Launching.RankProgram SCENARIO: a rank that does little, and ends as the scenario says.
 try
 {
     // A rank that does not come to MPI's start.

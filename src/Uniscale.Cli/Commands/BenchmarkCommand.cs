@@ -3,10 +3,10 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TorchSharp;
-using Uniscale.Cli.Benchmarks;
 using Uniscale.Configuration;
-using Uniscale.Launching.Training;
+using Uniscale.Experiments.Benchmarks;
 using Uniscale.Telemetry;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
 

@@ -7,7 +7,9 @@ using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
+using Uniscale.Experiments.Benchmarks;
 
+using Uniscale.Training.Runs;
 namespace Uniscale.Cli.Commands;
 
 /// <summary><c>uniscale checkpoint list|inspect|verify|prune|diff</c>: what a run has saved, and whether it is good.</summary>

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Uniscale.Data.Cleaning;
+using Uniscale.Corpus.Cleaning;
 
 namespace Uniscale.Cli.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
-using Uniscale.Engine.Layout;
+using Uniscale.Programs;
 
 namespace Uniscale.Cli.Commands;
 

@@ -4,7 +4,9 @@ using Uniscale.Cli.Curricula;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
 using Uniscale.Data;
+using Uniscale.Training.Curricula;
 
+using Uniscale.Training.Runs;
 namespace Uniscale.Cli.Commands;
 
 /// <summary><c>uniscale curriculum plan|show|fork|audit</c>: the whole run before it runs, any place in it, another way on from a phase, and what was really fed.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Uniscale.Configuration;
+using Uniscale.Corpus;
 using Uniscale.Data;
 
 namespace Uniscale.Cli.Commands;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Uniscale.Launching.Faults.Matrix;
+using Uniscale.Experiments.Faults;
 using Uniscale.Launching.Processes;
 
 namespace Uniscale.Cli.Commands;

@@ -1,9 +1,9 @@
 using System.CommandLine;
-using Uniscale.Cli.HuggingFace;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Evaluation.Generation;
 using Uniscale.Evaluation.Inference;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
 

@@ -2,13 +2,12 @@ using System.CommandLine;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Loading;
-using Uniscale.Cli.HuggingFace;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Model;
-using Uniscale.Launching.Training;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
 
@@ -90,7 +89,7 @@ internal static class HuggingFaceCommands
     {
         var embedding = reader["embedding.tokens.weight"];
         var model = configuration.ModelAt(reader.Manifest.ConsumedTokens);
-        var config = LlamaMapping.ToTheirs(model, embedding.Shape[0], embedding.Type == ElementType.BFloat16, tokenizer);
+        var config = LlamaMapping.ToTheirs(model, embedding.Shape[0], embedding.Type == ElementType.BFloat16, new(tokenizer?.BeginId, tokenizer?.EndId, tokenizer?.PaddingId));
         Directory.CreateDirectory(target);
         if (tokenizer is not null)
             TokenizerExport.Write(tokenizer.Path, target, model.Context);

@@ -1,12 +1,11 @@
 using System.CommandLine;
 using Uniscale.Configuration;
-using Uniscale.Engine.Recovery;
-using Uniscale.Launching.Ownership;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
-using Uniscale.Launching.Training;
 using Uniscale.Telemetry.Export;
+using Uniscale.Training.Ownership;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
 

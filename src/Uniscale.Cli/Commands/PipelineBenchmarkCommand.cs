@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Uniscale.Cli.Benchmarks;
 using Uniscale.Configuration;
+using Uniscale.Experiments.Benchmarks;
 
 namespace Uniscale.Cli.Commands;
 

@@ -1,14 +1,13 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Uniscale.Configuration;
-using Uniscale.Engine.Layout;
-using Uniscale.Engine.Training;
-using Uniscale.Program;
-using Uniscale.Program.Checking;
-using Uniscale.Program.Memory;
-using Uniscale.Program.Schedules;
-using Uniscale.Program.Timing;
-using Uniscale.Program.Tracing;
+using Uniscale.Programs;
+using Uniscale.Programs.Checking;
+using Uniscale.Programs.Memory;
+using Uniscale.Programs.Schedules;
+using Uniscale.Programs.Timing;
+using Uniscale.Programs.Tracing;
+using Uniscale.Training.Feeding;
 
 namespace Uniscale.Cli.Commands;
 

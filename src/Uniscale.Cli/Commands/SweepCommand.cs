@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Uniscale.Configuration;
-using Uniscale.Launching.Sweeps;
+using Uniscale.Experiments.Sweeps;
 
 namespace Uniscale.Cli.Commands;
 

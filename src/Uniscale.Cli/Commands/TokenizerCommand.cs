@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
+using Uniscale.Corpus;
 using Uniscale.Data;
 
 namespace Uniscale.Cli.Commands;

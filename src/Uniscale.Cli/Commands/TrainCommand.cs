@@ -1,12 +1,12 @@
 using System.CommandLine;
-using Uniscale.Cli.Training;
 using Uniscale.Configuration;
 using Uniscale.Data;
-using Uniscale.Engine.Training;
-using Uniscale.Launching.Ownership;
 using Uniscale.Launching.Ranks;
-using Uniscale.Launching.Training;
 using Uniscale.Telemetry;
+using Uniscale.Training;
+using Uniscale.Training.Ownership;
+using Uniscale.Training.Runs;
+using Uniscale.Training.Validation;
 
 namespace Uniscale.Cli.Commands;
 

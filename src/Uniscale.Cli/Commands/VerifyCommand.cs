@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Uniscale.Cli.Verification;
 using Uniscale.Configuration;
-using Uniscale.Engine.Verification;
+using Uniscale.Experiments.Verification;
 
 namespace Uniscale.Cli.Commands;
 

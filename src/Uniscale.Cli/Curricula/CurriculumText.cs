@@ -2,7 +2,7 @@ using System.Globalization;
 using Uniscale.Configuration;
 using Uniscale.Dashboard.Safety;
 using Uniscale.Data;
-using Uniscale.Launching.Training;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Curricula;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Uniscale.Configuration;
-using Uniscale.Kernels;
+using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Processes;
 using Uniscale.Mpi;
 using Uniscale.Torch;

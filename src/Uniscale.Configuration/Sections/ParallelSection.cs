@@ -67,7 +67,7 @@ public sealed record ParallelSection
     /// <summary>Sharding of optimizer state, gradients and parameters over the replicas.</summary>
     public ZeroSection Zero { get; init; } = new();
 
-    /// <summary>Name of the pipeline schedule: gpipe, 1f1b, interleaved-1f1b, zero-bubble, or one that was added (Uniscale.Program.Schedules).</summary>
+    /// <summary>Name of the pipeline schedule: gpipe, 1f1b, interleaved-1f1b, zero-bubble, or one that was added (Uniscale.Programs.Schedules).</summary>
     public string Schedule { get; init; } = "1f1b";
 
     /// <summary>Chunks of blocks a stage (interleaved only).</summary>

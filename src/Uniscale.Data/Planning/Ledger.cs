@@ -1,3 +1,4 @@
+
 namespace Uniscale.Data;
 
 /// <summary>

@@ -1,6 +1,6 @@
 using TorchSharp;
 using Uniscale.Collectives;
-using Uniscale.Engine.Model;
+using Uniscale.Kernels;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Buckets;

@@ -1,5 +1,5 @@
 using Uniscale.Engine.Model;
-using Uniscale.Program;
+using Uniscale.Programs;
 using Uniscale.Torch.Autograd;
 using static TorchSharp.torch;
 

@@ -1,6 +1,6 @@
 using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Parallel;
-using Uniscale.Program;
+using Uniscale.Programs;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;

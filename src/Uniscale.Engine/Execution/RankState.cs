@@ -2,7 +2,7 @@ using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Devices;
 using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Model;
-using Uniscale.Program;
+using Uniscale.Programs;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Uniscale.Engine.Optimizer;
-using Uniscale.Program;
+using Uniscale.Kernels.Optimizer;
+using Uniscale.Programs;
 
 namespace Uniscale.Engine.Execution;
 

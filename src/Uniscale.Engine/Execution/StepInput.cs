@@ -1,7 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Model;
-using Uniscale.Engine.Optimizer;
-using Uniscale.Engine.Recovery;
+using Uniscale.Kernels.Optimizer;
 
 namespace Uniscale.Engine.Execution;
 

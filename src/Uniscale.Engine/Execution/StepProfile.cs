@@ -1,4 +1,4 @@
-using Uniscale.Program;
+using Uniscale.Programs;
 
 namespace Uniscale.Engine.Execution;
 

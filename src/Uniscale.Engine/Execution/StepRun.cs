@@ -4,7 +4,7 @@ using Uniscale.Engine.Devices;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Optimizer;
 using Uniscale.Engine.Parallel;
-using Uniscale.Program;
+using Uniscale.Programs;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;

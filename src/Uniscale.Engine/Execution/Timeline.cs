@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Uniscale.Collectives.Journal;
-using Uniscale.Program;
-using Uniscale.Program.Tracing;
+using Uniscale.Programs;
+using Uniscale.Programs.Tracing;
 using Uniscale.Torch.Autograd;
 
 namespace Uniscale.Engine.Execution;

@@ -1,5 +1,5 @@
 using Uniscale.Collectives;
-using Uniscale.Program;
+using Uniscale.Programs;
 
 namespace Uniscale.Engine.Mesh;
 

@@ -1,3 +1,4 @@
+using Uniscale.Kernels;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Model;

@@ -10,7 +10,7 @@ public sealed class TransformerBlock : Block
     private readonly RotaryFrequencies? rotary;
     private readonly bool normBias;
 
-    /// <param name="model">Shape with every size resolved (<see cref="Transformer.Resolve"/>).</param>
+    /// <param name="model">Shape with every size resolved (<see cref="Programs.ModelShapes.Resolve"/>).</param>
     /// <param name="layer">Number of the layer, from 0.</param>
     /// <param name="rotary">Rotary frequencies, shared by all layers; null with learned positions.</param>
     internal TransformerBlock(ModelSection model, int layer, RotaryFrequencies? rotary)

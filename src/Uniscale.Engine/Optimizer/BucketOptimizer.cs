@@ -1,4 +1,5 @@
 using Uniscale.Engine.Buckets;
+using Uniscale.Kernels.Optimizer;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Optimizer;

@@ -1,6 +1,6 @@
 using Uniscale.Collectives;
 using Uniscale.Configuration;
-using Uniscale.Program;
+using Uniscale.Programs;
 
 namespace Uniscale.Engine.Parallel;
 

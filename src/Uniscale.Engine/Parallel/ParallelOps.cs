@@ -2,10 +2,11 @@ using System.Runtime.CompilerServices;
 using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Engine.Autograd;
-using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel.Operations;
 using Uniscale.Engine.Parallel.Sequences;
+using Uniscale.Kernels;
+using Uniscale.Kernels.Cpu;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel;

@@ -1,7 +1,7 @@
 using System.IO.Enumeration;
 using Uniscale.Configuration;
 using Uniscale.Engine.Model;
-using Uniscale.Program;
+using Uniscale.Programs;
 
 namespace Uniscale.Engine.Parallel;
 

@@ -1,9 +1,9 @@
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Configuration;
-using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
+using Uniscale.Kernels.Cpu;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 

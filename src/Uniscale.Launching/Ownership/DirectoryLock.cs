@@ -93,7 +93,7 @@ public sealed class DirectoryLock : IDisposable
     }
 
     /// <summary>Whether a path is another directory than one that this process holds, and not another way to it.</summary>
-    internal static bool IsApart(string held, string path, string name) =>
+    public static bool IsApart(string held, string path, string name) =>
         OwnerRecord.Read(OwnerFile(path, name))?.Token is not { } token || token != OwnerRecord.Read(OwnerFile(held, name))?.Token;
 
     internal static string OwnerFile(string directory, string name) => Path.Combine(directory, name + ".owner");

@@ -2,7 +2,7 @@ using System.Runtime.ExceptionServices;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
-using Uniscale.Engine.Recovery;
+
 
 namespace Uniscale.Launching.Ranks;
 

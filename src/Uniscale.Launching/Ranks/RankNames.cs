@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Uniscale.Launching.Ranks;
 
 /// <summary>Ranks in a sentence.</summary>
-internal static class RankNames
+public static class RankNames
 {
     private const int Shown = 8;
 

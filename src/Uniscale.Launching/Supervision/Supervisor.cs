@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Uniscale.Engine.Recovery;
 using Uniscale.Launching.Processes;
 
+
+using Uniscale.Launching.Ranks;
 namespace Uniscale.Launching.Supervision;
 
 /// <summary>How a job is watched and started again.</summary>

@@ -10,20 +10,21 @@ internal interface INewsReader : IDisposable
 }
 
 /// <summary>
-/// Tells monitoring of the run. On the thread that trains it writes a reference to a ring and does nothing else; a thread of low priority reads it four times a
+/// Tells monitoring of the run. On the thread that trains it writes a reference to a ring and does nothing else; a thread of low priority reads it twice a
 /// second. Whatever a reader does, training neither waits nor fails: one that throws is told of once and left out.
 /// </summary>
 internal sealed class ExportSink : ITelemetrySink
 {
     private const int RingSize = 4_096;
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long the end of the run waits for readers, of whom one may be waiting for a collector that is not there.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     private readonly NewsRing _ring = new(RingSize);
-    private readonly ManualResetEventSlim _over = new();
+    // No spinning: it waits for half a second each time.
+    private readonly ManualResetEventSlim _over = new(initialState: false, spinCount: 0);
     private readonly List<INewsReader> _readers;
     private readonly Action<string> _complain;
     private readonly Thread _thread;

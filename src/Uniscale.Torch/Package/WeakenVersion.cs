@@ -1,15 +1,15 @@
-using System;
-using System.IO;
-using System.Linq;
-using System.Text;
-using Microsoft.Build.Framework;
-using Microsoft.Build.Utilities;
 
 /// <summary>
 /// Copies a shared library and, where this machine's libstdc++ lacks a version of symbols that the copy asks for, marks that one request as
 /// weak (VER_FLG_WEAK), so that the dynamic linker goes on without it. Right only for a version of which no symbol is bound: libLibTorchSharp.so
 /// asks for GLIBCXX_3.4.32 because of an initializer that no relocation names (docs/decisions/0143). Compiled by MSBuild.
 /// </summary>
+using System;
+using System.IO;
+using System.Linq;
+using System.Text;
+using Microsoft.Build.Framework;
+using Microsoft.Build.Utilities;
 public sealed class WeakenVersion : Task
 {
     private const int VersionNeeds = 0x6ffffffe;

@@ -4,11 +4,11 @@ using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Loading;
-using Uniscale.Cli.HuggingFace;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Engine.Model;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Tests.Commands;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Uniscale.Program.Tracing;
+using Uniscale.Programs.Tracing;
 
 namespace Uniscale.Cli.Tests.Commands;
 

@@ -1,5 +1,5 @@
 using Uniscale.Configuration.Schema;
-using Uniscale.Launching.Sweeps;
+using Uniscale.Experiments.Sweeps;
 
 namespace Uniscale.Cli.Tests.Docs;
 

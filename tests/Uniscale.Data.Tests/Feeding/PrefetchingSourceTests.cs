@@ -4,7 +4,7 @@ namespace Uniscale.Data.Tests;
 
 public sealed class PrefetchingSourceTests : IDisposable
 {
-    private readonly Corpus _corpus = new();
+    private readonly ShardFolder _corpus = new();
 
     public void Dispose() => _corpus.Dispose();
 
@@ -90,7 +90,7 @@ public sealed class PrefetchingSourceTests : IDisposable
         return step;
     }
 
-    private Curriculum Open() => Curriculum.FromConfiguration(Corpus.Run(16, 8, 0, _corpus.Source("a", 3000), _corpus.Source("b", 3000, 100_000)) with
+    private Curriculum Open() => Curriculum.FromConfiguration(ShardFolder.Run(16, 8, 0, _corpus.Source("a", 3000), _corpus.Source("b", 3000, 100_000)) with
     {
         Phases =
         [

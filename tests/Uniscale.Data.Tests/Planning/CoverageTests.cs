@@ -1,8 +1,9 @@
+
 namespace Uniscale.Data.Tests;
 
 public sealed class CoverageTests : IDisposable
 {
-    private readonly Corpus _corpus = new();
+    private readonly ShardFolder _corpus = new();
 
     public void Dispose() => _corpus.Dispose();
 
@@ -12,7 +13,7 @@ public sealed class CoverageTests : IDisposable
     [InlineData(16 * 150)]
     public void Tokens_and_times_are_those_of_what_was_read(long tokens)
     {
-        using var curriculum = Curriculum.FromConfiguration(Corpus.Run(16, 2, tokens, _corpus.Source("a", 500), _corpus.Source("b", 700, 10_000)));
+        using var curriculum = Curriculum.FromConfiguration(ShardFolder.Run(16, 2, tokens, _corpus.Source("a", 500), _corpus.Source("b", 700, 10_000)));
         var coverage = new Coverage();
         var counts = new Dictionary<int, int>();
         foreach ((long index, int[] read, _) in CurriculumTests.Samples(curriculum))
@@ -32,7 +33,7 @@ public sealed class CoverageTests : IDisposable
     [Fact]
     public void Overlaps_are_seen_where_they_begin_and_end_and_neighbours_are_none()
     {
-        using var curriculum = Curriculum.FromConfiguration(Corpus.Run(16, 1, 160, _corpus.Source("a", 500)));
+        using var curriculum = Curriculum.FromConfiguration(ShardFolder.Run(16, 1, 160, _corpus.Source("a", 500)));
         var coverage = new Coverage();
         Assert.Equal((0, 0), coverage.Of("a"));
         for (int index = 0; index < 10; index++)

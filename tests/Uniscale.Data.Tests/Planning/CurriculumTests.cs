@@ -4,14 +4,14 @@ namespace Uniscale.Data.Tests;
 
 public sealed class CurriculumTests : IDisposable
 {
-    private readonly Corpus _corpus = new();
+    private readonly ShardFolder _corpus = new();
 
     public void Dispose() => _corpus.Dispose();
 
     [Fact]
     public void An_epoch_feeds_every_token_once()
     {
-        using var curriculum = Curriculum.FromConfiguration(Corpus.Run(16, 4, 16 * 60, _corpus.Source("a", 961)));
+        using var curriculum = Curriculum.FromConfiguration(ShardFolder.Run(16, 4, 16 * 60, _corpus.Source("a", 961)));
         List<int> fed = [.. Samples(curriculum).SelectMany(sample => sample.Tokens[..^1])];
         Assert.Equal(Enumerable.Range(0, 960), fed.Order());
         Assert.NotEqual(Enumerable.Range(0, 960), fed);
@@ -20,7 +20,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void The_target_of_the_last_token_is_the_token_after_it()
     {
-        using var curriculum = Curriculum.FromConfiguration(Corpus.Run(16, 4, 16 * 60, _corpus.Source("a", 1000)));
+        using var curriculum = Curriculum.FromConfiguration(ShardFolder.Run(16, 4, 16 * 60, _corpus.Source("a", 1000)));
         foreach ((_, int[] tokens, _) in Samples(curriculum))
             Assert.Equal(Enumerable.Range(tokens[0], 17), tokens);
     }
@@ -28,7 +28,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Documents_are_numbered_within_a_sequence()
     {
-        using var curriculum = Curriculum.FromConfiguration(Corpus.Run(100, 4, 100 * 8, _corpus.Source("a", 1000)));
+        using var curriculum = Curriculum.FromConfiguration(ShardFolder.Run(100, 4, 100 * 8, _corpus.Source("a", 1000)));
         foreach ((_, int[] tokens, int[] documents) in Samples(curriculum))
             Assert.Equal(tokens.Select(token => token / 37 - tokens[0] / 37), documents);
     }
@@ -36,7 +36,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Two_curricula_agree_and_another_seed_does_not()
     {
-        RunConfiguration config = Corpus.Run(16, 4, 16 * 40, _corpus.Source("a", 1000));
+        RunConfiguration config = ShardFolder.Run(16, 4, 16 * 40, _corpus.Source("a", 1000));
         using var first = Curriculum.FromConfiguration(config);
         using var again = Curriculum.FromConfiguration(config);
         using var other = Curriculum.FromConfiguration(config with { Train = config.Train with { Seed = 5 } });
@@ -49,7 +49,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Steps_follow_each_other_through_ramp_and_phases()
     {
-        RunConfiguration config = Corpus.Run(16, 4, 0, _corpus.Source("a", 5000), _corpus.Source("b", 5000, 100_000)) with
+        RunConfiguration config = ShardFolder.Run(16, 4, 0, _corpus.Source("a", 5000), _corpus.Source("b", 5000, 100_000)) with
         {
             Phases =
             [
@@ -83,7 +83,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Nothing_is_repeated_while_mixture_context_and_batch_change()
     {
-        RunConfiguration config = Corpus.Run(32, 4, 0, _corpus.Source("a", 6000), _corpus.Source("b", 6000, 100_000)) with
+        RunConfiguration config = ShardFolder.Run(32, 4, 0, _corpus.Source("a", 6000), _corpus.Source("b", 6000, 100_000)) with
         {
             Phases =
             [
@@ -102,7 +102,7 @@ public sealed class CurriculumTests : IDisposable
     public void A_mixture_may_name_domains()
     {
         SourceSection small = _corpus.Source("small", 1000) with { Domain = "web" }, large = _corpus.Source("large", 3000, 10_000) with { Domain = "web" };
-        RunConfiguration config = Corpus.Run(10, 4, 0, small, large, _corpus.Source("code", 4000, 100_000)) with
+        RunConfiguration config = ShardFolder.Run(10, 4, 0, small, large, _corpus.Source("code", 4000, 100_000)) with
         {
             Phases = [new PhaseSection { Tokens = 4000, Mixture = new Dictionary<string, double> { ["web"] = 0.5, ["code"] = 0.5 } }],
         };
@@ -115,20 +115,20 @@ public sealed class CurriculumTests : IDisposable
     public void What_cannot_be_is_refused_in_one_sentence()
     {
         SourceSection a = _corpus.Source("a", 1000), tiny = _corpus.Source("tiny", 12, 5000);
-        RunConfiguration config = Corpus.Run(16, 4, 1600, a);
-        Assert.Contains("'tiny' has a weight", Refused(Corpus.Run(16, 4, 1600, a with { Weight = 1 }, tiny with { Weight = 1 })), StringComparison.Ordinal);
+        RunConfiguration config = ShardFolder.Run(16, 4, 1600, a);
+        Assert.Contains("'tiny' has a weight", Refused(ShardFolder.Run(16, 4, 1600, a with { Weight = 1 }, tiny with { Weight = 1 })), StringComparison.Ordinal);
         Assert.Contains("1.61 times", Refused(config with { Data = config.Data with { MaxEpochs = 1 } }), StringComparison.Ordinal);
         Assert.Contains("no length", Refused(config with { Train = new TrainSection() }), StringComparison.Ordinal);
         Assert.Contains("data.sources is empty", Refused(config with { Data = new DataSection() }), StringComparison.Ordinal);
-        Assert.Contains("named 'a'", Refused(Corpus.Run(16, 4, 1600, a, a)), StringComparison.Ordinal);
-        Assert.Contains("No shard matches", Refused(Corpus.Run(16, 4, 1600, a with { Shards = [_corpus.PathOf("none*")] })), StringComparison.Ordinal);
+        Assert.Contains("named 'a'", Refused(ShardFolder.Run(16, 4, 1600, a, a)), StringComparison.Ordinal);
+        Assert.Contains("No shard matches", Refused(ShardFolder.Run(16, 4, 1600, a with { Shards = [_corpus.PathOf("none*")] })), StringComparison.Ordinal);
         Assert.Contains("'b', which is neither", Refused(config with { Phases = [new PhaseSection { Tokens = 10, Mixture = new Dictionary<string, double> { ["b"] = 1 } }] }), StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_token_outside_the_vocabulary_is_refused_where_it_is_read()
     {
-        RunConfiguration config = Corpus.Run(16, 4, 16 * 60, _corpus.Source("a", 961));
+        RunConfiguration config = ShardFolder.Run(16, 4, 16 * 60, _corpus.Source("a", 961));
         using (var whole = Curriculum.FromConfiguration(config, vocabulary: 961))
             Assert.Equal(60, Samples(whole).Count());
         using var curriculum = Curriculum.FromConfiguration(config, vocabulary: 960);
@@ -139,7 +139,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Longer_training_keeps_the_order_and_the_fingerprint()
     {
-        RunConfiguration config = Corpus.Run(16, 4, 640, _corpus.Source("a", 1000));
+        RunConfiguration config = ShardFolder.Run(16, 4, 640, _corpus.Source("a", 1000));
         using var first = Curriculum.FromConfiguration(config);
         using var longer = Curriculum.FromConfiguration(config with { Train = new TrainSection { Tokens = 1920 } });
         Assert.Equal(first.Fingerprint, longer.Fingerprint);

@@ -6,7 +6,7 @@ public sealed class LedgerTests : IDisposable
 {
     private const int Sizes = 3;
 
-    private readonly Corpus _corpus = new();
+    private readonly ShardFolder _corpus = new();
 
     public void Dispose() => _corpus.Dispose();
 
@@ -85,7 +85,7 @@ public sealed class LedgerTests : IDisposable
     public void Proportions_fed_equal_the_mixture_within_a_tenth_of_a_percent()
     {
         double[] weights = [0.751, 0.176, 0.073];
-        RunConfiguration config = Corpus.Run(16, 64, 0, [.. Enumerable.Range(0, 3).Select(i => _corpus.Source($"s{i}", 4000, 100_000 * i))]) with
+        RunConfiguration config = ShardFolder.Run(16, 64, 0, [.. Enumerable.Range(0, 3).Select(i => _corpus.Source($"s{i}", 4000, 100_000 * i))]) with
         {
             Phases = [.. Enumerable.Range(0, 3).Select(p => new PhaseSection
             {
@@ -105,7 +105,7 @@ public sealed class LedgerTests : IDisposable
     [Fact]
     public void A_changed_later_phase_leaves_the_earlier_ones_as_they_were_and_repeats_nothing()
     {
-        RunConfiguration config = Corpus.Run(16, 4, 0, _corpus.Source("a", 8000), _corpus.Source("b", 8000, 100_000)) with
+        RunConfiguration config = ShardFolder.Run(16, 4, 0, _corpus.Source("a", 8000), _corpus.Source("b", 8000, 100_000)) with
         {
             Phases =
             [
@@ -132,7 +132,7 @@ public sealed class LedgerTests : IDisposable
     {
         int[] contexts = [8, 16, 24, 32, 64];
         SourceSection[] sources = [.. Enumerable.Range(0, Sizes).Select(i => _corpus.Source($"s{i}", random.Next(200, 1500), 100_000 * i))];
-        return Corpus.Run(16, 4, 0, sources) with
+        return ShardFolder.Run(16, 4, 0, sources) with
         {
             Train = new TrainSection { Seed = random.Next() },
             Phases = [.. Enumerable.Range(0, 4).Select(_ => new PhaseSection

@@ -5,7 +5,7 @@ namespace Uniscale.Data.Tests;
 
 public sealed class TokenShardTests : IDisposable
 {
-    private readonly Corpus _corpus = new();
+    private readonly ShardFolder _corpus = new();
 
     public void Dispose() => _corpus.Dispose();
 

@@ -2,7 +2,7 @@ using Uniscale.Engine.Initialization;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Tests.Support;
-using Uniscale.Program;
+using Uniscale.Programs;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Tests.Initialization;

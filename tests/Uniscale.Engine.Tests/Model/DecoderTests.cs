@@ -1,8 +1,8 @@
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Tests.Goldens;
 using Uniscale.Engine.Tests.Support;
+using Uniscale.Kernels.Tests.Support;
 using static TorchSharp.torch;
-
 namespace Uniscale.Engine.Tests.Model;
 
 public sealed class DecoderTests

@@ -1,11 +1,13 @@
 using TorchSharp;
-using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Tests.Goldens;
 using Uniscale.Engine.Tests.Support;
+using Uniscale.Kernels.Cpu;
+using Uniscale.Kernels.Reference;
+using Uniscale.Kernels.Tests.Support;
+using Uniscale.Programs;
 using static TorchSharp.torch;
-
 namespace Uniscale.Engine.Tests.Model;
 
 /// <summary>Logits, loss and every gradient against PyTorch's.</summary>
@@ -104,7 +106,7 @@ public sealed class GoldenTests
     private static ModelRun Run(string preset, GoldenFile golden, RunOptions options, ParallelOps? ops = null)
     {
         var model = Presets.Small(preset);
-        var plan = new ShardingPlan(Transformer.Shape(model, Presets.Vocabulary));
+        var plan = new ShardingPlan(ModelShapes.Of(model, Presets.Vocabulary));
         return ModelRun.Execute(
             model, name => golden[$"weight/{name}"], Context(golden, model.DocumentMask), ops ?? ParallelOps.Local(), plan, options);
     }

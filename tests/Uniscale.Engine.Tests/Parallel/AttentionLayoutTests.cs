@@ -1,11 +1,11 @@
 using Uniscale.Configuration;
-using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Engine.Tests.Support;
+using Uniscale.Kernels.Reference;
+using Uniscale.Kernels.Tests.Support;
 using static TorchSharp.torch;
-
 namespace Uniscale.Engine.Tests.Parallel;
 
 /// <summary>Attention over the context axis against one rank, with documents that begin and end anywhere.</summary>

@@ -1,9 +1,8 @@
-using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
-using Uniscale.Engine.Tests.Support;
+using Uniscale.Kernels.Reference;
+using Uniscale.Kernels.Tests.Support;
 using static TorchSharp.torch;
-
 namespace Uniscale.Engine.Tests.Parallel;
 
 /// <summary>libtorch's attention, which ranks on devices take, against the kernels'.</summary>

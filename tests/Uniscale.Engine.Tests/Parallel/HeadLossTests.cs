@@ -1,8 +1,8 @@
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
-using Uniscale.Engine.Tests.Support;
+using Uniscale.Kernels;
+using Uniscale.Kernels.Tests.Support;
 using static TorchSharp.torch;
-
 namespace Uniscale.Engine.Tests.Parallel;
 
 public sealed class HeadLossTests

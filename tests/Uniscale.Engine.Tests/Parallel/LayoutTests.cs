@@ -4,9 +4,9 @@ using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Engine.Tests.Goldens;
 using Uniscale.Engine.Tests.Support;
-using Uniscale.Program;
+using Uniscale.Kernels.Tests.Support;
+using Uniscale.Programs;
 using static TorchSharp.torch;
-
 namespace Uniscale.Engine.Tests.Parallel;
 
 /// <summary>Loss, logits and every gradient of tensor, sequence and context layouts against one rank.</summary>
@@ -60,7 +60,7 @@ public sealed class LayoutTests
         using var scope = NewDisposeScope();
         using var golden = new GoldenFile(preset);
         var model = Presets.Small(preset);
-        var shape = Transformer.Shape(model, Presets.Vocabulary);
+        var shape = ModelShapes.Of(model, Presets.Vocabulary);
         var whole = Model.GoldenTests.Context(golden, model.DocumentMask);
         var options = new RunOptions { Type = type, Sink = true };
         var expected = ModelRun.Execute(model, Weights, whole, ParallelOps.Local(), new ShardingPlan(shape), options);

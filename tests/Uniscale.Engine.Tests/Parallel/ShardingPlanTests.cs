@@ -2,7 +2,7 @@ using Uniscale.Configuration;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Tests.Support;
-using Uniscale.Program;
+using Uniscale.Programs;
 
 namespace Uniscale.Engine.Tests.Parallel;
 
@@ -15,7 +15,7 @@ public sealed class ShardingPlanTests
     public void OwnersTogetherHoldEveryElementOnce(string preset, int size)
     {
         var model = Presets.Small(preset);
-        var shape = Transformer.Shape(model, Presets.Vocabulary);
+        var shape = ModelShapes.Of(model, Presets.Vocabulary);
         foreach (var spec in Transformer.Blocks(model, Presets.Vocabulary).SelectMany(b => b.Parameters))
         {
             var covered = new HashSet<(long, long)>();
@@ -31,7 +31,7 @@ public sealed class ShardingPlanTests
     [Fact]
     public void VocabularyIsPaddedToAMultipleOfTheAxis()
     {
-        var shape = Transformer.Shape(Presets.Small("llama"), Presets.Vocabulary);
+        var shape = ModelShapes.Of(Presets.Small("llama"), Presets.Vocabulary);
         var spec = Transformer.Blocks(Presets.Small("llama"), Presets.Vocabulary)[0].Parameters[0];
         var last = new ShardingPlan(shape, 4, 3).Local(spec);
         Assert.Equal(14, last.Shape[0]);

@@ -1,6 +1,7 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
+using Uniscale.Kernels;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Tests.Support;

@@ -8,9 +8,9 @@ using Uniscale.Engine.Initialization;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Evaluation.Inference;
+using Uniscale.Programs;
 using Uniscale.Torch;
 using static TorchSharp.torch;
-
 namespace Uniscale.Evaluation.Tests.Inference;
 
 public sealed class TrainedModelTests : IDisposable
@@ -47,7 +47,7 @@ public sealed class TrainedModelTests : IDisposable
 
     private void Save()
     {
-        var plan = new ShardingPlan(Transformer.Shape(Shape, Vocabulary));
+        var plan = new ShardingPlan(ModelShapes.Of(Shape, Vocabulary));
         var slices = new List<StateSlice>();
         foreach (var spec in Transformer.Blocks(Shape, Vocabulary).SelectMany(block => block.Parameters))
         {

@@ -3,6 +3,7 @@ using System.Text;
 using Parquet;
 using Parquet.Schema;
 using Uniscale.Configuration;
+using Uniscale.Corpus;
 using Uniscale.Data;
 
 namespace Uniscale.Fuzz.Targets;

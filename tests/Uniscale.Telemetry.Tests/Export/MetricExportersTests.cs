@@ -65,7 +65,7 @@ public sealed partial class MetricExportersTests
     private static async Task<string> Scrape(int port)
     {
         using var client = new HttpClient();
-        // The exporters' thread reads four times a second.
+        // The exporters' thread reads twice a second.
         for (int i = 0; ; i++)
         {
             await Task.Delay(200);

@@ -1,5 +1,6 @@
 using Uniscale.Engine.Autograd;
 using Uniscale.Engine.Model;
+using Uniscale.Kernels;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Operations;

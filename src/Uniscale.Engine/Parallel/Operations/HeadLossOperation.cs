@@ -1,7 +1,7 @@
 using Uniscale.Collectives;
 using Uniscale.Engine.Autograd;
-using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
+using Uniscale.Kernels;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 

@@ -1,7 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Autograd;
-using Uniscale.Engine.Kernels;
-using Uniscale.Engine.Model;
+using Uniscale.Kernels;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Operations;

@@ -1,5 +1,5 @@
-using Uniscale.Engine.Kernels;
 using Uniscale.Engine.Model;
+using Uniscale.Kernels;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Sequences;

@@ -1,0 +1,70 @@
+using Uniscale.Configuration;
+
+namespace Uniscale.Checkpoints.HuggingFace;
+
+/// <summary>Ids of a tokenizer's special tokens; null or negative: it has none.</summary>
+public readonly record struct SpecialTokens(int? Begin, int? End, int? Padding);
+
+/// <summary>A model's shape here and in <c>config.json</c> of a Llama.</summary>
+public static class LlamaMapping
+{
+    /// <summary>The shape as a Llama's; throws <see cref="UserErrorException"/> for a model that is none.</summary>
+    /// <param name="model">Shape of the run's model.</param>
+    /// <param name="vocabulary">Vocabulary entries, from the checkpoint.</param>
+    /// <param name="isBf16">Weights are bfloat16.</param>
+    /// <param name="special">Ids of the special tokens of the run's tokenizer.</param>
+    public static LlamaConfig ToTheirs(ModelSection model, long vocabulary, bool isBf16, SpecialTokens special)
+    {
+        if (model.Norm != NormKind.RmsNorm || model.Activation != ActivationKind.Swiglu || model.Positions != PositionKind.Rope || model.QkvBias != model.AttentionOutputBias)
+        {
+            throw new UserErrorException(
+                "Only models of Llama's kind can be exported: norm rmsnorm, activation swiglu, positions rope, and biases on all attention projections or on none.");
+        }
+        // A static stretch of the base is a base; Hugging Face's own "dynamic" kind is another thing.
+        var ropeBase = model.RopeScaling == RopeScalingKind.NtkAware
+            ? model.RopeBase * Math.Pow(model.RopeFactor, model.HeadWidth / (model.HeadWidth - 2.0))
+            : model.RopeBase;
+        return new LlamaConfig
+        {
+            HiddenSize = model.Hidden,
+            IntermediateSize = model.FfnWidth,
+            NumHiddenLayers = model.Layers,
+            NumAttentionHeads = model.Heads,
+            NumKeyValueHeads = model.KvHeadCount,
+            HeadDim = model.HeadWidth,
+            MaxPositionEmbeddings = model.Context,
+            VocabSize = (int)vocabulary,
+            RmsNormEps = model.NormEpsilon,
+            RopeParameters = model.RopeScaling == RopeScalingKind.Linear ? new LlamaRope("linear", ropeBase, model.RopeFactor) : new LlamaRope("default", ropeBase),
+            AttentionBias = model.QkvBias,
+            MlpBias = model.FfnBias,
+            TieWordEmbeddings = model.TiedEmbeddings,
+            TorchDtype = isBf16 ? "bfloat16" : "float32",
+            BosTokenId = IdOf(special.Begin),
+            EosTokenId = IdOf(special.End),
+            PadTokenId = IdOf(special.Padding),
+        };
+
+        static int? IdOf(int? id) => id >= 0 ? id : null;
+    }
+
+    /// <summary>A configuration with the shape of a Llama, as overrides of keys.</summary>
+    public static IReadOnlyList<string> ToOurs(LlamaConfig config)
+    {
+        return
+        [
+            "model.norm=rmsnorm", "model.activation=swiglu", "model.positions=rope",
+            .. Set("layers", config.NumHiddenLayers), .. Set("hidden", config.HiddenSize), .. Set("heads", config.NumAttentionHeads),
+            .. Set("kv_heads", config.NumKeyValueHeads ?? config.NumAttentionHeads),
+            .. Set("head_dim", config.HeadDim ?? config.HiddenSize / config.NumAttentionHeads),
+            .. Set("ffn", config.IntermediateSize), .. Set("context", config.MaxPositionEmbeddings), .. Set("vocabulary", config.VocabSize),
+            .. Set("norm_epsilon", config.RmsNormEps), .. Set("rope_base", config.RopeTheta),
+            .. config.RopeParameters is { RopeType: "linear", Factor: > 1 and var factor } ? ["model.rope_scaling=linear", .. Set("rope_factor", factor)] : Array.Empty<string>(),
+            .. Set("qkv_bias", config.AttentionBias), .. Set("attention_output_bias", config.AttentionBias), .. Set("ffn_bias", config.MlpBias),
+            .. Set("tied_embeddings", config.TieWordEmbeddings),
+        ];
+
+        static IEnumerable<string> Set(string key, object value) =>
+            [FormattableString.Invariant($"model.{key}={(value is bool flag ? (flag ? "true" : "false") : value)}")];
+    }
+}

@@ -1,0 +1,11 @@
+namespace Uniscale.Launching.Ranks;
+
+/// <summary>A run ended itself as its configuration asks, with a sentence that says why; it can be resumed.</summary>
+public sealed class TrainingStoppedException : Exception
+{
+    public TrainingStoppedException(string message) : base(message) { }
+
+    public TrainingStoppedException(string message, Exception inner) : base(message, inner) { }
+
+    public TrainingStoppedException() { }
+}

@@ -1,0 +1,133 @@
+using System.Runtime.InteropServices;
+using Uniscale.Data;
+using Uniscale.Engine.Devices;
+using Uniscale.Engine.Execution;
+using Uniscale.Engine.Model;
+using Uniscale.Programs;
+using static TorchSharp.torch;
+
+namespace Uniscale.Training.Feeding;
+
+/// <summary>Which samples and which places of a sequence a rank sees.</summary>
+/// <param name="Specification">The layout.</param>
+/// <param name="Data">This rank's place on the data axis.</param>
+/// <param name="Places">Places within the sequence that this rank holds, in its order; all without context parallelism.</param>
+/// <param name="DocumentMask">Attention, positions and targets stop at the ends of documents.</param>
+/// <param name="Link">Where the tensors go.</param>
+/// <param name="RopeBase">Base of the rotary angles of the phase.</param>
+public sealed record BatchView(
+    StepSpecification Specification, int Data, IReadOnlyList<long> Places, bool DocumentMask, HostLink Link, double RopeBase);
+
+/// <summary>
+/// The microbatches of one step on one rank, read when first asked for. Microbatch m of replica d is made of
+/// consecutive samples, replicas side by side, so that the samples of a step are the same under every layout.
+/// </summary>
+/// <param name="source">The data.</param>
+/// <param name="step">The step.</param>
+/// <param name="view">This rank's share.</param>
+public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchView view) : IStepBatch
+{
+    /// <summary>Target of a token that takes no part in the loss.</summary>
+    public const long Ignored = -100;
+
+    private readonly MicrobatchContext?[] _contexts = new MicrobatchContext?[view.Specification.Microbatches];
+    private readonly long[] _valid = new long[view.Specification.Microbatches];
+    private ulong _digest;
+
+    /// <inheritdoc/>
+    public int Count => _contexts.Length;
+
+    /// <inheritdoc/>
+    public long ValidTokens
+    {
+        get
+        {
+            for (int m = 0; m < Count; m++) _contexts[m] ??= Load(m);
+            return _valid.Sum();
+        }
+    }
+
+    /// <inheritdoc/>
+    public ulong Digest => view.Places[0] == 0 ? _digest : 0;
+
+    /// <inheritdoc/>
+    public MicrobatchContext this[int microbatch] => _contexts[microbatch] ??= Load(microbatch);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var context in _contexts)
+        {
+            context?.Tokens.Dispose();
+            context?.Targets.Dispose();
+            context?.Positions?.Dispose();
+            context?.Documents?.Dispose();
+        }
+    }
+
+    private MicrobatchContext Load(int microbatch)
+    {
+        int rows = view.Specification.MicrobatchSize;
+        bool positions = view.DocumentMask || view.Specification.Mesh.Context > 1;
+        using var scope = NewDisposeScope();
+        var made = new Columns(
+            Empty(rows), Empty(rows), positions ? Empty(rows) : null, view.DocumentMask ? Empty(rows) : null, view.Places);
+        int[] tokens = new int[step.Context + 1];
+        int[] documents = view.DocumentMask ? new int[step.Context + 1] : [];
+        long first = step.FirstSample + (long)(microbatch * view.Specification.Mesh.Data + view.Data) * rows;
+        for (int row = 0; row < rows; row++)
+        {
+            source.Read(step, first + row, tokens, documents);
+            _digest = unchecked(_digest + SampleDigest.Of(first + row, tokens));
+            _valid[microbatch] += made.Fill(row, tokens, documents);
+        }
+        return new MicrobatchContext
+        {
+            Index = microbatch,
+            Tokens = Give(made.Tokens),
+            Targets = Give(made.Targets),
+            Positions = made.Positions is { } places ? Give(places) : null,
+            Documents = made.Documents is { } numbers ? Give(numbers) : null,
+            RopeBase = view.RopeBase,
+            LossScale = 0,
+        };
+    }
+
+    private Tensor Empty(int rows) => empty([rows, view.Places.Count], ScalarType.Int64);
+
+    private Tensor Give(Tensor host) => view.Link.Upload(host).DetachFromDisposeScope();
+
+    /// <summary>Tensors of a microbatch in host memory, [rows, places], which are filled row by row.</summary>
+    private sealed record Columns(Tensor Tokens, Tensor Targets, Tensor? Positions, Tensor? Documents, IReadOnlyList<long> Places)
+    {
+        /// <summary>Fills a row from a sequence; returns its targets that take part in the loss.</summary>
+        public long Fill(int row, ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
+        {
+            Span<long> inputs = Row(Tokens, row), targets = Row(Targets, row), positions = Row(Positions, row), numbers = Row(Documents, row);
+            int[] starts = documents.IsEmpty ? [] : Starts(documents);
+            long valid = 0;
+            for (int i = 0; i < inputs.Length; i++)
+            {
+                int place = (int)Places[i];
+                bool crosses = !documents.IsEmpty && documents[place + 1] != documents[place];
+                inputs[i] = Math.Max(0, tokens[place]);
+                targets[i] = crosses || tokens[place + 1] < 0 ? Ignored : tokens[place + 1];
+                valid += targets[i] == Ignored ? 0 : 1;
+                if (!positions.IsEmpty) positions[i] = documents.IsEmpty ? place : place - starts[place];
+                if (!numbers.IsEmpty) numbers[i] = documents[place];
+            }
+            return valid;
+        }
+
+        private Span<long> Row(Tensor? tensor, int row) =>
+            tensor is null ? [] : MemoryMarshal.Cast<byte, long>(tensor.bytes).Slice(row * Places.Count, Places.Count);
+
+        /// <summary>First place of the document of each place.</summary>
+        private static int[] Starts(ReadOnlySpan<int> documents)
+        {
+            int[] starts = new int[documents.Length];
+            for (int i = 1; i < starts.Length; i++) starts[i] = documents[i] == documents[i - 1] ? starts[i - 1] : i;
+            return starts;
+        }
+    }
+}

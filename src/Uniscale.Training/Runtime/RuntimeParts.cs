@@ -1,0 +1,73 @@
+using TorchSharp;
+using Uniscale.Collectives;
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Engine.Devices;
+using Uniscale.Engine.Execution;
+using Uniscale.Engine.Mesh;
+using Uniscale.Engine.Parallel;
+using Uniscale.Kernels;
+using Uniscale.Kernels.Cpu;
+using Uniscale.Kernels.Reference;
+using Uniscale.Programs;
+using static TorchSharp.torch;
+
+namespace Uniscale.Training.Runtime;
+
+/// <summary>What of a rank's time is recorded.</summary>
+public enum Recording
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Instructions, communication and waits.</summary>
+    Instructions,
+
+    /// <summary>Kernels and operators of libtorch too.</summary>
+    Kernels,
+}
+
+/// <summary>What a rank is put together from: the composition root of a run.</summary>
+internal sealed record RuntimeParts(
+    RunConfiguration Configuration, IWorld World, ISequenceSource Data, long RunTokens, RankState Model, IKernels Kernels, Programs Programs, WaitClock Waits,
+    Timeline? Timeline)
+{
+    public static RuntimeParts Build(
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link)
+    {
+        link ??= HostLink.Of(configuration, world);
+        var device = link.Device;
+        var programs = new Programs(configuration, world.Rank, world.Size, vocabulary, link);
+        var timeline = recording == Recording.None ? null : new Timeline(world.Rank, world.Journal, recordKernels: recording == Recording.Kernels)
+        {
+            AwaitDevice = link.IsDirect ? null : link.Await,
+        };
+        var waits = new WaitClock { Listener = timeline is null ? null : timeline.Waited };
+        var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
+        var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link);
+        var kernels = KernelsFor(programs.Base, device);
+        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(kernels) ?? kernels, device), blocks, type, link);
+        return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline);
+    }
+
+    /// <summary>The fastest kernels for a device. Packed copies of weights are found by address, so not where parameters come and go.</summary>
+    private static IKernels KernelsFor(StepSpecification specification, Device device) => device.type == DeviceType.CPU && CpuKernels.IsSupported
+        ? new NativeKernels(packWeights: specification.Sharding < 3)
+        : TorchKernels.Instance;
+
+    private static ParallelOps Ops(RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, IKernels kernels, Device device)
+    {
+        var parallel = new ParallelGroups
+        {
+            Tensor = Several(groups.Tensor),
+            KvReplicas = Several(groups.KvReplicas),
+            Context = Several(groups.Context),
+            Sequence = specification.SequenceParallel,
+            ContextMethod = configuration.Parallel.ContextMethod,
+        };
+        return new ParallelOps(parallel, kernels, selective: specification.Recompute == Recomputation.Selective, fusedAttention: device.type == DeviceType.CUDA);
+    }
+
+    private static IProcessGroup? Several(IProcessGroup group) => group.Size > 1 ? group : null;
+}

@@ -1,0 +1,44 @@
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Telemetry;
+using Uniscale.Training.Feeding;
+using Uniscale.Training.Runtime;
+
+namespace Uniscale.Training.Validation;
+
+/// <summary>Validation as a part of training: its results go to the telemetry of rank 0.</summary>
+public static class ValidationReports
+{
+    /// <summary>The callback of a rank; none where the configuration names nothing to validate on.</summary>
+    public static IEnumerable<ITrainingCallback> Callbacks(RankRuntime runtime, RunTelemetry telemetry)
+    {
+        var configuration = runtime.Configuration;
+        if (configuration.Data.Validation.Count == 0) return [];
+        var validator = new Validator(configuration, ByteLengths(configuration));
+        bool tells = runtime.World.Rank == 0;
+        return [new ValidationCallback(validator, configuration.Evaluation.Every, (position, results) =>
+        {
+            if (!tells) return;
+            foreach (var result in results.Count > 1 ? [.. results, ValidationResult.Total(results.ToList())] : results)
+                telemetry.Validation(ReportOf(position, result));
+        })];
+    }
+
+    private static ValidationReport ReportOf(TrainingPosition position, ValidationResult result) => new()
+    {
+        Step = position.Step,
+        ConsumedTokens = position.ConsumedTokens,
+        Name = result.Name,
+        Domain = result.Domain,
+        Loss = result.Loss,
+        BitsPerByte = result.ByteCount > 0 ? result.BitsPerByte : null,
+        Tokens = result.TokenCount,
+    };
+
+    private static int[] ByteLengths(RunConfiguration configuration)
+    {
+        if (configuration.Data.Tokenizer is not { } path) return [];
+        using var tokenizer = Tokenizer.Load(path);
+        return tokenizer.ByteLengths();
+    }
+}

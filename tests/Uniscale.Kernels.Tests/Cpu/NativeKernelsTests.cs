@@ -1,0 +1,202 @@
+using TorchSharp;
+using Uniscale.Configuration;
+using Uniscale.Kernels.Cpu;
+using Uniscale.Kernels.Reference;
+using Uniscale.Kernels.Tests.Support;
+using static TorchSharp.torch;
+namespace Uniscale.Kernels.Tests.Cpu;
+
+/// <summary>Every native kernel against its plain twin: odd sizes, views that are not contiguous, both types.</summary>
+public sealed class NativeKernelsTests : IDisposable
+{
+    private readonly DisposeScope scope = NewDisposeScope();
+    private readonly NativeKernels native = new(packWeights: true);
+    private readonly TorchKernels twin = TorchKernels.Instance;
+
+    public static TheoryData<ScalarType> Types => [ScalarType.Float32, ScalarType.BFloat16];
+
+    [Theory, MemberData(nameof(Types))]
+    public void Products(ScalarType type)
+    {
+        var x = Normal(type, 3, 5, 48)[TensorIndex.Ellipsis, TensorIndex.Slice(0, 33)];
+        var (weight, bias, gradient) = (Normal(type, 17, 33), Normal(type, 17), Normal(type, 3, 5, 17));
+        Same(twin.Linear(x, weight, bias), native.Linear(x, weight, bias));
+        Same(twin.Linear(x, weight, null), native.Linear(x, weight, null));
+        Same(twin.LinearInputGradient(gradient, weight), native.LinearInputGradient(gradient, weight));
+        var (sum, twinSum) = (x.clone(), x.clone());
+        native.LinearInputGradient(gradient, weight, sum, add: true);
+        twin.LinearInputGradient(gradient, weight, twinSum, add: true);
+        Same(twinSum, sum);
+        Same(twin.LinearWeightGradient(gradient, x), native.LinearWeightGradient(gradient, x));
+        var (expected, actual) = (ones([17, 33], ScalarType.Float32), ones([17, 33], ScalarType.Float32));
+        twin.AccumulateWeightGradient(expected, gradient, x);
+        native.AccumulateWeightGradient(actual, gradient, x);
+        Same(expected, actual, type);
+        var (expectedBias, actualBias) = (ones([17], ScalarType.Float32), ones([17], ScalarType.Float32));
+        twin.AccumulateWeightGradient(expected, gradient, x, expectedBias);
+        native.AccumulateWeightGradient(actual, gradient, x, actualBias);
+        Same(expected, actual, type);
+        Same(expectedBias, actualBias, type);
+    }
+
+    [Theory, MemberData(nameof(Types))]
+    public void WhatGoesWithAProduct(ScalarType type)
+    {
+        var (x, weight, bias, residual) = (Normal(type, 3, 5, 33), Normal(type, 17, 33), Normal(type, 17), Normal(type, 3, 5, 17));
+        Same(twin.Linear(x, weight, bias, residual), native.Linear(x, weight, bias, residual));
+        Same(twin.Linear(x, weight, null, residual), native.Linear(x, weight, null, residual));
+        var (expected, actual) = (twin.LinearGelu(x, weight, bias), native.LinearGelu(x, weight, bias));
+        Same(expected.Product, actual.Product);
+        Same(expected.Activated, actual.Activated);
+        Same(native.Gelu(actual.Product), actual.Activated);
+        var (gradient, pre) = (Normal(type, 3, 5, 17), Normal(type, 3, 5, 33));
+        Same(twin.LinearInputGradientBeforeGelu(gradient, weight, pre), native.LinearInputGradientBeforeGelu(gradient, weight, pre));
+    }
+
+    [Theory, MemberData(nameof(Types))]
+    public void EmptySumsAreOverwritten(ScalarType type)
+    {
+        var (x, gradient) = (Normal(type, 3, 5, 33), Normal(type, 3, 5, 17));
+        GradientSum Damaged(params long[] shape) => new(full(shape, double.NaN, ScalarType.Float32), IsEmpty: true);
+        foreach (var kernels in (IKernels[])[twin, native])
+        {
+            var (weight, bias) = (Damaged(17, 33), Damaged(17));
+            kernels.AccumulateWeightGradient(weight, gradient, x, bias);
+            Same(gradient.view(15, 17).t().to(ScalarType.Float32).mm(x.view(15, 33).to(ScalarType.Float32)), weight.Values, type);
+            Same(gradient.sum([0L, 1], false, ScalarType.Float32), bias.Values, type);
+        }
+    }
+
+    [Theory, MemberData(nameof(Types))]
+    public void EmbeddingsOfAPartOfTheVocabulary(ScalarType type)
+    {
+        var (table, gradient) = (Normal(type, 11, 19), Normal(type, 2, 9, 19));
+        var ids = arange(18, int64).view(2, 9);
+        Same(twin.Embedding(ids, table, 4, 10), native.Embedding(ids, table, 4, 10));
+        var (expected, actual) = (ones([11, 19], ScalarType.Float32), ones([11, 19], ScalarType.Float32));
+        twin.AccumulateEmbeddingGradient(expected, ids, gradient, 4, 10);
+        native.AccumulateEmbeddingGradient(actual, ids, gradient, 4, 10);
+        Same(expected, actual, type);
+        var (expectedLogits, actualLogits) = (empty([9, 11], ScalarType.Float32), empty([9, 11], ScalarType.Float32));
+        twin.Logits(gradient[0], table, expectedLogits);
+        native.Logits(gradient[0], table, actualLogits);
+        Same(expectedLogits, actualLogits, type);
+    }
+
+    [Fact]
+    public void PackedWeightsFollowTheParameterOnceToldThatItChanged()
+    {
+        var (x, weight) = (Normal(ScalarType.Float32, 4, 8), Normal(ScalarType.Float32, 6, 8));
+        native.Linear(x, weight, null);
+        weight.mul_(2);
+        native.ParametersChanged();
+        Same(twin.Linear(x, weight, null), native.Linear(x, weight, null));
+        Assert.True(native.PackedBytes > 0);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32, NormKind.RmsNorm), InlineData(ScalarType.BFloat16, NormKind.RmsNorm)]
+    [InlineData(ScalarType.Float32, NormKind.LayerNorm), InlineData(ScalarType.BFloat16, NormKind.LayerNorm)]
+    public void Norms(ScalarType type, NormKind kind)
+    {
+        var (x, weight, gradient) = (Normal(type, 2, 7, 37), Normal(type, 37), Normal(type, 2, 7, 37));
+        var bias = kind == NormKind.LayerNorm ? Normal(type, 37) : null;
+        var (expected, actual) = (twin.Norm(kind, x, weight, bias, 1e-5), native.Norm(kind, x, weight, bias, 1e-5));
+        Same(expected.Output, actual.Output);
+        Same(expected.Scale, actual.Scale);
+        var wanted = twin.NormBackward(kind, gradient, x, weight, expected.Mean, expected.Scale);
+        var got = native.NormBackward(kind, gradient, x, weight, actual.Mean, actual.Scale);
+        var carried = Normal(type, x.shape);
+        Same(
+            twin.NormBackward(kind, gradient, x, weight, expected.Mean, expected.Scale, carried).Input,
+            native.NormBackward(kind, gradient, x, weight, actual.Mean, actual.Scale, carried).Input);
+        Same(wanted.Input, got.Input);
+        Same(wanted.Weight, got.Weight, type);
+        if (wanted.Bias is not null) Same(wanted.Bias, got.Bias!, type);
+    }
+
+    [Theory, MemberData(nameof(Types))]
+    public void Activations(ScalarType type)
+    {
+        var (gate, up, gradient) = (Normal(type, 3, 41), Normal(type, 3, 41), Normal(type, 3, 41));
+        Same(twin.Swiglu(gate, up), native.Swiglu(gate, up));
+        var (expected, actual) = (twin.SwigluBackward(gradient, gate, up), native.SwigluBackward(gradient, gate, up));
+        Same(expected.Gate, actual.Gate);
+        Same(expected.Up, actual.Up);
+        Same(twin.Gelu(gate), native.Gelu(gate));
+        Same(twin.GeluBackward(gradient, gate), native.GeluBackward(gradient, gate));
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32, 1), InlineData(ScalarType.BFloat16, 2)]
+    public void Rotations(ScalarType type, long tables)
+    {
+        var x = Normal(type, 2, 5, 3, 24);
+        var angles = Normal(ScalarType.Float32, tables, 5, 1, 12);
+        Same(twin.Rotate(x, angles.cos(), angles.sin(), false), native.Rotate(x, angles.cos(), angles.sin(), false));
+        Same(twin.Rotate(x, angles.cos(), angles.sin(), true), native.Rotate(x, angles.cos(), angles.sin(), true));
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32, 64, 2, false), InlineData(ScalarType.Float32, 10, 4, true)]
+    [InlineData(ScalarType.BFloat16, 80, 1, false), InlineData(ScalarType.BFloat16, 32, 2, true)]
+    public void Attention(ScalarType type, long headDim, long kvHeads, bool documents)
+    {
+        const long length = 77;
+        var (q, k, v) = (Normal(type, 2, length, 4, headDim), Normal(type, 2, length, kvHeads, headDim), Normal(type, 2, length, kvHeads, headDim));
+        var ids = arange(length, ScalarType.Int64).div(20, RoundingMode.floor).to(ScalarType.Int64).expand(2, length);
+        var mask = documents ? new AttentionMask(true, 0, ids, ids) : new AttentionMask(true);
+        var expected = twin.Attention(q, k, v, mask, keepProbabilities: false);
+        var actual = native.Attention(q, k, v, mask, keepProbabilities: true);
+        Same(expected.Output, actual.Output);
+        Same(expected.LogSumExp, actual.LogSumExp, type);
+        var gradient = Normal(type, 2, length, 4, headDim);
+        var delta = twin.AttentionDelta(gradient, expected.Output);
+        Same(delta, native.AttentionDelta(gradient, expected.Output));
+        var wanted = twin.AttentionBackward(gradient, q, k, v, expected.LogSumExp, delta, mask, [], float32);
+        var got = native.AttentionBackward(gradient, q, k, v, expected.LogSumExp, delta, mask, [], float32);
+        Same(wanted.Query, got.Query, type);
+        Same(wanted.Key, got.Key, type);
+        Same(wanted.Value, got.Value, type);
+    }
+
+    [Fact]
+    public void Losses()
+    {
+        var logits = Normal(ScalarType.Float32, 9, 101).mul_(5);
+        var targets = tensor(new long[] { 0, 100, -1, 5, 6, 7, -1, 50, 99 });
+        var (expected, actual) = (twin.LossStatistics(logits, targets), native.LossStatistics(logits, targets));
+        Same(expected.Maximum, actual.Maximum);
+        Same(expected.Sum, actual.Sum);
+        Same(expected.Target, actual.Target);
+        var logSumExp = expected.Sum.log().add_(expected.Maximum);
+        var scale = targets.ge(0).to(float32).mul_(0.1);
+        Same(
+            twin.LossGradient(logits.clone(), targets, logSumExp, scale, float32), native.LossGradient(logits.clone(), targets, logSumExp, scale, float32));
+        foreach (var type in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
+        {
+            var (apart, together) = (twin.CrossEntropy(logits.clone(), targets, scale, type), native.CrossEntropy(logits.clone(), targets, scale, type));
+            Same(apart.LogSumExp, together.LogSumExp);
+            Same(apart.Target, together.Target);
+            Same(apart.Gradient, together.Gradient);
+        }
+    }
+
+    public void Dispose()
+    {
+        native.Dispose();
+        scope.Dispose();
+    }
+
+    private static Tensor Normal(ScalarType type, params long[] shape)
+    {
+        using var generator = new Generator((ulong)shape.Sum());
+        return randn(shape, generator: generator).to(type);
+    }
+
+    private static void Same(Tensor expected, Tensor actual, ScalarType? type = null)
+    {
+        Assert.Equal(expected.dtype, actual.dtype);
+        Closeness.AssertClose("kernel", actual, expected, (type ?? expected.dtype) == ScalarType.Float32 ? 3e-6 : 1e-2);
+    }
+}

@@ -1,0 +1,28 @@
+using System.Text.RegularExpressions;
+
+namespace Uniscale.Programs.Tests.Schedules;
+
+/// <summary>docs/guides/add-a-schedule.md shows the very code that is compiled and run here.</summary>
+public partial class GuideTests
+{
+    [Theory]
+    [InlineData(0, "LastInFirstOutSchedule.cs")]
+    [InlineData(1, "LastInFirstOutScheduleTests.cs")]
+    public void TheGuideShowsTheCompiledCode(int block, string file)
+    {
+        string root = Root();
+        string guide = File.ReadAllText(Path.Combine(root, "docs", "guides", "add-a-schedule.md"));
+        string code = File.ReadAllText(Path.Combine(root, "tests", "Uniscale.Programs.Tests", "Schedules", file));
+        Assert.Equal(code, CodeBlock().Matches(guide)[block].Groups[1].Value);
+    }
+
+    [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex CodeBlock();
+
+    private static string Root()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "Uniscale.sln"))) folder = folder.Parent!;
+        return folder.FullName;
+    }
+}

@@ -1,0 +1,84 @@
+using System.Runtime.ExceptionServices;
+using Uniscale.Collectives;
+using Uniscale.Collectives.InProcess;
+using Uniscale.Configuration;
+using Uniscale.Engine.Devices;
+using Uniscale.Experiments.Verification;
+using Uniscale.Training.Feeding;
+using Uniscale.Training.Runtime;
+
+namespace Uniscale.Training.Tests.Support;
+
+/// <summary>Small runs on ranks that are threads of the test process.</summary>
+internal static class TestRuns
+{
+    /// <summary>A model that every kind of layout divides: 4 layers, 4 heads over 2 key-value heads, an odd vocabulary.</summary>
+    public static RunConfiguration Tiny { get; } = new()
+    {
+        Model = new()
+        {
+            Layers = 4,
+            Hidden = 32,
+            Heads = 4,
+            KvHeads = 2,
+            Ffn = 64,
+            Vocabulary = 97,
+            Context = 32,
+        },
+        Batch = new() { Global = 8, Micro = 1 },
+        Optimizer = new() { Lr = 3e-3 },
+        Schedule = new() { WarmupRatio = 0.1 },
+        Train = new() { Steps = 20, Seed = 7, Threads = 1 },
+    };
+
+    /// <summary>Runs a body on every rank of a world and returns the results by rank; the first failure ends all and is thrown.</summary>
+    public static T[] OnRanks<T>(int ranks, Func<IWorld, T> body)
+    {
+        var worlds = InProcessWorld.Create(ranks);
+        var results = new T[ranks];
+        Exception? failure = null;
+        var threads = worlds.Select(world => new Thread(() =>
+        {
+            using (world)
+            {
+                try
+                {
+                    results[world.Rank] = body(world);
+                }
+                catch (Exception error) when (Note(error))
+                {
+                    // Noted in the filter, as launchers do: before the stack unwinds and frees memory that other ranks may still read.
+                }
+
+                bool Note(Exception error)
+                {
+                    Interlocked.CompareExchange(ref failure, error, null);
+                    world.Abort(error.Message);
+                    return true;
+                }
+            }
+        })).ToArray();
+        foreach (var thread in threads) thread.Start();
+        foreach (var thread in threads) thread.Join();
+        if (failure is not null) ExceptionDispatchInfo.Throw(failure);
+        return results;
+    }
+
+    /// <summary>A runtime on synthetic data.</summary>
+    public static RankRuntime Runtime(RunConfiguration configuration, IWorld world, Recording recording = Recording.None, HostLink? link = null)
+    {
+        var data = new SyntheticSource(configuration, configuration.Model.Vocabulary);
+        return RankRuntime.Create(configuration, world, data, data.StepAt(0).PhaseTokens, vocabulary: 0, recording, link);
+    }
+
+    /// <summary>What a layout computes in some steps.</summary>
+    public static RunRecord Record(RunConfiguration configuration, string layout, int steps)
+    {
+        var spec = LayoutSpec.Parse(layout);
+        return OnRanks(spec.Ranks, world =>
+        {
+            using var runtime = Runtime(LayoutVerifier.ForComparison(configuration, spec), world);
+            return RunRecord.Of(runtime, steps);
+        })[0];
+    }
+}
