@@ -25,7 +25,7 @@ public static class Shell
     };
 
     /// <summary>Commands that look, read and write, and never compute.</summary>
-    private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "plan", "status", "why", "checkpoint"];
+    private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "plan", "status", "why", "checkpoint", "dashboard"];
 
     /// <summary>Options whose values are texts, not paths.</summary>
     private static readonly string[] TextOptions = ["--prompt", "--symbol", "--text", "--set"];
@@ -53,6 +53,7 @@ public static class Shell
             LaunchCommand.Create(),
             RunCommands.Status(),
             RunCommands.Why(),
+            DashboardCommand.Create(),
             SweepCommand.Create(),
             FaultsCommand.Create(),
             GenerateCommand.Create(),

@@ -44,6 +44,10 @@ public static class ConfigurationDifference
         return values;
     }
 
+    /// <summary>Every value of a stored configuration by its path, as the text stands: variables, secrets and other files that it names are not looked up.</summary>
+    /// <exception cref="UserErrorException">The text is no YAML, or too much of it.</exception>
+    public static IReadOnlyDictionary<string, string> ValuesOf(string yaml) => Flatten(yaml);
+
     private static Dictionary<string, string> Flatten(string yaml)
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);

@@ -43,6 +43,9 @@ public sealed record RunConfiguration
     /// <summary>What is printed and written about the run.</summary>
     public LoggingSection Logging { get; init; } = new();
 
+    /// <summary>What goes to the monitoring of a cluster, and whom to tell.</summary>
+    public TelemetrySection Telemetry { get; init; } = new();
+
     /// <summary>Faults on purpose, to try recovery.</summary>
     public FaultsSection Faults { get; init; } = new();
 

@@ -34,6 +34,9 @@ public sealed record RunStart
     [JsonPropertyName("step")]
     public long ResumedStep { get; init; }
 
+    /// <summary>Times that a supervisor started the run's job again.</summary>
+    public int Restarts { get; init; }
+
     /// <summary>Model operations for a token (forward and backward).</summary>
     public double FlopsPerToken { get; init; }
 
@@ -159,7 +162,11 @@ public enum NoteLevel { Information, Warning, Error }
 /// <param name="Kind">A short word for programs, e.g. <c>checkpoint-durable</c>.</param>
 /// <param name="Message">A sentence for people.</param>
 /// <param name="Level">How serious it is.</param>
-public sealed record Note(long Step, [property: JsonPropertyName("note")] string Kind, string Message, NoteLevel Level = NoteLevel.Information);
+public sealed record Note(long Step, [property: JsonPropertyName("note")] string Kind, string Message, NoteLevel Level = NoteLevel.Information)
+{
+    /// <summary>How long it took, of what took time; null: nothing did, or it is not known.</summary>
+    public double? Seconds { get; init; }
+}
 
 /// <summary>How the run ended.</summary>
 /// <param name="Step">Last step.</param>

@@ -4,6 +4,7 @@ using Serilog.Events;
 using Spectre.Console;
 using Uniscale.Configuration;
 using Uniscale.Telemetry.Curves;
+using Uniscale.Telemetry.Export;
 using Uniscale.Telemetry.Sinks;
 using Uniscale.Telemetry.TensorBoard;
 
@@ -22,7 +23,12 @@ public static class TelemetryFactory
     /// Opens telemetry in <paramref name="runDirectory"/>. <paramref name="resumedStep"/>: records of later steps are dropped, so that the
     /// curve has no duplicates; 0 begins anew. The view is live where the output is a terminal, and plain lines elsewhere.
     /// </summary>
-    public static RunTelemetry Open(LoggingSection section, string runDirectory, int rank, long resumedStep)
+    /// <param name="section">What is printed and written.</param>
+    /// <param name="runDirectory">Directory of the run.</param>
+    /// <param name="rank">The rank.</param>
+    /// <param name="resumedStep">Step that the run continues after.</param>
+    /// <param name="export">What monitoring is told; null: nothing.</param>
+    public static RunTelemetry Open(LoggingSection section, string runDirectory, int rank, long resumedStep, TelemetrySection? export = null)
     {
         var live = rank == 0 && IsInteractive();
         var log = CreateLog(LogFile(runDirectory, rank), console: rank == 0 && !live);
@@ -38,6 +44,7 @@ public static class TelemetryFactory
         {
             Guarded(problems, () => new MetricsSink(metrics, resumedStep)),
             section.TensorBoard ? Guarded(problems, () => new TensorBoardSink(Path.Combine(runDirectory, "tensorboard"), resumedStep)) : null,
+            export is null ? null : ExportSink.Open(export, Path.GetFileName(Path.TrimEndingDirectorySeparator(runDirectory)), rank, message => log.Warning("{Message:l}", message)),
         }.OfType<ITelemetrySink>());
         var telemetry = new RunTelemetry(log, sinks);
         foreach (var problem in problems)

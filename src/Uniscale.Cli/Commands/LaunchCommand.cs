@@ -3,6 +3,7 @@ using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
+using Uniscale.Telemetry.Export;
 using Uniscale.Training.Ownership;
 using Uniscale.Training.Runs;
 
@@ -114,8 +115,14 @@ internal static class LaunchCommand
         string run = folder.FullPath;
         var error = parsed.InvocationConfiguration.Error;
         using var owned = RunOwnership.ToLaunch(run, error.WriteLine);
+        var notify = resolved.Value.Telemetry.Notify;
+        using var notifier = Notifier.IsWanted(notify) ? new Notifier(notify, resolved.Value.Name, error.WriteLine) : null;
         var supervision = new SupervisionOptions
         {
+            Told = entry =>
+            {
+                if (entry.Kind is JobEventKind.Fault or JobEventKind.GivenUp) notifier?.Tell("hang", entry.Step, entry.Message);
+            },
             Folder = launchFolder,
             Shape = shape,
             MaxRestarts = parsed.GetValue(MaxRestarts),

@@ -21,9 +21,11 @@ internal static class RunCommands
     {
         var run = Run();
         var json = CommonOptions.Json();
-        var command = new Command("status", "Show how a run goes: step, tokens, loss, speed, restarts, effective training time, last durable checkpoint.") { run, json };
+        var watch = new Option<bool>("--watch") { Description = "Look again every two seconds until the run ends or Ctrl-C: a picture where the output is a terminal, else a line whenever something is new." };
+        var command = new Command("status", "Show how a run goes: step, tokens, loss, speed, restarts, effective training time, last durable checkpoint.") { run, json, watch };
         command.SetAction(parsed =>
         {
+            if (parsed.GetValue(watch)) return StatusWatch.Run(parsed.GetValue(run)!, parsed.InvocationConfiguration.Output);
             var status = RunStatus.Read(parsed.GetValue(run)!, DateTimeOffset.UtcNow);
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(json)) output.WriteLine(JsonSerializer.Serialize(status, Format));

@@ -24,6 +24,9 @@ public sealed record SupervisionOptions
     /// <summary>On how many ranks and which hosts the job is started, where that may change.</summary>
     public JobShape? Shape { get; init; }
 
+    /// <summary>Hears of every turn in the job's life; it must return at once. Null: nobody.</summary>
+    public Action<JobEvent>? Told { get; init; }
+
     /// <summary>Folder of the job, shared by all hosts: the log of its life, and a folder for every attempt.</summary>
     public required string Folder { get; init; }
 }
@@ -190,8 +193,12 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         return beats.Count == 0 ? 0 : beats.Max(beat => beat.Step);
     }
 
-    private void Tell(JobEventKind kind, int attempt, long step, string message, Fault? fault = null, IReadOnlyList<string>? details = null) =>
-        _log.Add(new JobEvent(DateTimeOffset.UtcNow, kind, attempt, step, message, fault, details));
+    private void Tell(JobEventKind kind, int attempt, long step, string message, Fault? fault = null, IReadOnlyList<string>? details = null)
+    {
+        var entry = new JobEvent(DateTimeOffset.UtcNow, kind, attempt, step, message, fault, details);
+        _log.Add(entry);
+        options.Told?.Invoke(entry);
+    }
 
     private void OnSignal(PosixSignalContext context)
     {

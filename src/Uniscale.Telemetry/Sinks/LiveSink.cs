@@ -108,7 +108,7 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
                     NoteLevel.Warning => new Style(Color.Yellow),
                     _ => new Style(Color.Grey),
                 }));
-            var title = start is { } run ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}" : "run";
+            var title = start is { } run ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}" : "run";
             return new Panel(new Rows(parts)) { Header = new PanelHeader(Markup.Escape(title)), Border = BoxBorder.Rounded, Expand = true };
         }
     }
@@ -145,8 +145,10 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
         return string.Create(CultureInfo.InvariantCulture, $"[green]{new string('━', done)}[/][grey]{new string('─', width - done)}[/] {share * 100:F1}% · step {steps}{phase}{left}");
     }
 
-    private static Grid Figures(StepReport report)
+    private Grid Figures(StepReport report)
     {
+        // Three columns fit into the 80 of a plain terminal.
+        int columns = console.Profile.Width < 110 ? 3 : 4;
         (string Name, string Value)[] figures =
         [
             ("loss", report.Loss.ToString("F4", CultureInfo.InvariantCulture)),
@@ -159,9 +161,9 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
             ("memory", Units.Bytes(report.DeviceMemoryBytes ?? report.MemoryBytes)),
         ];
         var grid = new Grid();
-        for (var column = 0; column < 4; column++)
+        for (var column = 0; column < columns; column++)
             grid.AddColumn(new GridColumn().NoWrap().PadRight(4));
-        foreach (var row in figures.Chunk(4))
+        foreach (var row in figures.Chunk(columns))
             grid.AddRow([.. row.Select(figure => new Markup($"[grey]{figure.Name}[/] {Markup.Escape(figure.Value)}"))]);
         return grid;
     }
@@ -169,9 +171,9 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
     private Table Validations()
     {
         var table = new Table { Border = TableBorder.Minimal };
-        table.AddColumns("validation", "step", "loss", "bits/byte");
+        table.AddColumns("validation", "domain", "step", "loss", "bits/byte");
         foreach (var report in validations.Values)
-            table.AddRow(Markup.Escape(report.Name), report.Step.ToString(CultureInfo.InvariantCulture), report.Loss.ToString("F4", CultureInfo.InvariantCulture),
+            table.AddRow(Markup.Escape(report.Name), Markup.Escape(report.Domain), report.Step.ToString(CultureInfo.InvariantCulture), report.Loss.ToString("F4", CultureInfo.InvariantCulture),
                 report.BitsPerByte?.ToString("F4", CultureInfo.InvariantCulture) ?? "n/a");
         return table;
     }

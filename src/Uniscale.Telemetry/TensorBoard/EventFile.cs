@@ -48,6 +48,17 @@ public sealed class EventFile : IDisposable
         Write(Event(step).Nested(5, summary));
     }
 
+    /// <summary>Writes a text of one step, for TensorBoard's page of texts: a tensor of one string, marked for that plugin.</summary>
+    public void Text(long step, string tag, string text)
+    {
+        const int stringType = 7;
+        var plugin = new ProtobufMessage().Nested(1, new ProtobufMessage().Text(1, "text"));
+        var shape = new ProtobufMessage().Nested(2, new ProtobufMessage().Integer(1, 1));
+        var tensor = new ProtobufMessage().Integer(1, stringType).Nested(2, shape).Text(8, text);
+        summary.Clear().Nested(1, value.Clear().Text(1, tag).Nested(8, tensor).Nested(9, plugin));
+        Write(Event(step).Nested(5, summary));
+    }
+
     /// <summary>Says that a run begins at <paramref name="step"/>: readers drop what earlier files hold from there on.</summary>
     public void SessionStart(long step) => Write(Event(step).Nested(7, value.Clear().Integer(1, 1)));
 

@@ -5,6 +5,7 @@ public sealed class TensorBoardSink : ITelemetrySink
 {
     private readonly string directory;
     private EventFile file;
+    private string? phase;
 
     /// <summary>Begins a file in <paramref name="directory"/>; a resumed run takes back what earlier files say of later steps.</summary>
     public TensorBoardSink(string directory, long resumedStep)
@@ -21,6 +22,8 @@ public sealed class TensorBoardSink : ITelemetrySink
     /// <inheritdoc/>
     public void Step(StepReport report)
     {
+        if (report.Phase is { } name && name != phase)
+            file.Text(report.Step, "phase", phase = name);
         var scalars = new List<(string, double)>
         {
             ("train/loss", report.Loss),
@@ -58,12 +61,15 @@ public sealed class TensorBoardSink : ITelemetrySink
     /// <inheritdoc/>
     public void Note(Note note)
     {
+        if (note.Level != NoteLevel.Information)
+            file.Text(note.Step, $"notes/{note.Kind}", note.Message);
     }
 
     /// <inheritdoc/>
     public void WentBack(long step)
     {
         file.Dispose();
+        phase = null;
         file = Begin(step);
     }
 

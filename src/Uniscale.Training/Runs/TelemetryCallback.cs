@@ -84,9 +84,15 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
 
     /// <inheritdoc/>
     public void Ended(SaveResult result) => _notes.Enqueue(result.Status == SaveStatus.Durable
-        ? new Note(result.Step, "checkpoint-durable", string.Create(CultureInfo.InvariantCulture,
-            $"Checkpoint of step {result.Step} is durable: {result.Path} (training waited {result.Blocked.TotalSeconds:F2} s of {result.Total.TotalSeconds:F2} s)."))
+        ? Durable(result)
         : new Note(result.Step, "checkpoint-failed", $"The checkpoint of step {result.Step} was not written: {result.Reason}; training goes on.", NoteLevel.Warning));
+
+    private static Note Durable(SaveResult result)
+    {
+        string message = string.Create(CultureInfo.InvariantCulture,
+            $"Checkpoint of step {result.Step} is durable: {result.Path} (training waited {result.Blocked.TotalSeconds:F2} s of {result.Total.TotalSeconds:F2} s).");
+        return new Note(result.Step, "checkpoint-durable", message) { Seconds = result.Total.TotalSeconds };
+    }
 
     /// <summary>Model operations of a token in sequences of a length, which phases may change.</summary>
     private static double FlopsPerToken(RankRuntime runtime, int context) =>

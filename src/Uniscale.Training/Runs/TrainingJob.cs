@@ -7,6 +7,7 @@ using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry;
 using Uniscale.Telemetry.Accounting;
 using Uniscale.Torch;
@@ -121,7 +122,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         };
         // Before telemetry drops the records of steps that are done again.
         var time = OpenAccount(world.Rank, runtime.Position.Step, begun);
-        using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step);
+        using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step, _configuration.Telemetry);
         var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time);
         saves.Target = world.Rank == 0 ? reporter : null;
         if (world.Rank == 0 && world.Transport.Length > 0) telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
@@ -204,6 +205,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             TotalSteps = runtime.TotalSteps,
             TotalTokens = runtime.EndTokens,
             ResumedStep = runtime.Position.Step,
+            Restarts = EventLog.Read(Path.Combine(Folder.FullPath, RankLauncher.FolderName)).Count(entry => entry.Kind == JobEventKind.Restarted),
             FlopsPerToken = ModelSize.FlopsPerToken(_configuration.Model, data.Vocabulary),
             PeakFlops = peak,
             PeakSource = measure ? "measured at start" : "logging.peak_flops",

@@ -42,6 +42,25 @@ public sealed class LiveSinkTests
         Assert.Contains("finished at step 1 after 3s: runs/[demo]", text.ToString());
     }
 
+    [Fact]
+    public void It_fits_into_80_columns_without_colour_with_phase_domains_and_restarts()
+    {
+        var (console, text) = Console();
+        console.Profile.Width = 80;
+        using var sink = new LiveSink(console);
+        sink.Start(Reports.Start(resumedStep: 7) with { Restarts = 2 });
+        sink.Step(Reports.Step(8) with { Phase = "long-context", GradientNorm = 12345.678 });
+        foreach (var domain in (string[])["code", "prose", "mathematics"])
+            sink.Validation(new ValidationReport { Step = 8, Name = $"{domain}-held-out", Domain = domain, Loss = 3.25, BitsPerByte = 1.5 });
+        text.GetStringBuilder().Clear();
+        console.Write(sink.View());
+        var view = text.ToString();
+        Assert.All(view.Split('\n'), line => Assert.InRange(line.TrimEnd().Length, 0, 80));
+        Assert.DoesNotContain('\e', view);
+        foreach (var part in (string[])["phase long-context", "2 restarts", "mathematics", "gradient norm 12345.678", "memory", "MFU"])
+            Assert.Contains(part, view);
+    }
+
     private static (IAnsiConsole Console, StringWriter Text) Console()
     {
         var text = new StringWriter();

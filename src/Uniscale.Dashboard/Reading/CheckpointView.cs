@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Uniscale.Dashboard.Safety;
+
+namespace Uniscale.Dashboard.Reading;
+
+/// <summary>A checkpoint in a run's folder, by its marker, the sizes of its files and the head of its manifest; no tensor is read.</summary>
+/// <param name="Ordinal">Number of the save within the run; null: the marker is missing or damaged.</param>
+/// <param name="IsKept">Retention never lets it go.</param>
+/// <param name="Damage">What a load, or this look, found; null: nothing.</param>
+/// <param name="SavedAt">When; null: not told.</param>
+/// <param name="WorldSize">Ranks that wrote it; null: not told.</param>
+public sealed record CheckpointView(string Name, long Step, long? Ordinal, bool IsKept, string? Damage, long SizeBytes, long? Tokens, DateTimeOffset? SavedAt, long? WorldSize)
+{
+    private const int HeadBytes = 64 << 10, MarkerBytes = 4_096;
+
+    private const string Folder = "checkpoints";
+
+    /// <summary>All checkpoints of a run, the newest first.</summary>
+    internal static IReadOnlyList<CheckpointView> List(RunsFolder door, string run)
+    {
+        string folder = Path.Combine(run, Folder);
+        return [.. Steps(door, folder).Select(found => Read(door, Path.Combine(folder, found.Name), found.Name, found.Step)).OrderByDescending(view => view.Ordinal ?? -1).ThenByDescending(view => view.Step)];
+    }
+
+    /// <summary>Step of the newest checkpoint with a marker; null: there is none.</summary>
+    internal static long? NewestStep(RunsFolder door, string run)
+    {
+        string folder = Path.Combine(run, Folder);
+        foreach (var (name, step) in Steps(door, folder).OrderByDescending(found => found.Step))
+            if (Marker(door, Path.Combine(folder, name)) is not null) return step;
+        return null;
+    }
+
+    private static IEnumerable<(string Name, long Step)> Steps(RunsFolder door, string folder)
+    {
+        foreach (string name in door.Folders(folder, "step-*"))
+            if (long.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out long step)) yield return (name, step);
+    }
+
+    private static CheckpointView Read(RunsFolder door, string folder, string name, long step)
+    {
+        var marker = Marker(door, folder);
+        string? damage = door.Text(folder, "damaged.txt", HeadBytes)?.Trim() ?? (marker is null ? "its commit marker is missing or damaged" : null);
+        var (tokens, saved, world) = Head(door, folder);
+        return new CheckpointView(name, step, marker?.Ordinal, marker?.Keep == true, damage, Size(door, folder), tokens, saved, world);
+    }
+
+    private static (long Ordinal, bool Keep)? Marker(RunsFolder door, string folder)
+    {
+        string[] lines = door.Text(folder, "COMMITTED", MarkerBytes)?.Split('\n') ?? [];
+        long? ordinal = lines.FirstOrDefault(line => line.StartsWith("ordinal ", StringComparison.Ordinal)) is { } found
+            && long.TryParse(found.AsSpan(8), NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : null;
+        return ordinal is { } known && lines[0].StartsWith("uniscale-checkpoint", StringComparison.Ordinal) ? (known, lines.Contains("keep 1")) : null;
+    }
+
+    private static long Size(RunsFolder door, string folder)
+    {
+        long size = 0;
+        foreach (string file in door.Files(folder, "*"))
+        {
+            try
+            {
+                size += new FileInfo(Path.Combine(folder, file)).Length;
+            }
+            catch (Exception error) when (RunsFolder.IsOfFile(error))
+            {
+                // Retention takes it away just now.
+            }
+        }
+        return size;
+    }
+
+    /// <summary>The fields before the tensors; a manifest may have hundreds of megabytes.</summary>
+    private static (long? Tokens, DateTimeOffset? Saved, long? World) Head(RunsFolder door, string folder)
+    {
+        (long? Tokens, DateTimeOffset? Saved, long? World) head = default;
+        try
+        {
+            using var stream = door.Open(folder, "manifest.json");
+            if (stream is null) return head;
+            var bytes = new byte[Math.Min(HeadBytes, stream.Length)];
+            var reader = new Utf8JsonReader(bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)), isFinalBlock: false, default);
+            while (reader.Read())
+            {
+                if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1) continue;
+                string name = Encoding.UTF8.GetString(reader.ValueSpan);
+                if (!reader.Read()) break;
+                if (name == "consumed_tokens" && reader.TryGetInt64(out long tokens)) head.Tokens = tokens;
+                else if (name == "world_size" && reader.TryGetInt64(out long world)) head.World = world;
+                else if (name == "saved_at" && reader.TryGetDateTimeOffset(out var saved)) head.Saved = saved;
+            }
+        }
+        catch (Exception error) when (RunsFolder.IsOfFile(error) || error is JsonException or InvalidOperationException)
+        {
+            // What was read until then counts.
+        }
+        return head;
+    }
+}

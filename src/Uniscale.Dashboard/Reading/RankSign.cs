@@ -1,0 +1,60 @@
+using System.Buffers.Binary;
+using System.Text;
+using Uniscale.Dashboard.Safety;
+
+namespace Uniscale.Dashboard.Reading;
+
+/// <summary>A rank's signs of life, as it writes them to launch/rank-NNNNN.beat (decision 0012).</summary>
+/// <param name="Busy">What it does besides steps; empty while it trains.</param>
+/// <param name="Alive">When its process last ran, by its own clock.</param>
+/// <param name="Moved">When it last finished a step or began or ended something else.</param>
+public sealed record RankSign(int Rank, string Host, int ProcessId, long Step, string Busy, DateTimeOffset Alive, DateTimeOffset Moved)
+{
+    private const int SizeBytes = 192, TextBytes = 76, MostRanks = 4_096;
+
+    /// <summary>A rank writes every second; clocks of two machines differ.</summary>
+    private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(10);
+
+    /// <summary>Whether the rank's process ran lately and has not left in order.</summary>
+    public bool IsAliveAt(DateTimeOffset now) => Busy != "ended" && (now - Alive).Duration() < Lifeless;
+
+    /// <summary>The signs of the newest attempt, by rank.</summary>
+    internal static IReadOnlyList<RankSign> Read(RunsFolder door, string run)
+    {
+        string launch = Path.Combine(run, "launch");
+        IReadOnlyList<RankSign> newest = [];
+        foreach (string folder in door.Folders(launch, "attempt-*") is [.., var last] ? (string[])[launch, Path.Combine(launch, last)] : [launch])
+        {
+            var signs = door.Files(folder, "rank-*.beat").Take(MostRanks).Select(name => ReadOne(door, folder, name)).OfType<RankSign>().OrderBy(sign => sign.Rank).ToList();
+            if (signs.Count > 0 && (newest.Count == 0 || signs.Max(sign => sign.Alive) > newest.Max(sign => sign.Alive))) newest = signs;
+        }
+        return newest;
+    }
+
+    private static RankSign? ReadOne(RunsFolder door, string folder, string name)
+    {
+        try
+        {
+            using var stream = door.Open(folder, name);
+            var bytes = new byte[SizeBytes];
+            return stream is not null && stream.ReadAtLeast(bytes, SizeBytes, throwOnEndOfStream: false) == SizeBytes ? Parse(bytes) : null;
+        }
+        catch (Exception error) when (RunsFolder.IsOfFile(error))
+        {
+            return null;
+        }
+    }
+
+    private static RankSign? Parse(ReadOnlySpan<byte> bytes)
+    {
+        long alive = BinaryPrimitives.ReadInt64LittleEndian(bytes), moved = BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]);
+        long step = BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]);
+        int rank = BinaryPrimitives.ReadInt32LittleEndian(bytes[24..]), process = BinaryPrimitives.ReadInt32LittleEndian(bytes[28..]);
+        int busy = BinaryPrimitives.ReadInt32LittleEndian(bytes[32..]), host = BinaryPrimitives.ReadInt32LittleEndian(bytes[36..]);
+        bool isSound = alive > 0 && alive <= DateTime.MaxValue.Ticks && moved >= 0 && moved <= DateTime.MaxValue.Ticks && step >= 0 && rank >= 0
+            && busy is >= 0 and <= TextBytes && host is >= 0 and <= TextBytes;
+        return !isSound ? null : new RankSign(
+            rank, Encoding.UTF8.GetString(bytes.Slice(40 + TextBytes, host)), process, step, Encoding.UTF8.GetString(bytes.Slice(40, busy)),
+            new DateTimeOffset(alive, TimeSpan.Zero), new DateTimeOffset(moved, TimeSpan.Zero));
+    }
+}
