@@ -1,6 +1,4 @@
-using Uniscale.Programs.Schedules;
-
-namespace Uniscale.Programs.Tests.Schedules;
+namespace Uniscale.Programs.Schedules;
 
 /// <summary>GPipe that goes backward from the newest microbatch to the oldest, while its activations are still in the caches.</summary>
 public sealed class LastInFirstOutSchedule : ISchedule
