@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Uniscale.Configuration;
 using Uniscale.Programs;
-using Uniscale.Programs.Schedules;
 using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli;
@@ -32,26 +31,14 @@ internal sealed class ConfigurationInput
     /// <summary>The overrides as given.</summary>
     public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(set) ?? [];
 
-    /// <summary>Loads and checks the configuration, the name of its pipeline schedule included.</summary>
+    /// <summary>Loads and checks the configuration, its layout included.</summary>
     public ResolvedConfiguration Load(ParseResult parsed)
     {
         var path = File(parsed)
             ?? throw new UserErrorException($"{parsed.CommandResult.Command.Name} needs a configuration file, for example configs/quickstart.yaml.");
         var resolved = ConfigurationLoader.Load(path, Overrides(parsed), RunFolder.OfConfiguration(path));
-        CheckSchedule(resolved);
+        LayoutGate.Check(resolved);
         return resolved;
-    }
-
-    private static void CheckSchedule(ResolvedConfiguration resolved)
-    {
-        try
-        {
-            ScheduleRegistry.Find(resolved.Value.Parallel.Schedule);
-        }
-        catch (LayoutException unknown)
-        {
-            throw new UserErrorException($"{resolved.OriginOf("parallel.schedule").Exact}: {unknown.Message}", unknown);
-        }
     }
 }
 

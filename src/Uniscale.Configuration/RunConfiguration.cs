@@ -55,6 +55,10 @@ public sealed record RunConfiguration
     /// <summary>Base of the rotary angles in a phase, counted from 0; the model's where the phase has none of its own.</summary>
     public double RopeBaseOf(int phase) => phase < Phases.Count ? Phases[phase].RopeBase ?? Model.RopeBase : Model.RopeBase;
 
+    /// <summary>The batch of the run and those of its phases, each with its key and the context length that it has.</summary>
+    public IEnumerable<(string Key, BatchSection Batch, int Context)> Batches() =>
+        Phases.Select((phase, i) => ($"phases[{i}].batch", phase.Batch ?? Batch, phase.Context ?? Model.Context)).Prepend(("batch", Batch, Model.Context));
+
     /// <summary>
     /// The model as it is trained after this many tokens: with rotary base and (a learned table of positions keeps its rows) context of the
     /// phase that the last of them belongs to, to the step.

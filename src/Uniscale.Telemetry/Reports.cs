@@ -40,6 +40,9 @@ public sealed record RunStart
     /// <summary>Model operations for a token (forward and backward).</summary>
     public double FlopsPerToken { get; init; }
 
+    /// <summary>How <see cref="FlopsPerToken"/> is counted.</summary>
+    public string FlopsFormula { get; init; } = "";
+
     /// <summary>Peak of all ranks together in FLOP/s; null: not known, and MFU is n/a.</summary>
     public double? PeakFlops { get; init; }
 

@@ -106,7 +106,7 @@ public sealed class Trainer(
         _stepBegan = Stopwatch.GetTimestamp();
         _last = runtime.Step(stop.IsAsked, save?.Take() == true);
         _stepBegan = null;
-        if (_last.Decision.Judgement is { Verdict: not StepVerdict.Good, Action: BadStepAction.Rollback }) _last = RollBack(_last);
+        if (_last.Judgement is { Verdict: not StepVerdict.Good, Action: BadStepAction.Rollback }) _last = RollBack(_last);
         foreach (var callback in callbacks) callback.StepDone(runtime, _last);
         StopReason? reason = _last.Incident?.Action == BadStepAction.Stop ? StopReason.BadStep
             : runtime.IsStopSeen ? StopReason.Asked

@@ -12,6 +12,7 @@ internal static class Reports
         Layout = "dp2",
         TotalSteps = totalSteps,
         FlopsPerToken = 90e6,
+        FlopsFormula = "6·N + 12·layers·heads·head_dim·context FLOP a token",
         PeakFlops = peak,
         PeakSource = "given",
         ResumedStep = resumedStep,

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using TorchSharp;
 using Uniscale.Configuration;
 using Uniscale.Experiments.Benchmarks;
+using Uniscale.Programs;
 using Uniscale.Telemetry;
 using Uniscale.Training.Runs;
 
@@ -160,7 +161,7 @@ internal static class BenchmarkCommand
             machine    {measured.Processor}; load average {measured.LoadAverage:F1} before the steps
             layout     {measured.Layout}, {measured.Ranks} ranks of {measured.Threads} threads
             step       {measured.MedianSeconds * 1e3:F1} ms, median of {measured.Seconds.Count} ({measured.Seconds.Min() * 1e3:F1} to {measured.Seconds.Max() * 1e3:F1})
-            speed      {measured.TokensPerSecond:F0} tokens/s, {Units.Flops(measured.ModelFlops)} ({ModelSize.FlopsFormula}){peak}
+            speed      {measured.TokensPerSecond:F0} tokens/s, {Units.Flops(measured.ModelFlops)} ({ModelFlops.Formula}){peak}
             memory     {Units.Bytes(measured.PeakResidentBytes)} resident at most
             C#         {Units.Bytes(measured.ManagedBytes)} allocated a step, {measured.CollectionMilliseconds:F2} ms of garbage collection
             """));

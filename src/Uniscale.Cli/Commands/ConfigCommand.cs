@@ -38,12 +38,7 @@ internal static class ConfigCommand
 
     private static void Show(ResolvedConfiguration resolved, int? ranks, bool json, TextWriter output)
     {
-        if (ranks is { } count)
-        {
-            ConfigurationRules.CheckWorld(resolved.Value, count);
-            // A vocabulary that only the tokenizer knows has no say in whether the layout works.
-            SpecificationBuilder.Build(resolved.Value, count, vocabulary: 1);
-        }
+        if (ranks is { } count) LayoutGate.CheckWorld(resolved.Value, count);
         if (json)
             output.WriteLine(resolved.ToJson());
         else

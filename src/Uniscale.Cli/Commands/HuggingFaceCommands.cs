@@ -7,6 +7,7 @@ using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Model;
+using Uniscale.Programs;
 using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
@@ -59,6 +60,7 @@ internal static class HuggingFaceCommands
             var config = CheckpointInput.Given(() => LlamaConfig.Read(source, parsed.GetValue(ignored)));
             var tokenizer = parsed.GetValue(without) ? null : ForeignTokenizer(source, config.VocabSize);
             var configuration = ConfigurationLoader.Parse("", Overrides(config, run, tokenizer is not null), name: Path.Combine(source, LlamaConfig.FileName));
+            LayoutGate.Check(configuration);
             var made = !Directory.Exists(run);
             try
             {

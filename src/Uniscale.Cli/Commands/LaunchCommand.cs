@@ -3,6 +3,7 @@ using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
+using Uniscale.Programs;
 using Uniscale.Telemetry.Export;
 using Uniscale.Training.Ownership;
 using Uniscale.Training.Runs;
@@ -82,7 +83,7 @@ internal static class LaunchCommand
         int ranks = parsed.GetValue(Ranks);
         if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
         if (ranks < 1) throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
-        ConfigurationRules.CheckWorld(resolved.Value, ranks);
+        LayoutGate.CheckWorld(resolved.Value, ranks);
 
         var folder = new RunFolder(resolved.Value);
         string launchFolder = Path.Combine(folder.FullPath, RankLauncher.FolderName);

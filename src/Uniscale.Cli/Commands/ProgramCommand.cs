@@ -65,8 +65,8 @@ internal static class ProgramCommand
     private static void WriteMesh(TextWriter output, StepSpecification spec, int shown)
     {
         var mesh = spec.Mesh;
-        output.WriteLine($"Mesh: {mesh.Size} {(mesh.Size == 1 ? "rank" : "ranks")} = pipeline {mesh.Pipeline} × data {mesh.Data} × context {mesh.Context} × tensor {mesh.Tensor}, "
-            + $"slowest to fastest {string.Join(", ", mesh.Order.Select(axis => axis.ToString().ToLowerInvariant()))}");
+        output.WriteLine($"Mesh: {mesh.Size} {(mesh.Size == 1 ? "rank" : "ranks")} = {string.Join(" × ", MeshAxis.All.Select(axis => $"{axis.Name} {mesh[axis.Axis]}"))}, "
+            + $"slowest to fastest {string.Join(", ", mesh.Order.Select(axis => MeshAxis.Of(axis).Name))}");
         var kinds = new (string Name, Func<RankGroups, IReadOnlyList<int>> Of)[]
         {
             ("tensor", groups => groups.Tensor),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Launching.Ranks;
+using Uniscale.Programs;
 using Uniscale.Telemetry;
 using Uniscale.Training;
 using Uniscale.Training.Ownership;
@@ -70,7 +71,7 @@ internal static class TrainCommand
         {
             var parallel = resolved.Value.Parallel;
             if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
-            ConfigurationRules.CheckWorld(resolved.Value, ranks);
+            LayoutGate.CheckWorld(resolved.Value, ranks);
         }
         var (stop, save) = (new StopRequest(), new SaveRequest());
         int localRanks = environment.IsLaunched ? environment.LocalSize : ranks;

@@ -77,7 +77,7 @@ internal static class PlanJson
         step.Mfu,
         step.Hfu,
         PeakFlops = step.Cluster.PeakFor(step.Spec.ActivationBytes),
-        ModelFlops.Formula,
+        PlannedFlops.Formula,
         Bubble = step.Times.BubbleRatio,
         Ranks = step.Times.Classes.Select(times => new
         {

@@ -3,6 +3,7 @@ using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
 using Uniscale.Programs;
 
+using Uniscale.Configuration;
 namespace Uniscale.Cli.Planning;
 
 /// <summary>Plans for people.</summary>
@@ -27,7 +28,7 @@ internal static class PlanText
     {
         var mesh = spec.Mesh;
         string zero = spec.ZeroStage == 0 ? "" : $", ZeRO-{spec.ZeroStage} over {spec.ZeroGroup}";
-        string recompute = spec.Recompute == Recomputation.None ? "" : $", {spec.Recompute.ToString().ToLowerInvariant()} recomputation";
+        string recompute = spec.Recompute == RecomputeKind.None ? "" : $", {spec.Recompute.ToString().ToLowerInvariant()} recomputation";
         return $"tensor {mesh.Tensor}{(spec.SequenceParallel ? " (sequence)" : "")} × pipeline {mesh.Pipeline}{(spec.Chunks > 1 ? $" × {spec.Chunks} chunks" : "")} × context {mesh.Context} × data {mesh.Data}"
             + $", {spec.Schedule}, {spec.Microbatches} microbatches of {spec.MicrobatchSize}{zero}{recompute}";
     }
@@ -67,7 +68,7 @@ internal static class PlanText
     {
         output.WriteLine($"\nStep of {step.Tokens:N0} tokens: {step.Seconds:N3} s, {step.TokensPerRank:N1} tokens a GPU and second, bubble {step.Times.BubbleRatio:P1}");
         output.WriteLine($"  {step.ModelFlopsPerRank / 1e12:N1} TFLOP/s a GPU, MFU {step.Mfu:P1}, HFU {step.Hfu:P1} of {step.Cluster.PeakFor(step.Spec.ActivationBytes) / 1e12:N0} TFLOP/s");
-        output.WriteLine($"  ({ModelFlops.Formula})");
+        output.WriteLine($"  ({PlannedFlops.Formula})");
         var classes = step.Times.Classes;
         var slowest = step.Times.Slowest;
         output.WriteLine($"  {classes.Count} kinds of rank; shares of the step:");

@@ -8,7 +8,7 @@ public enum RecomputeKind
     /// <summary>Everything is kept.</summary>
     None,
 
-    /// <summary>Attention's inside.</summary>
+    /// <summary>What is large and cheap in every block: normalised inputs and the output of the feed-forward activation (scores of attention are never kept by the tiled kernels).</summary>
     Selective,
 
     /// <summary>Every block from its input.</summary>

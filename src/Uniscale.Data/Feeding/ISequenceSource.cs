@@ -29,6 +29,15 @@ public interface ISequenceSource
     /// <paramref name="documents"/>, where not empty, receives for each of the same places the number of its document within the sequence, from 0.
     /// </summary>
     void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents);
+
+    /// <summary>Whether some targets are left out of the loss: answers are learned and questions only read. False: the loss is taken everywhere.</summary>
+    bool HasLossMask => false;
+
+    /// <summary>
+    /// Loss mask of sample <paramref name="index"/>; asked for only where <see cref="HasLossMask"/>. <paramref name="mask"/> has context places, and place i speaks
+    /// for the target that follows token i (token i + 1): true where the loss is taken.
+    /// </summary>
+    void ReadLossMask(StepPlan step, long index, Span<bool> mask) => mask.Fill(true);
 }
 
 /// <summary>One optimizer step as the curriculum sees it.</summary>

@@ -40,6 +40,12 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
             sample.Documents.CopyTo(documents);
     }
 
+    /// <inheritdoc/>
+    public bool HasLossMask => source.HasLossMask;
+
+    /// <inheritdoc/>
+    public void ReadLossMask(StepPlan step, long index, Span<bool> mask) => Enter(step).Get(index).Mask.CopyTo(mask);
+
     /// <summary>Waits for the reading under way.</summary>
     public void Dispose()
     {
@@ -89,12 +95,16 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
 
         public int[] Documents { get; private set; } = [];
 
+        /// <summary>The sample's loss mask; empty where the data has none.</summary>
+        public bool[] Mask { get; private set; } = [];
+
         public bool WasAsked { get; set; }
 
-        public void Begin(long index, int length, bool withDocuments)
+        public void Begin(long index, int length, bool withDocuments, bool withMask)
         {
             if (Tokens.Length != length) Tokens = new int[length];
             if (withDocuments && Documents.Length != length) Documents = new int[length];
+            if (withMask && Mask.Length != length - 1) Mask = new bool[length - 1];
             _index = index;
             _isRead = false;
             _error = null;
@@ -110,6 +120,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
                 try
                 {
                     source.Read(step, _index, Tokens, Documents);
+                    if (Mask.Length > 0) source.ReadLossMask(step, _index, Mask);
                 }
                 catch (Exception error)
                 {
@@ -174,7 +185,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
         private Sample Add(long index)
         {
             if (!_spare.TryPop(out Sample? sample)) sample = new Sample();
-            sample.Begin(index, Step.Context + 1, withDocuments);
+            sample.Begin(index, Step.Context + 1, withDocuments, source.HasLossMask);
             _samples.Add(index, sample);
             return sample;
         }

@@ -1,12 +1,13 @@
 using TorchSharp;
 using Uniscale.Collectives;
+using Uniscale.Engine.Mesh;
 using Uniscale.Kernels;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Buckets;
 
 /// <summary>
-/// Parameters, gradients and optimizer state of one block in flat buffers. ZeRO stages differ in which of them a rank holds whole:
+/// Parameters, gradients and optimizer state of one block, or of a part of it, in flat buffers. ZeRO stages differ in which of them a rank holds whole:
 /// optimizer state is sharded from stage 1, gradients from stage 2, parameters from stage 3; what is sharded is whole only while a block needs it.
 /// </summary>
 public sealed class Bucket : IDisposable
@@ -54,6 +55,9 @@ public sealed class Bucket : IDisposable
 
     /// <summary>Number of the block.</summary>
     public int Block { get; }
+
+    /// <summary>Ranks that hold the same parameters, where they are others than the layout's replicas; null: those.</summary>
+    public ReplicaGroups? Groups { get; init; }
 
     /// <summary>Places of the parameters.</summary>
     public FlatLayout Layout { get; }

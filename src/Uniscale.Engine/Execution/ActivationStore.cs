@@ -80,6 +80,10 @@ internal sealed class ActivationStore
         return (below.Output ?? below.Bare)!.detach().DetachFromDisposeScope();
     }
 
+    /// <summary>As <see cref="TakeInput"/>, where no backward pass will ask for the output of the block below: the caller owns it.</summary>
+    public Tensor TakeInputWhole(int block, int microbatch) =>
+        _inputs.Remove((block, microbatch), out var received) ? received.Arrived() : TakeKept(block - 1, microbatch).Bare!;
+
     /// <summary>Gradient of a block's output: what was received for it, or the gradient of the input of the block above.</summary>
     public Tensor TakeOutputGradient(int block, int microbatch)
     {

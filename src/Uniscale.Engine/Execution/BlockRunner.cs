@@ -1,3 +1,4 @@
+using Uniscale.Configuration;
 using Uniscale.Engine.Model;
 using Uniscale.Programs;
 using Uniscale.Torch.Autograd;
@@ -16,7 +17,7 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
     /// <summary>Output of the pass, which the store keeps.</summary>
     public Tensor Forward(BlockState state, MicrobatchContext context)
     {
-        bool again = specification.RecomputationOf(state.Number) == Recomputation.Block;
+        bool again = specification.RecomputationOf(state.Number) == RecomputeKind.Block;
         var pass = new KeptPass
         {
             Input = state.Number == 0 ? null : activations.TakeInput(state.Number, context.Index).requires_grad_(),
@@ -25,6 +26,15 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
         if (again) pass.Bare = Run(state, pass.Input, context);
         else pass.Output = RunWithGraph(state, pass.Input, context);
         return (pass.Output ?? pass.Bare)!;
+    }
+
+    /// <summary>Output of a pass that no backward pass follows: the input is freed, the output kept for the block above or for sending.</summary>
+    public Tensor ForwardAlone(BlockState state, MicrobatchContext context)
+    {
+        using var input = state.Number == 0 ? null : activations.TakeInputWhole(state.Number, context.Index);
+        var output = Run(state, input, context);
+        activations.Keep(state.Number, context.Index, new KeptPass { Bare = output });
+        return output;
     }
 
     /// <summary>Gradients of input and parameters; frees what the forward pass kept.</summary>
@@ -38,9 +48,7 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
             ? ones([], ScalarType.Float32, pass.Output!.device)
             : activations.TakeOutputGradient(state.Number, context.Index);
         pass.Output ??= RunWithGraph(state, pass.Input, context);
-        if (defer) ops.Deferred = _deferred[(state.Number, context.Index)] = new DeferredWeightGradients();
-        var gradients = Gradients.Of(pass.Output, outputGradient, state.WithParameters(pass.Input));
-        ops.Deferred = null;
+        var gradients = Differentiate(pass.Output, outputGradient, state.WithParameters(pass.Input), defer ? _deferred[(state.Number, context.Index)] = new DeferredWeightGradients() : null);
         int first = pass.Input is null ? 0 : 1;
         if (first == 1) activations.KeepInputGradient(state.Number, context.Index, gradients[0]!.DetachFromDisposeScope());
         for (int i = first; i < gradients.Length; i++)
@@ -58,6 +66,21 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
     {
         foreach (var deferred in _deferred.Values) deferred.Dispose();
         _deferred.Clear();
+    }
+
+    /// <summary>libtorch calls the operations of the graph, and passes them nothing of ours: they find the queue in <see cref="IParallelOps.Deferred"/>, where it
+    /// stands for as long as the call takes.</summary>
+    private Tensor?[] Differentiate(Tensor output, Tensor outputGradient, Tensor[] inputs, DeferredWeightGradients? queue)
+    {
+        ops.Deferred = queue;
+        try
+        {
+            return Gradients.Of(output, outputGradient, inputs);
+        }
+        finally
+        {
+            ops.Deferred = null;
+        }
     }
 
     private Tensor RunWithGraph(BlockState state, Tensor? input, MicrobatchContext context)

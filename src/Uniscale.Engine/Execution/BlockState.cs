@@ -26,17 +26,17 @@ public sealed class BlockState
     /// <summary>Binds a block to the buffers of its parameters.</summary>
     /// <param name="number">Number in the row.</param>
     /// <param name="block">The mathematics.</param>
-    /// <param name="bucket">Parameters of its own; may be empty.</param>
+    /// <param name="own">Buckets of its own parameters, at least one; may be empty. Several where parts of the block have replicas of their own.</param>
     /// <param name="slots">Its parameters, in the order in which it takes them.</param>
-    public BlockState(int number, Block block, Bucket bucket, IReadOnlyList<ParameterSlot> slots)
+    public BlockState(int number, Block block, IReadOnlyList<Bucket> own, IReadOnlyList<ParameterSlot> slots)
     {
         Number = number;
         Block = block;
-        Bucket = bucket;
+        OwnBuckets = own;
         Slots = slots;
         _parameters = [.. slots.Select(slot => slot.Tensor)];
         _inputAndParameters = [null!, .. _parameters];
-        Buckets = [.. slots.Select(slot => slot.Bucket).Append(bucket).Distinct()];
+        Buckets = [.. slots.Select(slot => slot.Bucket).Concat(own).Distinct()];
     }
 
     /// <summary>Number in the row.</summary>
@@ -45,8 +45,11 @@ public sealed class BlockState
     /// <summary>The mathematics.</summary>
     public Block Block { get; }
 
-    /// <summary>Buffers of the block's own parameters.</summary>
-    public Bucket Bucket { get; }
+    /// <summary>Buffers of the block's own parameters, in the order in which they are reduced, updated and gathered.</summary>
+    public IReadOnlyList<Bucket> OwnBuckets { get; }
+
+    /// <summary>The first of them: the only one, unless parts of the block have replicas of their own.</summary>
+    public Bucket Bucket => OwnBuckets[0];
 
     /// <summary>Where each parameter lies.</summary>
     public IReadOnlyList<ParameterSlot> Slots { get; }

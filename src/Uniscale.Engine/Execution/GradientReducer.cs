@@ -1,6 +1,5 @@
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
-using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Parallel;
 using static TorchSharp.torch;
 
@@ -10,8 +9,8 @@ namespace Uniscale.Engine.Execution;
 /// Sums gradients over the replicas: reduce-scatter within the shard group, then all-reduce of the shard among its holders.
 /// Reductions run beside compute; second phases are posted at fixed places of the program, so that all ranks post alike.
 /// </summary>
-/// <param name="groups">This rank's groups.</param>
-internal sealed class GradientReducer(ProcessGroups groups)
+/// <param name="rank">This rank.</param>
+internal sealed class GradientReducer(RankState rank)
 {
     /// <summary>Reductions that may run before the oldest is waited for, where each keeps whole gradients in memory.</summary>
     private const int Depth = 2;
@@ -24,8 +23,11 @@ internal sealed class GradientReducer(ProcessGroups groups)
     /// <param name="last">No contribution of this step follows.</param>
     public void Post(Bucket bucket, bool last)
     {
+        var groups = rank.GroupsOf(bucket);
         if (groups.Shards.Size == 1)
         {
+            // Where others of the block are sharded, this one waits until it holds all contributions.
+            if (!last) return;
             bucket.TakeWholeGradient();
             AllReduceShard(bucket);
             return;
@@ -41,7 +43,7 @@ internal sealed class GradientReducer(ProcessGroups groups)
     }
 
     /// <summary>Sums a tied matrix's gradients with those of the other holder, and waits: the reduction over replicas, in another group, needs the result.</summary>
-    public void SumTied(ParameterSlot slot) => groups.Tied!.AllReduce(TensorBuffer.Of(slot.Sum.Begun())).Wait();
+    public void SumTied(ParameterSlot slot) => rank.Groups.Tied!.AllReduce(TensorBuffer.Of(slot.Sum.Begun())).Wait();
 
     /// <summary>Waits until every shard holds its sum.</summary>
     public void Finish()
@@ -66,7 +68,8 @@ internal sealed class GradientReducer(ProcessGroups groups)
 
     private void AllReduceShard(Bucket bucket)
     {
-        if (groups.ShardReplicas.Size > 1) _reducing.Add(groups.ShardReplicas.AllReduce(TensorBuffer.Of(bucket.GradientShard)));
+        var holders = rank.GroupsOf(bucket).ShardReplicas;
+        if (holders.Size > 1) _reducing.Add(holders.AllReduce(TensorBuffer.Of(bucket.GradientShard)));
     }
 
     private sealed record Reduction(Bucket Bucket, Tensor Whole, Tensor? Addend, IWork Work, bool Last);

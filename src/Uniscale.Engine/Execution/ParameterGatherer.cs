@@ -1,32 +1,33 @@
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
-using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Parallel;
 
 namespace Uniscale.Engine.Execution;
 
 /// <summary>Makes whole parameters out of shards: before a pass (ZeRO-3), or after an update (ZeRO-1, 2).</summary>
-/// <param name="groups">This rank's groups.</param>
-internal sealed class ParameterGatherer(ProcessGroups groups)
+/// <param name="rank">This rank.</param>
+internal sealed class ParameterGatherer(RankState rank)
 {
     private readonly Dictionary<Bucket, IWork> _pending = [];
-    private IWork? _agreement;
+    private readonly Dictionary<IProcessGroup, IWork> _agreements = [];
 
     /// <summary>A step or an evaluation begins. Shards do not change within it until all ranks have come to its end (the sums of norm and loss are
-    /// over all of them), so where shards lie in common memory one agreement that they are up to date serves for all of it.</summary>
-    public void Begin() => _agreement = null;
+    /// over all of them), so where shards lie in common memory one agreement of a group that they are up to date serves for all of it.</summary>
+    public void Begin() => _agreements.Clear();
 
     /// <summary>Posts the gathering of a block's parameters from the shards of its group.</summary>
     public void Post(Bucket bucket)
     {
         if (bucket.Layout.ShardCount == 1) return;
         bucket.Materialize();
+        var shards = rank.GroupsOf(bucket).Shards;
         if (bucket.ParametersAreShared)
         {
-            _pending[bucket] = _agreement ??= groups.Shards.Barrier();
+            if (!_agreements.TryGetValue(shards, out var agreement)) _agreements[shards] = agreement = shards.Barrier();
+            _pending[bucket] = agreement;
             return;
         }
-        _pending[bucket] = groups.Shards.AllGather(TensorBuffer.Of(bucket.ParameterShard), TensorBuffer.Of(bucket.WholeFlat));
+        _pending[bucket] = shards.AllGather(TensorBuffer.Of(bucket.ParameterShard), TensorBuffer.Of(bucket.WholeFlat));
     }
 
     /// <summary>Frees gathered parameters.</summary>

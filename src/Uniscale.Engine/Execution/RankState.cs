@@ -16,16 +16,17 @@ public sealed class RankState : IDisposable
         Groups = groups;
         Ops = ops;
         Blocks = blocks.ToDictionary(block => block.Number);
+        Buckets = [.. Blocks.Values.OrderBy(block => block.Number).SelectMany(block => block.OwnBuckets)];
         ActivationType = activationType;
         Link = link;
-        var sink = new GradientSink();
-        foreach (var slot in Blocks.Values.SelectMany(block => block.Slots).DistinctBy(slot => (slot.Bucket.Block, slot.Index)))
-            sink.Register(slot.Tensor, () => slot.Sum);
-        ops.Sink = sink;
+        foreach (var slot in Slots()) ops.Sink.Register(slot.Tensor, () => slot.Sum);
     }
 
     /// <summary>This rank's groups.</summary>
     public ProcessGroups Groups { get; }
+
+    /// <summary>Ranks that hold the same parameters as a bucket of this rank.</summary>
+    public ReplicaGroups GroupsOf(Bucket bucket) => bucket.Groups ?? Groups.Common;
 
     /// <summary>The primitives of the layout.</summary>
     public IParallelOps Ops { get; }
@@ -40,7 +41,10 @@ public sealed class RankState : IDisposable
     public HostLink Link { get; }
 
     /// <summary>Bytes held between steps.</summary>
-    public MemoryAccount Memory => Blocks.Values.Aggregate(default(MemoryAccount), (sum, block) => sum + block.Bucket.Memory);
+    public MemoryAccount Memory => Buckets.Aggregate(default(MemoryAccount), (sum, bucket) => sum + bucket.Memory);
+
+    /// <summary>Buckets of this rank, by block.</summary>
+    public IReadOnlyList<Bucket> Buckets { get; }
 
     /// <summary>Room for what flows between blocks: [batch, this rank's part of the sequence, hidden]; the caller owns it.</summary>
     internal Tensor EmptyActivation(StepSpecification specification)
@@ -53,8 +57,10 @@ public sealed class RankState : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Ops.Sink = null;
-        foreach (var block in Blocks.Values) block.Bucket.Dispose();
+        foreach (var slot in Slots()) Ops.Sink.Remove(slot.Tensor);
+        foreach (var bucket in Buckets) bucket.Dispose();
         Link.Dispose();
     }
+
+    private IEnumerable<ParameterSlot> Slots() => Blocks.Values.SelectMany(block => block.Slots).Distinct();
 }

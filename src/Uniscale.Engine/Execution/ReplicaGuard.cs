@@ -45,7 +45,7 @@ internal sealed class ReplicaGuard(RankState rank, int blockCount)
     /// <summary>Compares a block whose parameters are in place.</summary>
     public void Compare(Bucket bucket)
     {
-        var groups = rank.Groups;
+        var groups = rank.GroupsOf(bucket);
         bool together = bucket.ParametersAreSharded || groups.ShardReplicas.Size == groups.Replicas.Size;
         var parameters = bucket.ParametersAreSharded ? bucket.ParameterShard : bucket.WholeFlat;
         var state = bucket.Type == ScalarType.Float32 ? new[] { bucket.FirstMoment, bucket.SecondMoment } : [bucket.FirstMoment, bucket.SecondMoment, bucket.Master];

@@ -22,7 +22,7 @@ public sealed class StepExecutor
     {
         _rank = rank;
         _optimizer = new BucketOptimizer(kernel);
-        _gatherer = new ParameterGatherer(rank.Groups);
+        _gatherer = new ParameterGatherer(rank);
         _timeline = timeline;
     }
 
@@ -42,9 +42,9 @@ public sealed class StepExecutor
     /// <param name="difference">Replicas that the program compared and that differ; null: none.</param>
     public StepDecision Run(StepSpecification specification, StepProgram program, StepInput input, out ReplicaDifference? difference)
     {
-        foreach (var block in _rank.Blocks.Values) block.Bucket.BeginStep();
+        foreach (var bucket in _rank.Buckets) bucket.BeginStep();
         _gatherer.Begin();
-        using var run = new StepRun(_rank, specification, program, input, _optimizer, _gatherer, _activations) { GradientsReady = GradientsReady, Faults = Faults };
+        using var run = new StepRun(_rank, specification, program, input.Batch, _optimizer, _gatherer, _activations) { Input = input, GradientsReady = GradientsReady, Faults = Faults };
         foreach (var instruction in program.Instructions)
         {
             using var interval = _timeline?.Compute(instruction);
@@ -55,13 +55,14 @@ public sealed class StepExecutor
         return run.Finish(out difference);
     }
 
-    /// <summary>Runs only the forward pass of a program, without gradients. All ranks of the world call it alike.</summary>
+    /// <summary>Runs a program that goes forward only, without gradients. All ranks of the world run those of the same specification.</summary>
     /// <returns>Sum of token losses and count of valid tokens over all ranks.</returns>
     public (double LossSum, long TokenCount) Evaluate(StepSpecification specification, StepProgram program, IStepBatch batch)
     {
         _gatherer.Begin();
-        using var run = new ForwardRun(_rank, specification, batch, _gatherer);
-        return run.Execute(program);
+        using var run = new StepRun(_rank, specification, program, batch, _optimizer, _gatherer, _activations);
+        foreach (var instruction in program.Instructions) run.Execute(instruction);
+        return run.FinishEvaluation();
     }
 
     /// <summary>Compares the replicas as they are between two steps. All ranks of the world call it alike.</summary>
@@ -70,7 +71,7 @@ public sealed class StepExecutor
     {
         Settle();
         var guard = new ReplicaGuard(_rank, specification.Model.Head + 1);
-        foreach (var block in _rank.Blocks.Values.OrderBy(block => block.Number)) guard.Compare(block.Bucket);
+        foreach (var bucket in _rank.Buckets) guard.Compare(bucket);
         return guard.Conclude();
     }
 

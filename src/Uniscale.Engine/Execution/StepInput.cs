@@ -1,4 +1,3 @@
-using Uniscale.Configuration;
 using Uniscale.Engine.Model;
 using Uniscale.Kernels.Optimizer;
 
@@ -32,23 +31,19 @@ public interface IStepBatch : IDisposable
 /// <param name="SaveAsked">This rank was asked to save; one such rank makes all save.</param>
 public sealed record StepInput(IStepBatch Batch, AdamWStep AdamW, double Clip, bool StopAsked = false, long Step = 0, bool SaveAsked = false)
 {
-    /// <summary>Judges the step by loss and gradient norm; every rank must judge the same numbers alike. By default they have to be finite.</summary>
-    public Func<double, double, StepJudgement> Judge { get; init; } = (loss, norm) =>
-        double.IsFinite(loss) && double.IsFinite(norm) ? default : new(StepVerdict.NotFinite, BadStepAction.Skip);
+    /// <summary>Whether the update is applied, by loss and gradient norm; every rank must say the same of the same numbers. By default they have to be finite.</summary>
+    public Func<double, double, bool> Applies { get; init; } = (loss, norm) => double.IsFinite(loss) && double.IsFinite(norm);
 }
 
 /// <summary>The step's one decision, the same on all ranks.</summary>
 /// <param name="Loss">Mean loss of the valid tokens of the global batch.</param>
 /// <param name="GradientNorm">Norm of all gradients before clipping.</param>
 /// <param name="GradientScale">What clipping multiplies gradients with.</param>
-/// <param name="Judgement">What the step was found to be.</param>
+/// <param name="Applied">The weights were updated; otherwise the step changed nothing.</param>
 /// <param name="Stop">Some rank was asked to stop.</param>
 /// <param name="DataDigest">Digest of the tokens of the global batch, the same for every layout.</param>
-public sealed record StepDecision(double Loss, double GradientNorm, double GradientScale, StepJudgement Judgement, bool Stop, ulong DataDigest)
+public sealed record StepDecision(double Loss, double GradientNorm, double GradientScale, bool Applied, bool Stop, ulong DataDigest)
 {
-    /// <summary>The weights were updated; otherwise the step changed nothing.</summary>
-    public bool Applied => Judgement.Applies;
-
     /// <summary>Some rank was asked to save after this step.</summary>
     public bool Save { get; init; }
 }

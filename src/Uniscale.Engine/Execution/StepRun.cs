@@ -17,7 +17,7 @@ internal sealed class StepRun : IDisposable
 
     private readonly RankState _rank;
     private readonly StepSpecification _specification;
-    private readonly StepInput _input;
+    private readonly IStepBatch _batch;
     private readonly BucketOptimizer _optimizer;
     private readonly ParameterGatherer _gatherer;
     private readonly GradientReducer _reducer;
@@ -30,20 +30,21 @@ internal sealed class StepRun : IDisposable
     private IWork? _counting;
     private LossScale _lossScale;
     private StepDecision? _decision;
+    private (double LossSum, long TokenCount)? _evaluation;
     private ReplicaGuard? _guard;
     private bool _isDamaged;
 
     public StepRun(
-        RankState rank, StepSpecification specification, StepProgram program, StepInput input, BucketOptimizer optimizer, ParameterGatherer gatherer,
+        RankState rank, StepSpecification specification, StepProgram program, IStepBatch batch, BucketOptimizer optimizer, ParameterGatherer gatherer,
         ActivationStore activations)
     {
         _rank = rank;
         _specification = specification;
-        _input = input;
+        _batch = batch;
         _optimizer = optimizer;
         _gatherer = gatherer;
         _activations = activations;
-        _reducer = new GradientReducer(rank.Groups);
+        _reducer = new GradientReducer(rank);
         _runner = new BlockRunner(specification, rank.Ops, _activations);
         _reduced = new bool[specification.Model.Head + 1];
         _reductionsLeft = new int[specification.Model.Head + 1];
@@ -51,7 +52,12 @@ internal sealed class StepRun : IDisposable
             if (instruction.Op == Op.ReduceGradients) _reductionsLeft[instruction.Block]++;
         _tokenCount = zeros([1], ScalarType.Int64, rank.Link.Device).DetachFromDisposeScope();
         _loss = zeros([], ScalarType.Float64, rank.Link.Device).DetachFromDisposeScope();
+        // Forward alone the sum itself is wanted, and no count is waited for.
+        _lossScale = 1;
     }
+
+    /// <summary>What a step needs besides its data; null for a program that goes forward only.</summary>
+    public StepInput? Input { get; init; }
 
     /// <summary>See <see cref="StepExecutor.GradientsReady"/>.</summary>
     public Action<StepDecision>? GradientsReady { get; init; }
@@ -66,10 +72,10 @@ internal sealed class StepRun : IDisposable
         var (op, block, microbatch, peer) = instruction;
         switch (op)
         {
-            case Op.Load: _ = _input.Batch[microbatch]; break;
+            case Op.Load: _ = _batch[microbatch]; break;
             case Op.CountTokens: CountTokens(); break;
-            case Op.GatherParameters: _gatherer.Post(Bucket(block)); break;
-            case Op.ReleaseParameters: _gatherer.Release(Bucket(block)); break;
+            case Op.GatherParameters: PostGathering(block); break;
+            case Op.ReleaseParameters: Release(block); break;
             case Op.ReceiveActivation: Receive(block, microbatch, peer); break;
             case Op.SendActivation: SendActivation(block, microbatch, peer); break;
             case Op.ReceiveGradient: ReceiveGradient(block, microbatch, peer); break;
@@ -82,8 +88,9 @@ internal sealed class StepRun : IDisposable
             case Op.ReduceTied: _reducer.SumTied(TiedSlot(block)); break;
             case Op.Norm: Decide(); break;
             case Op.Update: Update(block); break;
-            case Op.GatherUpdated: _gatherer.Post(Bucket(block)); break;
+            case Op.GatherUpdated: PostGathering(block); break;
             case Op.Checksum: CompareReplicas(block); break;
+            case Op.SumLoss: SumLoss(); break;
             default: throw new NotSupportedException($"Instruction {instruction} is not known to the executor.");
         }
     }
@@ -98,6 +105,13 @@ internal sealed class StepRun : IDisposable
         return _decision ?? throw new InvalidOperationException("The program has no norm instruction, so the step decided nothing.");
     }
 
+    /// <summary>Waits for what a program that goes forward only has posted, and returns what it found.</summary>
+    public (double LossSum, long TokenCount) FinishEvaluation()
+    {
+        _activations.FinishSending();
+        return _evaluation ?? throw new InvalidOperationException("The program has no sum of the loss, so it found nothing.");
+    }
+
     public void Dispose()
     {
         _lossScale.Dispose();
@@ -107,24 +121,36 @@ internal sealed class StepRun : IDisposable
         _activations.Free();
     }
 
-    private Bucket Bucket(int block) => _rank.Blocks[block].Bucket;
+    private IReadOnlyList<Bucket> Buckets(int block) => _rank.Blocks[block].OwnBuckets;
+
+    private void PostGathering(int block)
+    {
+        var buckets = Buckets(block);
+        for (int i = 0; i < buckets.Count; i++) _gatherer.Post(buckets[i]);
+    }
+
+    private void Release(int block)
+    {
+        var buckets = Buckets(block);
+        for (int i = 0; i < buckets.Count; i++) _gatherer.Release(buckets[i]);
+    }
 
     private void CountTokens()
     {
-        _tokenCount.fill_(_input.Batch.ValidTokens);
+        _tokenCount.fill_(_batch.ValidTokens);
         _counting = _rank.Groups.Replicas.AllReduce(TensorBuffer.Of(_tokenCount));
     }
 
     private MicrobatchContext Context(int block, int microbatch)
     {
-        if (block != _specification.Model.Head) return _input.Batch[microbatch];
+        if (block != _specification.Model.Head) return _batch[microbatch];
         if (_counting is { } counting)
         {
             counting.Wait();
             _counting = null;
             _lossScale = LossScale.OneOver(_tokenCount, _rank.Link);
         }
-        return _input.Batch[microbatch] with { LossScale = _lossScale };
+        return _batch[microbatch] with { LossScale = _lossScale };
     }
 
     private void Receive(int block, int microbatch, int peer)
@@ -143,6 +169,7 @@ internal sealed class StepRun : IDisposable
     {
         var pass = _activations.Kept(block, microbatch);
         var tensor = (pass.Output ?? pass.Bare)!.detach().contiguous().DetachFromDisposeScope();
+        if (_specification.ForwardOnly) _activations.TakeKept(block, microbatch).Dispose();
         _activations.Sending(tensor, Pipeline.Send(TensorBuffer.Of(tensor), Stage(peer), ActivationTag));
     }
 
@@ -161,8 +188,13 @@ internal sealed class StepRun : IDisposable
     {
         var state = _rank.Blocks[block];
         var borrowed = Gather(state);
-        var output = _runner.Forward(state, Context(block, microbatch));
-        if (block == _specification.Model.Head) _loss.add_(output);
+        var context = Context(block, microbatch);
+        var output = _specification.ForwardOnly ? _runner.ForwardAlone(state, context) : _runner.Forward(state, context);
+        if (block == _specification.Model.Head)
+        {
+            _loss.add_(output);
+            if (_specification.ForwardOnly) _activations.TakeKept(block, microbatch).Dispose();
+        }
         foreach (var bucket in borrowed) _gatherer.Release(bucket);
     }
 
@@ -185,58 +217,79 @@ internal sealed class StepRun : IDisposable
 
     private void ReduceGradients(int block)
     {
-        _reducer.Post(Bucket(block), last: --_reductionsLeft[block] == 0);
+        bool last = --_reductionsLeft[block] == 0;
+        var buckets = Buckets(block);
+        for (int i = 0; i < buckets.Count; i++) _reducer.Post(buckets[i], last);
         _reduced[block] = true;
     }
 
     /// <summary>The slot of the tied matrix: the embedding's first parameter, the head's last.</summary>
     private ParameterSlot TiedSlot(int block) => block == 0 ? _rank.Blocks[block].Slots[0] : _rank.Blocks[block].Slots[^1];
 
+    /// <summary>Loss and targets are the same on all ranks of a tensor group, and the targets on all stages: one speaks for them.</summary>
+    private void SumLoss()
+    {
+        bool speaks = _rank.Groups.Tensor.Rank == 0, counts = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head);
+        var own = tensor([0.0, counts ? _batch.ValidTokens : 0], ScalarType.Float64);
+        var sums = _rank.Link.Upload(own);
+        if (speaks) sums[0].copy_(_loss);
+        _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
+        double[] all = _rank.Link.Read<double>(sums);
+        _evaluation = (all[0], (long)all[1]);
+    }
+
     private void Decide()
     {
+        var input = Input!;
         _reducer.Finish();
-        Faults?.OnGradient(_input.Step, _rank);
+        Faults?.OnGradient(input.Step, _rank);
         // The loss is the same on all ranks of a tensor group: the first speaks for them.
         bool speaks = _rank.Groups.Tensor.Rank == 0;
         // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
-        ulong digest = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _input.Batch.Digest : 0;
-        using var own = tensor([0, 0, _input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), _input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
+        ulong digest = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _batch.Digest : 0;
+        using var own = tensor([0, 0, input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
         using var sums = _rank.Link.Upload(own);
         SumSquares(sums[0]);
         if (speaks) sums[1].copy_(_loss);
-        if (Faults is not null) sums[1].fill_(Faults.OnLoss(_input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0));
+        if (Faults is not null) sums[1].fill_(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0));
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
         double norm = Math.Sqrt(all[0]), loss = all[1];
-        double scale = _input.Clip > 0 && norm > _input.Clip ? _input.Clip / (norm + 1e-6) : 1;
+        double scale = input.Clip > 0 && norm > input.Clip ? input.Clip / (norm + 1e-6) : 1;
         digest = unchecked((ulong)all[3] + ((ulong)all[4] << 32));
-        _decision = new StepDecision(loss, norm, scale, _input.Judge(loss, norm), all[2] > 0, digest) { Save = all[5] > 0 };
+        _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest) { Save = all[5] > 0 };
         GradientsReady?.Invoke(_decision);
     }
 
     /// <summary>Adds the squares of the gradients that this rank counts.</summary>
     private void SumSquares(Tensor sum)
     {
-        var holders = _rank.Groups.ShardReplicas;
-        foreach (var state in _rank.Blocks.Values)
+        var buckets = _rank.Buckets;
+        for (int i = 0; i < buckets.Count; i++)
         {
-            if (!_reduced[state.Number]) state.Bucket.TakeWholeGradient();
-            if (_optimizer.SumOfSquares(state.Bucket, holders.Rank, holders.Size) is { } squares) sum.add_(squares);
+            var bucket = buckets[i];
+            var holders = _rank.GroupsOf(bucket).ShardReplicas;
+            if (!_reduced[bucket.Block]) bucket.TakeWholeGradient();
+            if (_optimizer.SumOfSquares(bucket, holders.Rank, holders.Size) is { } squares) sum.add_(squares);
         }
     }
 
     private void Update(int block)
     {
-        if (_decision!.Applied) _optimizer.Update(Bucket(block), _input.AdamW with { GradientScale = _decision.GradientScale });
+        if (!_decision!.Applied) return;
+        var buckets = Buckets(block);
+        for (int i = 0; i < buckets.Count; i++) _optimizer.Update(buckets[i], Input!.AdamW with { GradientScale = _decision.GradientScale });
     }
 
     private void CompareReplicas(int block)
     {
         DamageWeights();
         _guard ??= new ReplicaGuard(_rank, _specification.Model.Head + 1);
-        var bucket = Bucket(block);
-        if (!bucket.ParametersAreSharded) _gatherer.Ensure(bucket);
-        _guard.Compare(bucket);
+        foreach (var bucket in Buckets(block))
+        {
+            if (!bucket.ParametersAreSharded) _gatherer.Ensure(bucket);
+            _guard.Compare(bucket);
+        }
     }
 
     /// <summary>Once a step, after all updates and before the first comparison.</summary>
@@ -246,6 +299,6 @@ internal sealed class StepRun : IDisposable
         _isDamaged = true;
         _gatherer.Finish();
         using var noGrad = no_grad();
-        Faults.OnWeights(_input.Step, _rank);
+        Faults.OnWeights(Input!.Step, _rank);
     }
 }

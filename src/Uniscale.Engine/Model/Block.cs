@@ -18,14 +18,20 @@ public sealed record ParameterSpec(string Name, long[] Shape, Initializer Initia
 /// <summary>What a block needs to know of the microbatch besides its input.</summary>
 public sealed record MicrobatchContext
 {
+    /// <summary>Target of a token that takes no part in the loss.</summary>
+    public const long Ignored = -100;
+
     /// <summary>Number of the microbatch within the step.</summary>
     public required int Index { get; init; }
 
     /// <summary>Token ids, int64 [batch, sequence] (this rank's part of the sequence under context parallelism).</summary>
     public required Tensor Tokens { get; init; }
 
-    /// <summary>Next tokens, int64 [batch, sequence]; −100 where no loss is taken.</summary>
-    public required Tensor Targets { get; init; }
+    /// <summary>
+    /// Next tokens, int64 [batch, sequence]; −100 where no loss is taken: behind the end of a document, and wherever the data's loss mask says so
+    /// (<see cref="Data.ISequenceSource.ReadLossMask"/>). Null where the model is only read and no loss is asked for.
+    /// </summary>
+    public Tensor? Targets { get; init; }
 
     /// <summary>Position of each token for rotary or learned positions, int64 [batch, sequence]; null: 0, 1, 2 …</summary>
     public Tensor? Positions { get; init; }
@@ -37,7 +43,7 @@ public sealed record MicrobatchContext
     public double? RopeBase { get; init; }
 
     /// <summary>What the sum of token losses is multiplied with before backward: 1 / valid tokens of the global batch.</summary>
-    public required LossScale LossScale { get; init; }
+    public LossScale LossScale { get; init; }
 }
 
 /// <summary>

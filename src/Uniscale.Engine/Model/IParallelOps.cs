@@ -16,10 +16,13 @@ public readonly record struct ColumnWeights(Tensor Weight, Tensor? Bias, bool Ke
 /// </summary>
 public interface IParallelOps
 {
-    /// <summary>Where gradients are summed; null: they come back from autograd.</summary>
-    GradientSink? Sink { get; set; }
+    /// <summary>Where gradients are summed; those of parameters that are not registered there come back from autograd.</summary>
+    GradientSink Sink { get; }
 
-    /// <summary>Where weight-gradient products are left for later; null: computed at once.</summary>
+    /// <summary>
+    /// Where weight-gradient products are left for later; null: computed at once. It stands only while a backward pass runs
+    /// (<c>BlockRunner.Differentiate</c>): libtorch calls the operations and passes them nothing of ours, so it cannot be a parameter.
+    /// </summary>
     DeferredWeightGradients? Deferred { get; set; }
 
     /// <summary>Query heads of this rank, given the global count.</summary>

@@ -19,6 +19,9 @@ public sealed class ParallelOps : IParallelOps
 {
     private readonly IAttentionLayout attention;
     private readonly bool fusedAttention;
+
+    // From the result of an operation to how it is computed again: written by Remember, read by Keep of the operation that takes the very object. A
+    // parameter would put the recipe into every signature of the model between the two, for selective recomputation alone.
     private readonly ConditionalWeakTable<Tensor, Recipe> recipes = [];
 
     /// <param name="groups">Whom this rank shares layers and sequences with.</param>
@@ -50,7 +53,7 @@ public sealed class ParallelOps : IParallelOps
     }
 
     /// <inheritdoc/>
-    public GradientSink? Sink { get; set; }
+    public GradientSink Sink { get; } = new();
 
     /// <inheritdoc/>
     public DeferredWeightGradients? Deferred { get; set; }
@@ -144,7 +147,7 @@ public sealed class ParallelOps : IParallelOps
     internal Tensor AttendHere(Tensor q, Tensor k, Tensor v, Tensor? documents) =>
         fusedAttention ? FusedAttention.Apply(q, k, v, documents) : new AttentionOperation(this, documents).Apply(q, k, v);
 
-    /// <summary>How an operation keeps an input for its backward.</summary>
+    /// <summary>How an operation keeps an input for its backward: by the recipe that <see cref="Remember"/> has left for this very object, if it has.</summary>
     internal KeptInput Keep(Tensor input) => new(recipes.TryGetValue(input, out var recipe) ? recipe : null);
 
     /// <summary>The whole sequence of a residual that may be split along it.</summary>

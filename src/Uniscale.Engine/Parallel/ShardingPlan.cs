@@ -50,7 +50,7 @@ public sealed class ShardingPlan
     /// <exception cref="UserErrorException">The model cannot be split over so many ranks; the message says which number to change.</exception>
     public ShardingPlan(ModelShape model, int size = 1, int rank = 0)
     {
-        Check(model, size);
+        LayoutGate.CheckTensor(model, size);
         this.model = model;
         this.size = size;
         this.rank = rank;
@@ -110,17 +110,5 @@ public sealed class ShardingPlan
         long hidden = spec.Shape[1];
         return new LocalParameter(
             spec, Placement.Vocabulary, [rows, hidden], [first, 0], [Math.Min(rows, spec.Shape[0] - first), hidden], Replicas: 1, IsOwner: true);
-    }
-
-    private static void Check(ModelShape model, int size)
-    {
-        if (model.Heads % size != 0)
-            throw new UserErrorException($"parallel.tensor is {size}, which does not divide model.heads = {model.Heads}; set it to a divisor of {model.Heads}.");
-        if (model.KvHeads % size != 0 && size % model.KvHeads != 0)
-            throw new UserErrorException($"parallel.tensor is {size} and model.kv_heads is {model.KvHeads}: one must divide the other; change parallel.tensor.");
-        if (model.Ffn % size != 0)
-            throw new UserErrorException($"parallel.tensor is {size}, which does not divide model.ffn = {model.Ffn}; round model.ffn up to a multiple of {size}.");
-        if (model.Vocabulary <= (size - 1) * VocabularyRows(model.Vocabulary, size))
-            throw new UserErrorException($"A vocabulary of {model.Vocabulary} leaves a rank without entries when parallel.tensor is {size}; set parallel.tensor lower.");
     }
 }

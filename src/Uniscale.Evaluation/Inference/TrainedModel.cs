@@ -1,6 +1,7 @@
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Configuration;
+using Uniscale.Engine.Decoding;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Kernels.Cpu;
@@ -100,7 +101,7 @@ public sealed class TrainedModel : IDisposable
 
     private Tensor Hidden(Tensor tokens)
     {
-        var context = new MicrobatchContext { Index = 0, Tokens = tokens, Targets = tokens, LossScale = 1 };
+        var context = new MicrobatchContext { Index = 0, Tokens = tokens };
         Tensor? x = null;
         foreach (var block in blocks.SkipLast(1)) x = block.Forward(ParametersOf(block), x, context, ops);
         return x!;

@@ -50,7 +50,7 @@ public sealed class PipelineBenchmark(RunConfiguration configuration, TimeSpan p
         int chunks = schedule.Interleaves ? Chunks : 1;
         var laidOut = configuration with { Parallel = configuration.Parallel with { Schedule = schedule.Name, Chunks = chunks } };
         int ranks = laidOut.Parallel.ReplicaRanks * Math.Max(1, laidOut.Parallel.Data);
-        ConfigurationRules.CheckWorld(laidOut, ranks);
+        LayoutGate.CheckWorld(laidOut, ranks);
         PipelineMeasurement? measurement = null;
         InProcessLauncher.Run(ranks, world =>
         {

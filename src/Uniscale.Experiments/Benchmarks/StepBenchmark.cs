@@ -6,6 +6,8 @@ using Uniscale.Engine.Execution;
 using Uniscale.Engine.Parallel;
 using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Ranks;
+using Uniscale.Programs.Memory;
+using Uniscale.Programs;
 using Uniscale.Torch;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Runtime;
@@ -45,7 +47,7 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
     {
         int threads = configuration.Train.Threads > 0 ? configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / localRanks);
         TorchThreads.Set(threads);
-        ConfigurationRules.CheckWorld(configuration, world.Size);
+        LayoutGate.CheckWorld(configuration, world.Size);
         using var data = TrainingData.OpenOrDraw(configuration);
         double load = Machine.LoadAverage();
         var timed = Time(world, data, threads);
@@ -58,7 +60,7 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
         return new StepMeasurement
         {
             Name = configuration.Name,
-            ParameterCount = ModelSize.ParameterCount(configuration.Model, data.Vocabulary),
+            ParameterCount = ParameterCount.OfModel(configuration.Model, data.Vocabulary),
             BatchTokens = timed.BatchTokens,
             Precision = configuration.Train.Precision == PrecisionKind.Bf16 ? "bf16" : "fp32",
             Layout = layout,
@@ -69,7 +71,7 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
             Seconds = timed.Seconds,
             MedianSeconds = median,
             TokensPerSecond = rate,
-            ModelFlops = rate * ModelSize.FlopsPerToken(configuration.Model, data.Vocabulary, timed.Context),
+            ModelFlops = rate * ModelFlops.PerToken(configuration.Model, data.Vocabulary, timed.Context),
             PeakFlops = peak,
             ManagedBytes = timed.ManagedBytes,
             CollectionMilliseconds = timed.CollectionMilliseconds,

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Uniscale.Configuration;
+using Uniscale.Programs;
 
 namespace Uniscale.Experiments.Sweeps;
 
@@ -77,7 +78,8 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
         try
         {
             var resolved = ConfigurationLoader.Load(basePath, overrides);
-            ConfigurationRules.CheckWorld(resolved.Value, sweep.Ranks);
+            LayoutGate.Check(resolved);
+            LayoutGate.CheckWorld(resolved.Value, sweep.Ranks);
             CheckMilestones(sweep, resolved.Value);
             return new SweepRun(index, own, overrides, run, resolved.Hash, resolved.Value.Train.Steps);
         }

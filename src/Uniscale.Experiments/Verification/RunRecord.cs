@@ -39,9 +39,8 @@ public sealed record RunRecord(
     {
         using var scope = NewDisposeScope();
         using var image = runtime.Model.Link.Image();
-        var mine = runtime.Model.Groups.ShardReplicas.Rank == 0
-            ? runtime.Model.Blocks.Values.SelectMany(block => slicesOf(block.Bucket, image)).ToLookup(slice => slice.Name)
-            : Enumerable.Empty<StateSlice>().ToLookup(slice => slice.Name);
+        var mine = runtime.Model.Buckets.Where(bucket => runtime.Model.GroupsOf(bucket).ShardReplicas.Rank == 0)
+            .SelectMany(bucket => slicesOf(bucket, image)).ToLookup(slice => slice.Name);
         image.Fetch();
         var whole = new Dictionary<string, float[]>();
         foreach (var spec in runtime.AllParameters)

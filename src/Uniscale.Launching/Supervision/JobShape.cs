@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
+using Uniscale.Programs;
 
 namespace Uniscale.Launching.Supervision;
 
@@ -106,7 +107,7 @@ public sealed class JobShape
         {
             try
             {
-                ConfigurationRules.CheckWorld(_configuration with { Parallel = parallel with { Data = replicas } }, replicas * replica);
+                LayoutGate.CheckWorld(_configuration with { Parallel = parallel with { Data = replicas } }, replicas * replica);
                 Ranks = replicas * replica;
                 return new($"going on with {replicas} of {WholeRanks / replica} replicas ({Ranks} of {WholeRanks} ranks) at the same global batch", IsOther: true);
             }

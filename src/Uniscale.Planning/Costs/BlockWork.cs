@@ -1,5 +1,6 @@
 using Uniscale.Planning.Clusters;
 
+using Uniscale.Configuration;
 namespace Uniscale.Planning.Costs;
 
 /// <summary>Work of the passes over each block of a layout, for one microbatch, on one rank.</summary>
@@ -94,7 +95,7 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
         return new BlockWork(products + logits + s.Stream(s.Residual * 5) + s.TensorExchange(1), default, default);
     }
 
-    private static BlockWork Transformer(Shape s, StackSection stack, Recomputation recompute)
+    private static BlockWork Transformer(Shape s, StackSection stack, RecomputeKind recompute)
     {
         bool flash = stack.Attention == AttentionKind.Flash;
         double into = s.Gated ? 2 : 1;
@@ -115,9 +116,9 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
             + s.TensorExchange(2) + s.KeysExchange(2);
         var again = recompute switch
         {
-            Recomputation.Block => forward,
-            Recomputation.Selective when !flash => core,
-            Recomputation.Selective => activation + norms,
+            RecomputeKind.Block => forward,
+            RecomputeKind.Selective when !flash => core,
+            RecomputeKind.Selective => activation + norms,
             _ => default,
         };
         return new BlockWork(forward, backward + again, weights);

@@ -1,5 +1,6 @@
 using Uniscale.Planning.Clusters;
 
+using Uniscale.Configuration;
 namespace Uniscale.Planning.Costs;
 
 /// <summary>
@@ -31,7 +32,7 @@ public sealed class InstructionCosts
         var (tensor, context) = (Links.PlaceOf(groups.Tensor), Links.PlaceOf(groups.Context));
         _blocks = new BlockPasses[spec.Model.BlockCount];
         _parameters = new long[_blocks.Length];
-        var known = new Dictionary<(int Kind, Recomputation), BlockPasses>();
+        var known = new Dictionary<(int Kind, RecomputeKind), BlockPasses>();
         for (int block = 0; block < _blocks.Length; block++)
         {
             var key = (block == 0 ? 0 : block == spec.Model.Head ? 2 : 1, spec.RecomputationOf(block));

@@ -108,7 +108,7 @@ public sealed record RunPlan
         if (config.Data.Validation.Count == 0) return null;
         double times = config.Evaluation.Every > 0 ? Math.Floor(steps / config.Evaluation.Every) : 1;
         var step = segments.MaxBy(segment => segment.Tokens)!.Step;
-        double forward = step.Spec.Recompute == Recomputation.Block ? 0.25 : 1.0 / 3;
+        double forward = step.Spec.Recompute == RecomputeKind.Block ? 0.25 : 1.0 / 3;
         double sequences = step.Tokens / step.Spec.Model.Context;
         return times * config.Data.Validation.Count * config.Evaluation.Sequences / sequences * step.Seconds * forward;
     }

@@ -27,14 +27,14 @@ public sealed record StepPlan
     /// <summary>Tokens a second of one rank.</summary>
     public double TokensPerRank => Tokens / Seconds / Spec.Mesh.Size;
 
-    /// <summary>Model operations a second of one rank (<see cref="ModelFlops.PerToken"/>).</summary>
-    public double ModelFlopsPerRank => TokensPerRank * ModelFlops.PerToken(Spec.Model);
+    /// <summary>Model operations a second of one rank (<see cref="PlannedFlops.PerToken"/>).</summary>
+    public double ModelFlopsPerRank => TokensPerRank * PlannedFlops.PerToken(Spec.Model);
 
     /// <summary>Share of the dense peak, recomputation not counted.</summary>
     public double Mfu => ModelFlopsPerRank / Cluster.PeakFor(Spec.ActivationBytes);
 
     /// <summary>Share of the dense peak, recomputation counted.</summary>
-    public double Hfu => TokensPerRank * ModelFlops.HardwarePerToken(Spec, Stack.Attention == AttentionKind.Scores) / Cluster.PeakFor(Spec.ActivationBytes);
+    public double Hfu => TokensPerRank * PlannedFlops.HardwarePerToken(Spec, Stack.Attention == AttentionKind.Scores) / Cluster.PeakFor(Spec.ActivationBytes);
 
     /// <summary>Prices a step; for several prices of one layout make one <see cref="StepPlanner"/>.</summary>
     /// <param name="spec">The layout.</param>

@@ -1,5 +1,6 @@
 using static Uniscale.Planning.Published.Shapes;
 
+using Uniscale.Configuration;
 namespace Uniscale.Planning.Published;
 
 /// <summary>Fully sharded data parallelism of PyTorch (ZeRO-3 here): llm-foundry on A100 and H100, torchtitan on H100.</summary>
@@ -45,7 +46,7 @@ public static class FullyShardedRows
             (int Gpus, string Stack, double Tokens)[] rows = [(8, "torchtitan", 5762), (8, "torchtitan-compile", 6667), (128, "torchtitan", 5605), (128, "torchtitan-compile", 6514)];
             foreach (var (gpus, stack, tokens) in rows)
             {
-                var spec = FullySharded(Llama(4096, 32, 8, 32, 14336, 128256, 8192), gpus, 2, 1) with { Recompute = Recomputation.EveryKth, RecomputeEvery = 2 };
+                var spec = FullySharded(Llama(4096, 32, 8, 32, 14336, 128256, 8192), gpus, 2, 1) with { Recompute = RecomputeKind.EveryKth, RecomputeEvery = 2 };
                 yield return new PublishedRow("torchtitan, 2024-12", $"8B on {gpus}, {stack}", "h100-96-titan", stack, spec, 2 * 8192 / tokens, gpus == 8,
                     "selective recomputation is every second layer here");
             }
@@ -59,7 +60,7 @@ public static class FullyShardedRows
             var row = rows[i];
             var spec = FullySharded(ModelOf(row.Size, row.Context), row.Gpus, row.Micro, row.Accumulation) with
             {
-                Recompute = row.Recomputed ? Recomputation.Block : Recomputation.None,
+                Recompute = row.Recomputed ? RecomputeKind.Block : RecomputeKind.None,
             };
             yield return new PublishedRow($"llm-foundry, {cluster[..4].ToUpperInvariant()}", $"{row.Size} on {row.Gpus}, context {row.Context}", cluster, "llm-foundry",
                 spec, (double)row.Micro * row.Accumulation * row.Context / row.TokensPerGpu, i % 2 == 0);

@@ -1,5 +1,6 @@
 using static Uniscale.Planning.Published.Shapes;
 
+using Uniscale.Configuration;
 namespace Uniscale.Planning.Published;
 
 /// <summary>InternEvo's 7B on A100 with 4 × 100 Gb/s a node (doc/en/train_performance.md), and InternLM 104B (technical report, 2023).</summary>
@@ -31,7 +32,7 @@ public static class InternEvoRows
         get
         {
             var model = Llama(10240, 80, 80, 82, 27328, 65536, 2048);
-            var spec = Layout(model, 8, 4, 32, 1, 2048, 1) with { SequenceParallel = true, ZeroStage = 1, ZeroGroup = 32, Recompute = Recomputation.Selective };
+            var spec = Layout(model, 8, 4, 32, 1, 2048, 1) with { SequenceParallel = true, ZeroStage = 1, ZeroGroup = 32, Recompute = RecomputeKind.Selective };
             return new PublishedRow("InternLM report, 2023", "104B on 1024", Cluster, Stack, spec, Seconds(spec, 203.6), IsFitted: false,
                 "neither layout, recomputation nor network is published: those of configs/internlm-104b.yaml and of InternEvo's nodes");
         }
@@ -51,7 +52,7 @@ public static class InternEvoRows
     {
         for (int i = 0; i < Gpus.Length; i++)
         {
-            var spec = Layout(Model, 1, 1, Gpus[i], 1, Gpus[i] * 8, 8) with { ZeroStage = 1, ZeroGroup = 8, Recompute = Recomputation.Block };
+            var spec = Layout(Model, 1, 1, Gpus[i], 1, Gpus[i] * 8, 8) with { ZeroStage = 1, ZeroGroup = 8, Recompute = RecomputeKind.Block };
             yield return new PublishedRow(Table, $"7B on {Gpus[i]}, recomputed, ZeRO-1 over 8", Cluster, Stack, spec, Seconds(spec, tokens[i]), i % 2 == 0);
         }
     }

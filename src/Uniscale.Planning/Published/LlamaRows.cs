@@ -24,7 +24,7 @@ public static class LlamaRows
         int replicas = data * context;
         var spec = Layout(model, 8, 16, data, 8, samples * data, 1, context) with { SequenceParallel = true, ZeroStage = 1, ZeroGroup = replicas };
         double attention = 12.0 * model.Layers * model.Heads * model.HeadDim * length;
-        double flops = (Plans.ModelFlops.PerToken(model) - attention / 2) * samples * data * length;
+        double flops = (Plans.PlannedFlops.PerToken(model) - attention / 2) * samples * data * length;
         return new PublishedRow("Llama 3, table 4", name, "h100-80-meta", "llama3", spec, flops / (teraflops * 1e12 * spec.Mesh.Size), isFitted,
             note.Length > 0 ? note : "gradients are sharded after each backward there, reduced once here");
     }

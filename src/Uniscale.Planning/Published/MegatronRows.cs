@@ -1,5 +1,6 @@
 using static Uniscale.Planning.Published.Shapes;
 
+using Uniscale.Configuration;
 namespace Uniscale.Planning.Published;
 
 /// <summary>Rows of Megatron-LM on A100: Narayanan et al., 2021 (SC21), Korthikanti et al., 2022, and the baseline of MegaScale (Jiang et al., 2024).</summary>
@@ -28,9 +29,9 @@ public static class MegatronRows
             {
                 var spec = Layout(row.Model, row.Tensor, row.Pipeline, 1, row.Chunks, row.Batch, row.Micro);
                 yield return new PublishedRow("Korthikanti 2022, table 5", $"{row.Name} full recomputation", Cluster, Stack,
-                    spec with { Recompute = Recomputation.Block }, row.Full, row.Fitted);
+                    spec with { Recompute = RecomputeKind.Block }, row.Full, row.Fitted);
                 yield return new PublishedRow("Korthikanti 2022, table 5", $"{row.Name} SP + selective", Cluster, Stack,
-                    spec with { Recompute = Recomputation.Selective, SequenceParallel = true }, row.Selective, row.Fitted);
+                    spec with { Recompute = RecomputeKind.Selective, SequenceParallel = true }, row.Selective, row.Fitted);
             }
         }
     }
@@ -59,7 +60,7 @@ public static class MegatronRows
                 var model = Gpt(row.Hidden, row.Heads, row.Layers);
                 double seconds = HardwareFlops(model, row.Batch) / (row.Teraflops * 1e12 * row.Gpus);
                 int data = row.Gpus / row.Tensor / row.Pipeline;
-                var spec = Layout(model, row.Tensor, row.Pipeline, data, 1, row.Batch, 1) with { Recompute = Recomputation.Block };
+                var spec = Layout(model, row.Tensor, row.Pipeline, data, 1, row.Batch, 1) with { Recompute = RecomputeKind.Block };
                 yield return new PublishedRow(
                     "Narayanan 2021, table 1", row.Name + (row.Verified ? "" : " (unverified)"), Cluster, Stack, spec, seconds, row.Fitted, Chosen)
                 { Alternatives = Alternatives(spec) };
@@ -83,7 +84,7 @@ public static class MegatronRows
                 var spec = Layout(Gpt(12288, 128, 96, vocabulary: 64000), 8, 8, data, 2, row.Batch, 1) with
                 {
                     Chunks = 6,
-                    Recompute = Recomputation.Selective,
+                    Recompute = RecomputeKind.Selective,
                     SequenceParallel = true,
                     ZeroStage = 1,
                     ZeroGroup = data,

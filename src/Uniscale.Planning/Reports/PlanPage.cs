@@ -19,7 +19,7 @@ public static class PlanPage
         text.Append(Paragraph($"{step.Spec.Mesh.Size} × {step.Cluster.File.Chip.Name} ({step.Cluster.Name}). Stack {step.Stack.Name}: {step.Stack.Source}."));
         text.Append(Table(["step", "tokens a GPU and second", "MFU", "HFU", "days", "GPU-hours"],
             [[$"{step.Seconds:N3} s", $"{step.TokensPerRank:N1}", $"{step.Mfu:P1}", $"{step.Hfu:P1}", $"{run.Seconds / Day:N2}", $"{run.RankHours:N0}"]]));
-        text.Append(Paragraph($"MFU: {ModelFlops.Formula}, {step.Cluster.PeakFor(step.Spec.ActivationBytes) / 1e12:N0} TFLOP/s."));
+        text.Append(Paragraph($"MFU: {PlannedFlops.Formula}, {step.Cluster.PeakFor(step.Spec.ActivationBytes) / 1e12:N0} TFLOP/s."));
         text.Append(PlanPictures.Memory(memory, step.Cluster.MemoryBytes));
         var unknown = memory[0].Unknown.ToArray();
         if (unknown.Length > 0) text.Append(Paragraph($"Unknown for this cluster and not in the bars: {string.Join(", ", unknown)}."));

@@ -81,7 +81,7 @@ public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpac
     public static string Describe(StepSpecification spec) =>
         $"t{spec.Mesh.Tensor} p{spec.Mesh.Pipeline}" + (spec.Mesh.Context > 1 ? $" c{spec.Mesh.Context}" : "") + $" d{spec.Mesh.Data} {spec.Schedule}"
         + (spec.Chunks > 1 ? $" v{spec.Chunks}" : "") + $" micro {spec.MicrobatchSize}" + (spec.ZeroStage > 0 ? $" ZeRO-{spec.ZeroStage}/{spec.ZeroGroup}" : "")
-        + (spec.Recompute == Recomputation.None ? "" : $" recompute {spec.Recompute.ToString().ToLowerInvariant()}");
+        + (spec.Recompute == RecomputeKind.None ? "" : $" recompute {spec.Recompute.ToString().ToLowerInvariant()}");
 
     /// <summary>Prices candidates from the most promising on, until none of the rest can be among those that are shown.</summary>
     private void Price(List<(StepSpecification Spec, double Seconds)> candidates, double there)

@@ -1,3 +1,4 @@
+using Uniscale.Configuration;
 namespace Uniscale.Planning.Search;
 
 /// <summary>Layouts that a search looks at. What is left out because something else is never worse: gpipe (1F1B keeps less at the same time), and tensor
@@ -32,7 +33,7 @@ public sealed record SearchSpace
     public IReadOnlyList<int> Microbatches { get; init; } = [1, 2, 4, 8, 16];
 
     /// <summary>What is computed again.</summary>
-    public IReadOnlyList<Recomputation> Recomputations { get; init; } = [Recomputation.None, Recomputation.Selective, Recomputation.Block];
+    public IReadOnlyList<RecomputeKind> Recomputations { get; init; } = [RecomputeKind.None, RecomputeKind.Selective, RecomputeKind.Block];
 
     /// <summary>Share of the chip's memory that stays free for what the cluster's file does not know.</summary>
     public double Margin { get; init; } = 0.1;

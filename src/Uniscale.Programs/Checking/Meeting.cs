@@ -97,7 +97,7 @@ internal sealed class Meeting
         Op.GatherParameters or Op.GatherUpdated => _shards[rank],
         Op.ReduceTied => _tied[rank],
         Op.Checksum => (_spec.Sharding == 3 ? _shardReplicas : _replicas)[rank],
-        Op.Norm => _world,
+        Op.Norm or Op.SumLoss => _world,
         _ => _lockstep[rank],
     };
 

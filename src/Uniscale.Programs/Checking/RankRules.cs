@@ -18,6 +18,7 @@ internal sealed class RankRules
     private int _loadCount;
     private bool _counted;
     private bool _normed;
+    private bool _summed;
     private int _index;
 
     public RankRules(CheckedLayout layout, int rank, List<Violation> violations)
@@ -76,7 +77,7 @@ internal sealed class RankRules
 
     private void Run(Instruction at)
     {
-        if (OperandsAreWrong(at)) return;
+        if (OperandsAreWrong(at) || DoesNotBelong(at)) return;
         switch (at.Op)
         {
             case Op.Load: Load(at); break;
@@ -94,19 +95,27 @@ internal sealed class RankRules
             case Op.ReduceGradients: Reduce(at); break;
             case Op.ReduceTied: ReduceTied(at); break;
             case Op.Norm: Norm(); break;
+            case Op.SumLoss: SumLoss(); break;
             default: AfterNorm(at); break;
         }
     }
 
     private bool OperandsAreWrong(Instruction at)
     {
-        bool ofBlock = at.Op is not (Op.Load or Op.CountTokens or Op.Norm);
+        bool ofBlock = at.Op is not (Op.Load or Op.CountTokens or Op.Norm or Op.SumLoss);
         if (ofBlock && (at.Block < 0 || at.Block >= _localOf.Length || _localOf[at.Block] < 0))
             return Fail($"{at}: this rank (stage {_stage}) does not hold block {at.Block}");
         bool ofMicrobatch = at.Op == Op.Load || (at.Op is >= Op.ReceiveActivation and <= Op.BackwardWeight);
         if (ofMicrobatch && (at.Microbatch < 0 || at.Microbatch >= _spec.Microbatches))
             return Fail($"{at}: the step has microbatches 0 to {_spec.Microbatches - 1}");
         return false;
+    }
+
+    private bool DoesNotBelong(Instruction at)
+    {
+        bool belongs = at.Op is Op.Load or Op.GatherParameters or Op.ReleaseParameters or Op.ReceiveActivation or Op.SendActivation or Op.Forward
+            || _spec.ForwardOnly == (at.Op == Op.SumLoss);
+        return !belongs && Fail(_spec.ForwardOnly ? $"{at}: the program goes forward only" : $"{at}: the loss of a step is summed with its norm");
     }
 
     private ref Done Pass(int block, int microbatch) => ref _passes[_localOf[block] * _spec.Microbatches + microbatch];
@@ -156,7 +165,7 @@ internal sealed class RankRules
         if (at.Block is 0 || at.Block == Head)
         {
             if (!_loaded[at.Microbatch]) Fail($"{at}: the microbatch is not loaded");
-            if (at.Block == Head && !_counted) Fail($"{at}: tokens are not counted");
+            if (at.Block == Head && !_counted && !_spec.ForwardOnly) Fail($"{at}: tokens are not counted");
         }
         if (at.Block > 0 && !Has(at.Block - 1, at.Microbatch, Done.Forward, pass, Done.ReceivedActivation))
             Fail($"{at}: its input is neither computed nor received");
@@ -192,7 +201,7 @@ internal sealed class RankRules
 
     private void NeedParameters(Instruction at)
     {
-        if (_normed) Fail($"{at}: comes after the norm");
+        if (_normed || _summed) Fail($"{at}: comes after the {(_normed ? "norm" : "sum of the loss")}");
         if (_spec.Sharding != 3) return;
         if (!State(at.Block).Gathered) Fail($"{at}: its parameters are not gathered");
         if (at.Block == Head && _spec.Model.TiedEmbeddings && !_spec.TiedAcrossStages && !State(0).Gathered)
@@ -257,6 +266,12 @@ internal sealed class RankRules
         }
     }
 
+    private void SumLoss()
+    {
+        if (_summed) Fail("sum-loss: done twice");
+        _summed = true;
+    }
+
     private void AfterNorm(Instruction at)
     {
         ref var state = ref State(at.Block);
@@ -285,12 +300,14 @@ internal sealed class RankRules
 
     private void CheckEnd()
     {
-        if (!_normed) Fail("the program has no norm");
+        if (!_normed && !_spec.ForwardOnly) Fail("the program has no norm");
+        if (!_summed && _spec.ForwardOnly) Fail("the program has no sum of the loss");
         foreach (int block in _blocks)
         {
             for (int m = 0; m < _spec.Microbatches; m++) CheckPasses(block, m);
             ref var state = ref State(block);
             if (state.Gathered) Fail($"parameters of block {block} are not released");
+            if (_spec.ForwardOnly) continue;
             if (!state.Updated) Fail($"block {block} is not updated");
             if (_spec.Sharding is 1 or 2 && !state.UpdatedGathered) Fail($"updated parameters of block {block} are not gathered");
             if (_spec.ComparesReplicas && !state.Checked) Fail($"block {block} is not compared across replicas");
@@ -299,9 +316,11 @@ internal sealed class RankRules
 
     private void CheckPasses(int block, int microbatch)
     {
+        var backward = Done.InputGradient | Done.WeightGradient | Done.ReceivedGradient | Done.SentGradient;
         var expected = Done.Forward | Done.InputGradient | Done.WeightGradient;
         if (block > 0 && _localOf[block - 1] < 0) expected |= Done.ReceivedActivation | Done.SentGradient;
         if (block < Head && _localOf[block + 1] < 0) expected |= Done.SentActivation | Done.ReceivedGradient;
+        if (_spec.ForwardOnly) expected &= ~backward;
         var missing = expected & ~Pass(block, microbatch);
         if (missing != 0) Fail($"block {block} microbatch {microbatch} lacks: {missing}");
     }

@@ -92,6 +92,10 @@ public enum Op : byte
     /// <summary>Operand b. Compares a checksum of the block's parameters across <see cref="RankGroups.Replicas"/> (ZeRO-3: of the shard,
     /// across <see cref="RankGroups.ShardReplicas"/>), after waiting for <see cref="GatherUpdated"/>.</summary>
     Checksum,
+
+    /// <summary>No operand. Only in programs that go forward alone (<see cref="StepSpecification.ForwardOnly"/>), at their end: sum of the token
+    /// losses and count of the valid tokens over the world.</summary>
+    SumLoss,
 }
 
 /// <summary>One instruction of a rank's step. Operands that an operation does not use are −1.</summary>

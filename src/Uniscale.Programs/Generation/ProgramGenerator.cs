@@ -20,7 +20,8 @@ public sealed class ProgramGenerator
     {
         if (schedule is null) SpecificationRules.Check(spec);
         _spec = spec;
-        schedule ??= ScheduleRegistry.Find(spec.Schedule).FittedTo(spec);
+        // Forward alone, microbatches keep the order that they have in training.
+        schedule ??= ScheduleRegistry.Find(spec.Schedule).FittedTo(spec with { ForwardOnly = false });
         var partition = StagePartition.Of(spec);
         int depth = ReceiveDepth.Of(spec, partition, schedule);
         _stages = Enumerable.Range(0, spec.Mesh.Pipeline)

@@ -29,7 +29,8 @@ internal sealed class StageEmitter
     public StageEmitter(StepSpecification spec, StagePartition partition, ISchedule schedule, int stage, int receiveDepth)
     {
         (_spec, _partition, _stage, _depth) = (spec, partition, stage, receiveDepth);
-        _slots = schedule.SlotsOf(new PipelineShape(spec.Mesh.Pipeline, spec.Chunks, spec.Microbatches), stage).ToArray();
+        _slots = [.. schedule.SlotsOf(new PipelineShape(spec.Mesh.Pipeline, spec.Chunks, spec.Microbatches), stage)
+            .Where(slot => !spec.ForwardOnly || slot.Pass == Pass.Forward)];
     }
 
     private int Head => _spec.Model.Head;
@@ -57,7 +58,8 @@ internal sealed class StageEmitter
 
     private void EmitLoads()
     {
-        if (!HoldsHead) return;
+        // Without a backward pass the loss needs no count before it, and each microbatch is loaded when it comes.
+        if (!HoldsHead || _spec.ForwardOnly) return;
         for (int m = 0; m < _spec.Microbatches; m++) Load(m);
         Add(Op.CountTokens);
     }
@@ -71,7 +73,7 @@ internal sealed class StageEmitter
     {
         var range = _partition.RangeOf(_stage, slot.Chunk);
         bool forward = slot.Pass == Pass.Forward;
-        if (forward && range.First == 0) Load(slot.Microbatch);
+        if (forward && (range.First == 0 || range.Contains(Head))) Load(slot.Microbatch);
         for (int i = 0; i < range.Count; i++)
         {
             int block = forward ? range.First + i : range.Last - i;
@@ -177,6 +179,11 @@ internal sealed class StageEmitter
 
     private void EmitEnd()
     {
+        if (_spec.ForwardOnly)
+        {
+            Add(Op.SumLoss);
+            return;
+        }
         int[] blocks = [.. _partition.BlocksOf(_stage)];
         foreach (int block in blocks.Where(IsTied))
         {

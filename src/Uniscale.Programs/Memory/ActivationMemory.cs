@@ -1,3 +1,5 @@
+using Uniscale.Configuration;
+
 namespace Uniscale.Programs.Memory;
 
 /// <summary>
@@ -44,9 +46,9 @@ public sealed class ActivationMemory
     /// normalised inputs and the output of the feed-forward activation, which cost next to nothing to compute again (docs/decisions/0054).</summary>
     public long KeptBytes(int block) => _spec.RecomputationOf(block) switch
     {
-        Recomputation.Selective when _traits.Scores => Bytes(Residual(4) + Inner(whole: true)) + MaskBytes,
-        Recomputation.Selective => MaskBytes + Bytes(Residual(2) + Inner(whole: false)) + RowBytes,
-        Recomputation.Block => BoundaryBytes,
+        RecomputeKind.Selective when _traits.Scores => Bytes(Residual(4) + Inner(whole: true)) + MaskBytes,
+        RecomputeKind.Selective => MaskBytes + Bytes(Residual(2) + Inner(whole: false)) + RowBytes,
+        RecomputeKind.Block => BoundaryBytes,
         _ => FullBytes(block),
     };
 

@@ -4,6 +4,7 @@ namespace Uniscale.Programs.Memory;
 public sealed class ActivationMeter
 {
     private readonly ActivationMemory _memory;
+    private readonly bool _isForwardOnly;
     private readonly long[] _full;
     private readonly long[] _kept;
     private readonly long[] _left;
@@ -14,6 +15,7 @@ public sealed class ActivationMeter
     public ActivationMeter(StepSpecification spec, ActivationTraits traits = default)
     {
         _memory = new ActivationMemory(spec, traits);
+        _isForwardOnly = spec.ForwardOnly;
         int count = spec.Model.BlockCount;
         (_full, _kept, _left) = (new long[count], new long[count], new long[count]);
         for (int block = 0; block < count; block++)
@@ -68,8 +70,8 @@ public sealed class ActivationMeter
                 break;
             case Op.Forward:
                 Touch(_full[block] + _memory.ForwardBytes(block));
-                Change(_kept[block] + OutputOf(block) - InputOf(block));
-                KeptBytes += _kept[block];
+                Change((_isForwardOnly ? 0 : _kept[block]) + OutputOf(block) - InputOf(block));
+                if (!_isForwardOnly) KeptBytes += _kept[block];
                 break;
             case Op.Backward:
                 Touch(_full[block] - _kept[block] + InputOf(block));

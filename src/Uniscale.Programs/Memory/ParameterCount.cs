@@ -1,6 +1,8 @@
+using Uniscale.Configuration;
+
 namespace Uniscale.Programs.Memory;
 
-/// <summary>Parameters of a block on one tensor rank.</summary>
+/// <summary>Numbers that are trained: of a block on one tensor rank, and of the whole model.</summary>
 public static class ParameterCount
 {
     /// <summary>
@@ -28,6 +30,11 @@ public static class ParameterCount
         var alone = new StepSpecification { Model = model, Mesh = new MeshShape(1, 1, 1, 1), Microbatches = 1, MicrobatchSize = 1 };
         return Enumerable.Range(0, model.BlockCount).Sum(block => OfBlock(alone, block));
     }
+
+    /// <summary>Parameters of the whole model, each counted once.</summary>
+    /// <param name="model">Its section.</param>
+    /// <param name="vocabulary">Entries of the embedding, padding not counted.</param>
+    public static long OfModel(ModelSection model, long vocabulary) => OfModel(ModelShapes.Of(model, vocabulary));
 
     private static long Attention(ModelShape m, int tensor)
     {

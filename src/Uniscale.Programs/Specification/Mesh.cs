@@ -1,50 +1,67 @@
 namespace Uniscale.Programs;
 
-/// <summary>A dimension of the mesh of ranks.</summary>
-public enum Axis { Pipeline, Data, Context, Tensor }
-
-/// <summary>A rank's place on each axis.</summary>
+/// <summary>A number for each axis: a rank's place on it, or its size.</summary>
 public readonly record struct Coordinate(int Pipeline, int Data, int Context, int Tensor)
 {
-    /// <summary>Place on one axis.</summary>
+    /// <summary>The number of one axis.</summary>
     public int this[Axis axis] => axis switch
     {
         Axis.Pipeline => Pipeline,
         Axis.Data => Data,
         Axis.Context => Context,
-        _ => Tensor,
+        Axis.Tensor => Tensor,
+        _ => throw Unknown(axis),
     };
+
+    /// <summary>The same with another number on one axis.</summary>
+    public Coordinate With(Axis axis, int value) => axis switch
+    {
+        Axis.Pipeline => this with { Pipeline = value },
+        Axis.Data => this with { Data = value },
+        Axis.Context => this with { Context = value },
+        Axis.Tensor => this with { Tensor = value },
+        _ => throw Unknown(axis),
+    };
+
+    private static ArgumentOutOfRangeException Unknown(Axis axis) => new(nameof(axis), axis, "This axis has no place in a coordinate.");
 }
 
 /// <summary>Sizes of the axes and the order in which ranks run through them (slowest first; tensor innermost by default).</summary>
 public sealed record MeshShape(int Pipeline, int Data, int Context, int Tensor)
 {
+    private static readonly IReadOnlyList<Axis> DefaultOrder = [.. MeshAxis.All.Select(axis => axis.Axis)];
+
     /// <summary>Axes from the slowest to the fastest changing.</summary>
-    public IReadOnlyList<Axis> Order { get; init; } = [Axis.Pipeline, Axis.Data, Axis.Context, Axis.Tensor];
+    public IReadOnlyList<Axis> Order { get; init; } = DefaultOrder;
+
+    /// <summary>Size of each axis.</summary>
+    public Coordinate Sizes => new(Pipeline, Data, Context, Tensor);
 
     /// <summary>Number of ranks.</summary>
-    public int Size => Pipeline * Data * Context * Tensor;
+    public int Size => SizeOf(DefaultOrder);
 
-    /// <summary>Extent of an axis.</summary>
-    public int this[Axis axis] => axis switch
+    /// <summary>Size of an axis.</summary>
+    public int this[Axis axis] => Sizes[axis];
+
+    /// <summary>Ranks of some axes together: the product of their sizes.</summary>
+    public int SizeOf(IReadOnlyList<Axis> axes)
     {
-        Axis.Pipeline => Pipeline,
-        Axis.Data => Data,
-        Axis.Context => Context,
-        _ => Tensor,
-    };
+        int product = 1;
+        foreach (var axis in axes) product *= this[axis];
+        return product;
+    }
 
     /// <summary>Place of a world rank.</summary>
     public Coordinate CoordinateOf(int rank)
     {
-        Span<int> place = stackalloc int[4];
+        var place = default(Coordinate);
         for (int i = Order.Count - 1; i >= 0; i--)
         {
             int size = this[Order[i]];
-            place[(int)Order[i]] = rank % size;
+            place = place.With(Order[i], rank % size);
             rank /= size;
         }
-        return new Coordinate(place[0], place[1], place[2], place[3]);
+        return place;
     }
 
     /// <summary>World rank at a place.</summary>
@@ -65,17 +82,9 @@ public sealed record MeshShape(int Pipeline, int Data, int Context, int Tensor)
             var next = new List<Coordinate>(members.Count * this[axis]);
             foreach (var member in members)
                 for (int i = 0; i < this[axis]; i++)
-                    next.Add(With(member, axis, i));
+                    next.Add(member.With(axis, i));
             members = next;
         }
         return members.ConvertAll(RankOf);
     }
-
-    private static Coordinate With(Coordinate c, Axis axis, int value) => axis switch
-    {
-        Axis.Pipeline => c with { Pipeline = value },
-        Axis.Data => c with { Data = value },
-        Axis.Context => c with { Context = value },
-        _ => c with { Tensor = value },
-    };
 }

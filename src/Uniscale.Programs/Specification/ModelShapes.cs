@@ -6,12 +6,10 @@ namespace Uniscale.Programs;
 public static class ModelShapes
 {
     /// <summary>The section with key-value heads, head width and feed-forward width filled in.</summary>
+    /// <exception cref="UserErrorException">Its sizes do not fit together.</exception>
     public static ModelSection Resolve(ModelSection model)
     {
-        if (model.Heads % model.KvHeadCount != 0)
-            throw new UserErrorException($"model.kv_heads is {model.KvHeadCount}, which does not divide model.heads = {model.Heads}; set it to a divisor.");
-        if (model.HeadDim == 0 && model.Hidden % model.Heads != 0)
-            throw new UserErrorException($"model.heads is {model.Heads}, which does not divide model.hidden = {model.Hidden}; change one or set model.head_dim.");
+        LayoutGate.CheckModel(model);
         return model with { KvHeads = model.KvHeadCount, HeadDim = model.HeadWidth, Ffn = model.FfnWidth };
     }
 

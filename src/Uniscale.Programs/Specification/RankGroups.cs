@@ -1,5 +1,22 @@
 namespace Uniscale.Programs;
 
+/// <summary>Ranks that hold the same parameters, and how they share the state that is sharded.</summary>
+/// <param name="Replicas">All of them.</param>
+/// <param name="Shards">Those that share one copy with this rank: a run of neighbours. Its shard is its place in the list.</param>
+/// <param name="ShardReplicas">Those that hold the same shard as this rank: at the same place of each run.</param>
+public readonly record struct ReplicaRanks(IReadOnlyList<int> Replicas, IReadOnlyList<int> Shards, IReadOnlyList<int> ShardReplicas)
+{
+    /// <summary>As a rank sees it.</summary>
+    /// <param name="replicas">Ranks that hold the same parameters, <paramref name="rank"/> among them.</param>
+    /// <param name="rank">The rank.</param>
+    /// <param name="group">Members that share one copy; a divisor of their number.</param>
+    public static ReplicaRanks Of(IReadOnlyList<int> replicas, int rank, int group)
+    {
+        int place = replicas.Index().First(member => member.Item == rank).Index, first = place / group * group;
+        return new ReplicaRanks(replicas, [.. replicas.Skip(first).Take(group)], [.. replicas.Where((_, i) => i % group == place % group)]);
+    }
+}
+
 /// <summary>The groups in which a rank communicates, each an ordered list of world ranks that contains it.</summary>
 public sealed record RankGroups
 {
@@ -35,9 +52,8 @@ public sealed record RankGroups
     public static RankGroups Of(StepSpecification spec, int rank)
     {
         var mesh = spec.Mesh;
-        var replicas = mesh.GroupOf(rank, Axis.Data, Axis.Context).Order().ToArray();
-        int place = Array.IndexOf(replicas, rank);
-        int first = place / spec.ZeroGroup * spec.ZeroGroup;
+        var replicas = mesh.GroupOf(rank, [.. MeshAxis.OfReplicas]).Order().ToArray();
+        var sharing = ReplicaRanks.Of(replicas, rank, spec.ZeroGroup);
         var pipeline = mesh.GroupOf(rank, Axis.Pipeline);
         bool tied = spec.TiedAcrossStages && (rank == pipeline[0] || rank == pipeline[^1]);
         return new RankGroups
@@ -46,10 +62,10 @@ public sealed record RankGroups
             Context = mesh.GroupOf(rank, Axis.Context),
             Data = mesh.GroupOf(rank, Axis.Data),
             Pipeline = pipeline,
-            Lockstep = mesh.GroupOf(rank, Axis.Context, Axis.Tensor),
+            Lockstep = mesh.GroupOf(rank, [.. MeshAxis.OfLockstep]),
             Replicas = replicas,
-            Shards = replicas[first..(first + spec.ZeroGroup)],
-            ShardReplicas = replicas.Where((_, i) => i % spec.ZeroGroup == place % spec.ZeroGroup).ToArray(),
+            Shards = sharing.Shards,
+            ShardReplicas = sharing.ShardReplicas,
             Tied = tied ? [pipeline[0], pipeline[^1]] : [],
         };
     }

@@ -1,21 +1,6 @@
+using Uniscale.Configuration;
+
 namespace Uniscale.Programs;
-
-/// <summary>What is computed again in the backward pass.</summary>
-public enum Recomputation
-{
-    /// <summary>Nothing.</summary>
-    None,
-
-    /// <summary>What is large and cheap in every transformer block: normalised inputs and the output of the feed-forward activation
-    /// (scores of attention are never kept by the tiled kernels).</summary>
-    Selective,
-
-    /// <summary>Every transformer block from its input.</summary>
-    Block,
-
-    /// <summary>Every k-th transformer block from its input.</summary>
-    EveryKth,
-}
 
 /// <summary>Sizes of the model that costs and memory depend on.</summary>
 public sealed record ModelShape(
@@ -73,13 +58,16 @@ public sealed record StepSpecification
 
     public bool SequenceParallel { get; init; }
 
-    public Recomputation Recompute { get; init; }
+    public RecomputeKind Recompute { get; init; }
 
-    /// <summary>k of <see cref="Recomputation.EveryKth"/>.</summary>
+    /// <summary>k of <see cref="RecomputeKind.EveryKth"/>.</summary>
     public int RecomputeEvery { get; init; } = 1;
 
     /// <summary>Whether the step ends with a checksum of parameters across replicas.</summary>
     public bool Checksum { get; init; }
+
+    /// <summary>The program only reads the model: forward passes and the sum of the loss, as validation runs it.</summary>
+    public bool ForwardOnly { get; init; }
 
     /// <summary>Bytes of an activation element (2 for bf16, 4 for fp32).</summary>
     public int ActivationBytes { get; init; } = 4;
@@ -88,7 +76,7 @@ public sealed record StepSpecification
     public int VirtualStages => Mesh.Pipeline * Chunks;
 
     /// <summary>Ranks that hold the same parameters before sharding: data × context.</summary>
-    public int ReplicaCount => Mesh.Data * Mesh.Context;
+    public int ReplicaCount => Mesh.SizeOf(MeshAxis.OfReplicas);
 
     /// <summary>ZeRO stage that takes effect: 0 where the sharding group has one member.</summary>
     public int Sharding => ZeroGroup > 1 ? ZeroStage : 0;
@@ -103,12 +91,12 @@ public sealed record StepSpecification
     /// other stage must be added to it first.</summary>
     public bool ReducesOnce(int block) => Sharding < 2 || (TiedAcrossStages && !Model.IsTransformer(block));
 
-    /// <summary>What a block computes again: <see cref="Recomputation.None"/>, <see cref="Recomputation.Selective"/> or
-    /// <see cref="Recomputation.Block"/>. With every-kth these are transformer blocks 1, 1 + k, 1 + 2k …</summary>
-    public Recomputation RecomputationOf(int block)
+    /// <summary>What a block computes again: <see cref="RecomputeKind.None"/>, <see cref="RecomputeKind.Selective"/> or
+    /// <see cref="RecomputeKind.Block"/>. With every-kth these are transformer blocks 1, 1 + k, 1 + 2k …</summary>
+    public RecomputeKind RecomputationOf(int block)
     {
-        if (!Model.IsTransformer(block)) return Recomputation.None;
-        if (Recompute != Recomputation.EveryKth) return Recompute;
-        return (block - 1) % RecomputeEvery == 0 ? Recomputation.Block : Recomputation.None;
+        if (!Model.IsTransformer(block)) return RecomputeKind.None;
+        if (Recompute != RecomputeKind.EveryKth) return Recompute;
+        return (block - 1) % RecomputeEvery == 0 ? RecomputeKind.Block : RecomputeKind.None;
     }
 }

@@ -1,3 +1,4 @@
+using Uniscale.Configuration;
 using Uniscale.Programs.Schedules;
 
 namespace Uniscale.Programs.Timing;
@@ -47,7 +48,7 @@ public sealed record StepCosts
         for (int block = 0; block < blocks.Length; block++)
         {
             double forward = BlockCost.ForwardPerMicrobatch(spec, block) / flopsPerSecond;
-            double again = spec.RecomputationOf(block) == Recomputation.Block ? forward : 0;
+            double again = spec.RecomputationOf(block) == RecomputeKind.Block ? forward : 0;
             blocks[block] = block == 0 ? new PassTimes(forward, 0, forward)
                 : block == spec.Model.Head ? new PassTimes(3 * forward, 0, 0)
                 : new PassTimes(forward, forward + again, forward);

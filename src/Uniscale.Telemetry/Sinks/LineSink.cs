@@ -86,7 +86,7 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     public static string FormatMfu(RunStart start)
     {
         var peak = start.PeakFlops is { } known ? Units.Flops(known) : "n/a";
-        return $"MFU = tokens/s × FLOP a token / peak; FLOP a token = {Configuration.ModelSize.FlopsFormula} = {Units.Count(start.FlopsPerToken)}; peak = {peak} ({start.PeakSource})";
+        return $"MFU = tokens/s × FLOP a token / peak; FLOP a token = {start.FlopsFormula} = {Units.Count(start.FlopsPerToken)}; peak = {peak} ({start.PeakSource})";
     }
 
     /// <summary>What went wrong in a run; null: nothing.</summary>

@@ -1,6 +1,7 @@
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Programs;
 using Uniscale.Training.Runs;
 
 namespace Uniscale.Training.Curricula;
@@ -59,6 +60,7 @@ public sealed class RunFork
         // The window is kept: another would cut and order the data anew.
         ResolvedConfiguration forked = ConfigurationLoader.ParseStored(
             yaml, [$"data.window={original.Window}", .. changes, ConfigurationLoader.Override("name", name), ConfigurationLoader.Override("run_directory", directory), .. place], run);
+        LayoutGate.Check(forked);
         using Curriculum curriculum = Curriculum.FromConfiguration(forked.Value);
         if (curriculum.Phases.Count < phase || curriculum.Phases[phase - 1].StartTokens != start || curriculum.FingerprintAt(start) != original.FingerprintAt(start)
             || !Enumerable.Range(0, phase - 1).All(i => curriculum.Phases[i].Settings with { Evaluate = [] } == original.Phases[i].Settings with { Evaluate = [] }))

@@ -17,6 +17,10 @@ internal sealed class FaultySource(ISequenceSource inner, FaultInjector faults) 
 
     public long StepsBetween(long consumedTokens, long endTokens) => inner.StepsBetween(consumedTokens, endTokens);
 
+    public bool HasLossMask => inner.HasLossMask;
+
+    public void ReadLossMask(StepPlan step, long index, Span<bool> mask) => inner.ReadLossMask(step, index, mask);
+
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
         faults.BeforeSample(step.ConsumedTokens, index);

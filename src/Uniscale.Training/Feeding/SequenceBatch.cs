@@ -28,7 +28,7 @@ public sealed record BatchView(
 public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchView view) : IStepBatch
 {
     /// <summary>Target of a token that takes no part in the loss.</summary>
-    public const long Ignored = -100;
+    public const long Ignored = MicrobatchContext.Ignored;
 
     private readonly MicrobatchContext?[] _contexts = new MicrobatchContext?[view.Specification.Microbatches];
     private readonly long[] _valid = new long[view.Specification.Microbatches];
@@ -59,7 +59,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         foreach (var context in _contexts)
         {
             context?.Tokens.Dispose();
-            context?.Targets.Dispose();
+            context?.Targets?.Dispose();
             context?.Positions?.Dispose();
             context?.Documents?.Dispose();
         }
@@ -74,12 +74,14 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
             Empty(rows), Empty(rows), positions ? Empty(rows) : null, view.DocumentMask ? Empty(rows) : null, view.Places);
         int[] tokens = new int[step.Context + 1];
         int[] documents = view.DocumentMask ? new int[step.Context + 1] : [];
+        bool[] mask = source.HasLossMask ? new bool[step.Context] : [];
         long first = step.FirstSample + (long)(microbatch * view.Specification.Mesh.Data + view.Data) * rows;
         for (int row = 0; row < rows; row++)
         {
             source.Read(step, first + row, tokens, documents);
             _digest = unchecked(_digest + SampleDigest.Of(first + row, tokens));
-            _valid[microbatch] += made.Fill(row, tokens, documents);
+            if (mask.Length > 0) source.ReadLossMask(step, first + row, mask);
+            _valid[microbatch] += made.Fill(row, tokens, documents, mask);
         }
         return new MicrobatchContext
         {
@@ -101,7 +103,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
     private sealed record Columns(Tensor Tokens, Tensor Targets, Tensor? Positions, Tensor? Documents, IReadOnlyList<long> Places)
     {
         /// <summary>Fills a row from a sequence; returns its targets that take part in the loss.</summary>
-        public long Fill(int row, ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
+        public long Fill(int row, ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, ReadOnlySpan<bool> mask)
         {
             Span<long> inputs = Row(Tokens, row), targets = Row(Targets, row), positions = Row(Positions, row), numbers = Row(Documents, row);
             int[] starts = documents.IsEmpty ? [] : Starts(documents);
@@ -111,7 +113,8 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
                 int place = (int)Places[i];
                 bool crosses = !documents.IsEmpty && documents[place + 1] != documents[place];
                 inputs[i] = Math.Max(0, tokens[place]);
-                targets[i] = crosses || tokens[place + 1] < 0 ? Ignored : tokens[place + 1];
+                bool isMasked = !mask.IsEmpty && !mask[place];
+                targets[i] = crosses || isMasked || tokens[place + 1] < 0 ? Ignored : tokens[place + 1];
                 valid += targets[i] == Ignored ? 0 : 1;
                 if (!positions.IsEmpty) positions[i] = documents.IsEmpty ? place : place - starts[place];
                 if (!numbers.IsEmpty) numbers[i] = documents[place];

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Uniscale.Configuration;
-using Uniscale.Engine.Execution;
 using Uniscale.Training.Runtime;
 
 namespace Uniscale.Training.Recovery;
@@ -23,7 +22,7 @@ public sealed record Incident(StepVerdict Verdict, BadStepAction Action, long St
     /// <param name="inARow">Bad steps in a row that end the run; null: their number is not the reason.</param>
     public static Incident Of(StepOutcome outcome, long step, long? backTo, int? inARow = null)
     {
-        var (verdict, action) = outcome.Decision.Judgement;
+        var (verdict, action) = outcome.Judgement;
         string numbers = string.Create(CultureInfo.InvariantCulture, $"loss {outcome.Decision.Loss:0.####}, gradient norm {outcome.Decision.GradientNorm:0.####}");
         string what = verdict switch
         {

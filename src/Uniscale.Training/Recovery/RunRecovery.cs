@@ -29,7 +29,7 @@ public sealed class RunRecovery(RankRuntime runtime, CheckpointStore store, Func
         long latest = Math.Max(0, bad.Position.Step - _policy.RollbackSteps);
         var loaded = Load(step => step <= latest && !runtime.Record.IsTakenBack(step)) ?? throw new TrainingStoppedException(
             $"Step {bad.Position.Step} is bad and asks for a rollback, but there is no checkpoint of step {latest} or before in {store.DirectoryPath}: continue with --resume and bad steps set to skip.");
-        runtime.TakeBack(loaded.Manifest, bad.Decision.Judgement.Verdict);
+        runtime.TakeBack(loaded.Manifest, bad.Judgement.Verdict);
         return loaded.Manifest.Step;
     }
 

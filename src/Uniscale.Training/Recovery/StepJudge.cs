@@ -1,6 +1,5 @@
 using System.Globalization;
 using Uniscale.Configuration;
-using Uniscale.Engine.Execution;
 
 namespace Uniscale.Training.Recovery;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Uniscale.Data;
-using Uniscale.Engine.Execution;
 
 namespace Uniscale.Training.Recovery;
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Uniscale.Checkpoints;
 using Uniscale.Configuration;
-using Uniscale.Engine.Execution;
+using Uniscale.Programs;
 using Uniscale.Telemetry;
 using Uniscale.Telemetry.Accounting;
 using Uniscale.Training.Recovery;
@@ -96,7 +96,7 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
 
     /// <summary>Model operations of a token in sequences of a length, which phases may change.</summary>
     private static double FlopsPerToken(RankRuntime runtime, int context) =>
-        ModelSize.FlopsPerToken(runtime.Configuration.Model, runtime.Specification.Model.Vocabulary, context);
+        ModelFlops.PerToken(runtime.Configuration.Model, runtime.Specification.Model.Vocabulary, context);
 
     private static Dictionary<string, long>? Counts(StepRecord record) =>
         record.Counts.Count == 0 ? null : record.Counts.OrderBy(count => count.Key).ToDictionary(count => count.Key.Word(), count => count.Value);

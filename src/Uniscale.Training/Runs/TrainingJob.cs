@@ -8,6 +8,8 @@ using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
+using Uniscale.Programs;
+using Uniscale.Programs.Memory;
 using Uniscale.Telemetry;
 using Uniscale.Telemetry.Accounting;
 using Uniscale.Torch;
@@ -76,7 +78,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var begun = DateTimeOffset.UtcNow;
         TorchThreads.Set(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
         RankAgreement.OnStart(resolved, options).Check(world, rank.Environment.Host);
-        ConfigurationRules.CheckWorld(_configuration, world.Size);
+        LayoutGate.CheckWorld(_configuration, world.Size);
         if (world.Rank == 0) Folder.Prepare(options.Resume);
         using var taken = world.Rank == 0 && Ownership is null ? Folder.Own(Console.Error.WriteLine) : null;
         var owned = Ownership ?? taken;
@@ -199,14 +201,15 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             Name = _configuration.Name,
             RunDirectory = Folder.FullPath,
             ConfigurationHash = resolved.Hash,
-            ParameterCount = ModelSize.ParameterCount(_configuration.Model, data.Vocabulary),
+            ParameterCount = ParameterCount.OfModel(_configuration.Model, data.Vocabulary),
             Ranks = ranks,
             Layout = $"tp{mesh.Tensor} pp{mesh.Pipeline} cp{mesh.Context} dp{mesh.Data} zero{runtime.Specification.ZeroStage}",
             TotalSteps = runtime.TotalSteps,
             TotalTokens = runtime.EndTokens,
             ResumedStep = runtime.Position.Step,
             Restarts = EventLog.Read(Path.Combine(Folder.FullPath, RankLauncher.FolderName)).Count(entry => entry.Kind == JobEventKind.Restarted),
-            FlopsPerToken = ModelSize.FlopsPerToken(_configuration.Model, data.Vocabulary),
+            FlopsPerToken = ModelFlops.PerToken(_configuration.Model, data.Vocabulary),
+            FlopsFormula = ModelFlops.Formula,
             PeakFlops = peak,
             PeakSource = measure ? "measured at start" : "logging.peak_flops",
             StartupSeconds = seconds,

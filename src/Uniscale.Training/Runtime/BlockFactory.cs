@@ -11,32 +11,53 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Training.Runtime;
 
+/// <summary>Cuts blocks into several buckets, parts of which have replicas of their own.</summary>
+/// <param name="BucketOf">Number of the bucket in which a parameter lies; those of a block that have the same share it.</param>
+/// <param name="Groups">Replicas of each bucket; null: the layout's.</param>
+internal sealed record BucketPlan(Func<LocalParameter, int> BucketOf, IReadOnlyList<ReplicaGroups?> Groups)
+{
+    /// <summary>One bucket a block, on the layout's replicas.</summary>
+    public static BucketPlan Whole { get; } = new(_ => 0, [null]);
+}
+
 /// <summary>Makes the blocks of a rank: which it holds, the buffers of their parameters, and first weights.</summary>
 internal static class BlockFactory
 {
     /// <summary>Blocks of this rank's stage, with first weights that are a function of (seed, name, element).</summary>
     public static IReadOnlyList<BlockState> Build(
-        RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, ScalarType type, HostLink link)
+        RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, ScalarType type, HostLink link, BucketPlan? buckets = null)
     {
         var row = Transformer.Blocks(configuration.Model, specification.Model.Vocabulary);
         var plan = new ShardingPlan(specification.Model, groups.Tensor.Size, groups.Tensor.Rank);
-        var made = new Dictionary<string, ParameterSlot>();
+        var slots = new Dictionary<string, ParameterSlot>();
         var states = new List<BlockState>();
         foreach (int number in StagePartition.Of(specification).BlocksOf(groups.Coordinate.Pipeline))
         {
             var block = row[number];
             // A tied head whose embedding lies on this rank has no matrix of its own: it reads the embedding's slot.
-            var own = block.Parameters.Where(spec => !made.ContainsKey(spec.Name)).Select(plan.Local).ToList();
+            var own = block.Parameters.Where(spec => !slots.ContainsKey(spec.Name)).Select(plan.Local).ToList();
             bool copy = number == specification.Model.Head && specification.TiedAcrossStages;
             if (copy) own = [.. own.Select(parameter => parameter.Spec.Name == row[0].Parameters[0].Name ? parameter with { IsOwner = false } : parameter)];
-            var layout = new FlatLayout(own, groups.Shards.Size, groups.Shards.Rank);
-            var common = specification.Sharding == 3 && layout.ShardCount > 1 ? groups.Shards.Share(Bucket.WholeBytes(layout, type)) : null;
-            var bucket = new Bucket(number, layout, type, specification.Sharding, link.Device, common);
-            for (int i = 0; i < own.Count; i++) made[own[i].Spec.Name] = new ParameterSlot(bucket, i);
-            FirstWeights(bucket, configuration.Train.Seed, link);
-            states.Add(new BlockState(number, block, bucket, [.. block.Parameters.Select(spec => made[spec.Name])]));
+            var made = Buckets(number, own, buckets ?? BucketPlan.Whole);
+            foreach (var bucket in made)
+                for (int i = 0; i < bucket.Layout.Parameters.Count; i++) slots[bucket.Layout.Parameters[i].Parameter.Spec.Name] = new ParameterSlot(bucket, i);
+            foreach (var bucket in made) FirstWeights(bucket, configuration.Train.Seed, link);
+            states.Add(new BlockState(number, block, made, [.. block.Parameters.Select(spec => slots[spec.Name])]));
         }
         return states;
+
+        // A tied head has no parameter of its own, but a bucket like every block.
+        List<Bucket> Buckets(int number, List<LocalParameter> own, BucketPlan plan) => own.Count == 0
+            ? [Make(number, own, null)]
+            : [.. own.GroupBy(plan.BucketOf).OrderBy(part => part.Key).Select(part => Make(number, [.. part], plan.Groups[part.Key]))];
+
+        Bucket Make(int number, IReadOnlyList<LocalParameter> parameters, ReplicaGroups? replicas)
+        {
+            var shards = (replicas ?? groups.Common).Shards;
+            var layout = new FlatLayout(parameters, shards.Size, shards.Rank);
+            var common = specification.Sharding == 3 && layout.ShardCount > 1 ? shards.Share(Bucket.WholeBytes(layout, type)) : null;
+            return new Bucket(number, layout, type, specification.Sharding, link.Device, common) { Groups = replicas };
+        }
     }
 
     /// <summary>Fills shard, master and whole parameters; only the whole ones of the block at hand exist at a time under ZeRO-3.</summary>

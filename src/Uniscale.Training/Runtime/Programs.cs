@@ -11,7 +11,7 @@ namespace Uniscale.Training.Runtime;
 /// <summary>The step programs of one rank, made once for each size of batch and context that the curriculum brings.</summary>
 internal sealed class Programs(RunConfiguration configuration, int rank, int ranks, int vocabulary, HostLink link)
 {
-    private readonly Dictionary<(int Sequences, int Context, double RopeBase, bool Checksum), (StepSpecification, StepProgram, BatchView)> _made = [];
+    private readonly Dictionary<Key, (StepSpecification, StepProgram, BatchView)> _made = [];
 
     /// <summary>The layout with the configuration's own batch and context.</summary>
     public StepSpecification Base { get; } = SpecificationBuilder.Build(configuration, ranks, vocabulary);
@@ -22,14 +22,26 @@ internal sealed class Programs(RunConfiguration configuration, int rank, int ran
     public (StepSpecification Specification, StepProgram Program, BatchView View) For(StepPlan plan, long step)
     {
         int every = configuration.Train.ChecksumEvery;
-        var key = (plan.Sequences, plan.Context, RopeBase: configuration.RopeBaseOf(plan.Phase), Checksum: every > 0 && (step + 1) % every == 0);
+        return Make(KeyOf(plan) with { Checksum = every > 0 && (step + 1) % every == 0 });
+    }
+
+    /// <summary>Program and share of the data for the forward passes alone.</summary>
+    public (StepSpecification Specification, StepProgram Program, BatchView View) ForEvaluation(StepPlan plan) => Make(KeyOf(plan) with { ForwardOnly = true });
+
+    private (StepSpecification, StepProgram, BatchView) Make(Key key)
+    {
         if (_made.TryGetValue(key, out var made)) return made;
-        var specification = SpecificationBuilder.Build(configuration, ranks, vocabulary, plan.Sequences);
-        specification = specification with { Model = specification.Model with { Context = plan.Context }, Checksum = key.Checksum };
+        var specification = SpecificationBuilder.Build(configuration, ranks, vocabulary, key.Sequences);
+        specification = specification with { Model = specification.Model with { Context = key.Context }, Checksum = key.Checksum, ForwardOnly = key.ForwardOnly };
         ProgramChecker.Require(specification);
         var place = specification.Mesh.CoordinateOf(rank);
-        var places = ContextPartition.Indices(plan.Context, specification.Mesh.Context, place.Context);
+        var places = ContextPartition.Indices(key.Context, specification.Mesh.Context, place.Context);
         var view = new BatchView(specification, place.Data, places, configuration.Model.DocumentMask, link, key.RopeBase);
         return _made[key] = (specification, ProgramGenerator.Generate(specification, rank), view);
     }
+
+    private Key KeyOf(StepPlan plan) => new(plan.Sequences, plan.Context, configuration.RopeBaseOf(plan.Phase));
+
+    /// <summary>What the program of a step depends on, besides the configuration.</summary>
+    private readonly record struct Key(int Sequences, int Context, double RopeBase, bool Checksum = false, bool ForwardOnly = false);
 }

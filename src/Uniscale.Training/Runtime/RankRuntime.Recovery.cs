@@ -84,9 +84,9 @@ public sealed partial class RankRuntime
     }
 
     /// <summary>Enters a step into record and position; one that stops the run leaves the position before it.</summary>
-    private StepOutcome Conclude(StepPlan plan, StepDecision decision)
+    private StepOutcome Conclude(StepPlan plan, StepDecision decision, StepJudgement judgement)
     {
-        var (verdict, action) = decision.Judgement;
+        var (verdict, action) = judgement;
         var next = new TrainingPosition(Position.Step + 1, Position.ConsumedTokens + plan.Tokens, Position.Updates + (decision.Applied ? 1 : 0));
         int? inARow = null;
         if (verdict == StepVerdict.Good) Record.AddGood();
@@ -96,19 +96,19 @@ public sealed partial class RankRuntime
             if (action is BadStepAction.Skip or BadStepAction.Rollback && Record.InARow >= Configuration.BadSteps.MaxConsecutive)
             {
                 inARow = Record.InARow;
-                decision = decision with { Judgement = new(verdict, BadStepAction.Stop) };
+                judgement = new(verdict, BadStepAction.Stop);
             }
         }
         if (decision.Applied) _judge.Remember(plan.Phase, decision.Loss, decision.GradientNorm);
-        bool stops = verdict != StepVerdict.Good && decision.Judgement.Action == BadStepAction.Stop;
+        bool stops = verdict != StepVerdict.Good && judgement.Action == BadStepAction.Stop;
         if (stops) Record.Forgive();
         else
         {
             if (!decision.Applied) Record.Discard(new DiscardedSpan(Position.Step, next.Step, Position.ConsumedTokens, next.ConsumedTokens, verdict.Word()));
             Position = next;
         }
-        var outcome = new StepOutcome(Position, plan, decision, 0, TimeSpan.Zero, TimeSpan.Zero);
-        return verdict == StepVerdict.Good || decision.Judgement.Action == BadStepAction.Rollback ? outcome : outcome with { Incident = Incident.Of(outcome, next.Step, null, inARow) };
+        var outcome = new StepOutcome(Position, plan, decision, judgement, 0, TimeSpan.Zero, TimeSpan.Zero);
+        return verdict == StepVerdict.Good || judgement.Action == BadStepAction.Rollback ? outcome : outcome with { Incident = Incident.Of(outcome, next.Step, null, inARow) };
     }
 
     private void Compared(ReplicaDifference? difference, long step)

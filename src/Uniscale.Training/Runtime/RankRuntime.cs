@@ -137,12 +137,13 @@ public sealed partial class RankRuntime : IDisposable
     public static RankRuntime Create(
         RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary = 0,
         Recording recording = Recording.None) =>
-        Create(configuration, world, data, runTokens, vocabulary, recording, link: null);
+        Create(configuration, world, data, runTokens, vocabulary, recording, link: null, buckets: null);
 
-    /// <summary>The same with another link than the world's, for tests.</summary>
+    /// <summary>The same with another link than the world's, and blocks cut into several buckets, for tests.</summary>
     internal static RankRuntime Create(
-        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link) =>
-        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link));
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link,
+        Func<ProcessGroups, BucketPlan>? buckets = null) =>
+        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link, buckets));
 
     /// <summary>Runs the next optimizer step.</summary>
     /// <param name="stopAsked">This rank was asked to stop; the outcome says whether any was.</param>
@@ -162,14 +163,15 @@ public sealed partial class RankRuntime : IDisposable
         var optimizer = Configuration.Optimizer;
         double decay = plan.Phase < Configuration.Phases.Count ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay : optimizer.WeightDecay;
         var update = new AdamWStep(rate, optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, decay, Position.Updates + 1, GradientScale: 1);
+        var judgement = default(StepJudgement);
         var input = new StepInput(batch, update, optimizer.Clip, stopAsked, Position.Step + 1, saveAsked)
         {
-            Judge = (loss, norm) => _judge.Judge(plan.Phase, loss, norm),
+            Applies = (loss, norm) => (judgement = _judge.Judge(plan.Phase, loss, norm)).Applies,
         };
         var decision = _executor.Run(specification, program, input, out var difference);
         _kernels.ParametersChanged();
         if (specification.ComparesReplicas) Compared(difference, Position.Step + 1);
-        return Conclude(plan, decision) with { LearningRate = rate, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
+        return Conclude(plan, decision, judgement) with { LearningRate = rate, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
     }
 
     /// <summary>Mean loss of the weights as they are on other data: the forward pass of the same layout, without gradients. Collective.</summary>
@@ -186,7 +188,7 @@ public sealed partial class RankRuntime : IDisposable
         {
             if (SeeStop()) return null;
             var part = plan with { FirstSample = first, Sequences = replicas * share };
-            var (specification, program, view) = _programs.For(part, step: 0);
+            var (specification, program, view) = _programs.ForEvaluation(part);
             using var batch = new SequenceBatch(source, part, view);
             var (loss, tokens) = _executor.Evaluate(specification, program, batch);
             total = (total.LossSum + loss, total.TokenCount + tokens);
@@ -198,7 +200,7 @@ public sealed partial class RankRuntime : IDisposable
     public IReadOnlyList<StateSlice> StateToSave()
     {
         _executor.Settle();
-        IReadOnlyList<StateSlice> slices = [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Shard(block.Bucket, _image))];
+        IReadOnlyList<StateSlice> slices = [.. Model.Buckets.SelectMany(bucket => BucketSlices.Shard(bucket, _image))];
         _image.Fetch();
         return slices;
     }
@@ -237,13 +239,13 @@ public sealed partial class RankRuntime : IDisposable
 
     private IReadOnlyList<StateSlice> StateToLoad(HostImage image)
     {
-        IReadOnlyList<StateSlice> slices = [.. Model.Blocks.Values.SelectMany(block => BucketSlices.Held(block.Bucket, image))];
+        IReadOnlyList<StateSlice> slices = [.. Model.Buckets.SelectMany(bucket => BucketSlices.Held(bucket, image))];
         // What no slice covers stays as it is.
         image.Fetch();
         return slices;
     }
 
-    private WeightsAlone[] WeightsToLoad() => [.. Model.Blocks.Values.Select(block => new WeightsAlone(block.Bucket))];
+    private WeightsAlone[] WeightsToLoad() => [.. Model.Buckets.Select(bucket => new WeightsAlone(bucket))];
 
     private void SetPosition(CheckpointManifest manifest)
     {

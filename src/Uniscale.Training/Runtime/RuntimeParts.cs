@@ -33,7 +33,8 @@ internal sealed record RuntimeParts(
     Timeline? Timeline)
 {
     public static RuntimeParts Build(
-        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link)
+        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link,
+        Func<ProcessGroups, BucketPlan>? buckets)
     {
         link ??= HostLink.Of(configuration, world);
         var device = link.Device;
@@ -45,7 +46,7 @@ internal sealed record RuntimeParts(
         var waits = new WaitClock { Listener = timeline is null ? null : timeline.Waited };
         var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-        var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link);
+        var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link, buckets?.Invoke(groups));
         var kernels = KernelsFor(programs.Base, device);
         var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(kernels) ?? kernels, device), blocks, type, link);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline);
@@ -66,7 +67,7 @@ internal sealed record RuntimeParts(
             Sequence = specification.SequenceParallel,
             ContextMethod = configuration.Parallel.ContextMethod,
         };
-        return new ParallelOps(parallel, kernels, selective: specification.Recompute == Recomputation.Selective, fusedAttention: device.type == DeviceType.CUDA);
+        return new ParallelOps(parallel, kernels, selective: specification.Recompute == RecomputeKind.Selective, fusedAttention: device.type == DeviceType.CUDA);
     }
 
     private static IProcessGroup? Several(IProcessGroup group) => group.Size > 1 ? group : null;

@@ -8,12 +8,13 @@ namespace Uniscale.Training.Runtime;
 /// <summary>One optimizer step as it went.</summary>
 /// <param name="Position">Position after the step.</param>
 /// <param name="Plan">What the step was made of.</param>
-/// <param name="Decision">Loss, norm, and what was decided.</param>
+/// <param name="Decision">Loss, norm, and whether the update was applied.</param>
+/// <param name="Judgement">What the step was found to be, and what is to become of it.</param>
 /// <param name="LearningRate">Rate of the update.</param>
 /// <param name="Elapsed">Wall time of the step on this rank.</param>
 /// <param name="Waited">Part of it spent waiting for other ranks.</param>
 public sealed record StepOutcome(
-    TrainingPosition Position, StepPlan Plan, StepDecision Decision, double LearningRate, TimeSpan Elapsed, TimeSpan Waited)
+    TrainingPosition Position, StepPlan Plan, StepDecision Decision, StepJudgement Judgement, double LearningRate, TimeSpan Elapsed, TimeSpan Waited)
 {
     /// <summary>What went wrong in the step and what was done about it; null: nothing went wrong.</summary>
     public Incident? Incident { get; init; }

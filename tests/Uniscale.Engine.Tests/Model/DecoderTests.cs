@@ -1,3 +1,4 @@
+using Uniscale.Engine.Decoding;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Tests.Goldens;
 using Uniscale.Engine.Tests.Support;

@@ -29,7 +29,7 @@ public sealed class HeadLossTests
         var ops = ParallelOps.Local();
         var sum = empty(weight.shape, float32).fill_(float.NaN);
         if (sink)
-            (ops.Sink = new GradientSink()).Register(weight, () => new GradientSum(sum, IsEmpty: true));
+            ops.Sink.Register(weight, () => new GradientSum(sum, IsEmpty: true));
         var loss = ops.HeadLoss(x, weight, Vocabulary, context);
         var got = autograd.grad([loss], [x, weight], allow_unused: true);
 
@@ -47,7 +47,7 @@ public sealed class HeadLossTests
         var targets = randint(0, 10, [1, 6], dtype: int64);
         var ops = ParallelOps.Local();
         var sum = zeros(weight.shape, float32);
-        (ops.Sink = new GradientSink()).Register(weight, () => sum);
+        ops.Sink.Register(weight, () => sum);
         ops.HeadLoss(x, weight, 10, new MicrobatchContext { Index = 0, Tokens = targets, Targets = targets, LossScale = 1 });
         Assert.Equal(0, sum.abs().sum().item<float>());
     }

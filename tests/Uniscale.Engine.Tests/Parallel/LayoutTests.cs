@@ -104,7 +104,7 @@ public sealed class LayoutTests
     private static MicrobatchContext Part(MicrobatchContext whole, int size, int rank) => size == 1 ? whole : whole with
     {
         Tokens = ContextPartition.Select(whole.Tokens, size, rank),
-        Targets = ContextPartition.Select(whole.Targets, size, rank),
+        Targets = ContextPartition.Select(whole.Targets!, size, rank),
         Positions = whole.Positions is { } positions ? ContextPartition.Select(positions, size, rank) : null,
         Documents = whole.Documents is { } documents ? ContextPartition.Select(documents, size, rank) : null,
     };

@@ -36,7 +36,7 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
         var parts = blocks.SelectMany(b => b.Parameters).DistinctBy(p => p.Name).Select(plan.Local).ToList();
         var parameters = parts.ToDictionary(p => p.Spec.Name, p => Part(weights(p.Spec.Name), p, options.Type));
         var gradients = parts.ToDictionary(p => p.Spec.Name, p => zeros(p.Shape, float32));
-        ops.Sink = options.Sink ? SinkFor(parameters, gradients) : null;
+        if (options.Sink) Register(ops.Sink, parameters, gradients);
 
         IReadOnlyList<Tensor> Of(Block block) => [.. block.Parameters.Select(p => parameters[p.Name])];
         var inputs = new List<Tensor?>();
@@ -85,9 +85,8 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
         return tensor;
     }
 
-    private static GradientSink SinkFor(Dictionary<string, Tensor> parameters, Dictionary<string, Tensor> gradients)
+    private static void Register(GradientSink sink, Dictionary<string, Tensor> parameters, Dictionary<string, Tensor> gradients)
     {
-        var sink = new GradientSink();
         foreach (var (name, parameter) in parameters)
         {
             bool isEmpty = true;
@@ -98,7 +97,6 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
                 return new GradientSum(gradients[name].fill_(float.NaN), IsEmpty: true);
             });
         }
-        return sink;
     }
 
     private static Tensor? Backward(

@@ -2,6 +2,7 @@ using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Published;
 
+using Uniscale.Configuration;
 namespace Uniscale.Planning.Tests.Memory;
 
 /// <summary>State and activations of the first stage, GiB, as Korthikanti et al., 2022, publish them (table 5's models; layers alone, 18 bytes a parameter).</summary>
@@ -20,7 +21,7 @@ public class KorthikantiMemoryTests
     {
         var spec = MegatronRows.Korthikanti.First(row => row.Name.StartsWith(model + " SP", StringComparison.Ordinal)).Spec;
         Assert.Equal(selective, Kept(spec), selective * 0.02);
-        Assert.Equal(plain, Kept(spec with { SequenceParallel = false, Recompute = Recomputation.None }), plain * 0.02);
+        Assert.Equal(plain, Kept(spec with { SequenceParallel = false, Recompute = RecomputeKind.None }), plain * 0.02);
         Assert.Equal(state, StateOfLayers(spec), state * 0.02);
     }
 

@@ -18,7 +18,7 @@ public class LayoutSearchTests
         MostTensor = 8,
         Schedules = ["1f1b", "interleaved-1f1b"],
         ZeroStages = [0],
-        Recomputations = [Recomputation.Selective, Recomputation.Block],
+        Recomputations = [RecomputeKind.Selective, RecomputeKind.Block],
         Chunks = [1, 2, 3, 4],
         Top = 3,
     };

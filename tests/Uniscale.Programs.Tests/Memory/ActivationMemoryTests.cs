@@ -1,3 +1,4 @@
+using Uniscale.Configuration;
 using Uniscale.Programs.Checking;
 using Uniscale.Programs.Memory;
 using Uniscale.Programs.Schedules;
@@ -31,9 +32,9 @@ public class ActivationMemoryTests
     [Fact]
     public void RecomputationKeepsLess()
     {
-        Assert.Equal(Unit * (20 + Rows), new ActivationMemory(Half with { Recompute = Recomputation.Selective }).KeptBytes(1), 0);
-        Assert.Equal(Unit * 2, new ActivationMemory(Half with { Recompute = Recomputation.Block }).KeptBytes(1), 0);
-        var every = new ActivationMemory(Half with { Recompute = Recomputation.EveryKth, RecomputeEvery = 2 });
+        Assert.Equal(Unit * (20 + Rows), new ActivationMemory(Half with { Recompute = RecomputeKind.Selective }).KeptBytes(1), 0);
+        Assert.Equal(Unit * 2, new ActivationMemory(Half with { Recompute = RecomputeKind.Block }).KeptBytes(1), 0);
+        var every = new ActivationMemory(Half with { Recompute = RecomputeKind.EveryKth, RecomputeEvery = 2 });
         Assert.Equal([2.0, 32 + Rows, 2.0], new[] { 1, 2, 3 }.Select(block => every.KeptBytes(block) / Unit));
     }
 
@@ -44,7 +45,7 @@ public class ActivationMemoryTests
         var gated = Half with { Model = Specs.Tiny with { Hidden = 96, HeadDim = 24, Ffn = 256, GatedFfn = true } };
         double vector = 3 * 32 * 96 * 2;
         Assert.Equal(16, new ActivationMemory(gated).FullBytes(1) / vector, 0.2);
-        Assert.Equal(11.3, new ActivationMemory(gated with { Recompute = Recomputation.Selective }).KeptBytes(1) / vector, 0.2);
+        Assert.Equal(11.3, new ActivationMemory(gated with { Recompute = RecomputeKind.Selective }).KeptBytes(1) / vector, 0.2);
     }
 
     [Fact]
@@ -62,7 +63,7 @@ public class ActivationMemoryTests
     [InlineData("zero-bubble")]
     public void NothingIsAliveAfterAStep(string schedule)
     {
-        var spec = Specs.Of(pipeline: 3, schedule: schedule, microbatches: 6) with { Recompute = Recomputation.Selective };
+        var spec = Specs.Of(pipeline: 3, schedule: schedule, microbatches: 6) with { Recompute = RecomputeKind.Selective };
         for (int rank = 0; rank < 3; rank++)
         {
             var meter = new ActivationMeter(spec);

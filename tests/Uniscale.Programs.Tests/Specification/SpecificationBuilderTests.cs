@@ -26,7 +26,8 @@ public class SpecificationBuilderTests
         Assert.Equal((1, 32), (SpecificationBuilder.Build(Config, 1).Microbatches, SpecificationBuilder.Build(Config, 1).MicrobatchSize));
 
     [Theory]
-    [InlineData(3, 2, 1, "start 4 ranks")]
+    [InlineData(3, 2, 0, "start 4 ranks")]
+    [InlineData(3, 2, 1, "start 2 ranks")]
     [InlineData(4, 1, 3, "parallel.data to 4")]
     [InlineData(5, 1, 0, "batch.global to 35")]
     public void RefusalsSayWhatToChange(int ranks, int tensor, int data, string hint)

@@ -1,3 +1,4 @@
+using Uniscale.Configuration;
 using Uniscale.Programs.Checking;
 using Uniscale.Programs.Schedules;
 using Uniscale.Programs.Timing;
@@ -91,9 +92,9 @@ public class PipelineTimelineTests
     public void RecomputationTakesAnotherForwardPass()
     {
         var spec = Specs.Of();
-        var block = StepCosts.FromOperations(spec with { Recompute = Recomputation.Block }, 1).Blocks[1];
+        var block = StepCosts.FromOperations(spec with { Recompute = RecomputeKind.Block }, 1).Blocks[1];
         Assert.Equal(2 * block.Forward, block.BackwardInput, 9);
-        Assert.Equal(block.Forward, StepCosts.FromOperations(spec with { Recompute = Recomputation.Selective }, 1).Blocks[1].BackwardInput, 9);
+        Assert.Equal(block.Forward, StepCosts.FromOperations(spec with { Recompute = RecomputeKind.Selective }, 1).Blocks[1].BackwardInput, 9);
     }
 
     private static PipelineTimeline Simulate(string schedule, int stages, int chunks, int microbatches, PassTimes? times = null)

@@ -4,6 +4,7 @@ using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Experiments.Verification;
 using Uniscale.Training.Feeding;
+using Uniscale.Training.Recovery;
 using Uniscale.Training.Runtime;
 
 using Uniscale.Training.Tests.Support;

@@ -1,6 +1,7 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
+using Uniscale.Training.Recovery;
 using Uniscale.Training.Tests.Support;
 namespace Uniscale.Training.Tests.Recovery;
 

@@ -1,5 +1,4 @@
 using Uniscale.Configuration;
-using Uniscale.Engine.Execution;
 using Uniscale.Training.Recovery;
 
 namespace Uniscale.Training.Tests.Recovery;

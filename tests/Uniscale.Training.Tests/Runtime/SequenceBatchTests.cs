@@ -33,7 +33,7 @@ public sealed class SequenceBatchTests
         // Documents of three tokens: targets 2|3 and 5|6 cross.
         Assert.Equal(8 * (8 - 2), masked.ValidTokens);
         Assert.Equal([0, 1, 2, 0, 1, 2, 0, 1], Row(masked[0].Positions!));
-        Assert.Equal(SequenceBatch.Ignored, Row(masked[0].Targets)[2]);
+        Assert.Equal(SequenceBatch.Ignored, Row(masked[0].Targets!)[2]);
     }
 
     [Fact]
@@ -52,9 +52,32 @@ public sealed class SequenceBatchTests
         Assert.Equal(8 * 8, valid);
     }
 
+    /// <summary>What the loss mask leaves out has no target, on whichever rank of the context axis it lies; a mask of ones changes nothing.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void TheLossMaskTakesTargetsAway(int context)
+    {
+        var learned = new List<long>();
+        long valid = 0;
+        for (int rank = 0; rank < context; rank++)
+        {
+            using var batch = Batch(new MeshShape(1, 1, context, 1), 0, rank, masked: false, new Counting { Learned = place => place % 4 == 3 });
+            learned.AddRange(Row(batch[0].Targets!).Where(target => target != SequenceBatch.Ignored));
+            valid += batch.ValidTokens;
+        }
+        // Sample 100: targets of places 3 and 7 are its tokens 4 and 8.
+        Assert.Equal([1004, 1008], learned.Order());
+        Assert.Equal(8 * 2, valid);
+        using var whole = Batch(new MeshShape(1, 1, 1, 1), 0, 0, masked: true, new Counting { Learned = _ => true });
+        using var without = Batch(new MeshShape(1, 1, 1, 1), 0, 0, masked: true);
+        Assert.Equal(Row(without[1].Targets!), Row(whole[1].Targets!));
+        Assert.Equal(without.ValidTokens, whole.ValidTokens);
+    }
+
     private static long[] Row(Tensor matrix) => [.. Enumerable.Range(0, (int)matrix.shape[1]).Select(i => matrix[0, i].item<long>())];
 
-    private static SequenceBatch Batch(MeshShape mesh, int replica, int rank, bool masked)
+    private static SequenceBatch Batch(MeshShape mesh, int replica, int rank, bool masked, ISequenceSource? source = null)
     {
         var specification = new StepSpecification
         {
@@ -63,13 +86,23 @@ public sealed class SequenceBatchTests
             Microbatches = 8 / mesh.Data / 2,
             MicrobatchSize = 2,
         };
-        return new SequenceBatch(new Counting(), Plan, new BatchView(specification, replica, ContextPartition.Indices(8, mesh.Context, rank), masked, DirectLink.Instance, RopeBase: 0));
+        return new SequenceBatch(source ?? new Counting(), Plan, new BatchView(specification, replica, ContextPartition.Indices(8, mesh.Context, rank), masked, DirectLink.Instance, RopeBase: 0));
     }
 
     /// <summary>Token i of sample k is 10·k + i; documents of three tokens.</summary>
     private sealed class Counting : ISequenceSource
     {
+        /// <summary>Places whose targets are learned; null: the source has no mask.</summary>
+        public Func<int, bool>? Learned { get; init; }
+
         public string Fingerprint => "counting";
+
+        public bool HasLossMask => Learned is not null;
+
+        public void ReadLossMask(StepPlan step, long index, Span<bool> mask)
+        {
+            for (int i = 0; i < mask.Length; i++) mask[i] = Learned!(i);
+        }
 
         public StepPlan StepAt(long consumedTokens) => Plan;
 

@@ -1,8 +1,7 @@
-using System.Runtime.ExceptionServices;
 using Uniscale.Collectives;
-using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Engine.Devices;
+using Uniscale.Engine.Tests.Support;
 using Uniscale.Experiments.Verification;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Runtime;
@@ -31,38 +30,8 @@ internal static class TestRuns
         Train = new() { Steps = 20, Seed = 7, Threads = 1 },
     };
 
-    /// <summary>Runs a body on every rank of a world and returns the results by rank; the first failure ends all and is thrown.</summary>
-    public static T[] OnRanks<T>(int ranks, Func<IWorld, T> body)
-    {
-        var worlds = InProcessWorld.Create(ranks);
-        var results = new T[ranks];
-        Exception? failure = null;
-        var threads = worlds.Select(world => new Thread(() =>
-        {
-            using (world)
-            {
-                try
-                {
-                    results[world.Rank] = body(world);
-                }
-                catch (Exception error) when (Note(error))
-                {
-                    // Noted in the filter, as launchers do: before the stack unwinds and frees memory that other ranks may still read.
-                }
-
-                bool Note(Exception error)
-                {
-                    Interlocked.CompareExchange(ref failure, error, null);
-                    world.Abort(error.Message);
-                    return true;
-                }
-            }
-        })).ToArray();
-        foreach (var thread in threads) thread.Start();
-        foreach (var thread in threads) thread.Join();
-        if (failure is not null) ExceptionDispatchInfo.Throw(failure);
-        return results;
-    }
+    /// <inheritdoc cref="Ranks.Run"/>
+    public static T[] OnRanks<T>(int ranks, Func<IWorld, T> body) => Ranks.Run(ranks, body);
 
     /// <summary>A runtime on synthetic data.</summary>
     public static RankRuntime Runtime(RunConfiguration configuration, IWorld world, Recording recording = Recording.None, HostLink? link = null)

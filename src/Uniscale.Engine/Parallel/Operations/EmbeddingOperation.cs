@@ -18,11 +18,11 @@ internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, Micro
 
     public Tensor Apply(Tensor weight, Tensor? positions)
     {
-        tokenSink = ops.Sink?.Find(weight);
+        tokenSink = ops.Sink.Find(weight);
         tokenShape = weight.shape;
         if (positions is null)
             return Record(weight)[0];
-        positionSink = ops.Sink?.Find(positions);
+        positionSink = ops.Sink.Find(positions);
         positionShape = positions.shape;
         return Record(weight, positions)[0];
     }

@@ -22,7 +22,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
 
     public Tensor Apply(Tensor x, Tensor weight)
     {
-        weightSink = ops.Sink?.Find(weight);
+        weightSink = ops.Sink.Find(weight);
         return Record(x, weight)[0];
     }
 
@@ -31,7 +31,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var weight = inputs[1];
         var x = ops.GatherResidual(inputs[0]).Wait();
         var rows = x.reshape(-1, x.size(2));
-        var targets = context.Targets.reshape(-1);
+        var targets = (context.Targets ?? throw new InvalidOperationException("The head is asked for a loss, but the microbatch has no targets.")).reshape(-1);
         long first = ops.TensorAxis.Rank * weight.size(0);
         long entries = Math.Min(weight.size(0), vocabulary - first);
         var part = new VocabularyPart(weight.narrow(0, 0, entries), first, entries);
@@ -88,7 +88,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         ops.Kernels.Logits(x, part.Weight, logits);
         var local = targets - part.First;
         local = local.masked_fill(local.lt(0).bitwise_or(local.ge(part.Entries)), -1);
-        var counted = targets.ne(IgnoredTarget);
+        var counted = targets.ne(MicrobatchContext.Ignored);
         var scale = context.LossScale.Multiply(counted.to(float32));
         if (differentiate && !ops.TensorAxis.Active)
         {
@@ -112,7 +112,6 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         return (sums[0].log().add_(maximum), sums[1]);
     }
 
-    private const long IgnoredTarget = -100;
 
     /// <summary>The entries [First, First + Entries) of the vocabulary that this rank holds, without padding.</summary>
     private readonly record struct VocabularyPart(Tensor Weight, long First, long Entries);

@@ -8,7 +8,7 @@ namespace Uniscale.Engine.Parallel.Operations;
 internal readonly record struct LinearSinks(Func<GradientSum>? Weight, Func<GradientSum>? Bias, bool HasBias)
 {
     public static LinearSinks Of(ParallelOps ops, Tensor weight, Tensor? bias) =>
-        new(ops.Sink?.Find(weight), bias is null ? null : ops.Sink?.Find(bias), bias is not null);
+        new(ops.Sink.Find(weight), bias is null ? null : ops.Sink.Find(bias), bias is not null);
 
     /// <summary>
     /// Adds gradientᵀ·x and the sum of the gradient over all tokens to their sums, now or later, or gives them back where there are none.

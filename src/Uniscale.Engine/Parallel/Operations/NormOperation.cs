@@ -26,11 +26,11 @@ internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsil
 
     private IReadOnlyList<Tensor> Run(Tensor x, Tensor weight, Tensor? bias)
     {
-        weightSink = ops.Sink?.Find(weight);
+        weightSink = ops.Sink.Find(weight);
         hasBias = bias is not null;
         if (bias is null)
             return Record(x, weight);
-        biasSink = ops.Sink?.Find(bias);
+        biasSink = ops.Sink.Find(bias);
         return Record(x, weight, bias);
     }
 

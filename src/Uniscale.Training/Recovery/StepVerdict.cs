@@ -1,4 +1,4 @@
-namespace Uniscale.Engine.Execution;
+namespace Uniscale.Training.Recovery;
 
 /// <summary>What a step was found to be.</summary>
 public enum StepVerdict

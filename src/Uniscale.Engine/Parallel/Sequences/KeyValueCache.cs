@@ -1,11 +1,11 @@
 using static TorchSharp.torch;
 
-namespace Uniscale.Engine.Model;
+namespace Uniscale.Engine.Parallel.Sequences;
 
 /// <summary>
 /// Keys and values of the tokens that a model has read, layer by layer, so that generation computes only the new ones. Give it to
-/// <see cref="Parallel.ParallelOps.Decoding"/>, run the transformer blocks in order on the new tokens, and set
-/// <see cref="MicrobatchContext.Positions"/> to <see cref="Length"/>, Length + 1, …
+/// <see cref="ParallelOps.Decoding"/>, run the transformer blocks in order on the new tokens, and set
+/// <see cref="Model.MicrobatchContext.Positions"/> to <see cref="Length"/>, Length + 1, …
 /// </summary>
 /// <param name="capacity">Tokens that fit.</param>
 public sealed class KeyValueCache(int capacity) : IDisposable

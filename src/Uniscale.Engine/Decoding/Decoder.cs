@@ -1,8 +1,10 @@
+using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Kernels;
 using static TorchSharp.torch;
 
-namespace Uniscale.Engine.Model;
+namespace Uniscale.Engine.Decoding;
 
 /// <summary>Reads tokens one after the other and says what may come next; each token goes through the model once.</summary>
 public sealed class Decoder : IDisposable
@@ -40,9 +42,7 @@ public sealed class Decoder : IDisposable
         {
             Index = 0,
             Tokens = batch,
-            Targets = batch,
             Positions = arange(cache.Length, cache.Length + ids.Length, int64).unsqueeze(0),
-            LossScale = 1,
         };
         Tensor? x = null;
         foreach (var block in blocks.SkipLast(1))

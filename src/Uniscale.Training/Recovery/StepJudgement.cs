@@ -1,6 +1,6 @@
 using Uniscale.Configuration;
 
-namespace Uniscale.Engine.Execution;
+namespace Uniscale.Training.Recovery;
 
 /// <summary>What is to become of a step.</summary>
 /// <param name="Verdict">What it was found to be.</param>

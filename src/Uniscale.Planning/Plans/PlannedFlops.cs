@@ -1,7 +1,8 @@
+using Uniscale.Configuration;
 namespace Uniscale.Planning.Plans;
 
 /// <summary>Operations of a model for one token, forward and backward. A multiplication and an addition are two.</summary>
-public static class ModelFlops
+public static class PlannedFlops
 {
     /// <summary>What <see cref="PerToken"/> counts, for every report that shows a share of the peak.</summary>
     public const string Formula = "6 · parameters of matrices + 12 · layers · heads · head_dim · context (attention whole, recomputation not counted), of the dense peak";
@@ -29,8 +30,8 @@ public static class ModelFlops
         for (int block = 1; block <= model.Layers; block++)
             again += spec.RecomputationOf(block) switch
             {
-                Recomputation.Block => layer,
-                Recomputation.Selective when scoresAreRecomputed => attention,
+                RecomputeKind.Block => layer,
+                RecomputeKind.Selective when scoresAreRecomputed => attention,
                 _ => 0,
             };
         return PerToken(model) + again;
