@@ -25,10 +25,9 @@ public sealed class Tokenizer : IDisposable
     internal static ReadOnlySpan<byte> SpaceMark => "\u2581"u8;
 
     private readonly SentencePieceHandle _model;
-    private readonly SentencePieceHandle? _middle; // encodes what does not begin a text, where the model puts a space before every one
-    private readonly SafeCuts? _cuts;
+    private readonly Lazy<BpeModel?> _bpe; // null: the library encodes
 
-    private Tokenizer(string path, SentencePieceHandle model, byte[] bytes)
+    private Tokenizer(string path, SentencePieceHandle model, byte[] bytes, ModelFile file, RewritingTable? table)
     {
         Path = path;
         _model = model;
@@ -36,11 +35,7 @@ public sealed class Tokenizer : IDisposable
         SentencePieceLibrary.Describe(model, description);
         (Size, UnknownId, BeginId, EndId, PaddingId) = (description[0], description[1], description[2], description[3], description[4]);
         Fingerprint = Convert.ToHexStringLower(XxHash128.Hash(bytes));
-        ModelFile file = ModelFile.Read(bytes);
-        if (file is { CanBeCut: true, AddsPrefix: true })
-            _middle = SentencePieceLibrary.Load([.. bytes, .. ModelFile.WithoutPrefix], bytes.Length + ModelFile.WithoutPrefix.Length, new byte[ErrorBytes], ErrorBytes);
-        if (file.CanBeCut && _middle is not { IsInvalid: true })
-            _cuts = new SafeCuts(Enumerable.Range(0, Size).Select(PieceOf), file.HasBytes);
+        _bpe = new Lazy<BpeModel?>(() => BpeModel.Of(file, table));
     }
 
     /// <summary>The model's file.</summary>
@@ -73,16 +68,22 @@ public sealed class Tokenizer : IDisposable
             throw new UserErrorException($"{path} has more than {MaxModelBytes >> 20} MiB and so is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
         byte[] bytes = File.ReadAllBytes(path), error = new byte[ErrorBytes];
         SentencePieceHandle model = SentencePieceLibrary.Load(bytes, bytes.Length, error, error.Length);
+        if (model.IsInvalid)
+            throw NoModel(path);
         try
         {
-            if (!model.IsInvalid)
-                return new Tokenizer(path, model, bytes);
+            ModelFile file = ModelFile.Read(bytes);
+            RewritingTable? table = RewritingTable.Read(file.Rewriting.Span);
+            if (table is not null || file.Rewriting.IsEmpty)
+                return new Tokenizer(path, model, bytes, file, table);
+            model.Dispose();
+            throw new UserErrorException($"The table by which {path} rewrites characters (precompiled_charsmap) is damaged: get the model again.");
         }
         catch (Google.Protobuf.InvalidProtocolBufferException)
         {
             model.Dispose();
+            throw NoModel(path);
         }
-        throw new UserErrorException($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
     }
 
     /// <summary>Encodes a text without separators.</summary>
@@ -94,25 +95,24 @@ public sealed class Tokenizer : IDisposable
     }
 
     /// <summary>
-    /// Encodes UTF-8 text into the pieces that SentencePiece gives for the whole of it. Models that allow it are given chunks cut at safe places (see
-    /// <see cref="SafeCuts"/>), others the text in one call.
+    /// Encodes UTF-8 text into the pieces that SentencePiece gives for the whole of it: byte-pair models by our own encoder (see <see cref="BpeEncoder"/>), others by the library, which
+    /// is given the text in one call.
     /// </summary>
     /// <param name="utf8">The text.</param>
     /// <param name="continues">The text goes on where a part of the same document was cut by <see cref="LastCut"/>.</param>
     /// <param name="output">Receives the tokens.</param>
     public void Encode(ReadOnlySpan<byte> utf8, bool continues, IBufferWriter<int> output)
     {
-        while (!utf8.IsEmpty)
-        {
-            int length = _cuts?.Cut(utf8) ?? utf8.Length;
-            EncodeChunk(continues && _middle is not null ? _middle : _model, utf8[..length], output);
-            utf8 = utf8[length..];
-            continues = true;
-        }
+        if (utf8.IsEmpty)
+            return;
+        if (_bpe.Value is { } bpe)
+            bpe.Encode(utf8, continues, output);
+        else
+            EncodeByLibrary(utf8, output);
     }
 
     /// <summary>The last place at which a text that goes on may be cut into parts that are encoded alone; 0: there is none.</summary>
-    public int LastCut(ReadOnlySpan<byte> utf8) => _cuts?.LastIn(utf8) ?? 0;
+    public int LastCut(ReadOnlySpan<byte> utf8) => _bpe.Value?.LastCut(utf8) ?? 0;
 
     /// <summary>The text of tokens; control tokens are silent.</summary>
     public string Decode(ReadOnlySpan<int> tokens)
@@ -155,11 +155,9 @@ public sealed class Tokenizer : IDisposable
     /// <summary>Bytes of text that each token stands for, for losses in bits per byte: control tokens 0, byte tokens and spaces 1.</summary>
     public int[] ByteLengths() => [.. Enumerable.Range(0, Size).Select(id => BytesOf(PieceOf(id)))];
 
-    public void Dispose()
-    {
-        _model.Dispose();
-        _middle?.Dispose();
-    }
+    public void Dispose() => _model.Dispose();
+
+    private static UserErrorException NoModel(string path) => new($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
 
     private static int BytesOf(Piece piece) => piece.Kind switch
     {
@@ -168,18 +166,19 @@ public sealed class Tokenizer : IDisposable
         _ => Encoding.UTF8.GetByteCount(piece.Text) - 2 * piece.Text.Count(c => c == Space),
     };
 
-    private static void EncodeChunk(SentencePieceHandle model, ReadOnlySpan<byte> chunk, IBufferWriter<int> output)
+    /// <summary>The library's own tokens.</summary>
+    internal void EncodeByLibrary(ReadOnlySpan<byte> text, IBufferWriter<int> output)
     {
-        int capacity = chunk.Length + 16; // a token covers at least a byte, but for the space in front
+        int capacity = text.Length + 16; // a token covers at least a byte, but for the space in front
         Span<int> tokens = output.GetSpan(capacity);
         Span<byte> error = stackalloc byte[ErrorBytes];
-        long count = SentencePieceLibrary.Encode(model, chunk, chunk.Length, tokens, tokens.Length, error, error.Length);
+        long count = SentencePieceLibrary.Encode(_model, text, text.Length, tokens, tokens.Length, error, error.Length);
         if (count < 0)
             throw new InvalidOperationException($"SentencePiece could not encode: {Text(error)}");
         if (count > tokens.Length)
         {
             tokens = output.GetSpan((int)count);
-            count = SentencePieceLibrary.Encode(model, chunk, chunk.Length, tokens, tokens.Length, error, error.Length);
+            count = SentencePieceLibrary.Encode(_model, text, text.Length, tokens, tokens.Length, error, error.Length);
         }
         output.Advance((int)count);
     }
