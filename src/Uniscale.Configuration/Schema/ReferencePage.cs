@@ -5,13 +5,13 @@ using Uniscale.Configuration.Loading;
 
 namespace Uniscale.Configuration.Schema;
 
-/// <summary>docs/configuration.md: how configuration works, and every key with its type, bounds, default and meaning.</summary>
+/// <summary>docs/reference/configuration.md: how configuration works, and every key with its type, bounds, default and meaning.</summary>
 public static class ReferencePage
 {
     private const string Opening = """
         # Configuration
 
-        This page is generated: `uniscale config --docs > docs/configuration.md`. A test fails when it is not current.
+        This page is generated: `uniscale config --docs > docs/reference/configuration.md`. A test fails when it is not current.
 
         A run is described by one YAML file. `uniscale config FILE.yaml` shows it resolved, with the origin of each value.
 

@@ -42,8 +42,8 @@ public sealed class ProgramCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("internlm-104b.yaml", 104)]
-    [InlineData("stress-200b.yaml", 206)]
+    [InlineData("models/internlm-104b.yaml", 104)]
+    [InlineData("tests/stress-200b.yaml", 206)]
     public void Every_rank_of_2048_is_checked_in_seconds(string config, int billions)
     {
         var clock = Stopwatch.StartNew();
