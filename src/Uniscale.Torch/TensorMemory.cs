@@ -19,7 +19,7 @@ public static unsafe class TensorMemory
 
     /// <summary>
     /// A tensor whose elements are not set, for results of kernels. On the CPU its memory is kept for the next of its size when it is freed: glibc
-    /// maps and clears large blocks anew each time (docs/decisions/0121).
+    /// maps and clears large blocks anew each time (docs/explanation/performance.md#caching-allocator).
     /// </summary>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
     public static Tensor Empty(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null)
