@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Uniscale.Collectives;
-using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Devices;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;

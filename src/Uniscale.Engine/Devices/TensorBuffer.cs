@@ -2,7 +2,7 @@ using Uniscale.Collectives;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 
-namespace Uniscale.Engine.Parallel;
+namespace Uniscale.Engine.Devices;
 
 /// <summary>The raw memory of tensors, for collectives.</summary>
 public static class TensorBuffer
