@@ -3,7 +3,6 @@ using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Devices;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Optimizer;
-using Uniscale.Engine.Parallel;
 using Uniscale.Programs;
 using Uniscale.Torch;
 using static TorchSharp.torch;

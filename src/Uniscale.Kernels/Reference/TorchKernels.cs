@@ -108,7 +108,7 @@ public sealed partial class TorchKernels : IKernels
         return product.view([.. a.shape[..^1], b.size(1)]).MoveToOuterDisposeScope();
     }
 
-    /// <summary>bf16 on a processor without products of it, for which not every libtorch has code.</summary>
+    /// <summary>bf16 on a processor that cannot multiply it, for which not every libtorch has code.</summary>
     private static bool IsWidened(Tensor x) =>
         x.dtype == ScalarType.BFloat16 && x.device_type == TorchSharp.DeviceType.CPU && !ProcessorSupport.IsNative(KernelType.BFloat16);
 

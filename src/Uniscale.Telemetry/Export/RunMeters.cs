@@ -4,7 +4,7 @@ using Uniscale.Telemetry.Accounting;
 namespace Uniscale.Telemetry.Export;
 
 /// <summary>
-/// A run as instruments of <see cref="System.Diagnostics.Metrics"/>, for whatever listens: names, units and labels are in docs/monitoring.md. Gauges bear no
+/// A run as instruments of <see cref="System.Diagnostics.Metrics"/>, for whatever listens: names, units and labels are in docs/how-to/monitoring.md. Gauges bear no
 /// phase: a series of a phase that is over would be exported for ever. Counters do.
 /// </summary>
 internal sealed class RunMeters : INewsReader

@@ -12,7 +12,7 @@ using Uniscale.Training.Runtime;
 namespace Uniscale.Training.Faults;
 
 /// <summary>
-/// Makes the faults of the configuration's <c>faults</c> section happen to one rank. It stands around the run, not in it: between the trainer and
+/// Makes the faults of the configuration's <c>faults</c> section happen to one rank. It decorates the run, which has no code for it: between the trainer and
 /// data, world and checkpoints, each of which has its own place for it.
 /// </summary>
 public sealed class FaultInjector : IFaultInjector, ITrainingCallback

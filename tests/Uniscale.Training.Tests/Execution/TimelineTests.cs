@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Execution;
-using Uniscale.Engine.Parallel;
 using Uniscale.Programs;
 using Uniscale.Training.Tests.Support;
 using static TorchSharp.torch;

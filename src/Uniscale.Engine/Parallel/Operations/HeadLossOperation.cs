@@ -64,7 +64,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         return [dx, saved.Count > 1 ? (saved[1] * gradients[0]).to(dx.dtype) : null];
     }
 
-    /// <summary>The largest of as few nearly equal parts as a limit allows: products waste less on them than on full parts and a rest.</summary>
+    /// <summary>The largest of as few nearly equal parts as a limit allows: a GEMM wastes less on them than on full parts and a rest.</summary>
     private static long EqualParts(long count, long limit)
     {
         long parts = (count + limit - 1) / limit;

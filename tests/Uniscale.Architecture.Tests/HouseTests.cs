@@ -1,0 +1,34 @@
+namespace Uniscale.Architecture.Tests;
+
+/// <summary>docs/architecture.md, read beside the folders of the repository, is the house.</summary>
+public sealed class HouseTests
+{
+    /// <summary>Its browser's driver is large: scripts/test-dashboard.sh builds it.</summary>
+    private static readonly string[] OutsideTheSolution = ["Uniscale.Dashboard.Browser"];
+
+    [Fact]
+    public void TheTreeIsTheFoldersOfSrc() => Assert.Equal(Repository.FoldersOf("src"), ArchitecturePage.Tree.Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void TheTopFoldersAreThere() => Assert.All(ArchitecturePage.TopFolders, folder => Assert.True(Directory.Exists(Repository.PathOf(folder)), folder));
+
+    [Fact]
+    public void EveryTopFolderIsOnThePage() =>
+        Assert.Empty(Repository.FoldersOf(".").Where(folder => !folder.StartsWith('.') && folder is not ("data" or "runs")).Except(ArchitecturePage.TopFolders));
+
+    [Fact]
+    public void EveryProjectHasTests()
+    {
+        var tested = Repository.FoldersOf("tests");
+        Assert.All(Assemblies.Projects, project => Assert.Contains($"Uniscale.{project}.Tests", tested));
+    }
+
+    [Fact]
+    public void EveryProjectIsInTheSolution()
+    {
+        string solution = File.ReadAllText(Repository.PathOf("Uniscale.sln")).Replace('\\', '/');
+        foreach (string room in (string[])["src", "tests", "examples"])
+            foreach (string file in Directory.EnumerateFiles(Repository.PathOf(room), "*.csproj", SearchOption.AllDirectories))
+                if (!OutsideTheSolution.Contains(Path.GetFileNameWithoutExtension(file))) Assert.Contains(Path.GetRelativePath(Repository.Root, file), solution);
+    }
+}
