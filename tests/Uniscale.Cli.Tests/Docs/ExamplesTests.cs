@@ -37,13 +37,13 @@ public sealed class ExamplesTests : IDisposable
         // A little text and a few steps: the example's own are a minute.
         string text = _folder.In("text");
         Directory.CreateDirectory(text);
-        foreach (string page in Directory.GetFiles(Path.Combine(Repository.Root, "docs", "reference"), "*.md"))
+        foreach (string page in Directory.GetFiles(Path.Combine(Repository.Root, "docs", "decisions"), "*.md"))
             File.Copy(page, Path.Combine(text, Path.GetFileName(page)));
         string script = Path.Combine(_folder.In("first-model"), "run.sh");
         Directory.CreateDirectory(_folder.In("first-model"));
         string example = Path.Combine(Repository.Root, "examples", "first-model");
         File.WriteAllText(Path.Combine(_folder.In("first-model"), "run.yaml"), File.ReadAllText(Path.Combine(example, "run.yaml")).Replace("steps: 200", "steps: 6").Replace("every: 100", "every: 3"));
-        File.WriteAllText(script, File.ReadAllText(Path.Combine(example, "run.sh")).Replace("--stop-after 100", "--stop-after 3"));
+        File.WriteAllText(script, File.ReadAllText(Path.Combine(example, "run.sh")).Replace("--stop-after 100", "--stop-after 3").Replace("--validation 0.05", "--validation 0.2"));
         string output = Run("bash", script, text);
         Assert.Contains("step 6/6", output);
         Assert.True(File.Exists(_folder.In("first-model/runs/first-model/metrics.jsonl")));
