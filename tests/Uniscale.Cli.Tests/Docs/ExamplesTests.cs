@@ -37,7 +37,7 @@ public sealed class ExamplesTests : IDisposable
         // A little text and a few steps: the example's own are a minute.
         string text = _folder.In("text");
         Directory.CreateDirectory(text);
-        foreach (string page in Directory.GetFiles(Path.Combine(Repository.Root, "docs", "reference"), "*.md"))
+        foreach (string page in Directory.GetFiles(Path.Combine(Repository.Root, "docs", "decisions"), "*.md"))
             File.Copy(page, Path.Combine(text, Path.GetFileName(page)));
         string script = Path.Combine(_folder.In("first-model"), "run.sh");
         Directory.CreateDirectory(_folder.In("first-model"));
