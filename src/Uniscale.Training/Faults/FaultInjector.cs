@@ -6,6 +6,7 @@ using Uniscale.Configuration.Schema;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Processes;
+using Uniscale.Torch;
 using Uniscale.Training.Runtime;
 
 namespace Uniscale.Training.Faults;
@@ -70,7 +71,7 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
     public void OnGradient(long step, RankState model)
     {
         if (_plan.Due(step, fault => fault.Kind == FaultKind.NanGradient).Any())
-            model.Blocks.Values.First().Bucket.GradientShard.fill_(float.NaN);
+            model.Blocks.Values.First().Bucket.GradientShard.fill_(Scalars.Of(float.NaN));
     }
 
     /// <inheritdoc/>
