@@ -23,7 +23,7 @@ run_directory: run
 YAML
     (
         cd "$work/$name"
-        "$@" tokenizer train text --vocabulary 300 --out tokenizer.model
+        "$@" tokenizer train text --vocabulary 512 --out tokenizer.model
         "$@" data tokenize text/LICENSE.txt --tokenizer tokenizer.model --out tokens
         "$@" train run.yaml
     ) >"$work/$name/output.txt" 2>&1 || { cat "$work/$name/output.txt"; echo "$name: failed" >&2; exit 1; }
