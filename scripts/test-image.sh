@@ -14,17 +14,23 @@ work=/ stage='' name=''
 leave() { local at; for at in proc dev root/.nuget/packages; do umount -R "$images/$1/$at" 2>/dev/null || true; done; }
 trap 'for stage in "$images"/*/; do leave "$(basename "$stage")"; done' EXIT
 
-# from SUITE NAME: a fresh chroot.
+# from BASE NAME: a fresh chroot of a Debian suite, or the stage of an earlier FROM, which goes on under the new name.
 from() {
-    stage=$images/$2 name=$2 work=/
     leave "$2"
-    rm -rf "$stage"
+    rm -rf "${images:?}/$2"
     mkdir -p "$images"
-    debootstrap --variant=minbase "$1" "$stage" "$mirror" >"$images.log"
+    if [[ -d $images/$1 ]]; then
+        leave "$1"
+        mv "$images/$1" "$images/$2"
+    else
+        debootstrap --variant=minbase "$1" "$images/$2" "$mirror" >"$images.log"
+    fi
+    stage=$images/$2 name=$2 work=/
     cp /etc/resolv.conf "$stage/etc/resolv.conf"
     mkdir -p "$stage/root/.nuget/packages" "$stage/etc/ssl/certs"
     mount -t proc proc "$stage/proc"
     mount --rbind --make-rslave /dev "$stage/dev"
+    mount --bind ~/.nuget/packages "$stage/root/.nuget/packages"
 }
 
 sdk() {
@@ -32,7 +38,6 @@ sdk() {
     ln -s /usr/share/dotnet/dotnet "$stage/usr/bin/dotnet"
     cp --remove-destination -L /etc/ssl/certs/ca-certificates.crt "$stage/etc/ssl/certs/"
     [[ ! -d ~/.nuget/NuGet ]] || cp -r ~/.nuget/NuGet "$stage/root/.nuget/"
-    mount --bind ~/.nuget/packages "$stage/root/.nuget/packages"
 }
 
 inside() { nice -n 10 chroot "$stage" env HOME=/root DEBIAN_FRONTEND=noninteractive bash -c "cd $work && $1" >>"$images.log" 2>&1 </dev/null; }
@@ -47,7 +52,13 @@ while read -r word rest; do
             if [[ $rest == --from=* ]]; then
                 read -r other source target <<<"$rest"
                 cp -r "$images/${other#--from=}$source" "$stage$target"
-            else git -C "$root" ls-files -z --cached --others --exclude-standard | tar -C "$root" --null --files-from=- -c --ignore-failed-read | tar -C "$stage$work" -x; fi ;;
+            elif [[ $rest == ". ." ]]; then
+                git -C "$root" ls-files -z --cached --others --exclude-standard | tar -C "$root" --null --files-from=- -c --ignore-failed-read | tar -C "$stage$work" -x
+            else
+                read -r source target <<<"$rest"
+                mkdir -p "$stage$work/$target"
+                cp "$root/$source" "$stage$work/$target"
+            fi ;;
         RUN) if [[ $rest == *dotnet-install* ]]; then sdk; else inside "$rest" || { tail -n 30 "$images.log"; echo "$name: failed: $rest" >&2; exit 1; }; fi ;;
         ENTRYPOINT) entry=$(tr -d '[]",' <<<"$rest"); continue ;;
         *) continue ;;
@@ -56,6 +67,5 @@ while read -r word rest; do
 done <"$root/Dockerfile"
 
 cp "$root/configs/tests/verify-tiny.yaml" "$stage$work/"
-inside "$entry doctor" || true
-chroot "$stage" bash -c "cd $work && $entry train verify-tiny.yaml --set train.steps=3 --set run_directory=run" </dev/null | tail -n 3
+chroot "$stage" bash -c "cd $work && $entry doctor; $entry verify verify-tiny.yaml --layouts 'dp2, tp2 pp2' --steps 3" </dev/null
 echo "the image holds $(du -smx "$stage" | cut -f1) MiB"

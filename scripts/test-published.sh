@@ -1,25 +1,32 @@
 #!/usr/bin/env bash
 # The published folder and the packages, as their users have them: in an empty directory outside the repository, first without any .NET on PATH, then as a tool
-# and as references of a new project. Trains a few steps on drawn tokens. Part of CI on forges; scripts/test.sh does not need it.
+# and as references of a new project. Each makes a tokenizer and shards and trains three steps. Part of CI on forges; scripts/test.sh does not need it.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cat >"$work/run.yaml" <<'YAML'
-model: { layers: 2, hidden: 64, heads: 4, vocabulary: 512, context: 64 }
-batch: { global: 4, micro: 2 }
-train: { steps: 3 }
-run_directory: run
-YAML
 say() { printf '== %s\n' "$*"; }
 
-# trains NAME COMMAND...: three steps by a command, in an empty directory.
+# trains NAME COMMAND...: a tokenizer, shards and three steps by a command, in an empty directory.
 trains() {
     local name=$1
     shift
-    mkdir "$work/$name"
-    cp "$work/run.yaml" "$work/$name/"
-    (cd "$work/$name" && "$@" train run.yaml >output.txt 2>&1) || { cat "$work/$name/output.txt"; echo "$name: training failed" >&2; exit 1; }
+    mkdir -p "$work/$name/text"
+    cp "$root/LICENSE" "$work/$name/text/LICENSE.txt"
+    cat >"$work/$name/run.yaml" <<'YAML'
+model: { layers: 2, hidden: 64, heads: 4, context: 64 }
+data: { tokenizer: tokenizer.model, sources: [{ name: text, shards: [tokens/text.train] }] }
+batch: { global: 4, micro: 2 }
+train: { steps: 3 }
+logging: { every: 1 }
+run_directory: run
+YAML
+    (
+        cd "$work/$name"
+        "$@" tokenizer train text --vocabulary 512 --out tokenizer.model
+        "$@" data tokenize text/LICENSE.txt --tokenizer tokenizer.model --out tokens
+        "$@" train run.yaml
+    ) >"$work/$name/output.txt" 2>&1 || { cat "$work/$name/output.txt"; echo "$name: failed" >&2; exit 1; }
     grep -q 'step 3/3' "$work/$name/output.txt" || { cat "$work/$name/output.txt"; echo "$name: no third step" >&2; exit 1; }
     echo "$name: $(grep 'step 3/3' "$work/$name/output.txt" | head -n 1)"
 }

@@ -1,3 +1,5 @@
+using System.Xml.Linq;
+
 namespace Uniscale.Architecture.Tests;
 
 /// <summary>docs/architecture.md, read beside the folders of the repository, is the house.</summary>
@@ -30,5 +32,17 @@ public sealed class HouseTests
         foreach (string room in (string[])["src", "tests", "examples"])
             foreach (string file in Directory.EnumerateFiles(Repository.PathOf(room), "*.csproj", SearchOption.AllDirectories))
                 if (!OutsideTheSolution.Contains(Path.GetFileNameWithoutExtension(file))) Assert.Contains(Path.GetRelativePath(Repository.Root, file), solution);
+    }
+
+    [Fact]
+    public void EveryPackageVersionIsUsed()
+    {
+        // By a property: TorchSharpBackend names which of them brings libtorch.
+        string[] chosen = ["libtorch-cpu-linux-x64", "TorchSharp-cuda-linux"];
+        var used = ((string[])["src", "tests", "examples"]).SelectMany(room => Directory.EnumerateFiles(Repository.PathOf(room), "*.*proj", SearchOption.AllDirectories))
+            .Append(Repository.PathOf("tests/Directory.Build.props")).Append(Repository.PathOf("Directory.Build.props"))
+            .SelectMany(file => XDocument.Load(file).Descendants("PackageReference").Select(reference => reference.Attribute("Include")?.Value)).ToHashSet();
+        var versions = XDocument.Load(Repository.PathOf("Directory.Packages.props")).Descendants("PackageVersion").Select(version => version.Attribute("Include")!.Value);
+        Assert.Empty(versions.Except(chosen).Where(name => !used.Contains(name)));
     }
 }

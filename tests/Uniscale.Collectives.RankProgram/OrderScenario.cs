@@ -3,7 +3,7 @@ using Uniscale.Collectives.Journal;
 using Uniscale.Collectives.Mpi;
 using Uniscale.Collectives.Nccl.Ordering;
 
-namespace Uniscale.RankProgram;
+namespace Uniscale.Collectives.RankProgram;
 
 /// <summary>What ranks on devices agree on over MPI: operations of several groups, entered by each rank in an order of its own.</summary>
 internal static class OrderScenario

@@ -4,7 +4,7 @@ using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Collectives.Mpi;
 
-namespace Uniscale.RankProgram;
+namespace Uniscale.Collectives.RankProgram;
 
 /// <summary>All-reduce of several sizes, as tests/benchmarks/allreduce_mpi.c does it in C, and the way of a small message.</summary>
 internal static class Speed

@@ -2,7 +2,7 @@ using Uniscale.Collectives;
 using Uniscale.Collectives.Tests.Conformance;
 using Uniscale.Mpi;
 
-namespace Uniscale.RankProgram;
+namespace Uniscale.Collectives.RankProgram;
 
 /// <summary>The operations of Uniscale.Mpi itself: MPI's own algorithms on raw memory.</summary>
 internal static class MpiScenarios

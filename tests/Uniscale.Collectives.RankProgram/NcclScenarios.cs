@@ -3,7 +3,7 @@ using Uniscale.Collectives.Mpi;
 using Uniscale.Collectives.Nccl;
 using Uniscale.Collectives.Tests.Conformance;
 
-namespace Uniscale.RankProgram;
+namespace Uniscale.Collectives.RankProgram;
 
 /// <summary>
 /// Ranks on devices that are processes: everything that goes over MPI. The emulator's devices belong to one process, so it takes the other ranks as

@@ -1,4 +1,4 @@
-namespace Uniscale.RankProgram;
+namespace Uniscale.Collectives.RankProgram;
 
 /// <summary>What a rank tells the test that started it: one line a check, in a file of the rank's own.</summary>
 internal sealed class Report(string folder, int rank) : IDisposable

@@ -1,4 +1,4 @@
-namespace Uniscale.RankProgram;
+namespace Uniscale.Collectives.RankProgram;
 
 /// <summary>An MPI of this machine, as a test starts jobs under it. Linked into the test projects.</summary>
 /// <param name="Name">Name in the tests.</param>

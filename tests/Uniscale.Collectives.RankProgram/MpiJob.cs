@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Uniscale.RankProgram;
+namespace Uniscale.Collectives.RankProgram;
 
 /// <summary>
 /// Starts the rank program under mpirun and reads what its ranks report. Linked into the test projects.
@@ -56,6 +56,6 @@ public static class MpiJob
         string tests = AppContext.BaseDirectory;
         var parts = tests.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
         string root = string.Join(Path.DirectorySeparatorChar, parts[..^4]);
-        return Path.Combine([root, "Uniscale.RankProgram", .. parts[^3..], "Uniscale.RankProgram"]);
+        return Path.Combine([root, "Uniscale.Collectives.RankProgram", .. parts[^3..], "Uniscale.Collectives.RankProgram"]);
     }
 }

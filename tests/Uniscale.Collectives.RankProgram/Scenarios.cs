@@ -2,7 +2,7 @@ using Uniscale.Collectives;
 using Uniscale.Collectives.Mpi;
 using Uniscale.Collectives.Tests.Conformance;
 
-namespace Uniscale.RankProgram;
+namespace Uniscale.Collectives.RankProgram;
 
 internal static class Scenarios
 {
