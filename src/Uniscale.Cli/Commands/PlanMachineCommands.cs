@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Text.Json;
 using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
 using Uniscale.Experiments.Benchmarks;
 using Uniscale.Planning.Clusters;
+using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
 using Uniscale.Programs;
 using Uniscale.Programs.Timing;
@@ -47,7 +49,9 @@ internal static class PlanCompareCommand
     private const int Warmup = 3;
 
     /// <summary>What a run measured.</summary>
-    private sealed record Measured(int Ranks, double Seconds, double PeakBytes, int Steps);
+    /// <param name="Threads">Whether ranks were threads of one process.</param>
+    /// <param name="Heaviest">A rank of the process that needed most.</param>
+    private sealed record Measured(int Ranks, bool Threads, double Seconds, double PeakBytes, int Heaviest, int Steps);
 
     public static Command Create()
     {
@@ -70,7 +74,7 @@ internal static class PlanCompareCommand
             int vocabulary = config.Model.Vocabulary > 0 ? config.Model.Vocabulary : TrainingData.VocabularyOf(config);
             var spec = SpecificationBuilder.Build(config, measured.Ranks, vocabulary);
             var plan = StepPlan.Of(spec, hardware, stack, withIntervals: true);
-            Write(parsed.InvocationConfiguration.Output, plan, measured, MachineFit.ProcessBytes(spec, hardware, stack), parsed.GetValue(trace));
+            Write(parsed.InvocationConfiguration.Output, plan, measured, new HostAccount(spec, hardware, config.Checkpoint.Async, measured.Threads).Of(measured.Threads ? 0 : measured.Heaviest, measured.Threads ? measured.Ranks : 1), parsed.GetValue(trace));
             return 0;
         });
         return command;
@@ -78,19 +82,20 @@ internal static class PlanCompareCommand
 
     private static Measured Read(string metrics, string folder)
     {
-        int ranks = 0;
-        double peak = 0;
+        var (ranks, threads, heaviest, peak) = (0, true, 0, 0.0);
         var seconds = new List<double>();
         MetricsFile.Read(metrics, record =>
         {
             string? kind = record.GetProperty("kind").GetString();
-            if (kind == "start") ranks = record.GetProperty("ranks").GetInt32();
+            if (kind == "start") (ranks, threads) = (record.GetProperty("ranks").GetInt32(), !record.TryGetProperty("transport", out var transport) || transport.GetString() is null or "");
+            if (kind == "end" && record.TryGetProperty("memory", out var memory) && memory.ValueKind == JsonValueKind.Object)
+                (heaviest, peak) = (memory.GetProperty("rank").GetInt32(), Math.Max(peak, memory.GetProperty("measured_bytes").GetDouble()));
             if (kind != "step") return;
             seconds.Add(record.GetProperty("seconds").GetDouble());
             peak = Math.Max(peak, record.GetProperty("peak_memory_bytes").GetDouble());
         });
         if (ranks == 0 || seconds.Count <= Warmup) throw new UserErrorException($"{folder} has {seconds.Count} steps; a comparison needs more than {Warmup}.");
-        return new Measured(ranks, Statistics.Median(seconds.Skip(Warmup).ToArray()), peak, seconds.Count);
+        return new Measured(ranks, threads, Statistics.Median(seconds.Skip(Warmup).ToArray()), peak, heaviest, seconds.Count);
     }
 
     private static void Write(TextWriter output, StepPlan plan, Measured measured, double predictedBytes, string? trace)

@@ -9,16 +9,23 @@ namespace Uniscale.Planning.Clusters;
 /// <param name="Spec">The layout.</param>
 /// <param name="Seconds">Median seconds of a step.</param>
 /// <param name="ResidentBytes">Highest resident memory of the process that held all ranks.</param>
-public sealed record MeasuredLayout(string Name, StepSpecification Spec, double Seconds, double ResidentBytes);
+public sealed record MeasuredLayout(string Name, StepSpecification Spec, double Seconds, double ResidentBytes)
+{
+    /// <summary>Its memory as the planner counts it: threads of one process, which saves nothing.</summary>
+    public HostAccount Account(Cluster cluster) => new(Spec, cluster, savesBehind: false, threads: true);
+}
 
 /// <summary>Turns measured layouts into the cluster file of the machine that ran them.</summary>
 public static class MachineFit
 {
+    /// <summary>Percent of tensors that come and go.</summary>
+    private const int MostFragmentation = 100;
+
     private static readonly string[] Free = ["matmul", "attention", "memory", "node_link", "overhead", "step_overhead"];
 
     /// <summary>A cluster with the machine's measured peaks, its constants fitted on the layouts, and memory figures that do not under-estimate any of them.</summary>
     /// <param name="machine">Name, peaks and bandwidths as measured; its first stack says how the kernels go about it.</param>
-    /// <param name="layouts">What was run; the smallest gives the memory of a process without tensors.</param>
+    /// <param name="layouts">What was run.</param>
     /// <param name="source">How it was measured, for the file.</param>
     public static ClusterFile Of(ClusterFile machine, IReadOnlyList<MeasuredLayout> layouts, string source)
     {
@@ -27,9 +34,7 @@ public static class MachineFit
         var rows = layouts.Select(layout => ConstantsFit.RowOf(new StepPlanner(layout.Spec, cluster), start, layout.Seconds)).ToArray();
         var constants = new ConstantsFit(rows, start.Constants, Free).Run();
         var stack = start with { Constants = constants, Free = Free, Source = source };
-        var smallest = layouts.MinBy(layout => TensorBytes(layout.Spec, cluster, stack))!;
-        double context = Math.Max(0, smallest.ResidentBytes - TensorBytes(smallest.Spec, cluster, stack));
-        double margin = layouts.Max(layout => (layout.ResidentBytes - context) / TensorBytes(layout.Spec, cluster, stack) - 1);
+        var (context, fragmentation) = ProcessOf(machine, layouts);
         return machine with
         {
             Stacks = [stack],
@@ -37,23 +42,22 @@ public static class MachineFit
             {
                 Context = new Figure { Value = Text(context), Source = source },
                 Workspace = new Figure { Value = "0", Source = "within context and fragmentation" },
-                Fragmentation = new Figure { Value = Text(Math.Max(0, margin)), Source = source },
+                Fragmentation = new Figure { Value = Text(fragmentation), Source = source },
             },
         };
     }
 
-    /// <summary>Bytes of the process that holds all ranks of a layout: what a process takes once, and the rest for each rank.</summary>
-    public static double ProcessBytes(StepSpecification spec, Cluster cluster, StackSection stack) =>
-        (cluster.ContextBytes ?? 0) + Accounts(spec, cluster, stack).Sum(account => account.KnownBytes - (cluster.ContextBytes ?? 0));
-
-    private static double TensorBytes(StepSpecification spec, Cluster cluster, StackSection stack) =>
-        Accounts(spec, cluster, stack).Sum(account => account.KnownBytes);
-
-    private static IEnumerable<MemoryAccount> Accounts(StepSpecification spec, Cluster cluster, StackSection stack)
-    {
-        var generator = new ProgramGenerator(spec);
-        return Enumerable.Range(0, spec.Mesh.Size).Select(rank => MemoryAccount.Of(spec, generator.Generate(rank), cluster, stack));
-    }
+    /// <summary>The memory of a process without ranks, and the share that freed tensors leave unused: of all pairs that under-estimate no layout the one whose worst over-estimate is least.</summary>
+    private static (double Context, double Fragmentation) ProcessOf(ClusterFile machine, IReadOnlyList<MeasuredLayout> layouts) =>
+        Enumerable.Range(0, MostFragmentation + 1).Select(percent =>
+        {
+            double fragmentation = percent / 100.0;
+            var figures = machine.Process with { Context = new Figure(), Fragmentation = new Figure { Value = Text(fragmentation), Source = "being fitted" } };
+            var cluster = new Cluster(machine with { Process = figures }, machine.Name);
+            double[] ranks = [.. layouts.Select(layout => layout.Account(cluster).Of(0, layout.Spec.Mesh.Size))];
+            double context = Math.Max(0, layouts.Zip(ranks, (layout, bytes) => layout.ResidentBytes - bytes).Max());
+            return (Context: context, Fragmentation: fragmentation, Worst: layouts.Zip(ranks, (layout, bytes) => (bytes + context) / layout.ResidentBytes).Max());
+        }).OrderBy(pair => pair.Worst).Select(pair => (pair.Context, pair.Fragmentation)).First();
 
     private static string Text(double value) => value.ToString("0.####", System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -33,7 +33,8 @@ public sealed record Rejection(string Reason, int Count, string Example);
 /// <param name="Rejections">Why the others were thrown out.</param>
 /// <param name="Considered">Layouts of the space.</param>
 /// <param name="Priced">Layouts that were simulated.</param>
-public sealed record SearchResult(IReadOnlyList<PricedLayout> Best, IReadOnlyList<PricedLayout> Front, IReadOnlyList<Rejection> Rejections, int Considered, int Priced);
+public sealed record SearchResult(
+    IReadOnlyList<PricedLayout> Best, IReadOnlyList<PricedLayout> Front, IReadOnlyList<Rejection> Rejections, int Considered, IReadOnlyList<PricedLayout> Priced);
 
 /// <summary>
 /// Finds the fastest layouts of a space. Pruning is exact: a layout is thrown out where it breaks a rule, where its memory's lower bound (or its account) is above what
@@ -74,7 +75,7 @@ public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpac
                 ? $"No layout uses {space.Ranks} GPUs with a global batch of {space.GlobalBatch}: choose a number of GPUs that shares factors with it."
                 : $"No layout of {space.Ranks} × {cluster.File.Chip.Name} fits: the smallest needs {smallest / 1e9:N1} GB of {there / 1e9:N1} GB on its heaviest rank; take more GPUs, a smaller model or context, or a lower --margin.");
         var best = _priced.OrderBy(layout => layout.Plan.Seconds).DistinctBy(layout => layout.Key).Take(space.Top).ToArray();
-        return new SearchResult(best, Front(), [.. _rejected.Select(reason => new Rejection(reason.Key, reason.Value.Count, reason.Value.Example))], considered, _priced.Count);
+        return new SearchResult(best, Front(), [.. _rejected.Select(reason => new Rejection(reason.Key, reason.Value.Count, reason.Value.Example))], considered, _priced);
     }
 
     /// <summary>A layout in a few words.</summary>

@@ -1,4 +1,5 @@
 using Uniscale.Planning.Clusters;
+using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
 
 namespace Uniscale.Planning.Tests.Clusters;
@@ -23,10 +24,11 @@ public sealed class MachineFitTests : IDisposable
             Stacks = [new StackSection { Name = "uniscale", Source = "test" }],
         };
         var cluster = new Cluster(machine, "mine");
+        var process = new Cluster(machine with { Process = new ProcessSection { Context = Of("150MB"), Fragmentation = Of("0.3") } }, "mine");
         MeasuredLayout Measured(StepSpecification spec)
         {
             double seconds = StepPlan.Of(spec, cluster, machine.Stacks[0] with { Constants = truth }).Seconds;
-            return new MeasuredLayout("layout", spec, seconds, 1.3 * MachineFit.ProcessBytes(spec, cluster, machine.Stacks[0]) + 1e8);
+            return new MeasuredLayout("layout", spec, seconds, new HostAccount(spec, process, savesBehind: false, threads: true).Of(0, spec.Mesh.Size));
         }
         var wide = Specs.Of() with { Model = Specs.Model with { Hidden = 512, Ffn = 2048, HeadDim = 128 } };
         MeasuredLayout[] layouts =
@@ -39,6 +41,6 @@ public sealed class MachineFitTests : IDisposable
         var read = ClusterCatalog.Load(_file);
         var stack = read.StackOf("");
         Assert.All(layouts, layout => Assert.Equal(1, StepPlan.Of(layout.Spec, read, stack).Seconds / layout.Seconds, 0.02));
-        Assert.All(layouts, layout => Assert.InRange(MachineFit.ProcessBytes(layout.Spec, read, stack) / layout.ResidentBytes, 0.999, 1.1));
+        Assert.All(layouts, layout => Assert.InRange(layout.Account(read).Of(0, layout.Spec.Mesh.Size) / layout.ResidentBytes, 0.999, 1.01));
     }
 }

@@ -69,7 +69,7 @@ public class LayoutSearchTests
         var found = new LayoutSearch(Selene, stack, space).Run(Specs.Of());
         double fastest = space.Of(Specs.Of()).Select(Priced).Min();
         Assert.Equal(fastest, found.Best[0].Plan.Seconds, 12);
-        Assert.Equal(found.Considered, found.Priced + found.Rejections.Sum(rejection => rejection.Count));
+        Assert.Equal(found.Considered, found.Priced.Count + found.Rejections.Sum(rejection => rejection.Count));
 
         double Priced(StepSpecification spec)
         {
