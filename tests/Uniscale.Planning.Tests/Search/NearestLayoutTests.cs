@@ -24,8 +24,11 @@ public class NearestLayoutTests
         var little = NearestLayout.Of(Config, 2, 0.99 * now, BytesOf)!;
         Assert.Single(little.Settings);
         Assert.InRange(little.Bytes, 0.5 * now, 0.99 * now);
-        var much = NearestLayout.Of(Config, 2, 0.55 * now, BytesOf)!;
-        Assert.True(much.Settings.Count > 1 && much.Bytes <= 0.55 * now, string.Join(' ', much.Settings));
+        var fitting = Enumerable.Range(5, 14).Select(twentieths => (Limit: twentieths / 20.0 * now, Found: NearestLayout.Of(Config, 2, twentieths / 20.0 * now, BytesOf))).Where(at => at.Found is not null).ToArray();
+        Assert.All(fitting, at => Assert.True(at.Found!.Bytes <= at.Limit));
+        int[] counts = [.. fitting.Select(at => at.Found!.Settings.Count)];
+        Assert.Equal(counts.OrderDescending(), counts);
+        Assert.True(counts[0] > 1, string.Join(' ', fitting[0].Found!.Settings));
     }
 
     [Fact]
