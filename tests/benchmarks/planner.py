@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The planner against this machine: calibrated, and compared with runs of layouts that calibration has not seen.
 
-    tests/benchmarks/planner.py [--rounds 5] [--steps 12] [--only data,tensor-mpi] [--write FILE.md]
+    tests/benchmarks/planner.py [--rounds 5] [--steps 12] [--only data,tensor-mpi] [--uniscale PROGRAM] [--write FILE.md]
 
 Each round calibrates once and trains every layout once, so that a drift of the machine meets both; a layout's error is the median of the predictions over the median
 of the measurements. Fails where a step is predicted more than 5% off, or a peak of memory below what was measured or more than 10% above it. --write replaces what
@@ -52,13 +52,14 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--uniscale", type=pathlib.Path, default=UNISCALE, help="the program that is measured")
     parser.add_argument("--only", default=",".join(LAYOUTS), help="names of layouts, separated by commas")
     parser.add_argument("--write", help="page whose table is replaced")
     return parser.parse_args()
 
 
 def uniscale(folder, *words):
-    done = subprocess.run([str(UNISCALE), *(str(word) for word in words)], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([str(ARGUMENTS.uniscale), *(str(word) for word in words)], cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"uniscale {' '.join(map(str, words))}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -107,7 +108,7 @@ def table(results):
 
 
 def main():
-    arguments = parse()
+    arguments = ARGUMENTS
     names = arguments.only.split(",")
     results = {name: [] for name in names}
     load = os.getloadavg()[0]
@@ -133,4 +134,5 @@ def main():
 
 
 if __name__ == "__main__":
+    ARGUMENTS = parse()
     main()
