@@ -36,6 +36,7 @@ public static partial class ResumeRules
         ("train.device", "where is computed"),
         ("train.threads", "speed"),
         ("train.checksum_every", "when replicas are compared"),
+        ("train.check_memory", "whether a run that the memory cannot hold is refused"),
         ("data.tokenizer", "texts of generation and bits per byte; tokens are in the shards"),
         ("data.validation", "what is validated on, from the next validation on"),
         ("data.max_epochs", "what the plan refuses"),

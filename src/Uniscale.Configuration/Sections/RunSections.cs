@@ -166,6 +166,9 @@ public sealed record TrainSection
     /// <summary>Steps between checksums across replicas; 0: never.</summary>
     [Range(0)]
     public int ChecksumEvery { get; init; }
+
+    /// <summary>Refuse, before anything is allocated, what the machine's memory (or its control group's limit) cannot hold.</summary>
+    public bool CheckMemory { get; init; } = true;
 }
 
 /// <summary>When and where checkpoints are written.</summary>
