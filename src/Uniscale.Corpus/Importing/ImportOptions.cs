@@ -20,6 +20,9 @@ public sealed record ImportOptions
     /// <summary>Files that are read at once, and documents that are worked on at once; the store is the same for any number.</summary>
     public int Workers { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>Bytes of raw files that go together into files of the store.</summary>
+    internal long UnitBytes { get; init; } = 16 << 20;
+
     /// <summary>Is told now and then how far the import came, in bytes of files and all there are.</summary>
     public Action<long, long>? Progress { get; init; }
 }

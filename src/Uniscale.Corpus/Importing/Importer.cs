@@ -64,12 +64,12 @@ public sealed class Importer
         List<RawFile> Open(int first) => [.. files.Where(file => IsOpen(file, first))];
 
         if (domain.Interrupted is { } interrupted && Open(interrupted.First) is { Count: > 0 } resumed && DigestOf(resumed) == interrupted.Digest)
-            return Count(files.Count - resumed.Count, ImportUnit.Divide(resumed, interrupted.First));
+            return Count(files.Count - resumed.Count, ImportUnit.Divide(resumed, interrupted.First, _options.UnitBytes));
         int next = domain.NextUnit;
         List<RawFile> open = Open(next);
         if (open.Count > 0)
             domain.Begin(next, DigestOf(open));
-        return Count(files.Count - open.Count, ImportUnit.Divide(open, next));
+        return Count(files.Count - open.Count, ImportUnit.Divide(open, next, _options.UnitBytes));
     }
 
     private IReadOnlyList<ImportUnit> Count(int before, IReadOnlyList<ImportUnit> units)

@@ -9,15 +9,15 @@ namespace Uniscale.Corpus;
 /// <param name="Files">The raw files.</param>
 internal sealed record ImportUnit(int Number, IReadOnlyList<RawFile> Files)
 {
-    /// <summary>Bytes of raw files that make a unit full.</summary>
-    private const long FullBytes = 16 << 20;
-
     private const int FullFiles = 8192;
 
     public long Bytes => Files.Sum(file => file.Length);
 
     /// <summary>Units of files in their order.</summary>
-    public static IReadOnlyList<ImportUnit> Divide(IReadOnlyList<RawFile> files, int first)
+    /// <param name="files">The files.</param>
+    /// <param name="first">Number of the first unit.</param>
+    /// <param name="fullBytes">Bytes of raw files that make a unit full.</param>
+    public static IReadOnlyList<ImportUnit> Divide(IReadOnlyList<RawFile> files, int first, long fullBytes)
     {
         var units = new List<ImportUnit>();
         var held = new List<RawFile>();
@@ -26,7 +26,7 @@ internal sealed record ImportUnit(int Number, IReadOnlyList<RawFile> Files)
         {
             held.Add(file);
             bytes += file.Length;
-            if (bytes < FullBytes && held.Count < FullFiles)
+            if (bytes < fullBytes && held.Count < FullFiles)
                 continue;
             units.Add(new ImportUnit(first + units.Count, held));
             (held, bytes) = ([], 0);

@@ -1,4 +1,3 @@
-using K4os.Compression.LZ4.Streams;
 using SharpCompress.Compressors.BZip2;
 using ZstdSharp;
 using ZstdSharp.Unsafe;
@@ -22,7 +21,7 @@ internal static class Decompressor
         new("zstd", [".zst", ".zstd", ".tzst"], IsZstd, OpenZstd),
         new("bzip2", [".bz2", ".tbz2", ".tbz"], IsBzip2, input => BZip2Stream.Create(input, SharpCompress.Compressors.CompressionMode.Decompress, decompressConcatenated: true)),
         new("xz", [".xz", ".txz"], head => head.StartsWith(XzStreams.Magic), input => new XzStreams(input)),
-        new("lz4", [".lz4"], head => head.StartsWith((ReadOnlySpan<byte>)[0x04, 0x22, 0x4D, 0x18]), input => LZ4Stream.Decode(input)),
+        new("lz4", [".lz4"], head => head.StartsWith(Lz4Frames.Magic), input => new Lz4Frames(input)),
     ];
 
     /// <summary>The name without the extension of a compression, "a.tgz" as "a.tar".</summary>
@@ -56,7 +55,8 @@ internal static class Decompressor
                 throw new InvalidDataException($"it is compressed more than {MostLayers} times");
             name = PlainName(name);
             taken.Add(found.Name);
-            input = new PeekStream(new GuardedStream(found.Open(input), found.Name));
+            PeekStream packed = input;
+            input = new PeekStream(new GuardedStream(() => found.Open(packed), packed, found.Name));
         }
     }
 
@@ -84,14 +84,17 @@ internal static class Decompressor
         return new DecompressionStream(input, decompressor, bufferSize: 0, checkEndOfStream: true, preserveDecompressor: false, leaveOpen: false);
     }
 
-    /// <summary>Says what is wrong with a stream in one way, whatever its library throws.</summary>
-    private sealed class GuardedStream(Stream inner, string compression) : ReadOnlyStream
+    /// <summary>Says what is wrong with a stream in one way, whatever its library throws, and wherever.</summary>
+    private sealed class GuardedStream(Func<Stream> open, Stream source, string compression) : ReadOnlyStream
     {
+        private Stream? _inner;
+
         public override int Read(Span<byte> buffer)
         {
             try
             {
-                return inner.Read(buffer);
+                _inner ??= open();
+                return _inner.Read(buffer);
             }
             catch (Exception error) when (error is not (InvalidDataException or OutOfMemoryException))
             {
@@ -103,7 +106,10 @@ internal static class Decompressor
         protected override void Dispose(bool disposing)
         {
             if (disposing)
-                inner.Dispose();
+            {
+                _inner?.Dispose();
+                source.Dispose();
+            }
             base.Dispose(disposing);
         }
     }

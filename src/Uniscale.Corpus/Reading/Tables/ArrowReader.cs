@@ -1,6 +1,8 @@
 using Apache.Arrow;
 using Apache.Arrow.Compression;
 using Apache.Arrow.Ipc;
+using Apache.Arrow.Types;
+using Uniscale.Corpus.Reading.Decompression;
 
 namespace Uniscale.Corpus.Reading.Tables;
 
@@ -23,17 +25,40 @@ internal sealed class ArrowReader : IFormReader
         bool isFile = input.Head.StartsWith(FileMagic);
         string? path = isFile ? input.File ?? throw new InvalidDataException("an Arrow file is read from its end, so it cannot be within an archive or compressed as a whole: unpack it") : null;
         using Stream? file = path is null ? null : File.OpenRead(path);
-        using ArrowStreamReader reader = file is not null ? new ArrowFileReader(file, new CompressionCodecFactory()) : new ArrowStreamReader(input.Stream, new CompressionCodecFactory(), leaveOpen: true);
+        using var messages = new MessageStream(input.Stream);
+        using ArrowStreamReader reader = file is not null ? new ArrowFileReader(file, new CompressionCodecFactory()) : new ArrowStreamReader(messages, new CompressionCodecFactory(), leaveOpen: true);
         Schema schema = reader.GetSchema().AsTask().GetAwaiter().GetResult() ?? throw new InvalidDataException("it has no schema");
         var records = new ArrowRecords(schema, context);
-        for (long row = 0; ;)
+        bool hasDictionaries = schema.FieldsList.Any(field => HasDictionary(field.DataType));
+        for (long row = 0; reader.ReadNextRecordBatch() is { } batch; row += batch.Length)
         {
-            using RecordBatch? batch = reader.ReadNextRecordBatch();
-            if (batch is null)
-                break;
             foreach (RawDocument document in records.Read(batch, row))
                 yield return document;
-            row += batch.Length;
+            if (!hasDictionaries)
+                batch.Dispose(); // what batches share would be gone with the first
+        }
+        if (file is null && !messages.HasEnded)
+            throw new InvalidDataException("it is cut: the mark at the end of the stream is missing");
+    }
+
+    private static bool HasDictionary(IArrowType type) => type is DictionaryType || (type is NestedType nested && nested.Fields.Any(field => HasDictionary(field.DataType)));
+
+    /// <summary>Notes how a stream ends: its reader takes the end of a cut one for its end.</summary>
+    private sealed class MessageStream(Stream inner) : ReadOnlyStream
+    {
+        /// <summary>A message of no length.</summary>
+        private static ReadOnlySpan<byte> EndMark => [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
+
+        private readonly byte[] _last = new byte[8];
+
+        public bool HasEnded => _last.AsSpan().SequenceEqual(EndMark);
+
+        public override int Read(Span<byte> buffer)
+        {
+            int read = inner.Read(buffer);
+            Span<byte> both = [.. _last, .. buffer[Math.Max(0, read - _last.Length)..read]];
+            both[^_last.Length..].CopyTo(_last);
+            return read;
         }
     }
 }
