@@ -15,7 +15,7 @@ internal static class DataCommand
 
     private static Command Tokenize()
     {
-        var inputs = new Argument<string[]>("DOCUMENTS") { Description = "A store, or .txt (one document each) and .jsonl files (.gz, .zst).", Arity = ArgumentArity.OneOrMore };
+        var inputs = new Argument<string[]>("DOCUMENTS") { Description = "A store, or .txt (one document each) and .jsonl files (compressed by gzip, zstd, bzip2, xz or lz4).", Arity = ArgumentArity.OneOrMore };
         var model = new Option<string>("--tokenizer") { Description = "SentencePiece model file.", Required = true };
         var output = new Option<string>("--out") { Description = "Directory for the shards: DOMAIN.train.{bin,idx} and DOMAIN.validation.{bin,idx}.", Required = true };
         var workers = new Option<int>("--workers") { Description = "Threads that encode; the shards are the same for any number.", DefaultValueFactory = _ => Environment.ProcessorCount };
@@ -35,7 +35,7 @@ internal static class DataCommand
                 string prefix = Path.Combine(directory, name);
                 var record = new TokenizationRecord(prefix, tokenizer, parsed.GetValue(validation), files);
                 TokenizationReport? before = record.Find();
-                TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(files, tokenizer), prefix, cancellation);
+                TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(new CorpusProgress(console).Watch(files), tokenizer), prefix, cancellation);
                 if (before is null)
                     record.Write(report, shards.Digests);
                 long tokens = report.Tokens + report.ValidationTokens;

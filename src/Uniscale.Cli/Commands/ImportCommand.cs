@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using Uniscale.Configuration;
 using Uniscale.Corpus;
 using Uniscale.Corpus.Reading;
@@ -13,8 +12,6 @@ internal static class ImportCommand
     private const int Interrupted = 130;
 
     private const int PreviewedDocuments = 1000;
-
-    private static readonly TimeSpan BetweenProgress = TimeSpan.FromSeconds(10);
 
     private static readonly Argument<string[]> Raw = new("RAW") { Description = "Files and directories, as they were downloaded: plain, or gzip, zstd, bzip2, xz, lz4, tar, zip, 7z. What a file is, its content tells first.", Arity = ArgumentArity.OneOrMore };
 
@@ -67,7 +64,7 @@ internal static class ImportCommand
     {
         TextWriter console = parsed.InvocationConfiguration.Output;
         string domain = Required(parsed, Domain, "books"), store = Required(parsed, Store, "data/store");
-        var importer = new Importer(store, domain, OptionsOf(parsed, new ImportProgress(console, BetweenProgress).Tell));
+        var importer = new Importer(store, domain, OptionsOf(parsed, new CorpusProgress(console).Tell));
         ImportReport report;
         try
         {
@@ -112,25 +109,4 @@ internal static class ImportCommand
     private static string LeftOut(IReadOnlyDictionary<string, long> left) => left.Count == 0 ? "" : $"; left out: {Counts(left)}";
 
     private static string Counts(IReadOnlyDictionary<string, long> counts) => string.Join(", ", counts.Select(entry => $"{entry.Value} {entry.Key}"));
-}
-
-/// <summary>Says how far an import came, how fast it is and how long it will take.</summary>
-internal sealed class ImportProgress(TextWriter console, TimeSpan between)
-{
-    private readonly long _started = Stopwatch.GetTimestamp();
-    private readonly Lock _gate = new();
-    private TimeSpan _told;
-
-    /// <summary>Tells it, where the last time is long enough ago.</summary>
-    public void Tell(long done, long all)
-    {
-        lock (_gate)
-        {
-            TimeSpan elapsed = Stopwatch.GetElapsedTime(_started);
-            if (elapsed - _told < between || done >= all)
-                return;
-            _told = elapsed;
-            console.WriteLine($"  {done / 1e6:0} of {all / 1e6:0} MB, {done / 1e6 / elapsed.TotalSeconds:0.0} MB/s, {elapsed * ((double)(all - done) / done):hh\\:mm\\:ss} to go");
-        }
-    }
 }

@@ -14,7 +14,7 @@ public sealed class DecompressionTests
         "fd377a585a000004e6d6b4460200210116000000742fe5a301000566697273740a000000492523a40a8a028a00011e06c12fa41d1fb6f37d010000000004595a" +
         "fd377a585a000004e6d6b4460200210116000000742fe5a30100067365636f6e640a000031bdb7f95cc0f16d00011f07162eb8731fb6f37d010000000004595a";
 
-    private static readonly byte[] Text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 30_000).Select(i => $"line {i * 7919 % 30_011} of text\n")));
+    private static readonly byte[] Text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 8_000).Select(i => $"line {i * 7919 % 30_011} of text\n")));
 
     public static TheoryData<string> Codecs => ["gzip", "zstd", "bzip2", "lz4"];
 
@@ -27,7 +27,7 @@ public sealed class DecompressionTests
         var random = new Random(1);
         foreach (int kept in (int[])[1, 5, 12, one.Length / 3, one.Length - 9, one.Length - 1])
             Assert.Throws<InvalidDataException>(() => Read(one[..^(one.Length - kept)], $"a.{Extension(codec)}"));
-        for (int trial = 0; trial < 40; trial++)
+        for (int trial = 0; trial < (codec == "bzip2" ? 6 : 40); trial++)
         {
             byte[] damaged = [.. two];
             damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
