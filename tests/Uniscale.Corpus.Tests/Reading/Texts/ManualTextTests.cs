@@ -1,4 +1,6 @@
-namespace Uniscale.Corpus.Tests;
+using Uniscale.Corpus.Reading.Texts;
+
+namespace Uniscale.Corpus.Tests.Reading.Texts;
 
 public sealed class ManualTextTests
 {

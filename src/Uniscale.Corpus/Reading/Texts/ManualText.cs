@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace Uniscale.Corpus;
+namespace Uniscale.Corpus.Reading.Texts;
 
 /// <summary>The readable text of a manual page (roff with the man or mdoc macros): requests go, headings and paragraphs become lines.</summary>
 public static partial class ManualText

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using System.Text.Unicode;
 
-namespace Uniscale.Corpus;
+namespace Uniscale.Corpus.Reading.Texts;
 
 /// <summary>Bytes of a text to characters: UTF-8, what a byte order mark or the text itself declares, what its bytes show; nothing is guessed at without evidence.</summary>
 internal static partial class RawText
@@ -17,7 +17,8 @@ internal static partial class RawText
     /// <summary>The text; null where its encoding is unknown.</summary>
     /// <param name="bytes">All of it.</param>
     /// <param name="isRepaired">It was not UTF-8.</param>
-    public static string? Decode(ReadOnlySpan<byte> bytes, out bool isRepaired)
+    /// <param name="declared">The encoding that stands beside the text, as in the header of HTTP.</param>
+    public static string? Decode(ReadOnlySpan<byte> bytes, out bool isRepaired, string? declared = null)
     {
         isRepaired = false;
         if (bytes.StartsWith(Encoding.UTF8.Preamble))
@@ -28,8 +29,10 @@ internal static partial class RawText
         foreach ((byte[] mark, Encoding encoding) in Marked)
             if (bytes.StartsWith(mark))
                 return Strict(encoding, bytes[mark.Length..]);
-        if (Declared(bytes) is { } declared)
-            return Strict(declared, bytes);
+        if ((declared is null ? null : Named(declared)) is { } beside && Strict(beside, bytes) is { } text)
+            return text;
+        if (Declared(bytes) is { } within)
+            return Strict(within, bytes);
         if (LooksWestern(bytes))
             return Strict(Encoding.GetEncoding(1252), bytes);
         var detected = UtfUnknown.CharsetDetector.DetectFromBytes(bytes[..Math.Min(bytes.Length, 1 << 20)].ToArray()).Detected;
@@ -65,9 +68,12 @@ internal static partial class RawText
     private static Encoding? Declared(ReadOnlySpan<byte> bytes)
     {
         Match match = Declaration().Match(Encoding.Latin1.GetString(bytes[..Math.Min(bytes.Length, DeclaredWithin)]));
-        if (!match.Success)
-            return null;
-        string name = match.Groups[1].Value.ToLowerInvariant();
+        return match.Success ? Named(match.Groups[1].Value) : null;
+    }
+
+    private static Encoding? Named(string name)
+    {
+        name = name.ToLowerInvariant();
         try
         {
             return name switch

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
 
-namespace Uniscale.Corpus;
+namespace Uniscale.Corpus.Reading.Texts;
 
 /// <summary>
 /// The readable text of HTML, XHTML and documentation XML, in one pass without a tree: tags go, block elements become line ends, entities become
@@ -22,8 +22,11 @@ public static class MarkupText
 
     private static readonly HashSet<string> LeftOut = new(StringComparer.OrdinalIgnoreCase)
     {
-        "script", "style", "nav", "noscript", "svg", "head", "header", "footer", "form", "template", "info",
+        "script", "style", "nav", "noscript", "svg", "head", "header", "footer", "template", "info", "select", "button", "textarea", "datalist",
     };
+
+    /// <summary>Elements whose text stays within a page's header: its title.</summary>
+    private static readonly HashSet<string> Titles = new(StringComparer.OrdinalIgnoreCase) { "h1", "h2" };
 
     private static readonly HashSet<string> Preformatted = new(StringComparer.OrdinalIgnoreCase) { "pre", "screen", "code-block", "programlisting" };
 
@@ -39,6 +42,7 @@ public static class MarkupText
         private readonly StringBuilder _text = new(markup.Length / 2);
         private string? _leftOut;
         private int _leftOutDepth;
+        private int _headerDepth; // of the header that a title stands in
         private int _preformatted;
         private bool _spacePending;
 
@@ -112,6 +116,15 @@ public static class MarkupText
         {
             if (_leftOut == "head" && name.Equals("body", StringComparison.OrdinalIgnoreCase))
                 _leftOut = null; // a head need not be closed
+            if (_leftOut == "header" && !closing && Titles.Contains(name))
+            {
+                (_leftOut, _headerDepth) = (null, _leftOutDepth); // until the title ends
+            }
+            else if (_headerDepth > 0 && closing && Titles.Contains(name))
+            {
+                Break(2);
+                (_leftOut, _leftOutDepth, _headerDepth) = ("header", _headerDepth, 0);
+            }
             if (_leftOut is not null)
             {
                 if (name.Equals(_leftOut, StringComparison.OrdinalIgnoreCase) && !selfClosed)
