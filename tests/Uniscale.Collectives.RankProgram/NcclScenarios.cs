@@ -1,4 +1,3 @@
-using Uniscale.Collectives;
 using Uniscale.Collectives.Mpi;
 using Uniscale.Collectives.Nccl;
 using Uniscale.Collectives.Tests.Conformance;

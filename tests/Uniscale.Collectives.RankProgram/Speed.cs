@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Collectives.Mpi;
 
