@@ -3,9 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
-using Uniscale.Checkpoints;
-using Uniscale.Checkpoints.Catalog;
-using Uniscale.Checkpoints.Loading;
 using Uniscale.Configuration;
 using Uniscale.Training.Faults;
 
@@ -96,23 +93,7 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
         if (code != entry.Code) return $"its exit code is {code}, not {entry.Code}: {LastLine(output)}";
         if (entry.Resume && last != 0) return $"it cannot be resumed: {LastLine(output)}";
         if (entry.Says.Length > 0 && !Regex.IsMatch(output, entry.Says)) return $"nowhere does it say '{entry.Says}': {LastLine(output)}";
-        return entry.Identical ? Difference(whole, run) : "";
-    }
-
-    /// <summary>What the last checkpoints of two runs differ in; empty: nothing.</summary>
-    public static string Difference(string whole, string run)
-    {
-        try
-        {
-            var (first, second) = (CheckpointReader.Open(CheckpointCatalog.Find(whole)), CheckpointReader.Open(CheckpointCatalog.Find(run)));
-            if (first.Manifest.Step != second.Manifest.Step) return $"it ended at step {second.Manifest.Step}, not {first.Manifest.Step}";
-            var different = CheckpointDiff.Compare(first, second).Where(tensor => !tensor.BitEqual).ToList();
-            return different.Count == 0 ? "" : $"{different.Count} tensors differ from the unbroken run's, the first is {different[0].Name}";
-        }
-        catch (CheckpointException failure)
-        {
-            return failure.Message;
-        }
+        return entry.Identical ? RunDifference.Of(whole, run) : "";
     }
 
     /// <summary>An empty directory in place of whatever was there.</summary>

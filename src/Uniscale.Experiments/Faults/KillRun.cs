@@ -63,7 +63,7 @@ public sealed class KillRun(FaultMatrix matrix, string directory, IReadOnlyList<
         File.WriteAllText(Path.Combine(run, "output.log"), output);
         if (problem.Length == 0 && code != 0) problem = $"its exit code is {code}: {CellRunner.LastLine(output)}";
         if (problem.Length == 0 && _kills < kills) problem = $"it ended after {_kills} of {kills} kills";
-        if (problem.Length == 0) problem = CellRunner.Difference(whole, run);
+        if (problem.Length == 0) problem = RunDifference.Of(whole, run);
         return new(layout.Name, _kills, _insideSaves, _verified, watch.Elapsed.TotalSeconds, problem);
     }
 

@@ -41,7 +41,7 @@ public sealed class FaultsCommandTests : IDisposable
         string[] arguments = ["faults", file, "--directory", Path.Combine(folder, "matrix")];
         var (code, output, _) = CommandRun.Of(arguments);
         Assert.Equal(1, code);
-        Assert.Matches(@"skipped +one +FAILED +\d+ tensors differ from the unbroken run's", output);
+        Assert.Matches(@"skipped +one +FAILED +\d+ tensors differ from the unbroken run's, the first is \S+; at step \d+ the loss was", output);
         Assert.Matches(@"never +one +FAILED +1 of 1 faults did not happen", output);
         Assert.Contains("2 of 3 cells are not as promised", output);
         File.AppendAllText(file, "  - { name: more, by: threads, inject: [{ kind: slow-rank, step: 2, seconds: 0.1 }] }");
