@@ -5,7 +5,7 @@ namespace Uniscale.Cli.Tests.Docs;
 /// <summary>What lies in examples/ runs, and says what its page promises.</summary>
 public sealed class ExamplesTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     private readonly TemporaryFolder _folder = new();
 
