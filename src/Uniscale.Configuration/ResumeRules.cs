@@ -16,7 +16,7 @@ public sealed record ResumedPosition(long ConsumedTokens, int BegunPhases, bool 
 /// </summary>
 public static partial class ResumeRules
 {
-    /// <summary>Keys that may change, each with all below it, and what follows. docs/checkpoints.md says the same.</summary>
+    /// <summary>Keys that may change, each with all below it, and what follows. docs/reference/checkpoints.md says the same.</summary>
     public static IReadOnlyList<(string Key, string Follows)> Free { get; } =
     [
         ("name", "nothing: the run is where its directory is"),
@@ -62,7 +62,7 @@ public static partial class ResumeRules
             return;
         var keys = string.Join("; ", refused.Take(5).Select(change => change.ToString())) + (refused.Length > 5 ? $"; and {refused.Length - 5} more" : "");
         throw new UserErrorException(
-            $"The run cannot be continued with other values of what its steps were decided by: {keys}. Resume with the values of the run, or begin another run with --set name=OTHER; docs/checkpoints.md#resuming lists what may change.");
+            $"The run cannot be continued with other values of what its steps were decided by: {keys}. Resume with the values of the run, or begin another run with --set name=OTHER; docs/reference/checkpoints.md#resuming lists what may change.");
     }
 
     /// <summary>What follows from a change that is allowed, in words; null: it says so itself.</summary>

@@ -10,46 +10,12 @@ internal static class DataCommand
 {
     public static Command Create() => new("data", "Turn raw files into documents and documents into token shards; inspect and verify shards.")
     {
-        Import(), CleanCommand.Create(), Tokenize(), ShardCommands.Inspect(), ShardCommands.Verify(), ShardCommands.Show(),
+        ImportCommand.Create(), CleanCommand.Create(), Tokenize(), ShardCommands.Inspect(), ShardCommands.Verify(), ShardCommands.Show(),
     };
-
-    private static Command Import()
-    {
-        var raw = new Argument<string[]>("RAW") { Description = "Files and directories: text, HTML, XML documentation, manual pages, source code, JSON lines and arrays; plain, gzip or Zstandard; Parquet (its column text). What a file is, its content tells first.", Arity = ArgumentArity.OneOrMore };
-        var domain = new Option<string>("--domain") { Description = "Domain of the documents, e.g. books.", Required = true };
-        var store = new Option<string>("--out") { Description = "Store to add them to: a directory.", Required = true };
-        var strict = new Option<bool>("--strict") { Description = "End at the first damaged file; without it, it is left out and named." };
-        var partial = new Option<bool>("--keep-partial") { Description = "Keep the documents of a damaged file that come before the damage." };
-        var again = new Option<bool>("--again") { Description = "Import files once more that the domain has already." };
-        var command = new Command("import", "Add raw files to a store of documents.") { raw, domain, store, strict, partial, again };
-        command.SetAction(parsed =>
-        {
-            using var writer = new DocumentStoreWriter(parsed.GetValue(store)!, parsed.GetValue(domain)!);
-            var importer = new Importer(writer, new ImportOptions { Strict = parsed.GetValue(strict), KeepPartial = parsed.GetValue(partial), Again = parsed.GetValue(again) });
-            importer.Import(parsed.GetValue(raw)!);
-            ImportReport report = importer.Report;
-            if (report.Documents == 0 && report.Damaged.Count > 0)
-                throw new UserErrorException(report.Damaged[0]);
-            if (report.Documents == 0 && !report.LeftOut.ContainsKey("imported before"))
-                throw new UserErrorException($"{string.Join(", ", parsed.GetValue(raw)!)} holds no documents{LeftOut(report)}.");
-            writer.Complete();
-            parsed.InvocationConfiguration.Output.WriteLine(
-                $"{parsed.GetValue(domain)}: {report.Documents} documents, {report.Bytes / 1e6:0.0} MB of text from {report.Files} files" +
-                (report.Repaired > 0 ? $"; {report.Repaired} files were not UTF-8 and were repaired" : "") +
-                (report.Cut > 0 ? $"; {report.Cut} documents were too long for a store and became several" : "") + LeftOut(report));
-            foreach (string sentence in report.Damaged)
-                parsed.InvocationConfiguration.Output.WriteLine($"  damaged: {sentence}");
-            return 0;
-        });
-        return command;
-    }
-
-    private static string LeftOut(ImportReport report) =>
-        report.LeftOut.Count == 0 ? "" : $"; left out: {string.Join(", ", report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}"))}";
 
     private static Command Tokenize()
     {
-        var inputs = new Argument<string[]>("DOCUMENTS") { Description = "A store, or .txt (one document each) and .jsonl files (.gz, .zst).", Arity = ArgumentArity.OneOrMore };
+        var inputs = new Argument<string[]>("DOCUMENTS") { Description = "A store, or .txt (one document each) and .jsonl files (compressed by gzip, zstd, bzip2, xz or lz4).", Arity = ArgumentArity.OneOrMore };
         var model = new Option<string>("--tokenizer") { Description = "SentencePiece model file.", Required = true };
         var output = new Option<string>("--out") { Description = "Directory for the shards: DOMAIN.train.{bin,idx} and DOMAIN.validation.{bin,idx}.", Required = true };
         var workers = new Option<int>("--workers") { Description = "Threads that encode; the shards are the same for any number.", DefaultValueFactory = _ => Environment.ProcessorCount };
@@ -69,7 +35,7 @@ internal static class DataCommand
                 string prefix = Path.Combine(directory, name);
                 var record = new TokenizationRecord(prefix, tokenizer, parsed.GetValue(validation), files);
                 TokenizationReport? before = record.Find();
-                TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(files, tokenizer), prefix, cancellation);
+                TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(new CorpusProgress(console).Watch(files), tokenizer), prefix, cancellation);
                 if (before is null)
                     record.Write(report, shards.Digests);
                 long tokens = report.Tokens + report.ValidationTokens;

@@ -190,7 +190,7 @@ public sealed record CheckpointSection
     [FilePath]
     public string? Directory { get; init; }
 
-    /// <summary>Write behind training (only the copy to a host buffer blocks it).</summary>
+    /// <summary>Write asynchronously (only the copy to a host buffer blocks training).</summary>
     public bool Async { get; init; } = true;
 
     /// <summary>Leave a save out where the one before is still being written; else training waits for it.</summary>

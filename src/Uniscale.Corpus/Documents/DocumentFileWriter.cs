@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Uniscale.Configuration;
@@ -13,6 +14,8 @@ public sealed class DocumentFileWriter : IDisposable
     private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly string _path;
+    private readonly ArrayBufferWriter<byte> _line = new(1 << 16);
+    private readonly Utf8JsonWriter _json;
     private CompressionStream? _file;
 
     /// <summary>Opens the file PATH.unfinished.</summary>
@@ -20,13 +23,11 @@ public sealed class DocumentFileWriter : IDisposable
     {
         _path = path;
         _file = new CompressionStream(new FileStream(Unfinished, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16), CompressionLevel, leaveOpen: false);
-        Json = new Utf8JsonWriter(_file, Plain);
+        _json = NewJson(_line);
     }
 
     /// <summary>Characters of text written so far.</summary>
     public long Characters { get; private set; }
-
-    private Utf8JsonWriter Json { get; }
 
     private string Unfinished => _path + ".unfinished";
 
@@ -34,38 +35,52 @@ public sealed class DocumentFileWriter : IDisposable
     /// <exception cref="UserErrorException">It makes a line that is longer than readers take.</exception>
     public void Add(StoredDocument document)
     {
-        Json.WriteStartObject();
-        Json.WriteString("id", document.Id);
-        Json.WriteString("source", document.Source);
-        if (document.Language is { } language)
-            Json.WriteString("language", language);
-        Json.WriteString("text", document.Text);
-        Json.WriteEndObject();
-        Json.Flush();
-        if (Json.BytesCommitted > DocumentReader.MaxLineBytes)
+        _line.ResetWrittenCount();
+        Append(document, _json, _line);
+        AddLines(_line.WrittenSpan, document.Text.Length);
+    }
+
+    /// <summary>Appends lines that <see cref="Append"/> made.</summary>
+    /// <param name="lines">The lines.</param>
+    /// <param name="characters">Characters of text in them.</param>
+    internal void AddLines(ReadOnlySpan<byte> lines, long characters)
+    {
+        _file!.Write(lines);
+        Characters += characters;
+    }
+
+    /// <summary>What writes documents into a buffer.</summary>
+    internal static Utf8JsonWriter NewJson(IBufferWriter<byte> buffer) => new(buffer, Plain);
+
+    /// <summary>Appends a document as a line to a buffer.</summary>
+    /// <exception cref="UserErrorException">It makes a line that is longer than readers take.</exception>
+    internal static void Append(StoredDocument document, Utf8JsonWriter json, ArrayBufferWriter<byte> lines)
+    {
+        json.Reset();
+        document.WriteTo(json);
+        if (json.BytesCommitted > DocumentReader.MaxLineBytes)
         {
             throw new UserErrorException(
-                $"{document.Source} makes a document of {Json.BytesCommitted >> 20} MiB, where a store holds lines of at most {DocumentReader.MaxLineBytes >> 20} MiB; " +
+                $"{document.Source} makes a document of {json.BytesCommitted >> 20} MiB, where a store holds lines of at most {DocumentReader.MaxLineBytes >> 20} MiB; " +
                 "cut it into documents (JSONL), or tokenize it as a .txt file without importing.");
         }
-        Json.Reset();
-        _file!.WriteByte((byte)'\n');
-        Characters += document.Text.Length;
+        lines.Write("\n"u8);
     }
 
     /// <summary>Closes the file; it keeps its unfinished name until <see cref="Complete"/>.</summary>
     public void Close()
     {
-        Json.Dispose();
+        _json.Dispose();
         _file?.Dispose();
         _file = null;
     }
 
     /// <summary>Gives the file its name.</summary>
-    public void Complete()
+    /// <param name="path">The name; null: the one that it was opened for.</param>
+    public void Complete(string? path = null)
     {
         Close();
-        File.Move(Unfinished, _path, overwrite: true);
+        File.Move(Unfinished, path ?? _path, overwrite: true);
     }
 
     /// <summary>Closes the file and, where it was not completed, removes it.</summary>

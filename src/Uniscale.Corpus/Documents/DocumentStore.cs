@@ -2,18 +2,14 @@ using Uniscale.Configuration;
 
 namespace Uniscale.Corpus;
 
-/// <summary>A document with what is known of it; one line of a store.</summary>
-/// <param name="Id">Unique in the store.</param>
-/// <param name="Source">Where it came from: a path within what was imported.</param>
-/// <param name="Text">Its text.</param>
-/// <param name="Language">Its language, where known.</param>
-public sealed record StoredDocument(string Id, string Source, string Text, string? Language = null);
-
-/// <summary>Documents by domain: STORE/DOMAIN/NNNNN.jsonl.zst, each line an object with id, source, text and, where known, language.</summary>
+/// <summary>Documents by domain: STORE/DOMAIN/NNNNN.jsonl.zst, each line an object with id, source, text and, where known, source_id, url, language, date and score.</summary>
 public static class DocumentStore
 {
     /// <summary>Name of a domain's file by its number.</summary>
     internal static string FileName(int number) => $"{number:D5}.jsonl.zst";
+
+    /// <summary>Name of a part of what was imported together, by their numbers; what fits one part has no number in it.</summary>
+    internal static string PartName(int unit, int part, int parts) => parts == 1 ? FileName(unit) : $"{unit:D5}.{part:D3}.jsonl.zst";
 
     /// <summary>True for a directory that holds domains with JSONL files.</summary>
     public static bool IsStore(string path) => Directory.Exists(path) && Domains(path).Count > 0;

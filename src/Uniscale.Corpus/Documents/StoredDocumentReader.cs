@@ -30,7 +30,7 @@ public static class StoredDocumentReader
 
     private static StoredDocument ReadDocument(ReadOnlySpan<byte> line, string path, long number)
     {
-        string? id = null, source = null, language = null, text = null;
+        var document = new StoredDocument($"{Path.GetFileName(path)}:{number}", Path.GetFileName(path), null!);
         try
         {
             var json = new Utf8JsonReader(line);
@@ -38,19 +38,9 @@ public static class StoredDocumentReader
             {
                 if (json.TokenType != JsonTokenType.PropertyName || json.CurrentDepth != 1)
                     continue;
-                bool isId = json.ValueTextEquals("id"u8), isSource = json.ValueTextEquals("source"u8);
-                bool isLanguage = json.ValueTextEquals("language"u8), isText = json.ValueTextEquals("text"u8);
+                string name = json.GetString()!;
                 json.Read();
-                if (json.TokenType != JsonTokenType.String)
-                    json.Skip();
-                else if (isText)
-                    text = json.GetString();
-                else if (isId)
-                    id = json.GetString();
-                else if (isSource)
-                    source = json.GetString();
-                else if (isLanguage)
-                    language = json.GetString();
+                document = document.With(name, ref json);
             }
         }
         // A surrogate without its partner is an escape that JSON allows and text does not.
@@ -58,8 +48,6 @@ public static class StoredDocumentReader
         {
             throw DocumentReader.NotJson(path, number, error);
         }
-        return text is null
-            ? throw DocumentReader.NoText(path, number)
-            : new StoredDocument(id ?? $"{Path.GetFileName(path)}:{number}", source ?? Path.GetFileName(path), text, language);
+        return document.Text is null ? throw DocumentReader.NoText(path, number) : document;
     }
 }

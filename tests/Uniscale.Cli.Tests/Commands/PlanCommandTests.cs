@@ -5,7 +5,7 @@ namespace Uniscale.Cli.Tests.Commands;
 
 public sealed class PlanCommandTests : IDisposable
 {
-    private static readonly string Big = Path.Combine(Repository.Root, "configs", "internlm-104b.yaml");
+    private static readonly string Big = Path.Combine(Repository.Root, "configs", "models", "internlm-104b.yaml");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-plan-").FullName;
     private readonly string _small;

@@ -13,7 +13,8 @@ internal sealed class CleaningFolder : IDisposable
     /// <summary>Adds a file of documents to the store "store".</summary>
     public void Add(string domain, IEnumerable<string> texts, string store = "store")
     {
-        using var writer = new DocumentStoreWriter(PathOf(store), domain);
+        string folder = Directory.CreateDirectory(Path.Combine(PathOf(store), domain)).FullName;
+        using var writer = new DocumentFileWriter(Path.Combine(folder, DocumentStore.FileName(Directory.GetFiles(folder).Length)));
         int number = 0;
         string file = Guid.NewGuid().ToString("N")[..4];
         foreach (string text in texts)

@@ -1,12 +1,11 @@
 using System.Text;
 using Uniscale.Configuration;
 
-using Uniscale.Data.Tests;
-namespace Uniscale.Corpus.Tests;
+namespace Uniscale.Corpus.Tests.Importing;
 
 public sealed class ImporterTests : IDisposable
 {
-    private readonly ShardFolder _corpus = new();
+    private readonly ImportFolder _corpus = new();
 
     public void Dispose() => _corpus.Dispose();
 
@@ -23,19 +22,19 @@ public sealed class ImporterTests : IDisposable
         File.WriteAllBytes(Path.Combine(raw, "latin.txt"), [.. Encoding.Latin1.GetBytes(new string('a', 200) + "é")]);
         File.CreateSymbolicLink(Path.Combine(raw, "link"), Path.Combine(raw, "a.html"));
 
-        ImportReport report = Import(raw, "web");
+        ImportReport report = _corpus.Import(raw);
         Assert.Equal((4, 5, 1), (report.Files, report.Documents, report.Repaired));
         Assert.Equal(["empty", "not text, by its bytes", "not text, by its name", "symbolic link"], report.LeftOut.Keys);
-        Assert.Equal(["page", "def f():\n    return 1\n", new string('a', 200) + "é", "one", "two"], Texts());
+        Assert.Equal(["page", "def f():\n    return 1\n", new string('a', 200) + "é", "one", "two"], _corpus.Texts());
     }
 
     [Fact]
     public void Lines_that_are_not_utf8_are_repaired_and_their_file_is_counted_once()
     {
         File.WriteAllBytes(_corpus.PathOf("a.jsonl"), Encoding.Latin1.GetBytes("{\"text\":\"" + new string('a', 200) + "é\"}\n{\"text\":\"plain\"}\n{\"text\":\"éé\"}\n"));
-        ImportReport report = Import(_corpus.PathOf("a.jsonl"), "web");
+        ImportReport report = _corpus.Import(_corpus.PathOf("a.jsonl"), "web");
         Assert.Equal((1, 2, 1, 1), (report.Files, report.Documents, report.Repaired, report.LeftOut["lines of unknown encoding"]));
-        Assert.Equal([new string('a', 200) + "é", "plain"], Texts());
+        Assert.Equal([new string('a', 200) + "é", "plain"], _corpus.Texts());
     }
 
     [Fact]
@@ -43,9 +42,9 @@ public sealed class ImporterTests : IDisposable
     {
         File.WriteAllText(_corpus.PathOf("a.txt"), "first");
         File.WriteAllText(_corpus.PathOf("b.txt"), "second");
-        Import(_corpus.PathOf("a.txt"), "web");
-        Import(_corpus.PathOf("b.txt"), "web");
-        Assert.Equal(["first", "second"], Texts());
+        _corpus.Import(_corpus.PathOf("a.txt"), "web");
+        _corpus.Import(_corpus.PathOf("b.txt"), "web");
+        Assert.Equal(["first", "second"], _corpus.Texts());
         Assert.True(DocumentStore.IsStore(_corpus.PathOf("store")));
         Assert.Equal(["00000.jsonl.zst", "00001.jsonl.zst"], Directory.GetFiles(_corpus.PathOf("store/web"), "*.zst").Select(Path.GetFileName).Order());
     }
@@ -56,9 +55,9 @@ public sealed class ImporterTests : IDisposable
     {
         string path = _corpus.PathOf("quotes.txt");
         File.WriteAllText(path, string.Concat(Enumerable.Repeat(new string('"', 999) + "\n", 70_000)));
-        ImportReport report = Import(path, "web");
+        ImportReport report = _corpus.Import(path, "web");
         Assert.Equal((1, 1, 4), (report.Files, report.Cut, report.Documents));
-        Assert.Equal(File.ReadAllText(path), string.Concat(Texts()));
+        Assert.Equal(File.ReadAllText(path), string.Concat(_corpus.Texts()));
     }
 
     [Fact]
@@ -68,7 +67,7 @@ public sealed class ImporterTests : IDisposable
         using (StreamWriter writer = File.CreateText(path))
             for (int line = 0; line < 135_000; line++)
                 writer.Write(new string((char)('a' + (line % 26)), 999) + "\n");
-        ImportReport report = Import(path, "web");
+        ImportReport report = _corpus.Import(path, "web");
         Assert.Equal((1, 135_000_000), (report.Files, report.Bytes));
         Assert.InRange(report.Documents, 8, 12);
     }
@@ -85,9 +84,9 @@ public sealed class ImporterTests : IDisposable
         foreach (bool compressed in (bool[])[false, true])
         {
             string path = _corpus.PathOf(compressed ? name + ".GZ" : name);
-            File.WriteAllBytes(path, compressed ? Gzip(Encoding.UTF8.GetBytes(content)) : Encoding.UTF8.GetBytes(content));
-            Import(path, compressed ? "gz" : "plain");
-            Assert.Equal(["one", "two"], Texts(compressed ? "gz" : "plain"));
+            File.WriteAllBytes(path, compressed ? ImportFolder.Gzip(Encoding.UTF8.GetBytes(content)) : Encoding.UTF8.GetBytes(content));
+            _corpus.Import(path, compressed ? "gz" : "plain");
+            Assert.Equal(["one", "two"], _corpus.Texts(compressed ? "gz" : "plain"));
         }
     }
 
@@ -95,8 +94,8 @@ public sealed class ImporterTests : IDisposable
     public void Half_a_surrogate_pair_is_replaced_and_counted()
     {
         File.WriteAllText(_corpus.PathOf("a.jsonl"), """{"text":"a\ud83d b \ud83d\ude42 \\ud83d"}""");
-        Assert.Equal(1, Import(_corpus.PathOf("a.jsonl"), "web").Repaired);
-        Assert.Equal(["a\uFFFD b \U0001F642 \\ud83d"], Texts());
+        Assert.Equal(1, _corpus.Import(_corpus.PathOf("a.jsonl"), "web").Repaired);
+        Assert.Equal(["a\uFFFD b \U0001F642 \\ud83d"], _corpus.Texts());
     }
 
     [Theory]
@@ -107,21 +106,21 @@ public sealed class ImporterTests : IDisposable
     public void A_stream_that_was_cut_is_left_out_named_or_kept_in_part(string extension, string name)
     {
         byte[] text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 20_000).Select(i => $"{{\"text\":\"document {i * 7919} {i}\"}}\n")));
-        byte[] whole = extension == ".gz" ? Gzip(text) : Zstd(text), flushed = extension == ".gz" ? Gzip(text, end: false) : Zstd(text, end: false);
+        byte[] whole = extension == ".gz" ? ImportFolder.Gzip(text) : ImportFolder.Zstd(text), flushed = extension == ".gz" ? ImportFolder.Gzip(text, ends: false) : ImportFolder.Zstd(text, ends: false);
         string path = _corpus.PathOf(name + extension);
         File.WriteAllText(_corpus.PathOf("good.txt"), "good");
         foreach (byte[] cut in (byte[][])[whole[..^1], whole[..^9], whole[..(whole.Length / 2)], flushed, []])
         {
             File.WriteAllBytes(path, cut);
             string domain = $"d{cut.Length}";
-            ImportReport report = Import([path, _corpus.PathOf("good.txt")], domain);
+            ImportReport report = _corpus.Import([path, _corpus.PathOf("good.txt")], domain);
             Assert.Contains(name + extension, Assert.Single(report.Damaged), StringComparison.Ordinal);
-            Assert.Equal(["good"], Texts(domain));
+            Assert.Equal(["good"], _corpus.Texts(domain));
         }
         File.WriteAllBytes(path, whole[..(whole.Length / 2)]);
-        Assert.Contains("cannot be decompressed", Assert.Throws<UserErrorException>(() => Import([path], "strict", new ImportOptions { Strict = true })).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Assert.Throws<UserErrorException>(() => _corpus.Import([path], "strict", new ImportOptions { Strict = true })).Message, StringComparison.Ordinal);
         if (name == "a.jsonl")
-            Assert.InRange(Import([path], "partial", new ImportOptions { KeepPartial = true }).Documents, 1, 19_999);
+            Assert.InRange(_corpus.Import([path], "partial", new ImportOptions { KeepPartial = true }).Documents, 1, 19_999);
     }
 
     [Fact]
@@ -133,8 +132,8 @@ public sealed class ImporterTests : IDisposable
         File.WriteAllBytes(_corpus.PathOf("b.txt"), [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes(chinese)]);
         File.WriteAllBytes(_corpus.PathOf("c.py"), Encoding.GetEncoding(1252).GetBytes("# -*- coding: latin-1 -*-\nx = '\u00E9\u00E8\u00E7\u00E0'"));
         File.WriteAllBytes(_corpus.PathOf("d.txt"), [.. Enumerable.Range(0, 2000).Select(i => (byte)(128 + (i * 37 % 127)))]);
-        ImportReport report = Import([_corpus.PathOf("a.html"), _corpus.PathOf("b.txt"), _corpus.PathOf("c.py"), _corpus.PathOf("d.txt")], "web");
-        Assert.Equal([chinese, chinese, "# -*- coding: latin-1 -*-\nx = '\u00E9\u00E8\u00E7\u00E0'"], Texts());
+        ImportReport report = _corpus.Import([_corpus.PathOf("a.html"), _corpus.PathOf("b.txt"), _corpus.PathOf("c.py"), _corpus.PathOf("d.txt")], "web");
+        Assert.Equal([chinese, chinese, "# -*- coding: latin-1 -*-\nx = '\u00E9\u00E8\u00E7\u00E0'"], _corpus.Texts());
         Assert.Equal(1, report.LeftOut["text of unknown encoding"]);
     }
 
@@ -143,8 +142,8 @@ public sealed class ImporterTests : IDisposable
     {
         File.WriteAllText(_corpus.PathOf("a.c"), "a\r\nb\fc\u2028d\u0085e\rf");
         File.WriteAllText(_corpus.PathOf("b.html"), "<pre>a\fb\u2028c</pre>");
-        Import([_corpus.PathOf("a.c"), _corpus.PathOf("b.html")], "web");
-        Assert.Equal(["a\nb\fc\u2028d\u0085e\rf", "a\fb\u2028c"], Texts());
+        _corpus.Import([_corpus.PathOf("a.c"), _corpus.PathOf("b.html")], "web");
+        Assert.Equal(["a\nb\fc\u2028d\u0085e\rf", "a\fb\u2028c"], _corpus.Texts());
     }
 
     [Fact]
@@ -152,24 +151,25 @@ public sealed class ImporterTests : IDisposable
     {
         File.WriteAllText(_corpus.PathOf("a.txt"), "first");
         File.WriteAllText(_corpus.PathOf("b.txt"), "second");
-        Import(_corpus.PathOf("a.txt"), "web");
-        Import(_corpus.PathOf("b.txt"), "web");
-        Assert.Equal((0, 1), (Import(_corpus.PathOf("a.txt"), "web").Documents, Import(_corpus.PathOf("a.txt"), "web").LeftOut["imported before"]));
-        Assert.Equal(1, Import([_corpus.PathOf("b.txt")], "web", new ImportOptions { Again = true }).Documents);
+        _corpus.Import(_corpus.PathOf("a.txt"), "web");
+        _corpus.Import(_corpus.PathOf("b.txt"), "web");
+        Assert.Equal((0, 1), (_corpus.Import(_corpus.PathOf("a.txt"), "web").Documents, _corpus.Import(_corpus.PathOf("a.txt"), "web").LeftOut["imported before"]));
+        Assert.Equal(1, _corpus.Import([_corpus.PathOf("b.txt")], "web", new ImportOptions { Again = true }).Documents);
         File.Delete(_corpus.PathOf("store/web/00000.jsonl.zst"));
-        Import(_corpus.PathOf("a.txt"), "web");
-        Assert.Equal(["second", "second", "first"], Texts());
+        _corpus.Import(_corpus.PathOf("a.txt"), "web");
+        Assert.Equal(["second", "second", "first"], _corpus.Texts());
         File.Delete(_corpus.PathOf("store/web/00003.jsonl.zst"));
-        Import(_corpus.PathOf("a.txt"), "web");
+        _corpus.Import(_corpus.PathOf("a.txt"), "web");
         Assert.True(File.Exists(_corpus.PathOf("store/web/00004.jsonl.zst")), "a name was used again");
     }
 
     [Fact]
     public void Two_imports_at_once_into_a_domain_are_refused_in_a_sentence()
     {
-        using var first = new DocumentStoreWriter(_corpus.PathOf("store"), "web");
-        Assert.StartsWith("Another import into", Assert.Throws<UserErrorException>(() => new DocumentStoreWriter(_corpus.PathOf("store"), "web")).Message, StringComparison.Ordinal);
-        new DocumentStoreWriter(_corpus.PathOf("store"), "books").Dispose();
+        using var first = new DomainFolder(_corpus.PathOf("store"), "web");
+        _corpus.Write("a.txt", "first");
+        Assert.StartsWith("Another import into", Assert.Throws<UserErrorException>(() => _corpus.Import(_corpus.PathOf("a.txt"), "web")).Message, StringComparison.Ordinal);
+        Assert.Equal(1, _corpus.Import(_corpus.PathOf("a.txt"), "books").Documents);
     }
 
     [Theory]
@@ -177,41 +177,5 @@ public sealed class ImporterTests : IDisposable
     [InlineData("a/b")]
     [InlineData(".hidden")]
     public void A_domain_that_is_no_folder_name_is_refused(string domain) =>
-        Assert.Throws<UserErrorException>(() => new DocumentStoreWriter(_corpus.Root, domain).Dispose());
-
-    private static byte[] Gzip(byte[] text, bool end = true)
-    {
-        using var bytes = new MemoryStream();
-        using var stream = new System.IO.Compression.GZipStream(bytes, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true);
-        stream.Write(text);
-        stream.Flush();
-        if (end)
-            stream.Dispose();
-        return bytes.ToArray();
-    }
-
-    private static byte[] Zstd(byte[] text, bool end = true)
-    {
-        using var bytes = new MemoryStream();
-        using var stream = new ZstdSharp.CompressionStream(bytes, leaveOpen: true);
-        stream.Write(text);
-        stream.Flush();
-        if (end)
-            stream.Dispose();
-        return bytes.ToArray();
-    }
-
-    private ImportReport Import(string path, string domain) => Import([path], domain);
-
-    private ImportReport Import(string[] paths, string domain, ImportOptions? options = null)
-    {
-        using var store = new DocumentStoreWriter(_corpus.PathOf("store"), domain);
-        var importer = new Importer(store, options);
-        importer.Import(paths);
-        store.Complete();
-        return importer.Report;
-    }
-
-    private List<string> Texts(string domain = "web") =>
-        [.. DocumentReader.ReadAll(DocumentStore.Domains(_corpus.PathOf("store")).Single(held => held.Domain == domain).Files).Select(part => Encoding.UTF8.GetString(part.Text.Span))];
+        Assert.Throws<UserErrorException>(() => _corpus.Import(_corpus.Write("a.txt", "text"), domain));
 }

@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using System.Text;
-using Parquet;
-using Parquet.Schema;
+using ParquetSharp;
 using Uniscale.Configuration;
 using Uniscale.Corpus;
 using Uniscale.Data;
@@ -13,6 +12,7 @@ internal static class DataTargets
 {
     private const string Lines = "{\"id\":\"1\",\"text\":\"one \\u00e9 \\ud83d\\ude42\"}\n{\"text\":null}\n{\"text\":\"two\",\"meta\":{\"text\":[1,2.5e3,true]}}\n";
     private const string Page = "<!DOCTYPE html><html><head><meta charset=utf-8><title>t</title></head><body><nav>x</nav><h1 title=\"a > b\">H &amp; h</h1><pre> a\n b</pre><![CDATA[c]]><!-- d --></body></html>";
+    private const string Wiki = "<mediawiki xml:lang=\"en\"><page><title>T</title><ns>0</ns><revision><text>{{a|[[b]]}} '''c''' [[File:x|y]] &lt;ref>z&lt;/ref>\n{|\n|a\n|}\n</text></revision></page></mediawiki>";
     private const string Manual = ".\\\" comment\n.TH X 1\n.de Sp\n.sp\n..\n.SH NAME\nx \\- does \\fBit\\fP\n.nf\n a\n.fi\n";
 
     public static IEnumerable<FuzzTarget> All { get; } =
@@ -23,6 +23,8 @@ internal static class DataTargets
         new("json", "a.json", _ => [Bytes("[{\"text\":\"a\"},{\"text\":null}]"), Bytes(Lines)], Import, [Bytes("[["), Bytes("{\"text\":"), Bytes("\\ud800")]),
         new("gzip", "a.txt.gz", _ => [Gzip(Bytes(Lines)), Gzip(new byte[100_000])], Import, [[0x1F, 0x8B, 8, 0]]),
         new("zstd", "a.jsonl.zst", _ => [Zstd(Bytes(Lines)), Zstd(new byte[100_000])], Import, [[0x28, 0xB5, 0x2F, 0xFD], [0x50, 0x2A, 0x4D, 0x18]]),
+        new("wet", "a.wet", _ => [Bytes("WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 4\r\n\r\ntext\r\n\r\n")], Import, [Bytes("WARC/1.0\r\n"), Bytes("Content-Length: 9"), Bytes("\r\n\r\n")]),
+        new("wiki", "a.xml", _ => [Bytes(Wiki)], Import, [Bytes("{{"), Bytes("}}"), Bytes("[["), Bytes("]]"), Bytes("{|"), Bytes("&lt;nowiki>"), Bytes("-{")]),
         new("html", "a.html", _ => [Bytes(Page)], Import, [Bytes("<!--"), Bytes("<script>"), Bytes("<pre>"), Bytes("&#x"), Bytes("charset=gbk"), Bytes("<![CDATA["), [0x81]]),
         new("manual", "a.1", _ => [Bytes(Manual)], Import, [Bytes(".de x\n"), Bytes(".ig\n"), Bytes("\\f["), Bytes("\\*(")]),
         new("parquet", "a.parquet", Rows, Import, [[0x15, 0x00], [0x19, 0xFC], "PAR1"u8.ToArray()]),
@@ -74,11 +76,7 @@ internal static class DataTargets
         string store = Path.Combine(Path.GetDirectoryName(path)!, "store");
         if (Directory.Exists(store))
             Directory.Delete(store, recursive: true);
-        using (var writer = new DocumentStoreWriter(store, "fuzz"))
-        {
-            new Importer(writer).Import([path]);
-            writer.Complete();
-        }
+        new Importer(store, "fuzz", new ImportOptions { Workers = 1 }).RunAsync([path]).GetAwaiter().GetResult();
         // What was stored can be read.
         foreach (StoredDocument document in Directory.GetFiles(Path.Combine(store, "fuzz"), "*.zst").SelectMany(file => StoredDocumentReader.Read(file)))
             ArgumentException.ThrowIfNullOrWhiteSpace(document.Text);
@@ -100,19 +98,17 @@ internal static class DataTargets
 
     private static IReadOnlyList<byte[]> Rows(string folder)
     {
-        var schema = new ParquetSchema(new DataField<long>("id"), new DataField<string>("text"));
         string path = Path.Combine(folder, "seed.parquet");
-        WriteRowsAsync(path, schema).GetAwaiter().GetResult();
+        Column[] columns = [new Column<long>("id"), new Column<string>("text")];
+        using (var writer = new ParquetFileWriter(path, columns))
+        using (RowGroupWriter group = writer.AppendRowGroup())
+        {
+            using (LogicalColumnWriter<long> ids = group.NextColumn().LogicalWriter<long>())
+                ids.WriteBatch([1, 2, 3]);
+            using (LogicalColumnWriter<string?> texts = group.NextColumn().LogicalWriter<string?>())
+                texts.WriteBatch(["first", null, "third \u00fc"]);
+            writer.Close();
+        }
         return [File.ReadAllBytes(path)];
-    }
-
-    private static async Task WriteRowsAsync(string path, ParquetSchema schema)
-    {
-        await using FileStream file = File.Create(path);
-        await using ParquetWriter writer = await ParquetWriter.CreateAsync(schema, file);
-        using ParquetRowGroupWriter group = writer.CreateRowGroup();
-        await group.WriteAsync<long>(schema.DataFields[0], new long[] { 1, 2, 3 }.AsMemory());
-        await group.WriteAsync(schema.DataFields[1], ["first", null!, "third \u00fc"]);
-        group.CompleteValidate();
     }
 }

@@ -12,10 +12,17 @@ internal sealed class CleaningDocument
     private readonly List<Word> _words = [];
     private string _text = "";
     private bool _split;
+    private StoredDocument _stored = new("", "", "");
 
-    public string Id { get; private set; } = "";
+    public string Id => _stored.Id;
 
-    public string Source { get; private set; } = "";
+    public string Source => _stored.Source;
+
+    /// <summary>Its address, where its source had one.</summary>
+    public string? Url => _stored.Url;
+
+    /// <summary>Its source's own measure of its worth.</summary>
+    public double? Score => _stored.Score;
 
     public string? Language { get; set; }
 
@@ -55,9 +62,9 @@ internal sealed class CleaningDocument
     /// <summary>Takes the next document.</summary>
     public CleaningDocument Take(StoredDocument stored)
     {
-        (Id, Source, Language, Text) = (stored.Id, stored.Source, stored.Language, stored.Text);
+        (_stored, Language, Text) = (stored, stored.Language, stored.Text);
         return this;
     }
 
-    public StoredDocument ToStored() => new(Id, Source, Text, Language);
+    public StoredDocument ToStored() => _stored with { Text = Text, Language = Language };
 }

@@ -62,6 +62,12 @@ public sealed record StepSection
     /// <summary>Finds the language and keeps some.</summary>
     public LanguageSection? Language { get; init; }
 
+    /// <summary>Drops by address.</summary>
+    public UrlSection? Url { get; init; }
+
+    /// <summary>Drops by the source's score.</summary>
+    public ScoreSection? Score { get; init; }
+
     /// <summary>Drops what is too short or too long.</summary>
     public LengthSection? Length { get; init; }
 
@@ -108,7 +114,7 @@ public sealed record StepSection
 
     private RuleSection?[] All =>
     [
-        Language, Length, Symbols, Digits, RepeatedLines, RepeatedNgrams, Boilerplate, Mojibake, BlockList, Quality, ExactDocuments, ExactParagraphs,
+        Language, Url, Score, Length, Symbols, Digits, RepeatedLines, RepeatedNgrams, Boilerplate, Mojibake, BlockList, Quality, ExactDocuments, ExactParagraphs,
         NearDuplicates, Contamination,
     ];
 }

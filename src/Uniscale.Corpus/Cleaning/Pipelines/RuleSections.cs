@@ -25,6 +25,37 @@ public sealed record LanguageSection : RuleSection
 {
     /// <summary>Languages to keep, as ISO 639-1 codes (en, zh, ja, ko, ru, de, fr, ...) or other; empty: all.</summary>
     public IReadOnlyList<string> Keep { get; init; } = [];
+
+    /// <summary>Whether the language that a document's source declared is believed; without it, and where none was declared, it is told from the text.</summary>
+    public bool Declared { get; init; }
+}
+
+/// <summary>Addresses whose documents are dropped or kept; documents without an address pass.</summary>
+public sealed record UrlSection : RuleSection
+{
+    /// <summary>Hosts, with all below them (example.org), or hosts with the beginning of a path (example.org/forum).</summary>
+    public IReadOnlyList<string> Drop { get; init; } = [];
+
+    /// <summary>Files of such, one a line; lines that begin with # are comments.</summary>
+    public IReadOnlyList<string> Lists { get; init; } = [];
+
+    /// <summary>The only ones to keep; empty: all.</summary>
+    public IReadOnlyList<string> Keep { get; init; } = [];
+
+    internal override IEnumerable<string> Files => Lists;
+}
+
+/// <summary>Bounds of the score that a document's source gave it.</summary>
+public sealed record ScoreSection : RuleSection
+{
+    /// <summary>Least score.</summary>
+    public double? Min { get; init; }
+
+    /// <summary>Largest score.</summary>
+    public double? Max { get; init; }
+
+    /// <summary>Whether documents without a score are dropped.</summary>
+    public bool DropUnknown { get; init; }
 }
 
 /// <summary>Bounds of length, in characters and words (a Chinese character is a word).</summary>

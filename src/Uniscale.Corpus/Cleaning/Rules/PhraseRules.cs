@@ -14,7 +14,7 @@ internal sealed class BlockListRule : IDocumentRule
     public BlockListRule(BlockListSection settings)
     {
         _maxHits = settings.MaxHits;
-        foreach (string phrase in settings.Words.Concat(settings.Lists.SelectMany(ReadList)))
+        foreach (string phrase in settings.Words.Concat(settings.Lists.SelectMany(PhraseLists.Read)))
             Add(phrase);
         if (_phrases.Count == 0)
             throw new UserErrorException($"The rule '{settings.ReportedName}' has no words: set words or lists, or enabled to false.");
@@ -44,11 +44,17 @@ internal sealed class BlockListRule : IDocumentRule
         hash.MoveNext();
         phrases.Add(hash.Current);
     }
+}
 
-    private static IEnumerable<string> ReadList(string path) =>
+/// <summary>Lists that users write, an entry a line.</summary>
+internal static class PhraseLists
+{
+    /// <summary>The entries; lines that begin with # are comments.</summary>
+    /// <exception cref="UserErrorException">The file does not exist.</exception>
+    public static IEnumerable<string> Read(string path) =>
         File.Exists(path)
-            ? File.ReadLines(path).Where(line => !line.StartsWith('#'))
-            : throw new UserErrorException($"The block list {path} does not exist; give a text file with a word or phrase a line.");
+            ? File.ReadLines(path).Where(line => !line.StartsWith('#') && !string.IsNullOrWhiteSpace(line))
+            : throw new UserErrorException($"The block list {path} does not exist; give a text file with an entry a line.");
 }
 
 /// <summary>Drops documents that share n words in a row with evaluation files. Memory: about 16 bytes for each word of these files.</summary>

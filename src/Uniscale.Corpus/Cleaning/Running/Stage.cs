@@ -13,6 +13,8 @@ internal sealed record Step(RuleSection Settings, IDocumentRule? Alone, ICorpusR
     public static Step Of(RuleSection settings) => settings switch
     {
         LanguageSection language => new Step(settings, new LanguageRule(language), null),
+        UrlSection url => new Step(settings, new UrlRule(url), null),
+        ScoreSection score => new Step(settings, new ScoreRule(score), null),
         LengthSection length => new Step(settings, new LengthRule(length), null),
         SymbolsSection symbols => new Step(settings, new SymbolsRule(symbols), null),
         DigitsSection digits => new Step(settings, new DigitsRule(digits), null),

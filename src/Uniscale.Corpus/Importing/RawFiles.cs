@@ -1,0 +1,82 @@
+using System.IO.Hashing;
+using Uniscale.Configuration;
+using Uniscale.Corpus.Reading;
+
+namespace Uniscale.Corpus;
+
+/// <summary>A file that is to be imported.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="Name">Its name within what was given.</param>
+/// <param name="Length">Its bytes.</param>
+/// <param name="Fingerprint">Digest of its bytes.</param>
+internal sealed record RawFile(string Path, string Name, long Length, UInt128 Fingerprint = default);
+
+/// <summary>Finds the files that a user means, in an order that does not depend on the one in which he names them.</summary>
+internal static class RawFiles
+{
+    /// <summary>Files and the contents of folders, by name.</summary>
+    /// <exception cref="UserErrorException">A path does not exist.</exception>
+    public static List<RawFile> Find(IEnumerable<string> paths, Action<string> leave)
+    {
+        var files = new List<RawFile>();
+        void Add(string path, string name)
+        {
+            if (FormReaders.IsNoText(name))
+                leave(FormReaders.NoTextByName);
+            else
+                files.Add(new RawFile(path, name, new FileInfo(path).Length));
+        }
+
+        var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false };
+        foreach (string path in paths)
+        {
+            if (File.Exists(path))
+            {
+                Add(path, Path.GetFileName(path));
+                continue;
+            }
+            if (!Directory.Exists(path))
+                throw new UserErrorException($"{path} does not exist; give the files or directories to import.");
+            foreach (string held in Directory.EnumerateFiles(path, "*", options))
+            {
+                if (File.ResolveLinkTarget(held, returnFinalTarget: false) is not null)
+                    leave("symbolic link");
+                else
+                    Add(held, Path.GetRelativePath(path, held));
+            }
+        }
+        return [.. files.OrderBy(file => file.Name, StringComparer.Ordinal).ThenBy(file => file.Path, StringComparer.Ordinal)];
+    }
+
+    /// <summary>The files with the digests of all their bytes; of files with the same bytes the first.</summary>
+    public static List<RawFile> Fingerprint(List<RawFile> files, int workers, Action<string> leave, CancellationToken cancellation)
+    {
+        var marked = new RawFile[files.Count];
+        Parallel.For(0, files.Count, new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellation }, i => marked[i] = files[i] with { Fingerprint = DigestOf(files[i].Path, cancellation) });
+        var seen = new HashSet<UInt128>();
+        var kept = new List<RawFile>();
+        foreach (RawFile file in marked)
+        {
+            if (file.Length == 0 || seen.Add(file.Fingerprint))
+                kept.Add(file);
+            else
+                leave("the same bytes as another file");
+        }
+        return kept;
+    }
+
+    private static UInt128 DigestOf(string path, CancellationToken cancellation)
+    {
+        var digest = new XxHash128();
+        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+        byte[] block = System.Buffers.ArrayPool<byte>.Shared.Rent(1 << 18);
+        long offset = 0;
+        for (int read; (read = RandomAccess.Read(file, block, offset)) > 0; offset += read)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            digest.Append(block.AsSpan(0, read));
+        }
+        System.Buffers.ArrayPool<byte>.Shared.Return(block);
+        return digest.GetCurrentHashAsUInt128();
+    }
+}

@@ -1,0 +1,19 @@
+using Uniscale.Configuration;
+
+namespace Uniscale.Corpus.Reading;
+
+/// <summary>What libraries throw, as the end of a sentence.</summary>
+internal static class Sentence
+{
+    private const int MostCharacters = 300;
+
+    /// <summary>A file cannot be read, whole.</summary>
+    public static string Damaged(string path, Exception error) => error is UserErrorException ? error.Message : $"{path} cannot be read ({Of(error)}): it is cut, damaged or not what its name says.";
+
+    /// <summary>One line, without a point.</summary>
+    public static string Of(Exception error)
+    {
+        string message = (error is AggregateException { InnerException: { } inner } ? inner : error).Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+        return message.Length > MostCharacters ? message[..MostCharacters] + " ..." : message;
+    }
+}
