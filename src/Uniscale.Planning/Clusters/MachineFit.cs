@@ -22,6 +22,9 @@ public sealed record MeasuredLayout(string Name, StepSpecification Spec, bool Th
 /// <summary>Turns measured layouts into the cluster file of the machine that ran them.</summary>
 public static class MachineFit
 {
+    /// <summary>How far above the measured layouts the fit stays, for those that were not measured (docs/benchmarks/planner_2026-11-29.md).</summary>
+    private const double Safety = 1.03;
+
     /// <summary>Name of the stack whose ranks are processes under MPI, where one was measured.</summary>
     public const string MessagePassing = "uniscale-mpi";
 
@@ -66,7 +69,7 @@ public static class MachineFit
             for (double workspace = 0; workspace <= 64 << 20; workspace += 2 << 20)
             {
                 double[] ranks = [.. layouts.Select((layout, i) => none[i] + fragmentation * (whole[i] - none[i]) + workspace * layout.Spec.Mesh.Size)];
-                double context = Math.Max(0, layouts.Select((layout, i) => (layout.ResidentBytes - ranks[i]) / layout.Processes).Max());
+                double context = Math.Max(0, layouts.Select((layout, i) => (Safety * layout.ResidentBytes - ranks[i]) / layout.Processes).Max());
                 double worst = layouts.Select((layout, i) => (ranks[i] + context * layout.Processes) / layout.ResidentBytes).Max();
                 if (worst < best.Worst) best = (context, workspace, fragmentation, worst);
             }

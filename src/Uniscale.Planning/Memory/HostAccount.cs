@@ -40,7 +40,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
         Name = "not calibrated",
         Process = new ProcessSection
         {
-            Context = new Figure { Value = "206MB", Source = Source },
+            Context = new Figure { Value = "230MB", Source = Source },
             Workspace = new Figure { Value = "36MB", Source = Source },
             Fragmentation = new Figure { Value = "0.36", Source = Source },
         },

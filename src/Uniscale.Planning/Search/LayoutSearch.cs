@@ -29,7 +29,7 @@ public sealed record Rejection(string Reason, int Count, string Example);
 
 /// <summary>What a search found.</summary>
 /// <param name="Best">The fastest setting of each of the best layouts, fastest first.</param>
-/// <param name="Front">Layouts of the space than which none is both faster and smaller, fastest first.</param>
+/// <param name="Front">Layouts of the space than which none is both faster and smaller (by more than <see cref="SearchSpace.FrontStep"/>), fastest first.</param>
 /// <param name="Rejections">Why the others were thrown out.</param>
 /// <param name="Considered">Layouts of the space.</param>
 /// <param name="Priced">Layouts that were simulated.</param>
@@ -103,8 +103,8 @@ public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpac
         }
     }
 
-    /// <summary>Whether a priced layout is no slower and no larger than these bounds allow.</summary>
-    private bool IsBeaten(double seconds, double bytes) => _priced.Exists(known => known.Plan.Seconds <= seconds && known.Heaviest.KnownBytes <= bytes);
+    /// <summary>Whether a priced layout is no slower than these bounds allow, and no larger but for a step of the front.</summary>
+    private bool IsBeaten(double seconds, double bytes) => _priced.Exists(known => known.Plan.Seconds <= seconds && known.Heaviest.KnownBytes <= bytes * (1 + space.FrontStep));
 
     private double WorstShown()
     {

@@ -38,6 +38,9 @@ public sealed record SearchSpace
     /// <summary>Share of the chip's memory that stays free for what the cluster's file does not know.</summary>
     public double Margin { get; init; } = 0.1;
 
+    /// <summary>Share of memory by which a layout of the front must be smaller than every faster one: what saves less is not worth a simulation.</summary>
+    public double FrontStep { get; init; } = 0.05;
+
     /// <summary>Layouts shown.</summary>
     public int Top { get; init; } = 10;
 
