@@ -16,7 +16,7 @@ if [[ ! -x $chroot/usr/bin/python3 ]]; then
 fi
 rm -rf "$chroot/exports" && mkdir "$chroot/exports" "$work/raw"
 
-cp "$root"/docs/*.md "$work/raw"
+cp "$root"/docs/reference/*.md "$root"/docs/how-to/*.md "$work/raw"
 "$uniscale" data import "$work/raw" --domain docs --out "$work/store"
 for kind in plain symbols nobyte; do
     case $kind in

@@ -90,7 +90,7 @@ YAML
 
 # The families of models, and what is computed again, against the CPU.
 models() {
-    uniscale verify "$root/configs/verify-tiny.yaml" --set train.device=$device --set train.precision="$1" --steps 5 --reference cpu \
+    uniscale verify "$root/configs/tests/verify-tiny.yaml" --set train.device=$device --set train.precision="$1" --steps 5 --reference cpu \
         --layouts "dp1, dp1 gpt2, dp1 tied, dp1 mask, recompute-block, recompute-selective"
 }
 
@@ -98,7 +98,7 @@ layouts() {
     local list="dp$ranks, dp$ranks zero1, dp$ranks zero2"
     ((ranks % 2 != 0)) || list+=", dp$((ranks / 2)) tp2, dp$((ranks / 2)) tp2 sp, dp$((ranks / 2)) pp2, dp$((ranks / 2)) pp2 zb, dp$((ranks / 2)) cp2, dp$((ranks / 2)) cp2 ulysses"
     ((ranks % 8 != 0)) || list+=", tp2 pp2 dp$((ranks / 4)) zero1"
-    uniscale verify "$root/configs/verify-tiny.yaml" --set train.device=$device --steps 5 --layouts "$list"
+    uniscale verify "$root/configs/tests/verify-tiny.yaml" --set train.device=$device --steps 5 --layouts "$list"
     tr ',' '\n' <<<"$list" | wc -l | sed 's/$/ layouts/' >&3
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a real bilingual corpus in six domains out of Debian packages (docs/corpus.md lists them with their licences).
+# Makes a real bilingual corpus in six domains out of Debian packages (docs/reference/corpus.md lists them with their licences).
 #
 #   scripts/corpus.sh small|large [DIRECTORY]      default: data/corpus-small, data/corpus-large
 #

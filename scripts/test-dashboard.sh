@@ -21,7 +21,7 @@ promtool test rules "$root/configs/monitoring/prometheus-rules.test.yaml"
 
 echo "== Prometheus scrapes a run"
 mkdir "$work/raw"
-cp "$root"/docs/*.md "$work/raw"
+cp "$root"/docs/reference/*.md "$root"/docs/how-to/*.md "$work/raw"
 {
     "$uniscale" data import "$work/raw" --domain docs --out "$work/store"
     "$uniscale" tokenizer train "$work/store" --vocabulary 600 --out "$work/t.model"

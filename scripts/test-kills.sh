@@ -6,4 +6,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kills=${1:-100}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-scripts/uniscale faults configs/faults.yaml --kills "$kills" --directory "$folder" "${@:2}"
+scripts/uniscale faults configs/tests/faults.yaml --kills "$kills" --directory "$folder" "${@:2}"

@@ -14,9 +14,9 @@ use() {
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
 use 21805 one_slot=1,jitter=100,communication_delay=100
-"$root/scripts/uniscale" verify "$root/configs/verify-tiny.yaml" --layouts all --steps 5
+"$root/scripts/uniscale" verify "$root/configs/tests/verify-tiny.yaml" --layouts all --steps 5
 use 22807 jitter=200
-"$root/scripts/uniscale" verify "$root/configs/verify-tiny.yaml" --steps 5
+"$root/scripts/uniscale" verify "$root/configs/tests/verify-tiny.yaml" --steps 5
 use 22807 one_slot=1,jitter=50
 "$root/scripts/uniscale" faults "$root/tests/NcclEmulator/faults.yaml" --directory "$runs/threads"
 use 22807 alone=1,one_slot=1

@@ -40,7 +40,7 @@ public sealed record CheckpointOptions
     public bool Direct { get; init; } = true;
 
     /// <summary>
-    /// Further places to which rank 0 copies the newest checkpoint behind training: directories, or <c>s3://bucket/prefix</c>. A run whose own
+    /// Further places to which rank 0 copies the newest checkpoint asynchronously: directories, or <c>s3://bucket/prefix</c>. A run whose own
     /// directory has no good checkpoint is restored from the first that has one.
     /// </summary>
     public IReadOnlyList<string> Tiers { get; init; } = [];

@@ -42,10 +42,10 @@ public sealed class CheckpointStore : IDisposable
     public bool Busy => _writer.Busy;
 
     /// <summary>
-    /// Finds the plan of the saves to come and, for those behind training, makes the host buffer, so that the first is as quick as the others. Collective.
+    /// Finds the plan of the saves to come and, for asynchronous ones, makes the host buffer, so that the first is as quick as the others. Collective.
     /// </summary>
     /// <param name="slices">This rank's part of the state.</param>
-    /// <param name="behind">Whether saves are written behind training.</param>
+    /// <param name="behind">Whether saves are written asynchronously.</param>
     /// <returns>Why a save would be refused now, for lack of room say, and what to do; null: it would not.</returns>
     public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind) => _writer.Prepare(slices, behind);
 

@@ -16,7 +16,7 @@ public sealed record ResumedPosition(long ConsumedTokens, int BegunPhases, bool 
 /// </summary>
 public static partial class ResumeRules
 {
-    /// <summary>Keys that may change, each with all below it, and what follows. docs/checkpoints.md says the same.</summary>
+    /// <summary>Keys that may change, each with all below it, and what follows. docs/reference/checkpoints.md says the same.</summary>
     public static IReadOnlyList<(string Key, string Follows)> Free { get; } =
     [
         ("name", "nothing: the run is where its directory is"),
@@ -36,6 +36,7 @@ public static partial class ResumeRules
         ("train.device", "where is computed"),
         ("train.threads", "speed"),
         ("train.checksum_every", "when replicas are compared"),
+        ("train.check_memory", "whether a run that the memory cannot hold is refused"),
         ("data.tokenizer", "texts of generation and bits per byte; tokens are in the shards"),
         ("data.validation", "what is validated on, from the next validation on"),
         ("data.max_epochs", "what the plan refuses"),
@@ -61,7 +62,7 @@ public static partial class ResumeRules
             return;
         var keys = string.Join("; ", refused.Take(5).Select(change => change.ToString())) + (refused.Length > 5 ? $"; and {refused.Length - 5} more" : "");
         throw new UserErrorException(
-            $"The run cannot be continued with other values of what its steps were decided by: {keys}. Resume with the values of the run, or begin another run with --set name=OTHER; docs/checkpoints.md#resuming lists what may change.");
+            $"The run cannot be continued with other values of what its steps were decided by: {keys}. Resume with the values of the run, or begin another run with --set name=OTHER; docs/reference/checkpoints.md#resuming lists what may change.");
     }
 
     /// <summary>What follows from a change that is allowed, in words; null: it says so itself.</summary>

@@ -1,3 +1,4 @@
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Kernels;
@@ -23,6 +24,6 @@ public readonly record struct GradientSum(Tensor Values, bool IsEmpty)
     public void Add(Tensor gradient)
     {
         if (IsEmpty) Values.copy_(gradient);
-        else Values.add_(gradient);
+        else Values.add_(gradient, Scalars.One);
     }
 }

@@ -6,7 +6,7 @@ namespace Uniscale.Native;
 /// <summary>
 /// What must be settled before the first library that uses OpenMP is loaded; compiled into each assembly that binds one. Its threads spin for
 /// microseconds only: GNU OpenMP's milliseconds are right for a program that has the machine to itself; beside other ranks, builds or a
-/// checkpoint's writer they take the processor from those that would end the wait (docs/decisions/0073). And there is one runtime in the
+/// checkpoint's writer they take the processor from those that would end the wait (docs/explanation/performance.md#openmp-spin-time). And there is one runtime in the
 /// process: libtorch's packages bring one under a name of their own, which serves all others if it is there first, and is a second one if it is not.
 /// </summary>
 internal static partial class OpenMpRuntime

@@ -21,6 +21,9 @@ public sealed record RunStart
     /// <summary>Ranks of the world.</summary>
     public int Ranks { get; init; } = 1;
 
+    /// <summary>How ranks that are processes communicate; empty: ranks are threads of one process.</summary>
+    public string Transport { get; init; } = "";
+
     /// <summary>The layout in words, e.g. <c>tp2 pp2 dp1</c>.</summary>
     public string Layout { get; init; } = "";
 
@@ -98,7 +101,7 @@ public sealed record StepReport
     /// <summary>Resident memory of the process now.</summary>
     public long MemoryBytes { get; init; }
 
-    /// <summary>Its highest value so far.</summary>
+    /// <summary>Its highest value so far, between steps too.</summary>
     public long PeakMemoryBytes { get; init; }
 
     /// <summary>Memory of the rank's device that is in use, by whatever process, as the device says; null: tensors lie in host memory.</summary>
@@ -189,4 +192,13 @@ public sealed record RunEnd(long Step, bool Finished, string Message, TimeSpan E
 
     /// <summary>Where the run's time went; null: not kept.</summary>
     public TimeAccount? Account { get; init; }
+
+    /// <summary>Memory at its peak; null: not known.</summary>
+    public PeakMemory? Memory { get; init; }
 }
+
+/// <summary>Highest resident memory of the process that needed most.</summary>
+/// <param name="Rank">A rank of that process.</param>
+/// <param name="MeasuredBytes">As the system counted it.</param>
+/// <param name="PredictedBytes">As the planner said before; null: it was not asked.</param>
+public sealed record PeakMemory(int Rank, long MeasuredBytes, long? PredictedBytes);

@@ -8,7 +8,6 @@ public sealed class StepMeter(RunStart start)
     private const int Window = 20;
 
     private readonly Queue<(double Seconds, long Tokens)> recent = new(Window);
-    private long peakMemoryBytes;
 
     /// <summary>
     /// Completes <paramref name="measured"/>, of which step, loss, norm, rate, tokens and seconds are given. The time that is left is
@@ -25,7 +24,6 @@ public sealed class StepMeter(RunStart start)
         var tokensPerSecond = measured.Seconds > 0 ? measured.BatchTokens / measured.Seconds : 0;
         var flops = tokensPerSecond * (flopsPerToken ?? start.FlopsPerToken);
         var memory = Environment.WorkingSet;
-        peakMemoryBytes = Math.Max(peakMemoryBytes, memory);
         return measured with
         {
             TotalSteps = measured.TotalSteps > 0 ? measured.TotalSteps : start.TotalSteps,
@@ -33,7 +31,7 @@ public sealed class StepMeter(RunStart start)
             ModelFlops = flops,
             Mfu = start.PeakFlops is > 0 ? flops / start.PeakFlops : null,
             MemoryBytes = memory,
-            PeakMemoryBytes = peakMemoryBytes,
+            PeakMemoryBytes = Math.Max(memory, HostMemory.PeakResidentBytes()),
             Remaining = Remaining(measured),
         };
     }

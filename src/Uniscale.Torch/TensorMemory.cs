@@ -18,8 +18,8 @@ public static unsafe class TensorMemory
     public static Tensor FromPointer(nint address, ReadOnlySpan<long> shape, ScalarType dtype) => Over(address, shape, dtype, null);
 
     /// <summary>
-    /// A tensor whose elements are not set, for results of kernels. On the CPU its memory is kept for the next of its size when it is freed: glibc
-    /// maps and clears large blocks anew each time (docs/decisions/0121).
+    /// A tensor whose elements are not set, for results of kernels. On the CPU its memory comes from a caching allocator: glibc
+    /// maps and clears large blocks anew each time (docs/explanation/performance.md#caching-allocator).
     /// </summary>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
     public static Tensor Empty(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null)

@@ -11,7 +11,7 @@ namespace Uniscale.Training;
 /// </summary>
 /// <param name="store">The run's checkpoints.</param>
 /// <param name="every">Steps between saves; 0: only at the end.</param>
-/// <param name="behind">Write behind training.</param>
+/// <param name="behind">Write asynchronously.</param>
 /// <param name="configuration">YAML and hash of the resolved configuration, kept in the manifest.</param>
 public sealed class CheckpointCallback(
     CheckpointStore store, long every, bool behind, (string Yaml, string Hash) configuration) : ITrainingCallback

@@ -5,11 +5,12 @@ internal static class RepositoryFiles
 {
     public static string Root { get; } = FindRoot();
 
-    /// <summary>Every run configuration under configs/ (they name their schema in the first line).</summary>
+    /// <summary>Every run configuration under configs/, relative to it: those that name their schema in the first line, without what they extend.</summary>
     public static TheoryData<string> Configurations() =>
-        [.. Directory.GetFiles(Path.Combine(Root, "configs"), "*.yaml")
+        [.. Directory.GetFiles(Path.Combine(Root, "configs"), "*.yaml", SearchOption.AllDirectories)
             .Where(path => File.ReadLines(path).FirstOrDefault()?.Contains("uniscale.schema.json", StringComparison.Ordinal) == true)
-            .Select(path => Path.GetFileName(path)!)
+            .Select(path => Path.GetRelativePath(Path.Combine(Root, "configs"), path))
+            .Where(path => !path.StartsWith("base/", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)];
 
     public static string Configuration(string name) => Path.Combine(Root, "configs", name);

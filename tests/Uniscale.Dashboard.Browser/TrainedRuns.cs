@@ -24,7 +24,7 @@ public sealed partial class TrainedRuns : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Directory.CreateDirectory(In("raw/docs"));
-        foreach (string file in Directory.GetFiles(Path.Combine(Root, "docs"), "*.md")) File.Copy(file, In($"raw/docs/{Path.GetFileName(file)}"));
+        foreach (string file in Directory.GetFiles(Path.Combine(Root, "docs", "reference"), "*.md")) File.Copy(file, In($"raw/docs/{Path.GetFileName(file)}"));
         Run("data", "import", In("raw/docs"), "--domain", "docs", "--out", In("store"));
         Run("tokenizer", "train", In("store"), "--vocabulary", "600", "--out", In("t.model"));
         Run("data", "tokenize", In("store"), "--tokenizer", In("t.model"), "--out", In("tokens"));

@@ -1,4 +1,4 @@
-using Uniscale.RankProgram;
+using Uniscale.Collectives.RankProgram;
 
 namespace Uniscale.Mpi.Tests;
 

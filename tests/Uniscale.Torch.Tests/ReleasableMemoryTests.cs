@@ -10,11 +10,11 @@ public sealed class ReleasableMemoryTests
     {
         using var memory = new ReleasableMemory(1 << 20);
         using var values = TensorMemory.FromPointer(memory.Address, [1 << 18], ScalarType.Float32);
-        values.fill_(3);
+        values.fill_(Scalars.Of(3));
         nint before = memory.Address;
         memory.Release();
         Assert.Equal(0, values.sum().item<float>());
-        values.fill_(2);
+        values.fill_(Scalars.Of(2));
         Assert.Equal(2 << 18, values.sum().item<float>());
         Assert.Equal(before, memory.Address);
     }

@@ -15,7 +15,7 @@ public class TensorMemoryTests
         {
             Assert.Equal([2, 3], tensor.shape);
             Assert.Equal((nint)memory, TensorMemory.DataPointer(tensor));
-            using var doubled = tensor.mul_(3);
+            using var doubled = tensor.mul_(Scalars.Of(3));
             Assert.Equal(6f, memory[5]);
         }
         Assert.Equal(6f, memory[0]);
@@ -31,7 +31,7 @@ public class TensorMemoryTests
         {
             var x = randn(8, 8, requires_grad: true);
             x.matmul(x).sum().backward();
-            x.grad!.split(2)[1].add_(1);
+            x.grad!.split(2)[1].add_(Scalars.Of(1));
             Assert.True(Tensor.TotalCount > before);
         }
         Assert.Equal(before, Tensor.TotalCount);

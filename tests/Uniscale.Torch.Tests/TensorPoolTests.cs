@@ -31,7 +31,7 @@ public sealed class TensorPoolTests
             {
                 var values = TensorMemory.Empty([1 + (long)Math.Pow(2, 20 * random.NextDouble())], float32);
                 Assert.Equal(0, TensorMemory.DataPointer(values) % 64);
-                values.fill_(1000 * worker + i);
+                values.fill_(Scalars.Of(1000 * worker + i));
                 mine.Add((values, 1000 * worker + i));
                 if (mine.Count < 20) continue;
                 int freed = random.Next(mine.Count);

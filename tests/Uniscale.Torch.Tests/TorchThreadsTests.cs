@@ -13,7 +13,7 @@ public sealed class TorchThreadsTests
         {
             TorchThreads.Set(i + 1);
             both.SignalAndWait();
-            using var x = zeros(1 << 16).add(1);
+            using var x = zeros(1 << 16).add(Scalars.Of(1));
             numbers[i] = get_num_threads();
         })).ToList();
         threads.ForEach(thread => thread.Start());

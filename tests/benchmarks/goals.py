@@ -54,7 +54,7 @@ class Runs:
         self.commands[name] = [str(word) for word in command]
 
     def uniscale(self, name, config, *settings, ranks=None, threads=None):
-        command = [UNISCALE, "benchmark", "step", ROOT / f"configs/benchmark-{config}.yaml", "--steps", self.arguments.steps, "--json"]
+        command = [UNISCALE, "benchmark", "step", ROOT / f"configs/benchmarks/benchmark-{config}.yaml", "--steps", self.arguments.steps, "--json"]
         for setting in (*settings, f"train.threads={threads or self.arguments.threads}"):
             command += ["--set", setting]
         self.add(name, command + (["--ranks", ranks] if ranks else []))
@@ -165,7 +165,7 @@ def table(runs, groups, start):
         ours, theirs = runs.median("attention", seconds), runs.median("attention peer", lambda r: r["median_seconds"])
         lines.append(row("attention of 1 × 16,384 tokens, forward and backward", "3 ×", figure(theirs / ours, " ×"), f"{ours:.2f} s against {theirs:.2f} s"))
     if start is not None:
-        lines.append(row("from `uniscale train` to the first step, warm files", "< 2 s", figure(start, " s"), "configs/benchmark-a.yaml on the small corpus"))
+        lines.append(row("from `uniscale train` to the first step, warm files", "< 2 s", figure(start, " s"), "configs/benchmarks/benchmark-a.yaml on the small corpus"))
     return lines
 
 
@@ -180,7 +180,7 @@ def start_up(rounds):
         folder = tempfile.mkdtemp()
         begin = time.time()
         subprocess.run(
-            [ROOT / "scripts/uniscale", "train", "configs/benchmark-a.yaml", "--set", "train.steps=1", "--set", f"run_directory={folder}/run"],
+            [ROOT / "scripts/uniscale", "train", "configs/benchmarks/benchmark-a.yaml", "--set", "train.steps=1", "--set", f"run_directory={folder}/run"],
             cwd=ROOT, capture_output=True, check=True)
         records = [json.loads(line) for line in open(f"{folder}/run/metrics.jsonl", encoding="utf-8")]
         step = next(record for record in records if record["kind"] == "step")

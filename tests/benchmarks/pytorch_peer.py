@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""nanoGPT's model in plain PyTorch, timed: the peer of `uniscale benchmark step` for configs/benchmark-a.yaml and benchmark-b.yaml.
+"""nanoGPT's model in plain PyTorch, timed: the peer of `uniscale benchmark step` for configs/benchmarks/benchmark-a.yaml and benchmark-b.yaml.
 
     tests/benchmarks/pytorch_peer.py a --tuned [--precision bf16] [--steps 7] [--threads 2] [--json]
     tests/benchmarks/pytorch_peer.py attention --length 16384

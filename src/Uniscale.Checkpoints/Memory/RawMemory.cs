@@ -15,7 +15,7 @@ internal static unsafe class RawMemory
     public static Span<byte> Span(nint address, int count) => new((void*)address, count);
 
     /// <summary>
-    /// Copies past the caches: the destination is not read soon, and fetching its lines only to overwrite them would cost half as much again.
+    /// Copies with non-temporal stores: the destination is not read soon, and fetching its lines only to overwrite them would cost half as much again.
     /// </summary>
     public static void StreamTo(ReadOnlySpan<byte> source, Span<byte> destination)
     {

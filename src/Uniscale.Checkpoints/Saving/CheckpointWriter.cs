@@ -25,7 +25,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
 
     public bool Busy => !_current.IsCompleted;
 
-    /// <summary>Finds the plan and, for saves behind training, makes the host buffer ahead of the first; says why a save would be refused now, or null. Collective.</summary>
+    /// <summary>Finds the plan and, for asynchronous saves, makes the host buffer ahead of the first; says why a save would be refused now, or null. Collective.</summary>
     public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind)
     {
         FindPlan(slices);

@@ -20,7 +20,16 @@ public sealed class DirectoryTier(string directory) : ITier
     {
         var target = Path.Combine(_root, key);
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        Copy(file, target + NewSuffix);
+        try
+        {
+            Copy(file, target + NewSuffix);
+        }
+        catch
+        {
+            // The checkpoint may have been pruned meanwhile; nothing of it stays.
+            Remove(target + NewSuffix);
+            throw;
+        }
         File.Move(target + NewSuffix, target, overwrite: true);
         Posix.SyncDirectory(Path.GetDirectoryName(target)!);
         Posix.SyncDirectory(_root);
@@ -41,15 +50,20 @@ public sealed class DirectoryTier(string directory) : ITier
 
     public void Delete(string key) => Guard($"cannot delete {key}", () =>
     {
-        var path = Path.Combine(_root, key);
-        if (File.Exists(path))
-            File.Delete(path);
-        for (var folder = Path.GetDirectoryName(path)!; folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!)
-            Directory.Delete(folder);
+        Remove(Path.Combine(_root, key));
         return 0;
     });
 
     public void Dispose() { }
+
+    /// <summary>Deletes a file, where there is one, and the folders that are empty without it.</summary>
+    private void Remove(string path)
+    {
+        if (File.Exists(path))
+            File.Delete(path);
+        for (var folder = Path.GetDirectoryName(path)!; folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!)
+            Directory.Delete(folder);
+    }
 
     private T Guard<T>(string what, Func<T> body)
     {

@@ -3,7 +3,7 @@ using Uniscale.Checkpoints.Format;
 namespace Uniscale.Checkpoints.Tiers;
 
 /// <summary>
-/// Rank 0's thread that copies the newest checkpoint to the tiers, behind training and behind the saves: a slow tier misses checkpoints, it
+/// Rank 0's thread that copies the newest checkpoint to the tiers, asynchronously and after the saves: a slow tier misses checkpoints, it
 /// never holds one up.
 /// </summary>
 internal sealed class TierReplicator : IDisposable

@@ -61,7 +61,7 @@ internal static class BenchmarkCommand
 
     private static Command Kernels()
     {
-        var command = new Command("kernels", "Time each kernel alone: products against the peak, the rest against a plain copy, both from the same run.");
+        var command = new Command("kernels", "Time each kernel alone: GEMM against the peak, the rest against a plain copy, both from the same run.");
         var rounds = Rounds(command);
         var precision = new Option<PrecisionKind>("--precision") { Description = "fp32 or bf16.", DefaultValueFactory = _ => PrecisionKind.Bf16 };
         var threads = new Option<int>("--threads") { Description = "Threads; default: the processors that are here.", DefaultValueFactory = _ => Environment.ProcessorCount };

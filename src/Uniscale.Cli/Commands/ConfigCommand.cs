@@ -12,7 +12,7 @@ internal static class ConfigCommand
     {
         var json = CommonOptions.Json();
         var schema = new Option<bool>("--schema") { Description = "Print the JSON schema of configuration files (configs/uniscale.schema.json), for editors." };
-        var docs = new Option<bool>("--docs") { Description = "Print the reference of all keys (docs/configuration.md)." };
+        var docs = new Option<bool>("--docs") { Description = "Print the reference of all keys (docs/reference/configuration.md)." };
         var ranks = new Option<int?>("--ranks") { Description = "Check also that the layout and the batch fit this number of ranks.", HelpName = "N" };
         var command = new Command("config", "Show a configuration as it will be used, with the origin of each value: file and line, preset, --set or default.");
         var configuration = new ConfigurationInput(command, required: false);

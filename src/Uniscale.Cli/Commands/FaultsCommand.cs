@@ -19,7 +19,7 @@ internal static class FaultsCommand
 
     public static Command Create()
     {
-        var file = new Argument<string>("MATRIX") { Description = "The matrix, for example configs/faults.yaml." };
+        var file = new Argument<string>("MATRIX") { Description = "The matrix, for example configs/tests/faults.yaml." };
         var only = Names("--only", "Cases or kinds of fault to run; default: all (may be given again).", "CASE");
         var layouts = Names("--layout", "Layouts to run; default: all (may be given again).", "NAME");
         var directory = new Option<string?>("--directory") { Description = "Where the runs go; default: runs/NAME. Cells that fail stay there.", HelpName = "DIR" };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
@@ -84,6 +85,8 @@ internal static class LaunchCommand
         if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
         if (ranks < 1) throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
         LayoutGate.CheckWorld(resolved.Value, ranks);
+        // Ranks of several hosts look themselves, each at its own.
+        if (parsed.GetValue(Hosts) is null && !MpiLauncher.IsInAllocation) MemoryForecast.Of(resolved.Value, ranks, threads: false)?.Check(0, ranks);
 
         var folder = new RunFolder(resolved.Value);
         string launchFolder = Path.Combine(folder.FullPath, RankLauncher.FolderName);

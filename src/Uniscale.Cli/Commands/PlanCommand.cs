@@ -34,7 +34,7 @@ internal static class PlanCommand
             PlanInput.CheckSize(specOf(config, 0), cluster);
             var run = RunPlan.Of(config, cluster, stack, specOf);
             var planner = new StepPlanner(run.Main.Step.Spec, cluster);
-            var memory = planner.MemoryOfStages(stack);
+            var memory = config.Train.Device == "cpu" ? PlanInput.HostMemoryOfStages(config, run.Main.Step.Spec, cluster) : planner.MemoryOfStages(stack);
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(trace) is { } file)
             {

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Text.Json;
 using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
 using Uniscale.Experiments.Benchmarks;
 using Uniscale.Planning.Clusters;
+using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
 using Uniscale.Programs;
 using Uniscale.Programs.Timing;
@@ -18,20 +20,21 @@ internal static class PlanCalibrateCommand
 {
     public static Command Create()
     {
-        var command = new Command("calibrate", "Measure this machine (a minute or two) and write a cluster file for it, which plans of CPU configurations use.");
+        var command = new Command("calibrate", "Measure this machine (some minutes) and write a cluster file for it, which plans of CPU configurations use.");
         var file = new Option<string>("--out") { Description = "File to write.", HelpName = "FILE.yaml", DefaultValueFactory = _ => PlanInput.ThisMachine };
         var precision = new Option<PrecisionKind>("--precision") { Description = "fp32 or bf16; a file holds one.", DefaultValueFactory = _ => PrecisionKind.Fp32 };
         var threads = new Option<int>("--threads") { Description = "Threads of a rank.", DefaultValueFactory = _ => 1 };
-        var steps = new Option<int>("--steps") { Description = "Measured steps of each layout; the median counts.", DefaultValueFactory = _ => 9 };
-        foreach (var option in (Option[])[file, precision, threads, steps]) command.Add(option);
+        var steps = new Option<int>("--steps") { Description = "Measured steps of each layout in a round; the median counts.", DefaultValueFactory = _ => 9 };
+        var rounds = new Option<int>("--rounds") { Description = "Times that all layouts are measured in turn; the median counts.", DefaultValueFactory = _ => 3 };
+        foreach (var option in (Option[])[file, precision, threads, steps, rounds]) command.Add(option);
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(file)!;
             OutputFile.Check(path, "--out");
-            foreach (var (name, count) in new[] { ("--threads", parsed.GetValue(threads)), ("--steps", parsed.GetValue(steps)) })
+            foreach (var (name, count) in new[] { ("--threads", parsed.GetValue(threads)), ("--steps", parsed.GetValue(steps)), ("--rounds", parsed.GetValue(rounds)) })
                 if (count < 1) throw new UserErrorException($"{name} {count} is too few: give 1 or more.");
             var error = parsed.InvocationConfiguration.Error;
-            var cluster = new Calibration(parsed.GetValue(precision), parsed.GetValue(threads), parsed.GetValue(steps), error.WriteLine).Run();
+            var cluster = new Calibration(parsed.GetValue(precision), parsed.GetValue(threads), parsed.GetValue(steps), parsed.GetValue(rounds), error.WriteLine).Run();
             File.WriteAllText(path, ClusterWriter.Text(cluster));
             parsed.InvocationConfiguration.Output.WriteLine($"{path}: {cluster.Summary}");
             return 0;
@@ -47,7 +50,9 @@ internal static class PlanCompareCommand
     private const int Warmup = 3;
 
     /// <summary>What a run measured.</summary>
-    private sealed record Measured(int Ranks, double Seconds, double PeakBytes, int Steps);
+    /// <param name="Threads">Whether ranks were threads of one process.</param>
+    /// <param name="Heaviest">A rank of the process that needed most.</param>
+    private sealed record Measured(int Ranks, bool Threads, double Seconds, double PeakBytes, int Heaviest, int Steps);
 
     public static Command Create()
     {
@@ -57,7 +62,9 @@ internal static class PlanCompareCommand
         var trace = new Option<string?>("--trace") { Description = "Trace that train --trace wrote of the run: the passes are compared too.", HelpName = "FILE.json" };
         command.Add(run);
         command.Add(cluster);
+        var json = CommonOptions.Json();
         command.Add(trace);
+        command.Add(json);
         command.SetAction(parsed =>
         {
             string folder = parsed.GetValue(run)!;
@@ -66,11 +73,16 @@ internal static class PlanCompareCommand
             var config = ConfigurationLoader.LoadStored(stored, folder).Value;
             var measured = Read(Path.Combine(folder, TelemetryFactory.MetricsFileName), folder);
             var hardware = ClusterCatalog.Load(parsed.GetValue(cluster)!);
-            var stack = hardware.StackOf("");
+            bool hasOwn = !measured.Threads && hardware.File.Stacks.Any(known => known.Name == MachineFit.MessagePassing);
+            var stack = hardware.StackOf(hasOwn ? MachineFit.MessagePassing : "");
             int vocabulary = config.Model.Vocabulary > 0 ? config.Model.Vocabulary : TrainingData.VocabularyOf(config);
             var spec = SpecificationBuilder.Build(config, measured.Ranks, vocabulary);
             var plan = StepPlan.Of(spec, hardware, stack, withIntervals: true);
-            Write(parsed.InvocationConfiguration.Output, plan, measured, MachineFit.ProcessBytes(spec, hardware, stack), parsed.GetValue(trace));
+            double bytes = new HostAccount(spec, hardware, config.Checkpoint.Async, measured.Threads).Of(measured.Threads ? 0 : measured.Heaviest, measured.Threads ? measured.Ranks : 1);
+            var rows = Rows(plan, measured, bytes, parsed.GetValue(trace)).ToArray();
+            var output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(json)) output.WriteLine(PlanJson.Text(new { Layout = PlanJson.Of(spec), Cluster = hardware.Name, Stack = stack.Name, measured.Steps, Parts = rows }));
+            else Write(output, plan, measured, rows);
             return 0;
         });
         return command;
@@ -78,29 +90,35 @@ internal static class PlanCompareCommand
 
     private static Measured Read(string metrics, string folder)
     {
-        int ranks = 0;
-        double peak = 0;
+        var (ranks, threads, heaviest, peak) = (0, true, 0, 0.0);
         var seconds = new List<double>();
         MetricsFile.Read(metrics, record =>
         {
             string? kind = record.GetProperty("kind").GetString();
-            if (kind == "start") ranks = record.GetProperty("ranks").GetInt32();
+            if (kind == "start") (ranks, threads) = (record.GetProperty("ranks").GetInt32(), !record.TryGetProperty("transport", out var transport) || transport.GetString() is null or "");
+            if (kind == "end" && record.TryGetProperty("memory", out var memory) && memory.ValueKind == JsonValueKind.Object)
+                (heaviest, peak) = (memory.GetProperty("rank").GetInt32(), Math.Max(peak, memory.GetProperty("measured_bytes").GetDouble()));
             if (kind != "step") return;
             seconds.Add(record.GetProperty("seconds").GetDouble());
             peak = Math.Max(peak, record.GetProperty("peak_memory_bytes").GetDouble());
         });
         if (ranks == 0 || seconds.Count <= Warmup) throw new UserErrorException($"{folder} has {seconds.Count} steps; a comparison needs more than {Warmup}.");
-        return new Measured(ranks, Statistics.Median(seconds.Skip(Warmup).ToArray()), peak, seconds.Count);
+        return new Measured(ranks, threads, Statistics.Median(seconds.Skip(Warmup).ToArray()), peak, heaviest, seconds.Count);
     }
 
-    private static void Write(TextWriter output, StepPlan plan, Measured measured, double predictedBytes, string? trace)
+    /// <summary>A part, predicted and measured.</summary>
+    private sealed record Row(string Part, double Predicted, double Seen)
     {
-        output.WriteLine($"{PlanText.Layout(plan.Spec)}; {measured.Steps} steps, cluster {plan.Cluster.Name}");
-        output.WriteLine("                        predicted     measured    difference");
-        Line(output, "step, ms", plan.Seconds * 1e3, measured.Seconds * 1e3);
-        Line(output, "tokens a rank and s", plan.TokensPerRank, plan.Tokens / measured.Seconds / plan.Spec.Mesh.Size);
-        Line(output, "peak memory, MiB", predictedBytes / (1 << 20), measured.PeakBytes / (1 << 20));
-        if (trace is null) return;
+        /// <summary>Share by which the prediction is above what was measured.</summary>
+        public double Difference => Predicted / Seen - 1;
+    }
+
+    private static IEnumerable<Row> Rows(StepPlan plan, Measured measured, double predictedBytes, string? trace)
+    {
+        yield return new Row("step, ms", plan.Seconds * 1e3, measured.Seconds * 1e3);
+        yield return new Row("tokens a rank and s", plan.TokensPerRank, plan.Tokens / measured.Seconds / plan.Spec.Mesh.Size);
+        yield return new Row("peak memory, MiB", predictedBytes / (1 << 20), measured.PeakBytes / (1 << 20));
+        if (trace is null) yield break;
         if (!File.Exists(trace)) throw new UserErrorException($"There is no trace {trace}: write one with uniscale train CONFIG.yaml --trace {trace}.");
         var steps = MeasuredTrace.Steps(trace);
         if (steps.Count == 0 || steps[0].Ranks.Count != plan.Spec.Mesh.Size)
@@ -109,8 +127,15 @@ internal static class PlanCompareCommand
         foreach (var op in new[] { Op.Forward, Op.Backward, Op.BackwardInput, Op.BackwardWeight })
         {
             double predicted = PerRank(plan.Times.Intervals!, op), seen = PerRank(shortest.Intervals, op);
-            if (predicted + seen > 0) Line(output, $"{Instruction.NameOf(op)}, ms", predicted * 1e3, seen * 1e3);
+            if (predicted + seen > 0) yield return new Row($"{Instruction.NameOf(op)}, ms", predicted * 1e3, seen * 1e3);
         }
+    }
+
+    private static void Write(TextWriter output, StepPlan plan, Measured measured, IEnumerable<Row> rows)
+    {
+        output.WriteLine($"{PlanText.Layout(plan.Spec)}; {measured.Steps} steps, cluster {plan.Cluster.Name}, stack {plan.Stack.Name}");
+        output.WriteLine("                        predicted     measured    difference");
+        foreach (var row in rows) output.WriteLine($"  {row.Part,-20} {row.Predicted,11:N1} {row.Seen,12:N1} {row.Difference,13:+0.0%;-0.0%}");
     }
 
     private static double PerRank(IReadOnlyList<Interval> intervals, Op op)
@@ -118,7 +143,4 @@ internal static class PlanCompareCommand
         int ranks = intervals.Select(interval => interval.Rank).Distinct().Count();
         return intervals.Where(interval => interval.Lane == Lane.Compute && interval.Instruction.Op == op).Sum(interval => interval.Duration) / Math.Max(1, ranks);
     }
-
-    private static void Line(TextWriter output, string name, double predicted, double measured) =>
-        output.WriteLine($"  {name,-20} {predicted,11:N1} {measured,12:N1} {predicted / measured - 1,13:+0.0%;-0.0%}");
 }

@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
-using Uniscale.Planning.Plans;
+using Uniscale.Planning.Reports;
 using Uniscale.Planning.Search;
 using Uniscale.Programs;
 
@@ -19,7 +18,9 @@ internal static class PlanSearchCommand
         var top = new Option<int>("--top") { Description = "Layouts shown.", DefaultValueFactory = _ => 10 };
         var margin = new Option<double>("--margin") { Description = "Share of the memory that stays free for what the cluster's file does not know.", DefaultValueFactory = _ => 0.1 };
         var write = new Option<string?>("--write") { Description = "Write the best layout as a configuration that extends the given one.", HelpName = "FILE.yaml" };
+        var html = new Option<string?>("--html") { Description = "Write the layouts as a page with a picture of time against memory.", HelpName = "FILE.html" };
         var json = CommonOptions.Json();
+        command.Add(html);
         command.Add(top);
         command.Add(margin);
         command.Add(write);
@@ -29,6 +30,7 @@ internal static class PlanSearchCommand
             var config = input.Configuration(parsed);
             var (cluster, stack) = input.Cluster(parsed, config);
             if (parsed.GetValue(write) is { } wanted) OutputFile.Check(wanted, "--write");
+            if (parsed.GetValue(html) is { } page) OutputFile.Check(page, "--html");
             int shown = parsed.GetValue(top);
             if (shown < 1) throw new UserErrorException($"--top {shown} is not a number of layouts: give 1 or more.");
             if (parsed.GetValue(margin) is not (>= 0 and < 1)) throw new UserErrorException($"--margin {parsed.GetValue(margin)} is not a share: give a number from 0 to below 1.");
@@ -41,6 +43,7 @@ internal static class PlanSearchCommand
             var found = new LayoutSearch(cluster, stack, space).Run(like);
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(write) is { } file) File.WriteAllText(file, Configuration(input.File(parsed), file, found.Best[0].Plan.Spec));
+            if (parsed.GetValue(html) is { } picture) File.WriteAllText(picture, PlanPage.OfSearch(config.Name, cluster, found));
             if (parsed.GetValue(json)) output.WriteLine(PlanJson.Text(Json(found)));
             else Write(output, found, cluster.Name, clock.Elapsed);
             return 0;
@@ -51,7 +54,7 @@ internal static class PlanSearchCommand
     private static object Json(SearchResult found) => new
     {
         found.Considered,
-        found.Priced,
+        Priced = found.Priced.Count,
         Best = found.Best.Select(Json),
         Front = found.Front.Select(Json),
         found.Rejections,
@@ -69,9 +72,9 @@ internal static class PlanSearchCommand
 
     private static void Write(TextWriter output, SearchResult found, string cluster, TimeSpan elapsed)
     {
-        output.WriteLine($"{found.Considered:N0} layouts on {cluster}, {found.Priced} simulated in {elapsed.TotalSeconds:N1} s; known memory of the heaviest rank in GiB:");
+        output.WriteLine($"{found.Considered:N0} layouts on {cluster}, {found.Priced.Count} simulated in {elapsed.TotalSeconds:N1} s; known memory of the heaviest rank in GiB:");
         WriteLayouts(output, found.Best);
-        if (found.Best.Count > 1) output.WriteLine($"\nThe runner-up loses {Compare(found.Best[0].Plan, found.Best[1].Plan)}.");
+        if (found.Best.Count > 1) output.WriteLine($"\nThe runner-up loses {RunnerUp.Explain(found.Best[0].Plan, found.Best[1].Plan)}.");
         output.WriteLine("\nFaster or smaller than all others (time against memory):");
         WriteLayouts(output, found.Front);
         output.WriteLine("\nThrown out:");
@@ -83,26 +86,6 @@ internal static class PlanSearchCommand
         output.WriteLine("      s a step  tokens/GPU/s     MFU   memory  layout");
         foreach (var layout in layouts)
             output.WriteLine($"  {layout.Plan.Seconds,12:N3} {layout.Plan.TokensPerRank,13:N1} {layout.Plan.Mfu,7:P1} {PlanText.Gibibytes(layout.Heaviest.KnownBytes),8}  {LayoutSearch.Describe(layout.Plan.Spec)}");
-    }
-
-    /// <summary>Where the slower of two plans loses its time: the parts of its longest-computing rank, largest difference first.</summary>
-    private static string Compare(StepPlan best, StepPlan second)
-    {
-        var parts = Parts(second).Zip(Parts(best), (slow, fast) => (slow.Name, Seconds: slow.Seconds - fast.Seconds)).OrderByDescending(part => part.Seconds).ToArray();
-        double lost = second.Seconds - best.Seconds;
-        return $"{lost.ToString("N3", CultureInfo.InvariantCulture)} s ({lost / best.Seconds:P1}): "
-            + string.Join(", ", parts.Where(part => Math.Abs(part.Seconds) > 0.001 * best.Seconds).Select(part => $"{part.Name} {part.Seconds:+0.000;-0.000} s"));
-    }
-
-    private static IEnumerable<(string Name, double Seconds)> Parts(StepPlan plan)
-    {
-        var slowest = plan.Times.Slowest;
-        var passes = slowest.Passes;
-        return
-        [
-            ("products", passes.Products + passes.Attention), ("memory", passes.Memory), ("tensor collectives", passes.Tensor), ("context collectives", passes.Context), ("overhead", passes.Overhead),
-            ("optimizer", slowest.Updates), ("reduction", slowest.Reduction), ("gathering", slowest.Gathering), ("waiting", slowest.Waiting), ("rest", slowest.Rest),
-        ];
     }
 
     private static string Configuration(string original, string file, StepSpecification spec)

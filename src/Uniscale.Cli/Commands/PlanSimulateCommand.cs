@@ -49,6 +49,7 @@ internal static class PlanSimulateCommand
         if (parsed.GetValue(Html) is { } wanted) OutputFile.Check(wanted, "--html");
         int runs = parsed.GetValue(Runs), seed = parsed.GetValue(Seed);
         if (runs < 1) throw new UserErrorException($"--runs {runs} is not a number of runs: give 1 or more.");
+        if (parsed.GetValue(Spares) < 0) throw new UserErrorException($"--spares {parsed.GetValue(Spares)} is not a number of machines: give 0 or more.");
         var specOf = PlanInput.SpecOf(config, input.Ranks(parsed));
         var spec = specOf(config, 0);
         PlanInput.CheckSize(spec, cluster);

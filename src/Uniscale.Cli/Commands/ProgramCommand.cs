@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using Uniscale.Configuration;
 using Uniscale.Programs;
 using Uniscale.Programs.Checking;
@@ -33,7 +34,9 @@ internal static class ProgramCommand
         command.Add(rank);
         var measured = new Option<string?>("--measured") { Description = "Lay a trace that train --trace wrote of this layout beside the prediction.", HelpName = "FILE.json" };
         command.Add(trace);
+        var picture = new Option<string?>("--picture") { Description = "Write the predicted pipeline as an image.", HelpName = "FILE.svg" };
         command.Add(measured);
+        command.Add(picture);
         command.SetAction(parsed =>
         {
             var config = configuration.Load(parsed).Value;
@@ -43,6 +46,7 @@ internal static class ProgramCommand
             if (shown < 0 || shown >= spec.Mesh.Size)
                 throw new UserErrorException($"--rank {shown} is not in the world of {spec.Mesh.Size} ranks: choose 0 to {spec.Mesh.Size - 1}.");
             if (parsed.GetValue(trace) is { } wanted) OutputFile.Check(wanted, "--trace");
+            if (parsed.GetValue(picture) is { } drawn) OutputFile.Check(drawn, "--picture");
             var output = parsed.InvocationConfiguration.Output;
             WriteMesh(output, spec, shown);
             WriteStages(output, spec);
@@ -56,6 +60,11 @@ internal static class ProgramCommand
             {
                 ChromeTrace.Save(file, timeline);
                 output.WriteLine($"Predicted timeline: {file} (at {flops:0.##e+0} FLOP/s a rank; open it in https://ui.perfetto.dev).");
+            }
+            if (parsed.GetValue(picture) is { } image)
+            {
+                File.WriteAllText(image, PipelineSvg.Render(timeline, TitleOf(spec, timeline)));
+                output.WriteLine($"Picture: {image}.");
             }
             return WriteVerdict(output, spec) ? 0 : 1;
         });
@@ -120,6 +129,9 @@ internal static class ProgramCommand
             new PipelineShape(spec.Mesh.Pipeline, spec.Chunks, spec.Microbatches), new PassTimes(1, 1, 1));
         output.WriteLine($"Bubble: {timeline.BubbleRatio:P1} with these stages; {formula:P1} by the formula for equal stages.");
     }
+
+    private static string TitleOf(StepSpecification spec, PipelineTimeline timeline) =>
+        string.Create(CultureInfo.InvariantCulture, $"{spec.Schedule}: {spec.Mesh.Pipeline} stages, {spec.Microbatches} microbatches, bubble {timeline.BubbleRatio * 100:0.0} %");
 
     private static void Draw(TextWriter output, PipelineTimeline timeline)
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Launching.Ranks;
@@ -75,6 +76,8 @@ internal static class TrainCommand
         }
         var (stop, save) = (new StopRequest(), new SaveRequest());
         int localRanks = environment.IsLaunched ? environment.LocalSize : ranks;
+        var forecast = MemoryForecast.Of(resolved.Value, environment.IsLaunched ? environment.WorldSize : ranks, threads: !environment.IsLaunched);
+        if (!environment.IsLaunched) forecast?.Check(0, ranks);
         var folder = new RunFolder(resolved.Value);
         Shell.LogFile = TelemetryFactory.LogFile(folder.FullPath, environment.Rank);
         RunOwnership? owned = null;
@@ -88,10 +91,15 @@ internal static class TrainCommand
         // Under a launcher the directory is the launcher's to make, and one rank's.
         if (!environment.IsLaunched) folder.Prepare(options.Resume);
         using var held = owned = environment.IsLaunched ? null : folder.Own(Console.Error.WriteLine);
-        job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, MoreCallbacks = ValidationReports.Callbacks, Ownership = owned };
+        job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, MoreCallbacks = ValidationReports.Callbacks, Ownership = owned, ExpectedBytes = forecast is null ? null : forecast.BytesOfProcess };
         try
         {
-            RankLauncher.Run(ranks, folder.FullPath, rank => job.Run(rank), devices: RankDevices.Of(resolved.Value));
+            RankLauncher.Run(ranks, folder.FullPath, rank =>
+            {
+                // Hosts of a job may differ, and each knows its own.
+                if (environment.IsLaunched) forecast?.Check(environment.Rank - environment.LocalRank, environment.LocalSize);
+                job.Run(rank);
+            }, devices: RankDevices.Of(resolved.Value));
         }
         catch (UserErrorException) when (!environment.IsLaunched)
         {

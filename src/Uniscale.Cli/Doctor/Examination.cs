@@ -24,7 +24,7 @@ internal static class Examination
         OpenFiles(File.Exists("/proc/self/limits") ? File.ReadLines("/proc/self/limits") : [], ReadNumber("/proc/sys/vm/max_map_count")),
         StandardLibrary(libraries, AppContext.BaseDirectory),
         Tensors(Libtorch.Folder),
-        Library(libraries, "oneDNN", "fast bf16 products", "libdnnl-dev", required: false, "libdnnl.so"),
+        Library(libraries, "oneDNN", "fast bf16 GEMM", "libdnnl-dev", required: false, "libdnnl.so"),
         Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
         Mpi(mpirun: null, Environment.GetEnvironmentVariable(MpiRuntime.LibraryVariable)),
         Devices.Libtorch(),

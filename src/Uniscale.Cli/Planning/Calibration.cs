@@ -7,30 +7,38 @@ using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Processes;
 using Uniscale.Planning.Clusters;
 using Uniscale.Programs;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Cli.Planning;
 
-/// <summary>Measures this machine: peaks, bandwidth, and the steps of small layouts, each in a process of its own, to which the planner's constants are fitted.</summary>
+/// <summary>
+/// Measures this machine: peaks, bandwidth, and the steps of small layouts, each in a process of its own, to which the planner's constants are fitted. The layouts are
+/// measured in turn and that several times, so that what else the machine does falls on all of them alike.
+/// </summary>
 /// <param name="precision">fp32 or bf16.</param>
 /// <param name="threads">Threads of a rank.</param>
-/// <param name="steps">Measured steps of each layout.</param>
+/// <param name="steps">Measured steps of each layout in a round.</param>
+/// <param name="rounds">Times that all layouts are measured.</param>
 /// <param name="say">Told what is being measured.</param>
-internal sealed class Calibration(PrecisionKind precision, int threads, int steps, Action<string> say)
+internal sealed class Calibration(PrecisionKind precision, int threads, int steps, int rounds, Action<string> say)
 {
     private static readonly TimeSpan PeakDuration = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Layouts of one and two ranks that between them vary every term of the costs.</summary>
-    private static readonly (string Name, string Yaml, int Ranks)[] Layouts =
+    private static readonly Trial[] Layouts =
     [
-        ("small", Model(2, 128, 2, 64) + "batch: { global: 4, micro: 4 }\n", 1),
-        ("wide", Model(2, 512, 4, 128) + "batch: { global: 4, micro: 4 }\n", 1),
-        ("long", Model(2, 256, 4, 1024) + "batch: { global: 2, micro: 1 }\n", 1),
-        ("deep", Model(8, 256, 4, 128) + "batch: { global: 8, micro: 2 }\n", 1),
-        ("recomputed", Model(4, 384, 6, 256) + "batch: { global: 4, micro: 2 }\nparallel: { recompute: block }\n", 1),
-        ("data", Model(4, 384, 6, 128) + "batch: { global: 8, micro: 4 }\nparallel: { data: 2 }\n", 2),
-        ("tensor", Model(4, 384, 6, 256) + "batch: { global: 4, micro: 4 }\nparallel: { tensor: 2 }\n", 2),
-        ("pipeline", Model(6, 256, 4, 128) + "batch: { global: 16, micro: 2 }\nparallel: { pipeline: 2 }\n", 2),
+        new("small", Model(2, 128, 2, 64) + "batch: { global: 4, micro: 4 }\n", 1),
+        new("wide", Model(2, 512, 4, 128) + "batch: { global: 4, micro: 4 }\n", 1),
+        new("long", Model(2, 256, 4, 1024) + "batch: { global: 2, micro: 1 }\n", 1),
+        new("deep", Model(8, 256, 4, 128) + "batch: { global: 8, micro: 2 }\n", 1),
+        new("recomputed", Model(4, 384, 6, 256) + "batch: { global: 4, micro: 2 }\nparallel: { recompute: block }\n", 1),
+        new("data", Model(4, 384, 6, 128) + "batch: { global: 8, micro: 4 }\nparallel: { data: 2 }\n", 2),
+        new("tensor", Model(4, 384, 6, 256) + "batch: { global: 4, micro: 4 }\nparallel: { tensor: 2 }\n", 2),
+        new("pipeline", Model(6, 256, 4, 128) + "batch: { global: 16, micro: 2 }\nparallel: { pipeline: 2 }\n", 2),
     ];
+
+    /// <summary>A layout to measure.</summary>
+    private sealed record Trial(string Name, string Yaml, int Ranks, bool Threads = true);
 
     /// <summary>Measures; the cluster file of this machine.</summary>
     public ClusterFile Run()
@@ -39,19 +47,20 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
         double peak = PeakSpeed.Flops(type, threads, PeakDuration), copy = PeakSpeed.CopyBandwidth(threads);
         say($"peak {peak / 1e9:N0} GFLOP/s and copies at {copy / 1e9:N1} GB/s with {threads} {(threads == 1 ? "thread" : "threads")}");
         int ranks = Math.Max(1, Environment.ProcessorCount / threads);
-        var measured = Layouts.Where(layout => layout.Ranks <= ranks).Select(Measure).ToArray();
-        string source = $"measured by uniscale plan calibrate, {DateTime.Now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}, {Machine.Processor().Replace('"', '\'')}";
+        var measured = Measure([.. Layouts.Where(layout => layout.Ranks <= ranks), .. ranks < 2 ? [] : OfProcesses()]);
+        string processor = Machine.Processor().Replace('"', '\'');
+        string source = $"measured by uniscale plan calibrate, {DateTime.Now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}, {processor}";
         Figure Of(double value) => new() { Value = value.ToString("G6", CultureInfo.InvariantCulture), Source = source };
         var machine = new ClusterFile
         {
             Name = "this-machine",
-            Summary = $"{Machine.Processor().Replace('"', '\'')}, {threads} threads a rank, {(precision == PrecisionKind.Bf16 ? "bf16" : "fp32")}",
+            Summary = $"{processor}, {threads} threads a rank, {(precision == PrecisionKind.Bf16 ? "bf16" : "fp32")}",
             Chip = new ChipSection
             {
-                Name = $"{threads} threads of {Machine.Processor().Replace('"', '\'')}",
+                Name = $"{threads} threads of {processor}",
                 PeakBf16 = precision == PrecisionKind.Bf16 ? Of(peak) : new(),
                 PeakFp32 = precision == PrecisionKind.Fp32 ? Of(peak) : new(),
-                Memory = Of(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
+                Memory = Of(HostMemory.Limit().Bytes),
                 MemoryBandwidth = Of(copy),
             },
             Node = new NodeSection { Gpus = Of(ranks), LinkBandwidth = Of(copy / 2) },
@@ -64,18 +73,50 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
     private static string Model(int layers, int hidden, int heads, int context) =>
         $"name: calibration\nmodel: {{ layers: {layers}, hidden: {hidden}, heads: {heads}, context: {context}, vocabulary: 8192 }}\n";
 
-    private MeasuredLayout Measure((string Name, string Yaml, int Ranks) layout)
+    /// <summary>The layouts of two ranks once more as processes; none where there is no mpirun.</summary>
+    private IEnumerable<Trial> OfProcesses()
     {
-        string yaml = layout.Yaml + $"train: {{ steps: 20, threads: {threads}, precision: {(precision == PrecisionKind.Bf16 ? "bf16" : "fp32")} }}\n";
-        string file = Path.Combine(Path.GetTempPath(), $"uniscale-calibration-{Environment.ProcessId}.yaml");
-        File.WriteAllText(file, yaml);
         try
         {
-            using var result = JsonDocument.Parse(Benchmark(file, layout.Ranks));
-            double seconds = result.RootElement.GetProperty("median_seconds").GetDouble();
-            say($"{layout.Name}: {seconds * 1e3:N1} ms a step");
-            var spec = SpecificationBuilder.Build(ConfigurationLoader.Parse(yaml).Value, layout.Ranks);
-            return new MeasuredLayout(layout.Name, spec, seconds, result.RootElement.GetProperty("peak_resident_bytes").GetDouble());
+            _ = Mpirun.Find();
+        }
+        catch (UserErrorException missing)
+        {
+            say($"ranks as processes are not measured: {missing.Message}");
+            return [];
+        }
+        return Layouts.Where(layout => layout.Ranks == 2).Select(layout => layout with { Name = $"{layout.Name} (MPI)", Threads = false });
+    }
+
+    private MeasuredLayout[] Measure(Trial[] trials)
+    {
+        var seen = trials.Select(_ => new List<(double Seconds, double Bytes)>()).ToArray();
+        for (int round = 0; round < rounds; round++)
+            for (int i = 0; i < trials.Length; i++) seen[i].Add(Measure(trials[i]));
+        return [.. trials.Select((trial, i) =>
+        {
+            double[] seconds = [.. seen[i].Select(run => run.Seconds)];
+            double median = Statistics.Median(seconds);
+            say($"{trial.Name}: {median * 1e3:N1} ms a step (rounds {seconds.Min() * 1e3:N1} to {seconds.Max() * 1e3:N1})");
+            return new MeasuredLayout(trial.Name, SpecificationBuilder.Build(ConfigurationLoader.Parse(Yaml(trial)).Value, trial.Ranks), trial.Threads, median, seen[i].Max(run => run.Bytes));
+        })];
+    }
+
+    private string Yaml(Trial trial) => trial.Yaml + $"train: {{ steps: 20, threads: {threads}, precision: {(precision == PrecisionKind.Bf16 ? "bf16" : "fp32")} }}\n";
+
+    /// <summary>A process of its own has the memory of its layout alone.</summary>
+    private (double Seconds, double Bytes) Measure(Trial trial)
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"uniscale-calibration-{Environment.ProcessId}.yaml");
+        File.WriteAllText(file, Yaml(trial));
+        try
+        {
+            List<string> arguments = ["benchmark", "step", file, "--steps", Text(steps), "--json"];
+            if (trial.Threads) arguments.AddRange(["--ranks", Text(trial.Ranks)]);
+            using var result = JsonDocument.Parse(Output(trial.Threads
+                ? [.. MpiLauncher.ThisExecutable(), .. arguments]
+                : MpiLauncher.CommandLine(new LaunchOptions { Ranks = trial.Ranks, Arguments = arguments, Threads = threads })));
+            return (result.RootElement.GetProperty("median_seconds").GetDouble(), result.RootElement.GetProperty("peak_resident_bytes").GetDouble());
         }
         finally
         {
@@ -83,13 +124,10 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
         }
     }
 
-    /// <summary>A process of its own has the memory of its layout alone.</summary>
-    private string Benchmark(string file, int ranks)
+    private static string Output(IReadOnlyList<string> command)
     {
-        var self = MpiLauncher.ThisExecutable();
-        var start = new ProcessStartInfo(self[0]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        string[] arguments = ["benchmark", "step", file, "--ranks", Text(ranks), "--steps", Text(steps), "--json"];
-        foreach (string argument in self.Skip(1).Concat(arguments)) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo(command[0]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        foreach (string argument in command.Skip(1)) start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();

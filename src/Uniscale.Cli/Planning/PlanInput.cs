@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Uniscale.Configuration;
 using Uniscale.Planning.Clusters;
+using Uniscale.Planning.Memory;
 using Uniscale.Programs;
 using Uniscale.Training.Feeding;
 
@@ -21,7 +22,7 @@ internal sealed class PlanInput
 
     private readonly Option<string> _stack = new("--stack") { Description = "Software on the cluster, by its name in the cluster's file; default: the first.", HelpName = "NAME" };
 
-    private readonly Option<int> _ranks = new("--gpus", "--ranks") { Description = "Number of ranks; default: as many as the layout names." };
+    private readonly Option<int?> _ranks = new("--gpus", "--ranks") { Description = "Number of ranks; default: as many as the layout names." };
 
     public PlanInput(Command command, bool required = true)
     {
@@ -38,7 +39,12 @@ internal sealed class PlanInput
     public string File(ParseResult parsed) => _configuration.File(parsed)!;
 
     /// <summary>The number of ranks asked for; 0: as the layout says.</summary>
-    public int Ranks(ParseResult parsed) => parsed.GetValue(_ranks);
+    public int Ranks(ParseResult parsed) => parsed.GetValue(_ranks) switch
+    {
+        null => 0,
+        < 1 and var wrong => throw new UserErrorException($"--gpus {wrong} is not a number of GPUs: give 1 or more."),
+        { } ranks => ranks,
+    };
 
     /// <summary>The cluster and its software.</summary>
     public (Cluster Cluster, StackSection Stack) Cluster(ParseResult parsed, RunConfiguration config)
@@ -55,6 +61,13 @@ internal sealed class PlanInput
     {
         int vocabulary = config.Model.Vocabulary > 0 ? config.Model.Vocabulary : TrainingData.VocabularyOf(config);
         return (changed, globalBatch) => SpecificationBuilder.Build(changed, ranks, vocabulary, globalBatch);
+    }
+
+    /// <summary>Memory of one rank of each stage where ranks are processes that train on CPUs.</summary>
+    public static IReadOnlyList<MemoryAccount> HostMemoryOfStages(RunConfiguration config, StepSpecification spec, Cluster cluster)
+    {
+        var account = new HostAccount(spec, cluster, config.Checkpoint.Async, threads: false);
+        return [.. spec.Mesh.GroupOf(0, Axis.Pipeline).Select(account.Of)];
     }
 
     /// <summary>Refuses more ranks than the cluster has.</summary>

@@ -44,6 +44,7 @@ internal static class PlanJson
                 run.SaveBlockingSeconds,
                 run.CheckpointBytes,
                 run.ValidationSeconds,
+                run.ValidationIsUnknown,
                 Segments = run.Segments.Select(segment => new { segment.Phase, segment.FromTokens, segment.Tokens, segment.Steps, StepSeconds = segment.Step.Seconds, segment.Seconds }),
             },
         };

@@ -89,6 +89,7 @@ internal static class PlanText
             output.WriteLine($"  {segment.Phase,-18} {Quantity(segment.FromTokens),14} {Quantity(segment.Tokens),12} {segment.Step.Spec.Model.Context,8} {segment.Step.Tokens / segment.Step.Spec.Model.Context,8:0} "
                 + $"{segment.Steps,10:N0} {segment.Step.Seconds,10:N3} {segment.Step.TokensPerRank,13:N1} {segment.Seconds / SecondsPerDay,8:N2}");
         if (run.ValidationSeconds is { } validation) output.WriteLine($"  validation {validation / SecondsPerDay:N3} days");
+        if (run.ValidationIsUnknown) output.WriteLine("  validation takes an unknown time: evaluation.sequences is 0, which is all of shards that a plan does not read");
         output.WriteLine($"  {run.Saves:N0} saves of {run.CheckpointBytes / 1e9:N0} GB, each blocks {(run.SaveBlockingSeconds is { } blocked ? $"{blocked:N2} s" : "for an unknown time (storage.staging_bandwidth)")}");
         string money = run.Money is { } cost ? $"{cost:N0} {run.Main.Step.Cluster.File.Price.Currency}" : "unknown money (price.gpu_hour)";
         output.WriteLine($"  {Quantity(run.Tokens)} tokens in {run.Steps:N0} steps: {run.Seconds / SecondsPerDay:N2} days, {run.RankHours:N0} GPU-hours, {money}");

@@ -5,13 +5,13 @@ using Uniscale.Configuration.Loading;
 
 namespace Uniscale.Configuration.Schema;
 
-/// <summary>docs/configuration.md: how configuration works, and every key with its type, bounds, default and meaning.</summary>
+/// <summary>docs/reference/configuration.md: how configuration works, and every key with its type, bounds, default and meaning.</summary>
 public static class ReferencePage
 {
     private const string Opening = """
         # Configuration
 
-        This page is generated: `uniscale config --docs > docs/configuration.md`. A test fails when it is not current.
+        This page is generated: `uniscale config --docs > docs/reference/configuration.md`. A test fails when it is not current.
 
         A run is described by one YAML file. `uniscale config FILE.yaml` shows it resolved, with the origin of each value.
 
@@ -23,13 +23,13 @@ public static class ReferencePage
         - **`${VAR}`** and **`${VAR:-default}`** are taken from the environment, in flow maps too (`{ lr: ${LR:-1e-3} }`); `$${` stands for the characters `${`.
           What is stored with a run has the value, and the reference as a comment beside it.
         - **Secrets**: of a variable whose name speaks of a key, token, password, secret or credential (`${API_KEY}`), and of a value marked `!secret ${NAME}`,
-          only the reference is stored and shown, never the value: [limits](reference/limits.md#secrets).
+          only the reference is stored and shown, never the value: [limits](limits.md#secrets).
         - **Numbers** may be written `10_000`, everywhere, and mean the same. Tokens take K, M, B (or G), T (`4M tokens`, `1.6T`); bytes KB, MB, GB and KiB, MiB, GiB;
           durations ms, s, min, h, d; speeds K to P (`1.2T`).
         - **Paths** of data and runs are relative to the folder in which the command runs; `~/` is the home folder.
         - **Strict**: an unknown key, a key given twice, a wrong type or a number out of its bounds is refused with file, line and column.
           Rules between keys (heads divide the width, batches divide among the replicas, ...) are checked before anything starts.
-        - **Bounds** of files, values and nesting: [limits](reference/limits.md#configuration). What a resume may change: [checkpoints](checkpoints.md#resuming).
+        - **Bounds** of files, values and nesting: [limits](limits.md#configuration). What a resume may change: [checkpoints](checkpoints.md#resuming).
 
         In editors with a YAML language server, the first line `# yaml-language-server: $schema=uniscale.schema.json` gives completion and checks.
         """;

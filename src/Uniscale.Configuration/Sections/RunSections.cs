@@ -166,6 +166,9 @@ public sealed record TrainSection
     /// <summary>Steps between checksums across replicas; 0: never.</summary>
     [Range(0)]
     public int ChecksumEvery { get; init; }
+
+    /// <summary>Refuse, before anything is allocated, what the machine's memory (or its control group's limit) cannot hold.</summary>
+    public bool CheckMemory { get; init; } = true;
 }
 
 /// <summary>When and where checkpoints are written.</summary>
@@ -187,7 +190,7 @@ public sealed record CheckpointSection
     [FilePath]
     public string? Directory { get; init; }
 
-    /// <summary>Write behind training (only the copy to a host buffer blocks it).</summary>
+    /// <summary>Write asynchronously (only the copy to a host buffer blocks training).</summary>
     public bool Async { get; init; } = true;
 
     /// <summary>Leave a save out where the one before is still being written; else training waits for it.</summary>

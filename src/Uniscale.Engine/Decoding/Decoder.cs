@@ -2,6 +2,7 @@ using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Decoding;
@@ -42,7 +43,7 @@ public sealed class Decoder : IDisposable
         {
             Index = 0,
             Tokens = batch,
-            Positions = arange(cache.Length, cache.Length + ids.Length, int64).unsqueeze(0),
+            Positions = arange(Scalars.Of(cache.Length), Scalars.Of(cache.Length + ids.Length), Scalars.One, int64).unsqueeze(0),
         };
         Tensor? x = null;
         foreach (var block in blocks.SkipLast(1))

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Uniscale.Collectives;
-using Uniscale.Engine.Parallel;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Devices;

@@ -50,7 +50,7 @@ public abstract class HostLink : IDisposable
         var staging = world.Staging ?? throw new ArgumentException("A world of hosts alone was made for ranks with train.device: cuda.", nameof(world));
         if (!cuda.is_available())
             throw new UserErrorException("train.device is cuda, but the libtorch that was loaded sees no CUDA device: build with "
-                + "-p:TorchSharpBackend=TorchSharp-cuda-linux, or name the folder of a libtorch with CUDA in UNISCALE_LIBTORCH (docs/cuda.md).");
+                + "-p:TorchSharpBackend=TorchSharp-cuda-linux, or name the folder of a libtorch with CUDA in UNISCALE_LIBTORCH (docs/reference/cuda.md).");
         return new StagedLink(staging, new Device(DeviceType.CUDA, staging.Device.Index));
     }
 }

@@ -1,3 +1,4 @@
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Devices;
@@ -17,10 +18,10 @@ public readonly record struct LossScale : IDisposable
     /// <summary>1 / count, of an int64 tensor [1] that is at least 1 or counts as 1.</summary>
     public static LossScale OneOver(Tensor count, HostLink link) => link.IsDirect
         ? 1.0 / Math.Max(1, link.Read<long>(count)[0])
-        : new LossScale(0, count.to(float64).clamp_min(1).reciprocal().to(float32).squeeze().DetachFromDisposeScope());
+        : new LossScale(0, count.to(float64).clamp_min(Scalars.Of(1)).reciprocal().to(float32).squeeze().DetachFromDisposeScope());
 
     /// <summary>Multiplies a tensor in place.</summary>
-    public Tensor Multiply(Tensor tensor) => _tensor is null ? tensor.mul_(_number) : tensor.mul_(_tensor);
+    public Tensor Multiply(Tensor tensor) => _tensor is null ? tensor.mul_(Scalars.Of(_number)) : tensor.mul_(_tensor);
 
     /// <summary>Frees the device's number.</summary>
     public void Dispose() => _tensor?.Dispose();

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Uniscale.Collectives;
 using Uniscale.Collectives.Nccl;
-using Uniscale.Engine.Parallel;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 

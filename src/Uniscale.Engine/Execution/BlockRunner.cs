@@ -40,7 +40,7 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
     /// <summary>Gradients of input and parameters; frees what the forward pass kept.</summary>
     /// <param name="state">The block.</param>
     /// <param name="context">The microbatch.</param>
-    /// <param name="defer">Leaves the products that give weight gradients for <see cref="BackwardWeight"/>.</param>
+    /// <param name="defer">Leaves the GEMMs that give weight gradients for <see cref="BackwardWeight"/>.</param>
     public void Backward(BlockState state, MicrobatchContext context, bool defer)
     {
         using var pass = activations.TakeKept(state.Number, context.Index);

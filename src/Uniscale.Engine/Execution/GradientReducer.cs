@@ -1,6 +1,7 @@
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
-using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Devices;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;
@@ -59,7 +60,7 @@ internal sealed class GradientReducer(RankState rank)
         oldest.Work.Wait();
         if (oldest.Addend is { } addend)
         {
-            oldest.Bucket.GradientShard.add_(addend);
+            oldest.Bucket.GradientShard.add_(addend, Scalars.One);
             addend.Dispose();
         }
         if (oldest.Bucket.GradientsAreSharded) oldest.Whole.Dispose();

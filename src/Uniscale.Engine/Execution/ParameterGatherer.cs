@@ -1,6 +1,6 @@
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
-using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Devices;
 
 namespace Uniscale.Engine.Execution;
 

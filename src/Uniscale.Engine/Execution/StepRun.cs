@@ -3,8 +3,8 @@ using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Devices;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Optimizer;
-using Uniscale.Engine.Parallel;
 using Uniscale.Programs;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;
@@ -137,7 +137,7 @@ internal sealed class StepRun : IDisposable
 
     private void CountTokens()
     {
-        _tokenCount.fill_(_batch.ValidTokens);
+        _tokenCount.fill_(Scalars.Of(_batch.ValidTokens));
         _counting = _rank.Groups.Replicas.AllReduce(TensorBuffer.Of(_tokenCount));
     }
 
@@ -192,7 +192,7 @@ internal sealed class StepRun : IDisposable
         var output = _specification.ForwardOnly ? _runner.ForwardAlone(state, context) : _runner.Forward(state, context);
         if (block == _specification.Model.Head)
         {
-            _loss.add_(output);
+            _loss.add_(output, Scalars.One);
             if (_specification.ForwardOnly) _activations.TakeKept(block, microbatch).Dispose();
         }
         foreach (var bucket in borrowed) _gatherer.Release(bucket);
@@ -251,7 +251,7 @@ internal sealed class StepRun : IDisposable
         using var sums = _rank.Link.Upload(own);
         SumSquares(sums[0]);
         if (speaks) sums[1].copy_(_loss);
-        if (Faults is not null) sums[1].fill_(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0));
+        if (Faults is not null) sums[1].fill_(Scalars.Of(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0)));
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
         double norm = Math.Sqrt(all[0]), loss = all[1];
@@ -270,7 +270,7 @@ internal sealed class StepRun : IDisposable
             var bucket = buckets[i];
             var holders = _rank.GroupsOf(bucket).ShardReplicas;
             if (!_reduced[bucket.Block]) bucket.TakeWholeGradient();
-            if (_optimizer.SumOfSquares(bucket, holders.Rank, holders.Size) is { } squares) sum.add_(squares);
+            if (_optimizer.SumOfSquares(bucket, holders.Rank, holders.Size) is { } squares) sum.add_(squares, Scalars.One);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Uniscale.Collectives;
-using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Devices;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;
@@ -19,7 +20,7 @@ public static class TimelineExchange
         var longest = tensor([(long)bytes.Length], ScalarType.Int64);
         world.AllReduce(TensorBuffer.Of(longest), ReduceOp.Max).Wait();
         long size = longest.item<long>();
-        var part = full([size], (byte)' ', ScalarType.Byte);
+        var part = full([size], Scalars.Of((byte)' '), ScalarType.Byte);
         bytes.CopyTo(part.bytes);
         var all = zeros([size * world.Size], ScalarType.Byte);
         world.AllGather(TensorBuffer.Of(part), TensorBuffer.Of(all)).Wait();

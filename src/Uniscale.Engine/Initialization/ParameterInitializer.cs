@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Uniscale.Engine.Parallel;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Initialization;
@@ -25,7 +26,7 @@ public static class ParameterInitializer
         if (parameter.Extent[0] < parameter.Shape[0])
             target.narrow(0, parameter.Extent[0], parameter.Shape[0] - parameter.Extent[0]).zero_();
         if (initializer.Std == 0)
-            target.narrow(0, 0, parameter.Extent[0]).fill_(initializer.Constant);
+            target.narrow(0, 0, parameter.Extent[0]).fill_(Scalars.Of(initializer.Constant));
         else
             FillNormal(target, parameter, new NormalStream(seed, parameter.Spec.Name), (float)initializer.Std);
     }

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Model;
 
 /// <summary>
-/// Weight-gradient products that a backward pass left for later (zero-bubble schedules; Qi et al., 2023). While a queue is set in
-/// <see cref="IParallelOps.Deferred"/>, linear layers whose weight is registered in the <see cref="GradientSink"/> put their product here
+/// Weight-gradient GEMMs that a backward pass left for later (zero-bubble schedules; Qi et al., 2023). While a queue is set in
+/// <see cref="IParallelOps.Deferred"/>, linear layers whose weight is registered in the <see cref="GradientSink"/> put their GEMM here
 /// instead of computing it; <see cref="Run"/> computes them and frees what they held.
 /// </summary>
 public sealed class DeferredWeightGradients : IDisposable
@@ -14,7 +14,7 @@ public sealed class DeferredWeightGradients : IDisposable
     /// <summary>Products that wait.</summary>
     public int Count => products.Count;
 
-    /// <summary>Queues a product; the queue keeps its own references of the operands.</summary>
+    /// <summary>Queues a GEMM; the queue keeps its own references of the operands.</summary>
     /// <param name="product">Computes and adds the gradient, given the operands that the queue keeps.</param>
     /// <param name="operands">Tensors that must live until then.</param>
     internal void Add(Action<Tensor[]> product, params Tensor[] operands)
@@ -23,7 +23,7 @@ public sealed class DeferredWeightGradients : IDisposable
         products.Enqueue((() => product(kept), kept));
     }
 
-    /// <summary>Computes every waiting product in the order of its arrival.</summary>
+    /// <summary>Computes every waiting GEMM in the order of its arrival.</summary>
     public void Run()
     {
         while (products.TryDequeue(out var entry))

@@ -13,7 +13,7 @@ public sealed class GradientSink
 
     /// <summary>Registers a parameter, by the very object that is given to <see cref="Block.Forward"/>.</summary>
     /// <param name="parameter">View of this rank's part of a parameter.</param>
-    /// <param name="sum">Its sum, asked for whenever a gradient is about to be added; who asks adds.</param>
+    /// <param name="sum">Its sum, asked for whenever a gradient is about to be added: the caller must accumulate into it.</param>
     public void Register(Tensor parameter, Func<GradientSum> sum) => sums[parameter] = sum;
 
     /// <summary>Forgets a parameter, e.g. because its view was released.</summary>

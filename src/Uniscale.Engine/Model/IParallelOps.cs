@@ -20,7 +20,7 @@ public interface IParallelOps
     GradientSink Sink { get; }
 
     /// <summary>
-    /// Where weight-gradient products are left for later; null: computed at once. It stands only while a backward pass runs
+    /// Where weight-gradient GEMMs are left for later; null: computed at once. It stands only while a backward pass runs
     /// (<c>BlockRunner.Differentiate</c>): libtorch calls the operations and passes them nothing of ours, so it cannot be a parameter.
     /// </summary>
     DeferredWeightGradients? Deferred { get; set; }
@@ -43,7 +43,7 @@ public interface IParallelOps
     /// </summary>
     (Tensor Normalised, Tensor Residual) NormBranch(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);
 
-    /// <summary>One product a matrix from the same residual; each result is [batch, whole sequence, this rank's features].</summary>
+    /// <summary>One GEMM a matrix from the same residual; each result is [batch, whole sequence, this rank's features].</summary>
     IReadOnlyList<Tensor> ColumnLinear(Tensor x, params ReadOnlySpan<ColumnWeights> matrices);
 
     /// <summary>

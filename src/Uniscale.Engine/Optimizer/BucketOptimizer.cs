@@ -1,5 +1,6 @@
 using Uniscale.Engine.Buckets;
 using Uniscale.Kernels.Optimizer;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Optimizer;
@@ -23,7 +24,7 @@ public sealed class BucketOptimizer(IOptimizerKernel kernel)
         for (int i = 0; i < gradients.Count; i++)
         {
             var part = kernel.SumOfSquares(gradients[i]);
-            sum = sum?.add_(part) ?? part;
+            sum = sum?.add_(part, Scalars.One) ?? part;
         }
         return sum;
     }

@@ -7,6 +7,7 @@ using Uniscale.Engine.Parallel.Operations;
 using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Kernels;
 using Uniscale.Kernels.Cpu;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel;
@@ -165,8 +166,8 @@ public sealed class ParallelOps : IParallelOps
 
         // The bias is whole on every rank and must count once, so it is added to the sum.
         var sum = ReduceResidual(Kernels.Linear(x, weight, null)).Wait();
-        if (bias is not null) sum.add_(bias);
-        return sum.add_(residual);
+        if (bias is not null) sum.add_(bias, Scalars.One);
+        return sum.add_(residual, Scalars.One);
     }
 
     /// <summary>Positions of this rank's tokens where the data gives none: int64 [1, sequence].</summary>

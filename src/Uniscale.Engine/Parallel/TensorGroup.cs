@@ -1,4 +1,5 @@
 using Uniscale.Collectives;
+using Uniscale.Engine.Devices;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using TorchSharp;
 using Uniscale.Collectives;
-using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Devices;
 using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Ranks;
 using Uniscale.Torch;

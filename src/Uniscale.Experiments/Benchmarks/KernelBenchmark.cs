@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace Uniscale.Experiments.Benchmarks;
 
 /// <summary>
-/// Each kernel alone at the sizes of the two benchmark models, as training calls it: products against the peak, the rest against a plain copy, both measured
+/// Each kernel alone at the sizes of the two benchmark models, as training calls it: GEMM against the peak, the rest against a plain copy, both measured
 /// between the rounds. Bytes are what a kernel must read and write at least.
 /// </summary>
 /// <param name="type">fp32 or bf16.</param>
@@ -61,7 +61,7 @@ public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, st
             var mask = new AttentionMask(Causal: true);
             var result = kernels.Attention(q, k, v, mask, keepProbabilities: false);
             var delta = (gradient.to(float32) * result.Output).sum(-1).transpose(1, 2).contiguous();
-            // The masked half is not computed: two products forward, five backward.
+            // The masked half is not computed: two GEMMs forward, five backward.
             double pairs = (double)batch * heads * length * (length + 1) / 2;
             string size = $"{batch} x {length}, {heads} heads of {dim}, causal";
             yield return AgainstPeak("attention", size, 4 * pairs * dim, () =>

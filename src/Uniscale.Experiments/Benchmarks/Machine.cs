@@ -17,11 +17,6 @@ public static class Machine
     public static double LoadAverage() =>
         File.Exists("/proc/loadavg") ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : double.NaN;
 
-    /// <summary>Highest resident memory of this process so far, in bytes.</summary>
-    public static long PeakResidentBytes() => Line("/proc/self/status", "VmHWM") is { } line
-        ? long.Parse(line.Split(' ')[0], CultureInfo.InvariantCulture) * 1024
-        : Environment.WorkingSet;
-
     private static string? Line(string path, string key) => !File.Exists(path)
         ? null
         : File.ReadLines(path).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2)[1].Trim();

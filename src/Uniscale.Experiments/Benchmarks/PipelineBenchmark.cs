@@ -2,7 +2,7 @@ using System.Diagnostics;
 using TorchSharp;
 using Uniscale.Collectives;
 using Uniscale.Configuration;
-using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Devices;
 using Uniscale.Launching.Ranks;
 using Uniscale.Programs;
 using Uniscale.Programs.Schedules;

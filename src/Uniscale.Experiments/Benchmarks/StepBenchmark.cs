@@ -2,12 +2,13 @@ using System.Diagnostics;
 using TorchSharp;
 using Uniscale.Collectives;
 using Uniscale.Configuration;
+using Uniscale.Engine.Devices;
 using Uniscale.Engine.Execution;
-using Uniscale.Engine.Parallel;
 using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Ranks;
 using Uniscale.Programs.Memory;
 using Uniscale.Programs;
+using Uniscale.Telemetry;
 using Uniscale.Torch;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Runtime;
@@ -52,7 +53,7 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
         double load = Machine.LoadAverage();
         var timed = Time(world, data, threads);
         // Ranks that are threads share one process, whose memory counts once.
-        long resident = (long)Sum(world, isThread && world.Rank > 0 ? 0 : Machine.PeakResidentBytes());
+        long resident = (long)Sum(world, isThread && world.Rank > 0 ? 0 : HostMemory.PeakResidentBytes());
         double? peak = timed.Peak > 0 ? Sum(world, timed.Peak) : null;
         var profile = Profile(world, data, out string layout);
         if (world.Rank != 0) return null;

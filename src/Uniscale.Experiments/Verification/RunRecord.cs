@@ -1,7 +1,6 @@
 using Uniscale.Checkpoints;
 using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Devices;
-using Uniscale.Engine.Parallel;
 using Uniscale.Torch;
 using Uniscale.Training.Runtime;
 using static TorchSharp.torch;

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Uniscale.Kernels.Cpu;
 
-// The bindings, one for each function of kernels.h; and the products, whose handles stay inside this library.
+// The bindings, one for each function of kernels.h; and the GEMM, whose handles stay inside this library.
 public static partial class CpuKernels
 {
     internal static void Matmul(

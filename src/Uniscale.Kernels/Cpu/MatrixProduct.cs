@@ -1,8 +1,8 @@
 namespace Uniscale.Kernels.Cpu;
 
 /// <summary>
-/// Packed copies of a weight matrix in the layouts that products ask for. Valid until the weights change: call
-/// <see cref="Invalidate"/> then, and the next product packs again.
+/// Prepacked copies of a weight matrix in the layouts that GEMMs ask for. Valid until the weights change: call
+/// <see cref="Invalidate"/> then, and the next GEMM packs again.
 /// </summary>
 public sealed class PackedWeights : IDisposable
 {
@@ -27,7 +27,7 @@ public sealed class PackedWeights : IDisposable
     ~PackedWeights() => Dispose();
 }
 
-/// <summary>Matrix products with fp32 sums: on AMX tiles, by oneDNN, or by FMA of our own, whichever this processor has for the type.</summary>
+/// <summary>GEMM with fp32 accumulation: on AMX tiles, by oneDNN, or by FMA of our own, whichever this processor has for the type.</summary>
 public static class MatrixProduct
 {
     /// <summary>c[m, n] = op(a)[m, k] · op(b)[k, n], through an epilogue.</summary>
@@ -37,14 +37,14 @@ public static class MatrixProduct
     /// <param name="a">Left operand.</param>
     /// <param name="b">Right operand.</param>
     /// <param name="c">Result; not transposed.</param>
-    /// <param name="epilogue">What is done with the product beside writing it to c.</param>
+    /// <param name="epilogue">What is done with the result on its way to c.</param>
     /// <param name="weights">Packed copies of b to use and keep, or null.</param>
-    /// <exception cref="KernelException">The epilogue does not fit the product.</exception>
+    /// <exception cref="KernelException">The epilogue does not fit the GEMM.</exception>
     public static void Multiply(
         long m, long n, long k, MatrixOperand a, MatrixOperand b, MatrixOperand c, in ProductEpilogue epilogue = default, PackedWeights? weights = null)
     {
         CpuKernels.Matmul(m, n, k, a, b, c, epilogue, weights?.Handle ?? 0);
-        // Its finalizer frees what the product reads.
+        // Its finalizer frees what the GEMM reads.
         GC.KeepAlive(weights);
     }
 }

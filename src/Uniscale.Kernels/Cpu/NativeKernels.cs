@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Uniscale.Kernels.Cpu;
 
 /// <summary>
-/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: products by AMX tiles, oneDNN or FMA, everything else in one pass over memory.
+/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: GEMM by AMX tiles, oneDNN or FMA, everything else in one pass over memory.
 /// What they do not take (other types, a processor without AVX2) goes to <see cref="TorchKernels"/>, whose results they are held to.
 /// The kernels of a transformer's blocks open no dispose scope: the copy of an input that has gaps, a rare thing, goes with the caller's.
 /// </summary>
@@ -15,7 +15,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     private readonly Dictionary<(nint Address, long Rows, long Columns), PackedWeights>? packed;
 
     /// <param name="packWeights">
-    /// Keep packed copies of weight matrices between products, found by their address: faster, but <see cref="ParametersChanged"/> must
+    /// Keep prepacked copies of weight matrices, found by their address: faster, but <see cref="ParametersChanged"/> must
     /// be called whenever a weight matrix may have new values or another place.
     /// </param>
     public NativeKernels(bool packWeights = false) => packed = packWeights ? [] : null;

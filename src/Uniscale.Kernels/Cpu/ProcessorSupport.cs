@@ -39,7 +39,7 @@ public static class ProcessorSupport
     /// <summary>A level as a user writes it.</summary>
     public static string NameOf(InstructionSet level) => Names[(int)level];
 
-    /// <summary>FLOP/s of matrix products in bf16 over those in fp32, as the kernels do them with this thread's OpenMP setting.</summary>
+    /// <summary>FLOP/s of bf16 GEMM over that of fp32, as the kernels do them with this thread's OpenMP setting.</summary>
     /// <param name="duration">Time to spend.</param>
     public static unsafe double ShareOfFloat32(TimeSpan duration)
     {

@@ -24,10 +24,10 @@ public readonly record struct AdamWConstants(
 /// <param name="Address">First element.</param>
 /// <param name="Type">Type of an element.</param>
 /// <param name="Stride">Elements between rows as stored.</param>
-/// <param name="Transposed">The product uses its transpose.</param>
+/// <param name="Transposed">The GEMM uses its transpose.</param>
 public readonly record struct MatrixOperand(nint Address, KernelType Type, long Stride, bool Transposed = false);
 
-/// <summary>What happens to a product on its way to the result.</summary>
+/// <summary>The activation of a fused epilogue.</summary>
 public enum ProductActivation
 {
     /// <summary>Nothing.</summary>
@@ -40,7 +40,7 @@ public enum ProductActivation
     GeluSlope = 2,
 }
 
-/// <summary>What a product goes through on its way to the result, and what is summed beside it. Addresses are 0 where nothing is wanted.</summary>
+/// <summary>The fused epilogue of a GEMM, and what is summed beside it. Addresses are 0 where nothing is wanted.</summary>
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct ProductEpilogue
 {

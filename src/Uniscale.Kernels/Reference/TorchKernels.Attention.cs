@@ -1,3 +1,4 @@
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Kernels.Reference;
@@ -13,7 +14,7 @@ public sealed partial class TorchKernels
     {
         using var scope = NewDisposeScope();
         var shape = new AttentionShape(q, k);
-        var queries = shape.Queries(q).mul_(shape.Scale);
+        var queries = shape.Queries(q).mul_(Scalars.Of(shape.Scale));
         var keys = shape.Keys(k);
         var values = shape.Keys(v);
         var output = empty_like(queries);
@@ -24,11 +25,11 @@ public sealed partial class TorchKernels
             using var chunkScope = NewDisposeScope();
             var scores = Scores(shape, chunk, queries, keys, mask);
             var maximum = scores.amax([-1], keepdim: true);
-            maximum.masked_fill_(maximum.eq(double.NegativeInfinity), 0);
+            maximum.masked_fill_(maximum.eq(Scalars.Of(double.NegativeInfinity)), Scalars.Of(0));
             scores.sub_(maximum).exp_();
             var sum = scores.sum(-1, keepdim: true);
-            AttentionShape.Take(logSumExp, chunk).copy_(shape.Unfold(sum.log().add_(maximum), chunk));
-            scores.div_(sum.add_(sum.eq(0)));
+            AttentionShape.Take(logSumExp, chunk).copy_(shape.Unfold(sum.log().add_(maximum, Scalars.One), chunk));
+            scores.div_(sum.add_(sum.eq(Scalars.Of(0)), Scalars.One));
             AttentionShape.Take(output, chunk).copy_(shape.Unfold(scores.bmm(values.narrow(1, 0, chunk.KeyCount)), chunk));
             if (keepProbabilities)
                 kept.Add(scores.to(q.dtype).MoveToOtherDisposeScope(scope));
@@ -53,7 +54,7 @@ public sealed partial class TorchKernels
     {
         using var scope = NewDisposeScope();
         var shape = new AttentionShape(q, k);
-        var queries = shape.Queries(q).mul_(shape.Scale);
+        var queries = shape.Queries(q).mul_(Scalars.Of(shape.Scale));
         var keys = shape.Keys(k);
         var values = shape.Keys(v);
         var outputGradient = shape.Queries(gradient);
@@ -71,13 +72,13 @@ public sealed partial class TorchKernels
                 ? probabilities[index++].to(float32)
                 : Probabilities(shape, chunk, queries, keys, logSumExp, mask);
             var dOut = shape.Fold(outputGradient, chunk);
-            dv.narrow(1, 0, chunk.KeyCount).add_(p.transpose(1, 2).bmm(dOut));
+            dv.narrow(1, 0, chunk.KeyCount).add_(p.transpose(1, 2).bmm(dOut), Scalars.One);
             var ds = dOut.bmm(values.narrow(1, 0, chunk.KeyCount).transpose(1, 2)).sub_(shape.Fold(delta, chunk)).mul_(p);
             AttentionShape.Take(dq, chunk).copy_(shape.Unfold(ds.bmm(keys.narrow(1, 0, chunk.KeyCount)), chunk));
-            dk.narrow(1, 0, chunk.KeyCount).add_(ds.transpose(1, 2).bmm(shape.Fold(queries, chunk)));
+            dk.narrow(1, 0, chunk.KeyCount).add_(ds.transpose(1, 2).bmm(shape.Fold(queries, chunk)), Scalars.One);
         }
         return new AttentionGradients(
-            shape.Restore(dq.mul_(shape.Scale), type).MoveToOuterDisposeScope(),
+            shape.Restore(dq.mul_(Scalars.Of(shape.Scale)), type).MoveToOuterDisposeScope(),
             shape.RestoreKeys(dk, type).MoveToOuterDisposeScope(),
             shape.RestoreKeys(dv, type).MoveToOuterDisposeScope());
     }
@@ -87,7 +88,7 @@ public sealed partial class TorchKernels
     {
         using var scope = NewDisposeScope();
         var normaliser = shape.Fold(logSumExp, chunk);
-        normaliser = normaliser.masked_fill(normaliser.eq(double.NegativeInfinity), 0);
+        normaliser = normaliser.masked_fill(normaliser.eq(Scalars.Of(double.NegativeInfinity)), Scalars.Of(0));
         return Scores(shape, chunk, queries, keys, mask).sub_(normaliser).exp_().MoveToOuterDisposeScope();
     }
 
@@ -100,13 +101,13 @@ public sealed partial class TorchKernels
         if (mask.Causal)
         {
             var future = ones([chunk.Count, chunk.KeyCount], @bool, scores.device).triu_(mask.Offset + chunk.Start + 1);
-            byHead.masked_fill_(future, double.NegativeInfinity);
+            byHead.masked_fill_(future, Scalars.Of(double.NegativeInfinity));
         }
         if (mask.QueryDocuments is { } queryDocuments && mask.KeyDocuments is { } keyDocuments)
         {
             var query = queryDocuments.narrow(1, chunk.Start, chunk.Count).unsqueeze(1).unsqueeze(-1);
             var key = keyDocuments.narrow(1, 0, chunk.KeyCount).unsqueeze(1).unsqueeze(1);
-            byHead.masked_fill_(query.ne(key), double.NegativeInfinity);
+            byHead.masked_fill_(query.ne(key), Scalars.Of(double.NegativeInfinity));
         }
         return scores.MoveToOuterDisposeScope();
     }

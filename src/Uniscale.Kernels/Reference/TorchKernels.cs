@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Kernels.Cpu;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -31,14 +32,14 @@ public sealed partial class TorchKernels : IKernels
     {
         using var scope = NewDisposeScope();
         var (rows, here) = RowsHere(ids, first, entries);
-        accumulator.index_add_(0, rows, Rows(gradient).to(float32) * here.unsqueeze(-1), 1);
+        accumulator.index_add_(0, rows, Rows(gradient).to(float32) * here.unsqueeze(-1), Scalars.Of(1));
     }
 
     /// <inheritdoc/>
     public Tensor Linear(Tensor x, Tensor weight, Tensor? bias, Tensor? residual = null)
     {
         var product = Product(x, weight, bias);
-        return residual is null ? product : product.add_(residual);
+        return residual is null ? product : product.add_(residual, Scalars.One);
     }
 
     /// <inheritdoc/>
@@ -62,7 +63,7 @@ public sealed partial class TorchKernels : IKernels
     public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
     {
         using var scope = NewDisposeScope();
-        if (add) result.add_(Product(gradient, weight));
+        if (add) result.add_(Product(gradient, weight), Scalars.One);
         else result.copy_(Product(gradient, weight));
     }
 
@@ -107,7 +108,7 @@ public sealed partial class TorchKernels : IKernels
         return product.view([.. a.shape[..^1], b.size(1)]).MoveToOuterDisposeScope();
     }
 
-    /// <summary>bf16 on a processor without products of it, for which not every libtorch has code.</summary>
+    /// <summary>bf16 on a processor that cannot multiply it, for which not every libtorch has code.</summary>
     private static bool IsWidened(Tensor x) =>
         x.dtype == ScalarType.BFloat16 && x.device_type == TorchSharp.DeviceType.CPU && !ProcessorSupport.IsNative(KernelType.BFloat16);
 
@@ -121,10 +122,10 @@ public sealed partial class TorchKernels : IKernels
         var input = x.to(float32);
         var mean = kind == NormKind.LayerNorm ? input.mean([-1], keepdim: true) : null;
         var centered = mean is null ? input : input - mean;
-        var scale = centered.square().mean([-1], keepdim: true).add_(epsilon).rsqrt_();
+        var scale = centered.pow(Scalars.Of(2)).mean([-1], keepdim: true).add_(Scalars.Of(epsilon)).rsqrt_();
         var output = (centered * scale).mul_(weight);
         if (bias is not null)
-            output.add_(bias);
+            output.add_(bias, Scalars.One);
         return new NormResult(
             output.to(x.dtype).MoveToOuterDisposeScope(), mean?.MoveToOuterDisposeScope(), scale.MoveToOuterDisposeScope());
     }
@@ -145,7 +146,7 @@ public sealed partial class TorchKernels : IKernels
             dx.sub_(dx.mean([-1], keepdim: true));
         dx.sub_(normalised.mul_(projection)).mul_(scale);
         if (carried is not null)
-            dx.add_(carried);
+            dx.add_(carried, Scalars.One);
         return new NormGradients(
             dx.to(x.dtype).MoveToOuterDisposeScope(), weightGradient.MoveToOuterDisposeScope(), biasGradient?.MoveToOuterDisposeScope());
     }
@@ -161,8 +162,8 @@ public sealed partial class TorchKernels : IKernels
         var firstSine = first * sine;
         var secondSine = second * sine;
         var rotated = inverse
-            ? cat([(first * cosine).add_(secondSine), (second * cosine).sub_(firstSine)], -1)
-            : cat([(first * cosine).sub_(secondSine), (second * cosine).add_(firstSine)], -1);
+            ? cat([(first * cosine).add_(secondSine, Scalars.One), (second * cosine).sub_(firstSine)], -1)
+            : cat([(first * cosine).sub_(secondSine), (second * cosine).add_(firstSine, Scalars.One)], -1);
         return rotated.to(x.dtype).MoveToOuterDisposeScope();
     }
 
@@ -182,7 +183,7 @@ public sealed partial class TorchKernels : IKernels
         var silu = g * sigmoid;
 
         // silu'(g) = σ + silu·(1 − σ)
-        var slope = (silu - (silu * sigmoid)).add_(sigmoid);
+        var slope = (silu - (silu * sigmoid)).add_(sigmoid, Scalars.One);
         var gateGradient = slope.mul_(up).mul_(gradient).to(gate.dtype);
         var upGradient = silu.mul_(gradient).to(gate.dtype);
         return scope.MoveToOuter(gateGradient, upGradient);
@@ -194,7 +195,7 @@ public sealed partial class TorchKernels : IKernels
         using var scope = NewDisposeScope();
         var input = x.to(float32);
         var tanh = GeluArgument(input).tanh_();
-        return tanh.add_(1).mul_(input).mul_(0.5).to(x.dtype).MoveToOuterDisposeScope();
+        return tanh.add_(Scalars.Of(1)).mul_(input).mul_(Scalars.Of(0.5)).to(x.dtype).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -205,8 +206,8 @@ public sealed partial class TorchKernels : IKernels
         var tanh = GeluArgument(input).tanh_();
 
         // ½(1 + t) + ½·x·(1 − t²)·√(2/π)·(1 + 3·0.044715·x²), t = tanh(√(2/π)(x + 0.044715·x³))
-        var inner = input.square().mul_(3 * GeluCubic).add_(1).mul_(GeluScale);
-        var slope = tanh.square().neg_().add_(1).mul_(input).mul_(inner).add_(tanh).add_(1).mul_(0.5);
+        var inner = input.pow(Scalars.Of(2)).mul_(Scalars.Of(3 * GeluCubic)).add_(Scalars.Of(1)).mul_(Scalars.Of(GeluScale));
+        var slope = tanh.pow(Scalars.Of(2)).neg_().add_(Scalars.Of(1)).mul_(input).mul_(inner).add_(tanh, Scalars.One).add_(Scalars.Of(1)).mul_(Scalars.Of(0.5));
         return slope.mul_(gradient).to(x.dtype).MoveToOuterDisposeScope();
     }
 
@@ -216,8 +217,8 @@ public sealed partial class TorchKernels : IKernels
         using var scope = NewDisposeScope();
         var maximum = logits.amax([-1]);
         var sum = (logits - maximum.unsqueeze(-1)).exp_().sum(-1);
-        var here = targets.ge(0);
-        var target = logits.gather(1, targets.clamp_min(0).unsqueeze(1)).squeeze(1).mul_(here);
+        var here = targets.ge(Scalars.Of(0));
+        var target = logits.gather(1, targets.clamp_min(Scalars.Of(0)).unsqueeze(1)).squeeze(1).mul_(here);
         return new LossStatistics(
             maximum.MoveToOuterDisposeScope(), sum.MoveToOuterDisposeScope(), target.MoveToOuterDisposeScope());
     }
@@ -227,8 +228,8 @@ public sealed partial class TorchKernels : IKernels
     {
         using var scope = NewDisposeScope();
         logits.sub_(logSumExp.unsqueeze(-1)).exp_().mul_(scale.unsqueeze(-1));
-        var atTarget = (scale * targets.ge(0)).neg_().unsqueeze(1);
-        logits.scatter_add_(1, targets.clamp_min(0).unsqueeze(1), atTarget);
+        var atTarget = (scale * targets.ge(Scalars.Of(0))).neg_().unsqueeze(1);
+        logits.scatter_add_(1, targets.clamp_min(Scalars.Of(0)).unsqueeze(1), atTarget);
         return (type == float32 ? logits.alias() : logits.to(type)).MoveToOuterDisposeScope();
     }
 
@@ -237,7 +238,7 @@ public sealed partial class TorchKernels : IKernels
     {
         using var scope = NewDisposeScope();
         var statistics = LossStatistics(logits, targets);
-        var logSumExp = statistics.Sum.log().add_(statistics.Maximum);
+        var logSumExp = statistics.Sum.log().add_(statistics.Maximum, Scalars.One);
         var gradient = LossGradient(logits, targets, logSumExp, scale, type);
         return new CrossEntropy(
             logSumExp.MoveToOuterDisposeScope(), statistics.Target.MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
@@ -250,12 +251,12 @@ public sealed partial class TorchKernels : IKernels
     /// <summary>Row of each id in the table, 0 where it lies outside, and whether it is inside.</summary>
     private static (Tensor Rows, Tensor Here) RowsHere(Tensor ids, long first, long entries)
     {
-        var local = ids.reshape(-1) - first;
-        var here = local.ge(0).bitwise_and(local.lt(entries));
+        var local = ids.reshape(-1).sub(Scalars.Of(first));
+        var here = local.ge(Scalars.Of(0)).bitwise_and(local.lt(Scalars.Of(entries)));
         return (local * here, here);
     }
 
-    private static Tensor GeluArgument(Tensor x) => x.square().mul_(GeluCubic).add_(1).mul_(x).mul_(GeluScale);
+    private static Tensor GeluArgument(Tensor x) => x.pow(Scalars.Of(2)).mul_(Scalars.Of(GeluCubic)).add_(Scalars.Of(1)).mul_(x).mul_(Scalars.Of(GeluScale));
 
     private static Tensor Rows(Tensor x) => x.reshape(-1, x.shape[^1]);
 }

@@ -51,6 +51,9 @@ public static class MpiLauncher
     /// <exception cref="UserErrorException">They are left over from a job that is another or over.</exception>
     public static void CheckAllocation(Mpirun mpirun) => Allocation.Check(mpirun.IsOpenMpi, RankEnvironment.AllVariables());
 
+    /// <summary>Whether the environment says where ranks go, which then need not all be on this machine.</summary>
+    public static bool IsInAllocation => Allocation.IsIn(RankEnvironment.AllVariables());
+
     private static IReadOnlyList<string> Arguments(LaunchOptions options, Mpirun mpirun)
     {
         var environment = RankEnvironment.AllVariables();

@@ -13,11 +13,11 @@ UNISCALE_KERNEL int uniscale_isa();
 UNISCALE_KERNEL int uniscale_processor();
 UNISCALE_KERNEL const char* uniscale_kernels_error();
 
-// What a product goes through on its way to c, in this order; and what is summed beside it. Null where not wanted.
+// The fused epilogue of a GEMM, in this order; and what is summed beside it. Null where not wanted.
 struct uniscale_epilogue {
     const void* bias;    // [n], of b's type
     void* pre;           // of c's type and strides: what GELU is taken of; written with activation 1, read with 2
-    const void* addend;  // of c's type and strides; c itself: the product is added to it
+    const void* addend;  // of c's type and strides; c itself: accumulates (β = 1)
     float* row_sums;     // fp32 [m]: sums over k of op(a), which is dense and transposed
     int activation;      // 0 none, 1 gelu(product + bias), 2 product · gelu'(pre); c is dense then
     int add_row_sums;    // row_sums are added to

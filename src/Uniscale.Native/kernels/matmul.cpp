@@ -1,4 +1,4 @@
-// Matrix products, each by the fastest code that this processor has for it: bf16 on AMX tiles by our own kernel; fp32, and bf16 where the
+// GEMM, each by the fastest code that this processor has for it: bf16 on AMX tiles by our own kernel; fp32, and bf16 where the
 // processor multiplies pairs of it, by oneDNN; all else, and what oneDNN lacks, by our own kernel on vector registers.
 #include <omp.h>
 
@@ -63,7 +63,7 @@ void copy_rows(void* target, const void* source, int64_t rows, int64_t stride_by
         std::memcpy(static_cast<char*>(target) + row * stride_bytes, static_cast<const char*>(source) + row * stride_bytes, static_cast<size_t>(row_bytes));
 }
 
-// The epilogue in passes of their own, but for the bias and what lies in c already. False where oneDNN has no such product.
+// The epilogue in passes of their own, but for the bias and what lies in c already. False where oneDNN has no such GEMM.
 bool multiply_on_onednn(const Gemm& g, PackedWeights* weights) {
     const auto& e = g.epilogue;
     auto* product = onednn::product_of({g.m, g.n, g.k, g.a.stride, g.b.stride, g.ldc, g.a.type, g.b.type, g.c_type, g.a.transposed, g.b.transposed,

@@ -97,7 +97,7 @@ void Product::multiply(const void* a_values, const void* b_values, void* c_value
     stream().wait();
 }
 
-// Least-recently-used products of this thread; bounded, because context lengths and batches vary over a run.
+// Least-recently-used oneDNN primitives of this thread; bounded, because context lengths and batches vary over a run.
 Product* product_of(const Shape& shape) {
     constexpr size_t capacity = 256;
     thread_local std::list<std::pair<Shape, Product>> recent;

@@ -32,7 +32,7 @@ struct Product {
     void multiply(const void* a, const void* b, void* c, const void* bias, dnnl::memory* packed);
 };
 
-// This thread's product of a shape, or null where oneDNN has none that suits these operands on the instructions that the kernels may use.
+// This thread's GEMM of a shape, or null where oneDNN has none that suits these operands on the instructions that the kernels may use.
 Product* product_of(const Shape& shape);
 
 // Brings weights from one layout to another.

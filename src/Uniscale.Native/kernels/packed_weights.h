@@ -1,4 +1,4 @@
-// The packed copies of one weight matrix, one for each layout that products asked for (forward and backward want different ones).
+// The packed copies of one weight matrix, one for each layout that a GEMM asked for (forward and backward want different ones).
 #pragma once
 
 #include <cstdint>

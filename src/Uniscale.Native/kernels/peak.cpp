@@ -46,7 +46,7 @@ double tiles(Operands& o) {
     return 2.0 * repeats * steps * 4 * 16 * 16 * 32;
 }
 
-// As a product does it: rows of A by broadcast, columns of B by vector, sums in registers.
+// As a GEMM does it: rows of A by broadcast, columns of B by vector, sums in registers.
 constexpr int rows = 6, columns = 2, depth = 128;
 
 __attribute__((target("avx512f,avx512bf16"))) double dot_products(Operands& o) {

@@ -155,6 +155,9 @@ public sealed record StackSection
     /// <summary>A tensor between stages is sent in parts by the tensor ranks (scatter and gather, Narayanan et al., 2021).</summary>
     public bool SplitSends { get; init; } = true;
 
+    /// <summary>Sharded state is summed at and sent by its owners one after the other (a reduce and a broadcast of each, as InternEvo does), and not in a ring: latency grows with the members.</summary>
+    public bool ShardsInTurn { get; init; }
+
     /// <summary>Bytes of a gradient when it is reduced.</summary>
     public int GradientBytes { get; init; } = 4;
 

@@ -7,53 +7,69 @@ namespace Uniscale.Planning.Clusters;
 /// <summary>A layout that was run here.</summary>
 /// <param name="Name">What it is called.</param>
 /// <param name="Spec">The layout.</param>
+/// <param name="Threads">Whether its ranks were threads of one process; else they were processes under MPI.</param>
 /// <param name="Seconds">Median seconds of a step.</param>
-/// <param name="ResidentBytes">Highest resident memory of the process that held all ranks.</param>
-public sealed record MeasuredLayout(string Name, StepSpecification Spec, double Seconds, double ResidentBytes);
+/// <param name="ResidentBytes">Highest resident memory of all its processes together.</param>
+public sealed record MeasuredLayout(string Name, StepSpecification Spec, bool Threads, double Seconds, double ResidentBytes)
+{
+    /// <summary>Its memory as the planner counts it, without saves, which were not measured.</summary>
+    public double Bytes(Cluster cluster) => new HostAccount(Spec, cluster, savesBehind: false, Threads).Of(0, Spec.Mesh.Size);
+
+    /// <summary>Number of processes.</summary>
+    public int Processes => Threads ? 1 : Spec.Mesh.Size;
+}
 
 /// <summary>Turns measured layouts into the cluster file of the machine that ran them.</summary>
 public static class MachineFit
 {
-    private static readonly string[] Free = ["matmul", "attention", "memory", "node_link", "overhead", "step_overhead"];
+    /// <summary>Name of the stack whose ranks are processes under MPI, where one was measured.</summary>
+    public const string MessagePassing = "uniscale-mpi";
+
+    private static readonly string[] Free = ["matmul", "attention", "memory", "node_link", "overhead", "step_overhead"], FreeOfMessages = ["node_link", "step_overhead"];
 
     /// <summary>A cluster with the machine's measured peaks, its constants fitted on the layouts, and memory figures that do not under-estimate any of them.</summary>
     /// <param name="machine">Name, peaks and bandwidths as measured; its first stack says how the kernels go about it.</param>
-    /// <param name="layouts">What was run; the smallest gives the memory of a process without tensors.</param>
+    /// <param name="layouts">What was run.</param>
     /// <param name="source">How it was measured, for the file.</param>
     public static ClusterFile Of(ClusterFile machine, IReadOnlyList<MeasuredLayout> layouts, string source)
     {
         var start = machine.Stacks[0] with { Constants = new ConstantsSection { Matmul = 0.7, Attention = 0.3, Memory = 0.5, NodeLink = 0.5, FabricLink = 1, Overhead = 2e-5, StepOverhead = 1e-3 } };
-        var cluster = new Cluster(machine, machine.Name);
-        var rows = layouts.Select(layout => ConstantsFit.RowOf(new StepPlanner(layout.Spec, cluster), start, layout.Seconds)).ToArray();
-        var constants = new ConstantsFit(rows, start.Constants, Free).Run();
-        var stack = start with { Constants = constants, Free = Free, Source = source };
-        var smallest = layouts.MinBy(layout => TensorBytes(layout.Spec, cluster, stack))!;
-        double context = Math.Max(0, smallest.ResidentBytes - TensorBytes(smallest.Spec, cluster, stack));
-        double margin = layouts.Max(layout => (layout.ResidentBytes - context) / TensorBytes(layout.Spec, cluster, stack) - 1);
+        var threads = Fitted(machine, start with { Source = source }, layouts.Where(layout => layout.Threads), Free);
+        var processes = layouts.Where(layout => !layout.Threads).ToArray();
         return machine with
         {
-            Stacks = [stack],
-            Process = new ProcessSection
-            {
-                Context = new Figure { Value = Text(context), Source = source },
-                Workspace = new Figure { Value = "0", Source = "within context and fragmentation" },
-                Fragmentation = new Figure { Value = Text(Math.Max(0, margin)), Source = source },
-            },
+            // Processes have their kernels in common with threads; what is theirs is how they talk.
+            Stacks = processes.Length == 0 ? [threads] : [threads, Fitted(machine, threads with { Name = MessagePassing }, processes, FreeOfMessages)],
+            Process = ProcessOf(machine, layouts, source),
         };
     }
 
-    /// <summary>Bytes of the process that holds all ranks of a layout: what a process takes once, and the rest for each rank.</summary>
-    public static double ProcessBytes(StepSpecification spec, Cluster cluster, StackSection stack) =>
-        (cluster.ContextBytes ?? 0) + Accounts(spec, cluster, stack).Sum(account => account.KnownBytes - (cluster.ContextBytes ?? 0));
-
-    private static double TensorBytes(StepSpecification spec, Cluster cluster, StackSection stack) =>
-        Accounts(spec, cluster, stack).Sum(account => account.KnownBytes);
-
-    private static IEnumerable<MemoryAccount> Accounts(StepSpecification spec, Cluster cluster, StackSection stack)
+    private static StackSection Fitted(ClusterFile machine, StackSection start, IEnumerable<MeasuredLayout> layouts, string[] free)
     {
-        var generator = new ProgramGenerator(spec);
-        return Enumerable.Range(0, spec.Mesh.Size).Select(rank => MemoryAccount.Of(spec, generator.Generate(rank), cluster, stack));
+        var cluster = new Cluster(machine, machine.Name);
+        var rows = layouts.Select(layout => ConstantsFit.RowOf(new StepPlanner(layout.Spec, cluster), start, layout.Seconds)).ToArray();
+        return start with { Constants = new ConstantsFit(rows, start.Constants, free).Run(), Free = free };
     }
 
-    private static string Text(double value) => value.ToString("0.####", System.Globalization.CultureInfo.InvariantCulture);
+    /// <summary>
+    /// The memory of a process without ranks, of a rank without tensors, and the share that freed tensors leave unused: of all that under-estimate no layout those whose worst
+    /// over-estimate is least.
+    /// </summary>
+    private static ProcessSection ProcessOf(ClusterFile machine, IReadOnlyList<MeasuredLayout> layouts, string source)
+    {
+        Figure Of(double value) => new() { Value = value.ToString("0.####", System.Globalization.CultureInfo.InvariantCulture), Source = source };
+        Cluster With(double fragmentation) => new(machine with { Process = new ProcessSection { Context = Of(0), Workspace = Of(0), Fragmentation = Of(fragmentation) } }, machine.Name);
+        // Bytes are linear in the share: two accounts of a layout give those of all shares.
+        double[] none = [.. layouts.Select(layout => layout.Bytes(With(0)))], whole = [.. layouts.Select(layout => layout.Bytes(With(1)))];
+        var best = (Context: 0.0, Workspace: 0.0, Fragmentation: 0.0, Worst: double.PositiveInfinity);
+        for (double fragmentation = 0; fragmentation <= 1; fragmentation += 0.02)
+            for (double workspace = 0; workspace <= 64 << 20; workspace += 2 << 20)
+            {
+                double[] ranks = [.. layouts.Select((layout, i) => none[i] + fragmentation * (whole[i] - none[i]) + workspace * layout.Spec.Mesh.Size)];
+                double context = Math.Max(0, layouts.Select((layout, i) => (layout.ResidentBytes - ranks[i]) / layout.Processes).Max());
+                double worst = layouts.Select((layout, i) => (ranks[i] + context * layout.Processes) / layout.ResidentBytes).Max();
+                if (worst < best.Worst) best = (context, workspace, fragmentation, worst);
+            }
+        return new ProcessSection { Context = Of(best.Context), Workspace = Of(best.Workspace), Fragmentation = Of(best.Fragmentation) };
+    }
 }

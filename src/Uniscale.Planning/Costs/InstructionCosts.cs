@@ -24,7 +24,7 @@ public sealed class InstructionCosts
     public InstructionCosts(StepSpecification spec, Cluster cluster, StackSection stack)
     {
         (_spec, Stack, _constants) = (spec, stack, stack.Constants);
-        Links = new LinkTimes(cluster, _constants);
+        Links = new LinkTimes(cluster, _constants, stack.ShardsInTurn);
         _peak = cluster.PeakFor(spec.ActivationBytes) * _constants.Matmul;
         _attention = cluster.PeakFor(spec.ActivationBytes) * (_constants.Attention > 0 ? _constants.Attention : _constants.Matmul);
         _bandwidth = cluster.Needed(cluster.MemoryBandwidth, "chip.memory_bandwidth") * _constants.Memory;

@@ -25,10 +25,15 @@ public sealed class LinkTimes
     private readonly Cluster _cluster;
     private readonly ConstantsSection _constants;
 
+    private readonly bool _inTurn;
+
     /// <summary>Times on a cluster, at the shares of bandwidth that a stack reaches.</summary>
-    public LinkTimes(Cluster cluster, ConstantsSection constants)
+    /// <param name="cluster">The hardware.</param>
+    /// <param name="constants">The shares.</param>
+    /// <param name="inTurn">See <see cref="StackSection.ShardsInTurn"/>.</param>
+    public LinkTimes(Cluster cluster, ConstantsSection constants, bool inTurn = false)
     {
-        (_cluster, _constants) = (cluster, constants);
+        (_cluster, _constants, _inTurn) = (cluster, constants, inTurn);
         NodeSize = (int)cluster.Needed(cluster.NodeGpus, "node.gpus");
         PodSize = cluster.PodGpus is { } pod ? (int)pod : int.MaxValue;
     }
@@ -77,10 +82,11 @@ public sealed class LinkTimes
         return Math.Min(network, Link);
     }
 
-    /// <summary>A ring goes through all members; an all-reduce takes a tree between machines, whose steps grow with the logarithm.</summary>
+    /// <summary>A ring goes through all members, an operation of each owner in turn crosses machines once a member; an all-reduce takes a tree between machines, whose steps grow with the logarithm.</summary>
     private double LatencyOf(Collective kind, GroupPlace place)
     {
         if (kind == Collective.AllReduce) return LinkLatency * Math.Max(0, place.Members / place.Nodes - 1) + FabricLatency * Math.Ceiling(Math.Log2(place.Nodes));
+        if (_inTurn && place.Nodes > 1) return FabricLatency * (place.Members - 1);
         return LinkLatency * (place.Members - place.Nodes) + FabricLatency * (place.Nodes - 1);
     }
 }

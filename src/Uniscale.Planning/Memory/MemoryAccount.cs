@@ -25,6 +25,9 @@ public sealed record MemoryAccount
     /// <summary>Most bytes that blocks keep between their passes, within the activations.</summary>
     public required double KeptBytes { get; init; }
 
+    /// <summary>Bytes of a part by its name; 0 where they are unknown.</summary>
+    public double this[string name] => Parts.First(part => part.Name == name).Bytes ?? 0;
+
     /// <summary>Sum of what is known.</summary>
     public double KnownBytes => Parts.Sum(part => part.Bytes ?? 0);
 

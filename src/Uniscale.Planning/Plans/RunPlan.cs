@@ -28,6 +28,9 @@ public sealed record RunPlan
     /// <summary>Seconds of all validations; null where nothing is validated.</summary>
     public double? ValidationSeconds { get; init; }
 
+    /// <summary>Whether something is validated whose length is not known: <c>evaluation.sequences</c> is 0 and the shards are not read.</summary>
+    public bool ValidationIsUnknown { get; init; }
+
     /// <summary>Saves of the run.</summary>
     public required double Saves { get; init; }
 
@@ -98,20 +101,39 @@ public sealed record RunPlan
             CheckpointBytes = parameters * stateBytes,
             Saves = config.Checkpoint.Every > 0 ? Math.Floor(steps / config.Checkpoint.Every) : 1,
             SaveBlockingSeconds = perRank / cluster.Staging,
-            ValidationSeconds = ValidationOf(config, segments, steps),
+            ValidationSeconds = ValidationOf(config, segments),
+            ValidationIsUnknown = !ValidationIsKnown(config),
         };
     }
 
-    /// <summary>Forward passes are a third of a step's (a fourth with recomputation); a validation is as many sequences of it.</summary>
-    private static double? ValidationOf(RunConfiguration config, List<RunSegment> segments, double steps)
+    /// <summary>
+    /// Validations as the trainer runs them: every source of the phase apart, in batches of the step's size, by the program that only goes forward. Null where nothing is validated or
+    /// the number of sequences is not known.
+    /// </summary>
+    private static double? ValidationOf(RunConfiguration config, List<RunSegment> segments)
     {
-        if (config.Data.Validation.Count == 0) return null;
-        double times = config.Evaluation.Every > 0 ? Math.Floor(steps / config.Evaluation.Every) : 1;
-        var step = segments.MaxBy(segment => segment.Tokens)!.Step;
-        double forward = step.Spec.Recompute == RecomputeKind.Block ? 0.25 : 1.0 / 3;
-        double sequences = step.Tokens / step.Spec.Model.Context;
-        return times * config.Data.Validation.Count * config.Evaluation.Sequences / sequences * step.Seconds * forward;
+        if (config.Data.Validation.Count == 0 || !ValidationIsKnown(config)) return null;
+        var forward = new Dictionary<StepPlan, double>(ReferenceEqualityComparer.Instance);
+        double seconds = 0;
+        foreach (var segment in segments)
+        {
+            double times = config.Evaluation.Every > 0 ? segment.Steps / config.Evaluation.Every : segment == segments[^1] ? 1 : 0;
+            if (times == 0) continue;
+            var step = segment.Step;
+            if (!forward.TryGetValue(step, out double pass)) forward[step] = pass = StepPlan.Of(step.Spec with { ForwardOnly = true, Checksum = false }, step.Cluster, step.Stack).Seconds;
+            double batch = step.Tokens / step.Spec.Model.Context;
+            var named = config.Phases.FirstOrDefault(phase => phase.Name == segment.Phase)?.Evaluate ?? [];
+            var sources = config.Data.Validation.Where(source => named.Count == 0 || named.Contains(source.Name));
+            seconds += times * pass * sources.Sum(source => Math.Ceiling(SequencesOf(config, source, step.Spec.Model.Context)!.Value / batch));
+        }
+        return seconds;
     }
+
+    private static bool ValidationIsKnown(RunConfiguration config) => config.Data.Validation.All(source => SequencesOf(config, source, 1) is not null);
+
+    /// <summary>Sequences of a source at each validation; null: all of shards that a planner does not read.</summary>
+    private static double? SequencesOf(RunConfiguration config, SourceSection source, int context) =>
+        config.Evaluation.Sequences > 0 ? config.Evaluation.Sequences : source.VirtualTokens > 0 ? Math.Ceiling((double)source.VirtualTokens / context) : null;
 
     private static double LengthOf(RunConfiguration config)
     {

@@ -26,7 +26,7 @@ public static class InternEvoRows
         InternLm,
     ];
 
-    /// <summary>104B on 1,024 GPUs at 203.6 tokens a GPU and second; the layout is not published, that of configs/internlm-104b.yaml stands for it. Never fitted on.</summary>
+    /// <summary>104B on 1,024 GPUs at 203.6 tokens a GPU and second; the layout is not published, that of configs/models/internlm-104b.yaml stands for it. Never fitted on.</summary>
     public static PublishedRow InternLm
     {
         get
@@ -34,7 +34,7 @@ public static class InternEvoRows
             var model = Llama(10240, 80, 80, 82, 27328, 65536, 2048);
             var spec = Layout(model, 8, 4, 32, 1, 2048, 1) with { SequenceParallel = true, ZeroStage = 1, ZeroGroup = 32, Recompute = RecomputeKind.Selective };
             return new PublishedRow("InternLM report, 2023", "104B on 1024", Cluster, Stack, spec, Seconds(spec, 203.6), IsFitted: false,
-                "neither layout, recomputation nor network is published: those of configs/internlm-104b.yaml and of InternEvo's nodes");
+                "neither layout, recomputation nor network is published: those of configs/models/internlm-104b.yaml and of InternEvo's nodes");
         }
     }
 

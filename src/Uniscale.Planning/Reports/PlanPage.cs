@@ -1,8 +1,10 @@
 using System.Net;
 using System.Text;
+using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Failures;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
+using Uniscale.Planning.Search;
 
 namespace Uniscale.Planning.Reports;
 
@@ -31,6 +33,19 @@ public static class PlanPage
         return Page($"Plan of {name}", text.ToString());
     }
 
+    /// <summary>A search: the best layouts, the front as picture and table, and why the others were thrown out.</summary>
+    public static string OfSearch(string name, Cluster cluster, SearchResult found)
+    {
+        var text = new StringBuilder();
+        text.Append(Paragraph($"{found.Considered:N0} layouts of {found.Best[0].Plan.Spec.Mesh.Size} × {cluster.File.Chip.Name} ({cluster.Name}), {found.Priced.Count:N0} simulated. Stack {found.Best[0].Plan.Stack.Name}: {found.Best[0].Plan.Stack.Source}."));
+        text.Append(Layouts("Fastest", found.Best));
+        if (found.Best.Count > 1) text.Append(Paragraph($"The runner-up loses {RunnerUp.Explain(found.Best[0].Plan, found.Best[1].Plan)}."));
+        text.Append(PlanPictures.Front(found));
+        text.Append(Layouts("None is both faster and smaller", found.Front));
+        text.Append(Table(["thrown out", "by", "for example"], found.Rejections.Select(rejection => (IReadOnlyList<string>)[$"{rejection.Count:N0}", rejection.Reason, rejection.Example])));
+        return Page($"Layouts of {name}", text.ToString());
+    }
+
     /// <summary>A run with failures: parts and the curve.</summary>
     public static string OfFailures(string name, RunReport report, IReadOnlyList<(double Hours, double Goodput)> points)
     {
@@ -42,6 +57,9 @@ public static class PlanPage
         text.Append(PlanPictures.Goodput(points));
         return Page($"Failures of {name}", text.ToString());
     }
+
+    private static string Layouts(string title, IEnumerable<PricedLayout> layouts) => $"<h2>{title}</h2>\n" + Table(["s a step", "tokens/GPU/s", "MFU", "known GiB", "layout"],
+        layouts.Select(layout => (IReadOnlyList<string>)[$"{layout.Plan.Seconds:N3}", $"{layout.Plan.TokensPerRank:N1}", $"{layout.Plan.Mfu:P1}", $"{layout.Heaviest.KnownBytes / Gibi:N2}", LayoutSearch.Describe(layout.Plan.Spec)]));
 
     private static string Page(string title, string body) =>
         $$"""

@@ -2,6 +2,7 @@ using ScottPlot;
 using Uniscale.Configuration;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
+using Uniscale.Planning.Search;
 
 namespace Uniscale.Planning.Reports;
 
@@ -60,6 +61,25 @@ public static class PlanPictures
             };
         });
         return plot.GetSvgXml(Width, Height);
+    }
+
+    /// <summary>Time against memory of all layouts that were simulated, and the line of those than which none is both faster and smaller.</summary>
+    public static string Front(SearchResult found)
+    {
+        var plot = New("Layouts: seconds of a step against memory of the heaviest rank", "s a step");
+        plot.XLabel("known memory, GiB");
+        var all = plot.Add.ScatterPoints(found.Priced.Select(Memory).ToArray(), found.Priced.Select(layout => layout.Plan.Seconds).ToArray());
+        all.LegendText = "simulated";
+        all.Color = ScottPlot.Colors.LightGray;
+        var front = plot.Add.Scatter(found.Front.Select(Memory).ToArray(), found.Front.Select(layout => layout.Plan.Seconds).ToArray());
+        front.LegendText = "none is both faster and smaller";
+        front.Color = Colours.GetColor(0);
+        foreach (var end in new[] { found.Front[0], found.Front[^1] }.Distinct())
+            plot.Add.Text(LayoutSearch.Describe(end.Plan.Spec), Memory(end), end.Plan.Seconds).Alignment = end == found.Front[0] ? Alignment.UpperRight : Alignment.LowerLeft;
+        plot.ShowLegend();
+        return plot.GetSvgXml(Width, Height);
+
+        static double Memory(PricedLayout layout) => layout.Heaviest.KnownBytes / Gibi;
     }
 
     /// <summary>Goodput over the mean time between failures.</summary>

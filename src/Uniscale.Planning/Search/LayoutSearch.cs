@@ -29,15 +29,16 @@ public sealed record Rejection(string Reason, int Count, string Example);
 
 /// <summary>What a search found.</summary>
 /// <param name="Best">The fastest setting of each of the best layouts, fastest first.</param>
-/// <param name="Front">Priced layouts than which none is both faster and smaller, fastest first.</param>
+/// <param name="Front">Layouts of the space than which none is both faster and smaller, fastest first.</param>
 /// <param name="Rejections">Why the others were thrown out.</param>
 /// <param name="Considered">Layouts of the space.</param>
 /// <param name="Priced">Layouts that were simulated.</param>
-public sealed record SearchResult(IReadOnlyList<PricedLayout> Best, IReadOnlyList<PricedLayout> Front, IReadOnlyList<Rejection> Rejections, int Considered, int Priced);
+public sealed record SearchResult(
+    IReadOnlyList<PricedLayout> Best, IReadOnlyList<PricedLayout> Front, IReadOnlyList<Rejection> Rejections, int Considered, IReadOnlyList<PricedLayout> Priced);
 
 /// <summary>
 /// Finds the fastest layouts of a space. Pruning is exact: a layout is thrown out where it breaks a rule, where its memory's lower bound (or its account) is above what
-/// there is, or where its time's lower bound (<see cref="LayoutBounds"/>) is above the times of the layouts that are shown.
+/// there is, or where its time's lower bound (<see cref="LayoutBounds"/>) is above the times of the layouts that are shown and above that of one that is no larger.
 /// </summary>
 public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpace space)
 {
@@ -51,7 +52,7 @@ public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpac
     {
         double there = cluster.Needed(cluster.MemoryBytes, "chip.memory") * (1 - space.Margin);
         int considered = 0;
-        var candidates = new List<(StepSpecification Spec, double Seconds)>();
+        var candidates = new List<(StepSpecification Spec, LayoutBounds Bounds)>();
         double smallest = double.PositiveInfinity;
         foreach (var spec in space.Of(like))
         {
@@ -61,7 +62,7 @@ public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpac
                 var bounds = new LayoutBounds(spec, cluster, stack);
                 smallest = Math.Min(smallest, bounds.Bytes);
                 if (bounds.Bytes > there) Reject("memory", $"needs at least {bounds.Bytes / 1e9:N1} GB: {Describe(spec)}");
-                else candidates.Add((spec, bounds.Seconds));
+                else candidates.Add((spec, bounds));
             }
             catch (LayoutException broken)
             {
@@ -74,7 +75,7 @@ public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpac
                 ? $"No layout uses {space.Ranks} GPUs with a global batch of {space.GlobalBatch}: choose a number of GPUs that shares factors with it."
                 : $"No layout of {space.Ranks} × {cluster.File.Chip.Name} fits: the smallest needs {smallest / 1e9:N1} GB of {there / 1e9:N1} GB on its heaviest rank; take more GPUs, a smaller model or context, or a lower --margin.");
         var best = _priced.OrderBy(layout => layout.Plan.Seconds).DistinctBy(layout => layout.Key).Take(space.Top).ToArray();
-        return new SearchResult(best, Front(), [.. _rejected.Select(reason => new Rejection(reason.Key, reason.Value.Count, reason.Value.Example))], considered, _priced.Count);
+        return new SearchResult(best, Front(), [.. _rejected.Select(reason => new Rejection(reason.Key, reason.Value.Count, reason.Value.Example))], considered, _priced);
     }
 
     /// <summary>A layout in a few words.</summary>
@@ -83,22 +84,27 @@ public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpac
         + (spec.Chunks > 1 ? $" v{spec.Chunks}" : "") + $" micro {spec.MicrobatchSize}" + (spec.ZeroStage > 0 ? $" ZeRO-{spec.ZeroStage}/{spec.ZeroGroup}" : "")
         + (spec.Recompute == RecomputeKind.None ? "" : $" recompute {spec.Recompute.ToString().ToLowerInvariant()}");
 
-    /// <summary>Prices candidates from the most promising on, until none of the rest can be among those that are shown.</summary>
-    private void Price(List<(StepSpecification Spec, double Seconds)> candidates, double there)
+    /// <summary>Prices candidates from the most promising on, but for those that can neither be among the layouts that are shown nor on the front.</summary>
+    private void Price(List<(StepSpecification Spec, LayoutBounds Bounds)> candidates, double there)
     {
-        foreach (var (spec, bound) in candidates.OrderBy(candidate => candidate.Seconds))
+        foreach (var (spec, bounds) in candidates.OrderBy(candidate => candidate.Bounds.Seconds))
         {
-            if (bound > WorstShown())
+            bool isSlow = bounds.Seconds > WorstShown();
+            if (isSlow && IsBeaten(bounds.Seconds, bounds.Bytes))
             {
-                Reject("time", $"takes at least {bound:N2} s: {Describe(spec)}");
+                Reject("time", $"takes at least {bounds.Seconds:N2} s: {Describe(spec)}");
                 continue;
             }
             var planner = new StepPlanner(spec, cluster);
             var heaviest = planner.MemoryOfStages(stack).MaxBy(account => account.KnownBytes)!;
             if (heaviest.KnownBytes > there) Reject("memory", $"needs {heaviest.KnownBytes / 1e9:N1} GB: {Describe(spec)}");
+            else if (isSlow && IsBeaten(bounds.Seconds, heaviest.KnownBytes)) Reject("time", $"takes at least {bounds.Seconds:N2} s: {Describe(spec)}");
             else _priced.Add(new PricedLayout(planner.Price(stack), heaviest));
         }
     }
+
+    /// <summary>Whether a priced layout is no slower and no larger than these bounds allow.</summary>
+    private bool IsBeaten(double seconds, double bytes) => _priced.Exists(known => known.Plan.Seconds <= seconds && known.Heaviest.KnownBytes <= bytes);
 
     private double WorstShown()
     {

@@ -53,7 +53,7 @@ public enum Op : byte
     /// <see cref="ReceiveGradient"/> (b, m) brings, or 1 (the head's loss). Frees all that Forward (b, m) kept.</summary>
     Backward,
 
-    /// <summary>Operands b, m; transformer blocks only. As <see cref="Backward"/>, but the products that give gradients of matrices are
+    /// <summary>Operands b, m; transformer blocks only. As <see cref="Backward"/>, but the GEMMs that give gradients of matrices are
     /// left for <see cref="BackwardWeight"/>: what they need (input and output gradient of each matrix) is kept, the rest is freed.
     /// Gradients of vectors (norms, biases) may be added now.</summary>
     BackwardInput,

@@ -38,7 +38,7 @@ public readonly record struct PassTimes(double Forward, double BackwardInput, do
 /// <summary>
 /// A pipeline schedule: the order in which a stage makes its passes. Everything else (receives and sends, gathering and reducing,
 /// the optimizer) follows from it in <see cref="ProgramGenerator"/>. A class in this folder that implements this interface and has a
-/// constructor without parameters is found by <see cref="ScheduleRegistry"/>; docs/guides/add-a-schedule.md shows one.
+/// constructor without parameters is found by <see cref="ScheduleRegistry"/>; docs/how-to/add-a-schedule.md shows one.
 /// </summary>
 public interface ISchedule
 {

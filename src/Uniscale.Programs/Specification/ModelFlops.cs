@@ -11,7 +11,7 @@ public static class ModelFlops
 
     /// <summary>
     /// Model operations of forward and backward for one token, by <see cref="Formula"/> (Chowdhery et al., 2022, appendix B), where N are the
-    /// parameters that take part in products: all but the table of positions and an untied input embedding. Recomputation does not count,
+    /// parameters that take part in a GEMM: all but the table of positions and an untied input embedding. Recomputation does not count,
     /// and attention counts whole, masked half included, as the field does.
     /// </summary>
     /// <param name="model">The model.</param>

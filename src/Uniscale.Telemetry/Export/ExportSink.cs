@@ -45,9 +45,10 @@ internal sealed class ExportSink : ITelemetrySink
     /// <param name="complain">Takes sentences about what could not be opened, or fails.</param>
     public static ExportSink? Open(TelemetrySection section, string run, int rank, Action<string> complain)
     {
-        List<INewsReader> readers = [.. MetricExporters.Open(section, run, complain)];
-        // The exporters listen by then, and are told of every instrument.
-        if (readers.Count > 0) readers.Insert(0, new RunMeters(rank));
+        var meters = new RunMeters(rank);
+        List<INewsReader> readers = [.. MetricExporters.Open(section, run, meters.Meter, complain)];
+        if (readers.Count > 0) readers.Insert(0, meters);
+        else meters.Dispose();
         if (Notifier.IsWanted(section.Notify)) readers.Add(new Notifier(section.Notify, run, complain));
         return readers.Count > 0 ? new ExportSink(readers, complain) : null;
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
@@ -21,13 +22,14 @@ internal sealed class MetricExporters : INewsReader
     /// <summary>Opens what a section asks for.</summary>
     /// <param name="section">Where the metrics go.</param>
     /// <param name="run">Name of the run.</param>
+    /// <param name="meter">The run's instruments.</param>
     /// <param name="complain">Takes a sentence about what could not be opened.</param>
     /// <returns>One for each that was opened: where one fails, the other goes on.</returns>
-    public static IEnumerable<MetricExporters> Open(TelemetrySection section, string run, Action<string> complain)
+    public static IEnumerable<MetricExporters> Open(TelemetrySection section, string run, Meter meter, Action<string> complain)
     {
-        if (section.Prometheus > 0 && Guarded(() => Prometheus(section, run), $"Prometheus cannot scrape the run on port {section.Prometheus} of {section.PrometheusHost}", complain) is { } prometheus)
+        if (section.Prometheus > 0 && Guarded(() => Prometheus(section, run, meter), $"Prometheus cannot scrape the run on port {section.Prometheus} of {section.PrometheusHost}", complain) is { } prometheus)
             yield return prometheus;
-        if (section.Otlp.Length > 0 && Guarded(() => Otlp(section, run), $"Metrics cannot be sent to {section.Otlp}", complain) is { } otlp)
+        if (section.Otlp.Length > 0 && Guarded(() => Otlp(section, run, meter), $"Metrics cannot be sent to {section.Otlp}", complain) is { } otlp)
             yield return otlp;
     }
 
@@ -44,7 +46,7 @@ internal sealed class MetricExporters : INewsReader
         _provider.Dispose();
     }
 
-    private static MetricExporters Prometheus(TelemetrySection section, string run) => new(Builder(run)
+    private static MetricExporters Prometheus(TelemetrySection section, string run, Meter meter) => new(Builder(run, meter)
         .AddPrometheusHttpListener(options =>
         {
             options.Host = section.PrometheusHost;
@@ -53,7 +55,7 @@ internal sealed class MetricExporters : INewsReader
         })
         .Build());
 
-    private static MetricExporters Otlp(TelemetrySection section, string run) => new(Builder(run)
+    private static MetricExporters Otlp(TelemetrySection section, string run, Meter meter) => new(Builder(run, meter)
         .AddOtlpExporter((exporter, reader) =>
         {
             bool isGrpc = section.OtlpProtocol == "grpc";
@@ -66,8 +68,13 @@ internal sealed class MetricExporters : INewsReader
         })
         .Build());
 
-    private static MeterProviderBuilder Builder(string run) => Sdk.CreateMeterProviderBuilder()
+    /// <summary>
+    /// Instruments of other runs in this process are dropped: the package takes instruments of one name for one series, and the end of an earlier run's
+    /// meter would end this run's series too.
+    /// </summary>
+    private static MeterProviderBuilder Builder(string run, Meter meter) => Sdk.CreateMeterProviderBuilder()
         .ConfigureResource(resource => resource.Clear().AddService("uniscale", serviceInstanceId: run))
+        .AddView(instrument => ReferenceEquals(instrument.Meter, meter) ? null : MetricStreamConfiguration.Drop)
         .AddMeter(RunMeters.MeterName);
 
     private static MetricExporters? Guarded(Func<MetricExporters> open, string otherwise, Action<string> complain)

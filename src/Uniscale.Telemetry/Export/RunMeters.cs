@@ -4,7 +4,7 @@ using Uniscale.Telemetry.Accounting;
 namespace Uniscale.Telemetry.Export;
 
 /// <summary>
-/// A run as instruments of <see cref="System.Diagnostics.Metrics"/>, for whatever listens: names, units and labels are in docs/monitoring.md. Gauges bear no
+/// A run as instruments of <see cref="System.Diagnostics.Metrics"/>, for whatever listens: names, units and labels are in docs/how-to/monitoring.md. Gauges bear no
 /// phase: a series of a phase that is over would be exported for ever. Counters do.
 /// </summary>
 internal sealed class RunMeters : INewsReader
@@ -55,9 +55,10 @@ internal sealed class RunMeters : INewsReader
         _lost = _meter.CreateCounter<double>("uniscale.lost_time", "s", "Time that went into no step that counts, by use.");
         _stepSeconds = _meter.CreateHistogram("uniscale.step.duration", "s", "Time of a step.", null, StepSeconds);
         _saveSeconds = _meter.CreateHistogram("uniscale.save.duration", "s", "Time from a checkpoint's beginning to its being durable.", null, SaveSeconds);
-        // So that they are there before anything happens, and a rate has a beginning.
-        foreach (var counter in (Counter<long>[])[_restarts, _nonfinite, _rollbacks]) counter.Add(0, _rank);
     }
+
+    /// <summary>The meter of this run's instruments.</summary>
+    public Meter Meter => _meter;
 
     /// <inheritdoc/>
     public void Take(object news)
@@ -83,6 +84,8 @@ internal sealed class RunMeters : INewsReader
 
     private void Begin(RunStart start)
     {
+        // So that they are there before anything happens, and a rate has a beginning.
+        foreach (var counter in (Counter<long>[])[_restarts, _nonfinite, _rollbacks]) counter.Add(0, _rank);
         if (Math.Max(start.Restarts, start.ResumedStep > 0 ? 1 : 0) is > 0 and var restarts) _restarts.Add(restarts, _rank);
         _step.Record(start.ResumedStep, _rank);
         if (start.PeakFlops is { } peak) _peak.Record(peak, _rank);

@@ -74,6 +74,8 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
             Write(bad);
         if (end.Account is { } account)
             Write(string.Create(CultureInfo.InvariantCulture, $"time: {account.Effective:F1} s of {account.Total - account.Standing:F1} s in steps that count ({account.EffectiveShare:P1}); lost to {account.Losses()}"));
+        if (FormatMemory(end) is { } memory)
+            Write(memory);
         Write($"{(end.Finished ? "finished" : "stopped")} at step {end.Step} after {Units.Duration(end.Elapsed)}: {end.Message}");
     }
 
@@ -95,6 +97,17 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
         if (end.BadSteps is not { Count: > 0 } bad)
             return null;
         return $"bad steps: {string.Join(", ", bad.Select(kind => $"{kind.Value} {kind.Key}"))}; rollbacks: {end.Rollbacks}; the data of {end.SkippedCount} steps is not in the weights";
+    }
+
+    /// <summary>Predicted and measured peak memory; null: it was not measured.</summary>
+    public static string? FormatMemory(RunEnd end)
+    {
+        if (end.Memory is not { } memory)
+            return null;
+        var predicted = memory.PredictedBytes is { } bytes
+            ? string.Create(CultureInfo.InvariantCulture, $", predicted {Units.Bytes(bytes)} ({(double)bytes / memory.MeasuredBytes - 1:+0.0%;-0.0%})")
+            : "";
+        return $"peak memory: {Units.Bytes(memory.MeasuredBytes)} measured{predicted}, in the heaviest process (rank {memory.Rank})";
     }
 
     /// <summary>The line of a step.</summary>

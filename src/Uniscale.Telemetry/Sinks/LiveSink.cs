@@ -75,6 +75,8 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
     public void End(RunEnd end)
     {
         Close();
+        if (LineSink.FormatMemory(end) is { } memory)
+            console.MarkupLineInterpolated($"{memory}");
         console.MarkupLineInterpolated($"[bold]{(end.Finished ? "finished" : "stopped")}[/] at step {end.Step} after {Units.Duration(end.Elapsed)}: {end.Message}");
     }
 

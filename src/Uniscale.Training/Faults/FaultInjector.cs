@@ -6,12 +6,13 @@ using Uniscale.Configuration.Schema;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Processes;
+using Uniscale.Torch;
 using Uniscale.Training.Runtime;
 
 namespace Uniscale.Training.Faults;
 
 /// <summary>
-/// Makes the faults of the configuration's <c>faults</c> section happen to one rank. It stands around the run, not in it: between the trainer and
+/// Makes the faults of the configuration's <c>faults</c> section happen to one rank. It decorates the run, which has no code for it: between the trainer and
 /// data, world and checkpoints, each of which has its own place for it.
 /// </summary>
 public sealed class FaultInjector : IFaultInjector, ITrainingCallback
@@ -70,7 +71,7 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
     public void OnGradient(long step, RankState model)
     {
         if (_plan.Due(step, fault => fault.Kind == FaultKind.NanGradient).Any())
-            model.Blocks.Values.First().Bucket.GradientShard.fill_(float.NaN);
+            model.Blocks.Values.First().Bucket.GradientShard.fill_(Scalars.Of(float.NaN));
     }
 
     /// <inheritdoc/>

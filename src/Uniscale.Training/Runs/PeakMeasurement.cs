@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Uniscale.Collectives;
-using Uniscale.Engine.Parallel;
+using Uniscale.Engine.Devices;
 using Uniscale.Kernels;
 using Uniscale.Kernels.Cpu;
 using Uniscale.Kernels.Reference;
@@ -9,12 +9,12 @@ using static TorchSharp.torch;
 namespace Uniscale.Training.Runs;
 
 /// <summary>
-/// The peak that MFU is measured against on CPUs: matrix products on all ranks at the same time, with the kernels that train. The
+/// The peak that MFU is measured against on CPUs: GEMM on all ranks at the same time, with the kernels that train. The
 /// fastest of them counts, so that what else runs on the machine lowers the MFU and not the peak.
 /// </summary>
 internal static class PeakMeasurement
 {
-    // A product of half a millisecond fits between two interruptions of a busy machine, a longer one does not.
+    // A GEMM of half a millisecond fits between two interruptions of a busy machine, a longer one does not.
     private const int Size = 512;
 
     private static readonly TimeSpan Duration = TimeSpan.FromMilliseconds(250);

@@ -18,6 +18,6 @@ internal static class PrecisionAdvice
     {
         string faster = share < 1 ? "train.precision=fp32 is the faster choice" : "train.precision=fp32 is no faster";
         return string.Create(CultureInfo.InvariantCulture,
-            $"bf16 is emulated on this processor ({level}): its products run at {share:P0} of fp32's speed, so {faster}; bf16 takes half the memory for activations.");
+            $"bf16 is emulated on this processor ({level}): its GEMM runs at {share:P0} of fp32's speed, so {faster}; bf16 takes half the memory for activations.");
     }
 }

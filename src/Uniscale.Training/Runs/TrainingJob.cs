@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using Uniscale.Checkpoints;
+using Uniscale.Collectives;
 using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.Saving;
 using Uniscale.Checkpoints.Tiers;
 using Uniscale.Configuration;
 using Uniscale.Data;
@@ -69,6 +71,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
 
     /// <summary>The run, held by the process that made this job; null: rank 0 takes it.</summary>
     public RunOwnership? Ownership { get; init; }
+
+    /// <summary>Peak memory, in bytes, that the process of a rank is expected to need, for the report at the end; null: nobody says.</summary>
+    public Func<int, double>? ExpectedBytes { get; init; }
 
     /// <summary>Trains one rank to its end.</summary>
     public TrainingResult Run(RankContext rank)
@@ -146,7 +151,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         try
         {
             var result = trainer.Run();
-            End(result.Position.Step, result.Reason == StopReason.Finished, Farewell(result));
+            End(result.Position.Step, result.Reason == StopReason.Finished, Farewell(result), HeaviestProcess(world));
             return result.Reason == StopReason.BadStep ? throw new TrainingStoppedException(Farewell(result)) : result;
         }
         catch (ReplicaMismatchException damage)
@@ -156,10 +161,18 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             throw new TrainingStoppedException(sentence, damage);
         }
 
-        void End(long step, bool finished, string sentence)
+        void End(long step, bool finished, string sentence, PeakMemory? memory = null)
         {
-            reporter.End(runtime.Record, new RunEnd(step, finished, sentence, Stopwatch.GetElapsedTime(start)));
+            reporter.End(runtime.Record, new RunEnd(step, finished, sentence, Stopwatch.GetElapsedTime(start)) { Memory = memory });
         }
+    }
+
+    /// <summary>The process that needed most memory. Collective; ranks that are threads of one process have the same.</summary>
+    private PeakMemory HeaviestProcess(IWorld world)
+    {
+        long[] peaks = [.. GroupExchange.AllGather(world.HostGroup, BitConverter.GetBytes(HostMemory.PeakResidentBytes())).Select(bytes => BitConverter.ToInt64(bytes))];
+        int heaviest = Array.IndexOf(peaks, peaks.Max());
+        return new PeakMemory(heaviest, peaks[heaviest], (long?)ExpectedBytes?.Invoke(heaviest));
     }
 
     /// <summary>Rank 0 keeps the account of the whole run, others of this start alone.</summary>
@@ -203,6 +216,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             ConfigurationHash = resolved.Hash,
             ParameterCount = ParameterCount.OfModel(_configuration.Model, data.Vocabulary),
             Ranks = ranks,
+            Transport = runtime.World.Transport,
             Layout = $"tp{mesh.Tensor} pp{mesh.Pipeline} cp{mesh.Context} dp{mesh.Data} zero{runtime.Specification.ZeroStage}",
             TotalSteps = runtime.TotalSteps,
             TotalTokens = runtime.EndTokens,

@@ -130,6 +130,14 @@ public sealed class TierTests : IDisposable
     }
 
     [Fact]
+    public void ACopyThatFailsLeavesNothing()
+    {
+        using var tier = TierLocation.Open(_folder["tier"]);
+        Assert.Throws<CheckpointException>(() => tier.Put("one.2a22c38b/step-00000001.e29f5ed5/rank-00000.safetensors", _folder["pruned meanwhile"]));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_folder["tier"]));
+    }
+
+    [Fact]
     public void AStoreThatFailsIsASentenceAndTrainingGoesOn()
     {
         _objects.Broken = true;

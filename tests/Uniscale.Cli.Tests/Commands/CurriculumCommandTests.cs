@@ -31,7 +31,7 @@ public sealed class CurriculumCommandTests : IDisposable
     [Fact]
     public void The_published_run_is_planned_within_seconds_and_any_place_found_within_a_tenth_of_one()
     {
-        string config = Path.Combine(Repository.Root, "configs", "internlm-104b.yaml");
+        string config = Path.Combine(Repository.Root, "configs", "models", "internlm-104b.yaml");
         long started = Stopwatch.GetTimestamp();
         var (code, output, _) = CommandRun.Of("curriculum", "plan", config);
         Assert.Equal(0, code);

@@ -5,7 +5,7 @@ namespace Uniscale.Cli.Tests.Commands;
 /// <summary>A short form of the fault matrix: one cell of each family, each in another layout.</summary>
 public sealed class FaultsCommandTests : IDisposable
 {
-    private static readonly string Matrix = Path.Combine(Root(), "configs", "faults.yaml");
+    private static readonly string Matrix = Path.Combine(Root(), "configs", "tests", "faults.yaml");
 
     private readonly string folder = Directory.CreateTempSubdirectory("uniscale-faults-").FullName;
 

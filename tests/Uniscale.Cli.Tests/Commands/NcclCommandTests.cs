@@ -52,7 +52,7 @@ public sealed class NcclCommandTests : IDisposable
 
     private static string Root => Repository.Root;
 
-    private static string Verified => Path.Combine(Root, "configs", "verify-tiny.yaml");
+    private static string Verified => Path.Combine(Root, "configs", "tests", "verify-tiny.yaml");
 
     private void Holds(string matrix, string settings, string name, string layout, string outcome)
     {

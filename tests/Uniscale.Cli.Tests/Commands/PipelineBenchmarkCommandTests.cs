@@ -4,7 +4,7 @@ namespace Uniscale.Cli.Tests.Commands;
 
 public sealed class PipelineBenchmarkCommandTests
 {
-    private static readonly string Config = Path.Combine(Repository.Root, "configs", "benchmark-pipeline-paced.yaml");
+    private static readonly string Config = Path.Combine(Repository.Root, "configs", "benchmarks", "benchmark-pipeline-paced.yaml");
 
     [Fact]
     public void Every_schedule_is_measured_beside_its_formula()

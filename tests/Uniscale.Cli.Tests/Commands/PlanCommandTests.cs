@@ -5,7 +5,7 @@ namespace Uniscale.Cli.Tests.Commands;
 
 public sealed class PlanCommandTests : IDisposable
 {
-    private static readonly string Big = Path.Combine(Repository.Root, "configs", "internlm-104b.yaml");
+    private static readonly string Big = Path.Combine(Repository.Root, "configs", "models", "internlm-104b.yaml");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-plan-").FullName;
     private readonly string _small;
@@ -52,7 +52,9 @@ public sealed class PlanCommandTests : IDisposable
     public void The_best_layout_is_written_and_accepted()
     {
         string best = Path.Combine(_folder, "best.yaml");
-        string output = CommandRun.Ok("plan", "search", _small, "--gpus", "4", "--top", "3", "--write", best);
+        string page = Path.Combine(_folder, "layouts.html");
+        string output = CommandRun.Ok("plan", "search", _small, "--gpus", "4", "--top", "3", "--write", best, "--html", page);
+        Assert.Contains("<svg", File.ReadAllText(page));
         Assert.Contains("The runner-up loses", output);
         Assert.Equal(0, CommandRun.Of("program", best).Code);
     }
@@ -68,6 +70,8 @@ public sealed class PlanCommandTests : IDisposable
     }
 
     [Theory]
+    [InlineData("--spares", "-1", "not a number of machines")]
+    [InlineData("--gpus", "0", "not a number of GPUs")]
     [InlineData("--mtbf", "0h", "no time above 0")]
     [InlineData("--mtbf", "25h..8h", "write the shorter time first")]
     [InlineData("--runs", "0", "not a number of runs")]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Xml.Linq;
 using Uniscale.Programs.Tracing;
 
 namespace Uniscale.Cli.Tests.Commands;
@@ -41,9 +42,28 @@ public sealed class ProgramCommandTests : IDisposable
         Assert.NotEmpty(JsonDocument.Parse(File.ReadAllText(trace)).RootElement.GetProperty("traceEvents").EnumerateArray());
     }
 
+    [Fact]
+    public void The_picture_is_an_image_with_a_row_a_rank()
+    {
+        string image = Path.Combine(folder, "pipeline.svg");
+        Assert.Equal(0, CommandRun.Of("program", file, "--picture", image).Code);
+        var words = XDocument.Load(image).Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value).ToList();
+        Assert.All((string[])["rank 0", "rank 2", "rank 4", "rank 6", "weight gradients"], word => Assert.Contains(word, words));
+        Assert.StartsWith("zero-bubble: 4 stages, 8 microbatches, bubble ", words[0], StringComparison.Ordinal);
+    }
+
+    /// <summary>The picture of the README is what its command draws today.</summary>
+    [Fact]
+    public void The_picture_of_the_readme_is_current()
+    {
+        string image = Path.Combine(folder, "pipeline.svg"), shown = Path.Combine(Repository.Root, "docs", "images", "pipeline.svg");
+        Assert.Equal(0, CommandRun.Of("program", Path.Combine(Repository.Root, "configs", "benchmarks", "benchmark-pipeline.yaml"), "--picture", image).Code);
+        Assert.True(File.ReadAllText(image) == File.ReadAllText(shown), "run: scripts/uniscale program configs/benchmarks/benchmark-pipeline.yaml --picture docs/images/pipeline.svg");
+    }
+
     [Theory]
-    [InlineData("internlm-104b.yaml", 104)]
-    [InlineData("stress-200b.yaml", 206)]
+    [InlineData("models/internlm-104b.yaml", 104)]
+    [InlineData("tests/stress-200b.yaml", 206)]
     public void Every_rank_of_2048_is_checked_in_seconds(string config, int billions)
     {
         var clock = Stopwatch.StartNew();

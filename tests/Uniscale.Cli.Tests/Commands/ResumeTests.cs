@@ -24,7 +24,7 @@ public sealed class ResumeTests : IDisposable
     {
         string sentence = CommandRun.Refused("train", In("base.yaml"), "--resume", "--set", change);
         Assert.Contains(expected, sentence, StringComparison.Ordinal);
-        Assert.EndsWith("docs/checkpoints.md#resuming lists what may change.", sentence, StringComparison.Ordinal);
+        Assert.EndsWith("docs/reference/checkpoints.md#resuming lists what may change.", sentence, StringComparison.Ordinal);
     }
 
     [Fact]

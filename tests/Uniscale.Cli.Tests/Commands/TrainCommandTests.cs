@@ -51,6 +51,26 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Equal([3, 6], Records("validation").Select(record => record.GetProperty("step").GetInt64()));
     }
 
+    [Fact]
+    public void A_run_tells_its_peak_of_memory_beside_what_was_predicted()
+    {
+        Ok("train", In("run.yaml"), "--set", "train.steps=2");
+        Assert.Matches(@"peak memory: .* measured, predicted .* \([+-][0-9.]+%\), in the heaviest process \(rank 0\)", File.ReadAllText(In("run/logs/train-rank0.log")));
+        Assert.True(Records("end").Single().GetProperty("memory").GetProperty("predicted_bytes").GetInt64() > 0);
+    }
+
+    /// <summary>13 billion numbers, with 16 bytes of state each, are in no machine that runs tests.</summary>
+    [Theory]
+    [InlineData("train")]
+    [InlineData("launch")]
+    public void What_the_memory_cannot_hold_is_refused_before_anything_is_made(string command)
+    {
+        string refusal = Refused(command, In("run.yaml"), "--set", "model.layers=400", "--set", "model.hidden=8192", "--set", "model.heads=64");
+        Assert.Contains("This run needs at least", refusal);
+        Assert.Contains("train.check_memory=false", refusal);
+        Assert.False(Directory.Exists(In("run")));
+    }
+
     [Theory]
     [InlineData("1", true)]
     [InlineData("0", true)]

@@ -56,7 +56,7 @@ public sealed partial class DocumentedCommandsTests
     [Theory]
     [InlineData("doctor")]
     [InlineData("config {root}/configs/quickstart.yaml")]
-    [InlineData("program {root}/configs/verify-tiny.yaml --ranks 1")]
+    [InlineData("program {root}/configs/tests/verify-tiny.yaml --ranks 1")]
     public void TheQuickCommandsOfTheReadmeSucceed(string line)
     {
         var (code, output, error) = CommandRun.Of([.. line.Split(' ').Select(word => word.Replace("{root}", Root, StringComparison.Ordinal))]);

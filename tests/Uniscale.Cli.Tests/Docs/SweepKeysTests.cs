@@ -15,7 +15,7 @@ public sealed class SweepKeysTests
     [InlineData(typeof(StoppingSection))]
     public void EveryKeyIsTold(Type section)
     {
-        string page = File.ReadAllText(Path.Combine(Root, "docs/sweeps.md"));
+        string page = File.ReadAllText(Path.Combine(Root, "docs/how-to/sweeps.md"));
         Assert.All(SectionSchema.Of(section).Keys, key => Assert.Matches($"`{key.Name}[`:]", page));
     }
 

@@ -1,5 +1,5 @@
 using Uniscale.Collectives.Tests.Conformance;
-using Uniscale.RankProgram;
+using Uniscale.Collectives.RankProgram;
 
 namespace Uniscale.Collectives.Tests.Mpi;
 

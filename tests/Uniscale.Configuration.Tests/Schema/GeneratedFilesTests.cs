@@ -5,7 +5,7 @@ namespace Uniscale.Configuration.Tests.Schema;
 public sealed class GeneratedFilesTests
 {
     [Fact]
-    public void The_reference_page_is_current() => Current("docs/configuration.md", ReferencePage.Write(), "--docs");
+    public void The_reference_page_is_current() => Current("docs/reference/configuration.md", ReferencePage.Write(), "--docs");
 
     [Fact]
     public void The_schema_is_current() => Current("configs/uniscale.schema.json", JsonSchema.Write(), "--schema");

@@ -1,5 +1,6 @@
 using Uniscale.Engine.Buckets;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Tests.Buckets;
@@ -20,14 +21,14 @@ public sealed class BucketTests
             bucket.BeginStep();
             Assert.True(bucket.Sum(0).IsEmpty);
             Assert.False(bucket.Sum(0).IsEmpty);
-            bucket.Sum(0).Values.fill_(step);
+            bucket.Sum(0).Values.fill_(Scalars.Of(step));
             // Every second step adds to what another does not.
-            if (step % 2 == 0) bucket.Sum(1).Add(full([5], 100));
-            else bucket.Sum(2).Begun().narrow(0, 3, 1).fill_(10);
+            if (step % 2 == 0) bucket.Sum(1).Add(full([5], Scalars.Of(100)));
+            else bucket.Sum(2).Begun().narrow(0, 3, 1).fill_(Scalars.Of(10));
             var whole = bucket.TakeWholeGradient();
             Assert.Equal(63 * step + (step % 2 == 0 ? 500 : 10), whole.sum().item<float>());
             Assert.Equal(layout.Count, whole.numel());
-            if (bucket.GradientsAreSharded) whole.fill_(float.NaN).Dispose();
+            if (bucket.GradientsAreSharded) whole.fill_(Scalars.Of(float.NaN)).Dispose();
         }
     }
 
@@ -35,7 +36,7 @@ public sealed class BucketTests
     public void AGradientOverwritesAnEmptySumAndIsAddedToAnother()
     {
         using var scope = NewDisposeScope();
-        var values = full([3], double.NaN, ScalarType.Float32);
+        var values = full([3], Scalars.Of(double.NaN), ScalarType.Float32);
         new GradientSum(values, IsEmpty: true).Add(ones([3], ScalarType.BFloat16));
         GradientSum.FromTensor(values).Add(ones([3], ScalarType.BFloat16));
         Assert.Equal(6, values.sum().item<float>());

@@ -3,6 +3,7 @@ using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Tests.Support;
 using Uniscale.Programs;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Tests.Initialization;
@@ -47,8 +48,8 @@ public sealed class ParameterInitializerTests
         var values = Filled(spec, 1, 0, float32) / 0.02;
         Assert.Equal(0, values.mean().item<float>(), 5e-3);
         Assert.Equal(1, values.square().mean().item<float>(), 1e-2);
-        Assert.Equal(3, values.pow(4).mean().item<float>(), 5e-2);
-        Assert.Equal(0.0455, values.abs().gt(2).to(float32).mean().item<float>(), 2e-3);
+        Assert.Equal(3, values.pow(Scalars.Of(4)).mean().item<float>(), 5e-2);
+        Assert.Equal(0.0455, values.abs().gt(Scalars.Of(2)).to(float32).mean().item<float>(), 2e-3);
         var other = Filled(spec with { Name = "b" }, 1, 0, float32) / 0.02;
         Assert.Equal(0, (values * other).mean().item<float>(), 5e-3);
         Assert.Equal(0, (values * (Filled(spec, 1, 0, float32, seed: 8) / 0.02)).mean().item<float>(), 5e-3);

@@ -7,6 +7,7 @@ using Uniscale.Kernels.Cpu;
 using Uniscale.Kernels.Reference;
 using Uniscale.Kernels.Tests.Support;
 using Uniscale.Programs;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 namespace Uniscale.Engine.Tests.Model;
 
@@ -100,7 +101,7 @@ public sealed class GoldenTests
         Targets = golden["targets"],
         Positions = documents ? golden["positions"] : null,
         Documents = documents ? golden["documents"] : null,
-        LossScale = 1.0 / golden["targets"].ne(-100).sum().item<long>(),
+        LossScale = 1.0 / golden["targets"].ne(Scalars.Of(-100)).sum().item<long>(),
     };
 
     private static ModelRun Run(string preset, GoldenFile golden, RunOptions options, ParallelOps? ops = null)

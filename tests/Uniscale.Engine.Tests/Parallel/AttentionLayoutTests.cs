@@ -5,6 +5,7 @@ using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Engine.Tests.Support;
 using Uniscale.Kernels.Reference;
 using Uniscale.Kernels.Tests.Support;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 namespace Uniscale.Engine.Tests.Parallel;
 
@@ -28,7 +29,7 @@ public sealed class AttentionLayoutTests
         Tensor Normal(int heads) => randn([Batch, Length, heads, HeadDim], generator: generator);
         Tensor[] inputs = [Normal(Heads), Normal(KvHeads), Normal(KvHeads)];
         var gradient = Normal(Heads);
-        var cuts = randint(1, documents + 1, [Batch, Length], dtype: int64, generator: generator).eq(1);
+        var cuts = randint(1, documents + 1, [Batch, Length], dtype: int64, generator: generator).eq(Scalars.Of(1));
         var ids = documents == 1 ? null : cuts.to(int64).cumsum(1);
         var expected = Attend(ParallelOps.Local(), inputs, gradient, ids);
 

@@ -2,6 +2,7 @@ using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Kernels.Reference;
 using Uniscale.Kernels.Tests.Support;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 namespace Uniscale.Engine.Tests.Parallel;
 
@@ -22,7 +23,7 @@ public sealed class FusedAttentionTests
         Tensor Normal(int count) => randn([Batch, Length, count, HeadDim], generator: generator);
         Tensor[] inputs = [Normal(heads), Normal(kvHeads), Normal(kvHeads)];
         var gradient = Normal(heads);
-        var ids = documents ? randint(1, 9, [Batch, Length], dtype: int64, generator: generator).eq(1).to(int64).cumsum(1) : null;
+        var ids = documents ? randint(1, 9, [Batch, Length], dtype: int64, generator: generator).eq(Scalars.Of(1)).to(int64).cumsum(1) : null;
         var expected = Attend(ParallelOps.Local(TorchKernels.Instance), inputs, gradient, ids, ScalarType.Float32);
         var fused = Attend(new ParallelOps(new ParallelGroups(), fusedAttention: true), inputs, gradient, ids, type);
         string[] names = ["output", "query gradient", "key gradient", "value gradient"];

@@ -2,6 +2,7 @@ using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Kernels;
 using Uniscale.Kernels.Tests.Support;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 namespace Uniscale.Engine.Tests.Parallel;
 
@@ -17,7 +18,7 @@ public sealed class HeadLossTests
     {
         using var scope = NewDisposeScope();
         var x = randn([1, Tokens, 4]).requires_grad_();
-        var weight = randn([Vocabulary + Padding, 4]).mul_(0.1).requires_grad_();
+        var weight = randn([Vocabulary + Padding, 4]).mul_(Scalars.Of(0.1)).requires_grad_();
         var targets = randint(0, Vocabulary, [1, Tokens], dtype: int64);
         targets[0, 5] = -100;
         var context = new MicrobatchContext { Index = 0, Tokens = targets, Targets = targets, LossScale = 0.25 };
@@ -27,7 +28,7 @@ public sealed class HeadLossTests
         var wanted = autograd.grad([expected], [x64, weight64]);
 
         var ops = ParallelOps.Local();
-        var sum = empty(weight.shape, float32).fill_(float.NaN);
+        var sum = empty(weight.shape, float32).fill_(Scalars.Of(float.NaN));
         if (sink)
             ops.Sink.Register(weight, () => new GradientSum(sum, IsEmpty: true));
         var loss = ops.HeadLoss(x, weight, Vocabulary, context);

@@ -2,6 +2,7 @@ using Uniscale.Configuration;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Tests.Support;
@@ -94,7 +95,7 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
             {
                 if (!isEmpty) return gradients[name];
                 isEmpty = false;
-                return new GradientSum(gradients[name].fill_(float.NaN), IsEmpty: true);
+                return new GradientSum(gradients[name].fill_(Scalars.Of(float.NaN)), IsEmpty: true);
             });
         }
     }

@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Text;
 using ParquetSharp;
 using Uniscale.Configuration;
 using Uniscale.Corpus;
@@ -30,7 +29,7 @@ internal static class DataTargets
         new("parquet", "a.parquet", Rows, Import, [[0x15, 0x00], [0x19, 0xFC], "PAR1"u8.ToArray()]),
     ];
 
-    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+    private static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 
     private static IReadOnlyList<byte[]> Shard(string folder)
     {

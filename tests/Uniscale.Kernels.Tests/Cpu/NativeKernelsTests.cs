@@ -3,6 +3,7 @@ using Uniscale.Configuration;
 using Uniscale.Kernels.Cpu;
 using Uniscale.Kernels.Reference;
 using Uniscale.Kernels.Tests.Support;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 namespace Uniscale.Kernels.Tests.Cpu;
 
@@ -57,7 +58,7 @@ public sealed class NativeKernelsTests : IDisposable
     public void EmptySumsAreOverwritten(ScalarType type)
     {
         var (x, gradient) = (Normal(type, 3, 5, 33), Normal(type, 3, 5, 17));
-        GradientSum Damaged(params long[] shape) => new(full(shape, double.NaN, ScalarType.Float32), IsEmpty: true);
+        GradientSum Damaged(params long[] shape) => new(full(shape, Scalars.Of(double.NaN), ScalarType.Float32), IsEmpty: true);
         foreach (var kernels in (IKernels[])[twin, native])
         {
             var (weight, bias) = (Damaged(17, 33), Damaged(17));
@@ -71,7 +72,7 @@ public sealed class NativeKernelsTests : IDisposable
     public void EmbeddingsOfAPartOfTheVocabulary(ScalarType type)
     {
         var (table, gradient) = (Normal(type, 11, 19), Normal(type, 2, 9, 19));
-        var ids = arange(18, int64).view(2, 9);
+        var ids = arange(Scalars.Of(18), int64).view(2, 9);
         Same(twin.Embedding(ids, table, 4, 10), native.Embedding(ids, table, 4, 10));
         var (expected, actual) = (ones([11, 19], ScalarType.Float32), ones([11, 19], ScalarType.Float32));
         twin.AccumulateEmbeddingGradient(expected, ids, gradient, 4, 10);
@@ -88,7 +89,7 @@ public sealed class NativeKernelsTests : IDisposable
     {
         var (x, weight) = (Normal(ScalarType.Float32, 4, 8), Normal(ScalarType.Float32, 6, 8));
         native.Linear(x, weight, null);
-        weight.mul_(2);
+        weight.mul_(Scalars.Of(2));
         native.ParametersChanged();
         Same(twin.Linear(x, weight, null), native.Linear(x, weight, null));
         Assert.True(native.PackedBytes > 0);
@@ -144,7 +145,7 @@ public sealed class NativeKernelsTests : IDisposable
     {
         const long length = 77;
         var (q, k, v) = (Normal(type, 2, length, 4, headDim), Normal(type, 2, length, kvHeads, headDim), Normal(type, 2, length, kvHeads, headDim));
-        var ids = arange(length, ScalarType.Int64).div(20, RoundingMode.floor).to(ScalarType.Int64).expand(2, length);
+        var ids = arange(Scalars.Of(length), ScalarType.Int64).div(Scalars.Of(20), RoundingMode.floor).to(ScalarType.Int64).expand(2, length);
         var mask = documents ? new AttentionMask(true, 0, ids, ids) : new AttentionMask(true);
         var expected = twin.Attention(q, k, v, mask, keepProbabilities: false);
         var actual = native.Attention(q, k, v, mask, keepProbabilities: true);
@@ -163,14 +164,14 @@ public sealed class NativeKernelsTests : IDisposable
     [Fact]
     public void Losses()
     {
-        var logits = Normal(ScalarType.Float32, 9, 101).mul_(5);
+        var logits = Normal(ScalarType.Float32, 9, 101).mul_(Scalars.Of(5));
         var targets = tensor(new long[] { 0, 100, -1, 5, 6, 7, -1, 50, 99 });
         var (expected, actual) = (twin.LossStatistics(logits, targets), native.LossStatistics(logits, targets));
         Same(expected.Maximum, actual.Maximum);
         Same(expected.Sum, actual.Sum);
         Same(expected.Target, actual.Target);
         var logSumExp = expected.Sum.log().add_(expected.Maximum);
-        var scale = targets.ge(0).to(float32).mul_(0.1);
+        var scale = targets.ge(Scalars.Of(0)).to(float32).mul_(Scalars.Of(0.1));
         Same(
             twin.LossGradient(logits.clone(), targets, logSumExp, scale, float32), native.LossGradient(logits.clone(), targets, logSumExp, scale, float32));
         foreach (var type in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])

@@ -1,4 +1,5 @@
 using Uniscale.Kernels.Cpu;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Kernels.Tests.Cpu;
@@ -10,7 +11,7 @@ public sealed class OneOpenMpTests
     public void KernelsAndLibtorchShareOneRuntimeAndNoOtherLibtorchIsThere()
     {
         Assert.True(CpuKernels.IsSupported);
-        using var x = zeros(4).add(1);
+        using var x = zeros(4).add(Scalars.Of(1));
         var loaded = File.ReadLines("/proc/self/maps").Select(line => line.Split('/')[^1]).Distinct().ToList();
         Assert.Single(loaded, name => name.StartsWith("libgomp", StringComparison.Ordinal) || name.StartsWith("libomp", StringComparison.Ordinal));
         Assert.Single(loaded, name => name.StartsWith("libtorch_cpu", StringComparison.Ordinal));

@@ -1,4 +1,5 @@
 using Uniscale.Kernels.Optimizer;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Kernels.Tests.Optimizer;
@@ -46,7 +47,7 @@ public sealed class OptimizerKernelTests
     public void TheSumOfSquaresIsExactAndShowsWhatIsNotFinite(bool native)
     {
         using var scope = NewDisposeScope();
-        var values = full(200_000, 0.5f);
+        var values = full(200_000, Scalars.Of(0.5f));
         Assert.Equal(50_000, Kernel(native).SumOfSquares(values).item<double>(), 3);
         values[123_456] = float.NaN;
         Assert.False(double.IsFinite(Kernel(native).SumOfSquares(values).item<double>()));

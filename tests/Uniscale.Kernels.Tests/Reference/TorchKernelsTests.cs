@@ -1,5 +1,6 @@
 using Uniscale.Kernels.Reference;
 using Uniscale.Kernels.Tests.Support;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 namespace Uniscale.Kernels.Tests.Reference;
 
@@ -43,7 +44,7 @@ public sealed class TorchKernelsTests : IDisposable
         using var noGradients = no_grad();
         var result = TorchKernels.Instance.Attention(q, k, k, mask, keepProbabilities: false);
         Assert.Equal(0, result.Output.select(1, 2).abs().sum().item<float>());
-        Assert.True(result.LogSumExp.select(2, 2).eq(double.NegativeInfinity).all().item<bool>());
+        Assert.True(result.LogSumExp.select(2, 2).eq(Scalars.Of(double.NegativeInfinity)).all().item<bool>());
         var delta = zeros_like(result.LogSumExp);
         var got = TorchKernels.Instance.AttentionBackward(q, q, k, k, result.LogSumExp, delta, mask, [], float32);
         Assert.Equal(0, got.Query.select(1, 2).abs().sum().item<float>());
@@ -58,14 +59,14 @@ public sealed class TorchKernelsTests : IDisposable
         var (keys, values) = (k.repeat_interleave(group, 2).transpose(1, 2), v.repeat_interleave(group, 2).transpose(1, 2));
         var scores = q.transpose(1, 2).matmul(keys.transpose(2, 3)) / Math.Sqrt(q.shape[3]);
         if (mask.Causal)
-            scores = scores.masked_fill(ones([q.shape[1], k.shape[1]], @bool).triu(mask.Offset + 1), double.NegativeInfinity);
+            scores = scores.masked_fill(ones([q.shape[1], k.shape[1]], @bool).triu(mask.Offset + 1), Scalars.Of(double.NegativeInfinity));
         if (mask.QueryDocuments is { } query)
-            scores = scores.masked_fill(query.unsqueeze(1).unsqueeze(-1).ne(mask.KeyDocuments!.unsqueeze(1).unsqueeze(1)), double.NegativeInfinity);
+            scores = scores.masked_fill(query.unsqueeze(1).unsqueeze(-1).ne(mask.KeyDocuments!.unsqueeze(1).unsqueeze(1)), Scalars.Of(double.NegativeInfinity));
         return softmax(scores, -1).matmul(values).transpose(1, 2);
     }
 
     private static Tensor Documents(int count, int first) =>
-        (arange(first, first + count, int64) / 37).to(int64).expand(2, count).contiguous();
+        (arange(Scalars.Of(first), Scalars.Of(first + count), int64) / 37).to(int64).expand(2, count).contiguous();
 
     private static Tensor Normal(int length, int heads) => randn([2, length, heads, 8]).requires_grad_();
 }

@@ -1,4 +1,5 @@
 using Uniscale.Planning.Clusters;
+using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
 
 namespace Uniscale.Planning.Tests.Clusters;
@@ -23,10 +24,11 @@ public sealed class MachineFitTests : IDisposable
             Stacks = [new StackSection { Name = "uniscale", Source = "test" }],
         };
         var cluster = new Cluster(machine, "mine");
-        MeasuredLayout Measured(StepSpecification spec)
+        var process = new Cluster(machine with { Process = new ProcessSection { Context = Of("150MB"), Workspace = Of("20MB"), Fragmentation = Of("0.3") } }, "mine");
+        MeasuredLayout Measured(StepSpecification spec, bool threads = true, double slower = 1)
         {
             double seconds = StepPlan.Of(spec, cluster, machine.Stacks[0] with { Constants = truth }).Seconds;
-            return new MeasuredLayout("layout", spec, seconds, 1.3 * MachineFit.ProcessBytes(spec, cluster, machine.Stacks[0]) + 1e8);
+            return new MeasuredLayout("layout", spec, threads, slower * seconds, new HostAccount(spec, process, savesBehind: false, threads).Of(0, spec.Mesh.Size));
         }
         var wide = Specs.Of() with { Model = Specs.Model with { Hidden = 512, Ffn = 2048, HeadDim = 128 } };
         MeasuredLayout[] layouts =
@@ -35,10 +37,14 @@ public sealed class MachineFitTests : IDisposable
             Measured(wide with { Mesh = new MeshShape(1, 2, 1, 1) }), Measured(wide with { Mesh = new MeshShape(1, 1, 1, 2) }), Measured(wide with { Microbatches = 16 }),
         ];
         var fitted = MachineFit.Of(machine, layouts, "test");
+        var messages = MachineFit.Of(machine, [.. layouts, Measured(Specs.Of(data: 2), threads: false, slower: 1.2), Measured(Specs.Of(tensor: 2), threads: false, slower: 1.2)], "test").Stacks[1];
+        Assert.True(messages.Constants.StepOverhead > fitted.Stacks[0].Constants.StepOverhead || messages.Constants.NodeLink < fitted.Stacks[0].Constants.NodeLink);
+        Assert.Equal(MachineFit.MessagePassing, messages.Name);
         File.WriteAllText(_file, ClusterWriter.Text(fitted));
         var read = ClusterCatalog.Load(_file);
         var stack = read.StackOf("");
+        Assert.Single(read.File.Stacks);
         Assert.All(layouts, layout => Assert.Equal(1, StepPlan.Of(layout.Spec, read, stack).Seconds / layout.Seconds, 0.02));
-        Assert.All(layouts, layout => Assert.InRange(MachineFit.ProcessBytes(layout.Spec, read, stack) / layout.ResidentBytes, 0.999, 1.1));
+        Assert.All(layouts, layout => Assert.InRange(layout.Bytes(read) / layout.ResidentBytes, 0.999, 1.01));
     }
 }

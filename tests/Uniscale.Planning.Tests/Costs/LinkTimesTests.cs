@@ -22,6 +22,18 @@ public class LinkTimesTests
         Assert.Equal(31.0 / 32 * 1e9 / 200e9 + 28 * 1e-5 + 3 * 2e-5, Links.Of(Collective.AllGather, 1e9, eight), 9);
     }
 
+    /// <summary>32 owners in turn cross machines 31 times where a ring does 3 times; sums of whole tensors take their tree all the same.</summary>
+    [Fact]
+    public void Owners_in_turn_pay_latency_by_members()
+    {
+        var inTurn = new LinkTimes(ClusterCatalog.Load("a100-80-selene"), new ConstantsSection { NodeLink = 1, FabricLink = 1 }, inTurn: true);
+        var eight = Links.PlaceOf(Enumerable.Range(0, 32).ToArray());
+        Assert.Equal(31.0 / 32 * 1e9 / 200e9 + 31 * 2e-5, inTurn.Of(Collective.AllGather, 1e9, eight), 9);
+        Assert.Equal(Links.Of(Collective.AllReduce, 1e9, eight), inTurn.Of(Collective.AllReduce, 1e9, eight), 9);
+        var near = Links.PlaceOf(Enumerable.Range(0, 8).ToArray());
+        Assert.Equal(Links.Of(Collective.AllGather, 1e9, near), inTurn.Of(Collective.AllGather, 1e9, near), 9);
+    }
+
     [Fact]
     public void Between_pods_there_is_less()
     {

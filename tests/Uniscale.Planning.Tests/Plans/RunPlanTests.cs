@@ -34,6 +34,29 @@ public class RunPlanTests
         Assert.Null(run.Money);
     }
 
+    /// <summary>Each of 64 000 tokens / (8 · 64) = 125 steps, every 25, two sources of 20 sequences in batches of 8: five pauses of 2 · 3 forward passes.</summary>
+    [Fact]
+    public void Validation_pauses_are_forward_passes_of_the_phases_sources()
+    {
+        var config = new RunConfiguration
+        {
+            Model = new ModelSection { Context = 64 },
+            Batch = new BatchSection { Global = 8 },
+            Train = new TrainSection { Tokens = 64_000 },
+            Data = new DataSection { Validation = [new SourceSection { Name = "web" }, new SourceSection { Name = "books" }] },
+            Evaluation = new EvaluationSection { Every = 25, Sequences = 20 },
+        };
+        var run = Plan(config);
+        double forward = StepPlan.Of(run.Main.Step.Spec with { ForwardOnly = true }, Selene, Selene.StackOf("")).Seconds;
+        Assert.InRange(forward, 0, run.Main.Step.Seconds);
+        Assert.Equal(5 * 6 * forward, run.ValidationSeconds!.Value, 1e-9);
+        var phased = Plan(config with { Phases = [new PhaseSection { Name = "one", Tokens = 64_000, Evaluate = ["books"] }] });
+        Assert.Equal(run.ValidationSeconds!.Value / 2, phased.ValidationSeconds!.Value, 1e-9);
+        var all = Plan(config with { Evaluation = new EvaluationSection { Every = 25, Sequences = 0 } });
+        Assert.Null(all.ValidationSeconds);
+        Assert.True(all.ValidationIsUnknown);
+    }
+
     [Fact]
     public void A_run_without_a_length_is_refused() => Assert.Contains("length of the run is not known", Assert.Throws<UserErrorException>(() => Plan(new RunConfiguration())).Message);
 

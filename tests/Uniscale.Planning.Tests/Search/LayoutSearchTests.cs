@@ -2,6 +2,7 @@ using Uniscale.Configuration;
 using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Plans;
 using Uniscale.Planning.Published;
+using Uniscale.Planning.Reports;
 using Uniscale.Planning.Search;
 
 namespace Uniscale.Planning.Tests.Search;
@@ -67,21 +68,35 @@ public class LayoutSearchTests
         var space = Megatron(Specs.Of()) with { Ranks = 8, GlobalBatch = 16, Top = 3 };
         var stack = Selene.StackOf("");
         var found = new LayoutSearch(Selene, stack, space).Run(Specs.Of());
-        double fastest = space.Of(Specs.Of()).Select(Priced).Min();
-        Assert.Equal(fastest, found.Best[0].Plan.Seconds, 12);
-        Assert.Equal(found.Considered, found.Priced + found.Rejections.Sum(rejection => rejection.Count));
+        var all = space.Of(Specs.Of()).Select(Priced).OfType<(double Seconds, double Bytes)>().ToArray();
+        Assert.Equal(all.Min(layout => layout.Seconds), found.Best[0].Plan.Seconds, 12);
+        Assert.Equal(found.Considered, found.Priced.Count + found.Rejections.Sum(rejection => rejection.Count));
+        var front = all.Where(layout => !all.Any(other => other.Seconds <= layout.Seconds && other.Bytes <= layout.Bytes && other != layout)).Distinct().OrderBy(layout => layout.Seconds);
+        Assert.Equal(front, found.Front.Select(layout => (layout.Plan.Seconds, layout.Heaviest.KnownBytes)));
+        Assert.True(found.Priced.Count < all.Length, $"{found.Priced.Count} of {all.Length} were simulated");
 
-        double Priced(StepSpecification spec)
+        (double, double)? Priced(StepSpecification spec)
         {
             try
             {
-                return StepPlan.Of(spec, Selene, stack).Seconds;
+                var planner = new StepPlanner(spec, Selene);
+                return (planner.Price(stack).Seconds, planner.MemoryOfStages(stack).Max(account => account.KnownBytes));
             }
             catch (LayoutException)
             {
-                return double.PositiveInfinity;
+                return null;
             }
         }
+    }
+
+    [Fact]
+    public void A_page_shows_the_front_as_a_picture()
+    {
+        var found = new LayoutSearch(Selene, Selene.StackOf(""), Megatron(Specs.Of()) with { Ranks = 4, GlobalBatch = 8, Top = 3 }).Run(Specs.Of());
+        string page = PlanPage.OfSearch("a <name>", Selene, found);
+        Assert.Single(page.Split("<svg").Skip(1));
+        Assert.Contains("The runner-up loses", page);
+        Assert.DoesNotContain("src=", page);
     }
 
     [Fact]

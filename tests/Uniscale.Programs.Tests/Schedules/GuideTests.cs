@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Uniscale.Programs.Tests.Schedules;
 
-/// <summary>docs/guides/add-a-schedule.md shows the very code that is compiled and run here.</summary>
+/// <summary>docs/how-to/add-a-schedule.md shows the very code that is compiled and run here.</summary>
 public partial class GuideTests
 {
     [Theory]
@@ -11,7 +11,7 @@ public partial class GuideTests
     public void TheGuideShowsTheCompiledCode(int block, string file)
     {
         string root = Root();
-        string guide = File.ReadAllText(Path.Combine(root, "docs", "guides", "add-a-schedule.md"));
+        string guide = File.ReadAllText(Path.Combine(root, "docs", "how-to", "add-a-schedule.md"));
         string code = File.ReadAllText(Path.Combine(root, "tests", "Uniscale.Programs.Tests", "Schedules", file));
         Assert.Equal(code, CodeBlock().Matches(guide)[block].Groups[1].Value);
     }

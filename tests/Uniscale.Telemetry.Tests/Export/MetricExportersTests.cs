@@ -104,7 +104,7 @@ public sealed partial class MetricExportersTests
             Assert.All(Name().Matches(File.ReadAllText(Path.Combine(Root(), "configs/monitoring", file))), match => Assert.True(told.Contains(match.Value), $"{file} asks for {match.Value}"));
     }
 
-    [Theory(Skip = "The page stays empty for one of the three on some runs: to be found out (issue of the dashboard).")]
+    [Theory]
     [InlineData(double.NaN, "uniscale_loss{rank=\"0\"} NaN")]
     [InlineData(double.PositiveInfinity, "uniscale_loss{rank=\"0\"} +Inf")]
     [InlineData(double.NegativeInfinity, "uniscale_loss{rank=\"0\"} -Inf")]
@@ -120,6 +120,20 @@ public sealed partial class MetricExportersTests
     }
 
     [Fact]
+    public async Task ARunThatEndsTakesNothingFromAnother()
+    {
+        var earlier = Open(new TelemetrySection { Prometheus = FreePort() });
+        Tell(earlier);
+        int port = FreePort();
+        using var sink = Open(new TelemetrySection { Prometheus = port });
+        earlier.Dispose();
+        Tell(sink, loss: 1.25);
+        string page = await Scrape(port);
+        Assert.Contains("uniscale_loss{rank=\"0\"} 1.25", page);
+        Assert.Contains("uniscale_steps_total{phase=\"fine\",rank=\"0\"} 1", page);
+    }
+
+    [Fact]
     public void APortThatIsTakenIsToldAndHoldsNothingUp()
     {
         // Any address: the exporter listens on all that localhost has.
@@ -130,20 +144,25 @@ public sealed partial class MetricExportersTests
         Assert.Contains($"port {port}", Assert.Single(_complaints));
     }
 
-    [Fact(Skip = "The first export carries no metric on some runs: to be found out (issue of the dashboard).")]
+    [Fact]
     public async Task ACollectorReceivesTheMetrics()
     {
         using var collector = new HttpListener();
         int port = FreePort();
         collector.Prefixes.Add($"http://localhost:{port}/");
         collector.Start();
+        // An export may come before the exporters' thread has read its first news.
         var receiving = Task.Run(async () =>
         {
-            var context = await collector.GetContextAsync();
-            var body = new MemoryStream();
-            await context.Request.InputStream.CopyToAsync(body);
-            context.Response.Close();
-            return (context.Request.Url!.AbsolutePath, context.Request.ContentType, Text: Encoding.Latin1.GetString(body.ToArray()));
+            for (; ; )
+            {
+                var context = await collector.GetContextAsync();
+                var body = new MemoryStream();
+                await context.Request.InputStream.CopyToAsync(body);
+                context.Response.Close();
+                string text = Encoding.Latin1.GetString(body.ToArray());
+                if (text.Contains("uniscale.step.duration", StringComparison.Ordinal)) return (context.Request.Url!.AbsolutePath, context.Request.ContentType, Text: text);
+            }
         });
         using (var sink = Open(new TelemetrySection { Otlp = $"http://localhost:{port}", OtlpEvery = 0.8 }))
         {

@@ -33,4 +33,14 @@ public sealed class LineSinkTests
         Assert.StartsWith("loss\n  9.0000 ┤", lines[^2]);
         Assert.Equal("stopped at step 10 after 1m15s: see runs/demo", lines[^1]);
     }
+
+    [Fact]
+    public void The_peak_of_memory_stands_beside_what_was_predicted()
+    {
+        var end = new RunEnd(10, true, "", TimeSpan.Zero);
+        Assert.Null(LineSink.FormatMemory(end));
+        Assert.Equal("peak memory: 1.00 GiB measured, in the heaviest process (rank 1)", LineSink.FormatMemory(end with { Memory = new PeakMemory(1, 1 << 30, null) }));
+        Assert.Equal("peak memory: 1.00 GiB measured, predicted 1.50 GiB (+50.0%), in the heaviest process (rank 0)",
+            LineSink.FormatMemory(end with { Memory = new PeakMemory(0, 1 << 30, 3L << 29) }));
+    }
 }

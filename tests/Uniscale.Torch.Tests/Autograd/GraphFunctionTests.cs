@@ -15,7 +15,7 @@ public sealed class GraphFunctionTests
         var (x, unused) = (Leaf(3), Leaf(2));
         var y = new Product(2).Apply(x.exp(), Leaf(3));
         var gradients = Gradients.Of(y.sum(), ones([]), [x, unused]);
-        Assert.Equal(x.exp().mul(2).data<float>().ToArray(), gradients[0]!.data<float>().ToArray());
+        Assert.Equal(x.exp().mul(Scalars.Of(2)).data<float>().ToArray(), gradients[0]!.data<float>().ToArray());
         Assert.Null(gradients[1]);
         Assert.Null(x.grad);
     }

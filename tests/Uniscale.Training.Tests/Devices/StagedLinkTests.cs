@@ -3,6 +3,7 @@ using Uniscale.Collectives.InProcess;
 using Uniscale.Collectives.Nccl;
 using Uniscale.Configuration;
 using Uniscale.NcclEmulation;
+using Uniscale.Torch;
 using Uniscale.Training.Runtime;
 using Uniscale.Training.Tests.Support;
 using static TorchSharp.torch;
@@ -71,9 +72,9 @@ public sealed class StagedLinkTests : IDisposable
         OnDevice(TestRuns.Tiny, runtime =>
         {
             using var scope = NewDisposeScope();
-            using var host = arange(1000, int64);
+            using var host = arange(Scalars.Of(1000), int64);
             var there = runtime.Model.Link.Upload(host);
-            host.fill_(-1);
+            host.fill_(Scalars.Of(-1));
             Assert.Equal(Enumerable.Range(0, 1000).Select(i => (long)i), runtime.Model.Link.Read<long>(there));
             return 0;
         });

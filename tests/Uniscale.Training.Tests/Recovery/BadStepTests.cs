@@ -3,6 +3,7 @@ using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Experiments.Verification;
+using Uniscale.Torch;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Recovery;
 using Uniscale.Training.Runtime;
@@ -183,7 +184,7 @@ public sealed class BadStepTests : IDisposable
     private static void Scale(bool now, RankState model, float factor)
     {
         if (!now) return;
-        foreach (var block in model.Blocks.Values) block.Bucket.GradientShard.mul_(factor);
+        foreach (var block in model.Blocks.Values) block.Bucket.GradientShard.mul_(Scalars.Of(factor));
     }
 
     /// <summary>Losses after a rollback from step 14 to step 10, out of a checkpoint that says so.</summary>

@@ -1,6 +1,7 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
+using Uniscale.Torch;
 using Uniscale.Training.Recovery;
 using Uniscale.Training.Tests.Support;
 namespace Uniscale.Training.Tests.Recovery;
@@ -47,7 +48,7 @@ public sealed class CorruptionTests : IDisposable
             {
                 if (rank != 1 || step != 10 || done) return;
                 done = true;
-                model.Blocks[2].Bucket.SecondMoment.narrow(0, 3, 1).add_(0.5);
+                model.Blocks[2].Bucket.SecondMoment.narrow(0, 3, 1).add_(Scalars.Of(0.5));
             },
         });
         Assert.Equal((10, 5L), (broken[0].Incidents[0].Step, broken[0].Incidents[0].BackTo));
@@ -102,6 +103,6 @@ public sealed class CorruptionTests : IDisposable
     private static void Spoil(bool now, RankState model)
     {
         // Whichever stage holds it: a block of this rank.
-        if (now) model.Blocks.GetValueOrDefault(2, model.Blocks.Values.First()).Bucket.WholeFlat.narrow(0, 5, 1).add_(1e-3);
+        if (now) model.Blocks.GetValueOrDefault(2, model.Blocks.Values.First()).Bucket.WholeFlat.narrow(0, 5, 1).add_(Scalars.Of(1e-3));
     }
 }

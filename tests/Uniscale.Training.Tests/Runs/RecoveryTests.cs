@@ -6,6 +6,7 @@ using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry.Accounting;
+using Uniscale.Torch;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Runs;
 using Uniscale.Training.Runtime;
@@ -168,7 +169,7 @@ public sealed class RecoveryTests : IDisposable
             }
             if (step != DamageAt) return;
             DamageAt = 0;
-            model.Blocks[1].Bucket.WholeFlat.narrow(0, 5, 1).add_(1e-3);
+            model.Blocks[1].Bucket.WholeFlat.narrow(0, 5, 1).add_(Scalars.Of(1e-3));
         }
     }
 }

@@ -1,5 +1,6 @@
 using Uniscale.Engine.Execution;
 
+using Uniscale.Torch;
 using Uniscale.Training.Tests.Support;
 namespace Uniscale.Training.Tests.Runtime;
 
@@ -19,7 +20,7 @@ public sealed class FaultInjectionTests
         {
             Gradient = (step, model) =>
             {
-                if (rank == 1 && step == 3) model.Blocks[1].Bucket.GradientShard.fill_(float.PositiveInfinity);
+                if (rank == 1 && step == 3) model.Blocks[1].Bucket.GradientShard.fill_(Scalars.Of(float.PositiveInfinity));
             },
         });
         Assert.All(applied, rank => Assert.Equal([true, true, false], rank));
@@ -33,7 +34,7 @@ public sealed class FaultInjectionTests
         {
             Weights = (step, model) =>
             {
-                if (rank == 1 && step == 2) model.Blocks[2].Bucket.WholeFlat.narrow(0, 5, 1).add_(1e-3);
+                if (rank == 1 && step == 2) model.Blocks[2].Bucket.WholeFlat.narrow(0, 5, 1).add_(Scalars.Of(1e-3));
             },
         },
         zeroStage));

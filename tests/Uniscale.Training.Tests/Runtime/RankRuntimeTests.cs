@@ -4,6 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Execution;
 using Uniscale.Experiments.Verification;
+using Uniscale.Torch;
 using Uniscale.Training.Runtime;
 
 using Uniscale.Training.Tests.Support;
@@ -131,7 +132,7 @@ public sealed class RankRuntimeTests
         {
             using var runtime = TestRuns.Runtime(run, world);
             runtime.Step();
-            if (world.Rank == 1) runtime.Model.Blocks[2].Bucket.WholeFlat.narrow(0, 5, 1).add_(1e-3);
+            if (world.Rank == 1) runtime.Model.Blocks[2].Bucket.WholeFlat.narrow(0, 5, 1).add_(Scalars.Of(1e-3));
             runtime.Step();
             return 0;
         }));
@@ -162,7 +163,7 @@ public sealed class RankRuntimeTests
             using var runtime = TestRuns.Runtime(run, world);
             var bucket = runtime.Model.Blocks[1].Bucket;
             float first = bucket.Master.data<float>()[0];
-            if (world.Rank == 1) runtime.Model.Blocks[2].Bucket.Master.fill_(float.NaN);
+            if (world.Rank == 1) runtime.Model.Blocks[2].Bucket.Master.fill_(Scalars.Of(float.NaN));
             var outcome = runtime.Step();
             return (first, bucket.Master.data<float>()[0], outcome.Decision);
         })[0];

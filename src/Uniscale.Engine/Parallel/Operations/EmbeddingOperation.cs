@@ -1,6 +1,7 @@
 using Uniscale.Engine.Autograd;
 using Uniscale.Engine.Model;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Operations;
@@ -32,7 +33,7 @@ internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, Micro
         var (first, entries) = Part(inputs[0].size(0));
         var residual = ops.ReduceResidual(ops.Kernels.Embedding(context.Tokens, inputs[0], first, entries)).Wait();
         if (inputs.Count > 1)
-            residual.add_(LearnedPositions(inputs[1], residual.size(1)));
+            residual.add_(LearnedPositions(inputs[1], residual.size(1)), Scalars.One);
         return [residual];
     }
 

@@ -6,7 +6,7 @@ namespace Uniscale.Engine.Parallel.Operations;
 
 /// <summary>
 /// residual + W₂·gelu(W₁·x + b₁) + b₂, with W₁ split by output features and W₂ by input features: the activation and its gradient are taken
-/// on the way out of the products beside them, not in passes over memory of their own.
+/// in the epilogues of the GEMMs beside them, not in passes over memory of their own.
 /// </summary>
 internal sealed class GeluFeedForwardOperation(ParallelOps ops, ColumnWeights up, ColumnWeights down) : Operation
 {

@@ -64,7 +64,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         return [dx, saved.Count > 1 ? (saved[1] * gradients[0]).to(dx.dtype) : null];
     }
 
-    /// <summary>The largest of as few nearly equal parts as a limit allows: products waste less on them than on full parts and a rest.</summary>
+    /// <summary>The largest of as few nearly equal parts as a limit allows: a GEMM wastes less on them than on full parts and a rest.</summary>
     private static long EqualParts(long count, long limit)
     {
         long parts = (count + limit - 1) / limit;
@@ -86,18 +86,18 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
     private Tensor Chunk(Tensor x, Tensor targets, VocabularyPart part, Tensor logits, Tensor loss)
     {
         ops.Kernels.Logits(x, part.Weight, logits);
-        var local = targets - part.First;
-        local = local.masked_fill(local.lt(0).bitwise_or(local.ge(part.Entries)), -1);
-        var counted = targets.ne(MicrobatchContext.Ignored);
+        var local = targets.sub(Scalars.Of(part.First));
+        local = local.masked_fill(local.lt(Scalars.Of(0)).bitwise_or(local.ge(Scalars.Of(part.Entries))), Scalars.Of(-1));
+        var counted = targets.ne(Scalars.Of(MicrobatchContext.Ignored));
         var scale = context.LossScale.Multiply(counted.to(float32));
         if (differentiate && !ops.TensorAxis.Active)
         {
             var whole = ops.Kernels.CrossEntropy(logits, local, scale, x.dtype);
-            loss.add_((whole.LogSumExp - whole.Target).mul_(counted).sum());
+            loss.add_((whole.LogSumExp - whole.Target).mul_(counted).sum(), Scalars.One);
             return whole.Gradient;
         }
         var (logSumExp, target) = Reduce(ops.Kernels.LossStatistics(logits, local));
-        loss.add_((logSumExp - target).mul_(counted).sum());
+        loss.add_((logSumExp - target).mul_(counted).sum(), Scalars.One);
         return differentiate ? ops.Kernels.LossGradient(logits, local, logSumExp, scale, x.dtype) : logits;
     }
 
@@ -105,11 +105,11 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
     private (Tensor LogSumExp, Tensor Target) Reduce(LossStatistics part)
     {
         if (!ops.TensorAxis.Active)
-            return (part.Sum.log().add_(part.Maximum), part.Target);
+            return (part.Sum.log().add_(part.Maximum, Scalars.One), part.Target);
         var maximum = ops.TensorAxis.AllReduce(part.Maximum.clone(), ReduceOp.Max).Wait();
         var sums = stack([part.Sum * (part.Maximum - maximum).exp_(), part.Target]);
         ops.TensorAxis.AllReduce(sums).Wait();
-        return (sums[0].log().add_(maximum), sums[1]);
+        return (sums[0].log().add_(maximum, Scalars.One), sums[1]);
     }
 
 

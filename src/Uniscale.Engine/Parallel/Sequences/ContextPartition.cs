@@ -1,4 +1,5 @@
 using Uniscale.Engine.Devices;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Sequences;
@@ -33,7 +34,7 @@ public static class ContextPartition
     internal static Tensor Positions(long length, int size, int rank, Device device)
     {
         using var scope = NewDisposeScope();
-        var positions = size == 1 ? arange(length, int64, device) : OfRank(length, size, rank, device);
+        var positions = size == 1 ? arange(Scalars.Of(0), Scalars.Of(length), Scalars.One, int64, device) : OfRank(length, size, rank, device);
         return positions.unsqueeze(0).MoveToOuterDisposeScope();
     }
 

@@ -1,6 +1,7 @@
 using Uniscale.Engine.Autograd;
 using Uniscale.Engine.Model;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Sequences;
@@ -31,7 +32,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         var (q, k, v) = (inputs[0], inputs[1], inputs[2]);
         var allDocuments = GatherDocuments();
         var output = zeros(q.shape, float32, q.device);
-        var logSumExp = full([q.size(0), q.size(2), q.size(1)], double.NegativeInfinity, float32, q.device);
+        var logSumExp = full([q.size(0), q.size(2), q.size(1)], Scalars.Of(double.NegativeInfinity), float32, q.device);
         Travel(stack([k, v]), (keyValue, owner) =>
         {
             var step = new RingStep(ring.Rank, owner, q.size(1));
@@ -58,9 +59,9 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
             var part = ops.Kernels.AttentionBackward(
                 step.Queries(gradient), step.Queries(q), step.Keys(keyValue[0]), step.Keys(keyValue[1]),
                 step.Rows(logSumExp), step.Rows(delta), step.Mask(allDocuments), [], float32);
-            step.Queries(dq).add_(part.Query);
-            step.Keys(dKeyValue[0]).add_(part.Key);
-            step.Keys(dKeyValue[1]).add_(part.Value);
+            step.Queries(dq).add_(part.Query, Scalars.One);
+            step.Keys(dKeyValue[0]).add_(part.Key, Scalars.One);
+            step.Keys(dKeyValue[1]).add_(part.Value, Scalars.One);
 
             // The gradient of the block moves on with it; after the last step it is back with its owner.
             using var sent = dKeyValue;
@@ -98,7 +99,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         // A query that has seen no key yet has nothing to rescale: exp(−∞ − −∞) must count as 0.
         var old = (logSumExp - joined).exp_().nan_to_num_(0);
         var added = (part.LogSumExp - joined).exp_().nan_to_num_(0);
-        output.mul_(old.transpose(1, 2).unsqueeze(-1)).add_(part.Output * added.transpose(1, 2).unsqueeze(-1));
+        output.mul_(old.transpose(1, 2).unsqueeze(-1)).add_(part.Output * added.transpose(1, 2).unsqueeze(-1), Scalars.One);
         logSumExp.copy_(joined);
     }
 

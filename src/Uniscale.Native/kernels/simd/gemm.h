@@ -1,4 +1,4 @@
-// Matrix products on vector registers, multiplied and summed in fp32 whatever the operands' type; see uniscale_matmul in kernels.h for
+// GEMM on vector registers, multiplied and summed in fp32 whatever the operands' type; see uniscale_matmul in kernels.h for
 // what is computed.
 #pragma once
 

@@ -1,4 +1,4 @@
-// How the threads of a team share a product's result.
+// How the threads of a team share the result of a GEMM.
 #pragma once
 
 #include "vector.h"

@@ -1,4 +1,4 @@
-// Small matrix products for attention: C[m, n] (+)= A[m, k] · B[k, n] with A row-major, B packed into panels of columns,
+// Small GEMMs for attention: C[m, n] (+)= A[m, k] · B[k, n] with A row-major, B packed into panels of columns,
 // C fp32. Two kinds of operand: fp32, and pairs of bf16 along k (where the processor multiplies those).
 #pragma once
 

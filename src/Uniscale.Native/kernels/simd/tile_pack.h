@@ -1,4 +1,4 @@
-// Operands of tile products, brought into the order in which tiles are loaded: blocks of 32 rows of A or 32 columns of B, and in a
+// Operands of a GEMM on tiles, brought into the order in which tiles are loaded: blocks of 32 rows of A or 32 columns of B, and in a
 // block one step of 32 along k after another, two tiles each. What lies outside the matrix is zero.
 #pragma once
 
@@ -18,7 +18,7 @@ struct OuterView {
     const Bf16* at(int64_t outer, int64_t k) const { return k_contiguous ? data + outer * stride + k : data + k * stride + outer; }
 };
 
-// What is at least this large and only written goes past the caches: it would not stay there until it is read, and a line that is written
+// What is at least this large and only written is stored non-temporally: it would not stay there until it is read, and a line that is written
 // into them is read from memory first. Such writes are of whole lines.
 constexpr int64_t streamed_bytes = 1 << 20;
 inline bool on_a_line(const void* memory) { return reinterpret_cast<uintptr_t>(memory) % 64 == 0; }
@@ -98,7 +98,7 @@ inline void add_words(float* sums, __mmask16 inside, const __m512i* words) {
 }
 
 // One tile from (outer, k); outers and depth: how much of the matrix is left there. sums, where not null: what lies along k is added
-// to the sum of its outer index; k must not be contiguous. Streams: past the caches.
+// to the sum of its outer index; k must not be contiguous. Streams: with non-temporal stores.
 template <bool is_b, bool streams>
 inline void pack_tile(const OuterView& x, int64_t outer, int64_t outers, int64_t k, int64_t depth, char* target, float* sums) {
     __m512i words[16];

@@ -53,7 +53,7 @@ private:
     int64_t at = 0, row_bytes = 0, stride_bytes = 0, rows = 0, lines = 0;
 };
 
-// How a product is cut: stretches of k, ranges of rows and of columns.
+// How a GEMM is blocked: stretches of k, ranges of rows and of columns.
 struct Cut {
     int64_t steps, stretches, rows, columns;
 
@@ -86,7 +86,7 @@ struct Scratch {
     }
 };
 
-// One thread's part of a product.
+// One thread's part of a GEMM.
 class Worker {
 public:
     Worker(const TileProduct& problem, Scratch& scratch, Interval rows, Interval columns)
@@ -232,7 +232,7 @@ void pack_columns(const OuterView& b, int64_t k, int64_t n, char* target, int th
     else pack_pieces<false>(b, k, n, target, threads, at_once, sums);
 }
 
-// The same for a product that may want the sums of b's columns. Threads share k, so pieces of it are summed apart and then added up in order.
+// The same for a GEMM that may want the sums of b's columns. Threads share k, so pieces of it are summed apart and then added up in order.
 void pack_columns(const TileProduct& p, char* target, int threads) {
     constexpr int64_t steps_of_sum = 4;
     const OuterView b{static_cast<const Bf16*>(p.b), p.ldb, p.transpose_b};
@@ -247,7 +247,7 @@ void pack_columns(const TileProduct& p, char* target, int threads) {
         for (int64_t i = 0; i < p.n; i++) p.b_sums[i] = part[i] + (piece > 0 || p.add_sums ? p.b_sums[i] : 0.0f);
 }
 
-// The same result as the transposed product of the transposed operands.
+// The same result as the transposed GEMM of the transposed operands.
 TileProduct transposed(const TileProduct& p) {
     TileProduct q = p;
     q.m = p.n, q.a = p.b, q.lda = p.ldb, q.transpose_a = !p.transpose_b;

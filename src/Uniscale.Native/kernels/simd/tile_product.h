@@ -1,4 +1,4 @@
-// Matrix products of bf16 on AMX tiles; see uniscale_matmul in kernels.h for what is computed.
+// GEMM of bf16 on AMX tiles; see uniscale_matmul in kernels.h for what is computed.
 #pragma once
 
 #include <cstdint>
