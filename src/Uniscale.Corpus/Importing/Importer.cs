@@ -92,7 +92,7 @@ public sealed class Importer
 
     private async Task RunAsync(IReadOnlyList<ImportUnit> units, DomainFolder domain, CancellationToken cancellation)
     {
-        using var workers = new SemaphoreSlim(_options.Workers);
+        var workers = new SemaphoreSlim(_options.Workers);
         long all = units.Sum(unit => unit.Bytes);
         await Parallel.ForEachAsync(units, new ParallelOptions { MaxDegreeOfParallelism = _options.Workers, CancellationToken = cancellation }, async (unit, stop) =>
         {
@@ -116,7 +116,7 @@ public sealed class Importer
             foreach (FileTally file in files)
             {
                 if (file.Damage is { } damage)
-                    _report.AddDamaged($"{file.File.Path} cannot be read ({damage}): it is cut, damaged or not what its name says.", inPart: _options.KeepPartial);
+                    _report.AddDamaged(Sentence.Damaged(file.File.Path, damage), inPart: _options.KeepPartial);
                 if (file.Damage is null || _options.KeepPartial)
                     _report.Add(file);
             }

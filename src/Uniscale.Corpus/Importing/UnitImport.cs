@@ -186,7 +186,7 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
     {
         string why = Sentence.Of(error);
         if (options.Strict)
-            throw new UserErrorException(Sentence.Damaged(tally.File.Path, error), error);
+            throw new UserErrorException(Sentence.Damaged(tally.File.Path, why), error);
         FileTally damaged = options.KeepPartial ? tally : new FileTally(tally.File);
         (damaged.Damage, damaged.Recognised) = (why, context.Recognised);
         _damaged[tally.File] = damaged;

@@ -1,5 +1,3 @@
-using Uniscale.Configuration;
-
 namespace Uniscale.Corpus.Reading;
 
 /// <summary>What libraries throw, as the end of a sentence.</summary>
@@ -7,8 +5,8 @@ internal static class Sentence
 {
     private const int MostCharacters = 300;
 
-    /// <summary>A file cannot be read, whole.</summary>
-    public static string Damaged(string path, Exception error) => error is UserErrorException ? error.Message : $"{path} cannot be read ({Of(error)}): it is cut, damaged or not what its name says.";
+    /// <summary>A file cannot be read, for a reason that <see cref="Of"/> gave.</summary>
+    public static string Damaged(string path, string why) => $"{path} cannot be read ({why}): it is cut, damaged or not what its name says.";
 
     /// <summary>One line, without a point.</summary>
     public static string Of(Exception error)
