@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
+using SharpCompress.Writers.SevenZip;
 using Uniscale.Corpus.Tests.Importing;
 
 namespace Uniscale.Corpus.Tests.Reading.Archives;
@@ -52,6 +53,25 @@ public sealed class ArchiveTests : IDisposable
         encrypted[encrypted.AsSpan().IndexOf("PK\x1\x2"u8) + 8] |= 1;
         encrypted[6] |= 1;
         Assert.Contains("one.txt (it is encrypted)", Assert.Single(_folder.Read(_folder.Write("encrypted.zip", encrypted)).Report.Damaged), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_in_a_7z_is_read_and_a_damaged_one_is_left_out()
+    {
+        var bytes = new MemoryStream();
+        using (var writer = new SevenZipWriter(bytes, new SevenZipWriterOptions { LeaveStreamOpen = true }))
+        {
+            writer.Write("one.txt", new MemoryStream("one one one one one one"u8.ToArray()), null);
+            writer.Write("dir/two.html", new MemoryStream("<p>two</p>"u8.ToArray()), null);
+        }
+        byte[] whole = bytes.ToArray();
+        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("a.7z", whole));
+        Assert.Equal(["one one one one one one", "two"], documents.Select(document => document.Text));
+        Assert.Equal("7z", Assert.Single(report.Forms).Key);
+        _folder.AssertDamaged("cut.7z", whole[..^9], "");
+        byte[] damaged = [.. whole];
+        damaged[40] ^= 0xFF; // within the packed text
+        Assert.NotEmpty(_folder.Read(_folder.Write("damaged.7z", damaged)).Report.Damaged);
     }
 
     [Fact]
