@@ -48,14 +48,28 @@ public static class PipelineSvg
         double scale = (width - Left - 8) / Math.Max(timeline.Seconds, double.Epsilon);
         Text(image, Left - 8, top + RowHeight / 2.0 + 4, $"rank {timeline.Ranks[row]}", "end", 11);
         image.Append(CultureInfo.InvariantCulture, $"<rect x=\"{Left}\" y=\"{top}\" width=\"{width - Left - 8}\" height=\"{RowHeight}\" fill=\"#eef0f2\"/>\n");
-        foreach (var interval in timeline.Intervals.Where(interval => interval.Rank == timeline.Ranks[row] && interval.Lane == Lane.Compute && interval.Duration > 0))
+        foreach (var (paint, microbatch, start, end) in Passes(timeline, timeline.Ranks[row]))
         {
-            var (paint, fill, _) = Paints[(int)PaintOf(interval.Instruction.Op)];
-            double x = Left + interval.Start * scale, size = interval.Duration * scale;
-            image.Append(CultureInfo.InvariantCulture, $"<rect x=\"{x:0.##}\" y=\"{top}\" width=\"{size:0.##}\" height=\"{RowHeight}\" fill=\"{fill}\" stroke=\"#ffffff\" stroke-width=\"0.5\"/>\n");
+            double x = Left + start * scale, size = (end - start) * scale;
+            image.Append(CultureInfo.InvariantCulture, $"<rect x=\"{x:0.##}\" y=\"{top}\" width=\"{size:0.##}\" height=\"{RowHeight}\" fill=\"{Paints[(int)paint].Fill}\" stroke=\"#ffffff\" stroke-width=\"0.5\"/>\n");
             if (paint != Paint.Update && size >= NarrowestLabel)
-                Text(image, x + size / 2, top + RowHeight / 2.0 + 4, interval.Instruction.Microbatch.ToString(CultureInfo.InvariantCulture), "middle", 11);
+                Text(image, x + size / 2, top + RowHeight / 2.0 + 4, microbatch.ToString(CultureInfo.InvariantCulture), "middle", 11);
         }
+    }
+
+    /// <summary>Passes of a rank: the blocks of a microbatch that follow one another without a pause are one.</summary>
+    private static List<(Paint Paint, int Microbatch, double Start, double End)> Passes(PipelineTimeline timeline, int rank)
+    {
+        double pause = timeline.Seconds * 1e-6;
+        var passes = new List<(Paint Paint, int Microbatch, double Start, double End)>();
+        foreach (var interval in timeline.Intervals.Where(interval => interval.Rank == rank && interval.Lane == Lane.Compute && interval.Duration > 0).OrderBy(interval => interval.Start))
+        {
+            var (paint, microbatch) = (PaintOf(interval.Instruction.Op), interval.Instruction.Microbatch);
+            if (passes is [.., var last] && last.Paint == paint && last.Microbatch == microbatch && interval.Start - last.End <= pause)
+                passes[^1] = last with { End = interval.End };
+            else passes.Add((paint, microbatch, interval.Start, interval.End));
+        }
+        return passes;
     }
 
     private static void Legend(StringBuilder image, int baseline)
