@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Uniscale.Configuration;
 using Uniscale.Corpus;
 using Uniscale.Data;
 
