@@ -23,7 +23,7 @@ public sealed record MeasuredLayout(string Name, StepSpecification Spec, bool Th
 public static class MachineFit
 {
     /// <summary>How far above the measured layouts the fit stays, for those that were not measured (docs/benchmarks/planner_2026-11-29.md).</summary>
-    private const double Safety = 1.03;
+    private const double Safety = 1.01;
 
     /// <summary>Name of the stack whose ranks are processes under MPI, where one was measured.</summary>
     public const string MessagePassing = "uniscale-mpi";
