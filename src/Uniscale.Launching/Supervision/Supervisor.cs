@@ -105,11 +105,11 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         if (Leftovers.End(folder) is > 0 and var count) say($"mpirun was gone before {count} of its ranks; they have been ended.");
         if (isUnbegun) return (new LaunchResult(0, null, WasStopped: true), null);
         if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
-        if (result.ExitCode == 0) return (result, null);
         long step = StepOf(folder);
-        // Ranks that were ended have nothing to say of it.
+        // Ranks that were ended have nothing to say of it, and an mpirun that ended them may call it a success.
         var outlasted = running.HasOutlastedGrace ? Outlasted(step, launch.Grace) : null;
-        if (outlasted is not null) result = result with { First = FailureOf(outlasted) };
+        if (outlasted is not null) result = result with { ExitCode = 1, First = FailureOf(outlasted) };
+        if (result.ExitCode == 0) return (result, null);
         var fault = outlasted ?? (result.First is { } first ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
             : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above"));
         Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
