@@ -14,8 +14,8 @@ public enum HostBytes
 
 /// <summary>
 /// Host memory of processes in which Uniscale itself trains on CPUs: the account of each rank, and what this engine holds besides. Weights are packed once for the
-/// forward and once for the backward product (decision 0124; not where ZeRO-3 moves them), a save behind training has its buffer from the start (decision 0062), and
-/// freed tensors stay with the process (decision 0121), by which those that come and go within passes take <see cref="Cluster.Fragmentation"/> more than are alive.
+/// forward and once for the backward product (docs/explanation/performance.md; not where ZeRO-3 moves them), a save behind training has its buffer from the start (decision 0062), and
+/// freed tensors stay with the process, by which those that come and go within passes take <see cref="Cluster.Fragmentation"/> more than are alive.
 /// </summary>
 /// <param name="spec">The layout.</param>
 /// <param name="cluster">What a process takes besides.</param>
@@ -27,7 +27,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
 
     private const string Gathered = "gathered parameters, unreduced gradients", Logits = "logits of the head", Between = "tensors between and within passes";
 
-    /// <summary>What a process of MPI has besides, and what the allocator's sizes round up at most (decision 0121).</summary>
+    /// <summary>What a process of MPI has besides, and what the allocator's sizes round up at most (docs/explanation/performance.md).</summary>
     private const double MessagePassingBytes = 10 << 20, RoundedUp = 1.0 / 8;
 
     private readonly ProgramGenerator _generator = new(spec);
