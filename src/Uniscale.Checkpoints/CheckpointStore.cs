@@ -72,11 +72,11 @@ public sealed class CheckpointStore : IDisposable
     public LoadedCheckpoint? LoadNewest(Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted, Func<long, bool>? fits = null)
     {
         var notes = new List<string>();
-        var names = _group.Rank == 0 ? string.Join('\n', CheckpointFolders.Scan(DirectoryPath).Where(folder => fits?.Invoke(folder.Step) ?? true).Select(folder => folder.Path)) : "";
-        var folders = Exchange(names)[0].Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        foreach (var folder in folders)
+        string names = _group.Rank == 0 ? string.Join('\n', CheckpointFolders.Scan(DirectoryPath).Where(folder => fits?.Invoke(folder.Step) ?? true).Select(folder => folder.Path)) : "";
+        string[] folders = Exchange(names)[0].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        foreach (string folder in folders)
         {
-            if (TryLoad(folder, wanted, out var damage) is { } manifest)
+            if (TryLoad(folder, wanted, out string? damage) is { } manifest)
                 return new LoadedCheckpoint(folder, manifest, notes);
             if (_group.Rank == 0) CheckpointFolders.MarkDamaged(folder, damage);
             notes.Add($"{damage}; the checkpoint before it is tried");
@@ -93,7 +93,7 @@ public sealed class CheckpointStore : IDisposable
     {
         if (_options.Tiers.Count == 0)
             return null;
-        var verdict = "";
+        string verdict = "";
         try
         {
             if (_replicator?.Restore() is { } restored)
@@ -108,7 +108,7 @@ public sealed class CheckpointStore : IDisposable
             return null;
         if (verdict[0] == 'e')
             throw new CheckpointException(verdict[1..]);
-        var lines = verdict[1..].Split('\n');
+        string[] lines = verdict[1..].Split('\n');
         notes.Add(lines[1]);
         return lines[0];
     }
@@ -127,7 +127,7 @@ public sealed class CheckpointStore : IDisposable
 
     /// <summary>Loads one checkpoint by its folder; throws where it is damaged or of another model. Collective.</summary>
     public LoadedCheckpoint Load(string folder, Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted) =>
-        TryLoad(folder, wanted, out var damage) is { } manifest
+        TryLoad(folder, wanted, out string? damage) is { } manifest
             ? new LoadedCheckpoint(folder, manifest, [])
             : throw new CheckpointDamagedException(damage);
 
@@ -142,7 +142,7 @@ public sealed class CheckpointStore : IDisposable
     private CheckpointManifest? TryLoad(string folder, Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted, out string damage)
     {
         CheckpointManifest? manifest = null;
-        var verdict = "g";
+        string verdict = "g";
         try
         {
             var reader = CheckpointReader.Open(folder, proveSizes: _group.Rank == 0);
@@ -153,7 +153,7 @@ public sealed class CheckpointStore : IDisposable
         {
             verdict = failure switch { CheckpointDamagedException => "d", CheckpointMismatchException => "m", _ => "e" } + failure.Message;
         }
-        var verdicts = Exchange(verdict);
+        string[] verdicts = Exchange(verdict);
         if (verdicts.FirstOrDefault(text => text[0] == 'm') is { } mismatch)
             throw new CheckpointMismatchException(mismatch[1..]) { ConfigurationYaml = manifest?.ConfigurationYaml };
         if (verdicts.FirstOrDefault(text => text[0] == 'e') is { } error)

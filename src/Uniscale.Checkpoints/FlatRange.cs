@@ -20,9 +20,9 @@ public static class FlatRange
     public static IEnumerable<StateSlice> Slices(
         string name, ElementType type, long[] globalShape, long[] localOffset, long[] localShape, long start, long count, nint address)
     {
-        var inner = new long[localShape.Length];
+        long[] inner = new long[localShape.Length];
         long stride = 1;
-        for (var dim = localShape.Length - 1; dim >= 0; dim--)
+        for (int dim = localShape.Length - 1; dim >= 0; dim--)
         {
             inner[dim] = stride;
             stride *= localShape[dim];
@@ -32,13 +32,13 @@ public static class FlatRange
         while (count > 0)
         {
             // The outermost dim along which the range begins on a boundary and holds at least one whole row.
-            var dim = 0;
+            int dim = 0;
             while (dim < inner.Length && (start % inner[dim] != 0 || count < inner[dim]))
                 dim++;
-            var offset = (long[])localOffset.Clone();
-            var shape = localShape.Select(_ => 1L).ToArray();
-            var rest = start;
-            for (var d = 0; d < inner.Length; d++)
+            long[] offset = (long[])localOffset.Clone();
+            long[] shape = localShape.Select(_ => 1L).ToArray();
+            long rest = start;
+            for (int d = 0; d < inner.Length; d++)
             {
                 offset[d] += rest / inner[d];
                 rest %= inner[d];

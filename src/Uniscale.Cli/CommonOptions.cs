@@ -34,7 +34,7 @@ internal sealed class ConfigurationInput
     /// <summary>Loads and checks the configuration, its layout included.</summary>
     public ResolvedConfiguration Load(ParseResult parsed)
     {
-        var path = File(parsed)
+        string path = File(parsed)
             ?? throw new UserErrorException($"{parsed.CommandResult.Command.Name} needs a configuration file, for example configs/quickstart.yaml.");
         var resolved = ConfigurationLoader.Load(path, Overrides(parsed), RunFolder.OfConfiguration(path));
         LayoutGate.Check(resolved);
@@ -48,7 +48,7 @@ internal static class OutputFile
     /// <summary>Refuses a path that cannot be written, before the work whose result it is to hold.</summary>
     public static void Check(string path, string option)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
         if (Directory.Exists(path)) throw new UserErrorException($"{option} {path} is a folder: name a file in it.");
         if (!Directory.Exists(folder)) throw new UserErrorException($"{option} {path}: there is no folder {folder}; make it first.");
     }

@@ -105,12 +105,12 @@ public static class Shell
     private static string[] Arguments(IReadOnlyList<string> given)
     {
         string[] arguments = given is ["help", ..] ? [.. given.Skip(1), "--help"] : [.. given];
-        for (var i = 0; i < arguments.Length; i++)
+        for (int i = 0; i < arguments.Length; i++)
         {
             if (i > 0 && TextOptions.Contains(arguments[i - 1]))
                 continue;
             var (option, value) = arguments[i].StartsWith("--", StringComparison.Ordinal) && arguments[i].Split('=', 2) is [var name, var behind] ? (name, behind) : ("", arguments[i]);
-            var home = Environment.GetEnvironmentVariable("HOME");
+            string? home = Environment.GetEnvironmentVariable("HOME");
             if (value.StartsWith("~/", StringComparison.Ordinal) && !TextOptions.Contains(option) && !string.IsNullOrEmpty(home))
                 arguments[i] = (option.Length > 0 ? option + "=" : "") + home + value[1..];
         }
@@ -129,12 +129,12 @@ public static class Shell
         }
         if (AddressSpace.Explain(failure) is { } limited)
             failure = new UserErrorException(limited, failure);
-        var isUsers = failure is UserErrorException;
+        bool isUsers = failure is UserErrorException;
         if (ProcessRank.IsReported(failure) && !debug)
             return isUsers ? 2 : 1;
         // Native libraries put their stack into the message; the first line says what happened.
-        var sentence = Secrets.Mask(failure.Message).Trim().Split('\n')[0].TrimEnd();
-        var details = isUsers || debug ? "" : LogFile is { } log ? $"{Stop(sentence)} The log is {log}." : $"{Stop(sentence)} Run it again with --debug to see where.";
+        string sentence = Secrets.Mask(failure.Message).Trim().Split('\n')[0].TrimEnd();
+        string details = isUsers || debug ? "" : LogFile is { } log ? $"{Stop(sentence)} The log is {log}." : $"{Stop(sentence)} Run it again with --debug to see where.";
         error.WriteLine($"uniscale: {sentence}{details}");
         if (!isUsers)
             WriteToLog(failure);
@@ -163,18 +163,18 @@ public static class Shell
     private static string? Misunderstood(ParseResult parsed)
     {
         // The parser takes a misspelt option for an argument wherever one is allowed.
-        var option = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+        string? option = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
             .Select(token => token.Value).FirstOrDefault(value => value.StartsWith("--", StringComparison.Ordinal));
         // A request for help silences the parser's own errors; what it does not know stays unknown.
         if (parsed.Errors.Count == 0 && option is null && parsed.UnmatchedTokens is [var stray, ..])
             option = stray;
         if (parsed.Errors.Count == 0 && option is null)
             return null;
-        var problem = option is not null && !option.StartsWith('-') ? $"Unrecognized command or argument '{option}'" : option is null ? InWords(parsed.Errors[0].Message.TrimEnd('.')) : $"Unrecognized option '{option}'";
+        string problem = option is not null && !option.StartsWith('-') ? $"Unrecognized command or argument '{option}'" : option is null ? InWords(parsed.Errors[0].Message.TrimEnd('.')) : $"Unrecognized option '{option}'";
         var command = parsed.CommandResult.Command;
-        var known = command.Subcommands.Select(sub => sub.Name).Concat(command.Options.Select(known => known.Name)).ToArray();
-        var nearest = parsed.UnmatchedTokens.Prepend(option ?? "").Select(token => Names.Nearest(token, known)).FirstOrDefault(name => name is not null);
-        var hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
+        string[] known = command.Subcommands.Select(sub => sub.Name).Concat(command.Options.Select(known => known.Name)).ToArray();
+        string? nearest = parsed.UnmatchedTokens.Prepend(option ?? "").Select(token => Names.Nearest(token, known)).FirstOrDefault(name => name is not null);
+        string hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
         return $"{problem}{hint}; {FullName(parsed.CommandResult)} --help shows what there is.";
     }
 
@@ -184,8 +184,8 @@ public static class Shell
         const string Type = " as expected type '";
         int at = problem.IndexOf(Type, StringComparison.Ordinal);
         if (at < 0) return problem;
-        var name = problem[(at + Type.Length)..];
-        var kind = name.Contains("Int", StringComparison.Ordinal) ? "a whole number"
+        string name = problem[(at + Type.Length)..];
+        string kind = name.Contains("Int", StringComparison.Ordinal) ? "a whole number"
             : name.Contains("Double", StringComparison.Ordinal) || name.Contains("Single", StringComparison.Ordinal) ? "a number"
             : name.Contains("Boolean", StringComparison.Ordinal) ? "true or false"
             : "one of the values that its help names";

@@ -18,7 +18,7 @@ public static class BatchRamp
             .ToArray();
         if (steps[0].FromTokens != 0)
             throw new UserErrorException($"{name} begins at {Quantity.FormatTokens(steps[0].FromTokens)}: let its first key be 0.");
-        for (var i = 1; i < steps.Length; i++)
+        for (int i = 1; i < steps.Length; i++)
             if (steps[i].FromTokens <= steps[i - 1].FromTokens)
                 throw new UserErrorException($"{name} is not in rising order at {Quantity.FormatTokens(steps[i].FromTokens)}: sort its keys.");
         return steps;
@@ -27,7 +27,7 @@ public static class BatchRamp
     private static int Sequences(string text, int context, string name)
     {
         // A number is a number however it is written; a unit is what makes it tokens.
-        if (!Quantity.TryParseNumber(text, out var sequences))
+        if (!Quantity.TryParseNumber(text, out double sequences))
             sequences = Math.Round((double)Quantity.ParseTokens(text, $"A value of {name}") / context);
         return sequences == Math.Floor(sequences) && sequences is >= 1 and <= Limits.Sequences
             ? (int)sequences

@@ -64,7 +64,7 @@ public static class ConfigurationDifference
                     Flatten(entry.Value, path.Length == 0 ? entry.Key : $"{path}.{entry.Key}", values);
                 break;
             case ListNode { Items: [MapNode, ..] } list:
-                for (var i = 0; i < list.Items.Count; i++)
+                for (int i = 0; i < list.Items.Count; i++)
                     Flatten(list.Items[i], $"{path}[{i}]", values);
                 break;
             default:

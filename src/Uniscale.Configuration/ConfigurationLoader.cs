@@ -57,7 +57,7 @@ public static class ConfigurationLoader
 
     private static ResolvedConfiguration Resolve(MapNode root, IReadOnlyList<string> overrides)
     {
-        foreach (var text in overrides)
+        foreach (string text in overrides)
             root = Overrides.Apply(root, text);
         root = PhaseBatches.Apply(Presets.Apply(root));
         var binder = new Binder();

@@ -15,7 +15,7 @@ public static class ConfigurationRules
         foreach (var (path, sentence) in Broken(resolved.Value))
         {
             var origin = resolved.OriginOf(path);
-            var place = origin is Loading.Origin.InDefault ? "" : $"{origin.Exact}: ";
+            string place = origin is Loading.Origin.InDefault ? "" : $"{origin.Exact}: ";
             throw new UserErrorException(place + sentence);
         }
     }
@@ -53,7 +53,7 @@ public static class ConfigurationRules
     private static IEnumerable<(string, string)> PositionRules(RunConfiguration configuration)
     {
         var model = configuration.Model;
-        for (var i = 0; i < configuration.Phases.Count && model.Positions == PositionKind.Learned; i++)
+        for (int i = 0; i < configuration.Phases.Count && model.Positions == PositionKind.Learned; i++)
         {
             if (configuration.Phases[i].RopeBase is not null)
                 yield return ($"phases[{i}].rope_base", $"phases[{i}].rope_base turns rotary angles, but model.positions is learned: take phases[{i}].rope_base out, or set model.positions to rope.");
@@ -69,12 +69,12 @@ public static class ConfigurationRules
             yield return ("train.steps", "Nothing says how long to train: set train.steps, train.tokens, or phases.");
         if (train is { Steps: > 0, Tokens: > 0 })
             yield return ("train.steps", $"train.steps ({train.Steps}) and train.tokens ({Quantity.FormatTokens(train.Tokens)}) are both given: take one of them out.");
-        var sum = phases.Sum(phase => (decimal)phase.Tokens);
+        decimal sum = phases.Sum(phase => (decimal)phase.Tokens);
         if (sum > Limits.Tokens)
             yield return ("phases", $"The phases add up to more than {Quantity.FormatTokens(Limits.Tokens)} tokens: lower phases[].tokens.");
         else if (phases.Count > 0 && train.Tokens > 0 && train.Tokens != sum)
             yield return ("train.tokens", $"train.tokens is {Quantity.FormatTokens(train.Tokens)}, but the phases add up to {Quantity.FormatTokens((long)sum)}: set train.tokens to 0 (the phases say how long).");
-        var longest = (decimal)train.Steps * configuration.Batches().Max(each => (decimal)each.Context) * Limits.Sequences;
+        decimal longest = (decimal)train.Steps * configuration.Batches().Max(each => (decimal)each.Context) * Limits.Sequences;
         if (phases.Count == 0 && longest > long.MaxValue && (decimal)train.Steps * configuration.Batch.Global * configuration.Model.Context > Limits.Tokens)
             yield return ("train.steps", $"train.steps {train.Steps} × batch.global {configuration.Batch.Global} × model.context {configuration.Model.Context} is more than {Quantity.FormatTokens(Limits.Tokens)} tokens: lower train.steps.");
     }
@@ -87,7 +87,7 @@ public static class ConfigurationRules
             yield break;
         if (schedule.WarmupRatio + schedule.DecayRatio > 1)
             yield return ("schedule.decay_ratio", $"schedule.warmup_ratio {schedule.WarmupRatio} + schedule.decay_ratio {schedule.DecayRatio} is more than the whole run: set schedule.decay_ratio to at most {Quantity.Format(Math.Round(1 - schedule.WarmupRatio, 12))}.");
-        for (var i = 0; i < configuration.Phases.Count; i++)
+        for (int i = 0; i < configuration.Phases.Count; i++)
             if (configuration.Phases[i] is { HasOwnCurve: true, WarmupRatio: { } warmup } && warmup + schedule.DecayRatio > 1)
                 yield return ($"phases[{i}].warmup_ratio", $"phases[{i}].warmup_ratio {warmup} + schedule.decay_ratio {schedule.DecayRatio} is more than the whole phase: set phases[{i}].warmup_ratio to at most {Quantity.Format(Math.Round(1 - schedule.DecayRatio, 12))}, or lower schedule.decay_ratio.");
     }
@@ -97,7 +97,7 @@ public static class ConfigurationRules
         var (bad, checkpoint) = (configuration.BadSteps, configuration.Checkpoint);
         if (bad.NotFinite == BadStepAction.Warn)
             yield return ("bad_steps.not_finite", "bad_steps.not_finite is warn, but an update that is not finite would destroy the weights: set it to skip, rollback or stop.");
-        var rolling = bad.RollsBack() ? "rollback of bad steps" : bad.Corruption == CorruptionAction.Rollback ? "bad_steps.corruption: rollback" : null;
+        string? rolling = bad.RollsBack() ? "rollback of bad steps" : bad.Corruption == CorruptionAction.Rollback ? "bad_steps.corruption: rollback" : null;
         if (rolling is not null && checkpoint.Every == 0)
             yield return ("checkpoint.every", $"checkpoint.every is 0, so that {rolling} has nothing to go back to: set checkpoint.every, for example to 100.");
         if (rolling is not null && checkpoint.SkipWhenBusy)
@@ -113,8 +113,8 @@ public static class ConfigurationRules
             yield return broken;
         if (data.Sources.Count > 0 && data.Sources.Any(source => source.Weight > 0) && data.Sources.FirstOrDefault(source => source.Weight == 0) is { } idle && configuration.Phases.Count == 0)
             yield return ("data.sources", $"The source '{idle.Name}' has no weight although others have: give each of data.sources a weight, or none (then size decides).");
-        var names = configuration.Phases.Select(phase => phase.Name).ToArray();
-        for (var i = 0; i < names.Length; i++)
+        string[] names = configuration.Phases.Select(phase => phase.Name).ToArray();
+        for (int i = 0; i < names.Length; i++)
         {
             var phase = configuration.Phases[i];
             if (phase.Name.Length == 0 || Array.IndexOf(names, phase.Name) != i)
@@ -130,7 +130,7 @@ public static class ConfigurationRules
 
     private static IEnumerable<(string, string)> SourceRules(IReadOnlyList<SourceSection> sources, string path)
     {
-        for (var i = 0; i < sources.Count; i++)
+        for (int i = 0; i < sources.Count; i++)
         {
             var source = sources[i];
             if (source.Name.Length == 0 || sources.Take(i).Any(other => other.Name == source.Name))
@@ -142,11 +142,11 @@ public static class ConfigurationRules
 
     private static IEnumerable<(string, string)> PhaseNames(DataSection data, PhaseSection phase, int index)
     {
-        var drawable = data.Sources.SelectMany(source => new[] { source.Name, source.Domain }).Where(name => name.Length > 0).Distinct().ToArray();
-        foreach (var name in phase.Mixture.Keys.Except(drawable))
+        string[] drawable = data.Sources.SelectMany(source => new[] { source.Name, source.Domain }).Where(name => name.Length > 0).Distinct().ToArray();
+        foreach (string? name in phase.Mixture.Keys.Except(drawable))
             yield return ($"phases[{index}].mixture.{name}", $"The mixture of phase '{phase.Name}' names '{name}', which is no source or domain of data.sources{Names.Hint(name, drawable)}");
-        var judged = data.Validation.Select(source => source.Name).ToArray();
-        foreach (var name in phase.Evaluate.Except(judged))
+        string[] judged = data.Validation.Select(source => source.Name).ToArray();
+        foreach (string? name in phase.Evaluate.Except(judged))
             yield return ($"phases[{index}].evaluate", $"Phase '{phase.Name}' evaluates '{name}', which is no source of data.validation{Names.Hint(name, judged)}");
     }
 

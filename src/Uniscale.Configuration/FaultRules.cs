@@ -12,10 +12,10 @@ internal static class FaultRules
     {
         if (faults.Inject.Count > 0 && !faults.Enabled)
             yield return ("faults.inject", "faults.inject breaks the run on purpose: set faults.enabled to true if that is what you want, or take the section out.");
-        for (var i = 0; i < faults.Inject.Count; i++)
+        for (int i = 0; i < faults.Inject.Count; i++)
         {
             var fault = faults.Inject[i];
-            var path = $"faults.inject[{i}]";
+            string path = $"faults.inject[{i}]";
             if (fault.Moment != FaultMoment.Step && !WithMoment.Contains(fault.Kind))
                 yield return ($"{path}.moment", $"{path}.moment is for faults that can happen at any; what happens here has its own: take moment out.");
             if (UsesPoint(fault) && OfRankZero.Contains(fault.Point) && (fault.Rank != 0 || fault.AllRanks))

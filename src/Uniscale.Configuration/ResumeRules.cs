@@ -60,7 +60,7 @@ public static partial class ResumeRules
         var refused = ConfigurationDifference.Of(stored, current).Where(change => !IsAllowed(change, current, position)).ToArray();
         if (refused.Length == 0)
             return;
-        var keys = string.Join("; ", refused.Take(5).Select(change => change.ToString())) + (refused.Length > 5 ? $"; and {refused.Length - 5} more" : "");
+        string keys = string.Join("; ", refused.Take(5).Select(change => change.ToString())) + (refused.Length > 5 ? $"; and {refused.Length - 5} more" : "");
         throw new UserErrorException(
             $"The run cannot be continued with other values of what its steps were decided by: {keys}. Resume with the values of the run, or begin another run with --set name=OTHER; docs/reference/checkpoints.md#resuming lists what may change.");
     }
@@ -70,7 +70,7 @@ public static partial class ResumeRules
 
     private static bool IsAllowed(ConfigurationChange change, ResolvedConfiguration current, ResumedPosition position)
     {
-        var key = change.Path;
+        string key = change.Path;
         if (Free.Any(free => IsBelow(key, free.Key)))
             return true;
         if (position.ConsumedTokens == 0)

@@ -65,10 +65,10 @@ public sealed record RunConfiguration
     /// </summary>
     public ModelSection ModelAt(long consumedTokens)
     {
-        var phase = 0;
-        for (var end = 0L; phase < Phases.Count - 1 && consumedTokens > (end += Phases[phase].Tokens);)
+        int phase = 0;
+        for (long end = 0L; phase < Phases.Count - 1 && consumedTokens > (end += Phases[phase].Tokens);)
             phase++;
-        var context = phase < Phases.Count && Model.Positions == PositionKind.Rope ? Phases[phase].Context : null;
+        int? context = phase < Phases.Count && Model.Positions == PositionKind.Rope ? Phases[phase].Context : null;
         return Model with { Context = context ?? Model.Context, RopeBase = RopeBaseOf(phase) };
     }
 }

@@ -92,7 +92,7 @@ public sealed unsafe partial class MpiCommunicator
     /// <summary>Starts an operation in calls of at most <see cref="MpiRuntime.MaxCount"/> elements; one call when there are none.</summary>
     private MpiRequest Chunked(in MpiCall call, Func<long, int, (int Code, nint Request)> start, long expectedBytes = -1)
     {
-        var requests = new nint[Math.Max(1, (call.Count + MpiRuntime.MaxCount - 1) / MpiRuntime.MaxCount)];
+        nint[] requests = new nint[Math.Max(1, (call.Count + MpiRuntime.MaxCount - 1) / MpiRuntime.MaxCount)];
         for (int i = 0; i < requests.Length; i++)
         {
             long offset = i * MpiRuntime.MaxCount;
@@ -118,9 +118,9 @@ public sealed unsafe partial class MpiCommunicator
         Check(_mpi.Binding.Contiguous((int)MpiRuntime.MaxCount, element, out nint block), call);
         Check(_mpi.Binding.Contiguous((int)blocks, block, out nint blockRow), call);
         Check(_mpi.Binding.Contiguous((int)rest, element, out nint tail), call);
-        var lengths = stackalloc int[] { 1, 1 };
-        var offsets = stackalloc nint[] { 0, At(blocks * MpiRuntime.MaxCount, type) };
-        var types = stackalloc nint[] { blockRow, tail };
+        int* lengths = stackalloc int[] { 1, 1 };
+        nint* offsets = stackalloc nint[] { 0, At(blocks * MpiRuntime.MaxCount, type) };
+        nint* types = stackalloc nint[] { blockRow, tail };
         if (_mpi.Handles.AreIntegers) ((int*)types)[1] = (int)tail;
         nint whole;
         Check(_mpi.Direct.TypeCreateStruct(2, lengths, offsets, types, &whole), call);

@@ -38,7 +38,7 @@ public sealed unsafe class MpiRequest
     /// <summary>Moves the operation on and tells whether it is complete.</summary>
     public bool Test()
     {
-        var status = stackalloc byte[MpiBinding.StatusBytes];
+        byte* status = stackalloc byte[MpiBinding.StatusBytes];
         for (; _next < _requests.Length; _next++)
         {
             Check(_mpi.Binding.Test(ref _requests[_next], out int done, (nint)status));
@@ -52,7 +52,7 @@ public sealed unsafe class MpiRequest
     /// <summary>Blocks until the operation is complete.</summary>
     public void Wait()
     {
-        var status = stackalloc byte[MpiBinding.StatusBytes];
+        byte* status = stackalloc byte[MpiBinding.StatusBytes];
         for (; _next < _requests.Length; _next++)
         {
             Check(_mpi.Binding.Wait(ref _requests[_next], (nint)status));
@@ -64,7 +64,7 @@ public sealed unsafe class MpiRequest
     /// <summary>Withdraws a receive that has not been met.</summary>
     public void Cancel()
     {
-        var status = stackalloc byte[MpiBinding.StatusBytes];
+        byte* status = stackalloc byte[MpiBinding.StatusBytes];
         for (; _next < _requests.Length; _next++)
         {
             Check(_mpi.Binding.Cancel(ref _requests[_next]));

@@ -57,7 +57,7 @@ public sealed unsafe class MpiRuntime : IDisposable
 
     private static MpiDescription Describe(DirectFunctions functions, MpiFlavour flavour, string name)
     {
-        var text = stackalloc byte[8192];
+        byte* text = stackalloc byte[8192];
         int length;
         functions.GetLibraryVersion(text, &length);
         string version = Encoding.UTF8.GetString(text, length).Split('\n', ',')[0].Trim('\0', ' ');

@@ -76,7 +76,7 @@ public sealed class RunTelemetry : ITelemetrySink
     {
         if (!failed.Add(sink))
             return;
-        var message = $"{sink.GetType().Name} failed ({error.Message}); training goes on, and further failures of it are not reported.";
+        string message = $"{sink.GetType().Name} failed ({error.Message}); training goes on, and further failures of it are not reported.";
         if (sinks.All(failed.Contains))
             Log.Warning("{Message:l}", message);
         foreach (var other in sinks.Except(failed).ToArray())

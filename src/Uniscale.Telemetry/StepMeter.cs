@@ -21,9 +21,9 @@ public sealed class StepMeter(RunStart start)
         if (recent.Count == Window)
             recent.Dequeue();
         recent.Enqueue((measured.Seconds, measured.BatchTokens));
-        var tokensPerSecond = measured.Seconds > 0 ? measured.BatchTokens / measured.Seconds : 0;
-        var flops = tokensPerSecond * (flopsPerToken ?? start.FlopsPerToken);
-        var memory = Environment.WorkingSet;
+        double tokensPerSecond = measured.Seconds > 0 ? measured.BatchTokens / measured.Seconds : 0;
+        double flops = tokensPerSecond * (flopsPerToken ?? start.FlopsPerToken);
+        long memory = Environment.WorkingSet;
         return measured with
         {
             TotalSteps = measured.TotalSteps > 0 ? measured.TotalSteps : start.TotalSteps,

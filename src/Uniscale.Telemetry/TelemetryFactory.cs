@@ -30,11 +30,11 @@ public static class TelemetryFactory
     /// <param name="export">What monitoring is told; null: nothing.</param>
     public static RunTelemetry Open(LoggingSection section, string runDirectory, int rank, long resumedStep, TelemetrySection? export = null)
     {
-        var live = rank == 0 && IsInteractive();
+        bool live = rank == 0 && IsInteractive();
         var log = CreateLog(LogFile(runDirectory, rank), console: rank == 0 && !live);
         if (rank != 0)
             return new RunTelemetry(log);
-        var metrics = Path.Combine(runDirectory, MetricsFileName);
+        string metrics = Path.Combine(runDirectory, MetricsFileName);
         var problems = new List<string>();
         var earlier = Guarded(problems, () => MetricsSink.Losses(metrics, resumedStep)) ?? [];
         var sinks = new List<ITelemetrySink> { new LineSink(log, section.Every, Style, earlier) };
@@ -47,7 +47,7 @@ public static class TelemetryFactory
             export is null ? null : ExportSink.Open(export, Path.GetFileName(Path.TrimEndingDirectorySeparator(runDirectory)), rank, message => log.Warning("{Message:l}", message)),
         }.OfType<ITelemetrySink>());
         var telemetry = new RunTelemetry(log, sinks);
-        foreach (var problem in problems)
+        foreach (string problem in problems)
             telemetry.Note(new Note(resumedStep, "telemetry-failed", problem, NoteLevel.Warning));
         return telemetry;
     }

@@ -28,13 +28,13 @@ public static class Units
 
     private static string Scaled(double value, double unit, string[] suffixes)
     {
-        var index = 0;
+        int index = 0;
         while (Math.Abs(value) >= unit && index < suffixes.Length - 1)
         {
             value /= unit;
             index++;
         }
-        var digits = index == 0 || Math.Abs(value) >= 100 ? "F0" : Math.Abs(value) >= 10 ? "F1" : "F2";
+        string digits = index == 0 || Math.Abs(value) >= 100 ? "F0" : Math.Abs(value) >= 10 ? "F1" : "F2";
         return value.ToString(digits, CultureInfo.InvariantCulture) + suffixes[index];
     }
 }

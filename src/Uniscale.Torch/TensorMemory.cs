@@ -44,7 +44,7 @@ public static unsafe class TensorMemory
     /// <summary>Address of the tensor's first element. The memory is the tensor's: keep the tensor alive while using it.</summary>
     public static nint DataPointer(Tensor tensor)
     {
-        var address = (nint)NativeMethods.THSTensor_data(tensor.Handle);
+        nint address = (nint)NativeMethods.THSTensor_data(tensor.Handle);
         if (address == 0 && tensor.numel() > 0) CheckForErrors();
         GC.KeepAlive(tensor);
         return address;

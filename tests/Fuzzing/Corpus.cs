@@ -8,7 +8,7 @@ internal static class Corpus
     {
         byte[][] seeds = [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Fuzzing/Corpus", name)).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
         Assert.NotEmpty(seeds);
-        foreach (var input in Mutations.Of(seeds, mutants, seed: 23))
+        foreach (byte[] input in Mutations.Of(seeds, mutants, seed: 23))
         {
             try
             {

@@ -16,13 +16,13 @@ internal static class Mutations
     /// <summary>The seeds themselves, then as many mutants.</summary>
     public static IEnumerable<byte[]> Of(IReadOnlyList<byte[]> seeds, int count, int seed)
     {
-        foreach (var input in seeds)
+        foreach (byte[] input in seeds)
             yield return input;
         var random = new Random(seed);
-        for (var i = 0; i < count; i++)
+        for (int i = 0; i < count; i++)
         {
-            var bytes = seeds[random.Next(seeds.Count)];
-            for (var edits = random.Next(1, 5); edits > 0; edits--)
+            byte[] bytes = seeds[random.Next(seeds.Count)];
+            for (int edits = random.Next(1, 5); edits > 0; edits--)
                 bytes = Edit(bytes, seeds, random);
             yield return bytes;
         }
@@ -30,8 +30,8 @@ internal static class Mutations
 
     private static byte[] Edit(byte[] bytes, IReadOnlyList<byte[]> seeds, Random random)
     {
-        var at = random.Next(bytes.Length + 1);
-        var length = random.Next(Math.Min(16, bytes.Length - at) + 1);
+        int at = random.Next(bytes.Length + 1);
+        int length = random.Next(Math.Min(16, bytes.Length - at) + 1);
         switch (random.Next(7))
         {
             case 0:
@@ -43,16 +43,16 @@ internal static class Mutations
             case 3:
                 return [.. bytes[..at], .. bytes.AsSpan(at, length), .. bytes[at..]];
             case 4:
-                var other = seeds[random.Next(seeds.Count)];
+                byte[] other = seeds[random.Next(seeds.Count)];
                 return [.. bytes[..at], .. other.AsSpan(random.Next(other.Length + 1))];
             case 5 when bytes.Length > 0:
-                var digits = (byte[])bytes.Clone();
-                for (var i = 0; i < digits.Length; i++)
+                byte[] digits = (byte[])bytes.Clone();
+                for (int i = 0; i < digits.Length; i++)
                     if (digits[i] is >= (byte)'0' and <= (byte)'9' && random.Next(8) == 0)
                         digits[i] = (byte)('0' + random.Next(10));
                 return digits;
             default:
-                var flipped = (byte[])bytes.Clone();
+                byte[] flipped = (byte[])bytes.Clone();
                 if (flipped.Length > 0)
                     flipped[random.Next(flipped.Length)] ^= (byte)(1 << random.Next(8));
                 return flipped;

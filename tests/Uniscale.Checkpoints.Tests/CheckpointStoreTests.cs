@@ -64,10 +64,10 @@ public sealed class CheckpointStoreTests
     public void WhatSeveralRanksHoldIsWrittenOnceAndShared()
     {
         using var folder = new TempFolder();
-        var sizes = ThreadWorld.Run(4, world =>
+        long[] sizes = ThreadWorld.Run(4, world =>
         {
             using var model = new Tensors();
-            for (var i = 0; i < 8; i++)
+            for (int i = 0; i < 8; i++)
                 model.Add($"w{i}", ElementType.Float32, [64, 64]);
             model.Add("own", ElementType.Float32, [4, 512], [world.Rank, 0], [1, 512]);
             using var store = new CheckpointStore(folder.Path, world);
@@ -182,7 +182,7 @@ public sealed class CheckpointStoreTests
 
     private static void Damage(string path, int index)
     {
-        var bytes = File.ReadAllBytes(path);
+        byte[] bytes = File.ReadAllBytes(path);
         bytes[index < 0 ? bytes.Length + index : index] ^= 1;
         File.WriteAllBytes(path, bytes);
     }

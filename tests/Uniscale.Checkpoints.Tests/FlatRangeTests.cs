@@ -13,9 +13,9 @@ public sealed class FlatRangeTests
         Prop.ForAll(Arb.From(shapes), Arb.From(Gen.Choose(0, int.MaxValue).Two()), (dims, cuts) =>
         {
             long[] shape = [.. dims.Select(dim => (long)dim)];
-            var total = shape.Aggregate(1L, (a, b) => a * b);
+            long total = shape.Aggregate(1L, (a, b) => a * b);
             var (start, end) = (Math.Min(cuts.Item1 % (total + 1), cuts.Item2 % (total + 1)), Math.Max(cuts.Item1 % (total + 1), cuts.Item2 % (total + 1)));
-            var offset = shape.Select((_, dim) => 10L * dim).ToArray();
+            long[] offset = shape.Select((_, dim) => 10L * dim).ToArray();
             var slices = FlatRange.Slices("w", ElementType.Float32, [.. shape.Select(dim => dim + 50)], offset, shape, start, end - start, 4096).ToArray();
             var covered = slices.SelectMany(slice => Elements(slice, offset, shape)).ToArray();
             Assert.Equal(Enumerable.Range((int)start, (int)(end - start)).Select(index => (index, 4096 + 4 * (index - (nint)start))), covered);
@@ -28,7 +28,7 @@ public sealed class FlatRangeTests
         for (long i = 0; i < slice.Count; i++)
         {
             long rest = i, linear = 0, stride = 1;
-            for (var dim = local.Length - 1; dim >= 0; dim--)
+            for (int dim = local.Length - 1; dim >= 0; dim--)
             {
                 linear += (slice.Offset[dim] - origin[dim] + rest % slice.Shape[dim]) * stride;
                 rest /= slice.Shape[dim];

@@ -6,7 +6,7 @@ internal static class CommandRun
     public static (int Code, string Output, string Error) Of(params string[] arguments)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
-        var code = Shell.Run(arguments, output, error);
+        int code = Shell.Run(arguments, output, error);
         return (code, output.ToString(), error.ToString());
     }
 

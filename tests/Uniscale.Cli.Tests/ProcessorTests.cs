@@ -27,7 +27,7 @@ public sealed class ProcessorTests
         var avx2 = ("UNISCALE_ISA", "avx2");
         var (code, output, error) = SmallCorpus.Uniscale([avx2], "train", corpus.In("base.yaml"), "--set", "train.precision=bf16");
         Assert.True(code == 0, error);
-        var line = Assert.Single((output + error).Split('\n'), line => line.Contains("bf16 is emulated on this processor (avx2)", StringComparison.Ordinal));
+        string line = Assert.Single((output + error).Split('\n'), line => line.Contains("bf16 is emulated on this processor (avx2)", StringComparison.Ordinal));
         Assert.Contains("of fp32's speed, so train.precision=fp32 is", line);
 
         (code, output, error) = SmallCorpus.Uniscale([avx2], "train", corpus.In("base.yaml"), "--set", $"run_directory={corpus.In("fp32")}");

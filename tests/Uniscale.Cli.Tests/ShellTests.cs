@@ -27,7 +27,7 @@ public sealed class ShellTests
     [Fact]
     public void Another_failure_is_its_first_line_and_the_place_of_the_log_which_has_the_rest()
     {
-        var log = Path.GetTempFileName();
+        string log = Path.GetTempFileName();
         try
         {
             Shell.LogFile = log;

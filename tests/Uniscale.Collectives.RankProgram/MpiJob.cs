@@ -54,7 +54,7 @@ public static class MpiJob
     private static string Program()
     {
         string tests = AppContext.BaseDirectory;
-        var parts = tests.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
+        string[] parts = tests.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
         string root = string.Join(Path.DirectorySeparatorChar, parts[..^4]);
         return Path.Combine([root, "Uniscale.Collectives.RankProgram", .. parts[^3..], "Uniscale.Collectives.RankProgram"]);
     }

@@ -35,7 +35,7 @@ public sealed class BatchRampTests
     [InlineData("{ soon: 16 }", "A key of batch.ramp is 'soon', which is no count of tokens such as 4M, 10B or 1.6T.")]
     public void A_wrong_ramp_is_refused_with_its_place(string ramp, string expected)
     {
-        var message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse($"{{ batch: {{ ramp: {ramp} }}, train: {{ steps: 1 }} }}")).Message;
+        string message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse($"{{ batch: {{ ramp: {ramp} }}, train: {{ steps: 1 }} }}")).Message;
         Assert.Equal("config.yaml:1:18: " + expected, message);
     }
 }

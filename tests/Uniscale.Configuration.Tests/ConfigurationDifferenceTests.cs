@@ -7,7 +7,7 @@ public sealed class ConfigurationDifferenceTests
     [Fact]
     public void Only_what_differs_is_named_with_its_origin()
     {
-        var stored = ConfigurationLoader.Parse(Yaml).ToYaml();
+        string stored = ConfigurationLoader.Parse(Yaml).ToYaml();
         var current = ConfigurationLoader.Parse(Yaml, ["optimizer.lr=1e-3", "data.sources[0].shards=[x, y]", "data.sources[1]={name: b, virtual_tokens: 1M}"]);
         var lines = Lines(stored, current);
         Assert.Contains("optimizer.lr: 0.0003 -> 0.001 (--set)", lines);

@@ -68,7 +68,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
     [Fact]
     public void Broken_YAML_names_the_place()
     {
-        var message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse("model: {layers: 4\n")).Message;
+        string message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse("model: {layers: 4\n")).Message;
         Assert.StartsWith("config.yaml:2:1: this is not YAML: ", message);
     }
 
@@ -78,7 +78,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
         Write("base.yaml", "model: { layers: 4, hidden: 64, heads: 4 }\ndata: { sources: [{ name: a, shards: [x] }] }\ntrain: { steps: 5 }");
         Directory.CreateDirectory(Path.Combine(folder, "sub"));
         Write("sub/middle.yaml", "extends: ../base.yaml\nmodel: { hidden: 128 }");
-        var top = Write("top.yaml", "extends: sub/middle.yaml\ndata: { sources: [{ name: b, shards: [y] }] }");
+        string top = Write("top.yaml", "extends: sub/middle.yaml\ndata: { sources: [{ name: b, shards: [y] }] }");
 
         var resolved = ConfigurationLoader.Load(top);
 
@@ -94,7 +94,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
     {
         Write("a.yaml", "extends: b.yaml");
         Write("b.yaml", "extends: a.yaml");
-        var message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load(Path.Combine(folder, "a.yaml"))).Message;
+        string message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load(Path.Combine(folder, "a.yaml"))).Message;
         Assert.EndsWith("the files extend each other in a circle (a.yaml -> b.yaml -> a.yaml); take one 'extends' out.", message);
     }
 
@@ -103,7 +103,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
     {
         Assert.Equal("There is no configuration file nowhere.yaml; check the path (configs/ holds examples).",
             Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load("nowhere.yaml")).Message);
-        var top = Write("top.yaml", "\nextends: gone.yaml");
+        string top = Write("top.yaml", "\nextends: gone.yaml");
         Assert.EndsWith("top.yaml:2:10: extends names " + Path.Combine(folder, "gone.yaml") + ", which does not exist; the path is relative to this file.",
             Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load(top)).Message);
     }
@@ -153,7 +153,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
     [Fact]
     public void The_resolved_YAML_shows_where_each_value_comes_from()
     {
-        var lines = ConfigurationLoader.Parse("model: { preset: llama, hidden: 64, heads: 2 }\ntrain: { steps: 3 }", ["model.layers=2"])
+        string[] lines = ConfigurationLoader.Parse("model: { preset: llama, hidden: 64, heads: 2 }\ntrain: { steps: 3 }", ["model.layers=2"])
             .ToYaml(origins: true).Split('\n');
         Assert.Contains("  preset: llama                                 # config.yaml:1", lines);
         Assert.Contains("  layers: 2                                     # --set", lines);
@@ -164,7 +164,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
 
     private string Write(string name, string text)
     {
-        var path = Path.Combine(folder, name);
+        string path = Path.Combine(folder, name);
         File.WriteAllText(path, text);
         return path;
     }

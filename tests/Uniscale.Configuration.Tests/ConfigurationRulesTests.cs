@@ -41,7 +41,7 @@ public sealed class ConfigurationRulesTests
     [InlineData("{ ramp: { 0: 4 } }", 32, 2, 1)]
     public void A_phase_takes_the_rest_of_its_batch_from_the_run(string batch, int global, int micro, int changes)
     {
-        var yaml = $"{{ batch: {{ global: 32, micro: 2, ramp: {{ 0: 16, 1M: 32 }} }}, phases: [{{ name: p, tokens: 1M, batch: {batch} }}] }}";
+        string yaml = $"{{ batch: {{ global: 32, micro: 2, ramp: {{ 0: 16, 1M: 32 }} }}, phases: [{{ name: p, tokens: 1M, batch: {batch} }}] }}";
         var phase = ConfigurationLoader.Parse(yaml).Value.Phases[0].Batch!;
         Assert.Equal((global, micro, changes), (phase.Global, phase.Micro, phase.Ramp.Count));
     }

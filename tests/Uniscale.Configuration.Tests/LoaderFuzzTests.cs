@@ -19,11 +19,11 @@ public sealed class LoaderFuzzTests
     public void Any_damage_is_reported_as_the_users(string name)
     {
         // What a file extends is not found from text alone, so the damage begins with the resolved values.
-        var text = ConfigurationLoader.Load(RepositoryFiles.Configuration(name)).ToYaml();
+        string text = ConfigurationLoader.Load(RepositoryFiles.Configuration(name)).ToYaml();
         var random = new Random(name.Length);
-        for (var round = 0; round < Rounds; round++)
+        for (int round = 0; round < Rounds; round++)
         {
-            var damaged = Damage(text, random);
+            string damaged = Damage(text, random);
             try
             {
                 ConfigurationLoader.Parse(damaged);
@@ -43,12 +43,12 @@ public sealed class LoaderFuzzTests
     private static string Damage(string text, Random random)
     {
         // A window keeps a round quick and the damage near the keys that matter.
-        var start = random.Next(text.Length / 2);
-        var piece = text[Line(text, start)..Line(text, Math.Min(text.Length, start + 600))];
-        for (var edits = random.Next(1, 4); edits > 0 && piece.Length > 2; edits--)
+        int start = random.Next(text.Length / 2);
+        string piece = text[Line(text, start)..Line(text, Math.Min(text.Length, start + 600))];
+        for (int edits = random.Next(1, 4); edits > 0 && piece.Length > 2; edits--)
         {
-            var at = random.Next(piece.Length);
-            var length = random.Next(0, Math.Min(4, piece.Length - at));
+            int at = random.Next(piece.Length);
+            int length = random.Next(0, Math.Min(4, piece.Length - at));
             piece = piece[..at] + Pieces[random.Next(Pieces.Length)] + piece[(at + length)..];
         }
         return random.Next(4) == 0 ? piece : text[..Line(text, start)] + piece + text[Line(text, Math.Min(text.Length, start + 600))..];

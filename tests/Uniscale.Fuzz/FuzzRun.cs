@@ -27,7 +27,7 @@ public sealed class FuzzRun(FuzzTarget target, string folder, int seed)
     /// <summary>Runs.</summary>
     public FuzzResult Run(TimeSpan time, long executions = long.MaxValue)
     {
-        IReadOnlyList<byte[]> corpus = target.Corpus(_folder);
+        var corpus = target.Corpus(_folder);
         var mutator = new Mutator(seed, target.Words);
         string path = Path.Combine(_folder, target.FileName);
         var clock = Stopwatch.StartNew();

@@ -5,9 +5,9 @@ double seconds = double.Parse(args[0], System.Globalization.CultureInfo.Invarian
 FuzzTarget[] targets = [.. FuzzTargets.All.Where(target => args.Length < 3 || args.Skip(2).Contains(target.Name))];
 int seed = (int)(DateTime.UtcNow.Ticks / TimeSpan.TicksPerSecond), findings = 0;
 Console.WriteLine($"seed {seed}");
-foreach (FuzzTarget target in targets)
+foreach (var target in targets)
 {
-    FuzzResult result = new FuzzRun(target, args[1], seed).Run(TimeSpan.FromSeconds(seconds / targets.Length));
+    var result = new FuzzRun(target, args[1], seed).Run(TimeSpan.FromSeconds(seconds / targets.Length));
     Console.WriteLine($"{result.Target,-16}{result.Executions,12} executions{result.Refused,12} refused{result.Findings.Count,6} findings");
     foreach (string finding in result.Findings)
         Console.WriteLine($"  {finding}");

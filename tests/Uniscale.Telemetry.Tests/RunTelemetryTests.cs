@@ -55,14 +55,14 @@ public sealed class RunTelemetryTests : IDisposable
     public void The_curve_of_a_resumed_run_begins_with_the_run()
     {
         using (var telemetry = TelemetryFactory.Open(new LoggingSection(), folder, rank: 0, resumedStep: 0))
-            for (var step = 1; step <= 4; step++)
+            for (int step = 1; step <= 4; step++)
                 telemetry.Step(Reports.Step(step, 10 - step));
         using (var telemetry = TelemetryFactory.Open(new LoggingSection(), folder, rank: 0, resumedStep: 3))
         {
             telemetry.Step(Reports.Step(4, 5));
             telemetry.End(new RunEnd(4, true, "done", TimeSpan.Zero));
         }
-        var log = File.ReadAllText(TelemetryFactory.LogFile(folder, 0));
+        string log = File.ReadAllText(TelemetryFactory.LogFile(folder, 0));
         Assert.Contains("  9.0000 ┤", log);
         Assert.Contains("  5.0000 ┤", log);
     }

@@ -9,7 +9,7 @@ public class TensorMemoryTests
     [Fact]
     public unsafe void TensorOverMemoryReadsAndWritesIt()
     {
-        var memory = (float*)NativeMemory.Alloc(6 * sizeof(float));
+        float* memory = (float*)NativeMemory.Alloc(6 * sizeof(float));
         new Span<float>(memory, 6).Fill(2);
         using (var tensor = TensorMemory.FromPointer((nint)memory, [2, 3], float32))
         {
@@ -26,7 +26,7 @@ public class TensorMemoryTests
     public void LiveHandlesReturnToWhatTheyWere()
     {
         Collect();
-        var before = Tensor.TotalCount;
+        long before = Tensor.TotalCount;
         using (NewDisposeScope())
         {
             var x = randn(8, 8, requires_grad: true);

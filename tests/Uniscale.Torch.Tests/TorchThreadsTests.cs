@@ -7,7 +7,7 @@ public sealed class TorchThreadsTests
     [Fact]
     public void EachThreadKeepsItsNumber()
     {
-        var numbers = new int[2];
+        int[] numbers = new int[2];
         using var both = new Barrier(2);
         var threads = Enumerable.Range(0, 2).Select(i => new Thread(() =>
         {

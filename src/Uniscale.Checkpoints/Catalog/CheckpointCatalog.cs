@@ -32,7 +32,7 @@ public static class CheckpointCatalog
         path = Path.GetFullPath(path);
         if (IsCheckpoint(path))
             return Path.GetDirectoryName(path)!;
-        var inner = Path.Combine(path, "checkpoints");
+        string inner = Path.Combine(path, "checkpoints");
         return Directory.Exists(inner) ? inner : path;
     }
 
@@ -44,7 +44,7 @@ public static class CheckpointCatalog
     {
         if (step is null && IsCheckpoint(Path.GetFullPath(path)))
             return Path.GetFullPath(path);
-        var directory = DirectoryOf(path);
+        string directory = DirectoryOf(path);
         var folders = CheckpointFolders.Scan(directory);
         if (folders.Count == 0)
             throw new CheckpointException($"there is no checkpoint in {directory}");

@@ -26,7 +26,7 @@ public static class CheckpointDiff
     public static IEnumerable<TensorDifference> Compare(CheckpointReader first, CheckpointReader second)
     {
         var names = first.Manifest.Tensors.Concat(second.Manifest.Tensors).Select(tensor => tensor.Name).Distinct().Order(StringComparer.Ordinal);
-        foreach (var name in names)
+        foreach (string? name in names)
         {
             if (!first.Contains(name) || !second.Contains(name))
                 yield return new TensorDifference(name, $"only in the {(first.Contains(name) ? "first" : "second")}", 0, 0, 0);
@@ -48,10 +48,10 @@ public static class CheckpointDiff
         long row = 0;
         TensorBlocks.ForEach(first, tensor, BlockBytes, (address, bytes) =>
         {
-            var other = RawMemory.Allocate(bytes);
+            nint other = RawMemory.Allocate(bytes);
             try
             {
-                var count = tensor.Shape.Length == 0 ? 1 : bytes / (tensor.SizeBytes / tensor.Shape[0]);
+                long count = tensor.Shape.Length == 0 ? 1 : bytes / (tensor.SizeBytes / tensor.Shape[0]);
                 second.Load([TensorBlocks.SliceOf(tensor, row, count, other)]);
                 row += count;
                 result = CompareBlock(result, tensor.Type, RawMemory.Span(address, bytes), RawMemory.Span(other, bytes));
@@ -66,11 +66,11 @@ public static class CheckpointDiff
 
     private static TensorDifference CompareBlock(TensorDifference sum, ElementType type, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {
-        var size = type.SizeBytes();
+        int size = type.SizeBytes();
         var (different, maxAbsolute, maxMagnitude) = (sum.DifferentCount, sum.MaxAbsolute, sum.MaxMagnitude);
-        for (var i = 0; i < a.Length; i += size)
+        for (int i = 0; i < a.Length; i += size)
         {
-            var value = ElementAt(type, a[i..]);
+            double value = ElementAt(type, a[i..]);
             maxMagnitude = Math.Max(maxMagnitude, Math.Abs(value));
             if (a.Slice(i, size).SequenceEqual(b.Slice(i, size)))
                 continue;

@@ -13,12 +13,12 @@ internal readonly record struct Box(long[] Offset, long[] Shape)
     /// <summary>The common part; its count is 0 where there is none.</summary>
     public Box Intersect(Box other)
     {
-        var offset = new long[Offset.Length];
-        var shape = new long[Offset.Length];
-        for (var dim = 0; dim < offset.Length; dim++)
+        long[] offset = new long[Offset.Length];
+        long[] shape = new long[Offset.Length];
+        for (int dim = 0; dim < offset.Length; dim++)
         {
             offset[dim] = Math.Max(Offset[dim], other.Offset[dim]);
-            var end = Math.Min(Offset[dim] + Shape[dim], other.Offset[dim] + other.Shape[dim]);
+            long end = Math.Min(Offset[dim] + Shape[dim], other.Offset[dim] + other.Shape[dim]);
             shape[dim] = Math.Max(0, end - offset[dim]);
         }
         return new Box(offset, shape);
@@ -29,7 +29,7 @@ internal readonly record struct Box(long[] Offset, long[] Shape)
     {
         if (Offset.Length != globalShape.Length || Shape.Length != globalShape.Length)
             return false;
-        for (var dim = 0; dim < globalShape.Length; dim++)
+        for (int dim = 0; dim < globalShape.Length; dim++)
         {
             if (Offset[dim] < 0 || Shape[dim] < 0 || Offset[dim] > globalShape[dim] - Shape[dim])
                 return false;

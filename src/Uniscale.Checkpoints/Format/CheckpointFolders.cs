@@ -37,9 +37,9 @@ internal static class CheckpointFolders
         if (!Directory.Exists(directory))
             return [];
         var folders = new List<CheckpointFolder>();
-        foreach (var path in Directory.EnumerateDirectories(directory, Prefix + "*"))
+        foreach (string path in Directory.EnumerateDirectories(directory, Prefix + "*"))
         {
-            if (long.TryParse(Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var step))
+            if (long.TryParse(Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step))
                 folders.Add(new CheckpointFolder(path, step, ReadMarker(path), File.Exists(Path.Combine(path, DamageFile))));
         }
         return [.. folders.OrderByDescending(folder => folder.Marker?.Ordinal ?? -1).ThenByDescending(folder => folder.Step)];
@@ -51,7 +51,7 @@ internal static class CheckpointFolders
         try
         {
             using var file = File.OpenHandle(Path.Combine(folder, CommitMarker.FileName));
-            var bytes = new byte[CommitMarker.LongestBytes + 1];
+            byte[] bytes = new byte[CommitMarker.LongestBytes + 1];
             return CommitMarker.Parse(bytes.AsSpan(0, RandomAccess.Read(file, bytes, 0)));
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
@@ -76,8 +76,8 @@ internal static class CheckpointFolders
     /// <summary>Gives a finished temporary folder its final name, durably. A folder that had the name is put aside first and deleted after.</summary>
     public static void Publish(string directory, long step, string attempt)
     {
-        var final = Final(directory, step);
-        var replaced = Hidden(directory, step, attempt, ReplacedSuffix);
+        string final = Final(directory, step);
+        string replaced = Hidden(directory, step, attempt, ReplacedSuffix);
         if (Directory.Exists(final))
             Directory.Move(final, replaced);
         Directory.Move(Partial(directory, step, attempt), final);
@@ -94,16 +94,16 @@ internal static class CheckpointFolders
     {
         if (!Directory.Exists(directory))
             return;
-        foreach (var path in Directory.GetDirectories(directory, $".{Prefix}*"))
+        foreach (string path in Directory.GetDirectories(directory, $".{Prefix}*"))
         {
-            var name = Path.GetFileName(path);
+            string name = Path.GetFileName(path);
             if (name.EndsWith(PartialSuffix, StringComparison.Ordinal) || name.EndsWith(DeletedSuffix, StringComparison.Ordinal))
             {
                 Directory.Delete(path, recursive: true);
             }
             else if (name.EndsWith(ReplacedSuffix, StringComparison.Ordinal))
             {
-                var final = Path.Combine(directory, name[1..].Split('.')[0]);
+                string final = Path.Combine(directory, name[1..].Split('.')[0]);
                 if (Directory.Exists(final))
                     Directory.Delete(path, recursive: true);
                 else
@@ -116,7 +116,7 @@ internal static class CheckpointFolders
     public static void DeletePartial(string folder)
     {
         const int Attempts = 20;
-        for (var attempt = 1; Directory.Exists(folder); attempt++)
+        for (int attempt = 1; Directory.Exists(folder); attempt++)
         {
             try
             {
@@ -132,7 +132,7 @@ internal static class CheckpointFolders
     /// <summary>Deletes a checkpoint; it loses its name first, so that a half-deleted one is never taken for one.</summary>
     public static void Delete(string folder)
     {
-        var hidden = Path.Combine(Path.GetDirectoryName(folder)!, $".{Path.GetFileName(folder)}{DeletedSuffix}");
+        string hidden = Path.Combine(Path.GetDirectoryName(folder)!, $".{Path.GetFileName(folder)}{DeletedSuffix}");
         if (Directory.Exists(hidden))
             Directory.Delete(hidden, recursive: true);
         Directory.Move(folder, hidden);

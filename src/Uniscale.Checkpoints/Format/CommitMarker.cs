@@ -24,7 +24,7 @@ internal sealed record CommitMarker(long Step, long Ordinal, bool Keep, string A
 
     public byte[] ToBytes()
     {
-        var body = string.Create(CultureInfo.InvariantCulture,
+        string body = string.Create(CultureInfo.InvariantCulture,
             $"{Magic}\nstep {Step}\nordinal {Ordinal}\nkeep {(Keep ? 1 : 0)}\nattempt {Attempt}\nmanifest {ManifestBytes} {ManifestDigest}\n");
         return Encoding.ASCII.GetBytes($"{body}digest {Digest.Of(Encoding.ASCII.GetBytes(body))}\n");
     }
@@ -32,14 +32,14 @@ internal sealed record CommitMarker(long Step, long Ordinal, bool Keep, string A
     /// <summary>Reads a marker, or returns null where any byte of it is not as it was written.</summary>
     public static CommitMarker? Parse(ReadOnlySpan<byte> bytes)
     {
-        var lines = Encoding.Latin1.GetString(bytes).Split('\n');
+        string[] lines = Encoding.Latin1.GetString(bytes).Split('\n');
         if (lines.Length != 8 || lines[0] != Magic)
             return null;
-        var words = lines[1..6].Select(line => line.Split(' ')).ToArray();
+        string[][] words = lines[1..6].Select(line => line.Split(' ')).ToArray();
         if (words.Any(parts => parts.Length < 2) || words[4].Length != 3
-            || !long.TryParse(words[0][1], CultureInfo.InvariantCulture, out var step)
-            || !long.TryParse(words[1][1], CultureInfo.InvariantCulture, out var ordinal)
-            || !long.TryParse(words[4][1], CultureInfo.InvariantCulture, out var size))
+            || !long.TryParse(words[0][1], CultureInfo.InvariantCulture, out long step)
+            || !long.TryParse(words[1][1], CultureInfo.InvariantCulture, out long ordinal)
+            || !long.TryParse(words[4][1], CultureInfo.InvariantCulture, out long size))
         {
             return null;
         }

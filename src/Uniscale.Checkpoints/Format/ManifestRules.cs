@@ -47,7 +47,7 @@ internal static class ManifestRules
         foreach (var slice in tensor.Slices)
             if (BrokenSlice(manifest, tensor, slice) is { } problem)
                 return $"tensor '{tensor.Name}': {problem}";
-        var covered = tensor.Slices.Sum(slice => (decimal)Box.CountOf(slice.Shape));
+        decimal covered = tensor.Slices.Sum(slice => (decimal)Box.CountOf(slice.Shape));
         if (covered != count)
             return $"tensor '{tensor.Name}' has {count} elements, its slices {covered}";
         return Overlap(tensor.Slices) ? $"slices of tensor '{tensor.Name}' overlap" : null;
@@ -62,7 +62,7 @@ internal static class ManifestRules
         var (file, bytes) = (manifest.Files[slice.File], Box.CountOf(slice.Shape) * tensor.Type.SizeBytes());
         if (slice.Start < file.HeaderBytes || slice.Start > file.SizeBytes - bytes)
             return $"a slice lies at byte {slice.Start} with {bytes} bytes, its file '{file.Name}' has {file.SizeBytes}";
-        var chunks = (bytes + manifest.ChunkBytes - 1) / manifest.ChunkBytes;
+        long chunks = (bytes + manifest.ChunkBytes - 1) / manifest.ChunkBytes;
         return slice.Digests.Length != chunks * Digest.Length ? $"a slice of {chunks} chunks has {slice.Digests.Length} digits of digests, not {chunks * Digest.Length}" : null;
     }
 
@@ -70,7 +70,7 @@ internal static class ManifestRules
     private static long? CountOf(long[] shape)
     {
         Int128 count = 1;
-        foreach (var extent in shape)
+        foreach (long extent in shape)
             if (extent < 0 || (count *= extent) > long.MaxValue)
                 return null;
         return (long)count;
@@ -84,10 +84,10 @@ internal static class ManifestRules
         SliceRecord[] ordered = [.. slices.Where(slice => slice.Offset.Length > 0).OrderBy(slice => slice.Offset[0])];
         if (ordered.Length < slices.Count)
             return true;
-        for (var i = 0; i < ordered.Length; i++)
+        for (int i = 0; i < ordered.Length; i++)
         {
             var box = new Box(ordered[i].Offset, ordered[i].Shape);
-            for (var j = i + 1; j < ordered.Length && ordered[j].Offset[0] < box.Offset[0] + box.Shape[0]; j++)
+            for (int j = i + 1; j < ordered.Length && ordered[j].Offset[0] < box.Offset[0] + box.Shape[0]; j++)
                 if (box.Intersect(new Box(ordered[j].Offset, ordered[j].Shape)).Count > 0)
                     return true;
         }

@@ -35,9 +35,9 @@ public static class HuggingFaceExport
             throw new CheckpointException($"{reader.Folder} holds no weights of a model");
         var shards = Shards(tensors, shardBytes);
         var weightMap = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        for (var i = 0; i < shards.Count; i++)
+        for (int i = 0; i < shards.Count; i++)
         {
-            var name = shards.Count == 1
+            string name = shards.Count == 1
                 ? SingleName
                 : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:00000}-of-{shards.Count:00000}.safetensors");
             WriteShard(reader, shards[i], Path.Combine(folder, name));
@@ -71,7 +71,7 @@ public static class HuggingFaceExport
 
     private static void WriteShard(CheckpointReader reader, List<TensorRecord> tensors, string path)
     {
-        var header = SafeTensorsHeader.Build(tensors.Select(tensor => (LlamaNames.ToTheirs(tensor.Name)!, tensor.Type, tensor.Shape)), Metadata);
+        byte[] header = SafeTensorsHeader.Build(tensors.Select(tensor => (LlamaNames.ToTheirs(tensor.Name)!, tensor.Type, tensor.Shape)), Metadata);
         using var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
         RandomAccess.Write(file, header, 0);
         long position = header.Length;

@@ -30,7 +30,7 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         try
         {
             var index = opened.ReadIndex();
-            foreach (var name in index?.Values.Distinct().Order(StringComparer.Ordinal) ?? (IEnumerable<string>)[HuggingFaceExport.SingleName])
+            foreach (string name in index?.Values.Distinct().Order(StringComparer.Ordinal) ?? (IEnumerable<string>)[HuggingFaceExport.SingleName])
                 opened.files.Add(SafeTensorsFile.Open(Path.Combine(folder, name)));
             if (index is not null)
                 opened.ProveIndex(index);
@@ -56,7 +56,7 @@ internal sealed partial class HuggingFaceFolder : IDisposable
             {
                 if (RotaryFrequencies().IsMatch(entry.Name))
                     continue;
-                var name = LlamaNames.ToOurs(entry.Name) ?? throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which Uniscale's Llama does not have");
+                string name = LlamaNames.ToOurs(entry.Name) ?? throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which Uniscale's Llama does not have");
                 if (!parameters.ContainsKey(name) && name != OutputName)
                     throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which the model of {LlamaConfig.FileName} does not have");
                 if (!found.TryAdd(name, new ForeignTensor(file, entry, name)))
@@ -119,7 +119,7 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         var (left, right) = (new byte[BlockBytes], new byte[BlockBytes]);
         for (long offset = 0; offset < one.Entry.SizeBytes; offset += BlockBytes)
         {
-            var count = (int)Math.Min(BlockBytes, one.Entry.SizeBytes - offset);
+            int count = (int)Math.Min(BlockBytes, one.Entry.SizeBytes - offset);
             one.File.Read(one.Entry, offset, left.AsSpan(0, count));
             other.File.Read(other.Entry, offset, right.AsSpan(0, count));
             if (!left.AsSpan(0, count).SequenceEqual(right.AsSpan(0, count)))

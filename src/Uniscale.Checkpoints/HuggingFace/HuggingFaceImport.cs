@@ -19,7 +19,7 @@ public sealed class HuggingFaceImport : IDisposable
     private HuggingFaceImport(string scratch, long scratchBytes)
     {
         _scratch = scratch;
-        var bytes = Math.Max(1, scratchBytes);
+        long bytes = Math.Max(1, scratchBytes);
         // Room is taken now: a disk that fills up while the map is written would end the process.
         var file = new FileStream(scratch, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.ReadWrite, PreallocationSize = bytes });
         _map = MemoryMappedFile.CreateFromFile(file, null, bytes, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, leaveOpen: false);
@@ -69,8 +69,8 @@ public sealed class HuggingFaceImport : IDisposable
     private void ReadAll(IReadOnlyList<ForeignTensor> tensors)
     {
         // One block for all: a fresh one a tensor would be cleared for each, however small.
-        var block = new byte[tensors.Select(tensor => Math.Min(BlockBytes, tensor.Entry.SizeBytes)).DefaultIfEmpty(0).Max()];
-        var address = _view.SafeMemoryMappedViewHandle.DangerousGetHandle();
+        byte[] block = new byte[tensors.Select(tensor => Math.Min(BlockBytes, tensor.Entry.SizeBytes)).DefaultIfEmpty(0).Max()];
+        nint address = _view.SafeMemoryMappedViewHandle.DangerousGetHandle();
         foreach (var (file, entry, name) in tensors)
         {
             ReadAsFloat(file, entry, block, address);
@@ -81,7 +81,7 @@ public sealed class HuggingFaceImport : IDisposable
 
     private static void ReadAsFloat(SafeTensorsFile file, SafeTensorsEntry entry, byte[] block, nint address)
     {
-        var size = entry.ElementType.SizeBytes();
+        int size = entry.ElementType.SizeBytes();
         for (long start = 0; start < entry.SizeBytes; start += BlockBytes)
         {
             var bytes = block.AsSpan(0, (int)Math.Min(BlockBytes, entry.SizeBytes - start));
@@ -100,12 +100,12 @@ public sealed class HuggingFaceImport : IDisposable
                 break;
             case ElementType.BFloat16:
                 var halves = MemoryMarshal.Cast<byte, ushort>(bytes);
-                for (var i = 0; i < values.Length; i++)
+                for (int i = 0; i < values.Length; i++)
                     values[i] = BitConverter.Int32BitsToSingle(halves[i] << 16);
                 break;
             default:
                 var small = MemoryMarshal.Cast<byte, Half>(bytes);
-                for (var i = 0; i < values.Length; i++)
+                for (int i = 0; i < values.Length; i++)
                     values[i] = (float)small[i];
                 break;
         }

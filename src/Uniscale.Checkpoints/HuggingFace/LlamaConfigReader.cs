@@ -76,10 +76,10 @@ internal sealed class LlamaConfigReader
 
     private LlamaConfig Read()
     {
-        var modelType = Text("model_type") ?? throw Missing("model_type");
+        string modelType = Text("model_type") ?? throw Missing("model_type");
         if (modelType != "llama")
             throw Refused("model_type", $"is '{modelType}'; Uniscale reads 'llama'");
-        var activation = Text("hidden_act") ?? "silu";
+        string activation = Text("hidden_act") ?? "silu";
         if (activation is not ("silu" or "swish"))
             throw Refused("hidden_act", $"is '{activation}'; Uniscale's Llama has silu");
         var config = new LlamaConfig
@@ -107,7 +107,7 @@ internal sealed class LlamaConfigReader
 
     private void AccountForTheRest()
     {
-        foreach (var key in left.Order(StringComparer.Ordinal))
+        foreach (string? key in left.Order(StringComparer.Ordinal))
         {
             if (WithoutInfluence.Contains(key))
                 continue;
@@ -126,7 +126,7 @@ internal sealed class LlamaConfigReader
         if (Number("rope_theta") is { } alone)
             bases.Add(alone);
         var (kind, factor) = ("default", (double?)null);
-        foreach (var section in (string[])["rope_parameters", "rope_scaling"])
+        foreach (string section in (string[])["rope_parameters", "rope_scaling"])
         {
             if (Take(section) is not { } element)
                 continue;
@@ -134,7 +134,7 @@ internal sealed class LlamaConfigReader
                 throw Refused(section, $"is {Excerpt(element)}, but must be an object");
             foreach (var property in element.EnumerateObject())
             {
-                var key = $"{section}.{property.Name}";
+                string key = $"{section}.{property.Name}";
                 switch (property.Name)
                 {
                     case "rope_type" or "type":
@@ -175,20 +175,20 @@ internal sealed class LlamaConfigReader
     private bool? Flag(string key) => Take(key) is not { } value ? null : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(key, value, "true or false");
 
     private int? Count(string key) =>
-        Take(key) is not { } value ? null : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count > 0 ? count : throw Wrong(key, value, "a whole number of at least 1");
+        Take(key) is not { } value ? null : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int count) && count > 0 ? count : throw Wrong(key, value, "a whole number of at least 1");
 
     private double? Number(string key) => Take(key) is { } value ? Number(key, value) : null;
 
     private double Number(string key, JsonElement value) =>
-        value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) && number > 0 ? number : throw Wrong(key, value, "a number above 0");
+        value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number) && number > 0 ? number : throw Wrong(key, value, "a number above 0");
 
     private static bool IsOff(JsonElement value) => value.ValueKind is JsonValueKind.Null or JsonValueKind.False;
 
     private static bool IsFlag(JsonElement value) => value.ValueKind is JsonValueKind.Null or JsonValueKind.False or JsonValueKind.True;
 
-    private static bool IsOne(JsonElement value) => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number == 1);
+    private static bool IsOne(JsonElement value) => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number == 1);
 
-    private static bool IsZero(JsonElement value) => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number == 0);
+    private static bool IsZero(JsonElement value) => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number == 0);
 
     private CheckpointException Missing(string key) => new($"{path} has no {key}");
 
@@ -198,7 +198,7 @@ internal sealed class LlamaConfigReader
 
     private static string Excerpt(JsonElement value)
     {
-        var text = value.GetRawText().ReplaceLineEndings(" ");
+        string text = value.GetRawText().ReplaceLineEndings(" ");
         return text.Length <= 60 ? text : text[..60] + "…";
     }
 }

@@ -21,7 +21,7 @@ public static class LlamaMapping
                 "Only models of Llama's kind can be exported: norm rmsnorm, activation swiglu, positions rope, and biases on all attention projections or on none.");
         }
         // A static stretch of the base is a base; Hugging Face's own "dynamic" kind is another thing.
-        var ropeBase = model.RopeScaling == RopeScalingKind.NtkAware
+        double ropeBase = model.RopeScaling == RopeScalingKind.NtkAware
             ? model.RopeBase * Math.Pow(model.RopeFactor, model.HeadWidth / (model.HeadWidth - 2.0))
             : model.RopeBase;
         return new LlamaConfig

@@ -30,7 +30,7 @@ public static class TokenizerExport
     {
         var model = SentencePieceModel.Read(path);
         var rules = Rules(model, path);
-        var target = Path.Combine(folder, ModelName);
+        string target = Path.Combine(folder, ModelName);
         if (Path.GetFullPath(path) != Path.GetFullPath(target))
             File.Copy(path, target, overwrite: true);
         Save(folder, FileName, rules);
@@ -43,7 +43,7 @@ public static class TokenizerExport
     {
         if (model.SpaceIsSuffix || !model.EscapesSpaces || model.Algorithm is not (SentencePieceAlgorithm.Bpe or SentencePieceAlgorithm.Unigram))
             throw new CheckpointException($"{path} cuts text in a way that {FileName} cannot say ({model.Algorithm}{(model.SpaceIsSuffix ? ", spaces behind words" : "")})");
-        var symbols = Of(model, SentencePieceKind.UserDefined).Select(piece => piece.Text).ToArray();
+        string[] symbols = Of(model, SentencePieceKind.UserDefined).Select(piece => piece.Text).ToArray();
         return new JsonObject
         {
             ["version"] = "1.0",
@@ -93,7 +93,7 @@ public static class TokenizerExport
     /// </summary>
     private static JsonObject Splitter(SentencePieceModel model, IEnumerable<string> symbols)
     {
-        var symbol = string.Join('|', symbols.Select(text => text.Replace(" ", Space, StringComparison.Ordinal)).OrderByDescending(text => text.Length).Select(Escape));
+        string symbol = string.Join('|', symbols.Select(text => text.Replace(" ", Space, StringComparison.Ordinal)).OrderByDescending(text => text.Length).Select(Escape));
         var spelled = model.Pieces
             .Where(piece => piece.Kind is SentencePieceKind.Control or SentencePieceKind.Unknown or SentencePieceKind.Byte && piece.Text.Length > 1)
             .Select(piece => $"{Escape(piece.Text[..1])}(?={Escape(piece.Text[1..])}(?:$|{symbol}))");
@@ -159,7 +159,7 @@ public static class TokenizerExport
 
     private static IEnumerable<(string Left, string Right)> Cuts(string piece)
     {
-        for (var at = 1; at < piece.Length; at++)
+        for (int at = 1; at < piece.Length; at++)
             if (!char.IsLowSurrogate(piece[at]))
                 yield return (piece[..at], piece[at..]);
     }

@@ -81,7 +81,7 @@ public sealed class CheckpointReader
     public IReadOnlyList<string> Verify(int threads = 1)
     {
         var damages = new List<string>();
-        for (var index = 0; index < Manifest.Files.Count; index++)
+        for (int index = 0; index < Manifest.Files.Count; index++)
         {
             try
             {
@@ -117,7 +117,7 @@ public sealed class CheckpointReader
         try
         {
             using var document = JsonDocument.Parse(json);
-            var version = document.RootElement.GetProperty("format_version").GetInt32();
+            int version = document.RootElement.GetProperty("format_version").GetInt32();
             if (version != CheckpointManifest.CurrentFormat)
                 throw new CheckpointException($"{path} has format {version}; this version of Uniscale reads format {CheckpointManifest.CurrentFormat}");
             var manifest = CheckpointManifest.FromJson(json);
@@ -138,19 +138,19 @@ public sealed class CheckpointReader
         var box = BoxOf(wanted);
         if (!box.FitsIn(tensor.Shape))
             throw new CheckpointException($"a slice of tensor '{tensor.Name}' at {Box.Show(box.Offset)} with extents {Box.Show(box.Shape)} is not within {Box.Show(tensor.Shape)}");
-        var found = tensor.Slices.Sum(stored => BoxOf(stored).Intersect(box).Count);
+        long found = tensor.Slices.Sum(stored => BoxOf(stored).Intersect(box).Count);
         if (found != box.Count)
             throw new CheckpointDamagedException($"{Folder} holds {found} of {box.Count} wanted elements of tensor '{tensor.Name}'");
     }
 
     private void Copy(StoredFile file, TensorRecord tensor, SliceRecord stored, StateSlice[] wanted, Span<byte> buffer)
     {
-        var elementBytes = tensor.Type.SizeBytes();
-        var sizeBytes = BoxOf(stored).Count * elementBytes;
+        int elementBytes = tensor.Type.SizeBytes();
+        long sizeBytes = BoxOf(stored).Count * elementBytes;
         var copies = wanted.Select(slice => SliceCopy.Of(BoxOf(stored), BoxOf(slice), elementBytes, slice.Address)!).ToArray();
         for (long chunk = 0; chunk * Manifest.ChunkBytes < sizeBytes; chunk++)
         {
-            var start = chunk * Manifest.ChunkBytes;
+            long start = chunk * Manifest.ChunkBytes;
             if (!copies.Any(copy => copy.Needs(start + Manifest.ChunkBytes)))
                 continue;
             var bytes = file.ReadChunk(tensor.Name, stored, sizeBytes, Manifest.ChunkBytes, chunk, buffer);
@@ -161,7 +161,7 @@ public sealed class CheckpointReader
 
     private void VerifySlice(StoredFile file, TensorRecord tensor, SliceRecord slice, Span<byte> buffer, List<string> damages)
     {
-        var sizeBytes = BoxOf(slice).Count * tensor.Type.SizeBytes();
+        long sizeBytes = BoxOf(slice).Count * tensor.Type.SizeBytes();
         for (long chunk = 0; chunk * Manifest.ChunkBytes < sizeBytes; chunk++)
         {
             try
@@ -181,7 +181,7 @@ public sealed class CheckpointReader
         var files = new Dictionary<int, StoredFile>();
         try
         {
-            foreach (var index in indices.Distinct())
+            foreach (int index in indices.Distinct())
                 files[index] = StoredFile.Open(Folder, Manifest.Files[index], proveHeaders);
             body(files);
         }

@@ -23,10 +23,10 @@ internal sealed class SliceCopy
     private SliceCopy(Box stored, Box wanted, Box common, int elementBytes, nint destination)
     {
         _destination = destination;
-        var dims = common.Shape.Length;
-        var storedStrides = Strides(stored.Shape, elementBytes);
-        var wantedStrides = Strides(wanted.Shape, elementBytes);
-        var split = dims;
+        int dims = common.Shape.Length;
+        long[] storedStrides = Strides(stored.Shape, elementBytes);
+        long[] wantedStrides = Strides(wanted.Shape, elementBytes);
+        int split = dims;
         _runBytes = elementBytes;
         while (split > 0)
         {
@@ -39,7 +39,7 @@ internal sealed class SliceCopy
         _storedStrides = storedStrides[..split];
         _wantedStrides = wantedStrides[..split];
         _index = new long[split];
-        for (var dim = 0; dim < dims; dim++)
+        for (int dim = 0; dim < dims; dim++)
         {
             _storedStart += (common.Offset[dim] - stored.Offset[dim]) * storedStrides[dim];
             _wantedStart += (common.Offset[dim] - wanted.Offset[dim]) * wantedStrides[dim];
@@ -59,11 +59,11 @@ internal sealed class SliceCopy
     /// <summary>Takes what it needs of the stored slice's bytes that begin at <paramref name="start"/>.</summary>
     public void Take(long start, ReadOnlySpan<byte> bytes)
     {
-        var end = start + bytes.Length;
+        long end = start + bytes.Length;
         while (Needs(end))
         {
-            var from = Math.Max(start, _storedStart);
-            var to = Math.Min(end, _storedStart + _runBytes);
+            long from = Math.Max(start, _storedStart);
+            long to = Math.Min(end, _storedStart + _runBytes);
             var piece = bytes[(int)(from - start)..(int)(to - start)];
             piece.CopyTo(RawMemory.Span(_destination + (nint)(_wantedStart + from - _storedStart), piece.Length));
             if (to < _storedStart + _runBytes)
@@ -74,7 +74,7 @@ internal sealed class SliceCopy
 
     private void NextRun()
     {
-        for (var dim = _extents.Length - 1; dim >= 0; dim--)
+        for (int dim = _extents.Length - 1; dim >= 0; dim--)
         {
             _storedStart += _storedStrides[dim];
             _wantedStart += _wantedStrides[dim];
@@ -89,9 +89,9 @@ internal sealed class SliceCopy
 
     private static long[] Strides(long[] shape, int elementBytes)
     {
-        var strides = new long[shape.Length];
+        long[] strides = new long[shape.Length];
         long stride = elementBytes;
-        for (var dim = shape.Length - 1; dim >= 0; dim--)
+        for (int dim = shape.Length - 1; dim >= 0; dim--)
         {
             strides[dim] = stride;
             stride *= shape[dim];

@@ -20,7 +20,7 @@ internal sealed class StoredFile : IDisposable
     /// <summary>Opens a file and proves its size and, where asked, its header.</summary>
     public static StoredFile Open(string folder, FileRecord record, bool proveHeader)
     {
-        var path = Path.Combine(folder, record.Name);
+        string path = Path.Combine(folder, record.Name);
         SafeFileHandle handle;
         try
         {
@@ -36,7 +36,7 @@ internal sealed class StoredFile : IDisposable
         var file = new StoredFile(path, record, handle);
         try
         {
-            var size = RandomAccess.GetLength(handle);
+            long size = RandomAccess.GetLength(handle);
             if (size != record.SizeBytes)
                 throw new CheckpointDamagedException($"{path} has {size} bytes, {record.SizeBytes} were written");
             if (proveHeader)
@@ -54,7 +54,7 @@ internal sealed class StoredFile : IDisposable
     /// <returns>The chunk's bytes within <paramref name="buffer"/>.</returns>
     public ReadOnlySpan<byte> ReadChunk(string tensor, SliceRecord slice, long sizeBytes, int chunkBytes, long chunk, Span<byte> buffer)
     {
-        var start = chunk * chunkBytes;
+        long start = chunk * chunkBytes;
         var bytes = buffer[..(int)Math.Min(chunkBytes, sizeBytes - start)];
         ReadFully(bytes, slice.Start + start, $"tensor '{tensor}'");
         var digest = slice.Digests.AsSpan((int)chunk * Digest.Length, Digest.Length);
@@ -67,7 +67,7 @@ internal sealed class StoredFile : IDisposable
 
     private void ProveHeader()
     {
-        var header = new byte[_record.HeaderBytes];
+        byte[] header = new byte[_record.HeaderBytes];
         ReadFully(header, 0, "the header");
         if (Digest.Of(header) != _record.HeaderDigest)
             throw new CheckpointDamagedException($"{_path}: the header is not what was written");
@@ -77,9 +77,9 @@ internal sealed class StoredFile : IDisposable
     {
         try
         {
-            for (var done = 0; done < bytes.Length;)
+            for (int done = 0; done < bytes.Length;)
             {
-                var count = RandomAccess.Read(_handle, bytes[done..], offset + done);
+                int count = RandomAccess.Read(_handle, bytes[done..], offset + done);
                 if (count == 0)
                     throw new CheckpointDamagedException($"{_path} ends within {what}");
                 done += count;

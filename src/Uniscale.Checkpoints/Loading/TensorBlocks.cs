@@ -11,15 +11,15 @@ internal static class TensorBlocks
     {
         if (tensor.SizeBytes == 0)
             return;
-        var rows = tensor.Shape.Length == 0 ? 1 : tensor.Shape[0];
-        var rowBytes = tensor.SizeBytes / rows;
-        var rowsPerBlock = Math.Clamp(blockBytes / rowBytes, 1, rows);
-        var memory = RawMemory.Allocate(rowsPerBlock * rowBytes);
+        long rows = tensor.Shape.Length == 0 ? 1 : tensor.Shape[0];
+        long rowBytes = tensor.SizeBytes / rows;
+        long rowsPerBlock = Math.Clamp(blockBytes / rowBytes, 1, rows);
+        nint memory = RawMemory.Allocate(rowsPerBlock * rowBytes);
         try
         {
             for (long row = 0; row < rows; row += rowsPerBlock)
             {
-                var count = Math.Min(rowsPerBlock, rows - row);
+                long count = Math.Min(rowsPerBlock, rows - row);
                 reader.Load([SliceOf(tensor, row, count, memory)]);
                 body(memory, (int)(count * rowBytes));
             }

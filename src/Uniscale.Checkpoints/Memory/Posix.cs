@@ -15,7 +15,7 @@ internal static partial class Posix
     /// <summary>Makes the names in a directory durable: a new or renamed file is lost in a power cut without it.</summary>
     public static void SyncDirectory(string path)
     {
-        var descriptor = Open(path, ReadOnly | CloseOnExec, 0);
+        int descriptor = Open(path, ReadOnly | CloseOnExec, 0);
         if (descriptor < 0)
             throw Failure($"cannot open directory {path}");
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
@@ -28,8 +28,8 @@ internal static partial class Posix
     {
         if (!OperatingSystem.IsLinux())
             return null;
-        var direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000 : 0x4000;
-        var descriptor = Open(path, direct | CloseOnExec | (write ? ReadWriteCreate : ReadOnly), 0x1A4);
+        int direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000 : 0x4000;
+        int descriptor = Open(path, direct | CloseOnExec | (write ? ReadWriteCreate : ReadOnly), 0x1A4);
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 

@@ -22,10 +22,10 @@ internal static unsafe class RawMemory
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, source.Length);
         fixed (byte* from = source, to = destination)
         {
-            var head = (int)Math.Min(source.Length, -(nint)to & (Vector256<byte>.Count - 1));
-            var i = (nint)head;
+            int head = (int)Math.Min(source.Length, -(nint)to & (Vector256<byte>.Count - 1));
+            nint i = (nint)head;
             source[..head].CopyTo(destination);
-            var last = source.Length - 4 * Vector256<byte>.Count;
+            int last = source.Length - 4 * Vector256<byte>.Count;
             for (; i <= last; i += 4 * Vector256<byte>.Count)
             {
                 var a = Vector256.Load(from + i);
@@ -44,8 +44,8 @@ internal static unsafe class RawMemory
     /// <summary>Allocates memory that begins on a page and asks for huge pages; nothing is faulted in yet.</summary>
     public static nint Allocate(long sizeBytes)
     {
-        var alignment = sizeBytes >= HugePageBytes ? HugePageBytes : PageBytes;
-        var address = (nint)NativeMemory.AlignedAlloc((nuint)RoundUp(sizeBytes, alignment), (nuint)alignment);
+        long alignment = sizeBytes >= HugePageBytes ? HugePageBytes : PageBytes;
+        nint address = (nint)NativeMemory.AlignedAlloc((nuint)RoundUp(sizeBytes, alignment), (nuint)alignment);
         if (alignment == HugePageBytes)
             Posix.AdviseHugePages(address, sizeBytes);
         return address;

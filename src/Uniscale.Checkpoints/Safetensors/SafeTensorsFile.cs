@@ -57,9 +57,9 @@ public sealed class SafeTensorsFile : IDisposable
     public void Read(SafeTensorsEntry entry, long offset, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + destination.Length, entry.SizeBytes);
-        for (var done = 0; done < destination.Length;)
+        for (int done = 0; done < destination.Length;)
         {
-            var count = RandomAccess.Read(_handle, destination[done..], entry.Start + offset + done);
+            int count = RandomAccess.Read(_handle, destination[done..], entry.Start + offset + done);
             if (count == 0)
                 throw new CheckpointDamagedException($"{Path} ends within tensor '{entry.Name}'");
             done += count;
@@ -71,7 +71,7 @@ public sealed class SafeTensorsFile : IDisposable
     {
         for (long done = 0; done < entry.SizeBytes;)
         {
-            var count = (int)Math.Min(BlockBytes, entry.SizeBytes - done);
+            int count = (int)Math.Min(BlockBytes, entry.SizeBytes - done);
             Read(entry, done, RawMemory.Span(address + (nint)done, count));
             done += count;
         }
@@ -80,17 +80,17 @@ public sealed class SafeTensorsFile : IDisposable
     /// <summary>Writes a file in one pass and syncs it; an existing one is replaced.</summary>
     public static void Write(string path, IReadOnlyList<SafeTensorsSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        var header = SafeTensorsHeader.Build(
+        byte[] header = SafeTensorsHeader.Build(
             tensors.Select(tensor => (tensor.Name, tensor.Type, tensor.Shape)), metadata ?? new Dictionary<string, string>());
         using var handle = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
         RandomAccess.Write(handle, header, 0);
         long position = header.Length;
         foreach (var tensor in tensors)
         {
-            var sizeBytes = Format.Box.CountOf(tensor.Shape) * tensor.Type.SizeBytes();
+            long sizeBytes = Format.Box.CountOf(tensor.Shape) * tensor.Type.SizeBytes();
             for (long done = 0; done < sizeBytes;)
             {
-                var count = (int)Math.Min(BlockBytes, sizeBytes - done);
+                int count = (int)Math.Min(BlockBytes, sizeBytes - done);
                 RandomAccess.Write(handle, RawMemory.Span(tensor.Address + (nint)done, count), position + done);
                 done += count;
             }

@@ -82,7 +82,7 @@ public sealed class SafeTensorsHeader
         }
         while (json.Length % alignment != 0)
             json.WriteByte((byte)' ');
-        var bytes = json.ToArray();
+        byte[] bytes = json.ToArray();
         if (bytes.Length - 8 > LimitBytes)
             throw new CheckpointException($"a safetensors header of {bytes.Length} bytes is over the format's limit of {LimitBytes}");
         BinaryPrimitives.WriteInt64LittleEndian(bytes, bytes.Length - 8);
@@ -94,7 +94,7 @@ public sealed class SafeTensorsHeader
         writer.WriteStartObject(name);
         writer.WriteString("dtype", TypeName(type));
         WriteNumbers(writer, "shape", shape);
-        var end = position + Format.Box.CountOf(shape) * type.SizeBytes();
+        long end = position + Format.Box.CountOf(shape) * type.SizeBytes();
         WriteNumbers(writer, "data_offsets", [position, end]);
         writer.WriteEndObject();
         position = end;
@@ -103,7 +103,7 @@ public sealed class SafeTensorsHeader
     private static void WriteNumbers(Utf8JsonWriter writer, string name, long[] numbers)
     {
         writer.WriteStartArray(name);
-        foreach (var number in numbers)
+        foreach (long number in numbers)
             writer.WriteNumberValue(number);
         writer.WriteEndArray();
     }
@@ -117,12 +117,12 @@ public sealed class SafeTensorsHeader
         Span<byte> prefix = stackalloc byte[8];
         if (stream.ReadAtLeast(prefix, 8, throwOnEndOfStream: false) < 8)
             throw Malformed(file, "it is shorter than 8 bytes");
-        var length = BinaryPrimitives.ReadInt64LittleEndian(prefix);
+        long length = BinaryPrimitives.ReadInt64LittleEndian(prefix);
         if (length is < 2 or > LimitBytes)
             throw Malformed(file, $"its header claims {(ulong)length} bytes (limit {LimitBytes})");
         if (length > stream.Length - 8)
             throw Malformed(file, "its header is longer than the file");
-        var json = new byte[length];
+        byte[] json = new byte[length];
         stream.ReadExactly(json);
         try
         {
@@ -137,7 +137,7 @@ public sealed class SafeTensorsHeader
     private static SafeTensorsHeader Parse(byte[] json, long fileBytes, string file)
     {
         using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-        var start = 8L + json.Length;
+        long start = 8L + json.Length;
         var metadata = new Dictionary<string, string>();
         var entries = new List<SafeTensorsEntry>();
         foreach (var property in document.RootElement.EnumerateObject())
@@ -153,7 +153,7 @@ public sealed class SafeTensorsHeader
             }
         }
         entries.Sort((a, b) => (a.Start, a.SizeBytes).CompareTo((b.Start, b.SizeBytes)));
-        var end = start;
+        long end = start;
         foreach (var entry in entries)
         {
             if (entry.Start != end)
@@ -167,10 +167,10 @@ public sealed class SafeTensorsHeader
 
     private static SafeTensorsEntry ParseEntry(JsonProperty property, long dataStart, string file)
     {
-        var type = property.Value.GetProperty("dtype").GetString() ?? "";
-        var shape = property.Value.GetProperty("shape").EnumerateArray().Select(value => value.GetInt64()).ToArray();
-        var range = property.Value.GetProperty("data_offsets").EnumerateArray().Select(value => value.GetInt64()).ToArray();
-        var elementBytes = Types.FirstOrDefault(row => row.Name == type).Bytes;
+        string type = property.Value.GetProperty("dtype").GetString() ?? "";
+        long[] shape = property.Value.GetProperty("shape").EnumerateArray().Select(value => value.GetInt64()).ToArray();
+        long[] range = property.Value.GetProperty("data_offsets").EnumerateArray().Select(value => value.GetInt64()).ToArray();
+        int elementBytes = Types.FirstOrDefault(row => row.Name == type).Bytes;
         if (elementBytes == 0)
             throw Malformed(file, $"tensor '{property.Name}' has the unknown type '{type}'");
         if (range.Length != 2 || range[0] < 0 || range[1] < range[0] || shape.Any(extent => extent < 0)

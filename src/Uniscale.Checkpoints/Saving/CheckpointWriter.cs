@@ -31,7 +31,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         FindPlan(slices);
         if (behind && _image!.SizeBytes <= options.StagingLimitBytes)
             _staging.Reserve(_image.SizeBytes, options.EffectiveThreads);
-        var word = Exchange(group.Rank == 0 ? ClearTheWay() ?? "" : "")[0];
+        string word = Exchange(group.Rank == 0 ? ClearTheWay() ?? "" : "")[0];
         return word.Length == 0 ? null : word;
     }
 
@@ -45,13 +45,13 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
             return Refuse(state, SaveStatus.Skipped, "the checkpoint before it is still being written");
         _current.Wait();
         FindPlan(state.Slices);
-        var attempt = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
-        var opening = Exchange(group.Rank == 0 ? Open(state, attempt) : "")[0].Split('\n', 2);
+        string attempt = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
+        string[] opening = Exchange(group.Rank == 0 ? Open(state, attempt) : "")[0].Split('\n', 2);
         if (opening[0].Length == 0)
             return Refuse(state, SaveStatus.NoSpace, opening[1]);
         attempt = opening[0];
 
-        var addresses = AddressesOf(state.Slices);
+        nint[] addresses = AddressesOf(state.Slices);
         staged &= _image!.SizeBytes <= options.StagingLimitBytes;
         var beforeCopy = clock.Elapsed;
         if (staged)
@@ -90,8 +90,8 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     // Ranks whose slices are the same as at the last save need not tell them again.
     private void FindPlan(IReadOnlyList<StateSlice> slices)
     {
-        var bytes = SliceKey.Serialize([.. slices.Select(SliceKey.Of)]);
-        var digest = string.Concat(Exchange(Digest.Of(bytes)));
+        byte[] bytes = SliceKey.Serialize([.. slices.Select(SliceKey.Of)]);
+        string digest = string.Concat(Exchange(Digest.Of(bytes)));
         if (digest == _planDigest)
             return;
         _plan = SavePlan.Make([.. GroupExchange.AllGather(group, bytes).Select(SliceKey.Deserialize)]);
@@ -123,8 +123,8 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         {
             Directory.CreateDirectory(directory);
             CheckpointFolders.CleanUp(directory);
-            var needed = _plan!.TotalBytes + options.ReserveBytes;
-            var free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
+            long needed = _plan!.TotalBytes + options.ReserveBytes;
+            long free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
             return free < needed
                 ? $"it needs {Megabytes(needed)} with the reserve, {directory} has {Megabytes(free)} free: make room there"
                 : null;
@@ -160,8 +160,8 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         // Digests and copies would take a processor from the kernels of the next steps; nobody waits for a save that runs behind them.
         if (staged != 0)
             Posix.YieldProcessor();
-        var folder = CheckpointFolders.Partial(directory, state.Step, job.Attempt);
-        var final = CheckpointFolders.Final(directory, state.Step);
+        string folder = CheckpointFolders.Partial(directory, state.Step, job.Attempt);
+        string final = CheckpointFolders.Final(directory, state.Step);
         var rendezvous = new SaveRendezvous(folder, options.DurableTimeout, _cancelled.Token);
         var result = new SaveResult(SaveStatus.Durable, state.Step, final)
         {
@@ -192,7 +192,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         var digests = new ShardDigests(0, "", []);
         if (_image!.Entries.Count > 0)
         {
-            var path = Path.Combine(folder, ShardImage.FileName(group.Rank));
+            string path = Path.Combine(folder, ShardImage.FileName(group.Rank));
             var file = new ShardFile(path, _image, options.Direct, point => options.Probe?.Invoke(point));
             var clock = Stopwatch.StartNew();
             digests = file.Write(staged, addresses);
@@ -229,7 +229,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     // The rank's own file goes first: on a full disk its room is what the announcement needs.
     private string GiveUp(SaveJob job, string folder, SaveRendezvous rendezvous, Exception failure)
     {
-        var reason = $"rank {group.Rank} could not write its part ({failure.Message})";
+        string reason = $"rank {group.Rank} could not write its part ({failure.Message})";
         try
         {
             if (group.Rank == 0)

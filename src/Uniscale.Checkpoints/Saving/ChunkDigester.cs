@@ -37,7 +37,7 @@ internal sealed class ChunkDigester
         bytes = bytes[..(int)Math.Min(bytes.Length, _image.SizeBytes - _position)];
         while (bytes.Length > 0)
         {
-            var count = (int)Math.Min(bytes.Length, _chunkEnd - _position);
+            int count = (int)Math.Min(bytes.Length, _chunkEnd - _position);
             _hash.Append(bytes[..count]);
             bytes = bytes[count..];
             _position += count;
@@ -59,7 +59,7 @@ internal sealed class ChunkDigester
     {
         Span<byte> hash = stackalloc byte[16];
         _hash.GetHashAndReset(hash);
-        var digest = Convert.ToHexStringLower(hash);
+        string digest = Convert.ToHexStringLower(hash);
         if (_header is null)
             _header = digest;
         else

@@ -8,10 +8,10 @@ internal sealed class Committer(string directory, CheckpointOptions options)
     /// <summary>Makes the temporary folder a checkpoint.</summary>
     public void Commit(CheckpointState state, SavePlan plan, string attempt, ShardDigests[] digests)
     {
-        var folder = CheckpointFolders.Partial(directory, state.Step, attempt);
+        string folder = CheckpointFolders.Partial(directory, state.Step, attempt);
         var known = CheckpointFolders.Scan(directory);
-        var ordinal = known.Count == 0 ? 1 : Math.Max(0, known.Max(other => other.Marker?.Ordinal ?? 0)) + 1;
-        var json = Describe(state, plan, digests, ordinal).ToJson();
+        long ordinal = known.Count == 0 ? 1 : Math.Max(0, known.Max(other => other.Marker?.Ordinal ?? 0)) + 1;
+        byte[] json = Describe(state, plan, digests, ordinal).ToJson();
         SaveRendezvous.WriteDurably(Path.Combine(folder, CheckpointManifest.FileName), json, isPrivate: true);
         options.Probe?.Invoke(SavePoint.ManifestWritten);
 
@@ -28,12 +28,12 @@ internal sealed class Committer(string directory, CheckpointOptions options)
     {
         var files = new List<FileRecord>();
         var slices = new List<(SliceKey Key, SliceRecord Record)>();
-        for (var rank = 0; rank < plan.WorldSize; rank++)
+        for (int rank = 0; rank < plan.WorldSize; rank++)
         {
             var image = ShardImage.Of(plan.Of(rank));
             if (image.Entries.Count == 0)
                 continue;
-            for (var i = 0; i < image.Entries.Count; i++)
+            for (int i = 0; i < image.Entries.Count; i++)
             {
                 var (key, start) = (image.Entries[i].Key, image.Entries[i].Start);
                 slices.Add((key, new SliceRecord(files.Count, start, key.Offset, key.Shape, digests[rank].SliceDigests[i])));

@@ -12,18 +12,18 @@ public static class GroupExchange
     {
         if (group.Size == 1)
             return [bytes];
-        var lengths = AllGatherFixed(group, BitConverter.GetBytes((long)bytes.Length));
-        var counts = MemoryMarshal.Cast<byte, long>(lengths).ToArray();
-        var width = Math.Max(1, (int)counts.Max());
+        byte[] lengths = AllGatherFixed(group, BitConverter.GetBytes((long)bytes.Length));
+        long[] counts = MemoryMarshal.Cast<byte, long>(lengths).ToArray();
+        int width = Math.Max(1, (int)counts.Max());
         Array.Resize(ref bytes, width);
-        var all = AllGatherFixed(group, bytes);
+        byte[] all = AllGatherFixed(group, bytes);
         return [.. counts.Select((count, rank) => all.AsSpan(rank * width, (int)count).ToArray())];
     }
 
     private static byte[] AllGatherFixed(IProcessGroup group, byte[] bytes)
     {
-        var input = RawMemory.Allocate(bytes.Length);
-        var output = RawMemory.Allocate((long)bytes.Length * group.Size);
+        nint input = RawMemory.Allocate(bytes.Length);
+        nint output = RawMemory.Allocate((long)bytes.Length * group.Size);
         try
         {
             bytes.CopyTo(RawMemory.Span(input, bytes.Length));

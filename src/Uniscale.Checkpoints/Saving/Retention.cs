@@ -17,7 +17,7 @@ internal sealed record Retention(int Keep, int KeepEvery, long Reach = 0)
         var committed = newestFirst.Where(folder => folder.Marker is not null && !folder.IsDamaged).ToList();
         if (Keep <= 0 || committed.Count == 0)
             return [];
-        var reached = committed.Where(folder => folder.Step <= committed[0].Step - Reach && !folder.Marker!.Keep).MaxBy(folder => folder.Step)?.Step ?? 0;
+        long reached = committed.Where(folder => folder.Step <= committed[0].Step - Reach && !folder.Marker!.Keep).MaxBy(folder => folder.Step)?.Step ?? 0;
         return
         [
             .. committed.Skip(Keep)

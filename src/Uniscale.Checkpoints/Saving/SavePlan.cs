@@ -24,7 +24,7 @@ internal sealed class SavePlan
     public static SavePlan Make(IReadOnlyList<IReadOnlyList<SliceKey>> byRank)
     {
         var holders = new Dictionary<string, (SliceKey Key, List<int> Ranks)>();
-        for (var rank = 0; rank < byRank.Count; rank++)
+        for (int rank = 0; rank < byRank.Count; rank++)
         {
             foreach (var key in byRank[rank])
             {
@@ -44,12 +44,12 @@ internal sealed class SavePlan
     private static List<SliceKey>[] Assign(IEnumerable<(SliceKey Key, List<int> Ranks)> slices, int worldSize)
     {
         var byWriter = Enumerable.Range(0, worldSize).Select(_ => new List<SliceKey>()).ToArray();
-        var load = new long[worldSize];
+        long[] load = new long[worldSize];
         var order = slices.OrderBy(slice => slice.Ranks.Count > 1).ThenByDescending(slice => slice.Key.SizeBytes)
             .ThenBy(slice => slice.Key.Id, StringComparer.Ordinal);
         foreach (var (key, ranks) in order)
         {
-            var writer = ranks.MinBy(rank => (load[rank], rank));
+            int writer = ranks.MinBy(rank => (load[rank], rank));
             byWriter[writer].Add(key);
             load[writer] += key.SizeBytes;
         }
@@ -65,7 +65,7 @@ internal sealed class SavePlan
 
     private static void ProveCover(string name, List<SliceKey> slices)
     {
-        var shape = slices[0].GlobalShape;
+        long[] shape = slices[0].GlobalShape;
         if (slices.Any(slice => !slice.GlobalShape.AsSpan().SequenceEqual(shape) || slice.Type != slices[0].Type))
             throw new CheckpointException($"ranks disagree about the type or shape of tensor '{name}'");
         if (slices.FirstOrDefault(slice => !slice.Box.FitsIn(shape)) is { } outside)
@@ -73,15 +73,15 @@ internal sealed class SavePlan
         var first = (SliceKey slice) => slice.Offset.Length == 0 ? 0 : slice.Offset[0];
         var end = (SliceKey slice) => slice.Offset.Length == 0 ? 1 : slice.Offset[0] + slice.Shape[0];
         slices.Sort((a, b) => first(a).CompareTo(first(b)));
-        for (var i = 0; i < slices.Count; i++)
+        for (int i = 0; i < slices.Count; i++)
         {
-            for (var j = i + 1; j < slices.Count && first(slices[j]) < end(slices[i]); j++)
+            for (int j = i + 1; j < slices.Count && first(slices[j]) < end(slices[i]); j++)
             {
                 if (slices[i].Box.Intersect(slices[j].Box).Count > 0)
                     throw new CheckpointException($"slices {slices[i].Id} and {slices[j].Id} overlap without being the same");
             }
         }
-        var covered = slices.Sum(slice => slice.Box.Count);
+        long covered = slices.Sum(slice => slice.Box.Count);
         if (covered != Box.CountOf(shape))
             throw new CheckpointException($"the ranks hold {covered} of the {Box.CountOf(shape)} elements of tensor '{name}'; the rest would be lost");
     }

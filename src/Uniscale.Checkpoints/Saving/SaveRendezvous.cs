@@ -23,9 +23,9 @@ internal sealed class SaveRendezvous(string folder, TimeSpan timeout, Cancellati
     public ShardDigests[] CollectAll(int worldSize)
     {
         var digests = new ShardDigests[worldSize];
-        for (var rank = 0; rank < worldSize; rank++)
+        for (int rank = 0; rank < worldSize; rank++)
         {
-            var durable = Path.Combine(folder, DurableName(rank));
+            string durable = Path.Combine(folder, DurableName(rank));
             WaitFor(() => File.Exists(durable) || AnyFailed(), $"rank {rank} to be durable");
             if (!File.Exists(durable) || AnyFailed())
                 throw new CheckpointException(FirstFailure());
@@ -37,7 +37,7 @@ internal sealed class SaveRendezvous(string folder, TimeSpan timeout, Cancellati
     /// <summary>Removes the announcements before the commit.</summary>
     public void Clear(int worldSize)
     {
-        for (var rank = 0; rank < worldSize; rank++)
+        for (int rank = 0; rank < worldSize; rank++)
             File.Delete(Path.Combine(folder, DurableName(rank)));
     }
 
@@ -47,7 +47,7 @@ internal sealed class SaveRendezvous(string folder, TimeSpan timeout, Cancellati
     /// <summary>Writes a file so that it is either whole and on the disk or not there.</summary>
     public static void WriteDurably(string path, byte[] bytes, bool isPrivate = false)
     {
-        var temporary = path + ".new";
+        string temporary = path + ".new";
         using (var file = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write))
         {
             if (isPrivate && !OperatingSystem.IsWindows())
@@ -71,7 +71,7 @@ internal sealed class SaveRendezvous(string folder, TimeSpan timeout, Cancellati
     private void WaitFor(Func<bool> condition, string what)
     {
         var clock = Stopwatch.StartNew();
-        for (var pause = 1; !condition(); pause = Math.Min(2 * pause, LongestPauseMilliseconds))
+        for (int pause = 1; !condition(); pause = Math.Min(2 * pause, LongestPauseMilliseconds))
         {
             if (clock.Elapsed > timeout)
                 throw new CheckpointException($"waited {timeout.TotalSeconds:0} s for {what}, in vain");

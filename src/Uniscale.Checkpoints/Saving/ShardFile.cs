@@ -14,14 +14,14 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
     public ShardDigests Write(nint staged, IReadOnlyList<nint> addresses)
     {
         var digester = new ChunkDigester(image);
-        using var file = OpenForWriting(out var isDirect);
+        using var file = OpenForWriting(out bool isDirect);
         using var bounce = new StagingBuffer();
         if (staged == 0)
             bounce.Reserve(BlockBytes, threads: 1);
         for (long offset = 0; offset < image.SizeBytes; offset += BlockBytes)
         {
-            var count = (int)Math.Min(BlockBytes, image.SizeBytes - offset);
-            var padded = isDirect ? (int)RawMemory.RoundUp(count, RawMemory.PageBytes) : count;
+            int count = (int)Math.Min(BlockBytes, image.SizeBytes - offset);
+            int padded = isDirect ? (int)RawMemory.RoundUp(count, RawMemory.PageBytes) : count;
             var block = RawMemory.Span(staged == 0 ? bounce.Address : staged + (nint)offset, padded);
             if (staged == 0)
                 image.CopyTo(addresses, offset, block);
@@ -48,7 +48,7 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         var block = RawMemory.Span(bounce.Address, BlockBytes);
         for (long offset = 0; offset < image.SizeBytes;)
         {
-            var count = RandomAccess.Read(file, block, offset);
+            int count = RandomAccess.Read(file, block, offset);
             if (count == 0)
                 throw new CheckpointDamagedException($"{path} ends at byte {offset} of {image.SizeBytes} when it is read back");
             digester.Append(block[..count]);

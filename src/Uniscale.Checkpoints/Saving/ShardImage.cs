@@ -33,10 +33,10 @@ internal sealed class ShardImage
 
     public static ShardImage Of(IReadOnlyList<SliceKey> keys)
     {
-        var header = SafeTensorsHeader.Build(keys.Select(key => (key.Id, key.Type, key.Shape)), Metadata, RawMemory.PageBytes);
+        byte[] header = SafeTensorsHeader.Build(keys.Select(key => (key.Id, key.Type, key.Shape)), Metadata, RawMemory.PageBytes);
         var entries = new ShardEntry[keys.Count];
         long position = header.Length;
-        for (var i = 0; i < entries.Length; i++)
+        for (int i = 0; i < entries.Length; i++)
         {
             entries[i] = new ShardEntry(keys[i], position);
             position = entries[i].End;
@@ -50,16 +50,16 @@ internal sealed class ShardImage
     /// <param name="destination">Receives the bytes; what lies past the end of the file becomes zero.</param>
     public void CopyTo(IReadOnlyList<nint> addresses, long offset, Span<byte> destination)
     {
-        var end = offset + destination.Length;
+        long end = offset + destination.Length;
         if (offset < Header.Length)
         {
-            var count = (int)Math.Min(Header.Length - offset, destination.Length);
+            int count = (int)Math.Min(Header.Length - offset, destination.Length);
             Header.AsSpan((int)offset, count).CopyTo(destination);
         }
-        for (var i = FirstEndingAfter(offset); i < Entries.Count && Entries[i].Start < end; i++)
+        for (int i = FirstEndingAfter(offset); i < Entries.Count && Entries[i].Start < end; i++)
         {
-            var from = Math.Max(offset, Entries[i].Start);
-            var count = (int)(Math.Min(end, Entries[i].End) - from);
+            long from = Math.Max(offset, Entries[i].Start);
+            int count = (int)(Math.Min(end, Entries[i].End) - from);
             RawMemory.StreamTo(RawMemory.Span(addresses[i] + (nint)(from - Entries[i].Start), count), destination[(int)(from - offset)..]);
         }
         if (end > SizeBytes)
@@ -71,7 +71,7 @@ internal sealed class ShardImage
         int low = 0, high = Entries.Count;
         while (low < high)
         {
-            var middle = (low + high) / 2;
+            int middle = (low + high) / 2;
             if (Entries[middle].End <= offset)
                 low = middle + 1;
             else

@@ -27,7 +27,7 @@ internal sealed record SliceKey(string Name, ElementType Type, long[] GlobalShap
             writer.Write(key.Name);
             writer.Write((byte)key.Type);
             writer.Write((byte)key.GlobalShape.Length);
-            foreach (var number in key.GlobalShape.Concat(key.Offset).Concat(key.Shape))
+            foreach (long number in key.GlobalShape.Concat(key.Offset).Concat(key.Shape))
                 writer.Write(number);
         }
         return stream.ToArray();
@@ -37,19 +37,19 @@ internal sealed record SliceKey(string Name, ElementType Type, long[] GlobalShap
     {
         using var reader = new BinaryReader(new MemoryStream(bytes));
         var keys = new SliceKey[reader.ReadInt32()];
-        for (var i = 0; i < keys.Length; i++)
+        for (int i = 0; i < keys.Length; i++)
         {
-            var name = reader.ReadString();
+            string name = reader.ReadString();
             var type = (ElementType)reader.ReadByte();
-            var dims = reader.ReadByte();
+            byte dims = reader.ReadByte();
             keys[i] = new SliceKey(name, type, Numbers(dims), Numbers(dims), Numbers(dims));
         }
         return keys;
 
         long[] Numbers(int count)
         {
-            var numbers = new long[count];
-            for (var i = 0; i < count; i++)
+            long[] numbers = new long[count];
+            for (int i = 0; i < count; i++)
                 numbers[i] = reader.ReadInt64();
             return numbers;
         }

@@ -38,15 +38,15 @@ internal sealed class StagingBuffer : IDisposable
 
     private static void ForBlocks(long sizeBytes, int threads, Action<long, int> body)
     {
-        var blocks = (int)((sizeBytes + BlockBytes - 1) / BlockBytes);
+        int blocks = (int)((sizeBytes + BlockBytes - 1) / BlockBytes);
         void Block(int index)
         {
-            var offset = (long)index * BlockBytes;
+            long offset = (long)index * BlockBytes;
             body(offset, (int)Math.Min(BlockBytes, sizeBytes - offset));
         }
         if (blocks <= 2 || threads == 1)
         {
-            for (var index = 0; index < blocks; index++)
+            for (int index = 0; index < blocks; index++)
                 Block(index);
         }
         else

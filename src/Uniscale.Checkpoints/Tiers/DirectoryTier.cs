@@ -18,7 +18,7 @@ public sealed class DirectoryTier(string directory) : ITier
 
     public void Put(string key, string file) => Guard($"cannot write {key}", () =>
     {
-        var target = Path.Combine(_root, key);
+        string target = Path.Combine(_root, key);
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         try
         {
@@ -44,7 +44,7 @@ public sealed class DirectoryTier(string directory) : ITier
 
     public byte[]? Read(string key) => Guard($"cannot read {key}", () =>
     {
-        var path = Path.Combine(_root, key);
+        string path = Path.Combine(_root, key);
         return File.Exists(path) ? File.ReadAllBytes(path) : null;
     });
 
@@ -61,7 +61,7 @@ public sealed class DirectoryTier(string directory) : ITier
     {
         if (File.Exists(path))
             File.Delete(path);
-        for (var folder = Path.GetDirectoryName(path)!; folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!)
+        for (string folder = Path.GetDirectoryName(path)!; folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!)
             Directory.Delete(folder);
     }
 
@@ -81,7 +81,7 @@ public sealed class DirectoryTier(string directory) : ITier
     {
         using var input = File.OpenHandle(source);
         using var output = File.OpenHandle(target, FileMode.Create, FileAccess.Write);
-        var block = new byte[BlockBytes];
+        byte[] block = new byte[BlockBytes];
         long offset = 0;
         for (int count; (count = RandomAccess.Read(input, block, offset)) > 0; offset += count)
             RandomAccess.Write(output, block.AsSpan(0, count), offset);

@@ -32,7 +32,7 @@ public sealed class S3Tier : ITier
     {
         if (!Uri.TryCreate(location, UriKind.Absolute, out var uri) || uri.Scheme != "s3" || uri.Host.Length == 0)
             throw new CheckpointException($"'{location}' is not a location in an object store: s3://bucket/prefix was expected");
-        var prefix = uri.AbsolutePath.Trim('/');
+        string prefix = uri.AbsolutePath.Trim('/');
         // Digests of our own cover every byte; the SDK's checksum trailers are not understood by every store.
         var config = new AmazonS3Config
         {

@@ -21,11 +21,11 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
             ?? throw new CheckpointDamagedException($"{folder} lost its marker while it was copied to {tier.Name}");
         if (owner is not null)
             TierOwners.Tell(tier, owner);
-        var target = $"{_prefix}{Path.GetFileName(folder)}.{marker.Attempt}";
-        var isNew = tier.Read(Key(target, CommitMarker.FileName)) is null;
+        string target = $"{_prefix}{Path.GetFileName(folder)}.{marker.Attempt}";
+        bool isNew = tier.Read(Key(target, CommitMarker.FileName)) is null;
         if (isNew)
         {
-            foreach (var name in reader.Manifest.Files.Select(file => file.Name).Append(CheckpointManifest.FileName).Append(CommitMarker.FileName))
+            foreach (string? name in reader.Manifest.Files.Select(file => file.Name).Append(CheckpointManifest.FileName).Append(CommitMarker.FileName))
                 tier.Put(Key(target, name), Path.Combine(folder, name));
         }
         Prune(target, keep);
@@ -54,7 +54,7 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
     public IReadOnlyList<(string Name, CommitMarker Marker)> Committed()
     {
         var copies = new List<(string Name, CommitMarker Marker)>();
-        foreach (var key in Keys().Where(key => key.EndsWith("/" + CommitMarker.FileName, StringComparison.Ordinal)))
+        foreach (string? key in Keys().Where(key => key.EndsWith("/" + CommitMarker.FileName, StringComparison.Ordinal)))
         {
             if (tier.Read(key) is { } bytes && CommitMarker.Parse(bytes) is { } marker)
                 copies.Add((key[..key.LastIndexOf('/')], marker));
@@ -65,7 +65,7 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
     private string PullOne(string name, CommitMarker marker, string directory)
     {
         Directory.CreateDirectory(directory);
-        var partial = CheckpointFolders.Partial(directory, marker.Step, marker.Attempt);
+        string partial = CheckpointFolders.Partial(directory, marker.Step, marker.Attempt);
         if (Directory.Exists(partial))
             Directory.Delete(partial, recursive: true);
         Directory.CreateDirectory(partial);
@@ -96,7 +96,7 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
         var committed = Committed();
         var stay = committed.Take(keep).Concat(committed.Where(copy => copy.Marker.Keep)).Select(copy => copy.Name).Append(justPushed).ToHashSet();
         var superfluous = Keys().Where(key => !stay.Contains(key[..key.LastIndexOf('/')]));
-        foreach (var key in superfluous.OrderBy(key => !key.EndsWith(CommitMarker.FileName, StringComparison.Ordinal)))
+        foreach (string? key in superfluous.OrderBy(key => !key.EndsWith(CommitMarker.FileName, StringComparison.Ordinal)))
             tier.Delete(key);
     }
 

@@ -100,7 +100,7 @@ internal static class CheckpointCommand
         foreach (var (name, value) in manifest.Extra)
             output.WriteLine($"{name,-14} {value}");
         output.WriteLine($"tensors        {manifest.Tensors.Count}");
-        var width = manifest.Tensors.Select(tensor => tensor.Name.Length).DefaultIfEmpty(0).Max();
+        int width = manifest.Tensors.Select(tensor => tensor.Name.Length).DefaultIfEmpty(0).Max();
         foreach (var tensor in manifest.Tensors)
         {
             output.WriteLine($"  {tensor.Name.PadRight(width)}  {tensor.Type,-8}  {Show(tensor.Shape),-16}  {Bytes(tensor.SizeBytes),10}");
@@ -119,12 +119,12 @@ internal static class CheckpointCommand
         {
             var output = parsed.InvocationConfiguration.Output;
             var (path, only) = (parsed.GetValue(run)!, parsed.GetValue(step));
-            var folders = only is not null || CheckpointCatalog.IsCheckpoint(path)
+            string[] folders = only is not null || CheckpointCatalog.IsCheckpoint(path)
                 ? [CheckpointInput.Find(path, only)]
                 : CheckpointCatalog.List(CheckpointInput.DirectoryOf(path)).Select(entry => entry.Folder).ToArray();
             if (folders.Length == 0)
                 throw new UserErrorException($"there is no checkpoint in {CheckpointInput.DirectoryOf(path)}.");
-            var verdicts = folders.Select(folder => VerifyOne(output, folder)).ToArray();
+            bool[] verdicts = folders.Select(folder => VerifyOne(output, folder)).ToArray();
             return verdicts.All(good => good) ? 0 : 1;
         });
         return command;
@@ -133,7 +133,7 @@ internal static class CheckpointCommand
     private static bool VerifyOne(TextWriter output, string folder)
     {
         IReadOnlyList<string> damages;
-        var bytes = 0L;
+        long bytes = 0L;
         try
         {
             var reader = CheckpointReader.Open(folder, proveSizes: false);
@@ -145,7 +145,7 @@ internal static class CheckpointCommand
             damages = [failure.Message];
         }
         output.WriteLine(damages.Count == 0 ? $"good     {folder}  ({Bytes(bytes)})" : $"DAMAGED  {folder}");
-        foreach (var damage in damages)
+        foreach (string damage in damages)
             output.WriteLine($"         {damage}");
         return damages.Count == 0;
     }
@@ -161,11 +161,11 @@ internal static class CheckpointCommand
         {
             if (parsed.GetValue(keep) < 1)
                 throw new UserErrorException("--keep must be at least 1: the newest checkpoint is never pruned.");
-            var directory = CheckpointInput.DirectoryOf(parsed.GetValue(run)!);
+            string directory = CheckpointInput.DirectoryOf(parsed.GetValue(run)!);
             var folders = parsed.GetValue(dry)
                 ? CheckpointCatalog.Superfluous(directory, parsed.GetValue(keep), parsed.GetValue(every)).Select(entry => entry.Folder).ToArray()
                 : CheckpointInput.Given(() => CheckpointCatalog.Prune(directory, parsed.GetValue(keep), parsed.GetValue(every)));
-            foreach (var folder in folders)
+            foreach (string? folder in folders)
                 parsed.InvocationConfiguration.Output.WriteLine($"{(parsed.GetValue(dry) ? "would delete" : "deleted")} {folder}");
             parsed.InvocationConfiguration.Output.WriteLine($"{folders.Count} of {CheckpointCatalog.List(directory).Count + (parsed.GetValue(dry) ? 0 : folders.Count)} checkpoints");
         });

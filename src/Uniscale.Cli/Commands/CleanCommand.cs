@@ -14,13 +14,13 @@ internal static class CleanCommand
         var command = new Command("clean", "Choose and repair the documents of stores: language, rules, quality, duplicates. One that was stopped goes on where it was.") { pipeline, workers, quiet };
         command.SetAction((parsed, cancellation) =>
         {
-            TextWriter console = parsed.InvocationConfiguration.Output;
+            var console = parsed.InvocationConfiguration.Output;
             var settings = CleaningPipeline.Load(parsed.GetValue(pipeline)!);
             var cleaner = new Cleaner(settings, parsed.GetValue(workers), parsed.GetValue(quiet) ? null : shard =>
                 console.WriteLine($"stage {shard.Stage} of {shard.Stages}: {shard.Shard}{(shard.IsTakenOver ? " was done before" : "")}"));
             return Task.Run(() =>
             {
-                CleaningReport report = cleaner.Run(cancellation);
+                var report = cleaner.Run(cancellation);
                 CleaningTable.Write(report, console);
                 console.WriteLine($"{Path.Combine(settings.Output, "report.html")} shows samples of what was dropped; report.json holds the figures.");
                 return 0;
@@ -37,9 +37,9 @@ internal static class CleaningTable
     {
         string tokens = report.HasTokens ? $"{"tokens",14}" : "";
         console.WriteLine($"{"rule",-22}{"dropped",12}{"MB",10}{"cut",12}{"MB",10}{"of bytes",10}{tokens}");
-        foreach (StepReport step in report.Steps)
+        foreach (var step in report.Steps)
         {
-            RuleTally tally = step.Tally;
+            var tally = step.Tally;
             long bytes = tally.Dropped.Bytes + tally.Cut.Bytes;
             console.WriteLine(
                 $"{step.Name,-22}{tally.Dropped.Documents,12}{tally.Dropped.Bytes / 1e6,10:0.00}{tally.Cut.Documents,12}{tally.Cut.Bytes / 1e6,10:0.00}{Share(bytes, report.Input.Bytes),10}" +
@@ -48,7 +48,7 @@ internal static class CleaningTable
         console.WriteLine();
         string kept = report.HasTokens ? $"{"tokens",14}{"kept",14}" : "";
         console.WriteLine($"{"domain",-22}{"documents",12}{"kept",12}{"MB",10}{"kept",10}{"of bytes",10}{kept}");
-        foreach (DomainReport domain in report.Domains.Append(new DomainReport("all", report.Input, report.Kept)))
+        foreach (var domain in report.Domains.Append(new DomainReport("all", report.Input, report.Kept)))
             console.WriteLine(
                 $"{domain.Name,-22}{domain.Input.Documents,12}{domain.Kept.Documents,12}{domain.Input.Bytes / 1e6,10:0.00}{domain.Kept.Bytes / 1e6,10:0.00}{Share(domain.Kept.Bytes, domain.Input.Bytes),10}" +
                 (report.HasTokens ? $"{domain.Input.Tokens,14}{domain.Kept.Tokens,14}" : ""));

@@ -18,7 +18,7 @@ internal sealed class CorpusProgress(TextWriter console)
     {
         lock (_gate)
         {
-            TimeSpan elapsed = Stopwatch.GetElapsedTime(_started);
+            var elapsed = Stopwatch.GetElapsedTime(_started);
             if (elapsed - _told < Between || done == 0 || done >= all)
                 return;
             _told = elapsed;

@@ -23,7 +23,7 @@ internal static class CurriculumCommand
         var configuration = new ConfigurationInput(command);
         command.SetAction(parsed =>
         {
-            RunConfiguration config = configuration.Load(parsed).Value;
+            var config = configuration.Load(parsed).Value;
             using var curriculum = Curriculum.FromConfiguration(config);
             new PlanView(config, curriculum, parsed.InvocationConfiguration.Output).Print();
             return 0;
@@ -41,12 +41,12 @@ internal static class CurriculumCommand
         var configuration = new ConfigurationInput(command);
         command.SetAction(parsed =>
         {
-            RunConfiguration config = configuration.Load(parsed).Value;
+            var config = configuration.Load(parsed).Value;
             using var curriculum = Curriculum.FromConfiguration(config);
             long position = Quantity.ParseTokens(parsed.GetValue(at)!, "--at");
             if (position >= curriculum.TotalTokens)
                 throw new UserErrorException($"--at {parsed.GetValue(at)} lies beyond the run, which ends with {TokenText.Of(curriculum.TotalTokens)} tokens.");
-            using Tokenizer? tokenizer = parsed.GetValue(text) ? Tokenizer.Load(config.Data.Tokenizer ?? throw new UserErrorException("--text needs data.tokenizer.")) : null;
+            using var tokenizer = parsed.GetValue(text) ? Tokenizer.Load(config.Data.Tokenizer ?? throw new UserErrorException("--text needs data.tokenizer.")) : null;
             new PositionView(config, curriculum, tokenizer, DiscardedOf(parsed.GetValue(run)), parsed.InvocationConfiguration.Output).Print(position, parsed.GetValue(samples));
             return 0;
         });
@@ -74,7 +74,7 @@ internal static class CurriculumCommand
             string directory = parsed.GetValue(run)!.TrimEnd(Path.DirectorySeparatorChar);
             RunFork fork = RunFork.Prepare(directory, parsed.GetValue(phase), parsed.GetValue(output) ?? $"{directory}-fork-{parsed.GetValue(phase)}", parsed.GetValue(set)!);
             fork.Write();
-            TextWriter console = parsed.InvocationConfiguration.Output;
+            var console = parsed.InvocationConfiguration.Output;
             console.WriteLine($"{fork.Directory} continues {directory} from step {fork.Step}, {TokenText.Of(fork.ConsumedTokens)} tokens, where phase {parsed.GetValue(phase)} begins.");
             console.WriteLine($"Train it with: uniscale train {Path.Combine(fork.Directory, RunFork.ConfigurationName)} --resume");
             return 0;
@@ -90,9 +90,9 @@ internal static class CurriculumCommand
         var command = new Command("audit", "Read again what a run was fed: digests of all steps, shares against the mixture, the ledger, and that nothing was fed twice.") { run, before, like };
         command.SetAction(parsed =>
         {
-            TextWriter console = parsed.InvocationConfiguration.Output;
+            var console = parsed.InvocationConfiguration.Output;
             string directory = parsed.GetValue(run)!;
-            IReadOnlyList<FedStep> steps = FedStep.Read(directory);
+            var steps = FedStep.Read(directory);
             foreach (string other in parsed.GetValue(like)!)
                 console.WriteLine($"{FedStep.CountAgreeing(steps, directory, other)} steps of {directory} and {other} were fed the same.");
             using var audit = new RunAudit(directory);

@@ -26,15 +26,15 @@ internal static class DataCommand
             using Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
             var shards = new ShardTokenizer(tokenizer, parsed.GetValue(workers), parsed.GetValue(validation));
             string directory = parsed.GetValue(output)!;
-            TextWriter console = parsed.InvocationConfiguration.Output;
+            var console = parsed.InvocationConfiguration.Output;
             console.WriteLine($"{"domain",-16}{"documents",12}{"tokens",14}{"validation",14}{"bytes/token",13}{"MB/s",8}");
             var made = new HashSet<string>(StringComparer.Ordinal);
-            foreach ((string name, IReadOnlyList<string> files) in DocumentStore.Resolve(parsed.GetValue(inputs)!, parsed.GetValue(domain)!))
+            foreach ((string name, var files) in DocumentStore.Resolve(parsed.GetValue(inputs)!, parsed.GetValue(domain)!))
             {
                 string prefix = Path.Combine(directory, name);
                 var record = new TokenizationRecord(prefix, tokenizer, parsed.GetValue(validation), files);
-                TokenizationReport? before = record.Find();
-                TokenizationReport report = before ?? await shards.RunAsync(DocumentReader.ReadAll(new CorpusProgress(console).Watch(files), tokenizer), prefix, cancellation);
+                var before = record.Find();
+                var report = before ?? await shards.RunAsync(DocumentReader.ReadAll(new CorpusProgress(console).Watch(files), tokenizer), prefix, cancellation);
                 if (before is null)
                     record.Write(report, shards.Digests);
                 long tokens = report.Tokens + report.ValidationTokens;

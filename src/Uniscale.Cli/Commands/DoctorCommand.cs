@@ -31,15 +31,15 @@ internal static class DoctorCommand
 
     internal static void Print(IReadOnlyList<Finding> findings, TextWriter output)
     {
-        var width = findings.Max(finding => finding.Name.Length);
+        int width = findings.Max(finding => finding.Name.Length);
         foreach (var finding in findings)
         {
-            var mark = finding.Found ? "ok     " : finding.Required ? "MISSING" : "absent ";
+            string mark = finding.Found ? "ok     " : finding.Required ? "MISSING" : "absent ";
             output.WriteLine($"{mark}  {finding.Name.PadRight(width)}  {finding.Details}");
             if (finding.Advice is { } advice)
                 output.WriteLine($"{new string(' ', 9)}{new string(' ', width)}  -> {advice}");
         }
-        var missing = findings.Count(finding => finding is { Required: true, Found: false });
+        int missing = findings.Count(finding => finding is { Required: true, Found: false });
         output.WriteLine(missing == 0 ? "Everything that training needs is here." : $"{missing} required {(missing == 1 ? "thing is" : "things are")} missing.");
     }
 }

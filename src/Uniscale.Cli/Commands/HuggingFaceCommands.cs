@@ -35,7 +35,7 @@ internal static class HuggingFaceCommands
             var configuration = CheckpointInput.ConfigurationOf(reader);
             using var text = parsed.GetValue(without) ? null : TokenizerOf(path, configuration.Data.Tokenizer, parsed.GetValue(tokenizer));
             var output = parsed.InvocationConfiguration.Output;
-            var count = CheckpointInput.Given(() => Write(reader, configuration, target, shardBytes, text));
+            int count = CheckpointInput.Given(() => Write(reader, configuration, target, shardBytes, text));
             output.WriteLine($"{count} tensors of step {reader.Manifest.Step} are in {target}");
             if (text is null)
                 output.WriteLine("No tokenizer was written: the run names none, or none was wanted.");
@@ -58,10 +58,10 @@ internal static class HuggingFaceCommands
             if (Directory.Exists(run) && Directory.EnumerateFileSystemEntries(run).Any())
                 throw new UserErrorException($"{run} is not empty: name a folder that is to be made.");
             var config = CheckpointInput.Given(() => LlamaConfig.Read(source, parsed.GetValue(ignored)));
-            var tokenizer = parsed.GetValue(without) ? null : ForeignTokenizer(source, config.VocabSize);
+            string? tokenizer = parsed.GetValue(without) ? null : ForeignTokenizer(source, config.VocabSize);
             var configuration = ConfigurationLoader.Parse("", Overrides(config, run, tokenizer is not null), name: Path.Combine(source, LlamaConfig.FileName));
             LayoutGate.Check(configuration);
-            var made = !Directory.Exists(run);
+            bool made = !Directory.Exists(run);
             try
             {
                 var output = parsed.InvocationConfiguration.Output;
@@ -95,7 +95,7 @@ internal static class HuggingFaceCommands
         Directory.CreateDirectory(target);
         if (tokenizer is not null)
             TokenizerExport.Write(tokenizer.Path, target, model.Context);
-        var count = HuggingFaceExport.Write(reader, target, shardBytes);
+        int count = HuggingFaceExport.Write(reader, target, shardBytes);
         config.Write(target);
         return count;
     }
@@ -130,7 +130,7 @@ internal static class HuggingFaceCommands
     /// <summary>The SentencePiece model of a foreign folder, or null where it has no tokenizer at all.</summary>
     private static string? ForeignTokenizer(string folder, int vocabulary)
     {
-        var model = Path.Combine(folder, TokenizerExport.ModelName);
+        string model = Path.Combine(folder, TokenizerExport.ModelName);
         if (!File.Exists(model))
         {
             return File.Exists(Path.Combine(folder, TokenizerExport.FileName))

@@ -62,7 +62,7 @@ internal static class ImportCommand
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
-        TextWriter console = parsed.InvocationConfiguration.Output;
+        var console = parsed.InvocationConfiguration.Output;
         string domain = Required(parsed, Domain, "books"), store = Required(parsed, Store, "data/store");
         var importer = new Importer(store, domain, OptionsOf(parsed, new CorpusProgress(console).Tell));
         ImportReport report;
@@ -91,8 +91,8 @@ internal static class ImportCommand
 
     private static int Look(ParseResult parsed)
     {
-        TextWriter console = parsed.InvocationConfiguration.Output;
-        foreach (ImportPreview file in new Importer("", "", OptionsOf(parsed)).Look(parsed.GetValue(Raw)!, PreviewedDocuments))
+        var console = parsed.InvocationConfiguration.Output;
+        foreach (var file in new Importer("", "", OptionsOf(parsed)).Look(parsed.GetValue(Raw)!, PreviewedDocuments))
         {
             console.WriteLine($"{file.Path}: {file.Form}, {file.Documents}{(file.IsWhole ? "" : " or more")} documents{LeftOut(file.LeftOut)}");
             foreach (string first in file.First)

@@ -62,7 +62,7 @@ internal static class PlanSimulateCommand
             NodesOfReplica = Math.Max(1, config.Parallel.ReplicaRanks / nodeGpus),
         };
         if (parsed.GetValue(Repair) is { } repair) model = model with { Repair = Duration(repair, "--repair") };
-        var curve = Curve(parsed.GetValue(Mtbf));
+        double[] curve = Curve(parsed.GetValue(Mtbf));
         if (curve.Length == 1) model = model.WithMtbf(curve[0]);
         var job = JobOf(plan, config);
         var trace = parsed.GetValue(Trace) is { } file ? FailureTrace.Load(file, model.Nodes) : null;

@@ -116,7 +116,7 @@ internal static class ProgramCommand
         var lines = ProgramText.Lines(program).ToList();
         int listed = whole || lines.Count <= ListedLines ? lines.Count : ListedLines;
         output.WriteLine($"\nProgram of rank {rank}: {program.Instructions.Count} instructions");
-        foreach (var line in lines.Take(listed)) output.WriteLine($"  {line}");
+        foreach (string? line in lines.Take(listed)) output.WriteLine($"  {line}");
         if (listed < lines.Count) output.WriteLine($"  … {lines.Count - listed} more lines (--rank {rank} shows all)");
     }
 

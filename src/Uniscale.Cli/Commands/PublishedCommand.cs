@@ -54,7 +54,7 @@ internal static class PublishedCommand
             output.WriteLine($"{stack.Key.Stack} on {stack.Key.Cluster}: {ClusterCatalog.Load(stack.Key.Cluster).StackOf(stack.Key.Stack).Source}");
             foreach (var error in stack)
                 output.WriteLine($"  {error.Row.Table,-38} {error.Row.Name,-44} {(error.Row.IsFitted ? "fitted" : ""),-7} published {error.Row.Seconds,8:N2} s  predicted {error.Plan.Seconds,8:N2} s  {error.Error,7:+0.0%;-0.0%}");
-            var held = stack.Where(error => !error.Row.IsFitted).Select(error => Math.Abs(error.Error)).ToArray();
+            double[] held = stack.Where(error => !error.Row.IsFitted).Select(error => Math.Abs(error.Error)).ToArray();
             output.WriteLine($"  held out: {held.Length} rows, mean error {held.Average():P1}, worst {held.Max():P1}\n");
         }
     }

@@ -11,13 +11,13 @@ internal static class ShardCommands
 
     public static Command Inspect()
     {
-        Argument<string[]> shards = Shards();
+        var shards = Shards();
         var command = new Command("inspect", "Count tokens and documents of shards; a shard that is not what was tokenized is refused, as far as its fingerprint sees.") { shards };
         command.SetAction(parsed =>
         {
-            TextWriter output = parsed.InvocationConfiguration.Output;
+            var output = parsed.InvocationConfiguration.Output;
             long tokens = 0, documents = 0;
-            foreach (TokenShard shard in Open(parsed.GetValue(shards)!))
+            foreach (var shard in Open(parsed.GetValue(shards)!))
             {
                 using (shard)
                 {
@@ -34,7 +34,7 @@ internal static class ShardCommands
 
     public static Command Verify()
     {
-        Argument<string[]> shards = Shards();
+        var shards = Shards();
         var model = new Option<string?>("--tokenizer") { Description = "Also check that every token is in this vocabulary." };
         var command = new Command("verify", "Read every byte of shards: both files agree, and are what was tokenized where digests lie beside them.") { shards, model };
         command.SetAction(parsed =>
@@ -45,7 +45,7 @@ internal static class ShardCommands
                 using Tokenizer tokenizer = Tokenizer.Load(path);
                 vocabulary = tokenizer.Size;
             }
-            foreach (TokenShard shard in Open(parsed.GetValue(shards)!))
+            foreach (var shard in Open(parsed.GetValue(shards)!))
                 using (shard)
                     parsed.InvocationConfiguration.Output.WriteLine($"{shard.Prefix}: whole, digest {shard.Verify(vocabulary)}{(shard.IsRecorded ? ", as it was tokenized" : "; no digest lies beside it to compare with")}");
             return 0;
@@ -78,7 +78,7 @@ internal static class ShardCommands
             long end = parsed.GetValue(at) is null ? opened.DocumentStart(number + 1) : opened.TokenCount;
             int[] tokens = new int[Math.Min(parsed.GetValue(count), end - first)];
             opened.Read(first, tokens);
-            TextWriter output = parsed.InvocationConfiguration.Output;
+            var output = parsed.InvocationConfiguration.Output;
             output.WriteLine($"# {opened.Prefix}, document {number} of {opened.DocumentCount}, tokens {first} to {first + tokens.Length - 1}");
             if (parsed.GetValue(model) is not { } path)
             {

@@ -52,7 +52,7 @@ internal static class TokenizerCommand
 
     private static Command Encode()
     {
-        Argument<string> model = Model();
+        var model = Model();
         var text = new Argument<string?>("TEXT") { Description = "Text; without it, each line of the standard input.", Arity = ArgumentArity.ZeroOrOne };
         var pieces = new Option<bool>("--pieces") { Description = "Print pieces instead of numbers." };
         var command = new Command("encode", "Turn text into tokens.") { model, text, pieces };
@@ -72,7 +72,7 @@ internal static class TokenizerCommand
 
     private static Command Decode()
     {
-        Argument<string> model = Model();
+        var model = Model();
         var tokens = new Argument<string[]>("TOKENS") { Description = "Token numbers; without them, each line of the standard input.", Arity = ArgumentArity.ZeroOrMore };
         var command = new Command("decode", "Turn tokens into text.") { model, tokens };
         command.SetAction(parsed =>
@@ -88,13 +88,13 @@ internal static class TokenizerCommand
 
     private static Command Inspect()
     {
-        Argument<string> model = Model();
+        var model = Model();
         var list = new Option<bool>("--list") { Description = "Print every token with its score." };
         var command = new Command("inspect", "Describe a model: size, special tokens, what its tokens are.") { model, list };
         command.SetAction(parsed =>
         {
             using Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
-            TextWriter output = parsed.InvocationConfiguration.Output;
+            var output = parsed.InvocationConfiguration.Output;
             Piece[] pieces = [.. Enumerable.Range(0, tokenizer.Size).Select(tokenizer.PieceOf)];
             if (parsed.GetValue(list))
             {

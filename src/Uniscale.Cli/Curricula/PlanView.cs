@@ -31,9 +31,9 @@ internal sealed class PlanView(RunConfiguration config, Curriculum curriculum, T
     {
         int name = Math.Max(5, curriculum.Phases.Max(phase => phase.Settings.Name.Length));
         output.WriteLine($"   {"phase".PadRight(name)} {"tokens",8} {"steps",9} {"context",8} {"batch",13} {"tokens/step",15} {"learning rate",20} {"warm-up",8} {"decay",6} {"rope",8}  evaluated on");
-        foreach (Phase phase in curriculum.Phases)
+        foreach (var phase in curriculum.Phases)
         {
-            PhaseSettings settings = phase.Settings;
+            var settings = phase.Settings;
             int first = phase.Steps.Stages[0].Sequences, last = phase.Steps.Stages[^1].Sequences;
             string batch = first == last ? $"{first}" : $"{first}→{last}";
             string stepTokens = first == last ? TokenText.Of((long)first * settings.Context) : $"{TokenText.Of((long)first * settings.Context)}→{TokenText.Of((long)last * settings.Context)}";
@@ -50,17 +50,17 @@ internal sealed class PlanView(RunConfiguration config, Curriculum curriculum, T
 
     private void PrintSources()
     {
-        Ledger ledger = curriculum.LedgerAt(curriculum.TotalTokens);
+        var ledger = curriculum.LedgerAt(curriculum.TotalTokens);
         int name = Math.Max(6, curriculum.Sources.Max(source => source.Name.Length));
         output.Write($"   {"source".PadRight(name)} {"domain",-14} {"tokens",8}");
-        foreach (Phase phase in curriculum.Phases)
+        foreach (var phase in curriculum.Phases)
             output.Write($"{$"phase {phase.Number + 1}",9}");
         output.WriteLine($" {"fed",8} {"share",7} {"epochs",7}");
-        foreach (SourceTotal total in ledger.Sources)
+        foreach (var total in ledger.Sources)
         {
-            TokenSource source = curriculum.Sources[total.Source];
+            var source = curriculum.Sources[total.Source];
             output.Write($"{Letter(total.Source)}  {source.Name.PadRight(name)} {source.Domain,-14} {TokenText.Of(source.TokenCount),8}");
-            foreach (Phase phase in curriculum.Phases)
+            foreach (var phase in curriculum.Phases)
                 output.Write(string.Create(CultureInfo.InvariantCulture, $"{phase.Interleaving.Weights[total.Source],9:0.0%}"));
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $" {TokenText.Of(total.FedTokens),8} {total.FedTokens / (double)curriculum.TotalTokens,7:0.0%} {total.Epochs,7:0.00}{(source.IsVirtual ? "  (virtual)" : "")}"));
@@ -75,12 +75,12 @@ internal sealed class PlanView(RunConfiguration config, Curriculum curriculum, T
         for (int row = Height - 1; row >= 0; row--)
         {
             var line = new StringBuilder();
-            foreach (StepPlan step in steps)
+            foreach (var step in steps)
                 line.Append(SourceAt(step.Phase, (row + 0.5) / Height));
             output.WriteLine($"{(row == Height - 1 ? "100%" : row == 0 ? "0%" : ""),8} │{line}│");
         }
         var boundaries = new StringBuilder(new string('─', Width));
-        foreach (Phase phase in curriculum.Phases.Skip(1))
+        foreach (var phase in curriculum.Phases.Skip(1))
             boundaries[(int)Math.Min(Width - 1, (double)phase.StartTokens / curriculum.TotalTokens * Width)] = '┴';
         output.WriteLine($"{"",8} └{boundaries}┘");
         PrintCurve("lr", steps, step => LearningRate.At(config, step, curriculum.TotalTokens), value => value.ToString("0.##e-0", CultureInfo.InvariantCulture));
@@ -99,7 +99,7 @@ internal sealed class PlanView(RunConfiguration config, Curriculum curriculum, T
 
     private char SourceAt(int phase, double height)
     {
-        IReadOnlyList<double> weights = curriculum.Phases[phase].Interleaving.Weights;
+        var weights = curriculum.Phases[phase].Interleaving.Weights;
         double sum = 0;
         for (int i = 0; i < weights.Count; i++)
         {

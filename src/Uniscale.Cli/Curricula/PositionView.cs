@@ -17,8 +17,8 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
 
     public void Print(long position, int sampleCount)
     {
-        StepPlan step = curriculum.StepAround(position);
-        Phase phase = curriculum.Phases[step.Phase];
+        var step = curriculum.StepAround(position);
+        var phase = curriculum.Phases[step.Phase];
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"step {curriculum.StepsUntil(step.ConsumedTokens):N0} of {curriculum.TotalSteps:N0}, after {step.ConsumedTokens:N0} tokens: phase {step.Phase + 1} ({phase.Settings.Name}), " +
             $"{(step.ConsumedTokens - step.PhaseStartTokens) / (double)step.PhaseTokens:0.0%} of it done"));
@@ -27,7 +27,7 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
             $"learning rate {LearningRate.At(config, step, curriculum.TotalTokens):0.###e-0}, weight decay {phase.Settings.WeightDecay}, RoPE base {phase.Settings.RopeBase}"));
         SampleLocation[] samples = [.. Enumerable.Range(0, step.Sequences).Select(i => curriculum.Locate(step.FirstSample + i))];
         output.WriteLine($"  of {string.Join(", ", samples.GroupBy(sample => sample.Source).OrderBy(group => group.Key).Select(group => $"{curriculum.Sources[group.Key].Name} {group.Count()}"))}");
-        foreach ((SampleLocation sample, int i) in samples.Take(sampleCount).Select((sample, i) => (sample, i)))
+        foreach ((var sample, int i) in samples.Take(sampleCount).Select((sample, i) => (sample, i)))
             PrintSample(step, step.FirstSample + i, sample);
         output.WriteLine();
         PrintLedger(curriculum.LedgerAt(step.ConsumedTokens, discarded));
@@ -35,7 +35,7 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
 
     private void PrintSample(StepPlan step, long index, SampleLocation sample)
     {
-        TokenSource source = curriculum.Sources[sample.Source];
+        var source = curriculum.Sources[sample.Source];
         string places = string.Join(" and ", curriculum.PiecesOf(sample).Select(piece => PlaceOf(source, piece)));
         output.WriteLine($"  sample {index}: {source.Name}, epoch {sample.Epoch + 1}, {places}");
         if (tokenizer is null)
@@ -49,8 +49,8 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
     {
         if (source.IsVirtual)
             return $"tokens {piece.Position} to {piece.Position + piece.Count - 1}";
-        (TokenShard shard, long first) = source.Locate(piece.Position);
-        (TokenShard lastShard, long last) = source.Locate(piece.Position + piece.Count - 1);
+        (var shard, long first) = source.Locate(piece.Position);
+        (var lastShard, long last) = source.Locate(piece.Position + piece.Count - 1);
         string until = lastShard == shard ? $"{last}" : $"{last} of {lastShard.Prefix}";
         long document = shard.DocumentAt(first);
         long lastDocument = lastShard == shard ? shard.DocumentAt(last) : document;
@@ -60,12 +60,12 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
     private void PrintLedger(Ledger ledger)
     {
         output.WriteLine($"fed until then{"",6}{"tokens",22}{"epochs",10}{"passed over",14}{(discarded.Count > 0 ? "not in weights".PadLeft(18) : "")}   stands at");
-        foreach (SourceTotal total in ledger.Sources)
+        foreach (var total in ledger.Sources)
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"  {curriculum.Sources[total.Source].Name,-18}{total.FedTokens,22:N0}{total.Epochs,10:0.000}{total.SkippedTokens,14:N0}{(discarded.Count > 0 ? total.DiscardedTokens.ToString("N0", CultureInfo.InvariantCulture).PadLeft(18) : "")}   epoch {total.Cursor.Epoch + 1}, token {total.Cursor.Offset:N0}"));
         }
-        foreach (DiscardedSpan span in discarded.Where(span => span.FromTokens < ledger.ConsumedTokens))
+        foreach (var span in discarded.Where(span => span.FromTokens < ledger.ConsumedTokens))
         {
             string steps = span.ToStep == span.FromStep + 1 ? $"step {span.ToStep}" : $"steps {span.FromStep + 1} to {span.ToStep}";
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {steps} ({span.Reason}): {span.Tokens:N0} tokens from {span.FromTokens:N0} on are not in the weights"));

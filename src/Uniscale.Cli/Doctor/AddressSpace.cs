@@ -22,7 +22,7 @@ internal static class AddressSpace
     public static string? Explain(Exception failure)
     {
         if (LimitBytes() is not < EnoughBytes) return null;
-        for (Exception? cause = failure; cause is not null; cause = cause.InnerException)
+        for (var cause = failure; cause is not null; cause = cause.InnerException)
             if (cause is DllNotFoundException or OutOfMemoryException)
                 return string.Create(CultureInfo.InvariantCulture, $"The address space of this process is limited to {LimitBytes() / (double)(1L << 30):0.0} GiB (ulimit -v), too little for this command: lift the limit, or bound memory by a container instead.");
         return null;

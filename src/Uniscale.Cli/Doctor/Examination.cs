@@ -36,8 +36,8 @@ internal static class Examination
     {
         var flags = CpuFlags();
         string[] wanted = ["avx2", "fma", "avx512f", "avx512_bf16", "avx_vnni", "amx_tile", "amx_bf16"];
-        var present = wanted.Where(flags.Contains).ToArray();
-        var details = $"{Environment.ProcessorCount} processors, {CpuModel()}; {string.Join(' ', present)}";
+        string[] present = wanted.Where(flags.Contains).ToArray();
+        string details = $"{Environment.ProcessorCount} processors, {CpuModel()}; {string.Join(' ', present)}";
         return ProcessorSupport.Refusal() is { } refusal
             ? new Finding("processor", false, true, details, refusal)
             : new Finding("processor", true, true, details);
@@ -56,8 +56,8 @@ internal static class Examination
 
     private static Finding Memory()
     {
-        var total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / GiB;
-        var details = string.Create(CultureInfo.InvariantCulture, $"{total:F1} GiB for this process");
+        double total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / GiB;
+        string details = string.Create(CultureInfo.InvariantCulture, $"{total:F1} GiB for this process");
         if (AddressSpace.LimitBytes() is < AddressSpace.EnoughBytes and var limit)
             return new Finding("memory", false, true, string.Create(CultureInfo.InvariantCulture, $"{details}, address space limited to {limit / GiB:F1} GiB"), "Lift the limit (ulimit -v unlimited); bound memory by a container instead.");
         return total >= 3
@@ -67,9 +67,9 @@ internal static class Examination
 
     private static Finding Disk()
     {
-        var here = Directory.GetCurrentDirectory();
-        var free = new DriveInfo(here).AvailableFreeSpace / GiB;
-        var details = string.Create(CultureInfo.InvariantCulture, $"{free:F1} GiB free at {here}");
+        string here = Directory.GetCurrentDirectory();
+        double free = new DriveInfo(here).AvailableFreeSpace / GiB;
+        string details = string.Create(CultureInfo.InvariantCulture, $"{free:F1} GiB free at {here}");
         return free >= 2
             ? new Finding("disk", true, true, details)
             : new Finding("disk", false, true, details, "Corpus, checkpoints and logs of the quickstart need about 2 GiB; free some space, or run elsewhere.");
@@ -147,8 +147,8 @@ internal static class Examination
     /// <summary>The native bridges lie beside this program; loading them shows whether they fit the libraries of this machine.</summary>
     private static Finding Bridge()
     {
-        var bridges = Directory.GetFiles(AppContext.BaseDirectory, "libuniscale*.so", SearchOption.AllDirectories);
-        var broken = bridges.Where(bridge => !NativeLibrary.TryLoad(bridge, out _)).ToArray();
+        string[] bridges = Directory.GetFiles(AppContext.BaseDirectory, "libuniscale*.so", SearchOption.AllDirectories);
+        string[] broken = bridges.Where(bridge => !NativeLibrary.TryLoad(bridge, out _)).ToArray();
         return (bridges.Length, broken.Length) switch
         {
             (0, _) => new Finding("native bridge", false, true, $"no libuniscale*.so in {AppContext.BaseDirectory}", "dotnet build Uniscale.sln (after scripts/setup.sh)"),
@@ -166,7 +166,7 @@ internal static class Examination
         const string Source = "/proc/cpuinfo";
         if (!File.Exists(Source))
             return "";
-        var line = File.ReadLines(Source).FirstOrDefault(candidate => candidate.StartsWith(key, StringComparison.Ordinal));
+        string? line = File.ReadLines(Source).FirstOrDefault(candidate => candidate.StartsWith(key, StringComparison.Ordinal));
         return line?.Split(':', 2)[^1].Trim() ?? "";
     }
 }

@@ -14,7 +14,7 @@ internal sealed partial class Libraries
     {
         this.folders = folders;
         // Each line: name (flags) => path; the first of a name wins.
-        foreach (var line in cache.Split('\n'))
+        foreach (string line in cache.Split('\n'))
             if (line.Split(" => ") is [var left, var path])
                 cached.TryAdd(left.Trim().Split(' ')[0], path.Trim());
     }
@@ -27,12 +27,12 @@ internal sealed partial class Libraries
     /// <summary>Path of the first library whose name begins with one of <paramref name="names"/>, links resolved; null: none.</summary>
     public string? Find(params ReadOnlySpan<string> names)
     {
-        foreach (var name in names)
+        foreach (string name in names)
         {
-            foreach (var folder in folders)
+            foreach (string folder in folders)
                 if (File.Exists(Path.Combine(folder, name)))
                     return Resolve(Path.Combine(folder, name));
-            var match = cached.Keys.Where(known => known == name || known.StartsWith(name + ".", StringComparison.Ordinal)).Order(StringComparer.Ordinal).LastOrDefault();
+            string? match = cached.Keys.Where(known => known == name || known.StartsWith(name + ".", StringComparison.Ordinal)).Order(StringComparer.Ordinal).LastOrDefault();
             if (match is not null)
                 return Resolve(cached[match]);
         }
@@ -45,9 +45,9 @@ internal sealed partial class Libraries
     /// </summary>
     public static string? Version(string path)
     {
-        var name = Path.GetFileName(path);
-        var package = Path.Combine(Path.GetDirectoryName(path)!, "pkgconfig", name["lib".Length..].Split('.')[0] + ".pc");
-        var declared = File.Exists(package)
+        string name = Path.GetFileName(path);
+        string package = Path.Combine(Path.GetDirectoryName(path)!, "pkgconfig", name["lib".Length..].Split('.')[0] + ".pc");
+        string? declared = File.Exists(package)
             ? File.ReadLines(package).FirstOrDefault(line => line.StartsWith("Version:", StringComparison.Ordinal))?["Version:".Length..].Trim()
             : null;
         return declared ?? (VersionPattern().Match(name) is { Success: true } match ? match.Groups[1].Value : null);
@@ -63,7 +63,7 @@ internal sealed partial class Libraries
     /// <summary>The version of the NuGet package that a linked file lies in; null: it is not in a package's folder.</summary>
     public static string? PackageVersion(string path)
     {
-        var parts = Resolve(path).Split('/');
+        string[] parts = Resolve(path).Split('/');
         int runtimes = Array.LastIndexOf(parts, "runtimes");
         return runtimes > 0 ? parts[runtimes - 1] : null;
     }

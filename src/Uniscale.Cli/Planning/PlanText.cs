@@ -1,9 +1,8 @@
 using System.Globalization;
+using Uniscale.Configuration;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
 using Uniscale.Programs;
-
-using Uniscale.Configuration;
 namespace Uniscale.Cli.Planning;
 
 /// <summary>Plans for people.</summary>

@@ -73,7 +73,7 @@ public sealed class CollectiveJournal : IDisposable
     public static IReadOnlyList<JournalEntry> Read(string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        var bytes = new byte[Capacity * JournalSlot.SizeBytes];
+        byte[] bytes = new byte[Capacity * JournalSlot.SizeBytes];
         int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         var entries = new List<JournalEntry>();
         for (int at = 0; at + JournalSlot.SizeBytes <= length; at += JournalSlot.SizeBytes)

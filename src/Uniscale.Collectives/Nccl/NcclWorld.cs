@@ -110,7 +110,7 @@ public sealed class NcclWorld : IWorld
     private NcclCommunicator Join()
     {
         // The id is made on every rank, so that one without the library says so; the first's is the one that counts.
-        var id = NcclCommunicator.NewId();
+        byte[] id = NcclCommunicator.NewId();
         nint memory = RawMemory.Allocate(id.Length);
         try
         {

@@ -21,11 +21,11 @@ internal sealed class Binder(string whole = "the configuration")
     {
         if (node is not MapNode map)
             throw Wrong(node, path, "expects a section of keys and values");
-        var record = Activator.CreateInstance(schema.Type)!;
+        object record = Activator.CreateInstance(schema.Type)!;
         foreach (var entry in map.Entries)
         {
             var key = schema.Find(entry.Key) ?? throw Unknown(schema, entry, path.Length == 0 ? whole : path);
-            var keyPath = path.Length == 0 ? key.Name : $"{path}.{key.Name}";
+            string keyPath = path.Length == 0 ? key.Name : $"{path}.{key.Name}";
             if (key.Value.Kind != ValueKind.Section)
                 origins[keyPath] = entry.Value.Origin;
             if (entry.Value is ScalarNode { IsNull: true })
@@ -67,7 +67,7 @@ internal sealed class Binder(string whole = "the configuration")
         if (node is not ListNode list)
             throw Wrong(node, path, "expects a list, for example [a, b]");
         var values = Array.CreateInstance(schema.Element!.Type, list.Items.Count);
-        for (var i = 0; i < list.Items.Count; i++)
+        for (int i = 0; i < list.Items.Count; i++)
             values.SetValue(Bind(schema.Element, list.Items[i], $"{path}[{i}]"), i);
         return values;
     }
@@ -104,16 +104,16 @@ internal sealed class Binder(string whole = "the configuration")
     {
         double number;
         var unit = schema.Kind == ValueKind.Duration ? Unit.Duration : schema.Unit;
-        var read = unit is { } known ? Quantity.TryParse(node.Text, known, out number) : Quantity.TryParseNumber(node.Text, out number) && node.Plain;
-        var whole = schema.Kind == ValueKind.Integer;
+        bool read = unit is { } known ? Quantity.TryParse(node.Text, known, out number) : Quantity.TryParseNumber(node.Text, out number) && node.Plain;
+        bool whole = schema.Kind == ValueKind.Integer;
         // Beyond 2^53 a double no longer holds every whole number; plain digits are read as they stand.
-        var exact = 0L;
-        var digits = whole && long.TryParse(node.Text.Replace("_", "", StringComparison.Ordinal), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exact);
+        long exact = 0L;
+        bool digits = whole && long.TryParse(node.Text.Replace("_", "", StringComparison.Ordinal), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exact);
         if (!read || (whole && !digits && (number != Math.Floor(number) || Math.Abs(number) > 9e18)))
             throw Wrong(node, path, $"expects {Describe(schema)}");
         if (schema.Range is { } range && !range.Contains(number))
             throw new UserErrorException($"{node.Origin.Exact}: {path} is {node.Shown}, but must be {range.Describe()}.");
-        var integer = digits ? exact : (long)number;
+        long integer = digits ? exact : (long)number;
         if (schema.Type == typeof(int) && integer is < int.MinValue or > int.MaxValue)
             throw new UserErrorException($"{node.Origin.Exact}: {path} is {node.Shown}, but must be at most {int.MaxValue}.");
         return schema.Kind switch
@@ -138,21 +138,21 @@ internal sealed class Binder(string whole = "the configuration")
 
     private static UserErrorException Unknown(SectionSchema schema, MapEntry entry, string section)
     {
-        var known = schema.Keys.Select(key => key.Name).ToArray();
+        string[] known = schema.Keys.Select(key => key.Name).ToArray();
         return new UserErrorException($"{entry.KeyOrigin.Exact}: {section} has no key '{ScalarNode.Excerpt(entry.Key)}'{Names.Hint(entry.Key, known)}");
     }
 
     private static UserErrorException NotAmong(ScalarNode node, string path, IReadOnlyList<string> names)
     {
         // Short names are near to everything: "gpu" is no misspelt "cpu".
-        var nearest = node.Text.Length > 3 ? Names.Nearest(node.Text, names) : null;
-        var hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
+        string? nearest = node.Text.Length > 3 ? Names.Nearest(node.Text, names) : null;
+        string hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
         return new UserErrorException($"{node.Origin.Exact}: {path} is '{node.Shown}', but must be one of {string.Join(", ", names)}{hint}.");
     }
 
     private static UserErrorException Wrong(ConfigNode node, string path, string expectation)
     {
-        var what = node switch
+        string what = node switch
         {
             ScalarNode { IsNull: true } => "nothing",
             ScalarNode { Plain: true } scalar => $"'{scalar.Shown}'",
@@ -160,7 +160,7 @@ internal sealed class Binder(string whole = "the configuration")
             ListNode => "a list",
             _ => "a map",
         };
-        var subject = path.Length == 0 ? "the file" : path;
+        string subject = path.Length == 0 ? "the file" : path;
         return new UserErrorException($"{node.Origin.Exact}: {subject} {expectation}, not {what}.");
     }
 }

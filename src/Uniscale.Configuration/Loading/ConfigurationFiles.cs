@@ -22,7 +22,7 @@ internal static class ConfigurationFiles
 
         public MapNode Read(string path, IReadOnlyList<string> readers)
         {
-            var identity = Path.GetFullPath(path);
+            string identity = Path.GetFullPath(path);
             if (readers.Contains(identity))
                 throw new UserErrorException(
                     $"{path}: the files extend each other in a circle ({string.Join(" -> ", readers.Append(identity).Select(Path.GetFileName))}); take one 'extends' out.");
@@ -40,7 +40,7 @@ internal static class ConfigurationFiles
             var merged = new MapNode([], root.Origin);
             foreach (var (name, origin) in Names(extends))
             {
-                var below = Path.Combine(Path.GetDirectoryName(path) ?? "", HomeFolder.Expand(name, origin.Exact));
+                string below = Path.Combine(Path.GetDirectoryName(path) ?? "", HomeFolder.Expand(name, origin.Exact));
                 if (!File.Exists(below))
                     throw new UserErrorException($"{origin.Exact}: extends names {below}, which does not exist; the path is relative to this file.");
                 merged = Read(below, [.. readers, identity]).Over(merged);
@@ -64,8 +64,8 @@ internal static class ConfigurationFiles
         {
             using var reader = new StreamReader(path, StrictUtf8, detectEncodingFromByteOrderMarks: true);
             var text = new StringBuilder();
-            var limit = YamlLimits.Current.Characters;
-            var block = new char[1 << 16];
+            int limit = YamlLimits.Current.Characters;
+            char[] block = new char[1 << 16];
             // One character beyond the limit is enough for the reader to refuse; a device or a pipe may never end.
             for (int read; text.Length <= limit && (read = reader.Read(block)) > 0;)
                 text.Append(block, 0, read);

@@ -25,10 +25,10 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
 
     private ScalarNode Expand(ScalarNode scalar)
     {
-        var text = scalar.Text;
+        string text = scalar.Text;
         var (result, written, isSecret) = (new StringBuilder(text.Length), new StringBuilder(text.Length), scalar.IsMarkedSecret);
         var values = new List<string>();
-        for (var position = 0; position < text.Length;)
+        for (int position = 0; position < text.Length;)
         {
             if (text.AsSpan(position).StartsWith("$${"))
             {
@@ -38,13 +38,13 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
             }
             else if (text.AsSpan(position).StartsWith("${"))
             {
-                var close = text.IndexOf('}', position);
+                int close = text.IndexOf('}', position);
                 if (close < 0)
                     throw new UserErrorException($"{scalar.Origin.Exact}: '{ScalarNode.Excerpt(text)}' has a ${{ without its }}; close it, or write $${{ for the characters themselves.");
-                var parts = text[(position + 2)..close].Split(":-", 2);
-                var hides = scalar.IsMarkedSecret || Reference.NamesSecret(parts[0]);
+                string[] parts = text[(position + 2)..close].Split(":-", 2);
+                bool hides = scalar.IsMarkedSecret || Reference.NamesSecret(parts[0]);
                 isSecret |= hides;
-                var value = Value(parts, scalar, hides);
+                string value = Value(parts, scalar, hides);
                 if (hides && value != Reference.Absent)
                     Secrets.Add(value);
                 values.Add(value);
@@ -63,7 +63,7 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
 
     private string Value(string[] parts, ScalarNode scalar, bool isSecret)
     {
-        var value = lookup(parts[0]);
+        string? value = lookup(parts[0]);
         if (!string.IsNullOrEmpty(value))
             return value;
         if (parts.Length == 2)

@@ -9,14 +9,14 @@ internal static partial class Overrides
     public static MapNode Apply(MapNode root, string text)
     {
         var origin = new Origin.InOverride(text);
-        var equals = text.IndexOf('=', StringComparison.Ordinal);
+        int equals = text.IndexOf('=', StringComparison.Ordinal);
         if (equals <= 0)
             throw new UserErrorException($"--set {text}: write it as key=value, for example --set model.layers=12.");
-        var path = text[..equals].Trim();
+        string path = text[..equals].Trim();
         if (!PathPattern().IsMatch(path))
             throw new UserErrorException($"{origin.Exact}: '{path}' is no path of keys such as model.layers or data.sources[0].weight.");
         string[] steps = path.Replace("[", ".[", StringComparison.Ordinal).Split('.');
-        var given = text[(equals + 1)..];
+        string given = text[(equals + 1)..];
         var value = string.IsNullOrWhiteSpace(given) ? new ScalarNode("", true, origin) : YamlReader.Read(given, (_, _) => origin);
         return (MapNode)Place(root, steps, 0, value, origin);
     }
@@ -25,7 +25,7 @@ internal static partial class Overrides
     {
         if (depth == steps.Length)
             return value is MapNode upper && at is MapNode lower ? upper.Over(lower) : value;
-        var step = steps[depth];
+        string step = steps[depth];
         return at switch
         {
             ListNode list => PlaceInList(list, steps, depth, value, origin),
@@ -39,8 +39,8 @@ internal static partial class Overrides
 
     private static ListNode PlaceInList(ListNode list, string[] steps, int depth, ConfigNode value, Origin origin)
     {
-        var name = Name(steps[..depth]);
-        if (!int.TryParse(steps[depth].Trim('[', ']'), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+        string name = Name(steps[..depth]);
+        if (!int.TryParse(steps[depth].Trim('[', ']'), NumberStyles.None, CultureInfo.InvariantCulture, out int index))
             throw new UserErrorException($"{origin.Exact}: {name} is a list; name an entry by its index, for example {name}[0].");
         if (index > list.Items.Count)
             throw new UserErrorException(

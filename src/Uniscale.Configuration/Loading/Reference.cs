@@ -41,7 +41,7 @@ public static class Secrets
     /// <summary>The text with every secret replaced.</summary>
     public static string Mask(string text)
     {
-        foreach (var value in values)
+        foreach (string value in values)
             text = text.Replace(value, Reference.Absent, StringComparison.Ordinal);
         return text;
     }

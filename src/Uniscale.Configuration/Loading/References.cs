@@ -17,14 +17,14 @@ internal static class References
         return string.Create(text.Length, text, static (hidden, text) =>
         {
             text.CopyTo(hidden);
-            for (var start = text.IndexOf("${", StringComparison.Ordinal); start >= 0; start = text.IndexOf("${", start, StringComparison.Ordinal))
+            for (int start = text.IndexOf("${", StringComparison.Ordinal); start >= 0; start = text.IndexOf("${", start, StringComparison.Ordinal))
             {
                 // Quotes and backslashes stay what they are to a quoted scalar; a reference with one in it is left alone.
-                var end = text.AsSpan(start).IndexOfAny("}\n\"'\\");
+                int end = text.AsSpan(start).IndexOfAny("}\n\"'\\");
                 if (end < 0)
                     return;
                 if (text[start + end] == '}')
-                    foreach (ref var letter in hidden.Slice(start + 1, end))
+                    foreach (ref char letter in hidden.Slice(start + 1, end))
                         if (Significant.Contains(letter, StringComparison.Ordinal))
                             letter += First;
                 // Whatever begins before that character ends with it, too.
@@ -37,7 +37,7 @@ internal static class References
     public static string Show(string scalar) => scalar.Contains("$" + (char)(First + '{'), StringComparison.Ordinal)
         ? string.Create(scalar.Length, scalar, static (shown, scalar) =>
         {
-            for (var i = 0; i < scalar.Length; i++)
+            for (int i = 0; i < scalar.Length; i++)
                 shown[i] = scalar[i] >= First && scalar[i] < First + 128 && Significant.Contains((char)(scalar[i] - First), StringComparison.Ordinal)
                     ? (char)(scalar[i] - First)
                     : scalar[i];

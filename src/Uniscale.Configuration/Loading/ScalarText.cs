@@ -24,8 +24,8 @@ internal static partial class ScalarText
 
     public static string Text(string text)
     {
-        var escaped = text.Replace("${", "$${", StringComparison.Ordinal);
-        var plain = PlainPattern().IsMatch(escaped) && escaped is not ("null" or "true" or "false") && !Quantity.TryParseNumber(escaped, out _);
+        string escaped = text.Replace("${", "$${", StringComparison.Ordinal);
+        bool plain = PlainPattern().IsMatch(escaped) && escaped is not ("null" or "true" or "false") && !Quantity.TryParseNumber(escaped, out _);
         return plain ? escaped : Quoted(escaped);
     }
 

@@ -20,10 +20,10 @@ internal sealed record YamlLimits(int Characters = 16 << 20, int Nodes = 200_000
 
     private static int Of(string variable, int standard)
     {
-        var text = Environment.GetEnvironmentVariable(variable);
+        string? text = Environment.GetEnvironmentVariable(variable);
         if (string.IsNullOrEmpty(text))
             return standard;
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit > 0
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) && limit > 0
             ? limit
             : throw new UserErrorException($"The environment variable {variable} is '{text}', but must be a whole number from 1 to {int.MaxValue}.");
     }

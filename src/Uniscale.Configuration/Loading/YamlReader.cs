@@ -131,7 +131,7 @@ internal sealed class YamlReader
         {
             if (!parser.TryConsume<Scalar>(out var scalar))
                 throw Refused(parser.Current!.Start, "a key must be a plain name.");
-            var key = References.Show(scalar.Value);
+            string key = References.Show(scalar.Value);
             if (entries.TryGetValue(key, out var first))
                 throw Refused(scalar.Start, $"the key '{Excerpt(key)}' is given twice (first at {first.KeyOrigin}); keep one of them.");
             entries.Add(key, new MapEntry(key, place(scalar.Start), ReadNode()));

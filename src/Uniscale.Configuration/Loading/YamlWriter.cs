@@ -43,8 +43,8 @@ internal sealed class YamlWriter
     {
         foreach (var key in schema.Keys)
         {
-            var value = key.Property.GetValue(record);
-            var keyPath = path.Length == 0 ? key.Name : $"{path}.{key.Name}";
+            object? value = key.Property.GetValue(record);
+            string keyPath = path.Length == 0 ? key.Name : $"{path}.{key.Name}";
             if (key.Value.Kind == ValueKind.Section && value is not null)
             {
                 output.Append(indent).Append(key.Name).Append(":\n");
@@ -53,7 +53,7 @@ internal sealed class YamlWriter
             else if (key.Value is { Kind: ValueKind.List, Element.Kind: ValueKind.Section } && value is IList { Count: > 0 } sections)
             {
                 output.Append(indent).Append(key.Name).Append(":\n");
-                for (var i = 0; i < sections.Count; i++)
+                for (int i = 0; i < sections.Count; i++)
                     Entry(key.Value.Element.Section, sections[i]!, $"{keyPath}[{i}]", indent + "  ");
             }
             else
@@ -65,7 +65,7 @@ internal sealed class YamlWriter
 
     private void Entry(SectionSchema schema, object record, string path, string indent)
     {
-        var start = output.Length;
+        int start = output.Length;
         Section(schema, record, path, indent + "  ");
         output[start + indent.Length] = '-';
     }

@@ -20,11 +20,11 @@ public sealed class RangeAttribute(double minimum, double maximum = double.Posit
     /// <summary>The bounds in words, e.g. "at least 1" or "between 0 and 1".</summary>
     public string Describe()
     {
-        var low = Quantity.Format(Minimum);
-        var high = Quantity.Format(Maximum);
+        string low = Quantity.Format(Minimum);
+        string high = Quantity.Format(Maximum);
         if (double.IsPositiveInfinity(Maximum))
             return MinimumExclusive ? $"greater than {low}" : $"at least {low}";
-        var notes = (MinimumExclusive, MaximumExclusive) switch
+        string notes = (MinimumExclusive, MaximumExclusive) switch
         {
             (true, true) => ", both excluded",
             (true, false) => $", {low} excluded",

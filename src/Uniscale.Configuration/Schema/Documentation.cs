@@ -14,14 +14,14 @@ public static partial class Documentation
     public static string Of(MemberInfo member)
     {
         var type = member as Type ?? member.DeclaringType!;
-        var kind = member switch { Type => "T", FieldInfo => "F", _ => "P" };
-        var id = member is Type ? $"T:{type.FullName}" : $"{kind}:{type.FullName}.{member.Name}";
+        string kind = member switch { Type => "T", FieldInfo => "F", _ => "P" };
+        string id = member is Type ? $"T:{type.FullName}" : $"{kind}:{type.FullName}.{member.Name}";
         return Files.GetOrAdd(type.Assembly, Read).TryGetValue(id, out var summary) ? Plain(summary) : "";
     }
 
     private static IReadOnlyDictionary<string, XElement> Read(Assembly assembly)
     {
-        var path = Path.Combine(AppContext.BaseDirectory, assembly.GetName().Name + ".xml");
+        string path = Path.Combine(AppContext.BaseDirectory, assembly.GetName().Name + ".xml");
         if (!File.Exists(path))
             throw new FileNotFoundException($"The documentation file {path} is missing; build with GenerateDocumentationFile.", path);
         return XDocument.Load(path).Descendants("member")

@@ -45,7 +45,7 @@ public static class JsonSchema
 
     private static JsonObject Section(SectionSchema schema)
     {
-        var defaults = Activator.CreateInstance(schema.Type)!;
+        object defaults = Activator.CreateInstance(schema.Type)!;
         var properties = new JsonObject();
         foreach (var key in schema.Keys)
             properties[key.Name] = Key(key, key.Property.GetValue(defaults));

@@ -19,7 +19,7 @@ public static class Names
         // Nobody misspells a name at such length, and the distance would take its square.
         if (given.Length > LongestMeant)
             return null;
-        var limit = Math.Max(1, (given.Length + 1) / 3);
+        int limit = Math.Max(1, (given.Length + 1) / 3);
         return known
             .Select(name => (name, distance: Distance(given, name)))
             .Where(pair => pair.distance <= limit)
@@ -32,7 +32,7 @@ public static class Names
     /// <summary>"; did you mean 'x'?" or the list of what is known.</summary>
     public static string Hint(string given, IReadOnlyCollection<string> known)
     {
-        var nearest = Nearest(given, known);
+        string? nearest = Nearest(given, known);
         return nearest is not null ? $"; did you mean '{nearest}'?" : known.Count == 0 ? "; there are none." : $"; known are {string.Join(", ", known)}.";
     }
 
@@ -42,16 +42,16 @@ public static class Names
     /// </summary>
     public static int Distance(string left, string right)
     {
-        var cost = new int[left.Length + 1, right.Length + 1];
-        for (var i = 0; i <= left.Length; i++)
+        int[,] cost = new int[left.Length + 1, right.Length + 1];
+        for (int i = 0; i <= left.Length; i++)
             cost[i, 0] = i;
-        for (var j = 0; j <= right.Length; j++)
+        for (int j = 0; j <= right.Length; j++)
             cost[0, j] = j;
-        for (var i = 1; i <= left.Length; i++)
-            for (var j = 1; j <= right.Length; j++)
+        for (int i = 1; i <= left.Length; i++)
+            for (int j = 1; j <= right.Length; j++)
             {
-                var substitution = cost[i - 1, j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1);
-                var best = Math.Min(substitution, Math.Min(cost[i - 1, j], cost[i, j - 1]) + 1);
+                int substitution = cost[i - 1, j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1);
+                int best = Math.Min(substitution, Math.Min(cost[i - 1, j], cost[i, j - 1]) + 1);
                 if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1])
                     best = Math.Min(best, cost[i - 2, j - 2] + 1);
                 cost[i, j] = best;
@@ -62,9 +62,9 @@ public static class Names
     private static string Separated(string name, char separator)
     {
         var builder = new StringBuilder(name.Length + 4);
-        for (var i = 0; i < name.Length; i++)
+        for (int i = 0; i < name.Length; i++)
         {
-            var startsWord = char.IsUpper(name[i]) && i > 0 && (!char.IsUpper(name[i - 1]) || (i + 1 < name.Length && char.IsLower(name[i + 1])));
+            bool startsWord = char.IsUpper(name[i]) && i > 0 && (!char.IsUpper(name[i - 1]) || (i + 1 < name.Length && char.IsLower(name[i + 1])));
             if (startsWord)
                 builder.Append(separator);
             builder.Append(char.ToLowerInvariant(name[i]));

@@ -13,11 +13,11 @@ public static class Quantity
         value = 0;
         if (text.Length > LongestCharacters)
             return false;
-        var trimmed = text.Trim();
-        var end = trimmed.Length;
+        string trimmed = text.Trim();
+        int end = trimmed.Length;
         while (end > 0 && !char.IsAsciiDigit(trimmed[end - 1]) && trimmed[end - 1] != '.')
             end--;
-        if (!TryParseNumber(trimmed[..end], out var number) || Factor(Suffix(trimmed[end..], unit), unit) is not { } factor)
+        if (!TryParseNumber(trimmed[..end], out double number) || Factor(Suffix(trimmed[end..], unit), unit) is not { } factor)
             return false;
         // Decimal arithmetic keeps 0.1T or 4.1M exact where doubles would not.
         value = number < 1e15 && factor is >= 1 and < 1e13 ? (double)((decimal)number * (decimal)factor) : number * factor;
@@ -26,7 +26,7 @@ public static class Quantity
 
     /// <summary>Reads a count of tokens such as <c>10M</c>; throws <see cref="UserErrorException"/> where it is none.</summary>
     public static long ParseTokens(string text, string what) =>
-        TryParse(text, Unit.Tokens, out var value) && value == Math.Floor(value) && value is >= 0 and < long.MaxValue
+        TryParse(text, Unit.Tokens, out double value) && value == Math.Floor(value) && value is >= 0 and < long.MaxValue
             ? (long)value
             : throw new UserErrorException($"{what} is '{Loading.ScalarNode.Excerpt(text)}', which is no count of tokens such as 4M, 10B or 1.6T.");
 
@@ -34,7 +34,7 @@ public static class Quantity
     internal static bool TryParseNumber(string text, out double value)
     {
         value = 0;
-        for (var i = text.IndexOf('_', StringComparison.Ordinal); i >= 0; i = text.IndexOf('_', i + 1))
+        for (int i = text.IndexOf('_', StringComparison.Ordinal); i >= 0; i = text.IndexOf('_', i + 1))
             if (i == 0 || i == text.Length - 1 || !char.IsAsciiDigit(text[i - 1]) || !char.IsAsciiDigit(text[i + 1]))
                 return false;
         return double.TryParse(text.Replace("_", "", StringComparison.Ordinal),
@@ -104,8 +104,8 @@ public static class Quantity
 
     private static string Suffix(string text, Unit unit)
     {
-        var word = text.Trim();
-        var noun = unit switch { Unit.Tokens => "tokens", Unit.Flops => "FLOP/s", _ => "" };
+        string word = text.Trim();
+        string noun = unit switch { Unit.Tokens => "tokens", Unit.Flops => "FLOP/s", _ => "" };
         return noun.Length > 0 && word.EndsWith(noun, StringComparison.Ordinal) ? word[..^noun.Length].TrimEnd() : word;
     }
 }

@@ -49,7 +49,7 @@ public static class ReferencePage
             return;
         page.Append(CultureInfo.InvariantCulture, $"\n## {(path.Length == 0 ? "The file" : $"`{path}`")}\n\n{Documentation.Of(schema.Type)}\n\n");
         page.Append("| key | type | default | meaning |\n|---|---|---|---|\n");
-        var defaults = Activator.CreateInstance(schema.Type)!;
+        object defaults = Activator.CreateInstance(schema.Type)!;
         foreach (var key in schema.Keys)
             page.Append(CultureInfo.InvariantCulture,
                 $"| `{key.Name}` | {TypeOf(key.Value)} | {DefaultOf(key, key.Property.GetValue(defaults))} | {Meaning(key)} |\n");
@@ -63,7 +63,7 @@ public static class ReferencePage
 
     private static string TypeOf(ValueSchema schema)
     {
-        var name = schema switch
+        string name = schema switch
         {
             { Kind: ValueKind.List } => "list of " + TypeOf(schema.Element!),
             { Kind: ValueKind.Map } => "map to " + TypeOf(schema.Element!),
@@ -95,9 +95,9 @@ public static class ReferencePage
 
     private static string Meaning(KeySchema key)
     {
-        var summary = Documentation.Of(key.Property);
+        string summary = Documentation.Of(key.Property);
         var choices = key.Value.Choices.Select(choice => (choice.Name, Text: Documentation.Of(choice.Field))).Where(choice => choice.Text.Length > 0);
-        var list = string.Join(' ', choices.Select(choice => $"`{choice.Name}`: {choice.Text}"));
+        string list = string.Join(' ', choices.Select(choice => $"`{choice.Name}`: {choice.Text}"));
         return $"{summary} {list}".Trim().Replace("|", "\\|", StringComparison.Ordinal);
     }
 

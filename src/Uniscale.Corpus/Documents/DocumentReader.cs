@@ -32,10 +32,10 @@ public static class DocumentReader
 
     private static IEnumerable<DocumentPart> ReadLines(string path)
     {
-        using Stream stream = TextFiles.Open(path);
+        using var stream = TextFiles.Open(path);
         var lines = new LineReader(stream, path, MaxLineBytes);
         var text = new ArrayBufferWriter<byte>(1 << 16);
-        while (lines.TryRead(out ReadOnlyMemory<byte> line))
+        while (lines.TryRead(out var line))
         {
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;
@@ -89,7 +89,7 @@ public static class DocumentReader
 
     private static IEnumerable<DocumentPart> ReadWhole(string path, Tokenizer? tokenizer)
     {
-        using Stream stream = TextFiles.Open(path);
+        using var stream = TextFiles.Open(path);
         byte[] buffer = new byte[2 * PartBytes];
         int held = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
         int from = buffer.AsSpan(0, held).StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0;

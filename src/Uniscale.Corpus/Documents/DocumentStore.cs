@@ -32,7 +32,7 @@ public static class DocumentStore
         var files = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
         void Add(string name, IEnumerable<string> more)
         {
-            if (!files.TryGetValue(name, out List<string>? list))
+            if (!files.TryGetValue(name, out var list))
                 files[name] = list = [];
             list.AddRange(more);
         }
@@ -41,7 +41,7 @@ public static class DocumentStore
         {
             if (IsStore(path))
             {
-                foreach ((string name, IReadOnlyList<string> held) in Domains(path))
+                foreach ((string name, var held) in Domains(path))
                     Add(name, held);
             }
             else if (Directory.Exists(path))

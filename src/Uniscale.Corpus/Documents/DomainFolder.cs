@@ -24,7 +24,7 @@ internal sealed record ImportedFile(UInt128 Fingerprint, int Unit, int Parts, st
     public static ImportedFile? Parse(string line)
     {
         string[] cells = line.Split('\t');
-        return cells.Length == 8 && UInt128.TryParse(cells[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out UInt128 fingerprint)
+        return cells.Length == 8 && UInt128.TryParse(cells[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var fingerprint)
             && int.TryParse(cells[1], NumberStyles.None, CultureInfo.InvariantCulture, out int unit) && int.TryParse(cells[2], NumberStyles.None, CultureInfo.InvariantCulture, out int parts)
             && long.TryParse(cells[4], NumberStyles.None, CultureInfo.InvariantCulture, out long documents) && long.TryParse(cells[5], NumberStyles.None, CultureInfo.InvariantCulture, out long bytes)
             ? new ImportedFile(fingerprint, unit, parts, cells[3], documents, bytes, cells[6], cells[7])
@@ -64,7 +64,7 @@ internal sealed class DomainFolder : IDisposable
         }
         RemoveUnfinished(); // of an import that was killed; nobody else has the domain now
         if (File.Exists(ReportPath))
-            foreach (ImportedFile file in File.ReadLines(ReportPath).Select(ImportedFile.Parse).OfType<ImportedFile>())
+            foreach (var file in File.ReadLines(ReportPath).Select(ImportedFile.Parse).OfType<ImportedFile>())
                 _imported[file.Fingerprint] = file;
     }
 
@@ -83,7 +83,7 @@ internal sealed class DomainFolder : IDisposable
 
     /// <summary>What is known of a raw file whose documents are all there; null where it is to be imported.</summary>
     public ImportedFile? Find(UInt128 fingerprint) =>
-        _imported.TryGetValue(fingerprint, out ImportedFile? file) && Enumerable.Range(0, file.Parts).All(part => File.Exists(PathOf(file.Unit, part, file.Parts))) ? file : null;
+        _imported.TryGetValue(fingerprint, out var file) && Enumerable.Range(0, file.Parts).All(part => File.Exists(PathOf(file.Unit, part, file.Parts))) ? file : null;
 
     /// <summary>The import that did not come to its end: its first number and the digest of its plan.</summary>
     public (int First, string Digest)? Interrupted =>
@@ -113,7 +113,7 @@ internal sealed class DomainFolder : IDisposable
             File.AppendAllLines(ReportPath, files.Select(file => file.ToLine()));
             for (int part = 0; part < parts.Count; part++)
                 parts[part].Complete(PathOf(files[0].Unit, part, parts.Count));
-            foreach (ImportedFile file in files)
+            foreach (var file in files)
                 _imported[file.Fingerprint] = file;
         }
     }

@@ -16,9 +16,9 @@ public static class StoredDocumentReader
 
     private static IEnumerable<StoredDocument> ReadLines(string path, int maxLineBytes)
     {
-        using Stream stream = TextFiles.Open(path);
+        using var stream = TextFiles.Open(path);
         var lines = new LineReader(stream, path, maxLineBytes);
-        while (lines.TryRead(out ReadOnlyMemory<byte> line))
+        while (lines.TryRead(out var line))
         {
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;

@@ -26,7 +26,7 @@ public static class TextFiles
     /// <summary>Turns a broken archive into a sentence that names it.</summary>
     internal static IEnumerable<T> Guarded<T>(IEnumerable<T> items, string path)
     {
-        using IEnumerator<T> enumerator = items.GetEnumerator();
+        using var enumerator = items.GetEnumerator();
         while (true)
         {
             try

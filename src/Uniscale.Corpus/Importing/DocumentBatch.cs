@@ -38,10 +38,10 @@ internal sealed class DocumentBatch
     /// <summary>Does the work.</summary>
     public DocumentBatch Convert()
     {
-        using Utf8JsonWriter json = DocumentFileWriter.NewJson(_lines);
-        foreach ((FileTally file, RawDocument document) in _documents)
+        using var json = DocumentFileWriter.NewJson(_lines);
+        foreach ((var file, var document) in _documents)
         {
-            Extracted extracted = document.Extract();
+            var extracted = document.Extract();
             string? text = extracted.Text?.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\0", "", StringComparison.Ordinal);
             if (string.IsNullOrWhiteSpace(text))
             {
@@ -58,7 +58,7 @@ internal sealed class DocumentBatch
     /// <summary>Counts what came out.</summary>
     public void Count()
     {
-        foreach ((FileTally file, int documents, long bytes, bool isRepaired, string? reason) in _results)
+        foreach ((var file, int documents, long bytes, bool isRepaired, string? reason) in _results)
         {
             file.Documents += documents;
             file.Bytes += bytes;

@@ -25,12 +25,12 @@ public sealed record ImportPreview(
         try
         {
             using RawInput input = RawInput.Open(file.Path);
-            foreach (RawDocument raw in context.Read(input))
+            foreach (var raw in context.Read(input))
             {
                 isWhole = ++looked <= mostDocuments;
                 if (!isWhole)
                     break;
-                Extracted extracted = raw.Extract();
+                var extracted = raw.Extract();
                 documents += extracted.Text is null ? 0 : 1;
                 if (extracted.Text is not { } text)
                     left[extracted.Reason!] = left.GetValueOrDefault(extracted.Reason!) + 1;

@@ -35,10 +35,10 @@ public sealed class Importer
     /// <exception cref="OperationCanceledException">It was stopped; what was imported until then is in the store, and the same call goes on behind it.</exception>
     public async Task<ImportReport> RunAsync(IEnumerable<string> paths, CancellationToken cancellation = default)
     {
-        List<RawFile> found = RawFiles.Find(paths, reason => _report.Leave(reason));
+        var found = RawFiles.Find(paths, reason => _report.Leave(reason));
         using var domain = new DomainFolder(_store, _domain);
-        List<RawFile> files = RawFiles.Fingerprint(found, _options.Workers, reason => _report.Leave(reason), cancellation);
-        IReadOnlyList<ImportUnit> units = Plan(files, domain);
+        var files = RawFiles.Fingerprint(found, _options.Workers, reason => _report.Leave(reason), cancellation);
+        var units = Plan(files, domain);
         if (units.Count > 0)
         {
             await RunAsync(units, domain, cancellation);
@@ -53,7 +53,7 @@ public sealed class Importer
     public IEnumerable<ImportPreview> Look(IEnumerable<string> paths, int mostDocuments)
     {
         string work = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        foreach (RawFile file in RawFiles.Find(paths, _ => { }))
+        foreach (var file in RawFiles.Find(paths, _ => { }))
             yield return ImportPreview.Of(file, new ReadingContext(_options.Reading, work), mostDocuments);
     }
 
@@ -66,7 +66,7 @@ public sealed class Importer
         if (domain.Interrupted is { } interrupted && Open(interrupted.First) is { Count: > 0 } resumed && DigestOf(resumed) == interrupted.Digest)
             return Count(files.Count - resumed.Count, ImportUnit.Divide(resumed, interrupted.First, _options.UnitBytes));
         int next = domain.NextUnit;
-        List<RawFile> open = Open(next);
+        var open = Open(next);
         if (open.Count > 0)
             domain.Begin(next, DigestOf(open));
         return Count(files.Count - open.Count, ImportUnit.Divide(open, next, _options.UnitBytes));
@@ -83,9 +83,9 @@ public sealed class Importer
     private string DigestOf(List<RawFile> files)
     {
         var digest = new XxHash128();
-        ReadingOptions reading = _options.Reading;
+        var reading = _options.Reading;
         digest.Append(Encoding.UTF8.GetBytes($"{reading.Form}\n{reading.Text}\n{reading.Template}\n{string.Join(',', reading.Keep)}\n{_options.KeepPartial}\n{_options.Again}\n"));
-        foreach (RawFile file in files)
+        foreach (var file in files)
             digest.Append(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{file.Fingerprint:x32} {file.Name}\n")));
         return digest.GetCurrentHashAsUInt128().ToString("x32", CultureInfo.InvariantCulture);
     }
@@ -113,7 +113,7 @@ public sealed class Importer
     {
         lock (_gate)
         {
-            foreach (FileTally file in files)
+            foreach (var file in files)
             {
                 if (file.Damage is { } damage)
                     _report.AddDamaged(Sentence.Damaged(file.File.Path, damage), inPart: _options.KeepPartial);

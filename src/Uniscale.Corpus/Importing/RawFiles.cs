@@ -55,7 +55,7 @@ internal static class RawFiles
         Parallel.For(0, files.Count, new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellation }, i => marked[i] = files[i] with { Fingerprint = DigestOf(files[i].Path, cancellation) });
         var seen = new HashSet<UInt128>();
         var kept = new List<RawFile>();
-        foreach (RawFile file in marked)
+        foreach (var file in marked)
         {
             if (file.Length == 0 || seen.Add(file.Fingerprint))
                 kept.Add(file);
@@ -68,7 +68,7 @@ internal static class RawFiles
     private static UInt128 DigestOf(string path, CancellationToken cancellation)
     {
         var digest = new XxHash128();
-        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+        using var file = File.OpenHandle(path, options: FileOptions.SequentialScan);
         byte[] block = System.Buffers.ArrayPool<byte>.Shared.Rent(1 << 18);
         long offset = 0;
         for (int read; (read = RandomAccess.Read(file, block, offset)) > 0; offset += read)

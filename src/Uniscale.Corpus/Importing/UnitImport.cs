@@ -22,7 +22,7 @@ internal sealed record ImportUnit(int Number, IReadOnlyList<RawFile> Files)
         var units = new List<ImportUnit>();
         var held = new List<RawFile>();
         long bytes = 0;
-        foreach (RawFile file in files)
+        foreach (var file in files)
         {
             held.Add(file);
             bytes += file.Length;
@@ -58,7 +58,7 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
             var parts = new List<DocumentFileWriter>();
             try
             {
-                List<FileTally> files = await PassAsync(parts, cancellation);
+                var files = await PassAsync(parts, cancellation);
                 if (_damaged.Count > damagedBefore && !options.KeepPartial)
                     continue; // once more without them: what was written of them cannot be taken out of a file
                 domain.Commit(parts, [.. files.Select(file => file.ToImported(unit.Number, parts.Count))]);
@@ -77,10 +77,10 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
     {
         using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var batches = Channel.CreateBounded<Task<DocumentBatch>>(new BoundedChannelOptions(BatchesInHand) { SingleReader = true, SingleWriter = true });
-        Task<List<FileTally>> reading = Task.Run(() => ReadAsync(batches.Writer, failure.Token), CancellationToken.None);
+        var reading = Task.Run(() => ReadAsync(batches.Writer, failure.Token), CancellationToken.None);
         try
         {
-            await foreach (Task<DocumentBatch> converting in batches.Reader.ReadAllAsync(cancellation))
+            await foreach (var converting in batches.Reader.ReadAllAsync(cancellation))
                 Write(await converting, parts);
         }
         finally
@@ -112,25 +112,25 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
         async ValueTask SendAsync()
         {
             await workers.WaitAsync(cancellation);
-            DocumentBatch full = batch;
+            var full = batch;
             batch = new DocumentBatch();
-            Task<DocumentBatch> converting = Task.Run(full.Convert, CancellationToken.None);
+            var converting = Task.Run(full.Convert, CancellationToken.None);
             _ = converting.ContinueWith(_ => workers.Release(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             await batches.WriteAsync(converting, cancellation);
         }
 
         try
         {
-            foreach (RawFile file in unit.Files)
+            foreach (var file in unit.Files)
             {
-                if (_damaged.TryGetValue(file, out FileTally? damaged))
+                if (_damaged.TryGetValue(file, out var damaged))
                 {
                     files.Add(damaged);
                     continue;
                 }
                 var tally = new FileTally(file);
                 files.Add(tally);
-                foreach (RawDocument document in Documents(tally))
+                foreach (var document in Documents(tally))
                 {
                     cancellation.ThrowIfCancellationRequested();
                     batch.Add(tally, document);
@@ -153,7 +153,7 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
     private IEnumerable<RawDocument> Documents(FileTally tally)
     {
         var context = new ReadingContext(options.Reading, WorkFolder);
-        using IEnumerator<RawDocument> documents = Documents(tally.File, context).GetEnumerator();
+        using var documents = Documents(tally.File, context).GetEnumerator();
         while (true)
         {
             try
@@ -178,7 +178,7 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
     private static IEnumerable<RawDocument> Documents(RawFile file, ReadingContext context)
     {
         using RawInput input = RawInput.Open(file.Path);
-        foreach (RawDocument document in context.Read(input))
+        foreach (var document in context.Read(input))
             yield return document;
     }
 
@@ -187,7 +187,7 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
         string why = Sentence.Of(error);
         if (options.Strict)
             throw new UserErrorException(Sentence.Damaged(tally.File.Path, why), error);
-        FileTally damaged = options.KeepPartial ? tally : new FileTally(tally.File);
+        var damaged = options.KeepPartial ? tally : new FileTally(tally.File);
         (damaged.Damage, damaged.Recognised) = (why, context.Recognised);
         _damaged[tally.File] = damaged;
     }

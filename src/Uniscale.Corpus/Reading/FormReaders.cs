@@ -52,7 +52,7 @@ public static class FormReaders
     /// <param name="options">What the user says of its form; archives are opened whatever he says.</param>
     internal static IFormReader For(RawInput input, ReadingOptions options)
     {
-        ReadOnlySpan<byte> head = input.Head;
+        var head = input.Head;
         string form = options.Form;
         if (form == "arxiv" && ArchiveReader.IsTar(head))
             return Named[form];

@@ -44,7 +44,7 @@ internal sealed class RawInput : IDisposable
         var compressions = new List<string>();
         try
         {
-            PeekStream plain = Decompressor.Decompress(new PeekStream(stream), ref name, compressions, allowsText: true);
+            var plain = Decompressor.Decompress(new PeekStream(stream), ref name, compressions, allowsText: true);
             return new RawInput(path, name, plain, compressions.Count == 0 ? file : null, compressions);
         }
         catch

@@ -67,7 +67,7 @@ internal sealed class ReadingContext(ReadingOptions options, string workFolder)
     {
         if (_depth >= MostNested)
             throw new InvalidDataException($"archives within archives, {MostNested} deep");
-        IFormReader reader = FormReaders.For(input, options);
+        var reader = FormReaders.For(input, options);
         string form = string.Join(' ', input.Compressions.Append(reader.Form));
         if (_depth == 0)
             Recognised = form;
@@ -76,7 +76,7 @@ internal sealed class ReadingContext(ReadingOptions options, string workFolder)
         _depth++;
         try
         {
-            foreach (RawDocument document in reader.Read(input, this))
+            foreach (var document in reader.Read(input, this))
                 yield return document;
         }
         finally

@@ -10,7 +10,7 @@ internal static class WholeFile
     {
         for (int size = RawInput.HeadBytes; ; size *= 2)
         {
-            ReadOnlyMemory<byte> held = stream.Peek(size);
+            var held = stream.Peek(size);
             if (held.Length < size)
                 return held.ToArray();
             if (size >= DocumentReader.MaxLineBytes)

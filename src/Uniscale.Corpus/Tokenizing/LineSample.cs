@@ -25,7 +25,7 @@ public sealed class LineSample
     public static LineSample Draw(IEnumerable<DocumentPart> documents, long maxBytes)
     {
         var sample = new LineSample(maxBytes);
-        foreach (DocumentPart part in documents)
+        foreach (var part in documents)
             sample.AddLines(part.Text.Span);
         return sample;
     }
@@ -48,7 +48,7 @@ public sealed class LineSample
         while (!text.IsEmpty)
         {
             int end = text.IndexOf((byte)'\n');
-            ReadOnlySpan<byte> line = end < 0 ? text : text[..end];
+            var line = end < 0 ? text : text[..end];
             text = end < 0 ? [] : text[(end + 1)..];
             while (line.Length > MaxLineBytes)
             {

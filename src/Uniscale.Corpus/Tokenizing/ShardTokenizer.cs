@@ -40,11 +40,11 @@ public sealed class ShardTokenizer
         long started = Stopwatch.GetTimestamp();
         using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var batches = Channel.CreateBounded<Task<TokenizedBatch>>(new BoundedChannelOptions(2 * _workers) { SingleReader = true, SingleWriter = true });
-        Task<long> reading = Task.Run(() => ReadAsync(documents, batches.Writer, failure.Token), CancellationToken.None);
+        var reading = Task.Run(() => ReadAsync(documents, batches.Writer, failure.Token), CancellationToken.None);
         using var output = new Output(prefix, _tokenizer.Size);
         try
         {
-            await foreach (Task<TokenizedBatch> batch in batches.Reader.ReadAllAsync(cancellation))
+            await foreach (var batch in batches.Reader.ReadAllAsync(cancellation))
                 (await batch).ForEach(output.Write);
         }
         finally
@@ -65,7 +65,7 @@ public sealed class ShardTokenizer
         {
             await slots.WaitAsync(cancellation);
             bytes += batch.Bytes;
-            Task<TokenizedBatch> encoding = Task.Run(() => batch.Encode(_tokenizer, _validation), cancellation);
+            var encoding = Task.Run(() => batch.Encode(_tokenizer, _validation), cancellation);
             running.RemoveAll(task => task.IsCompleted);
             running.Add(encoding.ContinueWith(_ => slots.Release(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
             await batches.WriteAsync(encoding, cancellation);
@@ -74,7 +74,7 @@ public sealed class ShardTokenizer
         try
         {
             var batch = new TokenizedBatch();
-            foreach (DocumentPart part in documents)
+            foreach (var part in documents)
             {
                 batch.Add(part);
                 if (!batch.IsFull)

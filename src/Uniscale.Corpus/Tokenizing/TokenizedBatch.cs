@@ -48,7 +48,7 @@ internal sealed class TokenizedBatch
         int start = 0;
         for (int i = 0; i < _parts.Count; i++)
         {
-            Part part = _parts[i];
+            var part = _parts[i];
             ReadOnlySpan<byte> text = _text.AsSpan(start, part.TextEnd - start);
             tokenizer.Encode(text, continues: !part.IsFirst, _tokens);
             if (part.IsLast)
@@ -69,7 +69,7 @@ internal sealed class TokenizedBatch
     public void ForEach(Action<Part, ReadOnlyMemory<int>> action)
     {
         int start = 0;
-        foreach (Part part in _parts)
+        foreach (var part in _parts)
         {
             action(part, _tokens.WrittenMemory[start..part.TokenEnd]);
             start = part.TokenEnd;

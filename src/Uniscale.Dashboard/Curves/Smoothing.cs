@@ -10,7 +10,7 @@ public static class Smoothing
     public static float[] Mean(ReadOnlySpan<float> values, int from, int window)
     {
         if (window <= 1) return values[from..].ToArray();
-        var means = new float[values.Length - from];
+        float[] means = new float[values.Length - from];
         double sum = 0;
         int count = 0;
         for (int i = Math.Max(0, from - window + 1); i < values.Length; i++)

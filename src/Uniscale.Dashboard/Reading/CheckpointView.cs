@@ -80,7 +80,7 @@ public sealed record CheckpointView(string Name, long Step, long? Ordinal, bool 
         {
             using var stream = door.Open(folder, "manifest.json");
             if (stream is null) return head;
-            var bytes = new byte[Math.Min(HeadBytes, stream.Length)];
+            byte[] bytes = new byte[Math.Min(HeadBytes, stream.Length)];
             var reader = new Utf8JsonReader(bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)), isFinalBlock: false, default);
             while (reader.Read())
             {

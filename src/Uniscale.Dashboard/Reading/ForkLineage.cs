@@ -45,7 +45,7 @@ internal static class ForkLineage
         {
             using var stream = door.Open(checkpoint, "manifest.json");
             if (stream is null) return null;
-            var bytes = new byte[Math.Min(HeadBytes, stream.Length)];
+            byte[] bytes = new byte[Math.Min(HeadBytes, stream.Length)];
             var reader = new Utf8JsonReader(bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)), isFinalBlock: false, default);
             while (reader.Read())
                 if (reader.TokenType == JsonTokenType.PropertyName && Encoding.UTF8.GetString(reader.ValueSpan) == "configuration_yaml") return reader.Read() ? reader.GetString() : null;

@@ -23,7 +23,7 @@ internal static class MetricsSample
     /// <summary>What the last lines tell.</summary>
     private static void AddTail(FileStream stream, long from, RunSeries series, MetricRecord record, long last)
     {
-        var tail = new byte[stream.Length - from];
+        byte[] tail = new byte[stream.Length - from];
         stream.Position = from;
         var rest = tail.AsSpan(0, stream.ReadAtLeast(tail, tail.Length, throwOnEndOfStream: false));
         bool isFirst = from > 0;

@@ -36,7 +36,7 @@ public sealed record RankSign(int Rank, string Host, int ProcessId, long Step, s
         try
         {
             using var stream = door.Open(folder, name);
-            var bytes = new byte[SizeBytes];
+            byte[] bytes = new byte[SizeBytes];
             return stream is not null && stream.ReadAtLeast(bytes, SizeBytes, throwOnEndOfStream: false) == SizeBytes ? Parse(bytes) : null;
         }
         catch (Exception error) when (RunsFolder.IsOfFile(error))

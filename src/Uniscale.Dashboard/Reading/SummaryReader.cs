@@ -70,7 +70,7 @@ internal sealed class SummaryReader(RunsFolder door)
 
     private static byte[] Block(FileStream stream, long from, int count)
     {
-        var block = new byte[count];
+        byte[] block = new byte[count];
         stream.Position = from;
         int read = stream.ReadAtLeast(block, count, throwOnEndOfStream: false);
         return read == count ? block : block[..read];

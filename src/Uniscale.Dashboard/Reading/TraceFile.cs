@@ -44,7 +44,7 @@ public sealed record TraceFile(IReadOnlyList<TraceEvent> Events, IReadOnlyDictio
         {
             using var stream = door.Open(run, name);
             if (stream is null) return false;
-            var head = new byte[HeadBytes];
+            byte[] head = new byte[HeadBytes];
             return Encoding.UTF8.GetString(head, 0, stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)).Contains("\"traceEvents\"", StringComparison.Ordinal);
         }
         catch (Exception error) when (RunsFolder.IsOfFile(error))

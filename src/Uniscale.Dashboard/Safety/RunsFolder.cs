@@ -82,7 +82,7 @@ public sealed class RunsFolder
         {
             using var stream = Open(folder, name);
             if (stream is null || stream.Length > longest) return null;
-            var bytes = new byte[stream.Length];
+            byte[] bytes = new byte[stream.Length];
             return Encoding.UTF8.GetString(bytes, 0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
         }
         catch (Exception error) when (IsOfFile(error))

@@ -34,7 +34,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
     /// <inheritdoc/>
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
-        Sample sample = Enter(step).Get(index);
+        var sample = Enter(step).Get(index);
         sample.Tokens.CopyTo(tokens);
         if (!documents.IsEmpty)
             sample.Documents.CopyTo(documents);
@@ -63,7 +63,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
         {
             if (_current?.Step == step)
                 return _current;
-            StepSamples? before = _current;
+            var before = _current;
             _current = _next?.Step == step ? _next : Take(step);
             _next = null;
             long after = step.ConsumedTokens + step.Tokens;
@@ -77,7 +77,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
     /// <summary>Samples of a step, in the memory of one that is over where nothing is read into it any more.</summary>
     private StepSamples Take(StepPlan step)
     {
-        StepSamples samples = _idle is { IsReading: false } over ? over : new StepSamples(source, withDocuments);
+        var samples = _idle is { IsReading: false } over ? over : new StepSamples(source, withDocuments);
         _idle = null;
         samples.Begin(step);
         return samples;
@@ -148,7 +148,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
 
         public void Begin(StepPlan step)
         {
-            foreach (Sample sample in _samples.Values) _spare.Push(sample);
+            foreach (var sample in _samples.Values) _spare.Push(sample);
             _samples.Clear();
             _ahead.Clear();
             Step = step;
@@ -157,7 +157,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
         /// <summary>A sample that one thread at a time asks for.</summary>
         public Sample Get(long index)
         {
-            if (!_samples.TryGetValue(index, out Sample? sample)) sample = Add(index);
+            if (!_samples.TryGetValue(index, out var sample)) sample = Add(index);
             sample.WasAsked = true;
             sample.Read(source, Step);
             return sample;
@@ -179,12 +179,12 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
 
         private void ReadAhead()
         {
-            foreach (Sample sample in _ahead) sample.Read(source, Step);
+            foreach (var sample in _ahead) sample.Read(source, Step);
         }
 
         private Sample Add(long index)
         {
-            if (!_spare.TryPop(out Sample? sample)) sample = new Sample();
+            if (!_spare.TryPop(out var sample)) sample = new Sample();
             sample.Begin(index, Step.Context + 1, withDocuments, source.HasLossMask);
             _samples.Add(index, sample);
             return sample;

@@ -45,7 +45,7 @@ public sealed class Interleaving
     public (int Source, long Ordinal) At(long sample)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sample);
-        Node node = _root;
+        var node = _root;
         while (node.Left is { } left)
         {
             long before = node.LeftOf(sample);

@@ -47,14 +47,14 @@ internal sealed class SourceRun
     {
         if (samples == 0)
             return Start;
-        Stretch last = StretchOf(samples - 1);
+        var last = StretchOf(samples - 1);
         return new SourceCursor(last.Epoch, last.Offset + (samples - last.FirstSample) * Context);
     }
 
     /// <summary>Epoch of a sample and its first token's place in that epoch's stream.</summary>
     public SourceCursor Locate(long sample)
     {
-        Stretch stretch = StretchOf(sample);
+        var stretch = StretchOf(sample);
         long slot = sample - stretch.FirstSample;
         if (Context < _order.Window)
             slot = new FeistelPermutation(stretch.Length, Mixing.Key(_key, (ulong)stretch.Epoch))[slot];
@@ -64,7 +64,7 @@ internal sealed class SourceRun
     /// <summary>Tokens passed over by the first <paramref name="samples"/> samples: for alignment, and what is too short for a sequence at ends of epochs.</summary>
     public long SkippedIn(long samples)
     {
-        SourceCursor end = CursorAfter(samples);
+        var end = CursorAfter(samples);
         return (end.Epoch - Start.Epoch) * _order.EpochTokens + end.Offset - Start.Offset - samples * Context;
     }
 
@@ -73,7 +73,7 @@ internal sealed class SourceRun
     {
         for (long next = 0; next < samples;)
         {
-            Stretch stretch = StretchOf(next);
+            var stretch = StretchOf(next);
             long count = Math.Min(stretch.Length, samples - next);
             yield return (stretch.Epoch, count);
             next += stretch.Length;

@@ -9,9 +9,9 @@ public sealed class Coverage
     public void Add(Curriculum curriculum, SampleLocation sample)
     {
         string source = curriculum.Sources[sample.Source].Name;
-        if (!_ends.TryGetValue(source, out List<(long Position, int Change)>? ends))
+        if (!_ends.TryGetValue(source, out var ends))
             _ends[source] = ends = [];
-        foreach (TokenPiece piece in curriculum.PiecesOf(sample))
+        foreach (var piece in curriculum.PiecesOf(sample))
         {
             ends.Add((piece.Position, 1));
             ends.Add((piece.Position + piece.Count, -1));
@@ -21,7 +21,7 @@ public sealed class Coverage
     /// <summary>Tokens of a source that were fed, each counted once, and the most often that one of them was.</summary>
     public (long Tokens, int Times) Of(string source)
     {
-        if (!_ends.TryGetValue(source, out List<(long Position, int Change)>? ends))
+        if (!_ends.TryGetValue(source, out var ends))
             return (0, 0);
         ends.Sort(); // at one place ends come before beginnings
         long tokens = 0, from = 0;

@@ -59,7 +59,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         var sources = new List<TokenSource>();
         try
         {
-            foreach (SourceSection section in config.Data.Sources)
+            foreach (var section in config.Data.Sources)
                 sources.Add(TokenSource.Open(section, vocabulary));
             if (sources.GroupBy(source => source.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
                 throw new UserErrorException($"Two data sources are named '{twice.Key}'; give each its own name.");
@@ -89,7 +89,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     /// <inheritdoc/>
     public StepPlan StepAt(long consumedTokens)
     {
-        Phase phase = PhaseAt(consumedTokens);
+        var phase = PhaseAt(consumedTokens);
         (long sample, long rest) = Math.DivRem(consumedTokens - phase.StartTokens, phase.Settings.Context);
         if (rest != 0)
             throw new ArgumentException($"{consumedTokens} consumed tokens lie within a sequence of phase '{phase.Settings.Name}', not between two steps.", nameof(consumedTokens));
@@ -115,7 +115,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     /// <summary>The step in which a token of the run is fed, wherever in the step it lies.</summary>
     public StepPlan StepAround(long token)
     {
-        Phase phase = PhaseAt(token);
+        var phase = PhaseAt(token);
         (_, long first) = phase.Steps.StepOf((token - phase.StartTokens) / phase.Settings.Context);
         return StepAt(phase.StartTokens + first * phase.Settings.Context);
     }
@@ -128,10 +128,10 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     {
         if (tokens.Length != step.Context + 1 || (!documents.IsEmpty && documents.Length != tokens.Length))
             throw new ArgumentException($"A sequence of {step.Context} tokens needs room for {step.Context + 1}, not {tokens.Length} (documents: {documents.Length}).", nameof(tokens));
-        SampleLocation sample = Locate(Phases[step.Phase], index);
-        TokenSource source = Sources[sample.Source];
+        var sample = Locate(Phases[step.Phase], index);
+        var source = Sources[sample.Source];
         int document = 0;
-        foreach (TokenPiece piece in PiecesOf(sample))
+        foreach (var piece in PiecesOf(sample))
         {
             // The last piece has one token more, the target of its last.
             int count = piece.Count + (piece.First + piece.Count == step.Context ? 1 : 0);
@@ -161,7 +161,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(consumedTokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(consumedTokens, TotalTokens);
         var entries = new List<LedgerEntry>();
-        foreach (Phase phase in Phases)
+        foreach (var phase in Phases)
         {
             long samples = Math.Min(phase.SampleCount, (consumedTokens - phase.StartTokens) / phase.Settings.Context);
             if (samples <= 0)
@@ -171,7 +171,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
             {
                 if (counts[i] == 0)
                     continue;
-                SourceRun run = phase.RunOf(i)!;
+                var run = phase.RunOf(i)!;
                 entries.Add(new LedgerEntry(
                     phase.Number, i, counts[i], counts[i] * run.Context, phase.Interleaving.Weights[i], run.Start, run.CursorAfter(counts[i]),
                     run.SkippedIn(counts[i]), [.. run.EpochsOf(counts[i])]));
@@ -185,9 +185,9 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     private long[] DiscardedOf(IReadOnlyList<DiscardedSpan> spans, long consumedTokens)
     {
         long[] tokens = new long[Sources.Count];
-        foreach (DiscardedSpan span in spans)
+        foreach (var span in spans)
         {
-            foreach (Phase phase in Phases)
+            foreach (var phase in Phases)
             {
                 long from = SamplesUntil(phase, span.FromTokens), to = SamplesUntil(phase, Math.Min(span.ToTokens, consumedTokens));
                 if (to <= from)
@@ -208,7 +208,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
 
     public void Dispose()
     {
-        foreach (TokenSource source in Sources)
+        foreach (var source in Sources)
             source.Dispose();
     }
 
@@ -217,7 +217,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         if (index < phase.FirstSample || index >= phase.FirstSample + phase.SampleCount)
             throw new ArgumentOutOfRangeException(nameof(index), $"Sample {index} is not in phase '{phase.Settings.Name}'.");
         (int source, long ordinal) = phase.Interleaving.At(index - phase.FirstSample);
-        SourceCursor cursor = phase.RunOf(source)!.Locate(ordinal);
+        var cursor = phase.RunOf(source)!.Locate(ordinal);
         return new SampleLocation(phase.Number, source, ordinal, cursor.Epoch, cursor.Offset, phase.Settings.Context);
     }
 
@@ -225,9 +225,9 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     {
         Phase[] fed = [.. Phases.Where(phase => phase.StartTokens < consumedTokens)];
         var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"seed {_seed} window {Window}\n");
-        foreach (TokenSource source in Sources.Where((_, i) => fed.Any(phase => phase.Interleaving.Weights[i] > 0)))
+        foreach (var source in Sources.Where((_, i) => fed.Any(phase => phase.Interleaving.Weights[i] > 0)))
             text.Append(CultureInfo.InvariantCulture, $"{source.Name} {source.Fingerprint}\n");
-        foreach (Phase phase in fed)
+        foreach (var phase in fed)
         {
             bool open = phase == fed[^1] && phase.Settings.Context >= Window;
             text.Append(CultureInfo.InvariantCulture, $"{phase.Settings.Context} {(open ? "open" : phase.SampleCount)}");

@@ -29,7 +29,7 @@ public sealed record DiscardedSpan(long FromStep, long ToStep, long FromTokens, 
     /// <exception cref="UserErrorException">The text is not of this form.</exception>
     public static IReadOnlyList<DiscardedSpan> Read(IReadOnlyDictionary<string, string> extra)
     {
-        if (!extra.TryGetValue(CheckpointKey, out var text) || text.Length == 0)
+        if (!extra.TryGetValue(CheckpointKey, out string? text) || text.Length == 0)
             return [];
         return [.. text.Split(';').Select(Parse)];
     }

@@ -34,9 +34,9 @@ internal sealed class PhaseBuilder
     {
         var phases = new List<Phase>();
         long sample = 0, tokens = 0;
-        foreach (PhaseSection section in _sections)
+        foreach (var section in _sections)
         {
-            Phase phase = Build(section, phases.Count, sample, tokens);
+            var phase = Build(section, phases.Count, sample, tokens);
             phases.Add(phase);
             sample += phase.SampleCount;
             tokens += phase.Tokens;
@@ -47,8 +47,8 @@ internal sealed class PhaseBuilder
 
     private Phase Build(PhaseSection section, int number, long firstSample, long startTokens)
     {
-        PhaseSettings settings = SettingsOf(section, number);
-        PhaseSteps steps = StepsOf(section, settings, startTokens);
+        var settings = SettingsOf(section, number);
+        var steps = StepsOf(section, settings, startTokens);
         var interleaving = new Interleaving(Mixture.Resolve(_sources, _config.Data.Sources, section.Mixture, settings.Name));
         long[] counts = interleaving.CountsOf(steps.SampleCount);
         var runs = new SourceRun?[_sources.Count];

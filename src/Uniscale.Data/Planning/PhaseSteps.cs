@@ -54,7 +54,7 @@ public sealed class PhaseSteps
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((ulong)sample, (ulong)SampleCount, nameof(sample));
         long before = 0;
-        foreach (Stage stage in _stages)
+        foreach (var stage in _stages)
         {
             if (sample < stage.End)
             {
@@ -69,7 +69,7 @@ public sealed class PhaseSteps
     /// <summary>The changes of a ramp as seen from <paramref name="origin"/> consumed tokens on: what holds there, then what comes later, counted from there.</summary>
     public static IReadOnlyList<(long From, int Sequences)> ChangesFrom(BatchSection batch, int context, long origin)
     {
-        IReadOnlyList<(long FromTokens, int Sequences)> ramp = BatchRamp.Of(batch, context);
+        var ramp = BatchRamp.Of(batch, context);
         int current = ramp.Count - 1;
         while (ramp[current].FromTokens > origin)
             current--;

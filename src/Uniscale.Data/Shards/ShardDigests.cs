@@ -11,7 +11,7 @@ public sealed record ShardDigests(string Bin, string Index, string Fingerprint)
     /// <summary>Digest of a whole file.</summary>
     public static string OfFile(string path)
     {
-        using FileStream file = File.OpenRead(path);
+        using var file = File.OpenRead(path);
         var digest = new XxHash128();
         digest.Append(file);
         return Convert.ToHexStringLower(digest.GetCurrentHash());

@@ -65,7 +65,7 @@ public sealed class ShardWriter : IDisposable
     /// <summary>Appends tokens to the document that is being written.</summary>
     public void Append(ReadOnlySpan<int> tokens)
     {
-        ReadOnlySpan<byte> stored = _type == TokenType.Int32 && BitConverter.IsLittleEndian ? MemoryMarshal.AsBytes(tokens) : Encode(tokens);
+        var stored = _type == TokenType.Int32 && BitConverter.IsLittleEndian ? MemoryMarshal.AsBytes(tokens) : Encode(tokens);
         _bin.Write(stored);
         _digest.Append(stored);
         _open += tokens.Length;

@@ -107,7 +107,7 @@ public sealed class TokenShard : IDisposable
         int[] block = new int[1 << 16];
         for (long position = 0; position < TokenCount; position += block.Length)
         {
-            Span<int> tokens = block.AsSpan(0, (int)Math.Min(block.Length, TokenCount - position));
+            var tokens = block.AsSpan(0, (int)Math.Min(block.Length, TokenCount - position));
             Read(position, tokens);
             int wrong = tokens.IndexOfAnyExceptInRange(0, vocabulary - 1);
             if (wrong >= 0)
@@ -153,7 +153,7 @@ public sealed class TokenShard : IDisposable
     private void Widen<T>(long position, Span<int> tokens)
         where T : unmanaged, System.Numerics.INumberBase<T>
     {
-        Span<T> stored = tokens.Length <= 8192 ? stackalloc T[tokens.Length] : new T[tokens.Length];
+        var stored = tokens.Length <= 8192 ? stackalloc T[tokens.Length] : new T[tokens.Length];
         _bin.Read(position * Marshal.SizeOf<T>(), stored);
         for (int i = 0; i < stored.Length; i++)
             tokens[i] = int.CreateSaturating(stored[i]);
@@ -167,7 +167,7 @@ public sealed class TokenShard : IDisposable
         long step = whole ? block.Length : (_bin.Length - SampleBytes) / (SampleCount - 1);
         for (long offset = 0; offset < _bin.Length; offset += step)
         {
-            Span<byte> part = block.AsSpan(0, (int)Math.Min(block.Length, _bin.Length - offset));
+            var part = block.AsSpan(0, (int)Math.Min(block.Length, _bin.Length - offset));
             _bin.Read(offset, part);
             hash.Append(part);
         }

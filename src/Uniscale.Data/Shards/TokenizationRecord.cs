@@ -72,7 +72,7 @@ public sealed class TokenizationRecord
     {
         var digest = new XxHash128();
         digest.Append(JsonSerializer.SerializeToUtf8Bytes(more));
-        foreach (FileInfo file in paths.Select(path => new FileInfo(path)))
+        foreach (var file in paths.Select(path => new FileInfo(path)))
             digest.Append(JsonSerializer.SerializeToUtf8Bytes(new { file.FullName, Length = file.Exists ? file.Length : -1, Ticks = file.Exists ? file.LastWriteTimeUtc.Ticks : 0 }));
         return Convert.ToHexStringLower(digest.GetCurrentHash());
     }

@@ -90,7 +90,7 @@ public sealed class TokenSource : IDisposable
         int number = first;
         for (int done = 0; done < documents.Length;)
         {
-            (TokenShard shard, long local) = Locate(position + done);
+            (var shard, long local) = Locate(position + done);
             long document = shard.DocumentAt(local), end = shard.DocumentStart(document + 1);
             if (end <= local)
                 throw shard.Damaged($"lets document {document} end at token {end}, before token {local} that belongs to it");
@@ -112,7 +112,7 @@ public sealed class TokenSource : IDisposable
 
     public void Dispose()
     {
-        foreach (TokenShard shard in _shards)
+        foreach (var shard in _shards)
             shard.Dispose();
     }
 
@@ -135,7 +135,7 @@ public sealed class TokenSource : IDisposable
         var hash = new XxHash128();
         if (IsVirtual)
             hash.Append(Encoding.UTF8.GetBytes($"virtual {TokenCount}"));
-        foreach (TokenShard shard in _shards)
+        foreach (var shard in _shards)
             hash.Append(Encoding.UTF8.GetBytes(shard.Fingerprint));
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }

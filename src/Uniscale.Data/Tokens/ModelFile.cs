@@ -140,7 +140,7 @@ internal sealed class ModelFile
     /// <summary>Gives each field of a message to a reader, which takes or skips it.</summary>
     private static void ReadFields(ByteString message, Action<uint, CodedInputStream> read)
     {
-        CodedInputStream input = message.CreateCodedInput();
+        var input = message.CreateCodedInput();
         while (input.ReadTag() is > 0 and var tag)
             read(tag, input);
     }

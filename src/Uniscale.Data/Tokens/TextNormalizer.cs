@@ -19,7 +19,7 @@ internal sealed class TextNormalizer
     {
         (_model, _table) = (model, table);
         var symbols = model.Pieces.Where(piece => piece.Type == ModelPieceType.UserDefined && !piece.Utf8.IsEmpty).Select(piece => piece.Utf8.ToArray());
-        foreach (IGrouping<byte, byte[]> group in symbols.GroupBy(symbol => symbol[0]))
+        foreach (var group in symbols.GroupBy(symbol => symbol[0]))
             _symbols[group.Key] = [.. group.OrderByDescending(symbol => symbol.Length)];
     }
 
@@ -34,7 +34,7 @@ internal sealed class TextNormalizer
     {
         bool removes = _model.RemovesSpaces, afterSpace = removes;
         if (removes)
-            while (Next(text, out ReadOnlySpan<byte> first) is > 0 and var length && first.SequenceEqual(" "u8))
+            while (Next(text, out var first) is > 0 and var length && first.SequenceEqual(" "u8))
                 text = text[length..];
         if (text.IsEmpty)
             return;
@@ -42,7 +42,7 @@ internal sealed class TextNormalizer
             output.Write(" "u8);
         while (!text.IsEmpty)
         {
-            text = text[Next(text, out ReadOnlySpan<byte> becomes)..];
+            text = text[Next(text, out var becomes)..];
             if (afterSpace)
                 becomes = becomes.TrimStart((byte)' ');
             output.Write(becomes);
@@ -58,7 +58,7 @@ internal sealed class TextNormalizer
     /// <summary>Takes spaces from the end; a space that was added in front too where nothing else is left, and U+2581, which stands for one.</summary>
     private void RemoveTrailing(ArrayBufferWriter<byte> output)
     {
-        ReadOnlySpan<byte> kept = output.WrittenSpan;
+        var kept = output.WrittenSpan;
         while (true)
         {
             if (kept.EndsWith(" "u8))

@@ -67,7 +67,7 @@ public sealed class Tokenizer : IDisposable
         if (new FileInfo(path).Length > MaxModelBytes)
             throw new UserErrorException($"{path} has more than {MaxModelBytes >> 20} MiB and so is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
         byte[] bytes = File.ReadAllBytes(path), error = new byte[ErrorBytes];
-        SentencePieceHandle model = SentencePieceLibrary.Load(bytes, bytes.Length, error, error.Length);
+        var model = SentencePieceLibrary.Load(bytes, bytes.Length, error, error.Length);
         if (model.IsInvalid)
             throw NoModel(path);
         try
@@ -170,7 +170,7 @@ public sealed class Tokenizer : IDisposable
     internal void EncodeByLibrary(ReadOnlySpan<byte> text, IBufferWriter<int> output)
     {
         int capacity = text.Length + 16; // a token covers at least a byte, but for the space in front
-        Span<int> tokens = output.GetSpan(capacity);
+        var tokens = output.GetSpan(capacity);
         Span<byte> error = stackalloc byte[ErrorBytes];
         long count = SentencePieceLibrary.Encode(_model, text, text.Length, tokens, tokens.Length, error, error.Length);
         if (count < 0)

@@ -34,8 +34,8 @@ public sealed class Sampler
     {
         if (logits.IsEmpty) throw new ArgumentException("There are no logits to draw from.", nameof(logits));
         if (options.Temperature == 0) return Likeliest(logits);
-        var order = new int[logits.Length];
-        var weights = new double[logits.Length];
+        int[] order = new int[logits.Length];
+        double[] weights = new double[logits.Length];
         float top = logits[Likeliest(logits)];
         for (int i = 0; i < order.Length; i++)
         {

@@ -85,7 +85,7 @@ public sealed class TrainedModel : IDisposable
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        var ids = new long[tokens.Length];
+        long[] ids = new long[tokens.Length];
         for (int i = 0; i < ids.Length; i++) ids[i] = tokens[i];
         var hidden = Hidden(tensor(ids, [1, ids.Length], ScalarType.Int64));
         return ((HeadBlock)blocks[^1]).Logits(ParametersOf(blocks[^1]), hidden, ops).MoveToOuterDisposeScope();

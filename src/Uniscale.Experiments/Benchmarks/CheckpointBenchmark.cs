@@ -21,14 +21,14 @@ public static class CheckpointBenchmark
     /// <summary>Saves and loads a state of a size several times, each beside a plain write, in a folder of its own that is deleted after.</summary>
     public static IEnumerable<CheckpointMeasurement> Run(string directory, IWorld world, long sizeBytes, int rounds, CheckpointOptions options)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(Path.GetFullPath(directory), $".bench-{Environment.ProcessId}")).FullName;
-        var memory = RawMemory.Allocate(sizeBytes);
+        string folder = Directory.CreateDirectory(Path.Combine(Path.GetFullPath(directory), $".bench-{Environment.ProcessId}")).FullName;
+        nint memory = RawMemory.Allocate(sizeBytes);
         try
         {
             var slices = Slices(memory, sizeBytes);
             using var store = new CheckpointStore(folder, world, options with { Keep = 1 });
             store.Prepare(slices, behind: true);
-            for (var round = 1; round <= rounds; round++)
+            for (int round = 1; round <= rounds; round++)
             {
                 var plain = PlainWrite(Path.Combine(folder, "plain"), memory, sizeBytes);
                 var save = store.SaveAsync(new CheckpointState { Step = round, ConsumedTokens = 0, Slices = slices }).Wait();
@@ -52,7 +52,7 @@ public static class CheckpointBenchmark
         var slices = new List<StateSlice>();
         for (long start = 0; start < sizeBytes; start += TensorBytes)
         {
-            var bytes = Math.Min(TensorBytes, sizeBytes - start);
+            long bytes = Math.Min(TensorBytes, sizeBytes - start);
             random.NextBytes(RawMemory.Span(memory + (nint)start, (int)bytes));
             slices.Add(new StateSlice($"w{slices.Count}", ElementType.UInt8, [bytes], [0], [bytes], memory + (nint)start));
         }

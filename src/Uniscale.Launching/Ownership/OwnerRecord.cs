@@ -18,7 +18,7 @@ internal sealed record OwnerRecord(string Token, ProcessIdentity Process, long B
         try
         {
             using var file = Open(path, FileMode.Open, FileAccess.Read);
-            var bytes = new byte[SizeBytes];
+            byte[] bytes = new byte[SizeBytes];
             int length = RandomAccess.Read(file, bytes, 0);
             return JsonSerializer.Deserialize<OwnerRecord>(bytes.AsSpan(0, length)) is { Token: not null, Process: { Host: not null, Place: not null } } record ? record : null;
         }

@@ -56,7 +56,7 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
         foreach (string path in Directory.EnumerateFiles(folder, Pattern))
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            var bytes = new byte[HeartbeatSlot.SizeBytes];
+            byte[] bytes = new byte[HeartbeatSlot.SizeBytes];
             if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length) continue;
             var slot = MemoryMarshal.Read<HeartbeatSlot>(bytes);
             if (slot.IsSound) beats.Add(slot.ToHeartbeat());

@@ -60,7 +60,7 @@ public sealed record RunStatus(
         // A job may fail before a rank of it trains: its launcher has told of it all the same.
         if (!File.Exists(metrics) && events.Count == 0) throw new UserErrorException($"There is no run in {runDirectory}: name the directory of one, for example runs/quickstart.");
         var told = Metrics.Read(metrics);
-        IReadOnlyList<Heartbeat> living = NewestFolder(folder) is { } newest ? Heartbeat.Living(newest, now) : [];
+        var living = NewestFolder(folder) is { } newest ? Heartbeat.Living(newest, now) : [];
         // The first record comes when a run is ready to train; its account begins with the run, its launcher before.
         var started = ((DateTimeOffset?[])[told.Started, told.Account?.Since, events.Count > 0 ? events[0].Time : null]).Min()!.Value;
         if (started == DateTimeOffset.MaxValue) started = now;

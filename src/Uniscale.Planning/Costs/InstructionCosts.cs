@@ -1,6 +1,5 @@
-using Uniscale.Planning.Clusters;
-
 using Uniscale.Configuration;
+using Uniscale.Planning.Clusters;
 namespace Uniscale.Planning.Costs;
 
 /// <summary>

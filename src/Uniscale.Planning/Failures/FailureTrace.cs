@@ -53,7 +53,7 @@ public sealed class FailureTrace : IFailureSource
 
     private static FailureTrace Of((string Node, double At, bool IsStart)[] entries, int nodes, string path)
     {
-        var named = entries.Select(entry => entry.Node).Distinct().ToArray();
+        string[] named = entries.Select(entry => entry.Node).Distinct().ToArray();
         if (named.Length < nodes) throw new UserErrorException($"{path} has {named.Length} nodes but the job needs {nodes}: simulate a smaller job with --gpus.");
         var used = named.Take(nodes).ToHashSet();
         double origin = entries[0].At;

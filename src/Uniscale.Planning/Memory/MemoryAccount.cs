@@ -50,7 +50,7 @@ public sealed record MemoryAccount
         int stage = spec.Mesh.CoordinateOf(program.Rank).Pipeline;
         bool isFp32 = spec.ActivationBytes == sizeof(float);
         double master = isFp32 ? 0 : plan.OptimizerBytes / 3.0;
-        var blocks = StagePartition.Of(spec).BlocksOf(stage).ToArray();
+        int[] blocks = StagePartition.Of(spec).BlocksOf(stage).ToArray();
         double logits = blocks.Contains(spec.Model.Head) ? new ActivationMemory(spec).ForwardBytes(spec.Model.Head) : 0;
         double staging = StagingBytes(spec, stack, blocks);
         double tensors = plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes + plan.TransientBytes + meter.PeakBytes + staging;

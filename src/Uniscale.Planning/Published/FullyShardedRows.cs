@@ -1,6 +1,5 @@
-using static Uniscale.Planning.Published.Shapes;
-
 using Uniscale.Configuration;
+using static Uniscale.Planning.Published.Shapes;
 namespace Uniscale.Planning.Published;
 
 /// <summary>Fully sharded data parallelism of PyTorch (ZeRO-3 here): llm-foundry on A100 and H100, torchtitan on H100.</summary>

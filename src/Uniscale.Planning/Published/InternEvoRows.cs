@@ -1,6 +1,5 @@
-using static Uniscale.Planning.Published.Shapes;
-
 using Uniscale.Configuration;
+using static Uniscale.Planning.Published.Shapes;
 namespace Uniscale.Planning.Published;
 
 /// <summary>InternEvo's 7B on A100 with 4 × 100 Gb/s a node (doc/en/train_performance.md), and InternLM 104B (technical report, 2023).</summary>

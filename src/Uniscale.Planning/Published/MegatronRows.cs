@@ -1,6 +1,5 @@
-using static Uniscale.Planning.Published.Shapes;
-
 using Uniscale.Configuration;
+using static Uniscale.Planning.Published.Shapes;
 namespace Uniscale.Planning.Published;
 
 /// <summary>Rows of Megatron-LM on A100: Narayanan et al., 2021 (SC21), Korthikanti et al., 2022, and the baseline of MegaScale (Jiang et al., 2024).</summary>

@@ -23,7 +23,7 @@ public static class PlanPage
             [[$"{step.Seconds:N3} s", $"{step.TokensPerRank:N1}", $"{step.Mfu:P1}", $"{step.Hfu:P1}", $"{run.Seconds / Day:N2}", $"{run.RankHours:N0}"]]));
         text.Append(Paragraph($"MFU: {PlannedFlops.Formula}, {step.Cluster.PeakFor(step.Spec.ActivationBytes) / 1e12:N0} TFLOP/s."));
         text.Append(PlanPictures.Memory(memory, step.Cluster.MemoryBytes));
-        var unknown = memory[0].Unknown.ToArray();
+        string[] unknown = memory[0].Unknown.ToArray();
         if (unknown.Length > 0) text.Append(Paragraph($"Unknown for this cluster and not in the bars: {string.Join(", ", unknown)}."));
         text.Append(Table(["stage", .. memory[0].Parts.Select(part => part.Name)],
             memory.Select(account => (IReadOnlyList<string>)[$"{account.Stage}", .. account.Parts.Select(part => part.Bytes is { } bytes ? $"{bytes / Gibi:N2}" : "unknown")])));

@@ -107,7 +107,7 @@ public static class PlanPictures
     {
         string[] names = [.. columns], labels = [.. parts];
         var bars = new List<Bar>();
-        var used = new bool[labels.Length];
+        bool[] used = new bool[labels.Length];
         for (int column = 0; column < names.Length; column++)
         {
             double height = 0;

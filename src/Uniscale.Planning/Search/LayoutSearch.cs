@@ -108,7 +108,7 @@ public sealed class LayoutSearch(Cluster cluster, StackSection stack, SearchSpac
 
     private double WorstShown()
     {
-        var best = _priced.GroupBy(layout => layout.Key).Select(group => group.Min(layout => layout.Plan.Seconds)).Order().Take(space.Top).ToArray();
+        double[] best = _priced.GroupBy(layout => layout.Key).Select(group => group.Min(layout => layout.Plan.Seconds)).Order().Take(space.Top).ToArray();
         return best.Length < space.Top ? double.PositiveInfinity : best[^1];
     }
 

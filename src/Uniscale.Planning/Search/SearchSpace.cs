@@ -92,7 +92,7 @@ public sealed record SearchSpace
         int replicas = mesh.Data * mesh.Context;
         if (replicas == 1) return [(0, 1)];
         int near = Math.Max(1, MostTensor / mesh.Tensor);
-        var groups = new[] { replicas, near }.Where(group => group > 1 && replicas % group == 0).Distinct().ToArray();
+        int[] groups = new[] { replicas, near }.Where(group => group > 1 && replicas % group == 0).Distinct().ToArray();
         return ZeroStages.SelectMany(stage => stage == 0 ? [(0, 1)] : groups.Select(group => (stage, group)));
     }
 

@@ -37,7 +37,7 @@ public static class RankClasses
         int size = spec.Mesh.Size;
         var groups = new RankGroups[size];
         var places = new RankPlaces[size];
-        var stages = new int[size];
+        int[] stages = new int[size];
         var cache = new Dictionary<(int Kind, int First, int Second), GroupPlace>();
         for (int rank = 0; rank < size; rank++)
         {

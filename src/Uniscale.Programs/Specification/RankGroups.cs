@@ -52,7 +52,7 @@ public sealed record RankGroups
     public static RankGroups Of(StepSpecification spec, int rank)
     {
         var mesh = spec.Mesh;
-        var replicas = mesh.GroupOf(rank, [.. MeshAxis.OfReplicas]).Order().ToArray();
+        int[] replicas = mesh.GroupOf(rank, [.. MeshAxis.OfReplicas]).Order().ToArray();
         var sharing = ReplicaRanks.Of(replicas, rank, spec.ZeroGroup);
         var pipeline = mesh.GroupOf(rank, Axis.Pipeline);
         bool tied = spec.TiedAcrossStages && (rank == pipeline[0] || rank == pipeline[^1]);

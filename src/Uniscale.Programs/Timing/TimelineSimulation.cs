@@ -122,7 +122,7 @@ internal sealed class TimelineSimulation
     /// <summary>Lets all ranks that take part in an operation through, once all of them stand at it; the latest says when.</summary>
     private bool Together(Op op)
     {
-        var standing = Enumerable.Range(0, _programs.Length).Where(place => StandsAt(place, op)).ToArray();
+        int[] standing = Enumerable.Range(0, _programs.Length).Where(place => StandsAt(place, op)).ToArray();
         if (standing.Length < (op == Op.Norm ? _programs.Length : 2)) return false;
         double start = standing.Max(place => Math.Max(_clocks[place].Compute, _clocks[place].Communication));
         foreach (int place in standing)

@@ -36,7 +36,7 @@ public sealed class TimeKeeper
         var last = started;
         bool hasEnded = false;
         var steps = new List<Step>();
-        foreach (var line in File.ReadLines(metricsPath))
+        foreach (string line in File.ReadLines(metricsPath))
         {
             if (Parse(line) is not { } record) continue;
             account = record.Account ?? account;

@@ -29,21 +29,21 @@ public static class LossCurve
     /// </summary>
     public static string Render(IReadOnlyList<double> values, int width, int height, CurveStyle style = CurveStyle.Braille)
     {
-        var finite = values.Where(double.IsFinite).ToArray();
+        double[] finite = values.Where(double.IsFinite).ToArray();
         if (finite.Length == 0 || width <= LabelWidth + 2 || height < 1)
             return "";
-        var cells = width - LabelWidth - 2;
+        int cells = width - LabelWidth - 2;
         var (across, down) = style == CurveStyle.Braille ? (2, 4) : (1, 1);
-        var columns = Resample(finite, cells * across);
+        double[] columns = Resample(finite, cells * across);
         var (low, high) = (columns.Min(), columns.Max());
-        var grid = Plot(columns, low, high, cells, height, across, down);
+        int[,] grid = Plot(columns, low, high, cells, height, across, down);
         var text = new StringBuilder();
-        for (var row = 0; row < height; row++)
+        for (int row = 0; row < height; row++)
         {
-            var label = row == 0 ? high : row == height - 1 ? low : double.NaN;
+            double label = row == 0 ? high : row == height - 1 ? low : double.NaN;
             text.Append(double.IsNaN(label) ? new string(' ', LabelWidth) : label.ToString("F4", CultureInfo.InvariantCulture).PadLeft(LabelWidth));
             text.Append(style == CurveStyle.Braille ? " ┤" : " |");
-            for (var cell = 0; cell < cells; cell++)
+            for (int cell = 0; cell < cells; cell++)
                 text.Append(Glyph(grid[row, cell], style));
             text.Length -= TrailingBlanks(text);
             text.Append('\n');
@@ -54,10 +54,10 @@ public static class LossCurve
     /// <summary>A line of bars: the last <paramref name="width"/> points of the resampled series.</summary>
     public static string Sparkline(IReadOnlyList<double> values, int width)
     {
-        var finite = values.Where(double.IsFinite).ToArray();
+        double[] finite = values.Where(double.IsFinite).ToArray();
         if (finite.Length == 0 || width < 1)
             return "";
-        var columns = Resample(finite, Math.Min(width, finite.Length));
+        double[] columns = Resample(finite, Math.Min(width, finite.Length));
         var (low, high) = (columns.Min(), columns.Max());
         return string.Concat(columns.Select(value => Bars[high > low ? (int)Math.Round((value - low) / (high - low) * (Bars.Length - 1)) : 0]));
     }
@@ -65,8 +65,8 @@ public static class LossCurve
     /// <summary>Means of equal shares of the series; a short series is stretched along straight lines.</summary>
     private static double[] Resample(double[] values, int count)
     {
-        var result = new double[count];
-        for (var i = 0; i < count; i++)
+        double[] result = new double[count];
+        for (int i = 0; i < count; i++)
         {
             if (values.Length >= count)
             {
@@ -75,9 +75,9 @@ public static class LossCurve
             }
             else
             {
-                var position = count == 1 ? 0 : (double)i * (values.Length - 1) / (count - 1);
-                var left = Math.Min((int)position, values.Length - 1);
-                var right = Math.Min(left + 1, values.Length - 1);
+                double position = count == 1 ? 0 : (double)i * (values.Length - 1) / (count - 1);
+                int left = Math.Min((int)position, values.Length - 1);
+                int right = Math.Min(left + 1, values.Length - 1);
                 result[i] = values[left] + ((position - left) * (values[right] - values[left]));
             }
         }
@@ -87,14 +87,14 @@ public static class LossCurve
     /// <summary>Marks the dots of the curve; neighbours are joined by upright strokes, so that a steep fall stays one line.</summary>
     private static int[,] Plot(double[] columns, double low, double high, int cells, int height, int across, int down)
     {
-        var grid = new int[height, cells];
-        var previous = -1;
-        for (var x = 0; x < columns.Length; x++)
+        int[,] grid = new int[height, cells];
+        int previous = -1;
+        for (int x = 0; x < columns.Length; x++)
         {
-            var share = high > low ? (high - columns[x]) / (high - low) : 0.5;
-            var y = (int)Math.Round(share * ((height * down) - 1));
-            var from = previous < 0 || previous == y ? y : previous < y ? previous + 1 : previous - 1;
-            for (var dot = Math.Min(from, y); dot <= Math.Max(from, y); dot++)
+            double share = high > low ? (high - columns[x]) / (high - low) : 0.5;
+            int y = (int)Math.Round(share * ((height * down) - 1));
+            int from = previous < 0 || previous == y ? y : previous < y ? previous + 1 : previous - 1;
+            for (int dot = Math.Min(from, y); dot <= Math.Max(from, y); dot++)
                 grid[dot / down, x / across] |= Dots[dot % down][x % across];
             previous = y;
         }
@@ -110,7 +110,7 @@ public static class LossCurve
 
     private static int TrailingBlanks(StringBuilder text)
     {
-        var count = 0;
+        int count = 0;
         while (count < text.Length && text[text.Length - 1 - count] == ' ')
             count++;
         return count;

@@ -12,7 +12,7 @@ public sealed class LossHistory(int capacity = 4096)
     public static LossHistory After(IEnumerable<double> losses)
     {
         var history = new LossHistory();
-        foreach (var loss in losses)
+        foreach (double loss in losses)
             history.Add(loss);
         return history;
     }
@@ -36,7 +36,7 @@ public sealed class LossHistory(int capacity = 4096)
 
     private void Halve()
     {
-        for (var i = 0; i < points.Count / 2; i++)
+        for (int i = 0; i < points.Count / 2; i++)
             points[i] = (points[2 * i] + points[(2 * i) + 1]) / 2;
         points.RemoveRange(points.Count / 2, points.Count - (points.Count / 2));
         stride *= 2;

@@ -47,7 +47,7 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     /// <inheritdoc/>
     public void Validation(ValidationReport report)
     {
-        var bits = report.BitsPerByte is { } known ? string.Create(CultureInfo.InvariantCulture, $" | {known:F4} bits/byte") : "";
+        string bits = report.BitsPerByte is { } known ? string.Create(CultureInfo.InvariantCulture, $" | {known:F4} bits/byte") : "";
         Write(string.Create(CultureInfo.InvariantCulture, $"validation at step {report.Step} | {report.Name} | loss {report.Loss:F4}{bits} | perplexity {report.Perplexity:F2} | {report.Tokens} tokens"));
     }
 
@@ -67,7 +67,7 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     public void End(RunEnd end)
     {
         Print();
-        var curve = LossCurve.Render(history.Points, CurveWidth, CurveHeight, style);
+        string curve = LossCurve.Render(history.Points, CurveWidth, CurveHeight, style);
         if (history.Points.Count > 1)
             Write("loss\n" + curve.TrimEnd('\n'));
         if (FormatBadSteps(end) is { } bad)
@@ -87,7 +87,7 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     /// <summary>What MFU means in this run: formula, operations of a token, peak and where it comes from.</summary>
     public static string FormatMfu(RunStart start)
     {
-        var peak = start.PeakFlops is { } known ? Units.Flops(known) : "n/a";
+        string peak = start.PeakFlops is { } known ? Units.Flops(known) : "n/a";
         return $"MFU = tokens/s × FLOP a token / peak; FLOP a token = {start.FlopsFormula} = {Units.Count(start.FlopsPerToken)}; peak = {peak} ({start.PeakSource})";
     }
 
@@ -104,7 +104,7 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     {
         if (end.Memory is not { } memory)
             return null;
-        var predicted = memory.PredictedBytes is { } bytes
+        string predicted = memory.PredictedBytes is { } bytes
             ? string.Create(CultureInfo.InvariantCulture, $", predicted {Units.Bytes(bytes)} ({(double)bytes / memory.MeasuredBytes - 1:+0.0%;-0.0%})")
             : "";
         return $"peak memory: {Units.Bytes(memory.MeasuredBytes)} measured{predicted}, in the heaviest process (rank {memory.Rank})";

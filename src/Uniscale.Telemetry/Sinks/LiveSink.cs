@@ -110,7 +110,7 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
                     NoteLevel.Warning => new Style(Color.Yellow),
                     _ => new Style(Color.Grey),
                 }));
-            var title = start is { } run ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}" : "run";
+            string title = start is { } run ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}" : "run";
             return new Panel(new Rows(parts)) { Header = new PanelHeader(Markup.Escape(title)), Border = BoxBorder.Rounded, Expand = true };
         }
     }
@@ -138,12 +138,12 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
 
     private string Progress(StepReport report)
     {
-        var width = Math.Clamp(console.Profile.Width - 48, 10, 60);
-        var share = report.TotalSteps > 0 ? Math.Clamp((double)report.Step / report.TotalSteps, 0, 1) : 0;
-        var done = (int)Math.Round(share * width);
-        var phase = report.Phase is { } name ? $" · phase {Markup.Escape(name)}" : "";
-        var left = report.Remaining is { } remaining ? $" · {Units.Duration(remaining)} left" : "";
-        var steps = report.TotalSteps > 0 ? $"{report.Step}/{report.TotalSteps}" : $"{report.Step}";
+        int width = Math.Clamp(console.Profile.Width - 48, 10, 60);
+        double share = report.TotalSteps > 0 ? Math.Clamp((double)report.Step / report.TotalSteps, 0, 1) : 0;
+        int done = (int)Math.Round(share * width);
+        string phase = report.Phase is { } name ? $" · phase {Markup.Escape(name)}" : "";
+        string left = report.Remaining is { } remaining ? $" · {Units.Duration(remaining)} left" : "";
+        string steps = report.TotalSteps > 0 ? $"{report.Step}/{report.TotalSteps}" : $"{report.Step}";
         return string.Create(CultureInfo.InvariantCulture, $"[green]{new string('━', done)}[/][grey]{new string('─', width - done)}[/] {share * 100:F1}% · step {steps}{phase}{left}");
     }
 
@@ -163,7 +163,7 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
             ("memory", Units.Bytes(report.DeviceMemoryBytes ?? report.MemoryBytes)),
         ];
         var grid = new Grid();
-        for (var column = 0; column < columns; column++)
+        for (int column = 0; column < columns; column++)
             grid.AddColumn(new GridColumn().NoWrap().PadRight(4));
         foreach (var row in figures.Chunk(columns))
             grid.AddRow([.. row.Select(figure => new Markup($"[grey]{figure.Name}[/] {Markup.Escape(figure.Value)}"))]);

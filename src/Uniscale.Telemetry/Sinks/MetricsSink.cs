@@ -40,7 +40,7 @@ public sealed class MetricsSink : ITelemetrySink
         if (!File.Exists(path))
             return [];
         var losses = new List<double>();
-        foreach (var line in File.ReadLines(path).Where(line => line.StartsWith("{\"kind\":\"step\"", StringComparison.Ordinal) && StepOf(line) <= lastStep))
+        foreach (string? line in File.ReadLines(path).Where(line => line.StartsWith("{\"kind\":\"step\"", StringComparison.Ordinal) && StepOf(line) <= lastStep))
         {
             using var record = JsonDocument.Parse(line);
             bool isSkipped = record.RootElement.TryGetProperty("skipped", out var skipped) && skipped.ValueKind == JsonValueKind.True;
@@ -79,8 +79,8 @@ public sealed class MetricsSink : ITelemetrySink
     /// <summary>Writes the record's own object with kind and time put in front.</summary>
     private void Write<T>(string kind, T record)
     {
-        var time = DateTimeOffset.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
-        var json = JsonSerializer.Serialize(record, Format);
+        string time = DateTimeOffset.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        string json = JsonSerializer.Serialize(record, Format);
         writer.WriteLine($"{{\"kind\":\"{kind}\",\"time\":\"{time}\",{json.AsSpan(1)}");
     }
 
@@ -89,7 +89,7 @@ public sealed class MetricsSink : ITelemetrySink
     {
         if (!File.Exists(path))
             return;
-        var temporary = path + ".tmp";
+        string temporary = path + ".tmp";
         File.WriteAllLines(temporary, step > 0 || keepStart ? File.ReadLines(path).Where(line => StepOf(line) <= step && !IsEnd(line)) : []);
         File.Move(temporary, path, overwrite: true);
     }

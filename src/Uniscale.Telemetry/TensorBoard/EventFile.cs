@@ -25,8 +25,8 @@ public sealed class EventFile : IDisposable
     public EventFile(string directory)
     {
         Directory.CreateDirectory(directory);
-        var seconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        for (var attempt = 0; ; attempt++)
+        long seconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        for (int attempt = 0; ; attempt++)
         {
             FilePath = Path.Combine(directory, $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}.{attempt}");
             if (!File.Exists(FilePath))
@@ -68,8 +68,8 @@ public sealed class EventFile : IDisposable
     /// <summary>Masked CRC-32C of the record format: rotated right by 15 and offset, since a checksum of data that holds checksums is weak.</summary>
     internal static uint MaskedChecksum(ReadOnlySpan<byte> data)
     {
-        var crc = uint.MaxValue;
-        foreach (var value in data)
+        uint crc = uint.MaxValue;
+        foreach (byte value in data)
             crc = BitOperations.Crc32C(crc, value);
         return BitOperations.RotateRight(~crc, 15) + 0xa282ead8;
     }

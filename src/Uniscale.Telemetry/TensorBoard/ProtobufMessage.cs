@@ -65,7 +65,7 @@ internal sealed class ProtobufMessage
     private void Varint(ulong value)
     {
         Span<byte> buffer = stackalloc byte[10];
-        var length = 0;
+        int length = 0;
         for (; value >= 0x80; value >>= 7)
             buffer[length++] = (byte)(value | 0x80);
         buffer[length++] = (byte)value;

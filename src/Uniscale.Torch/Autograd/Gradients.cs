@@ -32,7 +32,7 @@ public static unsafe class Gradients
     public static Tensor?[] Of(Tensor output, Tensor outputGradient, ReadOnlySpan<Tensor> leaves)
     {
         nint* outputs = stackalloc nint[] { output.Handle }, gradients = stackalloc nint[] { outputGradient.Handle };
-        var inputs = stackalloc nint[leaves.Length];
+        nint* inputs = stackalloc nint[leaves.Length];
         for (int i = 0; i < leaves.Length; i++) inputs[i] = leaves[i].Handle;
         var results = new Tensor?[leaves.Length];
         var call = OfThisThread;

@@ -108,7 +108,7 @@ internal sealed unsafe class GraphNode
 
     private void Connect(ReadOnlySpan<Tensor> inputs)
     {
-        var handles = stackalloc nint[inputs.Length];
+        nint* handles = stackalloc nint[inputs.Length];
         for (int i = 0; i < inputs.Length; i++) handles[i] = inputs[i].Handle;
         THSAutograd_CSharpNode_setNextEdges(_pointers, new HandleArray(handles, inputs.Length), records: true);
         CheckForErrors();
@@ -125,7 +125,7 @@ internal sealed unsafe class GraphNode
         THSAutograd_Function_wrapOutputs(
             new HandleArray(before, inputs.Length), default, default, new HandleArray(after, outputs.Count), _pointers, &ThreadHandles.Allocate);
         CheckForErrors();
-        var tied = ThreadHandles.Buffer;
+        nint* tied = ThreadHandles.Buffer;
         Tensor[]? others = null;
         for (int i = 0; i < outputs.Count; i++)
         {

@@ -35,9 +35,9 @@ public sealed record FedStep(long Step, long StartTokens, long Tokens, ulong Dig
     {
         var theirs = Read(other).ToDictionary(step => step.StartTokens);
         int count = 0;
-        foreach (FedStep step in steps)
+        foreach (var step in steps)
         {
-            if (!theirs.TryGetValue(step.StartTokens, out FedStep? their))
+            if (!theirs.TryGetValue(step.StartTokens, out var their))
                 continue;
             if (their.Tokens != step.Tokens || their.Digest != step.Digest)
                 throw new UserErrorException($"Step {step.Step}, after {step.StartTokens} tokens, was fed something else in {run} than in {other}.");

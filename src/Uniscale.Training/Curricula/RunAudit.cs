@@ -35,9 +35,9 @@ public sealed class RunAudit : IDisposable
     /// <exception cref="UserErrorException">A step was not fed what the configuration and the data say.</exception>
     public void Add(string run, IEnumerable<FedStep> steps)
     {
-        foreach (FedStep fed in steps)
+        foreach (var fed in steps)
         {
-            StepPlan plan = fed.StartTokens < _curriculum.TotalTokens ? _curriculum.StepAt(fed.StartTokens) : throw Differs(run, fed, "lies beyond the curriculum");
+            var plan = fed.StartTokens < _curriculum.TotalTokens ? _curriculum.StepAt(fed.StartTokens) : throw Differs(run, fed, "lies beyond the curriculum");
             if (plan.Tokens != fed.Tokens)
                 throw Differs(run, fed, $"had a batch of {fed.Tokens} tokens, where the curriculum has {plan.Tokens}");
             if (Digest(plan) != fed.Digest)
@@ -53,7 +53,7 @@ public sealed class RunAudit : IDisposable
     public int CheckShards()
     {
         int recorded = 0;
-        foreach (TokenShard shard in _curriculum.Sources.SelectMany(source => source.Shards).Where(shard => shard.IsRecorded))
+        foreach (var shard in _curriculum.Sources.SelectMany(source => source.Shards).Where(shard => shard.IsRecorded))
         {
             shard.CheckRecorded(whole: true);
             recorded++;
@@ -68,7 +68,7 @@ public sealed class RunAudit : IDisposable
         double worst = 0, sequences = 0;
         int name = Math.Max(6, _curriculum.Sources.Max(source => source.Name.Length));
         output.WriteLine($"{"phase",-16} {"source".PadRight(name)} {"tokens fed",14} {"share",9} {"mixture",9} {"off",9}");
-        foreach (Phase phase in _curriculum.Phases)
+        foreach (var phase in _curriculum.Phases)
         {
             long total = Enumerable.Range(0, _curriculum.Sources.Count).Sum(i => _fed[phase.Number, i]);
             for (int i = 0; i < _curriculum.Sources.Count && total > 0; i++)
@@ -90,10 +90,10 @@ public sealed class RunAudit : IDisposable
     {
         long all = Enumerable.Range(0, _curriculum.Sources.Count).Sum(SumOf);
         bool isWhole = all == _end;
-        Ledger ledger = _curriculum.LedgerAt(_end);
-        foreach (SourceTotal total in ledger.Sources)
+        var ledger = _curriculum.LedgerAt(_end);
+        foreach (var total in ledger.Sources)
         {
-            TokenSource source = _curriculum.Sources[total.Source];
+            var source = _curriculum.Sources[total.Source];
             (long tokens, int times) = _coverage.Of(source.Name);
             if (times > total.MaxRepeats)
                 throw new UserErrorException($"A token of source '{source.Name}' was fed {times} times, although the source was begun {total.MaxRepeats} time(s) only.");
@@ -116,7 +116,7 @@ public sealed class RunAudit : IDisposable
         {
             _curriculum.Read(plan, index, tokens, []);
             digest = unchecked(digest + SampleDigest.Of(index, tokens));
-            SampleLocation sample = _curriculum.Locate(index);
+            var sample = _curriculum.Locate(index);
             _coverage.Add(_curriculum, sample);
             _fed[plan.Phase, sample.Source] += plan.Context;
         }

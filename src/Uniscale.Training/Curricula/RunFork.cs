@@ -39,26 +39,26 @@ public sealed class RunFork
     /// <exception cref="UserErrorException">There is no such phase or checkpoint, or a change reaches back.</exception>
     public static RunFork Prepare(string run, int phase, string directory, IReadOnlyList<string> changes)
     {
-        IReadOnlyList<CatalogEntry> entries = CheckpointCatalog.List(CheckpointInput.DirectoryOf(run));
+        var entries = CheckpointCatalog.List(CheckpointInput.DirectoryOf(run));
         CatalogEntry[] good = [.. entries.Where(entry => entry.Manifest is not null)];
         if (good.Length == 0)
             throw new UserErrorException($"{run} has no good checkpoint; give the directory of a run that has saved one.");
         if (System.IO.Directory.Exists(directory) && System.IO.Directory.EnumerateFileSystemEntries(directory).Any())
             throw new UserErrorException($"{directory} is not empty; name another directory with --out.");
         string yaml = good[0].Manifest!.ConfigurationYaml;
-        RunConfiguration configuration = ConfigurationLoader.ParseStored(yaml, [], run).Value;
+        var configuration = ConfigurationLoader.ParseStored(yaml, [], run).Value;
         using Curriculum original = Curriculum.FromConfiguration(configuration);
         if (phase < 1 || phase > original.Phases.Count)
             throw new UserErrorException($"The run has {original.Phases.Count} phase(s); --phase {phase} is none of them.");
         long start = original.Phases[phase - 1].StartTokens;
-        CatalogEntry checkpoint = good.FirstOrDefault(entry => entry.Manifest!.ConsumedTokens == start) ?? throw new UserErrorException(
+        var checkpoint = good.FirstOrDefault(entry => entry.Manifest!.ConsumedTokens == start) ?? throw new UserErrorException(
             $"{run} has no checkpoint at {start} tokens, where phase {phase} begins; it has {string.Join(", ", good.Select(entry => entry.Manifest!.ConsumedTokens))}.");
 
         string name = Path.GetFileName(Path.GetFullPath(directory));
         // The original keeps its directory of checkpoints.
         string[] place = configuration.Checkpoint.Directory is null ? [] : [ConfigurationLoader.Override("checkpoint.directory", Path.Combine(directory, "checkpoints"))];
         // The window is kept: another would cut and order the data anew.
-        ResolvedConfiguration forked = ConfigurationLoader.ParseStored(
+        var forked = ConfigurationLoader.ParseStored(
             yaml, [$"data.window={original.Window}", .. changes, ConfigurationLoader.Override("name", name), ConfigurationLoader.Override("run_directory", directory), .. place], run);
         LayoutGate.Check(forked);
         using Curriculum curriculum = Curriculum.FromConfiguration(forked.Value);

@@ -64,7 +64,7 @@ public sealed class StepJudge(BadStepsSection policy)
     public void Restore(IReadOnlyDictionary<string, string> extra)
     {
         Forget();
-        _phase = extra.TryGetValue(PhaseKey, out var phase) ? int.Parse(phase, CultureInfo.InvariantCulture) : 0;
+        _phase = extra.TryGetValue(PhaseKey, out string? phase) ? int.Parse(phase, CultureInfo.InvariantCulture) : 0;
         foreach (var (window, key) in ((RobustWindow, string)[])[(_losses, LossKey), (_logNorms, NormKey)])
             foreach (string value in extra.GetValueOrDefault(key, "").Split(' ', StringSplitOptions.RemoveEmptyEntries))
                 window.Add(double.Parse(value, CultureInfo.InvariantCulture));

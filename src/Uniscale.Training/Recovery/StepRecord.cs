@@ -83,7 +83,7 @@ public sealed class StepRecord
         (Rollbacks, InARow) = (Number(RollbackKey), (int)Number(InARowKey));
         (_goodSince, _forgivenAfter) = (Number(GoodSinceKey), Number(ForgivenKey));
 
-        long Number(string key) => extra.TryGetValue(key, out var text) ? long.Parse(text, CultureInfo.InvariantCulture) : 0;
+        long Number(string key) => extra.TryGetValue(key, out string? text) ? long.Parse(text, CultureInfo.InvariantCulture) : 0;
     }
 
     /// <summary>Takes only the discarded data from a checkpoint: a rollback does not make undone what is counted.</summary>

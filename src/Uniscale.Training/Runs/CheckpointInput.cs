@@ -24,7 +24,7 @@ public static class CheckpointInput
     /// <summary>The checkpoint that a path means, with marker, manifest and sizes proved.</summary>
     public static CheckpointReader Open(string path, long? step)
     {
-        var folder = Find(path, step);
+        string folder = Find(path, step);
         return Given(() => CheckpointReader.Open(folder));
     }
 

@@ -126,7 +126,7 @@ public sealed class RunFolder(RunConfiguration configuration)
     {
         identity.Write(FullPath, Checkpoints);
         Write(Path.Combine(FullPath, ConfigurationFile), resolved);
-        var copy = Path.Combine(FullPath, TokenizerFile);
+        string copy = Path.Combine(FullPath, TokenizerFile);
         if (resolved.Value.Data.Tokenizer is { } tokenizer && File.Exists(tokenizer) && Path.GetFullPath(tokenizer) != copy)
             File.Copy(tokenizer, copy, overwrite: true);
     });

@@ -12,7 +12,7 @@ public static class RunTokenizer
     {
         for (var (folder, levels) = (new DirectoryInfo(Path.GetFullPath(run)), 0); folder is not null && levels < 3; (folder, levels) = (folder.Parent, levels + 1))
         {
-            var own = Path.Combine(folder.FullName, RunFolder.TokenizerFile);
+            string own = Path.Combine(folder.FullName, RunFolder.TokenizerFile);
             if (File.Exists(own) && File.Exists(Path.Combine(folder.FullName, RunFolder.ConfigurationFile)))
                 return own;
         }

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using Uniscale.Checkpoints;
-using Uniscale.Collectives;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Saving;
 using Uniscale.Checkpoints.Tiers;
+using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;

@@ -35,7 +35,7 @@ internal sealed class Programs(RunConfiguration configuration, int rank, int ran
         specification = specification with { Model = specification.Model with { Context = key.Context }, Checksum = key.Checksum, ForwardOnly = key.ForwardOnly };
         ProgramChecker.Require(specification);
         var place = specification.Mesh.CoordinateOf(rank);
-        var places = ContextPartition.Indices(key.Context, specification.Mesh.Context, place.Context);
+        long[] places = ContextPartition.Indices(key.Context, specification.Mesh.Context, place.Context);
         var view = new BatchView(specification, place.Data, places, configuration.Model.DocumentMask, link, key.RopeBase);
         return _made[key] = (specification, ProgramGenerator.Generate(specification, rank), view);
     }

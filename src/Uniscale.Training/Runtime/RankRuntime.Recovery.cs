@@ -115,7 +115,7 @@ public sealed partial class RankRuntime
     {
         _comparedStep = step;
         if (difference is null) return;
-        var names = Transformer.Blocks(Configuration.Model, Specification.Model.Vocabulary).Select(block => block.Name).ToArray();
+        string[] names = Transformer.Blocks(Configuration.Model, Specification.Model.Vocabulary).Select(block => block.Name).ToArray();
         throw new ReplicaMismatchException($"The weights of {string.Join(", ", difference.Blocks.Take(3).Select(block => names[block]))}"
             + $"{(difference.Blocks.Count > 3 ? $" and {difference.Blocks.Count - 3} more blocks" : "")} {difference} after step {step}: the memory or processor of that machine is suspect.")
         {

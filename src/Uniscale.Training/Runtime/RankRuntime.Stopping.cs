@@ -13,7 +13,7 @@ public sealed record PendingValidation(int Phase, bool EndsPhase)
     internal IEnumerable<KeyValuePair<string, string>> ToExtra() => [new(Key, string.Create(CultureInfo.InvariantCulture, $"{Phase} {EndsPhase}"))];
 
     internal static PendingValidation? Read(IReadOnlyDictionary<string, string> extra) =>
-        extra.TryGetValue(Key, out var text) && text.Split(' ') is [var phase, var ends] && int.TryParse(phase, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && bool.TryParse(ends, out bool isEnd)
+        extra.TryGetValue(Key, out string? text) && text.Split(' ') is [var phase, var ends] && int.TryParse(phase, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && bool.TryParse(ends, out bool isEnd)
             ? new PendingValidation(number, isEnd)
             : null;
 }

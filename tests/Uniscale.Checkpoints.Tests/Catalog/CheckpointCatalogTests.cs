@@ -12,7 +12,7 @@ public sealed class CheckpointCatalogTests
     {
         using var model = Model(world.Rank, ranks);
         using var store = new CheckpointStore(directory, world, options);
-        foreach (var step in steps)
+        foreach (long step in steps)
             Assert.Equal(SaveStatus.Durable, store.Save(model.Fill((int)step).State(step) with { Keep = step % 50 == 0 }).Status);
         return 0;
     });
@@ -60,8 +60,8 @@ public sealed class CheckpointCatalogTests
     {
         using var folder = new TempFolder();
         Save(folder.Path, 1, new CheckpointOptions { Keep = 0 }, 1, 2, 3);
-        var path = Path.Combine(CheckpointCatalog.Find(folder.Path), "rank-00000.safetensors");
-        var bytes = File.ReadAllBytes(path);
+        string path = Path.Combine(CheckpointCatalog.Find(folder.Path), "rank-00000.safetensors");
+        byte[] bytes = File.ReadAllBytes(path);
         bytes[^1] ^= 1;
         File.WriteAllBytes(path, bytes);
         Assert.Contains("nothing was pruned", Assert.Throws<CheckpointDamagedException>(() => CheckpointCatalog.Prune(folder.Path, 1, 0)).Message);
@@ -72,9 +72,9 @@ public sealed class CheckpointCatalogTests
     public void APathMayBeARunACheckpointDirectoryOrACheckpoint()
     {
         using var folder = new TempFolder();
-        var directory = folder["checkpoints"];
+        string directory = folder["checkpoints"];
         Save(directory, 1, new CheckpointOptions(), 1, 2);
-        var newest = Path.Combine(directory, "step-00000002");
+        string newest = Path.Combine(directory, "step-00000002");
         Assert.Equal(newest, CheckpointCatalog.Find(folder.Path));
         Assert.Equal(newest, CheckpointCatalog.Find(directory));
         Assert.Equal(newest, CheckpointCatalog.Find(newest));

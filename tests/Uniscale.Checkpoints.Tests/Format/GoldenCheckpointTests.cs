@@ -42,7 +42,7 @@ public sealed class GoldenCheckpointTests
     public void ItsFilesAreSafetensorsWithPlainNamesForWholeTensors()
     {
         var names = new List<string>();
-        foreach (var path in Directory.GetFiles(Path.Combine(Folder(1), "step-00000042"), "*.safetensors"))
+        foreach (string path in Directory.GetFiles(Path.Combine(Folder(1), "step-00000042"), "*.safetensors"))
         {
             using var file = SafeTensorsFile.Open(path);
             names.AddRange(file.Header.Entries.Select(entry => entry.Name));
@@ -55,9 +55,9 @@ public sealed class GoldenCheckpointTests
     {
         using var folder = new TempFolder();
         Write(folder.Path);
-        var checkpoint = folder["step-00000042"];
+        string checkpoint = folder["step-00000042"];
         var manifest = CheckpointReader.Open(checkpoint).Manifest with { FormatVersion = 2 };
-        var json = manifest.ToJson();
+        byte[] json = manifest.ToJson();
         File.WriteAllBytes(Path.Combine(checkpoint, "manifest.json"), json);
         var marker = new Checkpoints.Format.CommitMarker(42, 1, true, "a", json.Length, Checkpoints.Format.Digest.Of(json));
         File.WriteAllBytes(Path.Combine(checkpoint, "COMMITTED"), marker.ToBytes());

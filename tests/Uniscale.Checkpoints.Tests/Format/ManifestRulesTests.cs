@@ -42,7 +42,7 @@ public sealed class ManifestRulesTests : IDisposable
         var manifest = Manifest();
         change(manifest);
         Write(manifest.ToJsonString());
-        var message = Assert.Throws<CheckpointDamagedException>(() => CheckpointReader.Open(_path)).Message;
+        string message = Assert.Throws<CheckpointDamagedException>(() => CheckpointReader.Open(_path)).Message;
         return message;
     }
 
@@ -58,7 +58,7 @@ public sealed class ManifestRulesTests : IDisposable
     [Fact]
     public void ALinkIsNoDataFile()
     {
-        var file = Path.Combine(_path, "rank-00001.safetensors");
+        string file = Path.Combine(_path, "rank-00001.safetensors");
         File.Move(file, _folder["elsewhere"]);
         File.CreateSymbolicLink(file, _folder["elsewhere"]);
         Assert.Contains("is a link to", Assert.Throws<CheckpointDamagedException>(() => CheckpointReader.Open(_path)).Message);
@@ -107,7 +107,7 @@ public sealed class ManifestRulesTests : IDisposable
         ThreadWorld.Run(1, world =>
         {
             using var model = new Tensors();
-            for (var row = 0; row < 3000; row++)
+            for (int row = 0; row < 3000; row++)
                 model.Add("w", ElementType.Float32, [3000, 2], [row, 0], [1, 2]);
             using var store = new CheckpointStore(_folder["many"], world);
             return store.Save(model.Fill(1).State(3));

@@ -50,7 +50,7 @@ public sealed class CheckpointTargets : IDisposable
             return store.Save(model.State(3));
         });
         byte[][] seeds = [File.ReadAllBytes(_folder["step-00000003/manifest.json"])];
-        foreach (var input in Mutations.Of(seeds, 4000, seed: 23))
+        foreach (byte[] input in Mutations.Of(seeds, 4000, seed: 23))
             Manifest(input);
     }
 

@@ -21,7 +21,7 @@ public sealed class HuggingFaceTests : IDisposable
     {
         ThreadWorld.Run(2, world =>
         {
-            var at = world.Rank * 8;
+            int at = world.Rank * 8;
             using var model = new Tensors()
                 .Add("embedding.tokens.weight", type, [16, 4], [at, 0], [8, 4])
                 .Add("layers.11.attention.wq.weight", type, [4, 16], [0, at], [4, 8])
@@ -92,7 +92,7 @@ public sealed class HuggingFaceTests : IDisposable
     public void HalvesBecomeTheFloatsThatTheyAre()
     {
         Directory.CreateDirectory(_folder["model"]);
-        var memory = RawMemory.Allocate(64);
+        nint memory = RawMemory.Allocate(64);
         MemoryMarshal.Cast<byte, ushort>(RawMemory.Span(memory, 6))[0] = 0x3FC0;
         MemoryMarshal.Cast<byte, ushort>(RawMemory.Span(memory, 6))[1] = 0xC000;
         MemoryMarshal.Cast<byte, Half>(RawMemory.Span(memory + 32, 4))[0] = (Half)0.333f;
@@ -133,7 +133,7 @@ public sealed class HuggingFaceTests : IDisposable
     [Fact]
     public void EveryTensorIsAccountedFor()
     {
-        var memory = RawMemory.Allocate(64);
+        nint memory = RawMemory.Allocate(64);
         MemoryMarshal.Cast<byte, float>(RawMemory.Span(memory, 64)).Fill(1);
         SafeTensorsSource embedding = Tensor("model.embed_tokens.weight", memory, 2, 1), norm = Tensor("model.norm.weight", memory, 1);
         Assert.Contains("has no tensor 'model.norm.weight'", Refusal(embedding));

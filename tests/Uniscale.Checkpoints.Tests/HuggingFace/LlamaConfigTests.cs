@@ -55,7 +55,7 @@ public sealed class LlamaConfigTests : IDisposable
     [InlineData("""{"rms_norm_eps":0}""", "rms_norm_eps is 0, but must be a number above 0")]
     public void WhatIsNotUnderstoodIsRefusedByItsKey(string more, string expected)
     {
-        var message = Assert.Throws<CheckpointException>(() => Read(more)).Message;
+        string message = Assert.Throws<CheckpointException>(() => Read(more)).Message;
         Assert.EndsWith(expected, message.Replace("1e99", "1E+99", StringComparison.Ordinal));
         Assert.StartsWith(_folder["config.json"], message);
     }
@@ -70,7 +70,7 @@ public sealed class LlamaConfigTests : IDisposable
     public void ABrokenFileIsOneSentence(string json)
     {
         File.WriteAllText(_folder["config.json"], json);
-        var message = Assert.Throws<CheckpointException>(() => LlamaConfig.Read(_folder.Path)).Message;
+        string message = Assert.Throws<CheckpointException>(() => LlamaConfig.Read(_folder.Path)).Message;
         Assert.StartsWith(_folder["config.json"], message);
         Assert.DoesNotContain('\n', message);
     }

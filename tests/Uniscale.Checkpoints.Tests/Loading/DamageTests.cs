@@ -30,13 +30,13 @@ public sealed class DamageTests : IDisposable
     public void EveryFlippedByteIsFound()
     {
         var random = new Random(5);
-        var files = Directory.GetFiles(_good).Order().ToArray();
-        for (var trial = 0; trial < 1000; trial++)
+        string[] files = Directory.GetFiles(_good).Order().ToArray();
+        for (int trial = 0; trial < 1000; trial++)
         {
-            var path = files[trial % files.Length];
-            var bytes = File.ReadAllBytes(path);
-            var index = random.Next(bytes.Length);
-            var old = bytes[index];
+            string path = files[trial % files.Length];
+            byte[] bytes = File.ReadAllBytes(path);
+            int index = random.Next(bytes.Length);
+            byte old = bytes[index];
             bytes[index] ^= (byte)random.Next(1, 256);
             File.WriteAllBytes(path, bytes);
             ProveFound(path, $"byte {index}");
@@ -49,10 +49,10 @@ public sealed class DamageTests : IDisposable
     public void EveryTruncationAndEveryLostFileIsFound()
     {
         var random = new Random(6);
-        foreach (var path in Directory.GetFiles(_good))
+        foreach (string path in Directory.GetFiles(_good))
         {
-            var bytes = File.ReadAllBytes(path);
-            foreach (var length in Enumerable.Range(0, 40).Select(_ => random.Next(bytes.Length)).Append(0).Append(bytes.Length - 1))
+            byte[] bytes = File.ReadAllBytes(path);
+            foreach (int length in Enumerable.Range(0, 40).Select(_ => random.Next(bytes.Length)).Append(0).Append(bytes.Length - 1))
             {
                 File.WriteAllBytes(path, bytes[..length]);
                 ProveFound(path, $"cut to {length}");
@@ -71,8 +71,8 @@ public sealed class DamageTests : IDisposable
         var record = CheckpointReader.Open(_good)["layers.0.w"];
         foreach (var slice in record.Slices)
         {
-            var path = Path.Combine(_good, $"rank-{slice.File:00000}.safetensors");
-            var bytes = File.ReadAllBytes(path);
+            string path = Path.Combine(_good, $"rank-{slice.File:00000}.safetensors");
+            byte[] bytes = File.ReadAllBytes(path);
             bytes[slice.Start + 5] ^= 0x10;
             File.WriteAllBytes(path, bytes);
             Assert.Contains($"{path}: tensor 'layers.0.w'", Assert.Single(CheckpointReader.Open(_good).Verify()));

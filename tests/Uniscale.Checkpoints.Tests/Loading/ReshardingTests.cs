@@ -23,9 +23,9 @@ public sealed class ReshardingTests
     public static TheoryData<string, string> Pairs()
     {
         var pairs = new TheoryData<string, string>();
-        foreach (var from in Layouts.Keys)
+        foreach (string from in Layouts.Keys)
         {
-            foreach (var to in Layouts.Keys)
+            foreach (string to in Layouts.Keys)
                 pairs.Add(from, to);
         }
         return pairs;
@@ -78,7 +78,7 @@ public sealed class ReshardingTests
 
         void Cut(string name, ElementType type, long[] shape)
         {
-            var count = shape.Aggregate(1L, (a, b) => a * b);
+            long count = shape.Aggregate(1L, (a, b) => a * b);
             var (start, end) = (count * part / parts, count * (part + 1) / parts);
             model.AddRange(name, type, shape, start, end - start);
         }

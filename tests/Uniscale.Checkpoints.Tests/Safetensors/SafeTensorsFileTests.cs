@@ -31,9 +31,9 @@ public sealed class SafeTensorsFileTests
     public void AFileWithTypesOfOthersIsRead()
     {
         using var folder = new TempFolder();
-        var header = """{"__metadata__":{"made":"elsewhere"},"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"flag":{"dtype":"BOOL","shape":[1],"data_offsets":[16,17]}}   """;
+        string header = """{"__metadata__":{"made":"elsewhere"},"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"flag":{"dtype":"BOOL","shape":[1],"data_offsets":[16,17]}}   """;
         using var file = SafeTensorsFile.Open(Write(folder, header, 17));
-        var bytes = new byte[16];
+        byte[] bytes = new byte[16];
         file.Read(file["w"], 0, bytes);
         Assert.Equal(Enumerable.Range(0, 16).Select(i => (byte)i), bytes);
         Assert.Contains("type BOOL", Assert.Throws<CheckpointException>(() => file["flag"].ElementType).Message);
@@ -67,8 +67,8 @@ public sealed class SafeTensorsFileTests
     public void AnImpossibleHeaderLengthIsRefused(long length, string expected)
     {
         using var folder = new TempFolder();
-        var path = Write(folder, "{}", 4);
-        var bytes = File.ReadAllBytes(path);
+        string path = Write(folder, "{}", 4);
+        byte[] bytes = File.ReadAllBytes(path);
         BinaryPrimitives.WriteInt64LittleEndian(bytes, length);
         File.WriteAllBytes(path, bytes);
         Assert.Contains(expected, Assert.Throws<CheckpointDamagedException>(() => SafeTensorsFile.Open(path)).Message);
@@ -81,15 +81,15 @@ public sealed class SafeTensorsFileTests
     public void FourHundredThousandEmptyTensorsAreRead()
     {
         using var folder = new TempFolder();
-        var path = Write(folder, "{" + string.Join(",", Enumerable.Range(0, 400_000).Select(i => $"\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")) + "}", 0);
+        string path = Write(folder, "{" + string.Join(",", Enumerable.Range(0, 400_000).Select(i => $"\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")) + "}", 0);
         using var file = SafeTensorsFile.Open(path);
         Assert.Equal(400_000, file.Header.Entries.Count);
     }
 
     private static string Write(TempFolder folder, string header, int dataBytes)
     {
-        var path = folder["x.safetensors"];
-        var json = Encoding.UTF8.GetBytes(header);
+        string path = folder["x.safetensors"];
+        byte[] json = Encoding.UTF8.GetBytes(header);
         File.WriteAllBytes(path, [.. BitConverter.GetBytes((long)json.Length), .. json, .. Enumerable.Range(0, dataBytes).Select(i => (byte)i)]);
         return path;
     }

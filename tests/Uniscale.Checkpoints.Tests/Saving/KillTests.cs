@@ -35,17 +35,17 @@ public sealed class KillTests
         using var folder = new TempFolder();
         var random = new Random(11);
         long durable = 0;
-        for (var trial = 0; trial < 12; trial++)
+        for (int trial = 0; trial < 12; trial++)
         {
             using var child = SavingChild.StartEverlasting(folder.Path);
-            var first = await child.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
+            string? first = await child.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
             Assert.NotNull(first);
             await Task.Delay(random.Next(60), TestContext.Current.CancellationToken);
             child.Kill();
-            var rest = await child.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-            var announced = long.Parse((first + "\n" + rest).Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
+            string rest = await child.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            long announced = long.Parse((first + "\n" + rest).Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
             Assert.True(announced > durable);
-            var loaded = LoadedStep(folder.Path);
+            long loaded = LoadedStep(folder.Path);
             Assert.InRange(loaded, announced, announced + 1);
             durable = loaded;
         }

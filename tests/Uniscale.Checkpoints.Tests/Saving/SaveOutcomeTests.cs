@@ -36,7 +36,7 @@ public sealed class SaveOutcomeTests
         using var folder = new TempFolder();
         var results = ThreadWorld.Run(2, world =>
         {
-            var broken = false;
+            bool broken = false;
             using var model = Model(world.Rank).Fill(1);
             using var store = new CheckpointStore(folder.Path, world, new CheckpointOptions
             {
@@ -78,7 +78,7 @@ public sealed class SaveOutcomeTests
         {
             if (point != SavePoint.DataSynced)
                 return;
-            var path = Directory.GetFiles(folder.Path, "*.safetensors", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }).Single();
+            string path = Directory.GetFiles(folder.Path, "*.safetensors", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }).Single();
             using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
             RandomAccess.Write(file, [0x55], 9000);
         }
@@ -93,7 +93,7 @@ public sealed class SaveOutcomeTests
         ThreadWorld.Run(2, world =>
         {
             using var slow = new ManualResetEventSlim();
-            var writing = 0;
+            int writing = 0;
             using var model = Model(world.Rank).Fill(1);
             using var store = new CheckpointStore(folder.Path, world, new CheckpointOptions
             {

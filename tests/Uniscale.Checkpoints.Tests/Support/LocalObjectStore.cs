@@ -70,12 +70,12 @@ internal sealed class LocalObjectStore : IDisposable
 
     private (int Status, byte[] Body) Answer(HttpListenerRequest request, byte[] body, HttpListenerResponse response)
     {
-        var path = Uri.UnescapeDataString(request.Url!.AbsolutePath);
+        string path = Uri.UnescapeDataString(request.Url!.AbsolutePath);
         var query = request.QueryString;
         switch (request.HttpMethod)
         {
             case "POST" when request.Url.Query.StartsWith("?uploads", StringComparison.Ordinal):
-                var id = Guid.NewGuid().ToString("n");
+                string id = Guid.NewGuid().ToString("n");
                 _uploads[id] = [];
                 return (200, Xml($"<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"));
             case "POST":
@@ -97,7 +97,7 @@ internal sealed class LocalObjectStore : IDisposable
             case "GET" when query["list-type"] == "2":
                 return (200, List(path.TrimEnd('/') + "/", query["prefix"] ?? ""));
             default:
-                if (!Objects.TryGetValue(path, out var found))
+                if (!Objects.TryGetValue(path, out byte[]? found))
                     return (404, Error("NoSuchKey"));
                 response.Headers["ETag"] = Tag(found);
                 return (200, found);
@@ -110,10 +110,10 @@ internal sealed class LocalObjectStore : IDisposable
         if (request.Headers["x-amz-content-sha256"]?.StartsWith("STREAMING-", StringComparison.Ordinal) != true)
             return body;
         using var decoded = new MemoryStream();
-        for (var position = 0; position < body.Length;)
+        for (int position = 0; position < body.Length;)
         {
-            var end = position + body.AsSpan(position).IndexOf((byte)'\n');
-            var length = Convert.ToInt32(Encoding.ASCII.GetString(body, position, end - position).Split(';')[0].Trim(), 16);
+            int end = position + body.AsSpan(position).IndexOf((byte)'\n');
+            int length = Convert.ToInt32(Encoding.ASCII.GetString(body, position, end - position).Split(';')[0].Trim(), 16);
             if (length == 0)
                 break;
             decoded.Write(body, end + 1, length);

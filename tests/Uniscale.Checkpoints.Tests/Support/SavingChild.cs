@@ -37,7 +37,7 @@ internal static class SavingChild
     {
         if (Environment.GetEnvironmentVariable(Variable) is not { } order)
             return false;
-        var words = order.Split('|');
+        string[] words = order.Split('|');
         SavePoint? deadly = words[1] == Everlasting ? null : Enum.Parse<SavePoint>(words[1]);
         ThreadWorld.Run(Ranks, world => SaveUntilDead(world, words[0], deadly, int.Parse(words[2], CultureInfo.InvariantCulture)));
         return true;

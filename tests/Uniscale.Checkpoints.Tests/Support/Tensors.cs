@@ -18,8 +18,8 @@ internal sealed class Tensors : IDisposable
     {
         offset ??= new long[shape.Length];
         extent ??= shape;
-        var bytes = extent.Aggregate(1L, (a, b) => a * b) * type.SizeBytes();
-        var address = RawMemory.Allocate(Math.Max(1, bytes));
+        long bytes = extent.Aggregate(1L, (a, b) => a * b) * type.SizeBytes();
+        nint address = RawMemory.Allocate(Math.Max(1, bytes));
         RawMemory.Span(address, (int)bytes).Fill(0xEE);
         _memory.Add(address);
         Slices.Add(new StateSlice(name, type, shape, offset, extent, address));
@@ -29,7 +29,7 @@ internal sealed class Tensors : IDisposable
     /// <summary>Adds elements [start, start + count) of a whole tensor, as an optimizer shard holds them.</summary>
     public Tensors AddRange(string name, ElementType type, long[] shape, long start, long count)
     {
-        var address = RawMemory.Allocate(Math.Max(1, count * type.SizeBytes()));
+        nint address = RawMemory.Allocate(Math.Max(1, count * type.SizeBytes()));
         RawMemory.Span(address, (int)count * type.SizeBytes()).Fill(0xEE);
         _memory.Add(address);
         Slices.AddRange(FlatRange.Slices(name, type, shape, new long[shape.Length], shape, start, count, address));
@@ -71,7 +71,7 @@ internal sealed class Tensors : IDisposable
 
     public void Dispose()
     {
-        foreach (var address in _memory)
+        foreach (nint address in _memory)
             RawMemory.Free(address);
         _memory.Clear();
     }
@@ -80,20 +80,20 @@ internal sealed class Tensors : IDisposable
 
     private static void ForElements(StateSlice slice, int version, Element body)
     {
-        var size = slice.Type.SizeBytes();
-        var seed = (long)XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{slice.Name}#{version}"));
-        var index = (long[])slice.Offset.Clone();
+        int size = slice.Type.SizeBytes();
+        long seed = (long)XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{slice.Name}#{version}"));
+        long[] index = (long[])slice.Offset.Clone();
         Span<byte> key = stackalloc byte[8];
         Span<byte> value = stackalloc byte[8];
         for (long i = 0; i < slice.Count; i++)
         {
             long linear = 0;
-            for (var dim = 0; dim < index.Length; dim++)
+            for (int dim = 0; dim < index.Length; dim++)
                 linear = linear * slice.GlobalShape[dim] + index[dim];
             BinaryPrimitives.WriteInt64LittleEndian(key, linear);
             BinaryPrimitives.WriteUInt64LittleEndian(value, XxHash3.HashToUInt64(key, seed));
             body(value[..size], RawMemory.Span(slice.Address + (nint)(i * size), size));
-            for (var dim = index.Length - 1; dim >= 0 && ++index[dim] == slice.Offset[dim] + slice.Shape[dim]; dim--)
+            for (int dim = index.Length - 1; dim >= 0 && ++index[dim] == slice.Offset[dim] + slice.Shape[dim]; dim--)
                 index[dim] = slice.Offset[dim];
         }
     }

@@ -37,7 +37,7 @@ public sealed class TierTests : IDisposable
         {
             using var model = Model(world.Rank, rows);
             using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location], Owner = owner, Observer = observer });
-            foreach (var step in steps)
+            foreach (long step in steps)
             {
                 Assert.Equal(SaveStatus.Durable, store.SaveAsync(model.Fill((int)step).State(step)).Wait().Status);
                 store.Drain();
@@ -61,7 +61,7 @@ public sealed class TierTests : IDisposable
     [InlineData(false)]
     public void ALostDirectoryIsRestoredFromATier(bool isDirectory)
     {
-        var location = Location(isDirectory);
+        string location = Location(isDirectory);
         using var tier = TierLocation.Open(location);
         Assert.All(Load(location, "fresh", 2, 0), Assert.Null);
         Assert.Equal([$"1 {tier.Name} ", $"2 {tier.Name} ", $"3 {tier.Name} "], Save(location, "run", 2, 1, 2, 3));
@@ -83,12 +83,12 @@ public sealed class TierTests : IDisposable
     [InlineData(false)]
     public void ADamagedOrUnfinishedCopyIsPassedOver(bool isDirectory)
     {
-        var location = Location(isDirectory);
+        string location = Location(isDirectory);
         using var tier = TierLocation.Open(location);
         Save(location, "run", 2, 1, 2);
         Directory.Delete(_folder["run"], recursive: true);
-        var victim = tier.List().Single(key => key.StartsWith("step-00000002", StringComparison.Ordinal) && key.EndsWith("rank-00001.safetensors", StringComparison.Ordinal));
-        var bytes = tier.Read(victim)!;
+        string victim = tier.List().Single(key => key.StartsWith("step-00000002", StringComparison.Ordinal) && key.EndsWith("rank-00001.safetensors", StringComparison.Ordinal));
+        byte[] bytes = tier.Read(victim)!;
         bytes[^3] ^= 8;
         File.WriteAllBytes(_folder["changed"], bytes);
         tier.Put(victim, _folder["changed"]);
@@ -102,7 +102,7 @@ public sealed class TierTests : IDisposable
     [InlineData(false)]
     public void CopiesAreOfTheRunThatMadeThem(bool isDirectory)
     {
-        var location = Location(isDirectory);
+        string location = Location(isDirectory);
         using var tier = TierLocation.Open(location);
         TierOwner one = new("one.00000001", "/runs/one"), two = new("one.0000000", "/runs/two");
         Save(location, "nobodys", 2, 8);
@@ -122,7 +122,7 @@ public sealed class TierTests : IDisposable
     [Fact]
     public void LargeFilesGoInParts()
     {
-        var location = Location(isDirectory: false);
+        string location = Location(isDirectory: false);
         Save(location, "run", 10_000, 1);
         Assert.Equal(2, _objects.MultipartCount);
         Directory.Delete(_folder["run"], recursive: true);
@@ -141,7 +141,7 @@ public sealed class TierTests : IDisposable
     public void AStoreThatFailsIsASentenceAndTrainingGoesOn()
     {
         _objects.Broken = true;
-        var replication = Assert.Single(Save(Location(isDirectory: false), "run", 2, 1));
+        string replication = Assert.Single(Save(Location(isDirectory: false), "run", 2, 1));
         Assert.StartsWith("1 s3://bucket/my/run s3://bucket/my/run: cannot", replication);
         Assert.Contains("the next checkpoint is tried again", replication);
         Assert.Contains("s3://bucket/prefix was expected", Assert.Throws<CheckpointException>(() => TierLocation.Open("s3://")).Message);

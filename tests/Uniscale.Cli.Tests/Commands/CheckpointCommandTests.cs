@@ -17,7 +17,7 @@ public sealed class CheckpointCommandTests : IDisposable
         var pin = GCHandle.Alloc(weights, GCHandleType.Pinned);
         try
         {
-            for (var step = 10; step <= 30; step += 10)
+            for (int step = 10; step <= 30; step += 10)
             {
                 weights[0] = step;
                 store.Save(new CheckpointState
@@ -59,8 +59,8 @@ public sealed class CheckpointCommandTests : IDisposable
     public void VerifyNamesFileAndTensorOfAFlippedByte()
     {
         Assert.Equal(0, CommandRun.Of("checkpoint", "verify", _run).Code);
-        var path = Path.Combine(Step(20), "rank-00000.safetensors");
-        var bytes = File.ReadAllBytes(path);
+        string path = Path.Combine(Step(20), "rank-00000.safetensors");
+        byte[] bytes = File.ReadAllBytes(path);
         bytes[^1] ^= 4;
         File.WriteAllBytes(path, bytes);
         var (code, output, _) = CommandRun.Of("checkpoint", "verify", _run);
@@ -82,7 +82,7 @@ public sealed class CheckpointCommandTests : IDisposable
     [Fact]
     public void PruneDeletesWhatItSaid()
     {
-        var would = CommandRun.Of("checkpoint", "prune", _run, "--keep", "1", "--dry-run").Output;
+        string would = CommandRun.Of("checkpoint", "prune", _run, "--keep", "1", "--dry-run").Output;
         Assert.Contains($"would delete {Step(20)}", would);
         Assert.True(Directory.Exists(Step(20)));
         Assert.Contains("2 of 3 checkpoints", CommandRun.Of("checkpoint", "prune", _run, "--keep", "1").Output);

@@ -32,7 +32,7 @@ public sealed class CleanCommandTests : IDisposable
         Assert.Matches(@"(?m)^all +20 +6 ", output);
         Assert.Contains("MB/s a core", output);
 
-        JsonElement report = JsonDocument.Parse(File.ReadAllText(In("clean/report.json"))).RootElement;
+        var report = JsonDocument.Parse(File.ReadAllText(In("clean/report.json"))).RootElement;
         Assert.Equal(6, report.GetProperty("kept").GetProperty("documents").GetInt32());
         Assert.Equal(5, report.GetProperty("steps")[0].GetProperty("tally").GetProperty("samples").GetArrayLength());
         long[] tokens = [.. new[] { "input", "kept" }.Select(name => report.GetProperty(name).GetProperty("tokens").GetInt64())];
@@ -42,7 +42,7 @@ public sealed class CleanCommandTests : IDisposable
 
         // Strict XML is more than a browser asks for: every tag closed, every character escaped.
         string page = File.ReadAllText(In("clean/report.html"));
-        XElement body = XDocument.Parse(page[page.IndexOf("<body>", StringComparison.Ordinal)..page.IndexOf("</html>", StringComparison.Ordinal)]).Root!;
+        var body = XDocument.Parse(page[page.IndexOf("<body>", StringComparison.Ordinal)..page.IndexOf("</html>", StringComparison.Ordinal)]).Root!;
         Assert.Contains(body.Descendants("pre"), sample => sample.Value.StartsWith("<b>", StringComparison.Ordinal));
         Assert.DoesNotContain("http", page);
         Assert.Contains(body.Descendants("tr"), row => row.Elements("td").Select(cell => cell.Value).Take(5).SequenceEqual(["all", "20", "6", $"{tokens[0]:N0}", $"{tokens[1]:N0}"]));

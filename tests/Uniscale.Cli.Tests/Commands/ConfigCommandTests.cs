@@ -20,7 +20,7 @@ public sealed class ConfigCommandTests : IDisposable
     {
         var (code, output, _) = CommandRun.Of("config", file, "--set", "optimizer.lr=1e-3", "--set", "model.hidden=64", "--set", "model.heads=4");
         Assert.Equal(0, code);
-        var lines = output.Split('\n');
+        string[] lines = output.Split('\n');
         Assert.Contains($"  layers: 2                                     # {file}:1", lines);
         Assert.Contains("  lr: 0.001                                     # --set", lines);
         Assert.Contains("  ffn: 11008                                    # preset llama", lines);

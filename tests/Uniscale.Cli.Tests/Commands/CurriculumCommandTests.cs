@@ -41,13 +41,13 @@ public sealed class CurriculumCommandTests : IDisposable
 
         using var curriculum = Curriculum.FromConfiguration(ConfigurationLoader.Load(config).Value);
         double[] published = [75.1, 4.9, 4.5, 3.3, 7.6, 4.6];
-        Ledger ledger = curriculum.LedgerAt(curriculum.TotalTokens);
+        var ledger = curriculum.LedgerAt(curriculum.TotalTokens);
         for (int i = 0; i < published.Length; i++)
             Assert.InRange(100.0 * ledger.Sources[i].FedTokens / curriculum.TotalTokens, published[i] - 0.051, published[i] + 0.051);
         Assert.All(ledger.Sources, source => Assert.InRange(source.FedTokens, 0, source.SourceTokens));
 
         started = Stopwatch.GetTimestamp();
-        StepPlan step = curriculum.StepAround(812_000_000_000);
+        var step = curriculum.StepAround(812_000_000_000);
         for (long sample = step.FirstSample; sample < step.FirstSample + step.Sequences; sample++)
             Assert.Equal(0, curriculum.Locate(sample).Epoch);
         curriculum.LedgerAt(step.ConsumedTokens);
@@ -90,7 +90,7 @@ public sealed class CurriculumCommandTests : IDisposable
         var (code, output, error) = CommandRun.Of("curriculum", "fork", run, "--phase", "2", "--set", "phases[1].mixture.web=0", "--set", "phases[1].tokens=32K");
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("from step 1000", output);
-        RunConfiguration forked = ConfigurationLoader.Load(Path.Combine(_root, "run-fork-2", "fork.yaml")).Value;
+        var forked = ConfigurationLoader.Load(Path.Combine(_root, "run-fork-2", "fork.yaml")).Value;
         Assert.Equal((32_000, 16, "run-fork-2"), (forked.Phases[1].Tokens, forked.Data.Window, forked.Name));
         Assert.True(File.Exists(Path.Combine(_root, "run-fork-2", "checkpoints", "step-00001000", "manifest.json")));
         Assert.Single(Directory.GetDirectories(Path.Combine(_root, "run-fork-2", "checkpoints")));

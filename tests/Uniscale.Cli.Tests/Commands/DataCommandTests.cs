@@ -26,7 +26,7 @@ public sealed class DataCommandTests : IDisposable
         Assert.Equal("The models learn.\n", Ok(["tokenizer", "decode", In("t.model"), .. tokens.Split(' ')]));
 
         Assert.Contains("books", Ok("data", "tokenize", In("store"), "--tokenizer", In("t.model"), "--out", In("tokens"), "--validation", "0.1", "--workers", "2"));
-        DateTime written = File.GetLastWriteTimeUtc(In("tokens/books.train.bin"));
+        var written = File.GetLastWriteTimeUtc(In("tokens/books.train.bin"));
         Assert.Contains("done before", Ok("data", "tokenize", In("store"), "--tokenizer", In("t.model"), "--out", In("tokens"), "--validation", "0.1", "--workers", "2"));
         Assert.Equal(written, File.GetLastWriteTimeUtc(In("tokens/books.train.bin")));
         Assert.Contains("tokens (UInt16)", Ok("data", "inspect", In("tokens/*")));

@@ -45,7 +45,7 @@ public sealed class FaultsCommandTests : IDisposable
         Assert.Matches(@"never +one +FAILED +1 of 1 faults did not happen", output);
         Assert.Contains("2 of 3 cells are not as promised", output);
         File.AppendAllText(file, "  - { name: more, by: threads, inject: [{ kind: slow-rank, step: 2, seconds: 0.1 }] }");
-        var lines = File.ReadAllLines(Path.Combine(folder, "matrix", "results.jsonl"));
+        string[] lines = File.ReadAllLines(Path.Combine(folder, "matrix", "results.jsonl"));
         CommandRun.Of([.. arguments, "--resume", "--only", "slow"]);
         Assert.Equal(lines, File.ReadAllLines(Path.Combine(folder, "matrix", "results.jsonl")));
     }

@@ -26,7 +26,7 @@ public sealed class HuggingFaceCommandsTests : IDisposable
             ["name=small", "train.steps=10", "model.layers=1", "model.hidden=8", "model.heads=2", "model.ffn=24", "model.context=32", "model.vocabulary=12", .. overrides]);
         using var world = InProcessWorld.Create(1)[0];
         using var store = new CheckpointStore(At("run/checkpoints"), world);
-        var weights = Enumerable.Range(0, 1 << 12).Select(i => MathF.Sin(i)).ToArray();
+        float[] weights = Enumerable.Range(0, 1 << 12).Select(i => MathF.Sin(i)).ToArray();
         var pin = GCHandle.Alloc(weights, GCHandleType.Pinned);
         var model = configuration.Value.Model;
         var slices = Transformer.Blocks(model, model.Vocabulary).SelectMany(block => block.Parameters).DistinctBy(parameter => parameter.Name)
@@ -133,13 +133,13 @@ public sealed class HuggingFaceCommandsTests : IDisposable
     [Fact]
     public void DamagedWeightsAreTheUsers()
     {
-        var path = Path.Combine(Exported(Tied), "model.safetensors");
-        var whole = File.ReadAllBytes(path);
+        string path = Path.Combine(Exported(Tied), "model.safetensors");
+        byte[] whole = File.ReadAllBytes(path);
         var random = new Random(7);
-        for (var round = 0; round < 200; round++)
+        for (int round = 0; round < 200; round++)
         {
-            var bytes = (byte[])whole.Clone();
-            for (var edits = 0; edits < 3; edits++)
+            byte[] bytes = (byte[])whole.Clone();
+            for (int edits = 0; edits < 3; edits++)
                 bytes[random.Next(Math.Min(bytes.Length, 1200))] = (byte)random.Next(256);
             File.WriteAllBytes(path, round % 4 == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
             var (code, _, error) = CommandRun.Of("import", At("model"), "--to", At("back"));
@@ -156,7 +156,7 @@ public sealed class HuggingFaceCommandsTests : IDisposable
     public void ADamagedCheckpointIsTheUsers()
     {
         Save(Tied);
-        var manifest = At("run/checkpoints/step-00000005/manifest.json");
+        string manifest = At("run/checkpoints/step-00000005/manifest.json");
         File.WriteAllText(manifest, "{}");
         Assert.Contains("manifest.json is not what was written", CommandRun.Refused("export", At("run/checkpoints/step-00000005"), "--to", At("model")), StringComparison.Ordinal);
         Assert.Contains("is good", CommandRun.Refused("checkpoint", "inspect", At("run")), StringComparison.Ordinal);

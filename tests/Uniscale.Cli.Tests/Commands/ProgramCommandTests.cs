@@ -37,7 +37,7 @@ public sealed class ProgramCommandTests : IDisposable
     [Fact]
     public void The_trace_opens_in_viewers()
     {
-        var trace = Path.Combine(folder, "trace.json");
+        string trace = Path.Combine(folder, "trace.json");
         Assert.Equal(0, CommandRun.Of("program", file, "--trace", trace).Code);
         Assert.NotEmpty(JsonDocument.Parse(File.ReadAllText(trace)).RootElement.GetProperty("traceEvents").EnumerateArray());
     }
@@ -77,7 +77,7 @@ public sealed class ProgramCommandTests : IDisposable
     [Fact]
     public void A_measured_trace_is_drawn_beside_the_prediction()
     {
-        var trace = Path.Combine(folder, "measured.json");
+        string trace = Path.Combine(folder, "measured.json");
         using (var stream = File.Create(trace))
         using (var writer = new ChromeTraceWriter(stream))
             for (int rank = 0; rank < 8; rank++)

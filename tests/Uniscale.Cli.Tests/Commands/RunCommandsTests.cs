@@ -58,15 +58,15 @@ public sealed class RunCommandsTests : IDisposable
     public void Foreign_bytes_in_the_runs_files_are_no_failure()
     {
         var random = new Random(4);
-        for (var round = 0; round < 60; round++)
+        for (int round = 0; round < 60; round++)
         {
-            foreach (var name in (string[])["rank-00000.beat", "rank-00000.journal", "events.jsonl"])
+            foreach (string name in (string[])["rank-00000.beat", "rank-00000.journal", "events.jsonl"])
             {
-                var bytes = new byte[random.Next(400)];
+                byte[] bytes = new byte[random.Next(400)];
                 random.NextBytes(bytes);
                 File.WriteAllBytes(Path.Combine(run, "launch", name), bytes);
             }
-            foreach (var command in (string[])["status", "why"])
+            foreach (string command in (string[])["status", "why"])
                 Assert.Equal((0, ""), (CommandRun.Of(command, run).Code, CommandRun.Of(command, run).Error));
         }
         File.WriteAllText(Path.Combine(run, "metrics.jsonl"), "7\n");

@@ -39,7 +39,7 @@ public sealed class TrainCommandTests : IDisposable
     public void A_resumed_run_repeats_the_unbroken_one_bit_for_bit_and_validates()
     {
         Ok("train", In("run.yaml"), "--ranks", "2");
-        var unbroken = Losses();
+        double[] unbroken = Losses();
         Assert.Equal(6, unbroken.Length);
         Assert.Equal([3, 6], Records("validation").Select(record => record.GetProperty("step").GetInt64()));
         Assert.All(Records("validation"), record => Assert.InRange(record.GetProperty("bits_per_byte").GetDouble(), 0.5, 8));
@@ -157,7 +157,7 @@ public sealed class TrainCommandTests : IDisposable
     [Fact]
     public void A_corrupt_index_is_named()
     {
-        var index = In("tokens/books.train.idx");
+        string index = In("tokens/books.train.idx");
         File.WriteAllBytes(index, [.. "WRONGMAGIC"u8, .. File.ReadAllBytes(index)[10..]]);
         Assert.Contains("books.train.idx", Refused("train", In("run.yaml")));
     }

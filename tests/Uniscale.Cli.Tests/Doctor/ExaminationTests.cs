@@ -83,7 +83,7 @@ public sealed class ExaminationTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "libdnnl.so.9.1.2"), "");
         File.CreateSymbolicLink(Path.Combine(folder, "libdnnl.so"), "libdnnl.so.9.1.2");
         var libraries = new Libraries("\tlibdnnl.so (libc6,x86-64) => /elsewhere/libdnnl.so\n", [folder]);
-        var path = libraries.Find("libdnnl.so");
+        string? path = libraries.Find("libdnnl.so");
         Assert.Equal(Path.Combine(folder, "libdnnl.so.9.1.2"), path);
         Assert.Equal("9.1.2", Libraries.Version(path!));
     }
@@ -91,7 +91,7 @@ public sealed class ExaminationTests : IDisposable
     [Fact]
     public void The_cache_names_libraries_with_and_without_version()
     {
-        var file = Path.Combine(folder, "libdnnl.so.2");
+        string file = Path.Combine(folder, "libdnnl.so.2");
         File.WriteAllText(file, "");
         var libraries = new Libraries($"2 libs found\n\tlibdnnl.so.2 (libc6,x86-64) => {file}\n\tlibc.so.6 (libc6) => /lib/libc.so.6\n", []);
         Assert.Equal(file, libraries.Find("libdnnl.so"));

@@ -9,7 +9,7 @@ public sealed class SharedMemoryTests
     {
         RankThreads.RunAll(InProcessWorld.Create(4), world =>
         {
-            var pairs = (int[][])[[0, 1], [2, 3]];
+            int[][] pairs = (int[][])[[0, 1], [2, 3]];
             var group = pairs.Select(pair => world.CreateGroup(pair, "pair")).Single(made => made is not null)!;
             for (int block = 1; block <= 3; block++)
             {

@@ -1,5 +1,5 @@
-using Uniscale.Collectives.Tests.Conformance;
 using Uniscale.Collectives.RankProgram;
+using Uniscale.Collectives.Tests.Conformance;
 
 namespace Uniscale.Collectives.Tests.Mpi;
 

@@ -16,7 +16,7 @@ public sealed class ReferencesTests
     [Fact]
     public void Whatever_a_flow_map_is_made_of_may_stand_in_a_default()
     {
-        var name = ConfigurationLoader.Parse("{ name: a${UNISCALE_TEST_NONE:-b, [c]: #d &e *f}, train: { steps: 1 } }").Value.Name;
+        string name = ConfigurationLoader.Parse("{ name: a${UNISCALE_TEST_NONE:-b, [c]: #d &e *f}, train: { steps: 1 } }").Value.Name;
         Assert.Equal("ab, [c]: #d &e *f", name);
         Assert.Equal("${x}", ConfigurationLoader.Parse("{ name: $${x}, train: { steps: 1 } }").Value.Name);
     }
@@ -24,7 +24,7 @@ public sealed class ReferencesTests
     [Fact]
     public void A_value_is_stored_with_its_reference_beside_it()
     {
-        var stored = ConfigurationLoader.Parse("optimizer: { lr: ${UNISCALE_TEST_NONE:-0.25} }\ntrain: { steps: 1 }").ToYaml();
+        string stored = ConfigurationLoader.Parse("optimizer: { lr: ${UNISCALE_TEST_NONE:-0.25} }\ntrain: { steps: 1 }").ToYaml();
         Assert.Contains("  lr: 0.25                                      # ${UNISCALE_TEST_NONE:-0.25}\n", stored, StringComparison.Ordinal);
     }
 
@@ -39,7 +39,7 @@ public sealed class ReferencesTests
         Environment.SetEnvironmentVariable("UNISCALE_TEST_PLAIN", "hunter2-is-no-password");
         var resolved = ConfigurationLoader.Parse(yaml, ["train.steps=1"]);
         Assert.Contains("hunter2-is-no-password", $"{resolved.Value.Name} {string.Join(' ', resolved.Value.Checkpoint.Tiers)}", StringComparison.Ordinal);
-        foreach (var written in (string[])[resolved.ToYaml(), resolved.ToYaml(origins: true), resolved.ToJson()])
+        foreach (string written in (string[])[resolved.ToYaml(), resolved.ToYaml(origins: true), resolved.ToJson()])
         {
             Assert.DoesNotContain("hunter2", written, StringComparison.Ordinal);
             Assert.Contains(reference, written, StringComparison.Ordinal);
@@ -51,7 +51,7 @@ public sealed class ReferencesTests
     public void A_stored_secret_comes_back_where_it_is_set_and_is_absent_elsewhere()
     {
         Environment.SetEnvironmentVariable("UNISCALE_TEST_RUN_TOKEN", "correct-horse");
-        var stored = ConfigurationLoader.Parse("name: a-${UNISCALE_TEST_RUN_TOKEN}", ["train.steps=1"]).ToYaml();
+        string stored = ConfigurationLoader.Parse("name: a-${UNISCALE_TEST_RUN_TOKEN}", ["train.steps=1"]).ToYaml();
         Assert.Equal("a-correct-horse", ConfigurationLoader.ParseStored(stored, null, "stored").Value.Name);
         Environment.SetEnvironmentVariable("UNISCALE_TEST_RUN_TOKEN", null);
         var again = ConfigurationLoader.ParseStored(stored, null, "stored");
@@ -93,7 +93,7 @@ public sealed class ReferencesTests
     [Fact]
     public void A_path_that_begins_at_home_is_expanded()
     {
-        var home = Environment.GetEnvironmentVariable("HOME");
+        string? home = Environment.GetEnvironmentVariable("HOME");
         var value = ConfigurationLoader.Parse("{ run_directory: ~/runs/a, name: ~/x, data: { tokenizer: ~/t.model, sources: [{ name: a, shards: [~/s, ./~t] }] }, checkpoint: { tiers: [~/c] }, train: { steps: 1 } }").Value;
         Assert.Equal([$"{home}/runs/a", "~/x", $"{home}/t.model", $"{home}/s", "./~t", $"{home}/c"],
             [value.RunDirectory!, value.Name, value.Data.Tokenizer!, .. value.Data.Sources[0].Shards, value.Checkpoint.Tiers[0]]);

@@ -10,7 +10,7 @@ public sealed class YamlReaderTests
     public void Anchors_that_multiply_are_refused()
     {
         var yaml = new StringBuilder("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
-        for (var level = 1; level <= 9; level++)
+        for (int level = 1; level <= 9; level++)
             yaml.Append(CultureInfo.InvariantCulture, $"a{level}: &a{level} [{string.Join(",", Enumerable.Repeat($"*a{level - 1}", 9))}]\n");
         Assert.Equal("config.yaml:6:14: the file has more than 200,000 values, those behind aliases counted each time; shorten it, or allow more with UNISCALE_YAML_VALUES.", Message(yaml.ToString()));
     }
@@ -27,7 +27,7 @@ public sealed class YamlReaderTests
     public void Nesting_through_aliases_counts()
     {
         var yaml = new StringBuilder("a0: &a0 [x]\n");
-        for (var level = 1; level <= 100; level++)
+        for (int level = 1; level <= 100; level++)
             yaml.Append(CultureInfo.InvariantCulture, $"a{level}: &a{level} [*a{level - 1}]\n");
         Assert.EndsWith("maps and lists are nested more than 64 deep here; a configuration needs fewer.", Message(yaml.ToString()));
     }
@@ -36,7 +36,7 @@ public sealed class YamlReaderTests
     public void Sixty_thousand_keys_are_read_in_one_pass()
     {
         var yaml = new StringBuilder();
-        for (var i = 0; i < 60_000; i++)
+        for (int i = 0; i < 60_000; i++)
             yaml.Append(CultureInfo.InvariantCulture, $"k{i}: 1\n");
         Assert.StartsWith("config.yaml:1:1: the configuration has no key 'k0'", Message(yaml.ToString()));
         Assert.StartsWith("config.yaml:60001:1: the key 'k59999' is given twice", Message(yaml.Append("k59999: 2\n").ToString()));
@@ -49,7 +49,7 @@ public sealed class YamlReaderTests
     [Fact]
     public void Messages_show_the_beginning_of_a_long_text()
     {
-        var text = new string('x', 1_000_000);
+        string text = new string('x', 1_000_000);
         Assert.Equal($"config.yaml:1:10: train.steps expects a whole number, not '{text[..64]}…'.", Message($"train: {{ steps: {text} }}").Replace("1:17", "1:10", StringComparison.Ordinal));
         Assert.True(Message($"{text}: 1").Length < 500);
         Assert.True(Message($"model: {{ norm: {text} }}").Length < 500);
@@ -58,9 +58,9 @@ public sealed class YamlReaderTests
     [Fact]
     public void Files_that_extend_one_another_do_not_multiply()
     {
-        var folder = Directory.CreateTempSubdirectory("uniscale-extends").FullName;
+        string folder = Directory.CreateTempSubdirectory("uniscale-extends").FullName;
         File.WriteAllText(Path.Combine(folder, "c0.yaml"), "name: x");
-        for (var i = 1; i <= 9; i++)
+        for (int i = 1; i <= 9; i++)
             File.WriteAllText(Path.Combine(folder, $"c{i}.yaml"), $"extends: [{string.Join(", ", Enumerable.Repeat($"c{i - 1}.yaml", 9))}]");
         Assert.EndsWith("at most 100 are; files that extend several others multiply.", Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load(Path.Combine(folder, "c9.yaml"))).Message);
         Directory.Delete(folder, recursive: true);
@@ -75,7 +75,7 @@ public sealed class YamlReaderTests
     [Fact]
     public void A_file_that_is_no_text_is_refused()
     {
-        var path = Path.GetTempFileName();
+        string path = Path.GetTempFileName();
         File.WriteAllBytes(path, [0x6E, 0x61, 0x6D, 0x65, 0x3A, 0x20, 0xC4, 0xE3]);
         Assert.EndsWith("is not UTF-8 text; is it the right file?", Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load(path)).Message);
         File.Delete(path);

@@ -19,8 +19,8 @@ public sealed class GeneratedFilesTests
 
     private static void Current(string file, string expected, string option)
     {
-        var path = Path.Combine(RepositoryFiles.Root, file);
-        var actual = File.Exists(path) ? File.ReadAllText(path) : "";
+        string path = Path.Combine(RepositoryFiles.Root, file);
+        string actual = File.Exists(path) ? File.ReadAllText(path) : "";
         Assert.True(actual == expected, $"{file} is not current; run: scripts/uniscale config {option} > {file}");
     }
 

@@ -19,7 +19,7 @@ public sealed class QuantityTests
     [InlineData("312 TFLOP/s", Unit.Flops, 312e12)]
     public void Suffixes_scale(string text, Unit unit, double expected)
     {
-        Assert.True(Quantity.TryParse(text, unit, out var value));
+        Assert.True(Quantity.TryParse(text, unit, out double value));
         Assert.Equal(expected, value);
     }
 

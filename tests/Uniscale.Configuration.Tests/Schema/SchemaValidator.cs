@@ -34,7 +34,7 @@ internal sealed class SchemaValidator(JsonObject root)
             var known = schema["properties"]?[key]?.AsObject();
             if (known is null && schema["additionalProperties"] is JsonValue)
                 yield return $"{path}.{key}: unknown";
-            foreach (var error in (known ?? schema["additionalProperties"] as JsonObject) is { } inner ? Errors(inner, value, $"{path}.{key}") : [])
+            foreach (string error in (known ?? schema["additionalProperties"] as JsonObject) is { } inner ? Errors(inner, value, $"{path}.{key}") : [])
                 yield return error;
         }
     }
@@ -45,7 +45,7 @@ internal sealed class SchemaValidator(JsonObject root)
             yield return $"{path}: '{value}' does not match {pattern}";
         if (TypeOf(value) is not ("integer" or "number"))
             yield break;
-        var number = double.Parse(value.ToString(), System.Globalization.CultureInfo.InvariantCulture);
+        double number = double.Parse(value.ToString(), System.Globalization.CultureInfo.InvariantCulture);
         if (number < schema["minimum"]?.GetValue<double>() || number <= schema["exclusiveMinimum"]?.GetValue<double>()
             || number > schema["maximum"]?.GetValue<double>() || number >= schema["exclusiveMaximum"]?.GetValue<double>())
             yield return $"{path}: {number} is out of range";

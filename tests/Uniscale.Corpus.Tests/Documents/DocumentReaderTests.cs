@@ -68,7 +68,7 @@ public sealed class DocumentReaderTests : IDisposable
         byte[] line = new byte[3 << 20];
         Array.Fill(line, (byte)'z');
         var reader = new LineReader(new MemoryStream([.. "short\n"u8, .. line]), "long.jsonl", maxLineBytes: 1 << 20);
-        Assert.True(reader.TryRead(out ReadOnlyMemory<byte> first));
+        Assert.True(reader.TryRead(out var first));
         Assert.Equal(5, first.Length);
         Assert.Contains("Line 2 of long.jsonl is longer than 1 MiB", Assert.Throws<UserErrorException>(() => reader.TryRead(out _)).Message, StringComparison.Ordinal);
 

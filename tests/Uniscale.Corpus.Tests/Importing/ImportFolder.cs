@@ -30,7 +30,7 @@ internal sealed class ImportFolder : IDisposable
     public (ImportReport Report, List<StoredDocument> Documents) Read(string path, ReadingOptions? reading = null)
     {
         string domain = Guid.NewGuid().ToString("N");
-        ImportReport report = Import(path, domain, new ImportOptions { Reading = reading ?? new ReadingOptions(), Workers = 2 });
+        var report = Import(path, domain, new ImportOptions { Reading = reading ?? new ReadingOptions(), Workers = 2 });
         return (report, Documents(domain));
     }
 
@@ -49,7 +49,7 @@ internal sealed class ImportFolder : IDisposable
     public void AssertDamaged(string name, byte[] bytes, string why)
     {
         string path = Write(name, bytes), good = Write("good.txt", "good"), domain = Guid.NewGuid().ToString("N");
-        ImportReport report = Import([path, good], domain);
+        var report = Import([path, good], domain);
         string sentence = Assert.Single(report.Damaged);
         Assert.Contains(name, sentence, StringComparison.Ordinal);
         Assert.Contains(why, sentence, StringComparison.OrdinalIgnoreCase);

@@ -22,7 +22,7 @@ public sealed class ImporterTests : IDisposable
         File.WriteAllBytes(Path.Combine(raw, "latin.txt"), [.. Encoding.Latin1.GetBytes(new string('a', 200) + "é")]);
         File.CreateSymbolicLink(Path.Combine(raw, "link"), Path.Combine(raw, "a.html"));
 
-        ImportReport report = _corpus.Import(raw);
+        var report = _corpus.Import(raw);
         Assert.Equal((4, 5, 1), (report.Files, report.Documents, report.Repaired));
         Assert.Equal(["empty", "not text, by its bytes", "not text, by its name", "symbolic link"], report.LeftOut.Keys);
         Assert.Equal(["page", "def f():\n    return 1\n", new string('a', 200) + "é", "one", "two"], _corpus.Texts());
@@ -32,7 +32,7 @@ public sealed class ImporterTests : IDisposable
     public void Lines_that_are_not_utf8_are_repaired_and_their_file_is_counted_once()
     {
         File.WriteAllBytes(_corpus.PathOf("a.jsonl"), Encoding.Latin1.GetBytes("{\"text\":\"" + new string('a', 200) + "é\"}\n{\"text\":\"plain\"}\n{\"text\":\"éé\"}\n"));
-        ImportReport report = _corpus.Import(_corpus.PathOf("a.jsonl"), "web");
+        var report = _corpus.Import(_corpus.PathOf("a.jsonl"), "web");
         Assert.Equal((1, 2, 1, 1), (report.Files, report.Documents, report.Repaired, report.LeftOut["lines of unknown encoding"]));
         Assert.Equal([new string('a', 200) + "é", "plain"], _corpus.Texts());
     }
@@ -55,7 +55,7 @@ public sealed class ImporterTests : IDisposable
     {
         string path = _corpus.PathOf("quotes.txt");
         File.WriteAllText(path, string.Concat(Enumerable.Repeat(new string('"', 999) + "\n", 70_000)));
-        ImportReport report = _corpus.Import(path, "web");
+        var report = _corpus.Import(path, "web");
         Assert.Equal((1, 1, 4), (report.Files, report.Cut, report.Documents));
         Assert.Equal(File.ReadAllText(path), string.Concat(_corpus.Texts()));
     }
@@ -64,10 +64,10 @@ public sealed class ImporterTests : IDisposable
     public void A_text_file_above_the_longest_document_is_imported_in_parts()
     {
         string path = _corpus.PathOf("long.txt");
-        using (StreamWriter writer = File.CreateText(path))
+        using (var writer = File.CreateText(path))
             for (int line = 0; line < 135_000; line++)
                 writer.Write(new string((char)('a' + (line % 26)), 999) + "\n");
-        ImportReport report = _corpus.Import(path, "web");
+        var report = _corpus.Import(path, "web");
         Assert.Equal((1, 135_000_000), (report.Files, report.Bytes));
         Assert.InRange(report.Documents, 8, 12);
     }
@@ -113,7 +113,7 @@ public sealed class ImporterTests : IDisposable
         {
             File.WriteAllBytes(path, cut);
             string domain = $"d{cut.Length}";
-            ImportReport report = _corpus.Import([path, _corpus.PathOf("good.txt")], domain);
+            var report = _corpus.Import([path, _corpus.PathOf("good.txt")], domain);
             Assert.Contains(name + extension, Assert.Single(report.Damaged), StringComparison.Ordinal);
             Assert.Equal(["good"], _corpus.Texts(domain));
         }
@@ -132,7 +132,7 @@ public sealed class ImporterTests : IDisposable
         File.WriteAllBytes(_corpus.PathOf("b.txt"), [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes(chinese)]);
         File.WriteAllBytes(_corpus.PathOf("c.py"), Encoding.GetEncoding(1252).GetBytes("# -*- coding: latin-1 -*-\nx = '\u00E9\u00E8\u00E7\u00E0'"));
         File.WriteAllBytes(_corpus.PathOf("d.txt"), [.. Enumerable.Range(0, 2000).Select(i => (byte)(128 + (i * 37 % 127)))]);
-        ImportReport report = _corpus.Import([_corpus.PathOf("a.html"), _corpus.PathOf("b.txt"), _corpus.PathOf("c.py"), _corpus.PathOf("d.txt")], "web");
+        var report = _corpus.Import([_corpus.PathOf("a.html"), _corpus.PathOf("b.txt"), _corpus.PathOf("c.py"), _corpus.PathOf("d.txt")], "web");
         Assert.Equal([chinese, chinese, "# -*- coding: latin-1 -*-\nx = '\u00E9\u00E8\u00E7\u00E0'"], _corpus.Texts());
         Assert.Equal(1, report.LeftOut["text of unknown encoding"]);
     }

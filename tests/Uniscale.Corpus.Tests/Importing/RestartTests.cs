@@ -22,15 +22,15 @@ public sealed class RestartTests : IDisposable
     [Fact]
     public void It_is_the_same_for_any_number_of_workers_and_any_order_of_names()
     {
-        ImportReport one = _folder.Import([_folder.PathOf("raw")], options: Options(1), store: "one");
+        var one = _folder.Import([_folder.PathOf("raw")], options: Options(1), store: "one");
         Assert.Equal((FileCount, 1), (one.Files, one.Damaged.Count)); // eleven whole ones and the notes
-        SortedDictionary<string, string> files = _folder.Files("one");
+        var files = _folder.Files("one");
         Assert.InRange(files.Count, 4, FileCount);
         foreach (int workers in (int[])[2, 5])
         {
             string store = $"with{workers}";
             string[] names = [.. _files.Append(_folder.PathOf("raw/notes.txt")).OrderBy(file => (file.GetHashCode(StringComparison.Ordinal) * workers) % 7)];
-            ImportReport report = _folder.Import(names, options: Options(workers), store: store);
+            var report = _folder.Import(names, options: Options(workers), store: store);
             Assert.Equal((one.Documents, one.Bytes, 1), (report.Documents, report.Bytes, report.Damaged.Count));
             Assert.Equal(files, _folder.Files(store));
             Assert.Equal(File.ReadAllLines(_folder.PathOf("one/web/imported.tsv")), File.ReadAllLines(_folder.PathOf($"{store}/web/imported.tsv")));
@@ -46,7 +46,7 @@ public sealed class RestartTests : IDisposable
             string store = $"stopped{stopAt}";
             using var stop = new CancellationTokenSource();
             int done = 0;
-            ImportOptions options = Options(1) with
+            var options = Options(1) with
             {
                 Progress = (_, _) =>
                 {
@@ -73,7 +73,7 @@ public sealed class RestartTests : IDisposable
         long documents = _folder.Documents().Count;
         File.Move(_files[0], _folder.PathOf("raw/renamed.jsonl.gz"));
         File.Copy(_files[1], _folder.PathOf("raw/copy.jsonl.gz"));
-        ImportReport again = _folder.Import([_folder.PathOf("raw")], options: Options(2));
+        var again = _folder.Import([_folder.PathOf("raw")], options: Options(2));
         Assert.Equal((0, FileCount, 1), (again.Documents, again.LeftOut["imported before"], again.LeftOut["the same bytes as another file"]));
         Assert.Single(again.Damaged);
         File.WriteAllBytes(_files[4], ImportFolder.Gzip(System.Text.Encoding.UTF8.GetBytes(Lines(4))));
@@ -94,7 +94,7 @@ public sealed class RestartTests : IDisposable
         Assert.Equal(FileCount + 1, looked.Count);
         Assert.Equal(("gzip json lines", 10, false, 3), (looked[0].Form, looked[0].Documents, looked[0].IsWhole, looked[0].First.Count));
         Assert.StartsWith("document 0 of 0", looked[0].First[0], StringComparison.Ordinal);
-        ImportPreview strange = new Importer("", "", new ImportOptions { Reading = new ReadingOptions { Form = "parquet" } }).Look([_folder.PathOf("raw/notes.txt")], 10).Single();
+        var strange = new Importer("", "", new ImportOptions { Reading = new ReadingOptions { Form = "parquet" } }).Look([_folder.PathOf("raw/notes.txt")], 10).Single();
         Assert.Contains("it has 5 bytes", strange.Damage, StringComparison.Ordinal);
     }
 

@@ -43,7 +43,7 @@ public sealed class BpeEncoderTests : IDisposable
     [InlineData("nfkc_cf", false, true, true, false)]
     public void Tokens_are_sentencepieces_own(string normalizer, bool prefix, bool removes, bool bytes, bool suffix)
     {
-        using Tokenizer tokenizer = Train(normalizer, prefix, removes, bytes, suffix);
+        using var tokenizer = Train(normalizer, prefix, removes, bytes, suffix);
         var random = new Random(normalizer.Length + (prefix ? 1 : 0));
         string all = string.Concat(Scripts);
         var own = new ArrayBufferWriter<int>();
@@ -66,7 +66,7 @@ public sealed class BpeEncoderTests : IDisposable
     [Fact]
     public void Long_words_and_long_texts_give_the_same_tokens_too()
     {
-        using Tokenizer tokenizer = Train("identity", true, false, true, false);
+        using var tokenizer = Train("identity", true, false, true, false);
         string[] texts = [new('-', 100_001), new(' ', 50_000), string.Concat(Enumerable.Repeat(Scripts[1], 300)), string.Concat(Enumerable.Repeat("ing", 40_000)), string.Concat(Enumerable.Repeat(string.Concat(Scripts), 40)), new('\u4E8C', 5000)];
         foreach (string text in texts)
         {
@@ -79,7 +79,7 @@ public sealed class BpeEncoderTests : IDisposable
     [Fact]
     public void Nothing_is_allocated_once_the_buffers_have_grown()
     {
-        using Tokenizer tokenizer = Train("identity", true, false, true, false);
+        using var tokenizer = Train("identity", true, false, true, false);
         byte[] text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(string.Concat(Scripts), 20)));
         var output = new ArrayBufferWriter<int>(4 * text.Length);
         tokenizer.Encode(text, continues: false, output);
@@ -92,9 +92,9 @@ public sealed class BpeEncoderTests : IDisposable
     [Fact]
     public void A_damaged_table_of_rewriting_is_refused()
     {
-        using Tokenizer tokenizer = Train("nmt_nfkc", true, true, true, false);
+        using var tokenizer = Train("nmt_nfkc", true, true, true, false);
         byte[] model = File.ReadAllBytes(tokenizer.Path);
-        ReadOnlyMemory<byte> table = ModelFile.Read(model).Rewriting;
+        var table = ModelFile.Read(model).Rewriting;
         int at = model.AsSpan().IndexOf(table.Span);
         for (int unit = 4; unit < 400; unit += 4)
             model[at + unit + 3] = 0x7F; // offsets far outside

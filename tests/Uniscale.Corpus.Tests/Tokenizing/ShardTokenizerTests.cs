@@ -20,7 +20,7 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
         foreach (int workers in (int[])[1, 2, 5])
         {
             string prefix = _corpus.PathOf($"w{workers}");
-            TokenizationReport report = await new ShardTokenizer(small.Tokenizer, workers, validation: 0.2).RunAsync(DocumentReader.Read(path), prefix);
+            var report = await new ShardTokenizer(small.Tokenizer, workers, validation: 0.2).RunAsync(DocumentReader.Read(path), prefix);
             Assert.Equal(300, report.Documents + report.ValidationDocuments);
             Assert.InRange(report.ValidationDocuments, 30, 90);
             byte[][] written = [.. new[] { ".train.bin", ".train.idx", ".validation.bin", ".validation.idx" }.Select(end => File.ReadAllBytes(prefix + end))];
@@ -38,7 +38,7 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
     {
         string path = _corpus.PathOf("long.txt"), text = SmallTokenizer.Text(30_000, seed: 3);
         await File.WriteAllTextAsync(path, text);
-        TokenizationReport report = await new ShardTokenizer(small.Tokenizer, 2).RunAsync(DocumentReader.Read(path, small.Tokenizer), _corpus.PathOf("long"));
+        var report = await new ShardTokenizer(small.Tokenizer, 2).RunAsync(DocumentReader.Read(path, small.Tokenizer), _corpus.PathOf("long"));
         Assert.Equal(1, report.Documents);
         long[] tokens = Assert.Single(PlainReader.Documents(_corpus.PathOf("long.train")));
         Assert.Equal([.. small.Tokenizer.Encode(text).Select(token => (long)token), small.Tokenizer.EndId], tokens);
@@ -62,7 +62,7 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
         TokenizationRecord Record(double validation = 0.2) => new(prefix, small.Tokenizer, validation, [path]);
         Assert.Null(Record().Find());
         var shards = new ShardTokenizer(small.Tokenizer, 1, validation: 0.2);
-        TokenizationReport report = await shards.RunAsync(DocumentReader.Read(path), prefix);
+        var report = await shards.RunAsync(DocumentReader.Read(path), prefix);
         Record().Write(report, shards.Digests);
         Assert.Equal(report, Record().Find());
 
@@ -83,7 +83,7 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
         string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]), prefix = _corpus.PathOf("again");
         await new ShardTokenizer(small.Tokenizer, 1, validation: 0.5).RunAsync(DocumentReader.Read(path), prefix);
         Assert.True(File.Exists(prefix + ".validation.bin"));
-        TokenizationReport report = await new ShardTokenizer(small.Tokenizer, 1).RunAsync(DocumentReader.Read(path), prefix);
+        var report = await new ShardTokenizer(small.Tokenizer, 1).RunAsync(DocumentReader.Read(path), prefix);
         Assert.Equal(50, report.Documents);
         Assert.Equal(["again.train.bin", "again.train.idx"], Directory.GetFiles(_corpus.Root, "again*").Select(Path.GetFileName).Order());
     }

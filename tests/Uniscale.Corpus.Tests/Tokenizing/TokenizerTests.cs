@@ -97,7 +97,7 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
     {
         string text = small.Path + ".short.txt";
         File.WriteAllText(text, SmallTokenizer.Text(20, seed: 4));
-        UserErrorException error = Assert.Throws<UserErrorException>(() =>
+        var error = Assert.Throws<UserErrorException>(() =>
             TokenizerTrainer.Train(DocumentReader.Read(text), small.Path + ".short", new TokenizerTraining { VocabularySize = 5000, Threads = 1 }));
         Assert.Matches("vocabulary of 5000; it gives [34]..:", error.Message);
         File.WriteAllText(text, "\n\n");
@@ -176,7 +176,7 @@ internal static class WholeText
     public static int[] Encode(string path, string text)
     {
         byte[] utf8 = Encoding.UTF8.GetBytes(text), file = File.ReadAllBytes(path);
-        using SentencePieceHandle model = SentencePieceLibrary.Load(file, file.Length, new byte[256], 256);
+        using var model = SentencePieceLibrary.Load(file, file.Length, new byte[256], 256);
         int[] tokens = new int[utf8.Length + 16];
         long count = SentencePieceLibrary.Encode(model, utf8, utf8.Length, tokens, tokens.Length, new byte[256], 256);
         return tokens[..(int)count];

@@ -13,7 +13,7 @@ public sealed class CurveCursorTests : IDisposable
     [Fact]
     public void ASpikeOfOneStepIsSeenAmongAMillion()
     {
-        var values = new float[1_000_000];
+        float[] values = new float[1_000_000];
         values[654_321] = 99;
         values[123_456] = float.NaN;
         var chosen = new List<int>();

@@ -78,7 +78,7 @@ public sealed class HostileRunsTests : IDisposable
         var random = new Random(7);
         foreach (string file in (string[])["metrics.jsonl", "config.yaml", "identity.json", "fork.yaml", "trace.json", "logs/train-rank0.log", "launch/events.jsonl", "launch/rank-00000.beat", "checkpoints/step-00000001/manifest.json", "checkpoints/step-00000001/COMMITTED", "evaluations/a.json", "alignment/a.jsonl"])
         {
-            var bytes = new byte[random.Next(1, 5_000)];
+            byte[] bytes = new byte[random.Next(1, 5_000)];
             random.NextBytes(bytes);
             _folder.Write($"a/{file}", "");
             File.WriteAllBytes(_folder.In($"a/{file}"), bytes);

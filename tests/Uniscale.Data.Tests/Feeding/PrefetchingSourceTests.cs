@@ -11,11 +11,11 @@ public sealed class PrefetchingSourceTests : IDisposable
     [Fact]
     public void What_is_read_ahead_is_what_is_read()
     {
-        using Curriculum curriculum = Open();
+        using var curriculum = Open();
         using var ahead = new PrefetchingSource(curriculum, curriculum.TotalTokens, withDocuments: true);
         foreach ((long index, int[] tokens, int[] documents) in CurriculumTests.Samples(curriculum))
         {
-            StepPlan step = ahead.StepAt(StepOf(curriculum, index).ConsumedTokens);
+            var step = ahead.StepAt(StepOf(curriculum, index).ConsumedTokens);
             int[] got = new int[tokens.Length], gotDocuments = new int[tokens.Length];
             ahead.Read(step, index, got, gotDocuments);
             Assert.Equal(tokens, got);
@@ -27,7 +27,7 @@ public sealed class PrefetchingSourceTests : IDisposable
     [Fact]
     public void The_digest_of_a_batch_is_the_same_for_one_two_and_four_replicas()
     {
-        using Curriculum curriculum = Open();
+        using var curriculum = Open();
         ulong[] one = Digests(curriculum, 1);
         Assert.Equal(one, Digests(curriculum, 2));
         Assert.Equal(one, Digests(curriculum, 4));
@@ -45,7 +45,7 @@ public sealed class PrefetchingSourceTests : IDisposable
     [Fact]
     public void An_error_while_reading_ahead_is_reported_when_the_sample_is_asked_for()
     {
-        using Curriculum curriculum = Open();
+        using var curriculum = Open();
         using var ahead = new PrefetchingSource(curriculum, curriculum.TotalTokens, withDocuments: false);
         int[] tokens = new int[17];
         StepPlan first = ahead.StepAt(0), second = ahead.StepAt(first.Tokens), third = ahead.StepAt(first.Tokens + second.Tokens);
@@ -54,7 +54,7 @@ public sealed class PrefetchingSourceTests : IDisposable
         foreach (string name in (string[])["a.bin", "b.bin"])
             using (var file = new FileStream(_corpus.PathOf(name), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
                 file.SetLength(100);
-        StepPlan fourth = ahead.StepAt(third.ConsumedTokens + third.Tokens);
+        var fourth = ahead.StepAt(third.ConsumedTokens + third.Tokens);
         Record.Exception(() => ahead.Read(third, third.FirstSample, tokens, [])); // read before or after the cut
         Assert.Throws<UserErrorException>(() => ahead.Read(fourth, fourth.FirstSample, tokens, []));
     }
@@ -66,7 +66,7 @@ public sealed class PrefetchingSourceTests : IDisposable
         var digests = new List<ulong>();
         for (long consumed = 0; consumed < curriculum.TotalTokens;)
         {
-            StepPlan step = curriculum.StepAt(consumed);
+            var step = curriculum.StepAt(consumed);
             int[] tokens = new int[step.Context + 1];
             ulong[] parts = new ulong[replicas];
             for (int sample = 0; sample < step.Sequences; sample++)
@@ -84,7 +84,7 @@ public sealed class PrefetchingSourceTests : IDisposable
 
     private static StepPlan StepOf(Curriculum curriculum, long sample)
     {
-        StepPlan step = curriculum.StepAt(0);
+        var step = curriculum.StepAt(0);
         while (step.FirstSample + step.Sequences <= sample)
             step = curriculum.StepAt(step.ConsumedTokens + step.Tokens);
         return step;

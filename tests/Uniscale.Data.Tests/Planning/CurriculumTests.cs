@@ -36,7 +36,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Two_curricula_agree_and_another_seed_does_not()
     {
-        RunConfiguration config = ShardFolder.Run(16, 4, 16 * 40, _corpus.Source("a", 1000));
+        var config = ShardFolder.Run(16, 4, 16 * 40, _corpus.Source("a", 1000));
         using var first = Curriculum.FromConfiguration(config);
         using var again = Curriculum.FromConfiguration(config);
         using var other = Curriculum.FromConfiguration(config with { Train = config.Train with { Seed = 5 } });
@@ -49,7 +49,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Steps_follow_each_other_through_ramp_and_phases()
     {
-        RunConfiguration config = ShardFolder.Run(16, 4, 0, _corpus.Source("a", 5000), _corpus.Source("b", 5000, 100_000)) with
+        var config = ShardFolder.Run(16, 4, 0, _corpus.Source("a", 5000), _corpus.Source("b", 5000, 100_000)) with
         {
             Phases =
             [
@@ -62,7 +62,7 @@ public sealed class CurriculumTests : IDisposable
         var steps = new List<StepPlan>();
         while (consumed < curriculum.TotalTokens)
         {
-            StepPlan step = curriculum.StepAt(consumed);
+            var step = curriculum.StepAt(consumed);
             Assert.Equal((sample, consumed), (step.FirstSample, step.ConsumedTokens));
             steps.Add(step);
             consumed += step.Tokens;
@@ -83,7 +83,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Nothing_is_repeated_while_mixture_context_and_batch_change()
     {
-        RunConfiguration config = ShardFolder.Run(32, 4, 0, _corpus.Source("a", 6000), _corpus.Source("b", 6000, 100_000)) with
+        var config = ShardFolder.Run(32, 4, 0, _corpus.Source("a", 6000), _corpus.Source("b", 6000, 100_000)) with
         {
             Phases =
             [
@@ -102,7 +102,7 @@ public sealed class CurriculumTests : IDisposable
     public void A_mixture_may_name_domains()
     {
         SourceSection small = _corpus.Source("small", 1000) with { Domain = "web" }, large = _corpus.Source("large", 3000, 10_000) with { Domain = "web" };
-        RunConfiguration config = ShardFolder.Run(10, 4, 0, small, large, _corpus.Source("code", 4000, 100_000)) with
+        var config = ShardFolder.Run(10, 4, 0, small, large, _corpus.Source("code", 4000, 100_000)) with
         {
             Phases = [new PhaseSection { Tokens = 4000, Mixture = new Dictionary<string, double> { ["web"] = 0.5, ["code"] = 0.5 } }],
         };
@@ -115,7 +115,7 @@ public sealed class CurriculumTests : IDisposable
     public void What_cannot_be_is_refused_in_one_sentence()
     {
         SourceSection a = _corpus.Source("a", 1000), tiny = _corpus.Source("tiny", 12, 5000);
-        RunConfiguration config = ShardFolder.Run(16, 4, 1600, a);
+        var config = ShardFolder.Run(16, 4, 1600, a);
         Assert.Contains("'tiny' has a weight", Refused(ShardFolder.Run(16, 4, 1600, a with { Weight = 1 }, tiny with { Weight = 1 })), StringComparison.Ordinal);
         Assert.Contains("1.61 times", Refused(config with { Data = config.Data with { MaxEpochs = 1 } }), StringComparison.Ordinal);
         Assert.Contains("no length", Refused(config with { Train = new TrainSection() }), StringComparison.Ordinal);
@@ -128,7 +128,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void A_token_outside_the_vocabulary_is_refused_where_it_is_read()
     {
-        RunConfiguration config = ShardFolder.Run(16, 4, 16 * 60, _corpus.Source("a", 961));
+        var config = ShardFolder.Run(16, 4, 16 * 60, _corpus.Source("a", 961));
         using (var whole = Curriculum.FromConfiguration(config, vocabulary: 961))
             Assert.Equal(60, Samples(whole).Count());
         using var curriculum = Curriculum.FromConfiguration(config, vocabulary: 960);
@@ -139,7 +139,7 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void Longer_training_keeps_the_order_and_the_fingerprint()
     {
-        RunConfiguration config = ShardFolder.Run(16, 4, 640, _corpus.Source("a", 1000));
+        var config = ShardFolder.Run(16, 4, 640, _corpus.Source("a", 1000));
         using var first = Curriculum.FromConfiguration(config);
         using var longer = Curriculum.FromConfiguration(config with { Train = new TrainSection { Tokens = 1920 } });
         Assert.Equal(first.Fingerprint, longer.Fingerprint);
@@ -151,7 +151,7 @@ public sealed class CurriculumTests : IDisposable
     {
         for (long consumed = 0; consumed < curriculum.TotalTokens;)
         {
-            StepPlan step = curriculum.StepAt(consumed);
+            var step = curriculum.StepAt(consumed);
             for (long index = step.FirstSample; index < step.FirstSample + step.Sequences; index++)
             {
                 int[] tokens = new int[step.Context + 1], documents = new int[step.Context + 1];

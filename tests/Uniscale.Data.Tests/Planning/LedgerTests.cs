@@ -21,7 +21,7 @@ public sealed class LedgerTests : IDisposable
     public void The_ledger_is_what_was_fed_and_no_epoch_repeats_a_token(int seed)
     {
         var random = new Random(seed);
-        RunConfiguration config = RandomRun(random);
+        var config = RandomRun(random);
         using var curriculum = Curriculum.FromConfiguration(config);
         var seen = new Dictionary<(int Source, long Epoch), HashSet<long>>();
         long[] fed = new long[Sizes];
@@ -29,9 +29,9 @@ public sealed class LedgerTests : IDisposable
         long consumed = 0;
         foreach ((long index, int[] tokens, _) in CurriculumTests.Samples(curriculum))
         {
-            SampleLocation sample = curriculum.Locate(index);
+            var sample = curriculum.Locate(index);
             Assert.Equal(sample.Source, tokens[0] / 100_000);
-            HashSet<long> epoch = seen.TryGetValue((sample.Source, sample.Epoch), out HashSet<long>? known) ? known : seen[(sample.Source, sample.Epoch)] = [];
+            var epoch = seen.TryGetValue((sample.Source, sample.Epoch), out var known) ? known : seen[(sample.Source, sample.Epoch)] = [];
             foreach (int token in tokens[..^1])
                 Assert.True(epoch.Add(token), $"token {token} twice in epoch {sample.Epoch} of source {sample.Source}");
             fed[sample.Source] += sample.Context;
@@ -61,12 +61,12 @@ public sealed class LedgerTests : IDisposable
         long[] expected = new long[Sizes];
         for (long index = 0, tokens = 0; index < curriculum.TotalSamples; index++)
         {
-            SampleLocation sample = curriculum.Locate(index);
+            var sample = curriculum.Locate(index);
             if (Array.Exists(spans, span => span.FromTokens <= tokens && tokens < span.ToTokens))
                 expected[sample.Source] += sample.Context;
             tokens += sample.Context;
         }
-        Ledger whole = curriculum.LedgerAt(curriculum.TotalTokens, spans);
+        var whole = curriculum.LedgerAt(curriculum.TotalTokens, spans);
         Assert.Equal(expected, whole.Sources.Select(source => source.DiscardedTokens));
         Assert.Equal(spans.Sum(span => span.Tokens), expected.Sum());
         Assert.All(curriculum.LedgerAt(bounds[cuts[0]], spans).Sources, source => Assert.Equal(0, source.DiscardedTokens));
@@ -85,7 +85,7 @@ public sealed class LedgerTests : IDisposable
     public void Proportions_fed_equal_the_mixture_within_a_tenth_of_a_percent()
     {
         double[] weights = [0.751, 0.176, 0.073];
-        RunConfiguration config = ShardFolder.Run(16, 64, 0, [.. Enumerable.Range(0, 3).Select(i => _corpus.Source($"s{i}", 4000, 100_000 * i))]) with
+        var config = ShardFolder.Run(16, 64, 0, [.. Enumerable.Range(0, 3).Select(i => _corpus.Source($"s{i}", 4000, 100_000 * i))]) with
         {
             Phases = [.. Enumerable.Range(0, 3).Select(p => new PhaseSection
             {
@@ -94,9 +94,9 @@ public sealed class LedgerTests : IDisposable
             })],
         };
         using var curriculum = Curriculum.FromConfiguration(config);
-        foreach (LedgerEntry entry in curriculum.LedgerAt(curriculum.TotalTokens).Entries)
+        foreach (var entry in curriculum.LedgerAt(curriculum.TotalTokens).Entries)
         {
-            Phase phase = curriculum.Phases[entry.Phase];
+            var phase = curriculum.Phases[entry.Phase];
             Assert.InRange(entry.Samples - phase.SampleCount * entry.Weight, -1, 1);
             Assert.InRange(entry.Tokens / (double)phase.Tokens, entry.Weight - 0.001, entry.Weight + 0.001);
         }
@@ -105,7 +105,7 @@ public sealed class LedgerTests : IDisposable
     [Fact]
     public void A_changed_later_phase_leaves_the_earlier_ones_as_they_were_and_repeats_nothing()
     {
-        RunConfiguration config = ShardFolder.Run(16, 4, 0, _corpus.Source("a", 8000), _corpus.Source("b", 8000, 100_000)) with
+        var config = ShardFolder.Run(16, 4, 0, _corpus.Source("a", 8000), _corpus.Source("b", 8000, 100_000)) with
         {
             Phases =
             [
@@ -113,7 +113,7 @@ public sealed class LedgerTests : IDisposable
                 new PhaseSection { Tokens = 2000, Mixture = new Dictionary<string, double> { ["a"] = 1, ["b"] = 1 } },
             ],
         };
-        RunConfiguration forked = config with
+        var forked = config with
         {
             Phases = [config.Phases[0], new PhaseSection { Tokens = 5000, Mixture = new Dictionary<string, double> { ["b"] = 1 } }],
         };
@@ -121,7 +121,7 @@ public sealed class LedgerTests : IDisposable
         long start = original.Phases[1].FirstSample;
         int[] before = [.. CurriculumTests.Samples(original).Where(s => s.Index < start).SelectMany(s => s.Tokens[..^1])];
         Assert.Equal(before, CurriculumTests.Samples(fork).Where(s => s.Index < start).SelectMany(s => s.Tokens[..^1]));
-        IEnumerable<int> after = CurriculumTests.Samples(fork).Where(s => s.Index >= start).SelectMany(s => s.Tokens[..^1]);
+        var after = CurriculumTests.Samples(fork).Where(s => s.Index >= start).SelectMany(s => s.Tokens[..^1]);
         Assert.Empty(before.Intersect(after));
         Assert.Equal(
             original.LedgerAt(original.Phases[1].StartTokens).Sources.Select(s => s.Cursor),
@@ -151,7 +151,7 @@ public sealed class LedgerTests : IDisposable
         Assert.Equal(
             perEpoch.OrderBy(e => e.Key),
             ledger.Entries.SelectMany(entry => entry.Epochs.Select(e => KeyValuePair.Create((entry.Phase, entry.Source, e.Epoch), e.Samples))).OrderBy(e => e.Key));
-        foreach (SourceTotal total in ledger.Sources)
+        foreach (var total in ledger.Sources)
         {
             long epochTokens = curriculum.Sources[total.Source].TokenCount - 1;
             Assert.Equal(total.Cursor.Epoch * epochTokens + total.Cursor.Offset, total.FedTokens + total.SkippedTokens);

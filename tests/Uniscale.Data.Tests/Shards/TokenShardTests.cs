@@ -100,7 +100,7 @@ public sealed class TokenShardTests : IDisposable
     public void A_truncated_file_is_refused(string extension, string sentence)
     {
         string prefix = _corpus.Count("cut", 0, 10, 20, 30);
-        using (FileStream file = File.OpenWrite(prefix + extension))
+        using (var file = File.OpenWrite(prefix + extension))
             file.SetLength(file.Length - 5);
         Assert.Contains(sentence, Refused(prefix), StringComparison.Ordinal);
     }
@@ -109,7 +109,7 @@ public sealed class TokenShardTests : IDisposable
     public void An_index_cut_within_its_header_or_empty_is_refused()
     {
         string prefix = _corpus.Count("header", 0, 10);
-        using (FileStream file = File.OpenWrite(prefix + ".idx"))
+        using (var file = File.OpenWrite(prefix + ".idx"))
             file.SetLength(20);
         Assert.Contains("20 bytes, fewer than", Refused(prefix), StringComparison.Ordinal);
         File.WriteAllBytes(prefix + ".idx", []);

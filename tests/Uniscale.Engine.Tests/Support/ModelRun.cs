@@ -51,7 +51,7 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
 
         using var deferred = new DeferredWeightGradients();
         ops.Deferred = options.Deferred ? deferred : null;
-        Tensor gradient = ones([], float32);
+        var gradient = ones([], float32);
         for (int i = blocks.Count - 1; i >= 0; i--)
             gradient = Backward(blocks[i], Of(blocks[i]), inputs[i], outputs[i], gradient, gradients) ?? gradient;
         ops.Deferred = null;

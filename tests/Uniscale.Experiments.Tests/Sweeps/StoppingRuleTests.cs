@@ -91,8 +91,8 @@ public sealed class StoppingRuleTests
         for (int trial = 0; trial < 300; trial++)
         {
             double[][] whole = [.. Enumerable.Range(0, 6).Select(_ => Enumerable.Range(0, 8).Select(_ => random.NextDouble()).ToArray())];
-            var final = Stops(rule, [.. whole.Select(values => Run(values))]);
-            var partial = Stops(rule, [.. whole.Select(values => Run(values[..random.Next(9)]))]);
+            long?[] final = Stops(rule, [.. whole.Select(values => Run(values))]);
+            long?[] partial = Stops(rule, [.. whole.Select(values => Run(values[..random.Next(9)]))]);
             Assert.All(partial.Zip(final), pair => Assert.True(pair.First is null || pair.First == pair.Second));
         }
     }

@@ -55,7 +55,7 @@ public sealed class SweepPlanTests : IDisposable
     {
         double[] Draw(DistributionSection section) =>
             [.. Enumerable.Range(0, 2000).Select(run => double.Parse(Distribution.Draw(section, "key", seed: 1, run), System.Globalization.CultureInfo.InvariantCulture))];
-        var log = Draw(new DistributionSection { Log = [1e-4, 1e-2] });
+        double[] log = Draw(new DistributionSection { Log = [1e-4, 1e-2] });
         Assert.All(log, value => Assert.InRange(value, 1e-4, 1e-2));
         Assert.InRange(log.Count(value => value < 1e-3), 920, 1080);
         Assert.InRange(Draw(new DistributionSection { Uniform = [2, 4] }).Average(), 2.95, 3.05);

@@ -48,7 +48,7 @@ internal static class DataTargets
         int[] tokens = new int[source.TokenCount];
         source.Read(0, tokens);
         source.ReadDocuments(0, tokens, 0);
-        TokenShard shard = source.Shards[0];
+        var shard = source.Shards[0];
         for (long document = 0; document <= Math.Min(100, shard.DocumentCount); document++)
             shard.DocumentStart(document);
         shard.Verify();
@@ -77,7 +77,7 @@ internal static class DataTargets
             Directory.Delete(store, recursive: true);
         new Importer(store, "fuzz", new ImportOptions { Workers = 1 }).RunAsync([path]).GetAwaiter().GetResult();
         // What was stored can be read.
-        foreach (StoredDocument document in Directory.GetFiles(Path.Combine(store, "fuzz"), "*.zst").SelectMany(file => StoredDocumentReader.Read(file)))
+        foreach (var document in Directory.GetFiles(Path.Combine(store, "fuzz"), "*.zst").SelectMany(file => StoredDocumentReader.Read(file)))
             ArgumentException.ThrowIfNullOrWhiteSpace(document.Text);
     }
 
@@ -100,11 +100,11 @@ internal static class DataTargets
         string path = Path.Combine(folder, "seed.parquet");
         Column[] columns = [new Column<long>("id"), new Column<string>("text")];
         using (var writer = new ParquetFileWriter(path, columns))
-        using (RowGroupWriter group = writer.AppendRowGroup())
+        using (var group = writer.AppendRowGroup())
         {
-            using (LogicalColumnWriter<long> ids = group.NextColumn().LogicalWriter<long>())
+            using (var ids = group.NextColumn().LogicalWriter<long>())
                 ids.WriteBatch([1, 2, 3]);
-            using (LogicalColumnWriter<string?> texts = group.NextColumn().LogicalWriter<string?>())
+            using (var texts = group.NextColumn().LogicalWriter<string?>())
                 texts.WriteBatch(["first", null, "third \u00fc"]);
             writer.Close();
         }

@@ -17,7 +17,7 @@ public class AttentionTests
                 [1, 530, 530, 2, 1, 64, 0], [1, 90, 400, 2, 2, 64, 310], [1, 400, 90, 1, 1, 48, -40],
             ];
             foreach (var type in new[] { KernelType.Float32, KernelType.BFloat16 })
-                foreach (var shape in shapes)
+                foreach (int[] shape in shapes)
                     foreach (bool documents in new[] { false, true })
                         data.Add(type, shape, documents);
             return data;
@@ -36,7 +36,7 @@ public class AttentionTests
     public void LaterKeysMayOutweighEarlierOnes(KernelType type)
     {
         int[] sizes = [1, 600, 600, 2, 1, 64, 0];
-        var k = HostTensor.Random(type, 600 * 64, 2).ToArray();
+        double[] k = HostTensor.Random(type, 600 * 64, 2).ToArray();
         for (int i = 0; i < k.Length; i++) k[i] *= 1 + i / (64 * 200);
         Check(type, sizes, documents: false, new HostTensor(type, k));
     }
@@ -57,7 +57,7 @@ public class AttentionTests
         };
         var (output, lse) = (HostTensor.Zeros(type, q.Length), HostTensor.Zeros(0, batch * heads * queries));
         CpuKernels.AttentionForward(q.Address, k.Address, v.Address, output.Address, lse.Address, shape);
-        var delta = new double[batch * heads * queries];
+        double[] delta = new double[batch * heads * queries];
         var want = new Reference(q, k, v, gradient, shape, documents ? qDocuments : null, documents ? kDocuments : null, delta);
         double bound = type == KernelType.Float32 ? 3e-6 : 8e-3;
         Assert.True(output.RelativeError(want.Output) < bound, $"output: {output.RelativeError(want.Output)}");
@@ -88,14 +88,14 @@ public class AttentionTests
                 int b = row / (int)(s.Heads * s.Queries), h = row / (int)s.Queries % (int)s.Heads, i = row % (int)s.Queries;
                 int dim = (int)s.HeadDim, at = (int)((b * s.Queries + i) * s.Heads + h) * dim;
                 int KeyAt(int j) => (int)((b * s.Keys + j) * s.KvHeads + h / (s.Heads / s.KvHeads)) * dim;
-                var seen = Enumerable.Range(0, (int)s.Keys).Where(j => j <= i + s.Diagonal
+                int[] seen = Enumerable.Range(0, (int)s.Keys).Where(j => j <= i + s.Diagonal
                     && (qDocuments is null || qDocuments[(int)(b * s.Queries) + i] == kDocuments![(int)(b * s.Keys) + j])).ToArray();
                 LogSumExp[row] = double.NegativeInfinity;
                 if (seen.Length == 0) continue;
                 double Dot(HostTensor left, int l, HostTensor right, int r) => Enumerable.Range(0, dim).Sum(c => left[l + c] * right[r + c]);
-                var scores = seen.Select(j => s.Scale * Dot(q, at, k, KeyAt(j))).ToArray();
+                double[] scores = seen.Select(j => s.Scale * Dot(q, at, k, KeyAt(j))).ToArray();
                 LogSumExp[row] = scores.Max() + Math.Log(scores.Sum(x => Math.Exp(x - scores.Max())));
-                var weights = scores.Select(x => Math.Exp(x - LogSumExp[row])).ToArray();
+                double[] weights = scores.Select(x => Math.Exp(x - LogSumExp[row])).ToArray();
                 for (int n = 0; n < seen.Length; n++)
                     for (int c = 0; c < dim; c++) Output[at + c] += weights[n] * v[KeyAt(seen[n]) + c];
                 delta[row] = Enumerable.Range(0, dim).Sum(c => Output[at + c] * gradient[at + c]);

@@ -53,7 +53,7 @@ internal sealed class HostTensor
     public static HostTensor Random(KernelType type, int count, int seed, double scale = 1)
     {
         var random = new Random(seed);
-        var values = new double[count];
+        double[] values = new double[count];
         for (int i = 0; i < count; i++)
             values[i] = scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
         return new HostTensor(type, values);
@@ -61,7 +61,7 @@ internal sealed class HostTensor
 
     public double[] ToArray()
     {
-        var values = new double[Length];
+        double[] values = new double[Length];
         for (int i = 0; i < values.Length; i++) values[i] = this[i];
         return values;
     }

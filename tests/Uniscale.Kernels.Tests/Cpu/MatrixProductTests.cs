@@ -10,7 +10,7 @@ public class MatrixProductTests
         var a = HostTensor.Random(type, m * k, 1);
         var b = HostTensor.Random(type, k * n, 2);
         var c = HostTensor.Random(KernelType.Float32, m * n, 3);
-        var want = new double[m * n];
+        double[] want = new double[m * n];
         for (int i = 0; i < m; i++)
             for (int j = 0; j < n; j++)
             {
@@ -39,7 +39,7 @@ public class MatrixProductTests
     {
         var (a, b) = (HostTensor.Random(KernelType.BFloat16, m * k, 1), HostTensor.Random(KernelType.BFloat16, n * k, 2));
         var c = HostTensor.Random(result, m * n, 3);
-        var before = c.ToArray();
+        double[] before = c.ToArray();
         MatrixProduct.Multiply(
             m, n, k, new(a.Address, a.Type, transposed ? m : k, transposed), new(b.Address, b.Type, transposed ? n : k, !transposed), new(c.Address, result, n),
             new() { Addend = accumulate ? c.Address : 0 });
@@ -62,7 +62,7 @@ public class MatrixProductTests
         const int m = 70, n = 45, k = 600, width = 48;
         var (a, b) = (HostTensor.Random(KernelType.BFloat16, m * (k + 1), 1), HostTensor.Random(KernelType.BFloat16, n * (k + 3), 2));
         var (c, bias) = (HostTensor.Random(KernelType.BFloat16, m * width, 3), HostTensor.Random(KernelType.BFloat16, n, 4));
-        var want = c.ToArray();
+        double[] want = c.ToArray();
         for (int i = 0; i < m; i++)
             for (int j = 0; j < n; j++)
             {
@@ -70,7 +70,7 @@ public class MatrixProductTests
                 for (int l = 0; l < k; l++) sum += a[i * (k + 1) + l] * b[j * (k + 3) + l];
                 want[i * width + j] = sum;
             }
-        var before = c.ToArray();
+        double[] before = c.ToArray();
         MatrixProduct.Multiply(
             m, n, k, new(a.Address, a.Type, k + 1), new(b.Address, b.Type, k + 3, Transposed: true), new(c.Address, c.Type, width),
             new() { Addend = accumulate ? c.Address : 0, Bias = bias.Address });
@@ -94,7 +94,7 @@ public class MatrixProductTests
                 m, n, k, new(a.Address, a.Type, m, Transposed: true), new(b.Address, b.Type, n), new(c.Address, c.Type, n), weights: weights);
             return c.ToArray();
         }
-        var one = Product(1);
+        double[] one = Product(1);
         foreach (int threads in new[] { 1, 2, 3, 8 })
         {
             Assert.Equal(Product(threads), Product(threads));
@@ -140,7 +140,7 @@ public class MatrixProductTests
     {
         const int m = 13, n = 37, k = 300;
         var (a, b, c) = (HostTensor.Random(left, m * k, 1), HostTensor.Random(right, n * k, 2), HostTensor.Zeros(KernelType.Float32, m * n));
-        var want = new double[m * n];
+        double[] want = new double[m * n];
         for (int i = 0; i < m; i++)
             for (int j = 0; j < n; j++)
                 for (int l = 0; l < k; l++) want[i * n + j] += a[i * k + l] * b[j * k + l];

@@ -20,7 +20,7 @@ public sealed partial class ProcessorSupportTests
     [Fact]
     public void ALimitHoldsForTheKernelsAndForTheLibrariesBelowThem()
     {
-        var limit = Environment.GetEnvironmentVariable(ProcessorSupport.LimitVariable);
+        string? limit = Environment.GetEnvironmentVariable(ProcessorSupport.LimitVariable);
         Assert.Equal(limit ?? ProcessorSupport.NameOf(CpuKernels.Processor), ProcessorSupport.NameOf(CpuKernels.InstructionSet));
         var (oneDnn, aten) = (Marshal.PtrToStringUTF8(getenv("ONEDNN_MAX_CPU_ISA")), Marshal.PtrToStringUTF8(getenv("ATEN_CPU_CAPABILITY")));
         switch (limit)

@@ -14,7 +14,7 @@ public class ProductEpilogueTests
         foreach (var type in (KernelType[])[KernelType.BFloat16, KernelType.Float32])
         {
             var (a, b) = (HostTensor.Random(type, m * k, 1), HostTensor.Random(type, n * k, 2));
-            var want = new double[m];
+            double[] want = new double[m];
             for (int l = 0; l < k; l++)
                 for (int i = 0; i < m; i++) want[i] += a[l * m + i];
             double[] Sums(int threads, bool add, out double[] product)
@@ -28,13 +28,13 @@ public class ProductEpilogueTests
                 product = c.ToArray();
                 return sums.ToArray();
             }
-            var one = Sums(1, add: false, out var product);
+            double[] one = Sums(1, add: false, out double[]? product);
             for (int i = 0; i < m; i++) Assert.Equal(want[i], one[i], 2e-6 * k);
-            var added = Sums(2, add: true, out _);
+            double[] added = Sums(2, add: true, out _);
             for (int i = 0; i < m; i++) Assert.Equal(want[i] + 3, added[i], 2e-6 * k + 1e-6);
             foreach (int threads in new[] { 2, 3, 8 })
             {
-                Assert.Equal(one, Sums(threads, add: false, out var again));
+                Assert.Equal(one, Sums(threads, add: false, out double[]? again));
                 if (HostTensor.MultipliedByOurKernels(type)) Assert.Equal(product, again);
             }
         }

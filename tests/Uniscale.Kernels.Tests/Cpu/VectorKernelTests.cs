@@ -43,7 +43,7 @@ public class VectorKernelTests
         var (wantY, wantDx, wantDw, wantDb) = (new double[rows * dim], new double[rows * dim], new double[dim], new double[dim]);
         for (int r = 0; r < rows; r++)
         {
-            var row = Enumerable.Range(r * dim, dim).ToArray();
+            int[] row = Enumerable.Range(r * dim, dim).ToArray();
             double centre = centred ? row.Average(i => x[i]) : 0;
             double scale = 1 / Math.Sqrt(row.Average(i => Math.Pow(x[i] - centre, 2)) + epsilon);
             double meanG = centred ? row.Average(i => dy[i] * weight[i - r * dim]) : 0;
@@ -73,7 +73,7 @@ public class VectorKernelTests
         var (y, dgate, dup) = (HostTensor.Zeros(type, n), HostTensor.Zeros(type, n), HostTensor.Zeros(type, n));
         CpuKernels.SwigluForward(gate.Address, up.Address, y.Address, n, type);
         CpuKernels.SwigluBackward(dy.Address, gate.Address, up.Address, dgate.Address, dup.Address, n, type);
-        var sigmoid = gate.ToArray().Select(v => 1 / (1 + Math.Exp(-v))).ToArray();
+        double[] sigmoid = gate.ToArray().Select(v => 1 / (1 + Math.Exp(-v))).ToArray();
         Assert.True(y.RelativeError([.. sigmoid.Select((s, i) => gate[i] * s * up[i])]) < Bound(type));
         Assert.True(dup.RelativeError([.. sigmoid.Select((s, i) => dy[i] * gate[i] * s)]) < Bound(type));
         Assert.True(dgate.RelativeError([.. sigmoid.Select((s, i) => dy[i] * up[i] * s * (1 + gate[i] * (1 - s)))]) < Bound(type));
@@ -88,7 +88,7 @@ public class VectorKernelTests
         CpuKernels.GeluForward(x.Address, y.Address, n, type);
         CpuKernels.GeluBackward(dy.Address, x.Address, dx.Address, n, type);
         double k = Math.Sqrt(2 / Math.PI);
-        var tangent = x.ToArray().Select(v => Math.Tanh(k * (v + 0.044715 * v * v * v))).ToArray();
+        double[] tangent = x.ToArray().Select(v => Math.Tanh(k * (v + 0.044715 * v * v * v))).ToArray();
         Assert.True(y.RelativeError([.. tangent.Select((t, i) => 0.5 * x[i] * (1 + t))]) < Bound(type));
         var slope = tangent.Select((t, i) => 0.5 * (1 + t) + 0.5 * x[i] * (1 - t * t) * k * (1 + 3 * 0.044715 * x[i] * x[i]));
         Assert.True(dx.RelativeError([.. slope.Select((s, i) => dy[i] * s)]) < Bound(type));
@@ -138,13 +138,13 @@ public class VectorKernelTests
     public void RotationTurnsPairsAndItsInverseUndoesIt(KernelType type, int rows, int heads, int dim)
     {
         int half = dim / 2, tableRows = 2;
-        var angles = HostTensor.Random(KernelType.Float32, tableRows * half, 5).ToArray();
+        double[] angles = HostTensor.Random(KernelType.Float32, tableRows * half, 5).ToArray();
         var cosines = new HostTensor(KernelType.Float32, [.. angles.Select(Math.Cos)]);
         var sines = new HostTensor(KernelType.Float32, [.. angles.Select(Math.Sin)]);
         var x = HostTensor.Random(type, rows * heads * dim, 6);
         var y = HostTensor.Zeros(type, x.Length);
         CpuKernels.Rope(x.Address, y.Address, cosines.Address, sines.Address, tableRows, rows, heads, dim, inverse: false, type);
-        var want = new double[x.Length];
+        double[] want = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
             int row = i / (heads * dim), place = i % dim, first = i - place;
@@ -165,17 +165,17 @@ public class VectorKernelTests
         var targets = new HostIndices([.. Enumerable.Range(0, rows).Select(r => r % 4 == 3 ? -1L : r % entries)]);
         var (top, sum, target) = (HostTensor.Zeros(0, rows), HostTensor.Zeros(0, rows), HostTensor.Zeros(0, rows));
         CpuKernels.LossStatistics(logits.Address, targets.Address, top.Address, sum.Address, target.Address, rows, entries);
-        var logSumExp = new double[rows];
+        double[] logSumExp = new double[rows];
         for (int r = 0; r < rows; r++)
         {
-            var row = Enumerable.Range(r * entries, entries).Select(i => logits[i]).ToArray();
+            double[] row = Enumerable.Range(r * entries, entries).Select(i => logits[i]).ToArray();
             Assert.Equal(row.Max(), top[r]);
             Assert.Equal(1, sum[r] / row.Sum(v => Math.Exp(v - row.Max())), 1e-5);
             Assert.Equal(targets[r] < 0 ? 0 : row[targets[r]], target[r]);
             logSumExp[r] = row.Max() + Math.Log(row.Sum(v => Math.Exp(v - row.Max())));
         }
         var scale = new HostTensor(0, [.. Enumerable.Range(0, rows).Select(r => targets[r] < 0 ? 0 : 0.5)]);
-        var want = Enumerable.Range(0, rows * entries)
+        double[] want = Enumerable.Range(0, rows * entries)
             .Select(i => scale[i / entries] * (Math.Exp(logits[i] - logSumExp[i / entries]) - (i % entries == targets[i / entries] ? 1 : 0))).ToArray();
         var (logSumExps, together) = (HostTensor.Zeros(0, rows), HostTensor.Zeros(0, rows * entries));
         CpuKernels.CrossEntropy(
@@ -219,7 +219,7 @@ public class VectorKernelTests
         var dtable = HostTensor.Zeros(KernelType.Float32, entries * dim);
         CpuKernels.EmbeddingForward(tokens.Address, table.Address, y.Address, 6, dim, first, entries, type);
         CpuKernels.EmbeddingBackward(tokens.Address, y.Address, dtable.Address, 6, dim, first, entries, type);
-        var want = new double[entries * dim];
+        double[] want = new double[entries * dim];
         for (int r = 0; r < 6; r++)
             for (int c = 0; c < dim; c++)
             {
@@ -239,7 +239,7 @@ public class VectorKernelTests
         var (p, g) = (HostTensor.Random(0, count, 1), HostTensor.Random(0, count, 2));
         var (m, v) = (HostTensor.Random(0, count, 3), new HostTensor(0, [.. HostTensor.Random(0, count, 4).ToArray().Select(Math.Abs)]));
         var copy = HostTensor.Zeros(KernelType.BFloat16, count);
-        var want = new double[count];
+        double[] want = new double[count];
         for (int i = 0; i < count; i++)
         {
             double gradient = g[i] * step.GradientScale;
@@ -264,7 +264,7 @@ public class VectorKernelTests
     [InlineData(double.NaN, double.NaN), InlineData(double.NegativeInfinity, double.PositiveInfinity), InlineData(1.2676506002282294e30, 1.6069380442589903e60)]
     public void SquaresOfExtremeValuesAreNotLost(double value, double square)
     {
-        var values = new double[40];
+        double[] values = new double[40];
         foreach (int place in (int[])[3, 39])
         {
             Array.Clear(values);

@@ -39,7 +39,7 @@ public sealed class MpiLauncherTests : IDisposable
     /// <summary>The rank program of the same build configuration.</summary>
     internal static string RankProgram()
     {
-        var parts = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
+        string[] parts = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar);
         string name = "Uniscale.Launching.RankProgram";
         return Path.Combine([string.Join(Path.DirectorySeparatorChar, parts[..^4]), name, .. parts[^3..], name]);
     }

@@ -69,7 +69,7 @@ public sealed class RunStatusTests : IDisposable
         {
             var slot = new HeartbeatSlot { AliveTicks = DateTime.UtcNow.Ticks, MovedTicks = DateTime.UtcNow.Ticks, ProcessId = rank.Id };
             slot.SetHost(host);
-            var bytes = new byte[HeartbeatSlot.SizeBytes];
+            byte[] bytes = new byte[HeartbeatSlot.SizeBytes];
             System.Runtime.InteropServices.MemoryMarshal.Write(bytes, slot);
             File.WriteAllBytes(Heartbeat.PathOf(folder, 0), bytes);
         }
@@ -115,7 +115,7 @@ public sealed class RunStatusTests : IDisposable
     {
         Read(Began(0), Step(1, 3));
         Directory.CreateDirectory(Path.Combine(_run, "launch"));
-        var bytes = new byte[192];
+        byte[] bytes = new byte[192];
         new Random(1).NextBytes(bytes);
         File.WriteAllBytes(Path.Combine(_run, "launch", "rank-00000.beat"), bytes);
         Assert.Equal(RunState.Gone, RunStatus.Read(_run, DateTimeOffset.UtcNow).State);

@@ -9,8 +9,8 @@ public sealed class BrainFloatTests
     {
         // 65,537 numbers: all of them, and one more than fills the vectors.
         ushort[] all = [.. Enumerable.Range(0, 65_537).Select(bits => (ushort)bits)];
-        var wide = new float[all.Length];
-        var back = new ushort[all.Length];
+        float[] wide = new float[all.Length];
+        ushort[] back = new ushort[all.Length];
         BrainFloat.Widen(all, wide);
         BrainFloat.Narrow(wide, back);
         for (int i = 0; i < all.Length; i++)
@@ -27,7 +27,7 @@ public sealed class BrainFloatTests
         var random = new Random(3);
         float[] values = [.. Enumerable.Range(0, 10_007).Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))
             .Where(value => !float.IsNaN(value)), 1.00390625f, 1.01171875f, float.MaxValue, float.PositiveInfinity, -0f, float.Epsilon];
-        var narrow = new ushort[values.Length];
+        ushort[] narrow = new ushort[values.Length];
         BrainFloat.Narrow(values, narrow);
         for (int i = 0; i < values.Length; i++) Assert.Equal(Nearest(values[i]), narrow[i]);
     }
@@ -37,7 +37,7 @@ public sealed class BrainFloatTests
     {
         // A NaN whose payload lies in the lower half only would round to infinity.
         float[] values = [.. Enumerable.Repeat(BitConverter.UInt32BitsToSingle(0x7F80_0001), 33)];
-        var narrow = new ushort[values.Length];
+        ushort[] narrow = new ushort[values.Length];
         BrainFloat.Narrow(values, narrow);
         Assert.All(narrow, bits => Assert.True((bits & 0x7FFF) > 0x7F80));
     }

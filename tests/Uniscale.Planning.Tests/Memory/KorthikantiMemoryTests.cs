@@ -1,8 +1,7 @@
+using Uniscale.Configuration;
 using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Published;
-
-using Uniscale.Configuration;
 namespace Uniscale.Planning.Tests.Memory;
 
 /// <summary>State and activations of the first stage, GiB, as Korthikanti et al., 2022, publish them (table 5's models; layers alone, 18 bytes a parameter).</summary>

@@ -27,7 +27,7 @@ public class ProgramProperties
     public void GeneratedProgramsAreRight() => Check.One(Replayed, Prop.ForAll(Generators.Layouts, spec =>
     {
         var programs = ProgramsOf(spec);
-        var wrong = ReferenceWorld.WhatIsWrong(spec, programs);
+        string? wrong = ReferenceWorld.WhatIsWrong(spec, programs);
         var verdict = ProgramChecker.Check(spec, rank => programs[rank]);
         return (wrong is null && verdict.Passed).Label($"{wrong}; {string.Join("; ", verdict.Violations.Take(3))}");
     }));
@@ -41,7 +41,7 @@ public class ProgramProperties
             var (spec, mutation) = mutant;
             var original = ProgramsOf(spec);
             var programs = mutation.Apply(original);
-            var wrong = ReferenceWorld.WhatIsWrong(spec, programs);
+            string? wrong = ReferenceWorld.WhatIsWrong(spec, programs);
             bool refused = !ProgramChecker.Check(spec, rank => programs[rank]).Passed;
             if (wrong is not null) wrongCount++;
             else if (refused) strictCount++;

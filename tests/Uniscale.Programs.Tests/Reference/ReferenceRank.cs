@@ -56,7 +56,7 @@ internal sealed class ReferenceRank
     {
         foreach (var at in program.Instructions)
         {
-            foreach (var wait in Execute(at)) yield return wait;
+            foreach (bool wait in Execute(at)) yield return wait;
             _world.Progress++;
             yield return true;
         }
@@ -136,7 +136,7 @@ internal sealed class ReferenceRank
         }
         UseParameters(at);
         if (at.Block == Head) Need(_tokenCount == AllTokens, "does not know the count of tokens");
-        foreach (var wait in Lockstep(at)) yield return wait;
+        foreach (bool wait in Lockstep(at)) yield return wait;
         Need(_kept.Add((at.Block, at.Microbatch)), "keeps the same activations twice");
         Need(input == ExpectedInput(at), $"computes on {input}");
         if (at.Block < Head) _outputs[(at.Block, at.Microbatch)] = $"{input}>{at.Block}";
@@ -161,7 +161,7 @@ internal sealed class ReferenceRank
             }
         }
         UseParameters(at);
-        foreach (var wait in Lockstep(at)) yield return wait;
+        foreach (bool wait in Lockstep(at)) yield return wait;
         Need(_kept.Remove((at.Block, at.Microbatch)), "has no activations");
         Need(gradient == $"loss {at.Microbatch} {Replica}" + string.Concat(Enumerable.Range(at.Block + 1, Head - at.Block).Reverse().Select(block => $"<{block}")), $"goes backward on {gradient}");
         if (at.Block > 0) _inputGradients[(at.Block, at.Microbatch)] = $"{gradient}<{at.Block}";
@@ -219,7 +219,7 @@ internal sealed class ReferenceRank
 
     private string Take(Dictionary<(int, int), string> from, Instruction at, string what)
     {
-        Need(from.Remove((at.Block, at.Microbatch), out var value), $"has not got {what} of block {at.Block}");
+        Need(from.Remove((at.Block, at.Microbatch), out string? value), $"has not got {what} of block {at.Block}");
         return value!;
     }
 

@@ -15,7 +15,7 @@ public sealed class ShippedConfigurationsTests
         var resolved = ConfigurationLoader.Load(RepositoryFiles.Configuration(name));
         var configuration = resolved.Value;
         LayoutGate.Check(resolved);
-        var ranks = configuration.Parallel.ReplicaRanks * Math.Max(1, configuration.Parallel.Data);
+        int ranks = configuration.Parallel.ReplicaRanks * Math.Max(1, configuration.Parallel.Data);
         Assert.Equal(Math.Max(1, configuration.Parallel.Data), LayoutGate.CheckWorld(configuration, ranks));
     }
 

@@ -16,7 +16,7 @@ public sealed class TimeKeeperTests : IDisposable
     {
         var keeper = TimeKeeper.Open(Metrics, 0, DateTimeOffset.UtcNow);
         keeper.Add(TimeUse.Starting, 5);
-        for (var step = 1; step <= 6; step++)
+        for (int step = 1; step <= 6; step++)
             keeper.AddStep(step, seconds: 10, waited: 1, counts: step != 4);
         Assert.Equal((50, 10, 5), (keeper.Account.Effective, keeper.Account.Discarded, keeper.Account.Waiting));
         keeper.TakeBack(3);
@@ -32,7 +32,7 @@ public sealed class TimeKeeperTests : IDisposable
         var first = TimeKeeper.Open(Metrics, 0, DateTimeOffset.UtcNow);
         using (var sink = new MetricsSink(Metrics, 0))
         {
-            for (var step = 1; step <= 5; step++)
+            for (int step = 1; step <= 5; step++)
             {
                 first.AddStep(step, seconds: 1, waited: 0.5, counts: true);
                 sink.Step(Reports.Step(step) with { Seconds = 1, Account = first.Account, Parts = new Dictionary<string, double> { ["wait"] = 0.5 } });

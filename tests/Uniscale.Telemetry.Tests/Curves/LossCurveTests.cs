@@ -54,7 +54,7 @@ public sealed class LossCurveTests
     public void The_history_halves_when_full()
     {
         var history = new LossHistory(capacity: 4);
-        foreach (var loss in new double[] { 8, 6, 4, 2, 1, 3, double.NaN })
+        foreach (double loss in new double[] { 8, 6, 4, 2, 1, 3, double.NaN })
             history.Add(loss);
         Assert.Equal([7, 3, 2], history.Points);
     }

@@ -32,7 +32,7 @@ public sealed class NewsRingTests
     {
         const int count = 200_000;
         var ring = new NewsRing(1024);
-        var numbers = Enumerable.Range(0, count).Select(i => (object)i).ToArray();
+        object[] numbers = Enumerable.Range(0, count).Select(i => (object)i).ToArray();
         var reading = Task.Run(() =>
         {
             int next = 0;

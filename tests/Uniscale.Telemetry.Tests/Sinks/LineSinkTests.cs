@@ -20,7 +20,7 @@ public sealed class LineSinkTests
         var log = new CollectedLog();
         using var sink = new LineSink(log.Logger(), every: 4);
         sink.Start(Reports.Start());
-        for (var step = 1; step <= 10; step++)
+        for (int step = 1; step <= 10; step++)
             sink.Step(Reports.Step(step, 10 - step));
         sink.Validation(new ValidationReport { Step = 10, Name = "web", Loss = 2, BitsPerByte = 1.25, Tokens = 2048 });
         sink.End(new RunEnd(10, false, "see runs/demo", TimeSpan.FromSeconds(75)));

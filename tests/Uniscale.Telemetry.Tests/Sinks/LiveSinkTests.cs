@@ -10,13 +10,13 @@ public sealed class LiveSinkTests
     {
         var (console, text) = Console();
         using var sink = new LiveSink(console);
-        for (var step = 1; step <= 250; step++)
+        for (int step = 1; step <= 250; step++)
             sink.Step(Reports.Step(step, 9 - (step / 100.0)));
         sink.Validation(new ValidationReport { Step = 250, Name = "web", Loss = 6.4, BitsPerByte = 2.5 });
         sink.Note(new Note(250, "checkpoint", "checkpoint [250] is durable", NoteLevel.Warning));
         console.Write(sink.View());
 
-        var view = text.ToString();
+        string view = text.ToString();
         Assert.Contains("50.0% · step 250/500 · 16m20s left", view);
         Assert.Contains("━━━━", view);
         Assert.Contains("8.9", view);
@@ -50,14 +50,14 @@ public sealed class LiveSinkTests
         using var sink = new LiveSink(console);
         sink.Start(Reports.Start(resumedStep: 7) with { Restarts = 2 });
         sink.Step(Reports.Step(8) with { Phase = "long-context", GradientNorm = 12345.678 });
-        foreach (var domain in (string[])["code", "prose", "mathematics"])
+        foreach (string domain in (string[])["code", "prose", "mathematics"])
             sink.Validation(new ValidationReport { Step = 8, Name = $"{domain}-held-out", Domain = domain, Loss = 3.25, BitsPerByte = 1.5 });
         text.GetStringBuilder().Clear();
         console.Write(sink.View());
-        var view = text.ToString();
+        string view = text.ToString();
         Assert.All(view.Split('\n'), line => Assert.InRange(line.TrimEnd().Length, 0, 80));
         Assert.DoesNotContain('\e', view);
-        foreach (var part in (string[])["phase long-context", "2 restarts", "mathematics", "gradient norm 12345.678", "memory", "MFU"])
+        foreach (string part in (string[])["phase long-context", "2 restarts", "mathematics", "gradient norm 12345.678", "memory", "MFU"])
             Assert.Contains(part, view);
     }
 

@@ -40,7 +40,7 @@ public sealed class MetricsSinkTests : IDisposable
         using (var sink = new MetricsSink(File, 0))
         {
             sink.Start(Reports.Start());
-            for (var step = 1; step <= 4; step++)
+            for (int step = 1; step <= 4; step++)
                 sink.Step(Reports.Step(step));
             sink.WentBack(2);
             sink.Step(Reports.Step(3, 5));
@@ -55,12 +55,12 @@ public sealed class MetricsSinkTests : IDisposable
     public void A_resumed_run_has_each_step_once()
     {
         using (var sink = new MetricsSink(File, 0))
-            for (var step = 1; step <= 5; step++)
+            for (int step = 1; step <= 5; step++)
                 sink.Step(Reports.Step(step, step));
         System.IO.File.AppendAllText(File, "{\"kind\":\"step\",\"step\":6,\"lo");
 
         using (var sink = new MetricsSink(File, 3))
-            for (var step = 4; step <= 6; step++)
+            for (int step = 4; step <= 6; step++)
                 sink.Step(Reports.Step(step, 10 * step));
 
         Assert.Equal([(1, 1), (2, 2), (3, 3), (4, 40), (5, 50), (6, 60)],

@@ -11,13 +11,13 @@ internal static class EventReader
 {
     public static IReadOnlyList<ReadEvent> Read(string path)
     {
-        var bytes = File.ReadAllBytes(path);
+        byte[] bytes = File.ReadAllBytes(path);
         var events = new List<ReadEvent>();
-        for (var at = 0; at < bytes.Length;)
+        for (int at = 0; at < bytes.Length;)
         {
-            var length = (int)BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(at));
+            int length = (int)BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(at));
             Check(bytes.AsSpan(at, 8), BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at + 8)));
-            var data = bytes.AsSpan(at + 12, length).ToArray();
+            byte[] data = bytes.AsSpan(at + 12, length).ToArray();
             Check(data, BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at + 12 + length)));
             events.Add(Event(data));
             at += 16 + length;
@@ -44,9 +44,9 @@ internal static class EventReader
 
     private static IEnumerable<(int Number, ulong Varint, byte[] Bytes)> Fields(byte[] data)
     {
-        for (var at = 0; at < data.Length;)
+        for (int at = 0; at < data.Length;)
         {
-            var key = Varint(data, ref at);
+            ulong key = Varint(data, ref at);
             switch (key & 7)
             {
                 case 0:
@@ -61,7 +61,7 @@ internal static class EventReader
                     at += 4;
                     break;
                 default:
-                    var length = (int)Varint(data, ref at);
+                    int length = (int)Varint(data, ref at);
                     yield return ((int)(key >> 3), 0, data[at..(at + length)]);
                     at += length;
                     break;
@@ -72,9 +72,9 @@ internal static class EventReader
     private static ulong Varint(byte[] data, ref int at)
     {
         ulong value = 0;
-        for (var shift = 0; ; shift += 7)
+        for (int shift = 0; ; shift += 7)
         {
-            var next = data[at++];
+            byte next = data[at++];
             value |= (ulong)(next & 0x7f) << shift;
             if (next < 0x80)
                 return value;
@@ -83,18 +83,18 @@ internal static class EventReader
 
     private static void Check(ReadOnlySpan<byte> data, uint masked)
     {
-        var unmasked = masked - 0xa282ead8u;
+        uint unmasked = masked - 0xa282ead8u;
         Assert.Equal(Checksum(data), (unmasked << 15) | (unmasked >> 17));
     }
 
     /// <summary>CRC-32C (Castagnoli), bit by bit.</summary>
     internal static uint Checksum(ReadOnlySpan<byte> data)
     {
-        var crc = ~0u;
-        foreach (var value in data)
+        uint crc = ~0u;
+        foreach (byte value in data)
         {
             crc ^= value;
-            for (var bit = 0; bit < 8; bit++)
+            for (int bit = 0; bit < 8; bit++)
                 crc = (crc >> 1) ^ ((crc & 1) * 0x82f63b78u);
         }
         return ~crc;

@@ -19,7 +19,7 @@ public sealed class TensorBoardSinkTests : IDisposable
             sink.Step(Reports.Step(301) with { Parts = new Dictionary<string, double> { ["forward"] = 0.5 } });
             sink.Validation(new ValidationReport { Step = 301, Name = "books", Loss = 2.5, BitsPerByte = 1.1 });
         }
-        var file = Assert.Single(Directory.GetFiles(folder));
+        string file = Assert.Single(Directory.GetFiles(folder));
         Assert.StartsWith("events.out.tfevents.", Path.GetFileName(file));
         var events = EventReader.Read(file);
 
@@ -40,13 +40,13 @@ public sealed class TensorBoardSinkTests : IDisposable
     {
         void Steps(TensorBoardSink sink, int first, int last)
         {
-            for (var step = first; step <= last; step++)
+            for (int step = first; step <= last; step++)
                 sink.Step(Reports.Step(step));
         }
         using (var sink = new TensorBoardSink(folder, resumedStep: 0))
             Steps(sink, 1, 10);
         // Killed while it wrote.
-        var first = Assert.Single(Directory.GetFiles(folder));
+        string first = Assert.Single(Directory.GetFiles(folder));
         File.WriteAllBytes(first, File.ReadAllBytes(first)[..^7]);
         using (var sink = new TensorBoardSink(folder, resumedStep: 6))
         {

@@ -60,7 +60,7 @@ public sealed class BadStepTests : IDisposable
             Assert.Equal([new DiscardedSpan(10, 14, 10 * TokensOfAStep, 14 * TokensOfAStep, kind.Word())], rank.Record.Discarded);
         });
         // By hand: ten steps, then the weights as they are with the data from the fifteenth on.
-        var byHand = ByHand(run, layout);
+        double[][] byHand = ByHand(run, layout);
         Assert.All(rolled.Zip(byHand), pair => Assert.Equal(pair.Second, pair.First.Steps.Skip(14).Select(step => step.Decision.Loss)));
     }
 

@@ -42,7 +42,7 @@ public sealed class RankAgreementTests : IDisposable
         string scratch = $"data.sources=[{{name: corpus, shards: [{_runs.In("scratch")}]}}]";
         Assert.Null(TryTrain([], [scratch, "train.threads=2"], new TrainingOptions(), new TrainingOptions()));
 
-        var bytes = File.ReadAllBytes(_runs.In("scratch.bin"));
+        byte[] bytes = File.ReadAllBytes(_runs.In("scratch.bin"));
         bytes[100] ^= 1;
         File.WriteAllBytes(_runs.In("scratch.bin"), bytes);
         string sentence = Refusal([], [scratch], run: "other");

@@ -32,7 +32,7 @@ public sealed class DataDigestTests
     {
         var source = new SyntheticSource(TestRuns.Tiny, TestRuns.Tiny.Model.Vocabulary);
         long consumed = 0;
-        var digests = new ulong[steps];
+        ulong[] digests = new ulong[steps];
         for (int i = 0; i < steps; i++)
         {
             var step = source.StepAt(consumed);

@@ -9,14 +9,14 @@ public sealed class FaultInjectionTests
     [Fact]
     public void ALossOfOneRankThatIsNotFiniteLeavesTheStepOutOnAll()
     {
-        var applied = OnTwoRanks(rank => new() { Loss = (step, loss) => rank == 1 && step == 2 ? double.NaN : loss });
+        bool[][] applied = OnTwoRanks(rank => new() { Loss = (step, loss) => rank == 1 && step == 2 ? double.NaN : loss });
         Assert.All(applied, rank => Assert.Equal([true, false, true], rank));
     }
 
     [Fact]
     public void AGradientOfOneRankThatIsNotFiniteLeavesTheStepOutOnAll()
     {
-        var applied = OnTwoRanks(rank => new()
+        bool[][] applied = OnTwoRanks(rank => new()
         {
             Gradient = (step, model) =>
             {

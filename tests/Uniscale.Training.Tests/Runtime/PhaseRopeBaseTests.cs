@@ -9,9 +9,9 @@ public sealed class PhaseRopeBaseTests
     [Fact]
     public void The_base_of_the_phase_is_the_one_that_trains_and_validates()
     {
-        var plain = Losses(TestRuns.Tiny);
-        var phase = Losses(TestRuns.Tiny with { Phases = [new PhaseSection { Name = "long", Tokens = 1_000_000, RopeBase = 50 }] });
-        var model = Losses(TestRuns.Tiny with { Model = TestRuns.Tiny.Model with { RopeBase = 50 } });
+        double[] plain = Losses(TestRuns.Tiny);
+        double[] phase = Losses(TestRuns.Tiny with { Phases = [new PhaseSection { Name = "long", Tokens = 1_000_000, RopeBase = 50 }] });
+        double[] model = Losses(TestRuns.Tiny with { Model = TestRuns.Tiny.Model with { RopeBase = 50 } });
         Assert.Equal(model, phase);
         Assert.NotEqual(plain, phase);
     }

@@ -31,7 +31,7 @@ public sealed class StoppedValidationTests : IDisposable
     [InlineData(2)]
     public void AStopDuringAValidationIsSeenInIt(int ranks)
     {
-        var read = new int[ranks];
+        int[] read = new int[ranks];
         Each(ranks, (world, runtime) =>
         {
             // The last rank alone is asked, after its second look.

@@ -25,7 +25,7 @@ internal sealed class CountTable
     {
         for (int slot = (int)hash & _mask; ; slot = (slot + 1) & _mask)
         {
-            ref (ulong Hash, int Count) entry = ref _slots[slot];
+            ref var entry = ref _slots[slot];
             if (entry.Count == 0)
                 entry.Hash = hash;
             if (entry.Hash == hash)

@@ -38,7 +38,7 @@ internal sealed class ExactParagraphsRule(ExactParagraphsSection settings) : ICo
 
         public void Add(CleaningDocument document)
         {
-            foreach (Range range in Paragraphs.Of(document.Text))
+            foreach (var range in Paragraphs.Of(document.Text))
                 if (document.Text.AsSpan(range) is var paragraph && paragraph.Length >= minCharacters)
                     _file.Add(FirstOccurrences.Digest(paragraph));
         }
@@ -55,7 +55,7 @@ internal sealed class ExactParagraphsRule(ExactParagraphsSection settings) : ICo
             ReadOnlySpan<char> text = document.Text;
             StringBuilder? kept = null;
             int copied = 0;
-            foreach (Range range in Paragraphs.Of(document.Text))
+            foreach (var range in Paragraphs.Of(document.Text))
             {
                 (int start, int length) = range.GetOffsetAndLength(text.Length);
                 if (length < settings.MinCharacters || !flags[_next++])

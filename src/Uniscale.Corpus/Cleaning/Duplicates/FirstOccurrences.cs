@@ -26,7 +26,7 @@ internal static class FirstOccurrences
             {
                 cancellation.ThrowIfCancellationRequested();
                 int index = 0;
-                foreach (UInt128 digest in RecordFile.Read<UInt128>(observations[file]))
+                foreach (var digest in RecordFile.Read<UInt128>(observations[file]))
                 {
                     if ((ulong)digest % parts == part && !seen.Add(digest))
                         flags[file].Set(index);
@@ -56,7 +56,7 @@ internal static class FirstOccurrences
             space = false;
             buffer[length++] = c;
         }
-        UInt128 digest = System.IO.Hashing.XxHash128.HashToUInt128(MemoryMarshal.AsBytes(buffer.AsSpan(0, length)));
+        var digest = System.IO.Hashing.XxHash128.HashToUInt128(MemoryMarshal.AsBytes(buffer.AsSpan(0, length)));
         System.Buffers.ArrayPool<char>.Shared.Return(buffer);
         return digest;
     }

@@ -30,7 +30,7 @@ internal sealed class MinHash
     public void Sign(ReadOnlySpan<Word> words, int shingle, Span<uint> buffer)
     {
         buffer.Fill(uint.MaxValue);
-        Span<Vector<uint>> least = MemoryMarshal.Cast<uint, Vector<uint>>(buffer);
+        var least = MemoryMarshal.Cast<uint, Vector<uint>>(buffer);
         ReadOnlySpan<Vector<uint>> factors = MemoryMarshal.Cast<uint, Vector<uint>>(_factors), offsets = MemoryMarshal.Cast<uint, Vector<uint>>(_offsets);
         var hashes = new NgramHashes(words, shingle);
         while (hashes.MoveNext())

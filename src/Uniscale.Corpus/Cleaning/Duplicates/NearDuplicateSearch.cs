@@ -104,7 +104,7 @@ internal sealed class NearDuplicateSearch(Signatures signatures, NearDuplicatesS
     {
         _pairs.Sort();
         int kept = 0;
-        Span<long> pairs = CollectionsMarshal.AsSpan(_pairs);
+        var pairs = CollectionsMarshal.AsSpan(_pairs);
         for (int i = 0; i < pairs.Length; i++)
             if (kept == 0 || pairs[i] != pairs[kept - 1])
                 pairs[kept++] = pairs[i];

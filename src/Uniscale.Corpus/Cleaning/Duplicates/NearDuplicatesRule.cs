@@ -26,7 +26,7 @@ internal sealed class NearDuplicatesRule(NearDuplicatesSection settings) : ICorp
 
         public void Add(CleaningDocument document)
         {
-            ReadOnlySpan<Word> words = document.Words;
+            var words = document.Words;
             if (NgramHashes.Count(words.Length, settings.Shingle) >= settings.MinShingles)
                 hash.Sign(words, settings.Shingle, _buffer);
             else
@@ -82,7 +82,7 @@ internal sealed class Signatures : IDisposable
 
     public void Dispose()
     {
-        foreach (MappedFile file in _files)
+        foreach (var file in _files)
             file.Dispose();
     }
 }

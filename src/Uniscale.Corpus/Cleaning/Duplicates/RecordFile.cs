@@ -15,7 +15,7 @@ internal static class RecordFile
     public static IEnumerable<T> Read<T>(string path)
         where T : unmanaged
     {
-        using FileStream file = File.OpenRead(path);
+        using var file = File.OpenRead(path);
         var buffer = new T[BufferedRecords];
         while (file.ReadAtLeast(MemoryMarshal.AsBytes(buffer.AsSpan()), buffer.Length * Size<T>(), throwOnEndOfStream: false) / Size<T>() is > 0 and var count)
             for (int i = 0; i < count; i++)

@@ -39,7 +39,7 @@ internal sealed class NgramModel
                 key = Extend(key, text[i - length + 1]);
                 if (!TryCount(key, out bool isNew))
                     break;
-                ref Node context = ref length == 1 ? ref _root : ref Find(contexts[length - 1]);
+                ref var context = ref length == 1 ? ref _root : ref Find(contexts[length - 1]);
                 context.Total++;
                 context.Types += isNew ? 1 : 0;
                 grams[length] = key;
@@ -74,7 +74,7 @@ internal sealed class NgramModel
                     gram = Find(key);
                     missing = gram.Count == 0;
                 }
-                ref Node context = ref contexts[length - 1];
+                ref var context = ref contexts[length - 1];
                 if (context.Total == 0)
                     break;
                 p = (gram.Count + (context.Types * p)) / ((double)context.Total + context.Types);
@@ -101,7 +101,7 @@ internal sealed class NgramModel
 
     private bool TryCount(ulong key, out bool isNew)
     {
-        ref Node node = ref Find(key);
+        ref var node = ref Find(key);
         isNew = node.Key == 0;
         if (isNew && _used >= MaxNodes)
             return false;
@@ -117,9 +117,9 @@ internal sealed class NgramModel
 
     private void Grow()
     {
-        Node[] old = _nodes;
+        var old = _nodes;
         _nodes = new Node[BitOperations.RoundUpToPowerOf2((uint)old.Length + 1)];
-        foreach (Node node in old)
+        foreach (var node in old)
             if (node.Key != 0)
                 Find(node.Key) = node;
     }

@@ -39,7 +39,7 @@ internal sealed class QualityModels
     public double? Score(CleaningDocument document)
     {
         document.Language ??= LanguageClassifier.Classify(document.Text);
-        return _models.TryGetValue(document.Language, out NgramModel? model)
+        return _models.TryGetValue(document.Language, out var model)
             ? model.BitsPerCharacter(document.Text.AsSpan(0, Math.Min(_maxCharacters, document.Text.Length)))
             : null;
     }
@@ -48,7 +48,7 @@ internal sealed class QualityModels
     {
         var text = new StringBuilder();
         long bytes = 0;
-        foreach (DocumentPart part in DocumentReader.ReadAll(settings.Files))
+        foreach (var part in DocumentReader.ReadAll(settings.Files))
         {
             text.Append(Encoding.UTF8.GetString(part.Text.Span));
             bytes += part.Text.Length;

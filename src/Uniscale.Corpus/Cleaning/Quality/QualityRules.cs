@@ -28,7 +28,7 @@ internal sealed class QualityShareRule(QualitySection settings, QualityModels mo
     public void Decide(IReadOnlyList<string> observations, IReadOnlyList<string> decisions, CancellationToken cancellation)
     {
         long[][] histograms = [.. _languages.Select(_ => new long[Bins])];
-        foreach (Score score in observations.SelectMany(RecordFile.Read<Score>))
+        foreach (var score in observations.SelectMany(RecordFile.Read<Score>))
             if (score.Language >= 0)
                 histograms[score.Language][score.Bin]++;
         int[] highest = [.. _languages.Select((language, i) => Highest(language, histograms[i]))];
@@ -37,7 +37,7 @@ internal sealed class QualityShareRule(QualitySection settings, QualityModels mo
             cancellation.ThrowIfCancellationRequested();
             var flags = new Flags((int)RecordFile.Count<Score>(observations[i]));
             int document = 0;
-            foreach (Score score in RecordFile.Read<Score>(observations[i]))
+            foreach (var score in RecordFile.Read<Score>(observations[i]))
             {
                 if (score.Language >= 0 && score.Bin > highest[score.Language])
                     flags.Set(document);

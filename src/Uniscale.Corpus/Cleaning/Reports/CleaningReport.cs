@@ -52,7 +52,7 @@ public sealed record CleaningReport
             HasTokens = pipeline.Tokenizer is not null,
             ProcessorSeconds = folder.ProcessorTime.TotalSeconds,
         };
-        foreach (CleaningShard shard in shards)
+        foreach (var shard in shards)
         {
             DomainReport domain = report.Domains.First(domain => domain.Name == shard.Domain);
             for (int stage = 0; stage < stages; stage++)
@@ -75,16 +75,16 @@ public sealed record CleaningReport
             Input.Add(tally.Input);
             domain.Input.Add(tally.Input);
         }
-        foreach ((string language, Amount amount) in tally.Kept)
+        foreach ((string language, var amount) in tally.Kept)
         {
             Kept.Add(amount);
             domain.Kept.Add(amount);
             AddTokens(domain, amount.Tokens);
-            if (!Languages.TryGetValue(language, out Amount? sum))
+            if (!Languages.TryGetValue(language, out var sum))
                 Languages[language] = sum = new Amount();
             sum.Add(amount);
         }
-        foreach ((string name, RuleTally rule) in tally.Rules)
+        foreach ((string name, var rule) in tally.Rules)
         {
             Steps.First(step => step.Name == name).Tally.Add(rule, samples);
             AddTokens(domain, rule.Dropped.Tokens + rule.Cut.Tokens);

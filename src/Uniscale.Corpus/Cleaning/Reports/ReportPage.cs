@@ -49,9 +49,9 @@ internal static class ReportPage
         page.Append("<h2>By rule, in order</h2>\n<table><tr><th>rule</th><th>documents dropped</th><th>MB dropped</th>");
         page.Append(report.HasTokens ? "<th>tokens dropped</th>" : "").Append("<th>documents cut</th><th>MB cut away</th><th>of all bytes</th><th></th></tr>\n");
         double widest = Math.Max(1, report.Steps.Max(step => step.Tally.Dropped.Bytes + step.Tally.Cut.Bytes));
-        foreach (StepReport step in report.Steps)
+        foreach (var step in report.Steps)
         {
-            RuleTally tally = step.Tally;
+            var tally = step.Tally;
             long bytes = tally.Dropped.Bytes + tally.Cut.Bytes;
             page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Escape(step.Name)}</td><td>{tally.Dropped.Documents:N0}</td><td>{Megabytes(tally.Dropped.Bytes)}</td>");
             if (report.HasTokens)
@@ -66,7 +66,7 @@ internal static class ReportPage
     {
         string tokens = report.HasTokens ? "<th>tokens in</th><th>kept</th>" : "";
         page.Append(CultureInfo.InvariantCulture, $"<h2>By domain</h2>\n<table><tr><th>domain</th><th>documents in</th><th>kept</th>{tokens}<th>MB in</th><th>kept</th><th>share of bytes kept</th></tr>\n");
-        foreach (DomainReport domain in report.Domains.Append(new DomainReport("all", report.Input, report.Kept)))
+        foreach (var domain in report.Domains.Append(new DomainReport("all", report.Input, report.Kept)))
         {
             page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Escape(domain.Name)}</td><td>{domain.Input.Documents:N0}</td><td>{domain.Kept.Documents:N0}</td>");
             if (report.HasTokens)
@@ -74,7 +74,7 @@ internal static class ReportPage
             page.Append(CultureInfo.InvariantCulture, $"<td>{Megabytes(domain.Input.Bytes)}</td><td>{Megabytes(domain.Kept.Bytes)}</td><td>{Share(domain.Kept.Bytes, domain.Input.Bytes)}</td></tr>\n");
         }
         page.Append("</table>\n<h2>Kept, by language</h2>\n<table><tr><th>language</th><th>documents</th><th>MB</th></tr>\n");
-        foreach ((string language, Amount amount) in report.Languages)
+        foreach ((string language, var amount) in report.Languages)
             page.Append(CultureInfo.InvariantCulture, $"<tr><td>{Escape(language)}</td><td>{amount.Documents:N0}</td><td>{Megabytes(amount.Bytes)}</td></tr>\n");
         page.Append("</table>\n");
     }
@@ -82,10 +82,10 @@ internal static class ReportPage
     private static void Samples(StringBuilder page, CleaningReport report)
     {
         page.Append("<h2>Samples of what was dropped</h2>\n");
-        foreach (StepReport step in report.Steps.Where(step => step.Tally.Samples.Count > 0))
+        foreach (var step in report.Steps.Where(step => step.Tally.Samples.Count > 0))
         {
             page.Append(CultureInfo.InvariantCulture, $"<details><summary>{Escape(step.Name)} ({step.Tally.Dropped.Documents:N0})</summary>\n");
-            foreach (DroppedSample sample in step.Tally.Samples)
+            foreach (var sample in step.Tally.Samples)
             {
                 string language = sample.Language is null ? "" : $", {sample.Language}";
                 page.Append(CultureInfo.InvariantCulture, $"<div class=\"from\">{Escape(sample.Domain)}: {Escape(sample.Source)}{Escape(language)} ({Escape(sample.Id)})</div>\n<pre>{Escape(sample.Text)}</pre>\n");

@@ -29,9 +29,9 @@ internal sealed class BoilerplateRule : IDocumentRule
         if (!text.ContainsAny(_phrases))
             return true;
         var kept = new StringBuilder(text.Length);
-        foreach (Range range in text.Split('\n'))
+        foreach (var range in text.Split('\n'))
         {
-            ReadOnlySpan<char> line = text[range];
+            var line = text[range];
             if (line.Length > _settings.MaxLine || !line.ContainsAny(_phrases))
                 kept.Append(line).Append('\n');
         }

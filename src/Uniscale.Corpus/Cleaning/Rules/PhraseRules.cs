@@ -23,7 +23,7 @@ internal sealed class BlockListRule : IDocumentRule
     public bool Keeps(CleaningDocument document)
     {
         int hits = 0;
-        foreach ((int length, HashSet<ulong> phrases) in _phrases)
+        foreach ((int length, var phrases) in _phrases)
         {
             var hashes = new NgramHashes(document.Words, length);
             while (hits <= _maxHits && hashes.MoveNext())
@@ -38,7 +38,7 @@ internal sealed class BlockListRule : IDocumentRule
         Words.Split(phrase, words);
         if (words.Count == 0)
             return;
-        if (!_phrases.TryGetValue(words.Count, out HashSet<ulong>? phrases))
+        if (!_phrases.TryGetValue(words.Count, out var phrases))
             _phrases[words.Count] = phrases = [];
         var hash = new NgramHashes(words.ToArray(), words.Count);
         hash.MoveNext();
@@ -68,7 +68,7 @@ internal sealed class ContaminationRule : IDocumentRule
         _settings = settings;
         var words = new List<Word>();
         var text = new StringBuilder();
-        foreach (DocumentPart part in DocumentReader.ReadAll(settings.Evaluation))
+        foreach (var part in DocumentReader.ReadAll(settings.Evaluation))
         {
             text.Append(Encoding.UTF8.GetString(part.Text.Span));
             if (!part.IsLast)

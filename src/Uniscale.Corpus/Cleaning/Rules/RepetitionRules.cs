@@ -13,9 +13,9 @@ internal sealed class RepeatedLinesRule(RepeatedLinesSection settings) : IDocume
         ReadOnlySpan<char> text = document.Text;
         document.Counts.Reset(text.Count('\n') + 1);
         long lines = 0, repeated = 0, characters = 0, repeatedCharacters = 0;
-        foreach (Range range in text.Split('\n'))
+        foreach (var range in text.Split('\n'))
         {
-            ReadOnlySpan<char> line = text[range].Trim();
+            var line = text[range].Trim();
             if (line.IsEmpty)
                 continue;
             lines++;
@@ -48,11 +48,11 @@ internal sealed class RepeatedNgramsRule : IDocumentRule
 
     public bool Keeps(CleaningDocument document)
     {
-        ReadOnlySpan<Word> words = document.Words;
+        var words = document.Words;
         if (words.Length < _minWords)
             return true;
         long characters = 0, ideographic = 0;
-        foreach (Word word in words)
+        foreach (var word in words)
         {
             characters += word.Length;
             ideographic += Scripts.IsUnspaced(document.Text, word.Start) ? 1 : 0;
@@ -107,7 +107,7 @@ internal sealed class RepeatedNgramsRule : IDocumentRule
     private static long Length(ReadOnlySpan<Word> words)
     {
         long length = 0;
-        foreach (Word word in words)
+        foreach (var word in words)
             length += word.Length;
         return length;
     }

@@ -13,11 +13,11 @@ internal sealed class LengthRule(LengthSection settings) : IDocumentRule
             return false;
         if (settings is { MinWords: 0, MaxMeanWord: 0 })
             return true;
-        ReadOnlySpan<Word> words = document.Words;
+        var words = document.Words;
         if (words.Length < settings.MinWords)
             return false;
         long letters = 0;
-        foreach (Word word in words)
+        foreach (var word in words)
             letters += word.Length;
         return settings.MaxMeanWord == 0 || letters <= settings.MaxMeanWord * words.Length;
     }

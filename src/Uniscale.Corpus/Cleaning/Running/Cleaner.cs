@@ -35,10 +35,10 @@ public sealed class Cleaner
     /// <exception cref="OperationCanceledException">Stopped; what is done stays done.</exception>
     public CleaningReport Run(CancellationToken cancellation = default)
     {
-        IReadOnlyList<CleaningShard> shards = CleaningShard.Of(_pipeline);
-        IReadOnlyList<Stage> stages = Stage.Of(_pipeline.Rules.Select(Step.Of));
+        var shards = CleaningShard.Of(_pipeline);
+        var stages = Stage.Of(_pipeline.Rules.Select(Step.Of));
         var folder = new WorkFolder(_pipeline, shards);
-        using Tokenizer? tokenizer = _pipeline.Tokenizer is { } model ? Tokenizer.Load(model) : null;
+        using var tokenizer = _pipeline.Tokenizer is { } model ? Tokenizer.Load(model) : null;
         var run = new StageRun(_pipeline, folder, tokenizer, stages);
         var clock = new ProcessorClock(folder);
         for (int stage = 0; stage < stages.Count; stage++)
@@ -75,7 +75,7 @@ public sealed class Cleaner
         }
 
         var todo = new List<CleaningShard>();
-        foreach (CleaningShard shard in shards)
+        foreach (var shard in shards)
         {
             if (folder.IsDone(stage, shard))
                 Report(shard, isTakenOver: true);

@@ -48,7 +48,7 @@ internal sealed record Stage(Step? Decided, IReadOnlyList<Step> Rules, Step? Obs
         var stages = new List<Stage>();
         var rules = new List<Step>();
         Step? decided = null;
-        foreach (Step step in steps)
+        foreach (var step in steps)
         {
             if (step.WithOthers is null)
             {
@@ -78,7 +78,7 @@ internal sealed record CleaningShard(int Number, string Domain, string Input, st
                 throw new UserErrorException($"{store} {(Path.Exists(store) ? "is no store" : "does not exist")}: inputs of a cleaning are stores made by `uniscale data import`.");
         var shards = new List<CleaningShard>();
         var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach ((string domain, IReadOnlyList<string> files) in pipeline.Inputs.SelectMany(DocumentStore.Domains))
+        foreach ((string domain, var files) in pipeline.Inputs.SelectMany(DocumentStore.Domains))
         {
             if (pipeline.Domains.Count > 0 && !pipeline.Domains.Contains(domain))
                 continue;

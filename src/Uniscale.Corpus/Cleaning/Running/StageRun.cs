@@ -9,16 +9,16 @@ internal sealed class StageRun(CleaningPipeline pipeline, WorkFolder folder, Tok
 
     public void Run(int number, CleaningShard shard, CancellationToken cancellation)
     {
-        Stage stage = stages[number];
+        var stage = stages[number];
         bool isLast = number == stages.Count - 1;
         var tally = new StageTally();
         Judge[] judges = [.. Judges(stage, number, shard)];
         var document = new CleaningDocument();
         using var output = new DocumentFileWriter(folder.Documents(number, shard));
-        using IObservations? observations = stage.Observed is { } observed
+        using var observations = stage.Observed is { } observed
             ? (observed.AppliesTo(shard.Domain) ? observed.WithOthers! : new Unobserved()).Observe(folder.Observations(number, shard))
             : null;
-        foreach (StoredDocument stored in StoredDocumentReader.Read(number == 0 ? shard.Input : folder.Documents(number - 1, shard)))
+        foreach (var stored in StoredDocumentReader.Read(number == 0 ? shard.Input : folder.Documents(number - 1, shard)))
         {
             cancellation.ThrowIfCancellationRequested();
             document.Take(stored);
@@ -41,7 +41,7 @@ internal sealed class StageRun(CleaningPipeline pipeline, WorkFolder folder, Tok
     {
         if (stage.Decided is { } decided && decided.AppliesTo(shard.Domain))
             yield return new Judge(decided.Name, decided.WithOthers!.Apply(folder.Decisions(number - 1, shard)));
-        foreach (Step step in stage.Rules.Where(step => step.AppliesTo(shard.Domain)))
+        foreach (var step in stage.Rules.Where(step => step.AppliesTo(shard.Domain)))
             yield return new Judge(step.Name, step.Alone!);
     }
 
@@ -50,7 +50,7 @@ internal sealed class StageRun(CleaningPipeline pipeline, WorkFolder folder, Tok
         (string before, long bytes) = (document.Text, document.Bytes);
         if (!judge.Rule.Keeps(document))
         {
-            RuleTally rule = tally.Of(judge.Name);
+            var rule = tally.Of(judge.Name);
             rule.Dropped.Add(1, bytes, Tokens(before));
             rule.AddSample(document, shard.Domain, before, pipeline.Samples);
             return false;

@@ -54,7 +54,7 @@ public sealed record RuleTally
     {
         Dropped.Add(other.Dropped);
         Cut.Add(other.Cut);
-        foreach (DroppedSample sample in other.Samples)
+        foreach (var sample in other.Samples)
             Insert(sample, mostSamples);
     }
 
@@ -83,7 +83,7 @@ public sealed record StageTally
 
     internal RuleTally Of(string rule)
     {
-        if (!Rules.TryGetValue(rule, out RuleTally? tally))
+        if (!Rules.TryGetValue(rule, out var tally))
             Rules[rule] = tally = new RuleTally();
         return tally;
     }
@@ -91,7 +91,7 @@ public sealed record StageTally
     internal void Keep(CleaningDocument document, long tokens)
     {
         string language = document.Language ?? "unknown";
-        if (!Kept.TryGetValue(language, out Amount? amount))
+        if (!Kept.TryGetValue(language, out var amount))
             Kept[language] = amount = new Amount();
         amount.Add(1, document.Bytes, tokens);
     }

@@ -61,7 +61,7 @@ internal sealed class WorkFolder
     /// <summary>Removes the documents and observations of a stage that the next one has taken over.</summary>
     public void Forget(int stage, IEnumerable<CleaningShard> shards)
     {
-        foreach (CleaningShard shard in shards)
+        foreach (var shard in shards)
         {
             File.Delete(Documents(stage, shard));
             File.Delete(Observations(stage, shard));
@@ -72,7 +72,7 @@ internal sealed class WorkFolder
     /// <summary>Moves the last stage's documents to their place in the store.</summary>
     public void Publish(int stage, IEnumerable<CleaningShard> shards)
     {
-        foreach (CleaningShard shard in shards)
+        foreach (var shard in shards)
         {
             string target = Path.Combine(_output, shard.Output);
             if (!File.Exists(Documents(stage, shard)))

@@ -49,8 +49,8 @@ internal sealed class ArchiveReader(string form) : IFormReader
                     yield return RawDocument.Left($"/{entry.Name}", "symbolic link");
                 continue;
             }
-            Stream data = entry.DataStream ?? Stream.Null;
-            foreach (RawDocument document in EntryReader.Read(() => RawInput.Of(data, $"{input.Path}/{entry.Name}", entry.Name), entry.Name, context))
+            var data = entry.DataStream ?? Stream.Null;
+            foreach (var document in EntryReader.Read(() => RawInput.Of(data, $"{input.Path}/{entry.Name}", entry.Name), entry.Name, context))
                 yield return document;
         }
         blocks.CheckEnd();
@@ -59,8 +59,8 @@ internal sealed class ArchiveReader(string form) : IFormReader
     private IEnumerable<RawDocument> ReadOther(RawInput input, ReadingContext context)
     {
         using Stream file = input.File is { } path ? File.OpenRead(path) : Copy(input.Stream, context);
-        using IArchive archive = ArchiveFactory.OpenArchive(file, new SharpCompress.Readers.ReaderOptions { LeaveStreamOpen = true });
-        foreach (IArchiveEntry entry in archive.Entries)
+        using var archive = ArchiveFactory.OpenArchive(file, new SharpCompress.Readers.ReaderOptions { LeaveStreamOpen = true });
+        foreach (var entry in archive.Entries)
         {
             string name = entry.Key ?? "";
             if (entry.IsDirectory || name.Length == 0)
@@ -72,7 +72,7 @@ internal sealed class ArchiveReader(string form) : IFormReader
                 continue;
             }
             long? crc = form == "zip" || entry.Crc != 0 ? entry.Crc : null;
-            foreach (RawDocument document in EntryReader.Read(() => RawInput.Of(new CheckedStream(entry.OpenEntryStream(), crc, entry.Size), $"{input.Path}/{name}", name), name, context))
+            foreach (var document in EntryReader.Read(() => RawInput.Of(new CheckedStream(entry.OpenEntryStream(), crc, entry.Size), $"{input.Path}/{name}", name), name, context))
                 yield return document;
         }
     }

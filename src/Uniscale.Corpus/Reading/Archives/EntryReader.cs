@@ -20,7 +20,7 @@ internal static class EntryReader
         var held = new List<RawDocument>();
         long bytes = 0;
         bool isDamaged = false;
-        using (IEnumerator<RawDocument> documents = Documents(open, context).GetEnumerator())
+        using (var documents = Documents(open, context).GetEnumerator())
         {
             while (true)
             {
@@ -39,7 +39,7 @@ internal static class EntryReader
                 bytes += documents.Current.Bytes;
                 if (bytes < HeldBytes)
                     continue;
-                foreach (RawDocument document in held)
+                foreach (var document in held)
                     yield return Named(document, name);
                 held.Clear();
             }
@@ -47,14 +47,14 @@ internal static class EntryReader
         if (isDamaged)
             yield return RawDocument.Left($"/{name}", "damaged, within an archive");
         else
-            foreach (RawDocument document in held)
+            foreach (var document in held)
                 yield return Named(document, name);
     }
 
     private static IEnumerable<RawDocument> Documents(Func<RawInput> open, ReadingContext context)
     {
-        using RawInput input = open();
-        foreach (RawDocument document in context.Read(input))
+        using var input = open();
+        foreach (var document in context.Read(input))
             yield return document;
     }
 

@@ -42,8 +42,8 @@ internal static class Decompressor
         while (true)
         {
             string extension = Path.GetExtension(name).ToLowerInvariant();
-            Compression? found = Array.Find(All, compression => compression.Is(input.Peek(MagicBytes).Span));
-            Compression? named = Array.Find(All, compression => compression.Extensions.Contains(extension));
+            var found = Array.Find(All, compression => compression.Is(input.Peek(MagicBytes).Span));
+            var named = Array.Find(All, compression => compression.Extensions.Contains(extension));
             if (found is null)
             {
                 if (named is not null)
@@ -55,14 +55,14 @@ internal static class Decompressor
                 throw new InvalidDataException($"it is compressed more than {MostLayers} times");
             name = PlainName(name);
             taken.Add(found.Name);
-            PeekStream packed = input;
+            var packed = input;
             input = new PeekStream(new GuardedStream(() => found.Open(packed), packed, found.Name));
         }
     }
 
     private static void CheckIsText(PeekStream input, string named, bool allowsText)
     {
-        ReadOnlySpan<byte> head = input.Peek(RawInput.HeadBytes).Span;
+        var head = input.Peek(RawInput.HeadBytes).Span;
         if (head.IsEmpty)
             throw new InvalidDataException("it is empty");
         if (!allowsText || head.IndexOfAnyInRange((byte)0, (byte)8) >= 0)

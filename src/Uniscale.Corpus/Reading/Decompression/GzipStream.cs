@@ -52,7 +52,7 @@ internal sealed class GzipStream(PeekStream input) : ReadOnlyStream
 
     private bool Begin()
     {
-        ReadOnlySpan<byte> header = input.Peek(HeaderBytes).Span;
+        var header = input.Peek(HeaderBytes).Span;
         if (!IsMagic(header))
         {
             if (header.IsEmpty && !_isFirst)
@@ -93,7 +93,7 @@ internal sealed class GzipStream(PeekStream input) : ReadOnlyStream
         Span<byte> trailer = stackalloc byte[TrailerBytes];
         _crc.GetHashAndReset(trailer); // little-endian, as in the file
         BinaryPrimitives.WriteUInt32LittleEndian(trailer[4..], _length);
-        ReadOnlySpan<byte> tail = input.Peek(_member.Handed + TrailerBytes).Span;
+        var tail = input.Peek(_member.Handed + TrailerBytes).Span;
         int from = _member.IsFirst ? Math.Min(LeastBytes, tail.Length) : 0, at = tail[from..].IndexOf(trailer);
         if (at < 0)
             throw new InvalidDataException("a gzip member is cut, or its checksum is wrong");
@@ -124,7 +124,7 @@ internal sealed class GzipStream(PeekStream input) : ReadOnlyStream
         {
             IsFirst &= Handed == 0;
             input.Skip(Handed);
-            ReadOnlySpan<byte> held = input.PeekHeld().Span;
+            var held = input.PeekHeld().Span;
             Handed = Math.Min(held.Length, buffer.Length);
             held[..Handed].CopyTo(buffer);
             return Handed;

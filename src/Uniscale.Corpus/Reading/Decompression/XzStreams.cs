@@ -59,7 +59,7 @@ internal sealed class XzStreams(PeekStream input) : ReadOnlyStream
             EndStream();
         }
         int size = (Peek(1)[0] + 1) * Unit;
-        ReadOnlySpan<byte> header = Peek(size);
+        var header = Peek(size);
         CompareCrc32(header[..^4], header[^4..]);
         byte flags = header[1];
         int at = 2;
@@ -99,7 +99,7 @@ internal sealed class XzStreams(PeekStream input) : ReadOnlyStream
             if (input.Peek(1).IsEmpty)
                 return false;
         }
-        ReadOnlySpan<byte> header = Peek(HeaderBytes);
+        var header = Peek(HeaderBytes);
         if (!header.StartsWith(Magic))
             throw new InvalidDataException("xz: behind a stream stands what is none");
         CompareCrc32(header[6..8], header[8..12]);
@@ -129,7 +129,7 @@ internal sealed class XzStreams(PeekStream input) : ReadOnlyStream
             throw new InvalidDataException("xz: the checksum of its index is wrong");
         input.Skip(4);
         long index = input.Position - start;
-        ReadOnlySpan<byte> footer = Peek(HeaderBytes);
+        var footer = Peek(HeaderBytes);
         CompareCrc32(footer[4..10], footer[..4]);
         if ((BinaryPrimitives.ReadUInt32LittleEndian(footer[4..]) + 1L) * Unit != index || footer[8] != 0 || footer[9] != _checkType || !footer[10..].SequenceEqual("YZ"u8))
             throw new InvalidDataException("xz: its footer is damaged");

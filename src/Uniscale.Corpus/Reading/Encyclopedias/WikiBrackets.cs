@@ -71,7 +71,7 @@ internal sealed class WikiBrackets
 
     private static bool BeginsLine(ReadOnlySpan<char> text, int at)
     {
-        ReadOnlySpan<char> before = text[..at].TrimEnd(" \t:*#");
+        var before = text[..at].TrimEnd(" \t:*#");
         return before.IsEmpty || before[^1] == '\n';
     }
 }

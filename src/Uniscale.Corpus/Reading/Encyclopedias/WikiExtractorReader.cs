@@ -17,7 +17,7 @@ internal sealed partial class WikiExtractorReader : IFormReader
         var lines = new LineReader(input.Stream, input.Path, DocumentReader.MaxLineBytes);
         var text = new MemoryStream();
         string? opening = null;
-        for (long number = 0; lines.TryRead(out ReadOnlyMemory<byte> line);)
+        for (long number = 0; lines.TryRead(out var line);)
         {
             if (opening is null)
             {

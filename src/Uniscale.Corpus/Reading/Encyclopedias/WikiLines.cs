@@ -13,22 +13,22 @@ internal static class WikiLines
         var tidy = new StringBuilder(text.Length);
         var headings = new List<(int Level, string Words)>(); // that wait for words
         bool isApart = true;
-        foreach (Range range in text.AsSpan().Split('\n'))
+        foreach (var range in text.AsSpan().Split('\n'))
         {
-            ReadOnlySpan<char> line = text.AsSpan(range).Trim(" \t\r");
+            var line = text.AsSpan(range).Trim(" \t\r");
             if (line.IsEmpty || line.IndexOfAnyExcept("-") < 0)
             {
                 isApart = true;
                 continue;
             }
-            if (HeadingOf(line, out ReadOnlySpan<char> words) is > 0 and var level)
+            if (HeadingOf(line, out var words) is > 0 and var level)
             {
                 headings.RemoveAll(heading => heading.Level >= level);
                 headings.Add((level, words.ToString()));
                 isApart = true;
                 continue;
             }
-            ReadOnlySpan<char> item = line.TrimStart("*#:;").TrimStart(" \t");
+            var item = line.TrimStart("*#:;").TrimStart(" \t");
             if (item.IsEmpty)
                 continue;
             foreach ((_, string heading) in headings)

@@ -37,7 +37,7 @@ internal sealed class WikiSite
     private static bool IsLanguage(string name)
     {
         int end = name.IndexOf('-', StringComparison.Ordinal);
-        ReadOnlySpan<char> first = end < 0 ? name : name.AsSpan(0, end);
+        var first = end < 0 ? name : name.AsSpan(0, end);
         return first.Length is 2 or 3 && first.IndexOfAnyExceptInRange('a', 'z') < 0 && !Sites.Contains(name) && !name.AsSpan(first.Length).ContainsAnyExcept(LettersAndDash);
     }
 }

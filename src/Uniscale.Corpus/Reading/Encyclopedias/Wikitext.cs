@@ -73,7 +73,7 @@ internal sealed class Wikitext
     /// <summary>What begins at a special character; gives the place behind it.</summary>
     private int Markup(string text, int at, WikiBrackets brackets, int depth)
     {
-        ReadOnlySpan<char> rest = text.AsSpan(at);
+        var rest = text.AsSpan(at);
         int end = brackets.EndOf(at);
         if (rest[0] == '{' && end > 0)
             return end < text.Length && text[end] == '}' && rest.StartsWith("{{{") ? end + 1 : end; // a template, a parameter, a table
@@ -121,7 +121,7 @@ internal sealed class Wikitext
     /// <summary>[address words] becomes its words.</summary>
     private int ExternalLink(string text, int at, int depth)
     {
-        ReadOnlySpan<char> address = text.AsSpan(at + 1);
+        var address = text.AsSpan(at + 1);
         if (!(address.StartsWith("http", StringComparison.OrdinalIgnoreCase) || address.StartsWith("//") || address.StartsWith("ftp:") || address.StartsWith("mailto:")))
             return 0;
         int line = address.IndexOf('\n'), close = address.IndexOf(']');

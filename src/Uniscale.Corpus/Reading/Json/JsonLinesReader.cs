@@ -8,7 +8,7 @@ internal sealed class JsonLinesReader : IFormReader
     public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
     {
         var lines = new LineReader(input.Stream, input.Path, DocumentReader.MaxLineBytes);
-        while (lines.TryRead(out ReadOnlyMemory<byte> line))
+        while (lines.TryRead(out var line))
         {
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;

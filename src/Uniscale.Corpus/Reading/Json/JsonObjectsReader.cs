@@ -9,7 +9,7 @@ internal sealed class JsonObjectsReader : IFormReader
 
     public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
     {
-        PeekStream stream = input.Stream;
+        var stream = input.Stream;
         if (stream.Peek(3).Span.SequenceEqual("\uFEFF"u8))
             stream.Skip(3);
         bool isArray = SkipSpace(stream) == '[';
@@ -50,7 +50,7 @@ internal sealed class JsonObjectsReader : IFormReader
         bool inText = false;
         for (int size = 1 << 12; ; size *= 2)
         {
-            ReadOnlySpan<byte> held = stream.Peek(size).Span;
+            var held = stream.Peek(size).Span;
             for (; at < held.Length; at++)
             {
                 byte b = held[at];

@@ -23,10 +23,10 @@ internal static class JsonRecord
                 return Extracted.Left(NotText);
             json = Encoding.UTF8.GetBytes(decoded);
         }
-        if (Try(json, context, isRepaired, out Extracted first))
+        if (Try(json, context, isRepaired, out var first))
             return first;
         string whole = Encoding.UTF8.GetString(json.Span), repaired = WithoutLoneSurrogates(whole);
-        return repaired != whole && Try(Encoding.UTF8.GetBytes(repaired), context, isRepaired: true, out Extracted second) ? second : Extracted.Left(NotJson);
+        return repaired != whole && Try(Encoding.UTF8.GetBytes(repaired), context, isRepaired: true, out var second) ? second : Extracted.Left(NotJson);
     }
 
     private static bool Try(ReadOnlyMemory<byte> json, ReadingContext context, bool isRepaired, out Extracted extracted)
@@ -34,7 +34,7 @@ internal static class JsonRecord
         try
         {
             using var document = JsonDocument.Parse(json);
-            JsonElement root = document.RootElement;
+            var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object)
                 extracted = Extracted.Left(NotJson);
             else if (TextOf(root, context) is { } text && !string.IsNullOrWhiteSpace(text))
@@ -55,7 +55,7 @@ internal static class JsonRecord
     {
         if (context.Template is { } template)
         {
-            foreach (FieldPath path in context.TextPath is { } given ? [given] : FieldNames.Messages)
+            foreach (var path in context.TextPath is { } given ? [given] : FieldNames.Messages)
                 if (Find(root, path) is { ValueKind: JsonValueKind.Array } list)
                     return template.Render([.. list.EnumerateArray().Select(MessageOf).OfType<ChatMessage>()]);
             return context.TextPath is null ? Plain(root, FieldNames.Texts) : null;
@@ -65,7 +65,7 @@ internal static class JsonRecord
 
     private static string? Plain(JsonElement root, IReadOnlyList<FieldPath> paths)
     {
-        foreach (FieldPath path in paths)
+        foreach (var path in paths)
         {
             var texts = new List<string>();
             Collect(root, path.Steps, 0, texts);
@@ -83,18 +83,18 @@ internal static class JsonRecord
                 texts.Add(value.GetString()!);
             return;
         }
-        if (value.ValueKind != JsonValueKind.Object || !value.TryGetProperty(steps[at].Name, out JsonElement inner))
+        if (value.ValueKind != JsonValueKind.Object || !value.TryGetProperty(steps[at].Name, out var inner))
             return;
         if (!steps[at].IsEach)
             Collect(inner, steps, at + 1, texts);
         else if (inner.ValueKind == JsonValueKind.Array)
-            foreach (JsonElement item in inner.EnumerateArray())
+            foreach (var item in inner.EnumerateArray())
                 Collect(item, steps, at + 1, texts);
     }
 
     private static JsonElement? Find(JsonElement value, FieldPath path)
     {
-        foreach (FieldPath.Step step in path.Steps)
+        foreach (var step in path.Steps)
         {
             if (value.ValueKind != JsonValueKind.Object || !value.TryGetProperty(step.Name, out value))
                 return null;
@@ -110,7 +110,7 @@ internal static class JsonRecord
         return role is null || content is null ? null : new ChatMessage(role, content);
     }
 
-    private static string? Text(JsonElement value, string name) => value.TryGetProperty(name, out JsonElement inner) && inner.ValueKind == JsonValueKind.String ? inner.GetString() : null;
+    private static string? Text(JsonElement value, string name) => value.TryGetProperty(name, out var inner) && inner.ValueKind == JsonValueKind.String ? inner.GetString() : null;
 
     private static DocumentFields FieldsOf(JsonElement root, ReadingContext context)
     {
@@ -118,7 +118,7 @@ internal static class JsonRecord
         {
             if (!context.Keeps(name))
                 return null;
-            foreach (FieldPath path in FieldNames.PlacesOf(name))
+            foreach (var path in FieldNames.PlacesOf(name))
                 if (Find(root, path) is { } value && value.ValueKind is JsonValueKind.String or JsonValueKind.Number)
                     return value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText();
             return null;

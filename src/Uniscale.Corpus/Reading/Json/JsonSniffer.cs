@@ -14,7 +14,7 @@ internal static class JsonSniffer
         if (!head.StartsWith("{"u8))
             return false;
         int end = head.IndexOf((byte)'\n');
-        ReadOnlySpan<byte> line = end < 0 ? head : head[..end];
+        var line = end < 0 ? head : head[..end];
         return Names(line, isWhole: end >= 0) is { } names && (HasText(names, options) || (extension == ".json" && end >= 0 && head[end..].TrimStart(" \t\r\n"u8).StartsWith("{"u8)));
     }
 

@@ -19,15 +19,15 @@ internal sealed class NotebookReader : IFormReader
         try
         {
             using var document = JsonDocument.Parse(json.AsMemory(json.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0));
-            JsonElement root = document.RootElement;
+            var root = document.RootElement;
             string? language = LanguageOf(root);
             var text = new StringBuilder();
-            foreach (JsonElement cell in Cells(root))
+            foreach (var cell in Cells(root))
             {
                 string source = SourceOf(cell).TrimEnd();
                 if (source.Length == 0)
                     continue;
-                bool isCode = cell.TryGetProperty("cell_type", out JsonElement type) && type.ValueEquals("code");
+                bool isCode = cell.TryGetProperty("cell_type", out var type) && type.ValueEquals("code");
                 text.Append(text.Length > 0 ? "\n\n" : "").Append(isCode ? $"```{language}\n{source}\n```" : source);
             }
             return text.Length > 0 ? new Extracted(text.ToString()) : Extracted.Left("notebooks without text");
@@ -40,16 +40,16 @@ internal sealed class NotebookReader : IFormReader
 
     private static IEnumerable<JsonElement> Cells(JsonElement root)
     {
-        if (root.TryGetProperty("cells", out JsonElement cells) && cells.ValueKind == JsonValueKind.Array)
+        if (root.TryGetProperty("cells", out var cells) && cells.ValueKind == JsonValueKind.Array)
             return cells.EnumerateArray();
-        return root.TryGetProperty("worksheets", out JsonElement sheets) && sheets.ValueKind == JsonValueKind.Array
-            ? sheets.EnumerateArray().Where(sheet => sheet.TryGetProperty("cells", out JsonElement held) && held.ValueKind == JsonValueKind.Array).SelectMany(sheet => sheet.GetProperty("cells").EnumerateArray())
+        return root.TryGetProperty("worksheets", out var sheets) && sheets.ValueKind == JsonValueKind.Array
+            ? sheets.EnumerateArray().Where(sheet => sheet.TryGetProperty("cells", out var held) && held.ValueKind == JsonValueKind.Array).SelectMany(sheet => sheet.GetProperty("cells").EnumerateArray())
             : [];
     }
 
     private static string SourceOf(JsonElement cell)
     {
-        if (cell.ValueKind != JsonValueKind.Object || !(cell.TryGetProperty("source", out JsonElement source) || cell.TryGetProperty("input", out source)))
+        if (cell.ValueKind != JsonValueKind.Object || !(cell.TryGetProperty("source", out var source) || cell.TryGetProperty("input", out source)))
             return "";
         return source.ValueKind switch
         {
@@ -63,8 +63,8 @@ internal sealed class NotebookReader : IFormReader
     {
         foreach (string place in (string[])["language_info", "kernelspec"])
         {
-            if (root.TryGetProperty("metadata", out JsonElement metadata) && metadata.ValueKind == JsonValueKind.Object && metadata.TryGetProperty(place, out JsonElement info) &&
-                info.ValueKind == JsonValueKind.Object && info.TryGetProperty(place == "kernelspec" ? "language" : "name", out JsonElement name) && name.ValueKind == JsonValueKind.String)
+            if (root.TryGetProperty("metadata", out var metadata) && metadata.ValueKind == JsonValueKind.Object && metadata.TryGetProperty(place, out var info) &&
+                info.ValueKind == JsonValueKind.Object && info.TryGetProperty(place == "kernelspec" ? "language" : "name", out var name) && name.ValueKind == JsonValueKind.String)
             {
                 return name.GetString();
             }

@@ -41,7 +41,7 @@ internal sealed partial class ArxivReader : IFormReader
                 continue;
             if (entry.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
             {
-                foreach (RawDocument paper in Inner(entry, input, context))
+                foreach (var paper in Inner(entry, input, context))
                     yield return paper;
                 continue;
             }
@@ -62,7 +62,7 @@ internal sealed partial class ArxivReader : IFormReader
     {
         var stream = new PeekStream(entry.DataStream!);
         byte[] bytes = WholeFile.Read(stream, "sources of a paper");
-        foreach (RawDocument document in Archives.EntryReader.Read(() => RawInput.Of(new MemoryStream(bytes), $"{outer.Path}/{entry.Name}", entry.Name), entry.Name, context))
+        foreach (var document in Archives.EntryReader.Read(() => RawInput.Of(new MemoryStream(bytes), $"{outer.Path}/{entry.Name}", entry.Name), entry.Name, context))
             yield return document;
     }
 

@@ -70,7 +70,7 @@ internal static partial class Latex
     /// <summary>\title{...} with the braces in it.</summary>
     private static string? TitleOf(string preamble)
     {
-        Match match = TitleCommand().Match(preamble);
+        var match = TitleCommand().Match(preamble);
         if (!match.Success)
             return null;
         int depth = 0;

@@ -26,13 +26,13 @@ internal sealed class ArrowReader : IFormReader
         string? path = isFile ? input.File ?? throw new InvalidDataException("an Arrow file is read from its end, so it cannot be within an archive or compressed as a whole: unpack it") : null;
         using Stream? file = path is null ? null : File.OpenRead(path);
         using var messages = new MessageStream(input.Stream);
-        using ArrowStreamReader reader = file is not null ? new ArrowFileReader(file, new CompressionCodecFactory()) : new ArrowStreamReader(messages, new CompressionCodecFactory(), leaveOpen: true);
-        Schema schema = reader.GetSchema().AsTask().GetAwaiter().GetResult() ?? throw new InvalidDataException("it has no schema");
+        using var reader = file is not null ? new ArrowFileReader(file, new CompressionCodecFactory()) : new ArrowStreamReader(messages, new CompressionCodecFactory(), leaveOpen: true);
+        var schema = reader.GetSchema().AsTask().GetAwaiter().GetResult() ?? throw new InvalidDataException("it has no schema");
         var records = new ArrowRecords(schema, context);
         bool hasDictionaries = schema.FieldsList.Any(field => HasDictionary(field.DataType));
         for (long row = 0; reader.ReadNextRecordBatch() is { } batch; row += batch.Length)
         {
-            foreach (RawDocument document in records.Read(batch, row))
+            foreach (var document in records.Read(batch, row))
                 yield return document;
             if (!hasDictionaries)
                 batch.Dispose(); // what batches share would be gone with the first

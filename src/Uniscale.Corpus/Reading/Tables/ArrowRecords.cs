@@ -23,7 +23,7 @@ internal sealed class ArrowRecords
     public ArrowRecords(Schema schema, ReadingContext context)
     {
         _context = context;
-        IReadOnlyList<FieldPath> candidates = context.TextPath is { } given ? [given] : FieldNames.Texts;
+        var candidates = context.TextPath is { } given ? [given] : FieldNames.Texts;
         if (context.Template is not null && (context.TextPath is { } chat ? [chat] : FieldNames.Messages).FirstOrDefault(path => TypeOf(schema, path) is ListType or LargeListType) is { } messages)
             (_text, _isChat) = (messages, true);
         else
@@ -44,7 +44,7 @@ internal sealed class ArrowRecords
         for (int row = 0; row < batch.Length; row++)
         {
             string place = $"{before + row + 1}";
-            DocumentFields fields = FieldsOf(batch, row);
+            var fields = FieldsOf(batch, row);
             if (_isChat)
             {
                 string? text = ChatOf(batch, row);
@@ -75,7 +75,7 @@ internal sealed class ArrowRecords
     {
         if (steps[at].IsEach)
         {
-            if (ArrowValues.TryItems(array, row, out Array? values, out int start, out int end))
+            if (ArrowValues.TryItems(array, row, out var values, out int start, out int end))
                 for (int item = start; item < end; item++)
                     Inner(values!, item, steps, at, joined);
             return;
@@ -90,7 +90,7 @@ internal sealed class ArrowRecords
             if (array is StructArray record && !record.IsNull(row) && FieldOf(record, steps[at + 1].Name) is { } inner)
                 Collect(inner, row, steps, at + 1, joined);
         }
-        else if (ArrowValues.TryText(array, row, out ReadOnlySpan<byte> text))
+        else if (ArrowValues.TryText(array, row, out var text))
         {
             if (joined.Length > 0)
                 joined.Write("\n\n"u8);
@@ -100,8 +100,8 @@ internal sealed class ArrowRecords
 
     private string? ChatOf(RecordBatch batch, int row)
     {
-        (IArrowArray? array, _) = Find(batch, _text, row);
-        if (array is null || !ArrowValues.TryItems(array, row, out Array? values, out int start, out int end) || values is not StructArray records)
+        (var array, _) = Find(batch, _text, row);
+        if (array is null || !ArrowValues.TryItems(array, row, out var values, out int start, out int end) || values is not StructArray records)
             return null;
         IArrowArray? roles = FieldOf(records, "role") ?? FieldOf(records, "from"), contents = FieldOf(records, "content") ?? FieldOf(records, "value");
         var messages = new List<ChatMessage>();
@@ -115,15 +115,15 @@ internal sealed class ArrowRecords
     {
         if (_fields.Count == 0)
             return DocumentFields.None;
-        string? Field(string name) => _fields.TryGetValue(name, out FieldPath? path) && Find(batch, path, row) is ({ } array, true) ? ArrowValues.Written(array, row) : null;
+        string? Field(string name) => _fields.TryGetValue(name, out var path) && Find(batch, path, row) is ({ } array, true) ? ArrowValues.Written(array, row) : null;
         double? score = double.TryParse(Field(FieldNames.Score), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? number : null;
         return new DocumentFields(Field(FieldNames.Id), Field(FieldNames.Url), Field(FieldNames.Language), Field(FieldNames.Date), score);
     }
 
     private static (IArrowArray? Array, bool IsThere) Find(RecordBatch batch, FieldPath path, int row)
     {
-        IArrowArray? array = batch.Column(path.Root);
-        foreach (FieldPath.Step step in path.Steps.Skip(1))
+        var array = batch.Column(path.Root);
+        foreach (var step in path.Steps.Skip(1))
         {
             if (array is not StructArray record || record.IsNull(row))
                 return (null, false);
@@ -142,7 +142,7 @@ internal sealed class ArrowRecords
     {
         if (!schema.FieldsLookup.Contains(path.Root))
             return null;
-        IArrowType type = schema.GetFieldByName(path.Root).DataType;
+        var type = schema.GetFieldByName(path.Root).DataType;
         for (int i = 0; i < path.Steps.Count; i++)
         {
             if (i > 0)

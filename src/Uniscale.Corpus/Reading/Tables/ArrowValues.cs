@@ -43,7 +43,7 @@ internal static class ArrowValues
     /// <summary>A value as one writes it; null where there is none, or none that is one word.</summary>
     public static string? Written(IArrowArray array, int row)
     {
-        if (TryText(array, row, out ReadOnlySpan<byte> text))
+        if (TryText(array, row, out var text))
             return System.Text.Encoding.UTF8.GetString(text);
         if (array.IsNull(row))
             return null;

@@ -31,13 +31,13 @@ internal sealed class ParquetReader : IFormReader
         using var reader = new FileReader(path, file, arrow);
         var records = new ArrowRecords(reader.Schema, context);
         int[] columns = LeavesOf(reader.SchemaManifest, records.Columns);
-        using IArrowArrayStream stream = reader.GetRecordBatchReader(null, columns);
+        using var stream = reader.GetRecordBatchReader(null, columns);
         for (long row = 0; ;)
         {
-            using RecordBatch? batch = stream.ReadNextRecordBatchAsync().AsTask().GetAwaiter().GetResult();
+            using var batch = stream.ReadNextRecordBatchAsync().AsTask().GetAwaiter().GetResult();
             if (batch is null)
                 yield break;
-            foreach (RawDocument document in records.Read(batch, row))
+            foreach (var document in records.Read(batch, row))
                 yield return document;
             row += batch.Length;
         }
@@ -45,7 +45,7 @@ internal sealed class ParquetReader : IFormReader
 
     private static void CheckEnds(string path)
     {
-        using FileStream file = File.OpenRead(path);
+        using var file = File.OpenRead(path);
         Span<byte> end = stackalloc byte[8];
         if (file.Length < 12)
             throw new InvalidDataException($"it has {file.Length} bytes");
@@ -67,10 +67,10 @@ internal sealed class ParquetReader : IFormReader
         {
             if (field.ColumnIndex >= 0)
                 leaves.Add(field.ColumnIndex);
-            foreach (SchemaField child in field.Children)
+            foreach (var child in field.Children)
                 Add(child);
         }
-        foreach (SchemaField field in manifest.SchemaFields.Where(field => roots.Contains(field.Field.Name)))
+        foreach (var field in manifest.SchemaFields.Where(field => roots.Contains(field.Field.Name)))
             Add(field);
         return [.. leaves];
     }

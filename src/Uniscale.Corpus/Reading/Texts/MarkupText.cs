@@ -191,9 +191,9 @@ public static class MarkupText
             var tidy = new StringBuilder(_text.Length);
             int empty = 0;
             ReadOnlySpan<char> text = _text.ToString();
-            foreach (Range line in text.Split('\n'))
+            foreach (var line in text.Split('\n'))
             {
-                ReadOnlySpan<char> kept = text[line].TrimEnd(" \t\r\f\u00A0");
+                var kept = text[line].TrimEnd(" \t\r\f\u00A0");
                 if (kept.IsEmpty)
                 {
                     empty++;

@@ -26,7 +26,7 @@ internal static partial class RawText
         if (Utf8.IsValid(bytes))
             return Encoding.UTF8.GetString(bytes);
         isRepaired = true;
-        foreach ((byte[] mark, Encoding encoding) in Marked)
+        foreach ((byte[] mark, var encoding) in Marked)
             if (bytes.StartsWith(mark))
                 return Strict(encoding, bytes[mark.Length..]);
         if ((declared is null ? null : Named(declared)) is { } beside && Strict(beside, bytes) is { } text)
@@ -67,7 +67,7 @@ internal static partial class RawText
     /// <summary>What HTML, XML, or a comment as editors read it says; the web's supersets of the names that are commonly written for them.</summary>
     private static Encoding? Declared(ReadOnlySpan<byte> bytes)
     {
-        Match match = Declaration().Match(Encoding.Latin1.GetString(bytes[..Math.Min(bytes.Length, DeclaredWithin)]));
+        var match = Declaration().Match(Encoding.Latin1.GetString(bytes[..Math.Min(bytes.Length, DeclaredWithin)]));
         return match.Success ? Named(match.Groups[1].Value) : null;
     }
 

@@ -18,10 +18,10 @@ internal class PlainTextReader : IFormReader
             yield return RawDocument.Left("", reason);
             yield break;
         }
-        PeekStream stream = input.Stream;
+        var stream = input.Stream;
         for (int number = 0; ; number++)
         {
-            ReadOnlyMemory<byte> held = Held(stream);
+            var held = Held(stream);
             bool isLast = held.Length < MostCharacters;
             if (number > 0 && held.IsEmpty)
                 yield break;
@@ -50,7 +50,7 @@ internal class PlainTextReader : IFormReader
     {
         for (int size = RawInput.HeadBytes; ; size = Math.Min(2 * size, MostCharacters))
         {
-            ReadOnlyMemory<byte> held = stream.Peek(size);
+            var held = stream.Peek(size);
             if (held.Length < size || size == MostCharacters)
                 return held;
         }

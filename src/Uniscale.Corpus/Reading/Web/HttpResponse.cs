@@ -40,7 +40,7 @@ internal sealed class HttpResponse
     /// <summary>Reads a response; null where the bytes are none.</summary>
     public static HttpResponse? Parse(ReadOnlyMemory<byte> block)
     {
-        ReadOnlySpan<byte> bytes = block.Span;
+        var bytes = block.Span;
         int end = bytes.IndexOf("\r\n\r\n"u8), gap = 4;
         if (end < 0)
             (end, gap) = (bytes.IndexOf("\n\n"u8), 2);
@@ -83,7 +83,7 @@ internal sealed class HttpResponse
 
     private static byte[] Inflated(Stream stream)
     {
-        using Stream opened = stream;
+        using var opened = stream;
         using var bytes = new MemoryStream();
         byte[] buffer = new byte[1 << 16];
         for (int read; (read = opened.Read(buffer)) > 0;)
@@ -104,7 +104,7 @@ internal sealed class HttpResponse
             int line = body.IndexOf("\r\n"u8);
             if (line is < 1 or > 64)
                 return null;
-            ReadOnlySpan<byte> size = body[..line];
+            var size = body[..line];
             int semicolon = size.IndexOf((byte)';');
             if (!int.TryParse(Encoding.Latin1.GetString(semicolon < 0 ? size : size[..semicolon]).Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int length) || length < 0)
                 return null;

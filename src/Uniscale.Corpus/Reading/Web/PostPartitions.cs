@@ -18,7 +18,7 @@ internal sealed class PostPartitions(string folder) : IDisposable
     public void Add(Post post)
     {
         long number = Math.DivRem(post.Question, NumbersInFile, out _);
-        if (!_held.TryGetValue(number, out MemoryStream? held))
+        if (!_held.TryGetValue(number, out var held))
         {
             if (_held.Count == MostOpen)
                 Flush();
@@ -43,7 +43,7 @@ internal sealed class PostPartitions(string folder) : IDisposable
     {
         Flush();
         foreach (long number in _files)
-            foreach (IGrouping<long, Post> group in Read(number).GroupBy(post => post.Question).OrderBy(group => group.Key))
+            foreach (var group in Read(number).GroupBy(post => post.Question).OrderBy(group => group.Key))
                 yield return [.. group.OrderBy(post => post.IsAnswer).ThenByDescending(post => post.Score).ThenBy(post => post.Id)];
     }
 

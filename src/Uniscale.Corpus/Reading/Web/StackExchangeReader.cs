@@ -34,11 +34,11 @@ internal sealed class StackExchangeReader : IFormReader
         }
         for (; others > 0; others--)
             yield return RawDocument.Left("", "posts that are neither question nor answer");
-        foreach (IReadOnlyList<Post> posts in folders.ByQuestion())
+        foreach (var posts in folders.ByQuestion())
         {
             if (posts[0].IsAnswer)
             {
-                foreach (Post _ in posts)
+                foreach (var _ in posts)
                     yield return RawDocument.Left("", "answers without a question");
                 continue;
             }
@@ -63,9 +63,9 @@ internal sealed class StackExchangeReader : IFormReader
 
     private static Extracted Extract(IReadOnlyList<Post> posts, ReadingContext context)
     {
-        Post question = posts[0];
+        var question = posts[0];
         var text = new StringBuilder(question.Title.Trim());
-        foreach (Post post in posts)
+        foreach (var post in posts)
         {
             string body = Texts.MarkupText.Extract(post.Body);
             if (body.Length > 0)

@@ -14,7 +14,7 @@ internal sealed class WetReader : IFormReader
 
     public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
     {
-        foreach (WarcRecord record in WarcRecords.Read(input.Stream, type => type == "conversion"))
+        foreach (var record in WarcRecords.Read(input.Stream, type => type == "conversion"))
         {
             if (record.Type == "warcinfo")
                 continue;
@@ -43,7 +43,7 @@ internal sealed class WarcReader : IFormReader
 
     public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
     {
-        foreach (WarcRecord record in WarcRecords.Read(input.Stream, type => type is "response" or "conversion"))
+        foreach (var record in WarcRecords.Read(input.Stream, type => type is "response" or "conversion"))
         {
             string place = $"{record.Number}";
             if (record.Type == "warcinfo")

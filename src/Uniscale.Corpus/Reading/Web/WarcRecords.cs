@@ -32,7 +32,7 @@ internal static class WarcRecords
             if (!IsMagic(stream.Peek(8).Span))
                 throw new InvalidDataException($"record {number} does not begin with WARC/1");
             ReadLine(stream, number);
-            Dictionary<string, string> headers = ReadHeaders(stream, number);
+            var headers = ReadHeaders(stream, number);
             if (!headers.TryGetValue("Content-Length", out string? text) || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long length))
                 throw new InvalidDataException($"record {number} does not say how long it is");
             var record = new WarcRecord(number, headers, null);
@@ -83,7 +83,7 @@ internal static class WarcRecords
     {
         for (int size = 256; ; size *= 2)
         {
-            ReadOnlySpan<byte> held = stream.Peek(size).Span;
+            var held = stream.Peek(size).Span;
             int end = held.IndexOf((byte)'\n');
             if (end >= 0)
             {

@@ -34,7 +34,7 @@ internal sealed class BpeEncoder(BpeVocabulary vocabulary)
                 tokens = output.GetSpan(Math.Max(room, RoomTokens));
                 written = 0;
             }
-            Span<int> word = tokens[written..];
+            var word = tokens[written..];
             int count = hasSpace || end - start > WordCache.MostBytes ? _merger.Encode(text[start..end], hasSpace, word) : Known(text, start, end - start, word);
             if (!vocabulary.HasBytes && count > 0)
             {
@@ -56,8 +56,8 @@ internal sealed class BpeEncoder(BpeVocabulary vocabulary)
         {
             if ((text[at] & 0xC0) == 0x80)
                 continue; // within a character
-            Rune.DecodeLastFromUtf8(text[..at], out Rune before, out _);
-            Rune.DecodeFromUtf8(text[at..], out Rune after, out _);
+            Rune.DecodeLastFromUtf8(text[..at], out var before, out _);
+            Rune.DecodeFromUtf8(text[at..], out var after, out _);
             if (!vocabulary.Adjacent.MayJoin(before.Value, after.Value) && (vocabulary.HasBytes || IsKnown(vocabulary, before.Value) || IsKnown(vocabulary, after.Value)))
                 return at;
         }
@@ -74,7 +74,7 @@ internal sealed class BpeEncoder(BpeVocabulary vocabulary)
 
     private int EndOfWord(ReadOnlySpan<byte> text, int start)
     {
-        Adjacency adjacent = vocabulary.Adjacent;
+        var adjacent = vocabulary.Adjacent;
         int at = start + Utf8Character.Decode(text, start, out int before);
         while (at < text.Length)
         {
@@ -89,7 +89,7 @@ internal sealed class BpeEncoder(BpeVocabulary vocabulary)
 
     private int Known(ReadOnlySpan<byte> text, int start, int length, Span<int> tokens)
     {
-        ref WordCache.Entry entry = ref _cache.Find(text, start, length, out bool isThere);
+        ref var entry = ref _cache.Find(text, start, length, out bool isThere);
         if (isThere)
             return entry.Write(tokens);
         int count = _merger.Encode(text.Slice(start, length), hasSpace: false, tokens);

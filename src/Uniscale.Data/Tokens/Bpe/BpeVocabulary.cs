@@ -29,7 +29,7 @@ internal sealed class BpeVocabulary
         var reachable = pieces.Where(piece => !model.EscapesSpaces || !piece.Key.Contains(' ', StringComparison.Ordinal)).ToDictionary();
         var characters = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach ((string piece, int id) in reachable)
-            foreach (Rune rune in piece.EnumerateRunes())
+            foreach (var rune in piece.EnumerateRunes())
                 characters.TryAdd(rune.ToString(), reachable.GetValueOrDefault(rune.ToString(), Size + characters.Count));
         SetCharacters(characters);
         _userDefined = reachable.Where(piece => model.Pieces[piece.Value].Type == ModelPieceType.UserDefined)
@@ -66,7 +66,7 @@ internal sealed class BpeVocabulary
         Array.Fill(bytes, -1);
         for (int id = 0; id < model.Pieces.Count; id++)
         {
-            (ReadOnlyMemory<byte> utf8, float score, ModelPieceType type) = model.Pieces[id];
+            (var utf8, float score, var type) = model.Pieces[id];
             if (utf8.IsEmpty || !Utf8.IsValid(utf8.Span) || float.IsNaN(score) || type is ModelPieceType.Unused || !Enum.IsDefined(type))
                 return null;
             string text = Encoding.UTF8.GetString(utf8.Span);
@@ -155,7 +155,7 @@ internal sealed class BpeVocabulary
         foreach (string piece in pieces)
         {
             int before = -1;
-            foreach (Rune rune in piece.EnumerateRunes())
+            foreach (var rune in piece.EnumerateRunes())
             {
                 if (before >= 0)
                     pairs.Add((before, rune.Value));

@@ -39,7 +39,7 @@ internal sealed class MergeTable
         ulong pair = Pair(left, right);
         for (int at = Place(pair); ; at = (at + 1) & (_slots.Length - 1))
         {
-            ref readonly Slot slot = ref _slots[at];
+            ref readonly var slot = ref _slots[at];
             if (slot.Pair == pair)
             {
                 merged = slot.Merged;

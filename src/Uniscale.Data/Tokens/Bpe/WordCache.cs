@@ -36,7 +36,7 @@ internal sealed class WordCache
         }
         ulong mixed = (first ^ (second * 0xC2B2_AE3D_27D4_EB4F) ^ (third * 0x1656_67B1_9E37_79F9) ^ (uint)length) * 0x9E37_79B9_7F4A_7C15;
         mixed = (mixed ^ (mixed >> 32)) * 0xD6E8_FEB8_6659_FD93;
-        ref Entry entry = ref _entries[mixed >> (64 - Bits)];
+        ref var entry = ref _entries[mixed >> (64 - Bits)];
         isThere = entry.IsOf(first, second, third, length);
         if (!isThere)
             entry.Name(first, second, third, length);

@@ -16,7 +16,7 @@ public sealed class DuplicateTests : IDisposable
         _folder.Add("web", ["three", "two", "One document"]);
         _folder.Add("books", ["one\ndocument\n", "three"]);
         _folder.Add("web", ["two ", "four"], store: "more");
-        CleaningReport report = _folder.Clean("  - exact_documents: {}", inputs: "store more");
+        var report = _folder.Clean("  - exact_documents: {}", inputs: "store more");
         Assert.Equal(["one\ndocument\n", "three", "two", "One document", "four"], _folder.Texts());
         Assert.Equal(4, report.Steps[0].Tally.Dropped.Documents);
         Assert.Equal((9, 5), (report.Input.Documents, report.Kept.Documents));
@@ -27,9 +27,9 @@ public sealed class DuplicateTests : IDisposable
     {
         string shared = CleaningFolder.Prose(1, 40), own = CleaningFolder.Prose(2, 40);
         _folder.Add("web", [$"{shared}\n\nshort\n\nfirst", $"before\n\n{shared}\n\n\nshort\n\n{own}", shared, $"{own}\n\n{shared}"]);
-        CleaningReport report = _folder.Clean("  - exact_paragraphs: { min_characters: 100 }");
+        var report = _folder.Clean("  - exact_paragraphs: { min_characters: 100 }");
         Assert.Equal([$"{shared}\n\nshort\n\nfirst", $"before\n\nshort\n\n{own}"], _folder.Texts());
-        RuleTally tally = report.Steps[0].Tally;
+        var tally = report.Steps[0].Tally;
         Assert.Equal((2, 1), (tally.Dropped.Documents, tally.Cut.Documents));
         Assert.Equal(report.Input.Bytes, report.Kept.Bytes + tally.Dropped.Bytes + tally.Cut.Bytes);
     }
@@ -96,7 +96,7 @@ public sealed class DuplicateTests : IDisposable
             chain.Add(CleaningFolder.Edited(chain[^1], 0.05, i));
         _folder.Add("web", chain);
         _folder.Clean("  - near_duplicates: {}");
-        List<string> kept = _folder.Texts();
+        var kept = _folder.Texts();
         Assert.InRange(kept.Count, 3, 8);
         Assert.Equal(chain[0], kept[0]);
     }

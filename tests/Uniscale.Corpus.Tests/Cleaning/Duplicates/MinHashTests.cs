@@ -27,7 +27,7 @@ public sealed class MinHashTests
 
     private static uint[] Sign(MinHash hash, string text)
     {
-        var buffer = new uint[hash.BufferLength];
+        uint[] buffer = new uint[hash.BufferLength];
         hash.Sign(Split(text), 3, buffer);
         return buffer[..hash.Places];
     }

@@ -12,7 +12,7 @@ public sealed class CleaningPipelineTests : IDisposable
     [Fact]
     public void Steps_keep_their_order_names_and_switches()
     {
-        CleaningPipeline pipeline = _folder.Pipeline("  - digits: { max: 0.1 }\n  - length: { enabled: false }\n  - digits: { name: many_digits, max: 0.5, except: [code] }");
+        var pipeline = _folder.Pipeline("  - digits: { max: 0.1 }\n  - length: { enabled: false }\n  - digits: { name: many_digits, max: 0.5, except: [code] }");
         Assert.Equal(["digits", "many_digits"], pipeline.Rules.Select(rule => rule.ReportedName));
         Assert.Equal(0.5, Assert.IsType<DigitsSection>(pipeline.Rules[1]).Max);
     }
@@ -56,7 +56,7 @@ public sealed class CleaningPipelineTests : IDisposable
         File.WriteAllText(path, text.Replace("${UNISCALE_CORPUS:-data/corpus-large}", _folder.PathOf(""), StringComparison.Ordinal).Replace("${UNISCALE_CLEAN:-data/corpus-clean}", _folder.PathOf("clean"), StringComparison.Ordinal));
         Assert.Contains("tokenizer.model does not exist", Assert.Throws<UserErrorException>(() => new Cleaner(CleaningPipeline.Load(path), 2).Run()).Message);
         File.WriteAllText(path, File.ReadAllText(path).Replace("\ntokenizer: ", "\n# tokenizer: ", StringComparison.Ordinal));
-        CleaningReport report = new Cleaner(CleaningPipeline.Load(path), 2).Run();
+        var report = new Cleaner(CleaningPipeline.Load(path), 2).Run();
         Assert.Equal(13, report.Steps.Count);
         Assert.InRange(report.Kept.Documents, 60, 83);
         Assert.True(File.Exists(_folder.PathOf("clean/report.html")));

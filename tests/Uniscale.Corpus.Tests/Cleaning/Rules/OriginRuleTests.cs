@@ -39,7 +39,7 @@ public sealed class OriginRuleTests
     [InlineData(null, "de")]
     public void A_declared_language_is_believed_where_one_says_so(string? declared, string language)
     {
-        CleaningDocument document = Document(language: declared);
+        var document = Document(language: declared);
         Assert.True(new LanguageRule(new LanguageSection { Declared = true, Keep = [language] }).Keeps(document));
         Assert.Equal(language, document.ToStored().Language);
         new LanguageRule(new LanguageSection()).Keeps(document);

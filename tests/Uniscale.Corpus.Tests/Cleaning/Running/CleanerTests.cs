@@ -43,11 +43,11 @@ public sealed class CleanerTests : IDisposable
     [Fact]
     public void The_store_is_the_same_for_any_number_of_workers()
     {
-        CleaningReport one = _folder.Clean(_steps, "one", workers: 1);
+        var one = _folder.Clean(_steps, "one", workers: 1);
         Assert.All(one.Steps, step => Assert.True(step.Tally.Dropped.Documents + step.Tally.Cut.Documents > 0, $"{step.Name} did nothing"));
         foreach (int workers in new[] { 2, 3 })
         {
-            CleaningReport more = _folder.Clean(_steps, $"with-{workers}", workers);
+            var more = _folder.Clean(_steps, $"with-{workers}", workers);
             Assert.Equal(_folder.Bytes("one"), _folder.Bytes($"with-{workers}"));
             Assert.Equal(one.Steps.SelectMany(step => step.Tally.Samples), more.Steps.SelectMany(step => step.Tally.Samples));
         }
@@ -56,10 +56,10 @@ public sealed class CleanerTests : IDisposable
     [Fact]
     public void Every_byte_is_kept_dropped_or_cut()
     {
-        CleaningReport report = _folder.Clean(_steps);
+        var report = _folder.Clean(_steps);
         Assert.Equal(report.Input.Bytes, report.Kept.Bytes + report.Steps.Sum(step => step.Tally.Dropped.Bytes + step.Tally.Cut.Bytes));
         Assert.Equal(report.Input.Documents, report.Kept.Documents + report.Steps.Sum(step => step.Tally.Dropped.Documents));
-        List<StoredDocument> documents = _folder.Documents();
+        var documents = _folder.Documents();
         Assert.Equal(report.Kept.Documents, documents.Count);
         Assert.Equal(report.Kept.Bytes, documents.Sum(document => (long)Encoding.UTF8.GetByteCount(document.Text)));
         Assert.Equal(report.Kept.Bytes, report.Languages.Sum(language => language.Value.Bytes));
@@ -71,7 +71,7 @@ public sealed class CleanerTests : IDisposable
     public void A_cleaning_that_was_stopped_goes_on()
     {
         _folder.Clean(_steps, "whole");
-        SortedDictionary<string, string> whole = _folder.Bytes("whole");
+        var whole = _folder.Bytes("whole");
         for (int stop = 1; stop < 25; stop += 4)
         {
             string output = $"stopped-{stop}";
@@ -98,9 +98,9 @@ public sealed class CleanerTests : IDisposable
     public void A_finished_cleaning_is_reported_again_and_not_done_again()
     {
         _folder.Clean(_steps);
-        DateTime written = Directory.GetFiles(_folder.PathOf("clean/web")).Max(File.GetLastWriteTimeUtc);
+        var written = Directory.GetFiles(_folder.PathOf("clean/web")).Max(File.GetLastWriteTimeUtc);
         var again = new List<CleaningProgress>();
-        CleaningReport report = new Cleaner(_folder.Pipeline(_steps), 2, again.Add).Run();
+        var report = new Cleaner(_folder.Pipeline(_steps), 2, again.Add).Run();
         Assert.All(again, shard => Assert.True(shard.IsTakenOver));
         Assert.Equal(written, Directory.GetFiles(_folder.PathOf("clean/web")).Max(File.GetLastWriteTimeUtc));
         Assert.True(report.Kept.Documents > 0);

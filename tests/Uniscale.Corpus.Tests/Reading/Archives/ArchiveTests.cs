@@ -18,7 +18,7 @@ public sealed class ArchiveTests : IDisposable
         byte[] tar = Tar(("a/one.txt", "one"u8.ToArray()), ("a/page.html", "<p>two</p>"u8.ToArray()), ("b.jsonl.gz", ImportFolder.Gzip("{\"text\":\"three\"}\n{\"text\":\"four\"}\n"u8)), ("c.png", [1]), ("cut.txt.gz", ImportFolder.Gzip("lost"u8).AsSpan()[..^2].ToArray()), ("in.tar", Tar(("deep.txt", "five"u8.ToArray()))));
         foreach ((string name, byte[] bytes, string form) in (List<(string, byte[], string)>)[("a.tar", tar, "tar"), ("a.tgz", ImportFolder.Gzip(tar), "gzip tar"), ("unnamed", ImportFolder.Zstd(tar), "zstd tar")])
         {
-            (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write(name, bytes));
+            (var report, var documents) = _folder.Read(_folder.Write(name, bytes));
             Assert.Equal(["one", "two", "three", "four", "five"], documents.Select(document => document.Text));
             Assert.Equal([$"{name}/a/one.txt", $"{name}/b.jsonl.gz:2", $"{name}/in.tar/deep.txt"], ((int[])[0, 3, 4]).Select(i => documents[i].Source));
             Assert.Equal(form, Assert.Single(report.Forms).Key);
@@ -46,7 +46,7 @@ public sealed class ArchiveTests : IDisposable
         byte[] damaged = [.. zip];
         for (int at = damaged.AsSpan().IndexOf("PK\x1\x2"u8) + 16, i = 0; i < 4; i++)
             damaged[at + i] ^= 0xFF;
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("damaged.zip", damaged));
+        (var report, var documents) = _folder.Read(_folder.Write("damaged.zip", damaged));
         Assert.Equal("two", Assert.Single(documents).Text);
         Assert.Contains("one.txt (it is cut, or its checksum is wrong)", Assert.Single(report.Damaged), StringComparison.Ordinal);
         byte[] encrypted = [.. zip];
@@ -65,7 +65,7 @@ public sealed class ArchiveTests : IDisposable
             writer.Write("dir/two.html", new MemoryStream("<p>two</p>"u8.ToArray()), null);
         }
         byte[] whole = bytes.ToArray();
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("a.7z", whole));
+        (var report, var documents) = _folder.Read(_folder.Write("a.7z", whole));
         Assert.Equal(["one one one one one one", "two"], documents.Select(document => document.Text));
         Assert.Equal("7z", Assert.Single(report.Forms).Key);
         _folder.AssertDamaged("cut.7z", whole[..^9], "");
@@ -99,7 +99,7 @@ public sealed class ArchiveTests : IDisposable
         {
             foreach ((string name, string text) in files)
             {
-                using Stream entry = archive.CreateEntry(name).Open();
+                using var entry = archive.CreateEntry(name).Open();
                 entry.Write(Encoding.UTF8.GetBytes(text));
             }
         }

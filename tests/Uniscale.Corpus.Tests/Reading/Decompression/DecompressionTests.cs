@@ -32,7 +32,7 @@ public sealed class DecompressionTests
             byte[] damaged = [.. two];
             damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
             byte[]? read = null;
-            Exception? error = Record.Exception(() => read = Read(damaged, $"a.{Extension(codec)}"));
+            var error = Record.Exception(() => read = Read(damaged, $"a.{Extension(codec)}"));
             // What is not found changed nothing: a name or a time in a header.
             Assert.True(error is InvalidDataException || (read is not null && read.AsSpan().SequenceEqual([.. Text.AsSpan(0, 999), .. Text])), $"trial {trial}: {error}");
         }
@@ -103,7 +103,7 @@ public sealed class DecompressionTests
 
     private static byte[] Read(byte[] bytes, string name = "a")
     {
-        using PeekStream stream = Decompressor.Decompress(new PeekStream(new MemoryStream(bytes)), ref name, [], allowsText: false);
+        using var stream = Decompressor.Decompress(new PeekStream(new MemoryStream(bytes)), ref name, [], allowsText: false);
         return All(stream);
     }
 

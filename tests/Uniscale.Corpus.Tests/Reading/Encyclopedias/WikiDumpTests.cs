@@ -30,7 +30,7 @@ public sealed class WikiDumpTests : IDisposable
     {
         // Multistream: many streams of bzip2 in one file.
         byte[] bytes = [.. Bzip2(Head), .. Pages.SelectMany(Bzip2), .. Bzip2("</mediawiki>\n")];
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("dewiki-pages-articles-multistream.xml.bz2", bytes));
+        (var report, var documents) = _folder.Read(_folder.Write("dewiki-pages-articles-multistream.xml.bz2", bytes));
         Assert.Equal(["Größe\n\nGröße ist das Maß.\n\nEnde & mehr.", "Zweite\n\nZeile 1\nZeile 2"], documents.Select(document => document.Text));
         Assert.Equal(("7", "de", "2026-01-02T03:04:05Z"), (documents[0].SourceId, documents[0].Language, documents[0].Date));
         Assert.Equal(["1 pages of other namespaces", "1 pages without text", "1 redirects"], report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}"));
@@ -52,12 +52,12 @@ public sealed class WikiDumpTests : IDisposable
     public void Wikiextractor_gives_a_document_a_page_in_either_of_its_forms()
     {
         const string doc = "<doc id=\"12\" url=\"https://en.wikipedia.org/wiki?curid=12\" title=\"Anarchism\">\nAnarchism\n\nAnarchism &lt;is&gt; one.\n\n\nTwo.\n</doc>\n<doc id=\"13\" url=\"u\" title=\"Empty\">\n\n</doc>\n";
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("AA/wiki_00", doc));
+        (var report, var documents) = _folder.Read(_folder.Write("AA/wiki_00", doc));
         Assert.Equal("Anarchism\n\nAnarchism <is> one.\n\n\nTwo.", Assert.Single(documents).Text);
         Assert.Equal(("12", "https://en.wikipedia.org/wiki?curid=12"), (documents[0].SourceId, documents[0].Url));
         Assert.Equal(("wikiextractor", 1L), (Assert.Single(report.Forms).Key, report.LeftOut["no text"]));
         _folder.AssertDamaged("wiki_01", Encoding.UTF8.GetBytes(doc[..^8]), "cut within a document");
-        StoredDocument json = Assert.Single(_folder.Read(_folder.Write("AB/wiki_00", "{\"id\": \"12\", \"url\": \"u\", \"title\": \"t\", \"text\": \"words\"}\n")).Documents);
+        var json = Assert.Single(_folder.Read(_folder.Write("AB/wiki_00", "{\"id\": \"12\", \"url\": \"u\", \"title\": \"t\", \"text\": \"words\"}\n")).Documents);
         Assert.Equal(("12", "u", "words"), (json.SourceId, json.Url, json.Text));
     }
 

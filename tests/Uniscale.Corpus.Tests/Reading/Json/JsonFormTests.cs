@@ -18,7 +18,7 @@ public sealed class JsonFormTests : IDisposable
     [InlineData("{\"id\": \"a\", \"text\": \"dolma\", \"added\": \"2023-04-11\", \"created\": \"2021-01-01\", \"score\": 3}\n", "dolma", "a", null, null, "2021-01-01", 3.0)]
     public void Texts_and_fields_are_found_under_their_usual_names(string line, string text, string? id, string? url, string? language, string? date, double? score)
     {
-        StoredDocument document = Assert.Single(_folder.Read(_folder.Write("part-0000", line)).Documents);
+        var document = Assert.Single(_folder.Read(_folder.Write("part-0000", line)).Documents);
         Assert.Equal((text, id, url, language, date, score), (document.Text, document.SourceId, document.Url, document.Language, document.Date, document.Score));
     }
 
@@ -30,7 +30,7 @@ public sealed class JsonFormTests : IDisposable
         Assert.Equal("Hi?\n\nYes.", Text(new ReadingOptions { Text = "messages[].content" }));
         Assert.Equal("text", Text(new ReadingOptions { Text = "body.en" }));
         Assert.Equal("<|im_start|>user\nHi?<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>\n", Text(new ReadingOptions { Template = "chatml" }));
-        StoredDocument kept = Assert.Single(_folder.Read(path, new ReadingOptions { Text = "body.en", Keep = ["url"] }).Documents);
+        var kept = Assert.Single(_folder.Read(path, new ReadingOptions { Text = "body.en", Keep = ["url"] }).Documents);
         Assert.Equal(("u", null), (kept.Url, kept.SourceId));
         Assert.Contains("lines without text", _folder.Read(path).Report.LeftOut.Keys);
         string Text(ReadingOptions reading) => Assert.Single(_folder.Read(path, reading).Documents).Text;
@@ -44,7 +44,7 @@ public sealed class JsonFormTests : IDisposable
     public void What_nobody_can_follow_is_refused_with_a_hint(string given, string hint)
     {
         string value = given.Split(' ')[1];
-        ReadingOptions reading = given.Split(' ')[0] switch
+        var reading = given.Split(' ')[0] switch
         {
             "--form" => new ReadingOptions { Form = value },
             "--template" => new ReadingOptions { Template = value },
@@ -58,7 +58,7 @@ public sealed class JsonFormTests : IDisposable
     public void An_array_is_read_object_by_object()
     {
         string long1 = string.Concat(Enumerable.Repeat("\\\"}]{[,", 20_000)), array = $"[\n  {{\"text\": \"one }}\"}},\n  {{\"text\": \"{long1}\", \"meta\": {{\"a\": [1, [2]]}}}}, {{\"text\": null}},\n7, {{\"text\":\"last\"}}\n]\n";
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("set.json", array));
+        (var report, var documents) = _folder.Read(_folder.Write("set.json", array));
         Assert.Equal(["one }", long1.Replace("\\\"", "\"", StringComparison.Ordinal), "last"], documents.Select(document => document.Text));
         Assert.Equal(["set.json:1", "set.json:2", "set.json:5"], documents.Select(document => document.Source));
         Assert.Equal(["1 lines that are no JSON object", "1 lines without text"], report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}"));
@@ -78,7 +78,7 @@ public sealed class JsonFormTests : IDisposable
               {"cell_type": "code", "outputs": [], "source": []}],
              "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
             """;
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("a.ipynb", notebook));
+        (var report, var documents) = _folder.Read(_folder.Write("a.ipynb", notebook));
         Assert.Equal("# Title\nWords.\n\n```python\nx = 1\nprint(x)\n```", Assert.Single(documents).Text);
         Assert.Equal("notebook", Assert.Single(report.Forms).Key);
         Assert.Equal(1, _folder.Read(_folder.Write("cut.ipynb", notebook[..^5])).Report.LeftOut["notebooks that are no JSON"]);

@@ -42,7 +42,7 @@ public sealed class ArxivTests : IDisposable
     public void A_paper_is_its_main_file_with_what_it_inputs_and_nothing_besides()
     {
         byte[] tar = ArchiveTests.Tar(("main.tex", Encoding.UTF8.GetBytes(Main)), ("sections/intro.tex", Encoding.UTF8.GetBytes(Intro)), ("end.tex", "End."u8.ToArray()), ("figure.eps", [0, 1, 2]), ("refs.bib", "@a{b}"u8.ToArray()));
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("2101.00001v2.gz", ImportFolder.Gzip(tar)));
+        (var report, var documents) = _folder.Read(_folder.Write("2101.00001v2.gz", ImportFolder.Gzip(tar)));
         Assert.Equal(Normal(Paper), Normal(Assert.Single(documents).Text));
         Assert.Equal(("2101.00001v2", "gzip arxiv"), (documents[0].SourceId, Assert.Single(report.Forms).Key));
         _folder.AssertDamaged("2101.00001.gz", ImportFolder.Gzip(tar)[..^30], "gzip");
@@ -55,7 +55,7 @@ public sealed class ArxivTests : IDisposable
         byte[] single = ImportFolder.Gzip("\\documentstyle{article}\n\\begin{document}\nOld paper.\n\\begin{thebibliography}{9}\n\\bibitem{a} x\n\\end{thebibliography}\n\\end{document}\n"u8);
         Assert.Equal("Old paper.", Assert.Single(_folder.Read(_folder.Write("hep-th9901001.gz", single)).Documents).Text);
         byte[] bulk = ArchiveTests.Tar(("2101/2101.00001.gz", single), ("2101/2101.00002.gz", single.AsSpan()[..^8].ToArray()), ("2101/2101.00003.pdf", [1, 2]), ("2101/2101.00004.gz", ImportFolder.Gzip("no LaTeX"u8)));
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("arXiv_src_2101_001.tar", bulk), new ReadingOptions { Form = "arxiv" });
+        (var report, var documents) = _folder.Read(_folder.Write("arXiv_src_2101_001.tar", bulk), new ReadingOptions { Form = "arxiv" });
         Assert.Equal("arXiv_src_2101_001.tar/2101/2101.00001.gz", Assert.Single(documents).Source);
         Assert.Equal((1L, 1L), (report.LeftOut["damaged, within an archive"], report.LeftOut["papers without LaTeX"]));
         Assert.Contains("2101/2101.00002.gz", Assert.Single(report.Damaged), StringComparison.Ordinal);

@@ -23,10 +23,10 @@ public sealed class ArrowTests : IDisposable
     [InlineData(true, CompressionCodecType.Lz4Frame)]
     public void Rows_of_streams_and_files_become_documents_in_all_layouts_of_strings(bool isFile, CompressionCodecType? codec)
     {
-        foreach (IArrowArray array in Arrays())
+        foreach (var array in Arrays())
         {
             byte[] bytes = Write(array, isFile, codec);
-            (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("cache-0001", bytes));
+            (var report, var documents) = _folder.Read(_folder.Write("cache-0001", bytes));
             Assert.Equal(["Café one", "Café two", "训练", "Café one", "Café two", "训练"], documents.Select(document => document.Text));
             Assert.Equal(("arrow", 4L), (Assert.Single(report.Forms).Key, report.LeftOut["rows without text"]));
             Assert.Equal("cache-0001:6", documents[3].Source);
@@ -74,7 +74,7 @@ public sealed class ArrowTests : IDisposable
         var ids = new Int64Array.Builder().AppendRange(Enumerable.Range(0, array.Length).Select(i => (long)i)).Build();
         using var bytes = new MemoryStream();
         var options = new IpcOptions { CompressionCodecFactory = codec is null ? null : new CompressionCodecFactory(), CompressionCodec = codec };
-        using (ArrowStreamWriter writer = isFile ? new ArrowFileWriter(bytes, schema, true, options) : new ArrowStreamWriter(bytes, schema, true, options))
+        using (var writer = isFile ? new ArrowFileWriter(bytes, schema, true, options) : new ArrowStreamWriter(bytes, schema, true, options))
         {
             for (int batch = 0; batch < 2; batch++)
                 writer.WriteRecordBatch(new RecordBatch(schema, [ids, array], array.Length));

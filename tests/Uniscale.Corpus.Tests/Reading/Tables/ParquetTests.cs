@@ -2,9 +2,9 @@ using Apache.Arrow;
 using Apache.Arrow.Types;
 using ParquetSharp;
 using ParquetSharp.Arrow;
-using TimeUnit = Apache.Arrow.Types.TimeUnit;
 using Uniscale.Corpus.Reading;
 using Uniscale.Corpus.Tests.Importing;
+using TimeUnit = Apache.Arrow.Types.TimeUnit;
 
 namespace Uniscale.Corpus.Tests.Reading.Tables;
 
@@ -16,9 +16,9 @@ public sealed class ParquetTests : IDisposable
 
     public static IEnumerable<TheoryDataRow<Encoding, Compression, ParquetDataPageVersion>> Layouts()
     {
-        foreach (Encoding encoding in (Encoding[])[Encoding.Plain, Encoding.PlainDictionary, Encoding.DeltaByteArray, Encoding.DeltaLengthByteArray])
-            foreach (Compression codec in (Compression[])[Compression.Uncompressed, Compression.Snappy, Compression.Gzip, Compression.Zstd, Compression.Lz4, Compression.Brotli])
-                foreach (ParquetDataPageVersion version in (ParquetDataPageVersion[])[ParquetDataPageVersion.V1, ParquetDataPageVersion.V2])
+        foreach (var encoding in (Encoding[])[Encoding.Plain, Encoding.PlainDictionary, Encoding.DeltaByteArray, Encoding.DeltaLengthByteArray])
+            foreach (var codec in (Compression[])[Compression.Uncompressed, Compression.Snappy, Compression.Gzip, Compression.Zstd, Compression.Lz4, Compression.Brotli])
+                foreach (var version in (ParquetDataPageVersion[])[ParquetDataPageVersion.V1, ParquetDataPageVersion.V2])
                     yield return new TheoryDataRow<Encoding, Compression, ParquetDataPageVersion>(encoding, codec, version);
     }
 
@@ -39,7 +39,7 @@ public sealed class ParquetTests : IDisposable
         {
             string path = _folder.PathOf($"{Guid.NewGuid():N}.parquet");
             Write(path, texts, encoding, codec, version);
-            (ImportReport report, List<StoredDocument> documents) = _folder.Read(path);
+            (var report, var documents) = _folder.Read(path);
             Assert.Equal(texts.Where(text => !string.IsNullOrWhiteSpace(text)), documents.Select(document => document.Text));
             Assert.Equal(texts.Count(string.IsNullOrWhiteSpace), report.LeftOut.GetValueOrDefault("rows without text"));
         }
@@ -75,8 +75,8 @@ public sealed class ParquetTests : IDisposable
             writer.WriteRecordBatch(batch);
             writer.Close();
         }
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(path);
-        StoredDocument row = Assert.Single(documents);
+        (var report, var documents) = _folder.Read(path);
+        var row = Assert.Single(documents);
         Assert.Equal(("erste Zeile", "7", "https://a.example", "1970-01-01T00:00:00Z", 0.5), (row.Text, row.SourceId, row.Url, row.Date, row.Score));
         Assert.Equal(("parquet", 1L), (Assert.Single(report.Forms).Key, report.LeftOut["rows of unknown encoding"]));
         Assert.Equal(["<|im_start|>user\nHi?<|im_end|>\n<|im_start|>assistant\nJa.<|im_end|>\n", "<|im_start|>user\nEnde<|im_end|>\n"], Texts(new ReadingOptions { Template = "chatml" }));
@@ -102,10 +102,10 @@ public sealed class ParquetTests : IDisposable
         string other = _folder.PathOf("other.parquet");
         using (var writer = new ParquetFileWriter(other, [new Column<long>("id"), new Column<string>("body")]))
         {
-            using RowGroupWriter group = writer.AppendRowGroup();
-            using (LogicalColumnWriter<long> ids = group.NextColumn().LogicalWriter<long>())
+            using var group = writer.AppendRowGroup();
+            using (var ids = group.NextColumn().LogicalWriter<long>())
                 ids.WriteBatch([1]);
-            using (LogicalColumnWriter<string> texts = group.NextColumn().LogicalWriter<string>())
+            using (var texts = group.NextColumn().LogicalWriter<string>())
                 texts.WriteBatch(["words"]);
             writer.Close();
         }
@@ -130,12 +130,12 @@ public sealed class ParquetTests : IDisposable
         builder.Compression(codec).DataPageVersion(version).DataPagesize(2048).DictionaryPagesizeLimit(1024);
         if (encoding != Encoding.PlainDictionary)
             builder.DisableDictionary().Encoding(encoding);
-        using WriterProperties properties = builder.Build();
+        using var properties = builder.Build();
         using var writer = new ParquetFileWriter(path, [new Column<string>("text")], properties);
         foreach (string?[] half in (string?[][])[texts[..(texts.Length / 2)], texts[(texts.Length / 2)..]])
         {
-            using RowGroupWriter group = writer.AppendRowGroup();
-            using LogicalColumnWriter<string?> column = group.NextColumn().LogicalWriter<string?>();
+            using var group = writer.AppendRowGroup();
+            using var column = group.NextColumn().LogicalWriter<string?>();
             column.WriteBatch(half);
         }
         writer.Close();

@@ -20,7 +20,7 @@ public sealed class WarcTests : IDisposable
         {
             // A member of gzip a record, as Common Crawl has them; the form shows whatever the name.
             byte[] bytes = name == "unnamed" ? [.. records.SelectMany(record => record)] : [.. records.SelectMany(record => ImportFolder.Gzip(record))];
-            (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write(name, bytes));
+            (var report, var documents) = _folder.Read(_folder.Write(name, bytes));
             Assert.Equal([Tricky.Replace("\r\n", "\n", StringComparison.Ordinal), "Second.\n"], documents.Select(document => document.Text));
             Assert.Equal(("https://a.example/1", "zho,eng", "2026-01-01T00:00:00Z", "urn:uuid:1"), (documents[0].Url, documents[0].Language, documents[0].Date, documents[0].SourceId));
             Assert.Equal($"{name}:2", documents[0].Source);
@@ -57,7 +57,7 @@ public sealed class WarcTests : IDisposable
             .. Response("200 OK", "Content-Type: image/png", [1, 2, 3]), .. Record("revisit", "HTTP/1.1 200 OK\r\n\r\n"),
             .. Response("200 OK", "Content-Type: text/html\r\nContent-Encoding: gzip", ImportFolder.Gzip(plain)[..^12]),
         ];
-        (ImportReport report, List<StoredDocument> documents) = _folder.Read(_folder.Write("crawl.warc.zst", ImportFolder.Zstd(file)));
+        (var report, var documents) = _folder.Read(_folder.Write("crawl.warc.zst", ImportFolder.Zstd(file)));
         Assert.Equal(["Größe", "训练语言模型", "Größe", "Größe", "Größe"], documents.Select(document => document.Text));
         Assert.Equal(
             ["1 records of type request", "1 records of type revisit", "1 responses that are no HTML", "1 responses whose body is damaged", "1 responses without success"],
