@@ -72,7 +72,7 @@ internal static class CurriculumCommand
         command.SetAction(parsed =>
         {
             string directory = parsed.GetValue(run)!.TrimEnd(Path.DirectorySeparatorChar);
-            RunFork fork = RunFork.Prepare(directory, parsed.GetValue(phase), parsed.GetValue(output) ?? $"{directory}-fork-{parsed.GetValue(phase)}", parsed.GetValue(set)!);
+            var fork = RunFork.Prepare(directory, parsed.GetValue(phase), parsed.GetValue(output) ?? $"{directory}-fork-{parsed.GetValue(phase)}", parsed.GetValue(set)!);
             fork.Write();
             var console = parsed.InvocationConfiguration.Output;
             console.WriteLine($"{fork.Directory} continues {directory} from step {fork.Step}, {TokenText.Of(fork.ConsumedTokens)} tokens, where phase {parsed.GetValue(phase)} begins.");

@@ -23,7 +23,7 @@ internal static class DataCommand
         var command = new Command("tokenize", "Turn documents into token shards that Megatron reads too.") { inputs, model, output, workers, validation, domain };
         command.SetAction(async (parsed, cancellation) =>
         {
-            using Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
+            using var tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
             var shards = new ShardTokenizer(tokenizer, parsed.GetValue(workers), parsed.GetValue(validation));
             string directory = parsed.GetValue(output)!;
             var console = parsed.InvocationConfiguration.Output;

@@ -42,7 +42,7 @@ internal static class ShardCommands
             int vocabulary = int.MaxValue;
             if (parsed.GetValue(model) is { } path)
             {
-                using Tokenizer tokenizer = Tokenizer.Load(path);
+                using var tokenizer = Tokenizer.Load(path);
                 vocabulary = tokenizer.Size;
             }
             foreach (var shard in Open(parsed.GetValue(shards)!))
@@ -63,7 +63,7 @@ internal static class ShardCommands
         var command = new Command("show", "Print a document, or the tokens from a position on.") { shard, model, document, at, count };
         command.SetAction(parsed =>
         {
-            using TokenShard opened = TokenShard.Open(parsed.GetValue(shard)!);
+            using var opened = TokenShard.Open(parsed.GetValue(shard)!);
             if (parsed.GetValue(count) < 1)
                 throw new UserErrorException($"--tokens {parsed.GetValue(count)} shows nothing: give 1 or more.");
             if (parsed.GetValue(at) is null && IsEmpty(opened, parsed.GetValue(document) ?? 0))
@@ -85,7 +85,7 @@ internal static class ShardCommands
                 output.WriteLine(string.Join(' ', tokens));
                 return 0;
             }
-            using Tokenizer tokenizer = Tokenizer.Load(path);
+            using var tokenizer = Tokenizer.Load(path);
             output.WriteLine(tokenizer.Decode(tokens));
             return 0;
         });

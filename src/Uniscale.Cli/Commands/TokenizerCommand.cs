@@ -43,7 +43,7 @@ internal static class TokenizerCommand
                 SplitDigits = !parsed.GetValue(keepDigits),
                 Symbols = parsed.GetValue(symbols)!,
             });
-            using Tokenizer tokenizer = Tokenizer.Load(path);
+            using var tokenizer = Tokenizer.Load(path);
             parsed.InvocationConfiguration.Output.WriteLine($"{path}: {tokenizer.Size} tokens, trained on {bytes / 1e6:0.#} MB from {files.Length} file(s)");
             return 0;
         });
@@ -58,7 +58,7 @@ internal static class TokenizerCommand
         var command = new Command("encode", "Turn text into tokens.") { model, text, pieces };
         command.SetAction(parsed =>
         {
-            using Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
+            using var tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
             foreach (string line in parsed.GetValue(text) is { } given ? [given] : StandardInput())
             {
                 int[] tokens = tokenizer.Encode(line);
@@ -77,7 +77,7 @@ internal static class TokenizerCommand
         var command = new Command("decode", "Turn tokens into text.") { model, tokens };
         command.SetAction(parsed =>
         {
-            using Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
+            using var tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
             string[] given = parsed.GetValue(tokens) ?? [];
             foreach (string line in given.Length > 0 ? [string.Join(' ', given)] : StandardInput())
                 parsed.InvocationConfiguration.Output.WriteLine(tokenizer.Decode(Numbers(line)));
@@ -93,7 +93,7 @@ internal static class TokenizerCommand
         var command = new Command("inspect", "Describe a model: size, special tokens, what its tokens are.") { model, list };
         command.SetAction(parsed =>
         {
-            using Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
+            using var tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
             var output = parsed.InvocationConfiguration.Output;
             Piece[] pieces = [.. Enumerable.Range(0, tokenizer.Size).Select(tokenizer.PieceOf)];
             if (parsed.GetValue(list))

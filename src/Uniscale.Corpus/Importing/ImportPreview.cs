@@ -24,7 +24,7 @@ public sealed record ImportPreview(
         bool isWhole = true;
         try
         {
-            using RawInput input = RawInput.Open(file.Path);
+            using var input = RawInput.Open(file.Path);
             foreach (var raw in context.Read(input))
             {
                 isWhole = ++looked <= mostDocuments;

@@ -177,7 +177,7 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
 
     private static IEnumerable<RawDocument> Documents(RawFile file, ReadingContext context)
     {
-        using RawInput input = RawInput.Open(file.Path);
+        using var input = RawInput.Open(file.Path);
         foreach (var document in context.Read(input))
             yield return document;
     }

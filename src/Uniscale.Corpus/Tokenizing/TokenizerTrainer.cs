@@ -69,7 +69,7 @@ public static partial class TokenizerTrainer
     /// <summary>What SentencePiece made of the list is what was asked for.</summary>
     private static void CheckSymbols(string path, IReadOnlyList<string> symbols)
     {
-        using Tokenizer trained = Tokenizer.Load(path);
+        using var trained = Tokenizer.Load(path);
         foreach (string symbol in symbols)
             if (trained.PieceOf(trained.IdOf(symbol)).Text != symbol)
                 throw new UserErrorException($"--symbol '{symbol}' did not become a piece of the vocabulary: SentencePiece does not take it.");

@@ -107,7 +107,7 @@ public sealed class ShardWriter : IDisposable
         File.Move(ShardFormat.BinPath(_prefix) + Unfinished, ShardFormat.BinPath(_prefix), overwrite: true);
         File.Move(index + Unfinished, index, overwrite: true);
         _completed = true;
-        using TokenShard shard = TokenShard.Open(_prefix);
+        using var shard = TokenShard.Open(_prefix);
         return new ShardDigests(Convert.ToHexStringLower(_digest.GetCurrentHash()), ShardDigests.OfFile(index), shard.Fingerprint);
     }
 

@@ -72,8 +72,8 @@ public sealed class Tokenizer : IDisposable
             throw NoModel(path);
         try
         {
-            ModelFile file = ModelFile.Read(bytes);
-            RewritingTable? table = RewritingTable.Read(file.Rewriting.Span);
+            var file = ModelFile.Read(bytes);
+            var table = RewritingTable.Read(file.Rewriting.Span);
             if (table is not null || file.Rewriting.IsEmpty)
                 return new Tokenizer(path, model, bytes, file, table);
             model.Dispose();

@@ -47,7 +47,7 @@ public sealed class RunFork
             throw new UserErrorException($"{directory} is not empty; name another directory with --out.");
         string yaml = good[0].Manifest!.ConfigurationYaml;
         var configuration = ConfigurationLoader.ParseStored(yaml, [], run).Value;
-        using Curriculum original = Curriculum.FromConfiguration(configuration);
+        using var original = Curriculum.FromConfiguration(configuration);
         if (phase < 1 || phase > original.Phases.Count)
             throw new UserErrorException($"The run has {original.Phases.Count} phase(s); --phase {phase} is none of them.");
         long start = original.Phases[phase - 1].StartTokens;
@@ -61,7 +61,7 @@ public sealed class RunFork
         var forked = ConfigurationLoader.ParseStored(
             yaml, [$"data.window={original.Window}", .. changes, ConfigurationLoader.Override("name", name), ConfigurationLoader.Override("run_directory", directory), .. place], run);
         LayoutGate.Check(forked);
-        using Curriculum curriculum = Curriculum.FromConfiguration(forked.Value);
+        using var curriculum = Curriculum.FromConfiguration(forked.Value);
         if (curriculum.Phases.Count < phase || curriculum.Phases[phase - 1].StartTokens != start || curriculum.FingerprintAt(start) != original.FingerprintAt(start)
             || !Enumerable.Range(0, phase - 1).All(i => curriculum.Phases[i].Settings with { Evaluate = [] } == original.Phases[i].Settings with { Evaluate = [] }))
             throw new UserErrorException($"The changes reach into what was done before phase {phase}; a fork may change that phase and later ones, and add sources.");

@@ -99,7 +99,7 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
         byte[] tokens = File.ReadAllBytes(prefix + ".train.bin");
         tokens[tokens.Length / 2] ^= 1;
         File.WriteAllBytes(prefix + ".train.bin", tokens);
-        using TokenShard shard = TokenShard.Open(prefix + ".train");
+        using var shard = TokenShard.Open(prefix + ".train");
         Assert.True(shard.IsRecorded);
         Assert.Contains("flipped.train.bin is not what", Assert.Throws<UserErrorException>(() => shard.Verify()).Message, StringComparison.Ordinal);
         Assert.Contains("flipped.train.bin is not what", Assert.Throws<UserErrorException>(() => TokenSource.Open(section)).Message, StringComparison.Ordinal);

@@ -122,7 +122,7 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
     public void A_sample_nearly_fills_its_bound_and_is_drawn_evenly()
     {
         byte[] text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 20_000).Select(i => $"line {i:D6}\n")));
-        LineSample sample = LineSample.Draw([new DocumentPart(text, true, true)], maxBytes: 30_000);
+        var sample = LineSample.Draw([new DocumentPart(text, true, true)], maxBytes: 30_000);
         Assert.InRange(sample.Bytes, 27_000, 30_000);
         string path = small.Path + ".sample";
         sample.WriteTo(path);
@@ -147,7 +147,7 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
         File.WriteAllText(text, SmallTokenizer.Text(100, seed: 5));
         string model = System.IO.Path.Combine(folder, "a,b.model");
         TokenizerTrainer.Train(DocumentReader.Read(text), model, new TokenizerTraining { VocabularySize = 400, Threads = 1, Symbols = ["<a,b>", "\"quoted\","] });
-        using Tokenizer tokenizer = Tokenizer.Load(model);
+        using var tokenizer = Tokenizer.Load(model);
         Assert.Equal(["<a,b>", "\"quoted\","], tokenizer.Encode("x<a,b>\"quoted\",").Select(token => tokenizer.PieceOf(token).Text).Where(piece => piece.Length > 2));
         Directory.Delete(folder, recursive: true);
         var spaced = new TokenizerTraining { VocabularySize = 400, Threads = 1, Symbols = ["a b"] };
@@ -160,7 +160,7 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
         string text = small.Path + ".lines.txt", model = small.Path + ".lines";
         File.WriteAllText(text, SmallTokenizer.Text(200, seed: 6));
         TokenizerTrainer.Train(DocumentReader.Read(text), model, new TokenizerTraining { VocabularySize = 120, Threads = 1, ByteFallback = false });
-        using Tokenizer tokenizer = Tokenizer.Load(model);
+        using var tokenizer = Tokenizer.Load(model);
         int[] tokens = tokenizer.Encode("the\n  models\r\n");
         Assert.DoesNotContain(tokenizer.UnknownId, tokens);
         Assert.Equal("the\n  models\r\n", tokenizer.Decode(tokens));

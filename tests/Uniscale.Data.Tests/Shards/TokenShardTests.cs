@@ -27,7 +27,7 @@ public sealed class TokenShardTests : IDisposable
         }
 
         Assert.Equal(documents.Select(d => d.Select(t => (long)t)), PlainReader.Documents(prefix));
-        using TokenShard shard = TokenShard.Open(prefix);
+        using var shard = TokenShard.Open(prefix);
         Assert.Equal(type, shard.Type);
         int[] all = new int[shard.TokenCount];
         shard.Read(0, all);
@@ -58,7 +58,7 @@ public sealed class TokenShardTests : IDisposable
         byte[] marks = [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
         File.WriteAllBytes(prefix + ".idx", [.. header, .. lengths, .. offsets, .. marks, 0, 0, 0]);
 
-        using TokenShard shard = TokenShard.Open(prefix + ".bin");
+        using var shard = TokenShard.Open(prefix + ".bin");
         int[] tokens = new int[6];
         shard.Read(0, tokens);
         Assert.Equal([5, 6, 7, 8, 9, 10], tokens);
@@ -130,7 +130,7 @@ public sealed class TokenShardTests : IDisposable
     public void A_shard_cut_or_changed_while_open_is_refused_not_a_crash()
     {
         string prefix = _corpus.Count("changed", 0, 100_000);
-        using TokenShard shard = TokenShard.Open(prefix);
+        using var shard = TokenShard.Open(prefix);
         int[] tokens = new int[10];
         shard.Read(90_000, tokens);
         using (var file = new FileStream(prefix + ".bin", FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
@@ -142,7 +142,7 @@ public sealed class TokenShardTests : IDisposable
     public void An_index_cut_while_open_is_refused_not_a_crash()
     {
         string prefix = _corpus.Count("index", 0, [.. Enumerable.Repeat(10, 2000)]);
-        using TokenShard shard = TokenShard.Open(prefix);
+        using var shard = TokenShard.Open(prefix);
         using (var file = new FileStream(prefix + ".idx", FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
             file.SetLength(40);
         Assert.Contains("index.idx was changed after the run opened it", Assert.Throws<UserErrorException>(() => shard.Read(9000, new int[10])).Message, StringComparison.Ordinal);
@@ -151,7 +151,7 @@ public sealed class TokenShardTests : IDisposable
     [Fact]
     public void A_token_outside_the_vocabulary_is_found_by_verify()
     {
-        using TokenShard shard = TokenShard.Open(_corpus.Count("large", 95, 10));
+        using var shard = TokenShard.Open(_corpus.Count("large", 95, 10));
         Assert.Contains("token 100", Assert.Throws<UserErrorException>(() => shard.Verify(vocabulary: 100)).Message, StringComparison.Ordinal);
     }
 
@@ -161,7 +161,7 @@ public sealed class TokenShardTests : IDisposable
         string a = _corpus.Count("a", 0, 10, 20), b = _corpus.Count("b", 0, 10, 20), c = _corpus.Count("c", 0, 20, 10), d = _corpus.Count("d", 1, 10, 20);
         string[] prints = [.. new[] { a, b, c, d }.Select(prefix =>
         {
-            using TokenShard shard = TokenShard.Open(prefix);
+            using var shard = TokenShard.Open(prefix);
             return shard.Fingerprint;
         })];
         Assert.Equal(prints[0], prints[1]);

@@ -44,7 +44,7 @@ internal static class DataTargets
 
     private static void ReadShard(string path)
     {
-        using TokenSource source = TokenSource.Open(new SourceSection { Name = "fuzz", Shards = [path] });
+        using var source = TokenSource.Open(new SourceSection { Name = "fuzz", Shards = [path] });
         int[] tokens = new int[source.TokenCount];
         source.Read(0, tokens);
         source.ReadDocuments(0, tokens, 0);
@@ -64,7 +64,7 @@ internal static class DataTargets
 
     private static void ReadModel(string path)
     {
-        using Tokenizer tokenizer = Tokenizer.Load(path);
+        using var tokenizer = Tokenizer.Load(path);
         int[] tokens = tokenizer.Encode("The models of 12\n\tlanguages \u6A21\u578B \U0001F642" + new string('a', 3000));
         tokenizer.Decode(tokens);
         tokenizer.ByteLengths();

@@ -57,7 +57,7 @@ public sealed class Cleaner
                 folder.Forget(stage - 1, shards);
         }
         folder.Publish(stages.Count - 1, shards);
-        CleaningReport report = CleaningReport.Of(_pipeline, shards, stages.Count, folder);
+        var report = CleaningReport.Of(_pipeline, shards, stages.Count, folder);
         report.Write(_pipeline.Output);
         return report;
     }

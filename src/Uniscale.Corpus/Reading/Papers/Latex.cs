@@ -16,7 +16,7 @@ internal static partial class Latex
     /// <returns>The text; null where no file is the main one.</returns>
     public static string? Extract(IReadOnlyDictionary<string, string> files)
     {
-        Dictionary<string, string> plain = files.ToDictionary(file => file.Key, file => WithoutComments(file.Value), StringComparer.Ordinal);
+        var plain = files.ToDictionary(file => file.Key, file => WithoutComments(file.Value), StringComparer.Ordinal);
         string? main = plain.Where(file => IsMain(file.Value))
             .OrderByDescending(file => file.Value.Contains("\\begin{document}", StringComparison.Ordinal)).ThenByDescending(file => file.Value.Length).ThenBy(file => file.Key, StringComparer.Ordinal)
             .Select(file => file.Key).FirstOrDefault();

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Unicode;
 using Apache.Arrow;
 using Apache.Arrow.Types;
-using Array = Apache.Arrow.Array;
 
 namespace Uniscale.Corpus.Reading.Tables;
 

@@ -1,5 +1,3 @@
-using Apache.Arrow;
-using Apache.Arrow.Ipc;
 using ParquetSharp;
 using ParquetSharp.Arrow;
 

@@ -67,7 +67,7 @@ public sealed class WikiDumpTests : IDisposable
     private static byte[] Bzip2(string text)
     {
         var compressed = new MemoryStream();
-        using (BZip2Stream stream = BZip2Stream.Create(compressed, SharpCompress.Compressors.CompressionMode.Compress, decompressConcatenated: false, leaveOpen: true))
+        using (var stream = BZip2Stream.Create(compressed, SharpCompress.Compressors.CompressionMode.Compress, decompressConcatenated: false, leaveOpen: true))
             stream.Write(Encoding.UTF8.GetBytes(text));
         return compressed.ToArray();
     }
