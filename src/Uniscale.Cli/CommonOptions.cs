@@ -8,9 +8,9 @@ namespace Uniscale.Cli;
 /// <summary>The argument and option of every command that reads a configuration: <c>CONFIG.yaml [--set key=value …]</c>.</summary>
 internal sealed class ConfigurationInput
 {
-    private readonly Argument<string> file = new("CONFIG") { Description = "Configuration file (YAML)." };
+    private readonly Argument<string> _file = new("CONFIG") { Description = "Configuration file (YAML)." };
 
-    private readonly Option<string[]> set = new("--set")
+    private readonly Option<string[]> _set = new("--set")
     {
         Description = "Override a value: --set model.layers=12 --set data.sources[0].weight=2 (may be given again).",
         HelpName = "key=value",
@@ -20,16 +20,16 @@ internal sealed class ConfigurationInput
     /// <summary>Adds both to a command; <paramref name="required"/>: the file must be given.</summary>
     public ConfigurationInput(Command command, bool required = true)
     {
-        file.Arity = required ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne;
-        command.Add(file);
-        command.Add(set);
+        _file.Arity = required ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne;
+        command.Add(_file);
+        command.Add(_set);
     }
 
     /// <summary>The given path, or null.</summary>
-    public string? File(ParseResult parsed) => parsed.GetValue(file);
+    public string? File(ParseResult parsed) => parsed.GetValue(_file);
 
     /// <summary>The overrides as given.</summary>
-    public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(set) ?? [];
+    public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(_set) ?? [];
 
     /// <summary>Loads and checks the configuration, its layout included.</summary>
     public ResolvedConfiguration Load(ParseResult parsed)

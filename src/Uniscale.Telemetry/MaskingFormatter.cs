@@ -10,13 +10,13 @@ namespace Uniscale.Telemetry;
 /// <param name="template">Serilog's output template.</param>
 internal sealed class MaskingFormatter(string template) : ITextFormatter
 {
-    private readonly MessageTemplateTextFormatter inner = new(template, CultureInfo.InvariantCulture);
+    private readonly MessageTemplateTextFormatter _inner = new(template, CultureInfo.InvariantCulture);
 
     /// <inheritdoc/>
     public void Format(LogEvent logEvent, TextWriter output)
     {
         using var line = new StringWriter(CultureInfo.InvariantCulture);
-        inner.Format(logEvent, line);
+        _inner.Format(logEvent, line);
         output.Write(Secrets.Mask(line.ToString()));
     }
 }

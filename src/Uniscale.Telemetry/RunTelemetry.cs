@@ -6,14 +6,14 @@ namespace Uniscale.Telemetry;
 /// <summary>Several sinks as one, which see no secrets. A sink that fails is warned about once, and never stops training.</summary>
 public sealed class RunTelemetry : ITelemetrySink
 {
-    private readonly IReadOnlyList<ITelemetrySink> sinks;
-    private readonly HashSet<ITelemetrySink> failed = [];
+    private readonly IReadOnlyList<ITelemetrySink> _sinks;
+    private readonly HashSet<ITelemetrySink> _failed = [];
 
     /// <summary>Takes ownership of the sinks; failures are told by the others, or where none works by <paramref name="log"/>.</summary>
     public RunTelemetry(ILogger log, params IReadOnlyList<ITelemetrySink> sinks)
     {
         Log = log;
-        this.sinks = sinks;
+        this._sinks = sinks;
     }
 
     /// <summary>Log of this rank: logs/train-rankN.log, and the console where that is not a live view.</summary>
@@ -58,7 +58,7 @@ public sealed class RunTelemetry : ITelemetrySink
 
     private void Each(Action<ITelemetrySink> action)
     {
-        foreach (var sink in sinks)
+        foreach (var sink in _sinks)
         {
             try
             {
@@ -74,12 +74,12 @@ public sealed class RunTelemetry : ITelemetrySink
     /// <summary>Says once, through the sinks that still work, that one of them does not.</summary>
     private void Warn(ITelemetrySink sink, Exception error)
     {
-        if (!failed.Add(sink))
+        if (!_failed.Add(sink))
             return;
         string message = $"{sink.GetType().Name} failed ({error.Message}); training goes on, and further failures of it are not reported.";
-        if (sinks.All(failed.Contains))
+        if (_sinks.All(_failed.Contains))
             Log.Warning("{Message:l}", message);
-        foreach (var other in sinks.Except(failed).ToArray())
+        foreach (var other in _sinks.Except(_failed).ToArray())
             Guarded(other, message);
     }
 

@@ -7,7 +7,7 @@ public sealed class StepMeter(RunStart start)
 {
     private const int Window = 20;
 
-    private readonly Queue<(double Seconds, long Tokens)> recent = new(Window);
+    private readonly Queue<(double Seconds, long Tokens)> _recent = new(Window);
 
     /// <summary>
     /// Completes <paramref name="measured"/>, of which step, loss, norm, rate, tokens and seconds are given. The time that is left is
@@ -18,9 +18,9 @@ public sealed class StepMeter(RunStart start)
     /// <param name="flopsPerToken">Model operations for a token where they differ from the start's, as with a longer context; null: the same.</param>
     public StepReport Complete(StepReport measured, double? flopsPerToken = null)
     {
-        if (recent.Count == Window)
-            recent.Dequeue();
-        recent.Enqueue((measured.Seconds, measured.BatchTokens));
+        if (_recent.Count == Window)
+            _recent.Dequeue();
+        _recent.Enqueue((measured.Seconds, measured.BatchTokens));
         double tokensPerSecond = measured.Seconds > 0 ? measured.BatchTokens / measured.Seconds : 0;
         double flops = tokensPerSecond * (flopsPerToken ?? start.FlopsPerToken);
         long memory = Environment.WorkingSet;
@@ -42,8 +42,8 @@ public sealed class StepMeter(RunStart start)
     private TimeSpan? Remaining(StepReport measured)
     {
         if (start.TotalTokens > 0 && measured.BatchTokens > 0)
-            return TimeSpan.FromSeconds(Math.Max(0, start.TotalTokens - measured.ConsumedTokens) * Median(recent.Select(step => step.Seconds / Math.Max(1, step.Tokens))));
-        return start.TotalSteps == 0 ? null : TimeSpan.FromSeconds(Math.Max(0, start.TotalSteps - measured.Step) * Median(recent.Select(step => step.Seconds)));
+            return TimeSpan.FromSeconds(Math.Max(0, start.TotalTokens - measured.ConsumedTokens) * Median(_recent.Select(step => step.Seconds / Math.Max(1, step.Tokens))));
+        return start.TotalSteps == 0 ? null : TimeSpan.FromSeconds(Math.Max(0, start.TotalSteps - measured.Step) * Median(_recent.Select(step => step.Seconds)));
     }
 
     private static double Median(IEnumerable<double> values)

@@ -2,9 +2,9 @@ namespace Uniscale.Configuration.Tests;
 
 public sealed class ConfigurationLoaderTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-config-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-config-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void Values_are_bound_with_types_units_and_names()
@@ -76,7 +76,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
     public void Extended_files_lie_below_and_lists_replace()
     {
         Write("base.yaml", "model: { layers: 4, hidden: 64, heads: 4 }\ndata: { sources: [{ name: a, shards: [x] }] }\ntrain: { steps: 5 }");
-        Directory.CreateDirectory(Path.Combine(folder, "sub"));
+        Directory.CreateDirectory(Path.Combine(_folder, "sub"));
         Write("sub/middle.yaml", "extends: ../base.yaml\nmodel: { hidden: 128 }");
         string top = Write("top.yaml", "extends: sub/middle.yaml\ndata: { sources: [{ name: b, shards: [y] }] }");
 
@@ -94,7 +94,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
     {
         Write("a.yaml", "extends: b.yaml");
         Write("b.yaml", "extends: a.yaml");
-        string message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load(Path.Combine(folder, "a.yaml"))).Message;
+        string message = Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load(Path.Combine(_folder, "a.yaml"))).Message;
         Assert.EndsWith("the files extend each other in a circle (a.yaml -> b.yaml -> a.yaml); take one 'extends' out.", message);
     }
 
@@ -104,7 +104,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
         Assert.Equal("There is no configuration file nowhere.yaml; check the path (configs/ holds examples).",
             Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load("nowhere.yaml")).Message);
         string top = Write("top.yaml", "\nextends: gone.yaml");
-        Assert.EndsWith("top.yaml:2:10: extends names " + Path.Combine(folder, "gone.yaml") + ", which does not exist; the path is relative to this file.",
+        Assert.EndsWith("top.yaml:2:10: extends names " + Path.Combine(_folder, "gone.yaml") + ", which does not exist; the path is relative to this file.",
             Assert.Throws<UserErrorException>(() => ConfigurationLoader.Load(top)).Message);
     }
 
@@ -164,7 +164,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
 
     private string Write(string name, string text)
     {
-        string path = Path.Combine(folder, name);
+        string path = Path.Combine(_folder, name);
         File.WriteAllText(path, text);
         return path;
     }

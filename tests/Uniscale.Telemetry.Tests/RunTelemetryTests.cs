@@ -4,9 +4,9 @@ namespace Uniscale.Telemetry.Tests;
 
 public sealed class RunTelemetryTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-telemetry-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-telemetry-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void A_failing_sink_is_warned_about_once_and_the_others_go_on()
@@ -39,30 +39,30 @@ public sealed class RunTelemetryTests : IDisposable
     [Fact]
     public void A_rank_opens_its_log_and_rank_0_the_metrics_too()
     {
-        using (var telemetry = TelemetryFactory.Open(new LoggingSection(), folder, rank: 1, resumedStep: 0))
+        using (var telemetry = TelemetryFactory.Open(new LoggingSection(), _folder, rank: 1, resumedStep: 0))
             telemetry.Log.Information("hello from {Rank}", 1);
-        Assert.EndsWith("INF hello from 1\n", File.ReadAllText(TelemetryFactory.LogFile(folder, 1)));
-        Assert.False(File.Exists(Path.Combine(folder, TelemetryFactory.MetricsFileName)));
+        Assert.EndsWith("INF hello from 1\n", File.ReadAllText(TelemetryFactory.LogFile(_folder, 1)));
+        Assert.False(File.Exists(Path.Combine(_folder, TelemetryFactory.MetricsFileName)));
 
-        using (var telemetry = TelemetryFactory.Open(new LoggingSection(), folder, rank: 0, resumedStep: 0))
+        using (var telemetry = TelemetryFactory.Open(new LoggingSection(), _folder, rank: 0, resumedStep: 0))
             telemetry.Step(Reports.Step(1));
-        Assert.Contains("step 1/500 | loss 7.1234", File.ReadAllText(TelemetryFactory.LogFile(folder, 0)));
-        Assert.Single(File.ReadAllLines(Path.Combine(folder, TelemetryFactory.MetricsFileName)));
-        Assert.Single(Directory.GetFiles(Path.Combine(folder, "tensorboard")));
+        Assert.Contains("step 1/500 | loss 7.1234", File.ReadAllText(TelemetryFactory.LogFile(_folder, 0)));
+        Assert.Single(File.ReadAllLines(Path.Combine(_folder, TelemetryFactory.MetricsFileName)));
+        Assert.Single(Directory.GetFiles(Path.Combine(_folder, "tensorboard")));
     }
 
     [Fact]
     public void The_curve_of_a_resumed_run_begins_with_the_run()
     {
-        using (var telemetry = TelemetryFactory.Open(new LoggingSection(), folder, rank: 0, resumedStep: 0))
+        using (var telemetry = TelemetryFactory.Open(new LoggingSection(), _folder, rank: 0, resumedStep: 0))
             for (int step = 1; step <= 4; step++)
                 telemetry.Step(Reports.Step(step, 10 - step));
-        using (var telemetry = TelemetryFactory.Open(new LoggingSection(), folder, rank: 0, resumedStep: 3))
+        using (var telemetry = TelemetryFactory.Open(new LoggingSection(), _folder, rank: 0, resumedStep: 3))
         {
             telemetry.Step(Reports.Step(4, 5));
             telemetry.End(new RunEnd(4, true, "done", TimeSpan.Zero));
         }
-        string log = File.ReadAllText(TelemetryFactory.LogFile(folder, 0));
+        string log = File.ReadAllText(TelemetryFactory.LogFile(_folder, 0));
         Assert.Contains("  9.0000 ┤", log);
         Assert.Contains("  5.0000 ┤", log);
     }
@@ -70,10 +70,10 @@ public sealed class RunTelemetryTests : IDisposable
     [Fact]
     public void What_cannot_be_opened_does_not_stop_training()
     {
-        Directory.CreateDirectory(Path.Combine(folder, TelemetryFactory.MetricsFileName));
-        using (var telemetry = TelemetryFactory.Open(new LoggingSection { TensorBoard = false }, folder, rank: 0, resumedStep: 0))
+        Directory.CreateDirectory(Path.Combine(_folder, TelemetryFactory.MetricsFileName));
+        using (var telemetry = TelemetryFactory.Open(new LoggingSection { TensorBoard = false }, _folder, rank: 0, resumedStep: 0))
             telemetry.Step(Reports.Step(1));
-        Assert.Contains("training goes on without it", File.ReadAllText(TelemetryFactory.LogFile(folder, 0)));
+        Assert.Contains("training goes on without it", File.ReadAllText(TelemetryFactory.LogFile(_folder, 0)));
     }
 
     private class Counting : ITelemetrySink

@@ -18,10 +18,10 @@ internal sealed partial class HuggingFaceFolder : IDisposable
     private const string OutputName = "head.output.weight";
     private const int BlockBytes = 1 << 20;
 
-    private readonly string folder;
-    private readonly List<SafeTensorsFile> files = [];
+    private readonly string _folder;
+    private readonly List<SafeTensorsFile> _files = [];
 
-    private HuggingFaceFolder(string folder) => this.folder = folder;
+    private HuggingFaceFolder(string folder) => this._folder = folder;
 
     /// <summary>Opens all files and proves their headers.</summary>
     public static HuggingFaceFolder Open(string folder)
@@ -31,7 +31,7 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         {
             var index = opened.ReadIndex();
             foreach (string name in index?.Values.Distinct().Order(StringComparer.Ordinal) ?? (IEnumerable<string>)[HuggingFaceExport.SingleName])
-                opened.files.Add(SafeTensorsFile.Open(Path.Combine(folder, name)));
+                opened._files.Add(SafeTensorsFile.Open(Path.Combine(folder, name)));
             if (index is not null)
                 opened.ProveIndex(index);
             return opened;
@@ -51,7 +51,7 @@ internal sealed partial class HuggingFaceFolder : IDisposable
     public IReadOnlyList<ForeignTensor> Match(IReadOnlyDictionary<string, long[]> parameters)
     {
         var found = new Dictionary<string, ForeignTensor>(StringComparer.Ordinal);
-        foreach (var file in files)
+        foreach (var file in _files)
             foreach (var entry in file.Header.Entries)
             {
                 if (RotaryFrequencies().IsMatch(entry.Name))
@@ -65,7 +65,7 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         foreach (var (name, shape) in parameters)
         {
             if (!found.TryGetValue(name, out var tensor))
-                throw new CheckpointMismatchException($"{folder} has no tensor '{LlamaNames.ToTheirs(name)}', which the model of {LlamaConfig.FileName} has");
+                throw new CheckpointMismatchException($"{_folder} has no tensor '{LlamaNames.ToTheirs(name)}', which the model of {LlamaConfig.FileName} has");
             if (!tensor.Entry.Shape.AsSpan().SequenceEqual(shape))
                 throw new CheckpointMismatchException($"{tensor.File.Path}: '{tensor.Entry.Name}' has the shape {Box.Show(tensor.Entry.Shape)}, the model of {LlamaConfig.FileName} wants {Box.Show(shape)}");
         }
@@ -74,19 +74,19 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         return [.. parameters.Keys.Select(name => found[name])];
     }
 
-    public void Dispose() => files.ForEach(file => file.Dispose());
+    public void Dispose() => _files.ForEach(file => file.Dispose());
 
     private Dictionary<string, string>? ReadIndex()
     {
-        var (path, single) = (Path.Combine(folder, HuggingFaceExport.IndexName), Path.Combine(folder, HuggingFaceExport.SingleName));
+        var (path, single) = (Path.Combine(_folder, HuggingFaceExport.IndexName), Path.Combine(_folder, HuggingFaceExport.SingleName));
         if (!File.Exists(path))
         {
             return File.Exists(single)
                 ? null
-                : throw new CheckpointException($"{folder} has neither {HuggingFaceExport.SingleName} nor {HuggingFaceExport.IndexName}; weights in other formats are not read");
+                : throw new CheckpointException($"{_folder} has neither {HuggingFaceExport.SingleName} nor {HuggingFaceExport.IndexName}; weights in other formats are not read");
         }
         if (File.Exists(single))
-            throw new CheckpointException($"{folder} has both {HuggingFaceExport.SingleName} and {HuggingFaceExport.IndexName}; take the one away that is not meant");
+            throw new CheckpointException($"{_folder} has both {HuggingFaceExport.SingleName} and {HuggingFaceExport.IndexName}; take the one away that is not meant");
         try
         {
             using var stream = File.OpenRead(path);
@@ -106,7 +106,7 @@ internal sealed partial class HuggingFaceFolder : IDisposable
 
     private void ProveIndex(Dictionary<string, string> index)
     {
-        var held = files.ToDictionary(file => Path.GetFileName(file.Path));
+        var held = _files.ToDictionary(file => Path.GetFileName(file.Path));
         foreach (var (tensor, file) in index)
             if (!held[file].Contains(tensor))
                 throw new CheckpointMismatchException($"{held[file].Path} has no tensor '{tensor}', which {HuggingFaceExport.IndexName} says it holds");

@@ -40,15 +40,15 @@ internal sealed class LlamaConfigReader
         ["use_sliding_window"] = IsOff,
     };
 
-    private readonly string path;
-    private readonly JsonElement root;
-    private readonly HashSet<string> left;
+    private readonly string _path;
+    private readonly JsonElement _root;
+    private readonly HashSet<string> _left;
 
     private LlamaConfigReader(string path, JsonElement root, IReadOnlyCollection<string> ignored)
     {
-        this.path = path;
-        this.root = root;
-        left = [.. root.EnumerateObject().Select(property => property.Name).Except(ignored)];
+        this._path = path;
+        this._root = root;
+        _left = [.. root.EnumerateObject().Select(property => property.Name).Except(ignored)];
     }
 
     public static LlamaConfig Read(string path, IReadOnlyCollection<string> ignored)
@@ -97,7 +97,7 @@ internal sealed class LlamaConfigReader
             AttentionBias = Flag("attention_bias") ?? false,
             MlpBias = Flag("mlp_bias") ?? false,
             TieWordEmbeddings = Flag("tie_word_embeddings") ?? false,
-            TorchDtype = root.TryGetProperty("torch_dtype", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null,
+            TorchDtype = _root.TryGetProperty("torch_dtype", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null,
         };
         if (config.HeadDim is null && config.HiddenSize % config.NumAttentionHeads != 0)
             throw Refused("num_attention_heads", $"is {config.NumAttentionHeads}, which does not divide hidden_size ({config.HiddenSize})");
@@ -107,11 +107,11 @@ internal sealed class LlamaConfigReader
 
     private void AccountForTheRest()
     {
-        foreach (string? key in left.Order(StringComparer.Ordinal))
+        foreach (string? key in _left.Order(StringComparer.Ordinal))
         {
             if (WithoutInfluence.Contains(key))
                 continue;
-            var value = root.GetProperty(key);
+            var value = _root.GetProperty(key);
             if (!Harmless.TryGetValue(key, out var isHarmless))
                 throw Refused(key, "is not known to Uniscale and may change the model; if it does not, import with --ignore-key " + key);
             if (!isHarmless(value))
@@ -168,7 +168,7 @@ internal sealed class LlamaConfigReader
 
     private double Base(List<double> bases) => bases.Count == 0 ? 10_000 : bases[0] > 1 ? bases[0] : throw Refused("rope_theta", $"is {bases[0]}, but must be greater than 1");
 
-    private JsonElement? Take(string key) => left.Remove(key) && root.GetProperty(key) is { ValueKind: not JsonValueKind.Null } value ? value : null;
+    private JsonElement? Take(string key) => _left.Remove(key) && _root.GetProperty(key) is { ValueKind: not JsonValueKind.Null } value ? value : null;
 
     private string? Text(string key) => Take(key) is not { } value ? null : value.ValueKind == JsonValueKind.String ? value.GetString() : throw Wrong(key, value, "a text");
 
@@ -190,11 +190,11 @@ internal sealed class LlamaConfigReader
 
     private static bool IsZero(JsonElement value) => value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number == 0);
 
-    private CheckpointException Missing(string key) => new($"{path} has no {key}");
+    private CheckpointException Missing(string key) => new($"{_path} has no {key}");
 
     private CheckpointException Wrong(string key, JsonElement value, string expected) => Refused(key, $"is {Excerpt(value)}, but must be {expected}");
 
-    private CheckpointException Refused(string key, string what) => new($"{path}: {key} {what}");
+    private CheckpointException Refused(string key, string what) => new($"{_path}: {key} {what}");
 
     private static string Excerpt(JsonElement value)
     {

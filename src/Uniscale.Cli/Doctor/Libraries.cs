@@ -6,17 +6,17 @@ namespace Uniscale.Cli.Doctor;
 /// <summary>Shared libraries of the system, found as the dynamic linker finds them.</summary>
 internal sealed partial class Libraries
 {
-    private readonly Dictionary<string, string> cached = new(StringComparer.Ordinal);
-    private readonly IReadOnlyList<string> folders;
+    private readonly Dictionary<string, string> _cached = new(StringComparer.Ordinal);
+    private readonly IReadOnlyList<string> _folders;
 
     /// <summary>Libraries of a linker cache as <c>ldconfig -p</c> prints it, after those in <paramref name="folders"/>.</summary>
     public Libraries(string cache, IReadOnlyList<string> folders)
     {
-        this.folders = folders;
+        this._folders = folders;
         // Each line: name (flags) => path; the first of a name wins.
         foreach (string line in cache.Split('\n'))
             if (line.Split(" => ") is [var left, var path])
-                cached.TryAdd(left.Trim().Split(' ')[0], path.Trim());
+                _cached.TryAdd(left.Trim().Split(' ')[0], path.Trim());
     }
 
     /// <summary>Those of this machine.</summary>
@@ -29,12 +29,12 @@ internal sealed partial class Libraries
     {
         foreach (string name in names)
         {
-            foreach (string folder in folders)
+            foreach (string folder in _folders)
                 if (File.Exists(Path.Combine(folder, name)))
                     return Resolve(Path.Combine(folder, name));
-            string? match = cached.Keys.Where(known => known == name || known.StartsWith(name + ".", StringComparison.Ordinal)).Order(StringComparer.Ordinal).LastOrDefault();
+            string? match = _cached.Keys.Where(known => known == name || known.StartsWith(name + ".", StringComparison.Ordinal)).Order(StringComparer.Ordinal).LastOrDefault();
             if (match is not null)
-                return Resolve(cached[match]);
+                return Resolve(_cached[match]);
         }
         return null;
     }

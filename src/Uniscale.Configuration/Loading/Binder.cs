@@ -8,14 +8,14 @@ namespace Uniscale.Configuration.Loading;
 /// <param name="whole">What the file as a whole is called in messages.</param>
 internal sealed class Binder(string whole = "the configuration")
 {
-    private readonly Dictionary<string, Origin> origins = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Reference> references = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Origin> _origins = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Reference> _references = new(StringComparer.Ordinal);
 
     /// <summary>Where each given value comes from, by its path such as <c>data.sources[0].weight</c>.</summary>
-    public IReadOnlyDictionary<string, Origin> Origins => origins;
+    public IReadOnlyDictionary<string, Origin> Origins => _origins;
 
     /// <summary>What stood in the file where the environment gave the value, by the value's path.</summary>
-    public IReadOnlyDictionary<string, Reference> References => references;
+    public IReadOnlyDictionary<string, Reference> References => _references;
 
     public object BindSection(SectionSchema schema, ConfigNode node, string path)
     {
@@ -27,7 +27,7 @@ internal sealed class Binder(string whole = "the configuration")
             var key = schema.Find(entry.Key) ?? throw Unknown(schema, entry, path.Length == 0 ? whole : path);
             string keyPath = path.Length == 0 ? key.Name : $"{path}.{key.Name}";
             if (key.Value.Kind != ValueKind.Section)
-                origins[keyPath] = entry.Value.Origin;
+                _origins[keyPath] = entry.Value.Origin;
             if (entry.Value is ScalarNode { IsNull: true })
                 BindNull(record, key, entry.Value, keyPath);
             else
@@ -55,9 +55,9 @@ internal sealed class Binder(string whole = "the configuration")
             case ValueKind.Map:
                 return BindMap(schema, node, path);
             default:
-                origins[path] = node.Origin;
+                _origins[path] = node.Origin;
                 if (node is ScalarNode { Reference: { } reference })
-                    references[path] = reference;
+                    _references[path] = reference;
                 return node is ScalarNode scalar ? BindScalar(schema, scalar, path) : throw Wrong(node, path, $"expects {Describe(schema)}");
         }
     }

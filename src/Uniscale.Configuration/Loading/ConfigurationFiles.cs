@@ -18,7 +18,7 @@ internal static class ConfigurationFiles
     private sealed class Drawn(Func<string, string?> environment, bool isStored)
     {
         private static readonly YamlLimits Limits = new();
-        private int count;
+        private int _count;
 
         public MapNode Read(string path, IReadOnlyList<string> readers)
         {
@@ -26,8 +26,8 @@ internal static class ConfigurationFiles
             if (readers.Contains(identity))
                 throw new UserErrorException(
                     $"{path}: the files extend each other in a circle ({string.Join(" -> ", readers.Append(identity).Select(Path.GetFileName))}); take one 'extends' out.");
-            if (++count > Limits.Files)
-                throw new UserErrorException($"{path}: this is the {count}th file that is drawn in by extends, at most {Limits.Files} are; files that extend several others multiply.");
+            if (++_count > Limits.Files)
+                throw new UserErrorException($"{path}: this is the {_count}th file that is drawn in by extends, at most {Limits.Files} are; files that extend several others multiply.");
             var node = YamlReader.Read(ReadText(path), (line, column) => new Origin.InFile(path, (int)line, (int)column));
             var root = EnvironmentVariables.Substitute(node, environment, isStored) switch
             {

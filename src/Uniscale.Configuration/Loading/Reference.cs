@@ -36,22 +36,22 @@ public static class Secrets
     /// <summary>Shorter values would be found in any text.</summary>
     private const int ShortestCharacters = 4;
 
-    private static volatile string[] values = [];
+    private static volatile string[] _values = [];
 
     /// <summary>The text with every secret replaced.</summary>
     public static string Mask(string text)
     {
-        foreach (string value in values)
+        foreach (string value in _values)
             text = text.Replace(value, Reference.Absent, StringComparison.Ordinal);
         return text;
     }
 
     internal static void Add(string value)
     {
-        if (value.Length < ShortestCharacters || values.Contains(value))
+        if (value.Length < ShortestCharacters || _values.Contains(value))
             return;
         lock (SecretsLock)
-            values = [.. values.Append(value).Distinct().OrderByDescending(known => known.Length)];
+            _values = [.. _values.Append(value).Distinct().OrderByDescending(known => known.Length)];
     }
 
     private static readonly Lock SecretsLock = new();

@@ -22,21 +22,21 @@ internal sealed class YamlWriter
 {
     private const int CommentColumn = 48;
 
-    private readonly StringBuilder output = new();
-    private readonly ResolvedConfiguration resolved;
-    private readonly YamlComments comments;
+    private readonly StringBuilder _output = new();
+    private readonly ResolvedConfiguration _resolved;
+    private readonly YamlComments _comments;
 
     private YamlWriter(ResolvedConfiguration resolved, YamlComments comments)
     {
-        this.resolved = resolved;
-        this.comments = comments;
+        this._resolved = resolved;
+        this._comments = comments;
     }
 
     public static string Write(ResolvedConfiguration resolved, YamlComments comments)
     {
         var writer = new YamlWriter(resolved, comments);
         writer.Section(SectionSchema.Root, resolved.Value, "", "");
-        return writer.output.ToString();
+        return writer._output.ToString();
     }
 
     private void Section(SectionSchema schema, object record, string path, string indent)
@@ -47,12 +47,12 @@ internal sealed class YamlWriter
             string keyPath = path.Length == 0 ? key.Name : $"{path}.{key.Name}";
             if (key.Value.Kind == ValueKind.Section && value is not null)
             {
-                output.Append(indent).Append(key.Name).Append(":\n");
+                _output.Append(indent).Append(key.Name).Append(":\n");
                 Section(key.Value.Section, value, keyPath, indent + "  ");
             }
             else if (key.Value is { Kind: ValueKind.List, Element.Kind: ValueKind.Section } && value is IList { Count: > 0 } sections)
             {
-                output.Append(indent).Append(key.Name).Append(":\n");
+                _output.Append(indent).Append(key.Name).Append(":\n");
                 for (int i = 0; i < sections.Count; i++)
                     Entry(key.Value.Element.Section, sections[i]!, $"{keyPath}[{i}]", indent + "  ");
             }
@@ -65,16 +65,16 @@ internal sealed class YamlWriter
 
     private void Entry(SectionSchema schema, object record, string path, string indent)
     {
-        int start = output.Length;
+        int start = _output.Length;
         Section(schema, record, path, indent + "  ");
-        output[start + indent.Length] = '-';
+        _output[start + indent.Length] = '-';
     }
 
     private string Flow(ValueSchema schema, object? value, string path) => value switch
     {
         IDictionary map => "{" + string.Join(", ", Entries(map).Select(entry => $"{ScalarText.Text(entry.Key)}: {Flow(schema.Element!, entry.Value, $"{path}.{entry.Key}")}")) + "}",
         IList list => "[" + string.Join(", ", list.Cast<object?>().Select((item, i) => Flow(schema.Element!, item, $"{path}[{i}]"))) + "]",
-        _ when resolved.References.GetValueOrDefault(path) is { IsSecret: true } secret => $"{Reference.SecretTag} {ScalarText.Quoted(secret.Text)}",
+        _ when _resolved.References.GetValueOrDefault(path) is { IsSecret: true } secret => $"{Reference.SecretTag} {ScalarText.Quoted(secret.Text)}",
         _ => ScalarText.Of(schema, value),
     };
 
@@ -86,19 +86,19 @@ internal sealed class YamlWriter
 
     private void Line(string text, string path)
     {
-        output.Append(text);
-        var references = comments == YamlComments.None ? [] : ReferencesOf(path);
-        if (comments == YamlComments.Origins || references.Count > 0)
+        _output.Append(text);
+        var references = _comments == YamlComments.None ? [] : ReferencesOf(path);
+        if (_comments == YamlComments.Origins || references.Count > 0)
         {
-            string[] parts = [.. comments == YamlComments.Origins ? [$"{resolved.OriginOf(path)}"] : Array.Empty<string>(), .. references];
-            output.Append(' ', Math.Max(1, CommentColumn - text.Length)).Append("# ").AppendJoin(", ", parts);
+            string[] parts = [.. _comments == YamlComments.Origins ? [$"{_resolved.OriginOf(path)}"] : Array.Empty<string>(), .. references];
+            _output.Append(' ', Math.Max(1, CommentColumn - text.Length)).Append("# ").AppendJoin(", ", parts);
         }
-        output.Append('\n');
+        _output.Append('\n');
     }
 
     /// <summary>What the values of a line looked like before the environment was put in; secrets stand in the line itself.</summary>
     private List<string> ReferencesOf(string path) =>
-        [.. resolved.References
+        [.. _resolved.References
             .Where(pair => !pair.Value.IsSecret && pair.Key.StartsWith(path, StringComparison.Ordinal) && (pair.Key.Length == path.Length || pair.Key[path.Length] is '[' or '.'))
             .Select(pair => pair.Value.Text.ReplaceLineEndings(" "))];
 }

@@ -11,7 +11,7 @@ public sealed class SectionSchema
 {
     private static readonly ConcurrentDictionary<Type, SectionSchema> Known = new();
 
-    private readonly Dictionary<string, KeySchema> byName;
+    private readonly Dictionary<string, KeySchema> _byName;
 
     private SectionSchema(Type type)
     {
@@ -20,7 +20,7 @@ public sealed class SectionSchema
             .Where(property => property.CanWrite)
             .OrderBy(property => property.MetadataToken)
             .Select(property => new KeySchema(property))];
-        byName = Keys.ToDictionary(key => key.Name, StringComparer.Ordinal);
+        _byName = Keys.ToDictionary(key => key.Name, StringComparer.Ordinal);
     }
 
     public Type Type { get; }
@@ -32,7 +32,7 @@ public sealed class SectionSchema
 
     public static SectionSchema Of(Type type) => Known.GetOrAdd(type, record => new SectionSchema(record));
 
-    public KeySchema? Find(string name) => byName.GetValueOrDefault(name);
+    public KeySchema? Find(string name) => _byName.GetValueOrDefault(name);
 }
 
 /// <summary>One key of a section: its YAML name, type, unit, bounds and default.</summary>

@@ -7,17 +7,17 @@ namespace Uniscale.Engine.Buckets;
 /// <summary>Fills a bucket from a checkpoint that holds fp32 weights and no optimizer state, whatever type the bucket's parameters have.</summary>
 internal sealed class WeightsAlone : IDisposable
 {
-    private readonly Bucket bucket;
-    private readonly Tensor weights;
-    private readonly FlatSpan held;
+    private readonly Bucket _bucket;
+    private readonly Tensor _weights;
+    private readonly FlatSpan _held;
 
     /// <param name="bucket">The bucket; not owned.</param>
     public WeightsAlone(Bucket bucket)
     {
-        this.bucket = bucket;
-        held = bucket.ParametersAreSharded ? bucket.Layout.Shard : new FlatSpan(0, bucket.Layout.Count);
-        weights = zeros([held.Count], ScalarType.Float32).DetachFromDisposeScope();
-        Slices = [.. BucketSlices.Of(bucket, DirectLink.Instance.Image(), "", weights, held, ownedOnly: false)];
+        this._bucket = bucket;
+        _held = bucket.ParametersAreSharded ? bucket.Layout.Shard : new FlatSpan(0, bucket.Layout.Count);
+        _weights = zeros([_held.Count], ScalarType.Float32).DetachFromDisposeScope();
+        Slices = [.. BucketSlices.Of(bucket, DirectLink.Instance.Image(), "", _weights, _held, ownedOnly: false)];
     }
 
     /// <summary>What the load fills.</summary>
@@ -28,14 +28,14 @@ internal sealed class WeightsAlone : IDisposable
     {
         using var gradientFree = no_grad();
         using var scope = NewDisposeScope();
-        var shard = bucket.Layout.Shard;
-        var there = link.Upload(weights);
-        (bucket.ParametersAreSharded ? bucket.ParameterShard : bucket.WholeFlat).copy_(there);
-        if (bucket.Type != ScalarType.Float32) bucket.Master.copy_(there.narrow(0, shard.Start - held.Start, shard.Count));
-        bucket.FirstMoment.zero_();
-        bucket.SecondMoment.zero_();
+        var shard = _bucket.Layout.Shard;
+        var there = link.Upload(_weights);
+        (_bucket.ParametersAreSharded ? _bucket.ParameterShard : _bucket.WholeFlat).copy_(there);
+        if (_bucket.Type != ScalarType.Float32) _bucket.Master.copy_(there.narrow(0, shard.Start - _held.Start, shard.Count));
+        _bucket.FirstMoment.zero_();
+        _bucket.SecondMoment.zero_();
     }
 
     /// <inheritdoc/>
-    public void Dispose() => weights.Dispose();
+    public void Dispose() => _weights.Dispose();
 }

@@ -10,10 +10,10 @@ namespace Uniscale.Engine.Decoding;
 /// <summary>Reads tokens one after the other and says what may come next; each token goes through the model once.</summary>
 public sealed class Decoder : IDisposable
 {
-    private readonly IReadOnlyList<Block> blocks;
-    private readonly Func<Block, IReadOnlyList<Tensor>> parameters;
-    private readonly KeyValueCache cache;
-    private readonly ParallelOps ops;
+    private readonly IReadOnlyList<Block> _blocks;
+    private readonly Func<Block, IReadOnlyList<Tensor>> _parameters;
+    private readonly KeyValueCache _cache;
+    private readonly ParallelOps _ops;
 
     /// <param name="blocks">The whole model.</param>
     /// <param name="parameters">Whole parameters of a block, in the order of its specifications.</param>
@@ -21,14 +21,14 @@ public sealed class Decoder : IDisposable
     /// <param name="kernels">The mathematics; null: the native ones.</param>
     public Decoder(IReadOnlyList<Block> blocks, Func<Block, IReadOnlyList<Tensor>> parameters, int capacity, IKernels? kernels = null)
     {
-        this.blocks = blocks;
-        this.parameters = parameters;
-        cache = new KeyValueCache(capacity);
-        ops = ParallelOps.Decoding(cache, kernels: kernels);
+        this._blocks = blocks;
+        this._parameters = parameters;
+        _cache = new KeyValueCache(capacity);
+        _ops = ParallelOps.Decoding(_cache, kernels: kernels);
     }
 
     /// <summary>Tokens read so far.</summary>
-    public int Length => cache.Length;
+    public int Length => _cache.Length;
 
     /// <summary>Reads more tokens; logits of the one after the last, fp32 [vocabulary], in the caller's dispose scope.</summary>
     public Tensor Read(params ReadOnlySpan<int> tokens)
@@ -43,19 +43,19 @@ public sealed class Decoder : IDisposable
         {
             Index = 0,
             Tokens = batch,
-            Positions = arange(Scalars.Of(cache.Length), Scalars.Of(cache.Length + ids.Length), Scalars.One, int64).unsqueeze(0),
+            Positions = arange(Scalars.Of(_cache.Length), Scalars.Of(_cache.Length + ids.Length), Scalars.One, int64).unsqueeze(0),
         };
         Tensor? x = null;
-        foreach (var block in blocks.SkipLast(1))
-            x = block.Forward(parameters(block), x, context, ops);
-        cache.Advance(ids.Length);
-        var head = (HeadBlock)blocks[^1];
+        foreach (var block in _blocks.SkipLast(1))
+            x = block.Forward(_parameters(block), x, context, _ops);
+        _cache.Advance(ids.Length);
+        var head = (HeadBlock)_blocks[^1];
         var last = x!.narrow(1, ids.Length - 1, 1).contiguous();
-        return head.Logits(parameters(head), last, ops).view(-1).MoveToOuterDisposeScope();
+        return head.Logits(_parameters(head), last, _ops).view(-1).MoveToOuterDisposeScope();
     }
 
     /// <summary>Forgets all but the first tokens, to go on from there.</summary>
-    public void Truncate(int length) => cache.Truncate(length);
+    public void Truncate(int length) => _cache.Truncate(length);
 
-    public void Dispose() => cache.Dispose();
+    public void Dispose() => _cache.Dispose();
 }

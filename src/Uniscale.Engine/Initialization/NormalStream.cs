@@ -14,7 +14,7 @@ internal readonly struct NormalStream
 {
     private const int BlockSize = 32;
 
-    private readonly ulong key;
+    private readonly ulong _key;
 
     /// <param name="seed">Seed of the run.</param>
     /// <param name="name">Global name of the tensor.</param>
@@ -22,7 +22,7 @@ internal readonly struct NormalStream
     {
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(Encoding.UTF8.GetBytes($"{seed}/{name}"), digest);
-        key = BinaryPrimitives.ReadUInt64LittleEndian(digest);
+        _key = BinaryPrimitives.ReadUInt64LittleEndian(digest);
     }
 
     /// <summary>Elements [first, first + target.Length) times a standard deviation.</summary>
@@ -51,7 +51,7 @@ internal readonly struct NormalStream
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Block(ulong counter, float std, Span<float> target)
     {
-        var (w0, w1, w2, w3) = Philox.Eight(counter, key);
+        var (w0, w1, w2, w3) = Philox.Eight(counter, _key);
         var (n0, n1) = BoxMuller(w0, w1, std);
         var (n2, n3) = BoxMuller(w2, w3, std);
         n0.CopyTo(target);

@@ -9,10 +9,10 @@ namespace Uniscale.Engine.Model;
 /// </summary>
 public sealed class DeferredWeightGradients : IDisposable
 {
-    private readonly Queue<(Action Product, Tensor[] Operands)> products = new();
+    private readonly Queue<(Action Product, Tensor[] Operands)> _products = new();
 
     /// <summary>Products that wait.</summary>
-    public int Count => products.Count;
+    public int Count => _products.Count;
 
     /// <summary>Queues a GEMM; the queue keeps its own references of the operands.</summary>
     /// <param name="product">Computes and adds the gradient, given the operands that the queue keeps.</param>
@@ -20,13 +20,13 @@ public sealed class DeferredWeightGradients : IDisposable
     internal void Add(Action<Tensor[]> product, params Tensor[] operands)
     {
         var kept = Array.ConvertAll(operands, t => t.alias().DetachFromDisposeScope());
-        products.Enqueue((() => product(kept), kept));
+        _products.Enqueue((() => product(kept), kept));
     }
 
     /// <summary>Computes every waiting GEMM in the order of its arrival.</summary>
     public void Run()
     {
-        while (products.TryDequeue(out var entry))
+        while (_products.TryDequeue(out var entry))
         {
             using (NewDisposeScope())
                 entry.Product();
@@ -37,7 +37,7 @@ public sealed class DeferredWeightGradients : IDisposable
     /// <summary>Drops what waits.</summary>
     public void Dispose()
     {
-        while (products.TryDequeue(out var entry))
+        while (_products.TryDequeue(out var entry))
             Free(entry.Operands);
     }
 

@@ -6,14 +6,14 @@ namespace Uniscale.Engine.Model;
 /// <summary>Token embedding and, where configured, learned positions.</summary>
 public sealed class EmbeddingBlock : Block
 {
-    private readonly long vocabulary;
-    private readonly bool positions;
+    private readonly long _vocabulary;
+    private readonly bool _positions;
 
     internal EmbeddingBlock(ModelSection model, long vocabulary)
     {
-        this.vocabulary = vocabulary;
-        positions = model.Positions == PositionKind.Learned;
-        Parameters = positions
+        this._vocabulary = vocabulary;
+        _positions = model.Positions == PositionKind.Learned;
+        Parameters = _positions
             ? [Model.Parameters.Tokens(model, vocabulary), Model.Parameters.Positions(model)]
             : [Model.Parameters.Tokens(model, vocabulary)];
     }
@@ -26,5 +26,5 @@ public sealed class EmbeddingBlock : Block
 
     /// <inheritdoc/>
     public override Tensor Forward(IReadOnlyList<Tensor> parameters, Tensor? input, MicrobatchContext context, IParallelOps ops) =>
-        ops.Embedding(parameters[0], positions ? parameters[1] : null, vocabulary, context);
+        ops.Embedding(parameters[0], _positions ? parameters[1] : null, _vocabulary, context);
 }

@@ -6,13 +6,13 @@ namespace Uniscale.Engine.Model;
 /// <summary>Final normalisation, output projection and cross-entropy.</summary>
 public sealed class HeadBlock : Block
 {
-    private readonly ModelSection model;
-    private readonly long vocabulary;
+    private readonly ModelSection _model;
+    private readonly long _vocabulary;
 
     internal HeadBlock(ModelSection model, long vocabulary)
     {
-        this.model = model;
-        this.vocabulary = vocabulary;
+        this._model = model;
+        this._vocabulary = vocabulary;
         Parameters = [.. Model.Parameters.Norm(model, "head.norm"), Model.Parameters.Output(model, vocabulary)];
     }
 
@@ -27,7 +27,7 @@ public sealed class HeadBlock : Block
     {
         using var scope = NewDisposeScope();
         var x = Normalise(parameters, input, ops);
-        return ops.HeadLoss(x, parameters[^1], vocabulary, context).MoveToOuterDisposeScope();
+        return ops.HeadLoss(x, parameters[^1], _vocabulary, context).MoveToOuterDisposeScope();
     }
 
     /// <summary>Logits after the head instead of its loss: fp32 [batch, sequence, vocabulary], not differentiable.</summary>
@@ -38,13 +38,13 @@ public sealed class HeadBlock : Block
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        return ops.Logits(Normalise(parameters, input, ops), parameters[^1], vocabulary).MoveToOuterDisposeScope();
+        return ops.Logits(Normalise(parameters, input, ops), parameters[^1], _vocabulary).MoveToOuterDisposeScope();
     }
 
     private Tensor Normalise(IReadOnlyList<Tensor> parameters, Tensor? input, IParallelOps ops)
     {
         ArgumentNullException.ThrowIfNull(input);
-        var bias = model.Norm == NormKind.LayerNorm ? parameters[1] : null;
-        return ops.Norm(model.Norm, input, parameters[0], bias, model.NormEpsilon);
+        var bias = _model.Norm == NormKind.LayerNorm ? parameters[1] : null;
+        return ops.Norm(_model.Norm, input, parameters[0], bias, _model.NormEpsilon);
     }
 }

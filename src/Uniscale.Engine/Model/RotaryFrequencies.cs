@@ -10,9 +10,9 @@ namespace Uniscale.Engine.Model;
 /// </summary>
 public sealed class RotaryFrequencies
 {
-    private readonly double[] frequencies;
-    private readonly (int HeadDim, double AngleBase, RopeScalingKind Scaling, double Factor) given;
-    private RotaryFrequencies? other;
+    private readonly double[] _frequencies;
+    private readonly (int HeadDim, double AngleBase, RopeScalingKind Scaling, double Factor) _given;
+    private RotaryFrequencies? _other;
 
     /// <param name="headDim">Width of a head; even.</param>
     /// <param name="angleBase">Base of the angles.</param>
@@ -23,32 +23,32 @@ public sealed class RotaryFrequencies
     {
         if (headDim % 2 != 0)
             throw new UserErrorException($"Rotary positions turn pairs of features, so model.head_dim must be even, not {headDim}.");
-        given = (headDim, angleBase, scaling, factor);
+        _given = (headDim, angleBase, scaling, factor);
         if (scaling == RopeScalingKind.NtkAware && headDim > 2)
             angleBase *= Math.Pow(factor, headDim / (headDim - 2.0));
         double divisor = scaling == RopeScalingKind.Linear ? factor : 1;
-        frequencies = new double[headDim / 2];
-        for (int i = 0; i < frequencies.Length; i++)
-            frequencies[i] = Math.Pow(angleBase, -2.0 * i / headDim) / divisor;
+        _frequencies = new double[headDim / 2];
+        for (int i = 0; i < _frequencies.Length; i++)
+            _frequencies[i] = Math.Pow(angleBase, -2.0 * i / headDim) / divisor;
     }
 
     /// <summary>Angle per position of each pair, [headDim/2].</summary>
-    public IReadOnlyList<double> Frequencies => frequencies;
+    public IReadOnlyList<double> Frequencies => _frequencies;
 
     /// <summary>The same with another base, as a phase of the curriculum may have one; null: this one. The last one asked for is kept.</summary>
     public RotaryFrequencies WithBase(double? angleBase)
     {
-        if (angleBase is not { } wanted || wanted == given.AngleBase)
+        if (angleBase is not { } wanted || wanted == _given.AngleBase)
             return this;
-        var kept = other;
-        return kept?.given.AngleBase == wanted ? kept : other = new RotaryFrequencies(given.HeadDim, wanted, given.Scaling, given.Factor);
+        var kept = _other;
+        return kept?._given.AngleBase == wanted ? kept : _other = new RotaryFrequencies(_given.HeadDim, wanted, _given.Scaling, _given.Factor);
     }
 
     /// <summary>fp32 cosines and sines of positions int64 [batch or 1, sequence]: [batch or 1, sequence, 1, headDim/2]. Angles are fp64.</summary>
     public (Tensor Cosine, Tensor Sine) Angles(Tensor positions)
     {
         using var scope = NewDisposeScope();
-        var perPosition = DeviceConstants.Of(given, positions.device, _ => from_array(frequencies));
+        var perPosition = DeviceConstants.Of(_given, positions.device, _ => from_array(_frequencies));
         var angles = positions.to(float64).unsqueeze(-1).unsqueeze(-1) * perPosition;
         return scope.MoveToOuter(angles.cos().to(float32), angles.sin().to(float32));
     }

@@ -18,12 +18,12 @@ namespace Uniscale.Engine.Parallel;
 /// </summary>
 public sealed class ParallelOps : IParallelOps
 {
-    private readonly IAttentionLayout attention;
-    private readonly bool fusedAttention;
+    private readonly IAttentionLayout _attention;
+    private readonly bool _fusedAttention;
 
     // From the result of an operation to how it is computed again: written by Remember, read by Keep of the operation that takes the very object. A
     // parameter would put the recipe into every signature of the model between the two, for selective recomputation alone.
-    private readonly ConditionalWeakTable<Tensor, Recipe> recipes = [];
+    private readonly ConditionalWeakTable<Tensor, Recipe> _recipes = [];
 
     /// <param name="groups">Whom this rank shares layers and sequences with.</param>
     /// <param name="kernels">The mathematics of one device; null: the native ones, which fall back to plain torch operators.</param>
@@ -37,14 +37,14 @@ public sealed class ParallelOps : IParallelOps
 
     private ParallelOps(ParallelGroups groups, IKernels? kernels, bool selective, bool fusedAttention, KeyValueCache? cache)
     {
-        this.fusedAttention = fusedAttention;
+        this._fusedAttention = fusedAttention;
         Kernels = kernels ?? new NativeKernels();
         Selective = selective;
         TensorAxis = new TensorGroup(groups.Tensor);
         SequenceParallel = groups.Sequence && TensorAxis.Active;
         KvReplicas = new TensorGroup(groups.KvReplicas);
         ContextAxis = new TensorGroup(groups.Context);
-        attention = (cache, ContextAxis.Active, groups.ContextMethod) switch
+        _attention = (cache, ContextAxis.Active, groups.ContextMethod) switch
         {
             ({ }, _, _) => new CachedAttention(Kernels, cache),
             (_, false, _) => new LocalAttention(this),
@@ -116,7 +116,7 @@ public sealed class ParallelOps : IParallelOps
         new RotaryOperation(this, frequencies, context).Apply(q, k);
 
     /// <inheritdoc/>
-    public Tensor Attention(Tensor q, Tensor k, Tensor v, MicrobatchContext context) => attention.Apply(q, k, v, context);
+    public Tensor Attention(Tensor q, Tensor k, Tensor v, MicrobatchContext context) => _attention.Apply(q, k, v, context);
 
     /// <inheritdoc/>
     public Tensor Swiglu(Tensor gate, Tensor up)
@@ -146,10 +146,10 @@ public sealed class ParallelOps : IParallelOps
 
     /// <summary>Attention where the whole sequence of some heads is here.</summary>
     internal Tensor AttendHere(Tensor q, Tensor k, Tensor v, Tensor? documents) =>
-        fusedAttention ? FusedAttention.Apply(q, k, v, documents) : new AttentionOperation(this, documents).Apply(q, k, v);
+        _fusedAttention ? FusedAttention.Apply(q, k, v, documents) : new AttentionOperation(this, documents).Apply(q, k, v);
 
     /// <summary>How an operation keeps an input for its backward: by the recipe that <see cref="Remember"/> has left for this very object, if it has.</summary>
-    internal KeptInput Keep(Tensor input) => new(recipes.TryGetValue(input, out var recipe) ? recipe : null);
+    internal KeptInput Keep(Tensor input) => new(_recipes.TryGetValue(input, out var recipe) ? recipe : null);
 
     /// <summary>The whole sequence of a residual that may be split along it.</summary>
     internal Pending GatherResidual(Tensor x) => SequenceParallel ? TensorAxis.GatherSequence(x) : Pending.Done(x);
@@ -191,7 +191,7 @@ public sealed class ParallelOps : IParallelOps
     private Tensor Remember(Tensor result, Func<IReadOnlyList<Tensor>, Tensor> make, params Tensor[] sources)
     {
         if (is_grad_enabled())
-            recipes.Add(result, new Recipe(sources, make));
+            _recipes.Add(result, new Recipe(sources, make));
         return result;
     }
 }

@@ -42,18 +42,18 @@ public sealed record LocalParameter(
 /// <summary>Gives each named parameter its place on the tensor axis.</summary>
 public sealed class ShardingPlan
 {
-    private readonly ModelShape model;
-    private readonly int size;
-    private readonly int rank;
+    private readonly ModelShape _model;
+    private readonly int _size;
+    private readonly int _rank;
 
     /// <summary>The plan of one rank of the tensor axis.</summary>
     /// <exception cref="UserErrorException">The model cannot be split over so many ranks; the message says which number to change.</exception>
     public ShardingPlan(ModelShape model, int size = 1, int rank = 0)
     {
         LayoutGate.CheckTensor(model, size);
-        this.model = model;
-        this.size = size;
-        this.rank = rank;
+        this._model = model;
+        this._size = size;
+        this._rank = rank;
     }
 
     /// <summary>Patterns over global names (<c>*</c>: any part of a name) and their placement; the first that fits counts.</summary>
@@ -79,12 +79,12 @@ public sealed class ShardingPlan
     public LocalParameter Local(ParameterSpec spec)
     {
         var placement = PlacementOf(spec.Name);
-        int kvParts = Math.Min(size, model.KvHeads);
+        int kvParts = Math.Min(_size, _model.KvHeads);
         return placement switch
         {
-            Placement.Column => Split(spec, placement, dim: 0, size, rank),
-            Placement.Row => Split(spec, placement, dim: 1, size, rank),
-            Placement.KeyValue => Split(spec, placement, dim: 0, kvParts, rank / (size / kvParts)),
+            Placement.Column => Split(spec, placement, dim: 0, _size, _rank),
+            Placement.Row => Split(spec, placement, dim: 1, _size, _rank),
+            Placement.KeyValue => Split(spec, placement, dim: 0, kvParts, _rank / (_size / kvParts)),
             Placement.Vocabulary => SplitVocabulary(spec),
             _ => Split(spec, placement, dim: 0, parts: 1, part: 0),
         };
@@ -99,14 +99,14 @@ public sealed class ShardingPlan
         long[] offset = new long[shape.Length];
         shape[dim] /= parts;
         offset[dim] = part * shape[dim];
-        int replicas = size / parts;
-        return new LocalParameter(spec, placement, shape, offset, [.. shape], replicas, rank % replicas == 0);
+        int replicas = _size / parts;
+        return new LocalParameter(spec, placement, shape, offset, [.. shape], replicas, _rank % replicas == 0);
     }
 
     private LocalParameter SplitVocabulary(ParameterSpec spec)
     {
-        long rows = VocabularyRows(spec.Shape[0], size);
-        long first = rank * rows;
+        long rows = VocabularyRows(spec.Shape[0], _size);
+        long first = _rank * rows;
         long hidden = spec.Shape[1];
         return new LocalParameter(
             spec, Placement.Vocabulary, [rows, hidden], [first, 0], [Math.Min(rows, spec.Shape[0] - first), hidden], Replicas: 1, IsOwner: true);

@@ -19,35 +19,35 @@ public sealed record SamplingOptions(double Temperature = 0.8, double TopP = 0.9
 /// <summary>Draws tokens from logits; one for each text, because it counts its draws.</summary>
 public sealed class Sampler
 {
-    private readonly SamplingOptions options;
-    private readonly Random random;
+    private readonly SamplingOptions _options;
+    private readonly Random _random;
 
     public Sampler(SamplingOptions options)
     {
         options.Check();
-        this.options = options;
-        random = new Random(unchecked((int)(options.Seed ^ (options.Seed >> 32))));
+        this._options = options;
+        _random = new Random(unchecked((int)(options.Seed ^ (options.Seed >> 32))));
     }
 
     /// <summary>The next token, given the logits of the whole vocabulary.</summary>
     public int Draw(ReadOnlySpan<float> logits)
     {
         if (logits.IsEmpty) throw new ArgumentException("There are no logits to draw from.", nameof(logits));
-        if (options.Temperature == 0) return Likeliest(logits);
+        if (_options.Temperature == 0) return Likeliest(logits);
         int[] order = new int[logits.Length];
         double[] weights = new double[logits.Length];
         float top = logits[Likeliest(logits)];
         for (int i = 0; i < order.Length; i++)
         {
             order[i] = i;
-            weights[i] = Math.Exp((logits[i] - top) / options.Temperature);
+            weights[i] = Math.Exp((logits[i] - top) / _options.Temperature);
         }
         double total = weights.Sum();
         Array.Sort(order, (a, b) => weights[a] != weights[b] ? weights[b].CompareTo(weights[a]) : a.CompareTo(b));
         int kept = 0;
         double mass = 0;
-        while (kept < order.Length && (kept == 0 || mass < options.TopP * total)) mass += weights[order[kept++]];
-        double mark = random.NextDouble() * mass;
+        while (kept < order.Length && (kept == 0 || mass < _options.TopP * total)) mass += weights[order[kept++]];
+        double mark = _random.NextDouble() * mass;
         for (int i = 0; i < kept; i++)
         {
             mark -= weights[order[i]];

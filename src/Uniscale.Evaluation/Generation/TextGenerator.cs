@@ -10,7 +10,7 @@ namespace Uniscale.Evaluation.Generation;
 public sealed class TextGenerator(TrainedModel model, Tokenizer tokenizer)
 {
     /// <summary>Tokens that may be drawn: those with a text, and the end of the document.</summary>
-    private readonly bool[] drawable = [.. Enumerable.Range(0, (int)Math.Min(tokenizer.Size, model.Vocabulary))
+    private readonly bool[] _drawable = [.. Enumerable.Range(0, (int)Math.Min(tokenizer.Size, model.Vocabulary))
         .Select(id => id == tokenizer.EndId || tokenizer.PieceOf(id).Kind is PieceKind.Normal or PieceKind.Byte)];
 
     /// <summary>
@@ -41,9 +41,9 @@ public sealed class TextGenerator(TrainedModel model, Tokenizer tokenizer)
 
     private Span<float> Drawable(float[] logits)
     {
-        var all = logits.AsSpan(0, drawable.Length);
+        var all = logits.AsSpan(0, _drawable.Length);
         for (int id = 0; id < all.Length; id++)
-            if (!drawable[id]) all[id] = float.NegativeInfinity;
+            if (!_drawable[id]) all[id] = float.NegativeInfinity;
         return all;
     }
 }

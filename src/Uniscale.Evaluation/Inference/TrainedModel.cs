@@ -13,28 +13,28 @@ namespace Uniscale.Evaluation.Inference;
 /// <summary>The weights of a checkpoint on one rank, for reading: any layout it was trained under is put together while loading.</summary>
 public sealed class TrainedModel : IDisposable
 {
-    private readonly ModelSection shape;
-    private readonly IReadOnlyList<Block> blocks;
-    private readonly Dictionary<string, Tensor> parameters = [];
-    private readonly NativeKernels kernels = new();
-    private readonly ParallelOps ops;
-    private readonly Decoder decoder;
-    private readonly List<int> read = [];
+    private readonly ModelSection _shape;
+    private readonly IReadOnlyList<Block> _blocks;
+    private readonly Dictionary<string, Tensor> _parameters = [];
+    private readonly NativeKernels _kernels = new();
+    private readonly ParallelOps _ops;
+    private readonly Decoder _decoder;
+    private readonly List<int> _read = [];
 
     private TrainedModel(ModelSection shape, long vocabulary)
     {
-        this.shape = shape;
+        this._shape = shape;
         Vocabulary = vocabulary;
-        blocks = Transformer.Blocks(shape, vocabulary);
-        ops = ParallelOps.Local(kernels);
-        decoder = new Decoder(blocks, ParametersOf, shape.Context, kernels);
+        _blocks = Transformer.Blocks(shape, vocabulary);
+        _ops = ParallelOps.Local(_kernels);
+        _decoder = new Decoder(_blocks, ParametersOf, shape.Context, _kernels);
     }
 
     /// <summary>Entries of the vocabulary.</summary>
     public long Vocabulary { get; }
 
     /// <summary>Tokens that the model sees at most.</summary>
-    public int Context => shape.Context;
+    public int Context => _shape.Context;
 
     /// <summary>Loads the parameters of a checkpoint, in fp32.</summary>
     /// <param name="shape">Shape of the model that the checkpoint holds.</param>
@@ -45,7 +45,7 @@ public sealed class TrainedModel : IDisposable
         using var noGradients = no_grad();
         var model = new TrainedModel(shape, vocabulary);
         var slices = new List<StateSlice>();
-        foreach (var spec in model.blocks.SelectMany(block => block.Parameters).DistinctBy(spec => spec.Name))
+        foreach (var spec in model._blocks.SelectMany(block => block.Parameters).DistinctBy(spec => spec.Name))
         {
             // bf16 runs keep fp32 masters beside the parameters; those are the weights.
             string master = $"optimizer.master/{spec.Name}";
@@ -54,7 +54,7 @@ public sealed class TrainedModel : IDisposable
             if (!checkpoint[name].Shape.AsSpan().SequenceEqual(spec.Shape))
                 throw new CheckpointMismatchException($"tensor '{name}' has another shape in {checkpoint.Folder} than the configuration stored there says");
             var tensor = zeros(spec.Shape, ScalarType.Float32).DetachFromDisposeScope();
-            model.parameters[spec.Name] = tensor;
+            model._parameters[spec.Name] = tensor;
             slices.Add(new StateSlice(
                 name, checkpoint[name].Type, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(tensor)));
         }
@@ -72,11 +72,11 @@ public sealed class TrainedModel : IDisposable
         // A window that slides gives every token another position: nothing of the last one can be used.
         int[] window = [.. tokens.Skip(Math.Max(0, tokens.Count - Context))];
         int known = 0;
-        while (known < Math.Min(read.Count, window.Length - 1) && read[known] == window[known]) known++;
-        decoder.Truncate(known);
-        read.RemoveRange(known, read.Count - known);
-        var logits = decoder.Read(window.AsSpan(known));
-        read.AddRange(window.AsSpan(known));
+        while (known < Math.Min(_read.Count, window.Length - 1) && _read[known] == window[known]) known++;
+        _decoder.Truncate(known);
+        _read.RemoveRange(known, _read.Count - known);
+        var logits = _decoder.Read(window.AsSpan(known));
+        _read.AddRange(window.AsSpan(known));
         return TensorMemory.Elements<float>(logits).ToArray();
     }
 
@@ -88,24 +88,24 @@ public sealed class TrainedModel : IDisposable
         long[] ids = new long[tokens.Length];
         for (int i = 0; i < ids.Length; i++) ids[i] = tokens[i];
         var hidden = Hidden(tensor(ids, [1, ids.Length], ScalarType.Int64));
-        return ((HeadBlock)blocks[^1]).Logits(ParametersOf(blocks[^1]), hidden, ops).MoveToOuterDisposeScope();
+        return ((HeadBlock)_blocks[^1]).Logits(ParametersOf(_blocks[^1]), hidden, _ops).MoveToOuterDisposeScope();
     }
 
     public void Dispose()
     {
-        foreach (var parameter in parameters.Values) parameter.Dispose();
-        parameters.Clear();
-        decoder.Dispose();
-        kernels.Dispose();
+        foreach (var parameter in _parameters.Values) parameter.Dispose();
+        _parameters.Clear();
+        _decoder.Dispose();
+        _kernels.Dispose();
     }
 
     private Tensor Hidden(Tensor tokens)
     {
         var context = new MicrobatchContext { Index = 0, Tokens = tokens };
         Tensor? x = null;
-        foreach (var block in blocks.SkipLast(1)) x = block.Forward(ParametersOf(block), x, context, ops);
+        foreach (var block in _blocks.SkipLast(1)) x = block.Forward(ParametersOf(block), x, context, _ops);
         return x!;
     }
 
-    private Tensor[] ParametersOf(Block block) => [.. block.Parameters.Select(spec => parameters[spec.Name])];
+    private Tensor[] ParametersOf(Block block) => [.. block.Parameters.Select(spec => _parameters[spec.Name])];
 }

@@ -6,10 +6,10 @@ namespace Uniscale.Kernels.Cpu;
 /// </summary>
 public sealed class PackedWeights : IDisposable
 {
-    private nint handle = CpuKernels.CreateWeights();
+    private nint _handle = CpuKernels.CreateWeights();
 
     /// <summary>Native handle.</summary>
-    internal nint Handle => handle != 0 ? handle : throw new ObjectDisposedException(nameof(PackedWeights));
+    internal nint Handle => _handle != 0 ? _handle : throw new ObjectDisposedException(nameof(PackedWeights));
 
     /// <summary>Bytes of all packed copies.</summary>
     public long SizeBytes => CpuKernels.WeightsBytes(Handle);
@@ -19,7 +19,7 @@ public sealed class PackedWeights : IDisposable
 
     public void Dispose()
     {
-        nint owned = Interlocked.Exchange(ref handle, 0);
+        nint owned = Interlocked.Exchange(ref _handle, 0);
         if (owned != 0) CpuKernels.DestroyWeights(owned);
         GC.SuppressFinalize(this);
     }

@@ -12,22 +12,22 @@ namespace Uniscale.Kernels.Cpu;
 /// </summary>
 public sealed partial class NativeKernels : IKernels, IDisposable
 {
-    private readonly Dictionary<(nint Address, long Rows, long Columns), PackedWeights>? packed;
+    private readonly Dictionary<(nint Address, long Rows, long Columns), PackedWeights>? _packed;
 
     /// <param name="packWeights">
     /// Keep prepacked copies of weight matrices, found by their address: faster, but <see cref="ParametersChanged"/> must
     /// be called whenever a weight matrix may have new values or another place.
     /// </param>
-    public NativeKernels(bool packWeights = false) => packed = packWeights ? [] : null;
+    public NativeKernels(bool packWeights = false) => _packed = packWeights ? [] : null;
 
     /// <summary>Bytes of packed copies.</summary>
-    public long PackedBytes => packed?.Values.Sum(p => p.SizeBytes) ?? 0;
+    public long PackedBytes => _packed?.Values.Sum(p => p.SizeBytes) ?? 0;
 
     /// <inheritdoc/>
     public void ParametersChanged()
     {
-        if (packed is null) return;
-        foreach (var weights in packed.Values) weights.Invalidate();
+        if (_packed is null) return;
+        foreach (var weights in _packed.Values) weights.Invalidate();
     }
 
     /// <inheritdoc/>
@@ -135,9 +135,9 @@ public sealed partial class NativeKernels : IKernels, IDisposable
 
     public void Dispose()
     {
-        foreach (var weights in packed?.Values ?? Enumerable.Empty<PackedWeights>())
+        foreach (var weights in _packed?.Values ?? Enumerable.Empty<PackedWeights>())
             weights.Dispose();
-        packed?.Clear();
+        _packed?.Clear();
     }
 
     /// <summary>x·W, or x·Wᵀ where <paramref name="transposed"/>.</summary>
@@ -167,9 +167,9 @@ public sealed partial class NativeKernels : IKernels, IDisposable
 
     private PackedWeights? Packed(Tensor weight)
     {
-        if (packed is null) return null;
+        if (_packed is null) return null;
         var key = (Address(weight), weight.size(0), weight.size(1));
-        if (!packed.TryGetValue(key, out var weights)) packed[key] = weights = new PackedWeights();
+        if (!_packed.TryGetValue(key, out var weights)) _packed[key] = weights = new PackedWeights();
         return weights;
     }
 

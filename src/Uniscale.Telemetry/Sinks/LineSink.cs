@@ -19,8 +19,8 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     private const int CurveWidth = 72;
     private const int CurveHeight = 10;
 
-    private readonly LossHistory history = LossHistory.After(earlier ?? []);
-    private StepReport? unprinted;
+    private readonly LossHistory _history = LossHistory.After(earlier ?? []);
+    private StepReport? _unprinted;
 
     /// <inheritdoc/>
     public void Start(RunStart start)
@@ -38,8 +38,8 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     {
         // A spike that was left out would flatten the rest of the curve.
         if (!report.Skipped)
-            history.Add(report.Loss);
-        unprinted = report;
+            _history.Add(report.Loss);
+        _unprinted = report;
         if (report.Step == 1 || report.Step % every == 0 || report.Step == report.TotalSteps || report.Skipped)
             Print();
     }
@@ -67,8 +67,8 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     public void End(RunEnd end)
     {
         Print();
-        string curve = LossCurve.Render(history.Points, CurveWidth, CurveHeight, style);
-        if (history.Points.Count > 1)
+        string curve = LossCurve.Render(_history.Points, CurveWidth, CurveHeight, style);
+        if (_history.Points.Count > 1)
             Write("loss\n" + curve.TrimEnd('\n'));
         if (FormatBadSteps(end) is { } bad)
             Write(bad);
@@ -136,9 +136,9 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
 
     private void Print()
     {
-        if (unprinted is { } report)
+        if (_unprinted is { } report)
             Write(Format(report));
-        unprinted = null;
+        _unprinted = null;
     }
 
     // The line is an argument, not a template: braces in it stay as they are.

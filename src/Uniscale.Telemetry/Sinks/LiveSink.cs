@@ -19,56 +19,56 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
-    private readonly Lock gate = new();
-    private readonly LossHistory history = LossHistory.After(earlier ?? []);
-    private readonly Queue<Note> notes = new();
-    private readonly Dictionary<string, ValidationReport> validations = new(StringComparer.Ordinal);
-    private readonly ManualResetEventSlim over = new();
-    private RunStart? start;
-    private StepReport? last;
-    private Thread? painter;
-    private volatile bool dirty;
+    private readonly Lock _gate = new();
+    private readonly LossHistory _history = LossHistory.After(earlier ?? []);
+    private readonly Queue<Note> _notes = new();
+    private readonly Dictionary<string, ValidationReport> _validations = new(StringComparer.Ordinal);
+    private readonly ManualResetEventSlim _over = new();
+    private RunStart? _start;
+    private StepReport? _last;
+    private Thread? _painter;
+    private volatile bool _dirty;
 
     /// <inheritdoc/>
     public void Start(RunStart start)
     {
-        lock (gate)
-            this.start = start;
-        painter = new Thread(Paint) { IsBackground = true, Name = "live view" };
-        painter.Start();
+        lock (_gate)
+            this._start = start;
+        _painter = new Thread(Paint) { IsBackground = true, Name = "live view" };
+        _painter.Start();
     }
 
     /// <inheritdoc/>
     public void Step(StepReport report)
     {
-        lock (gate)
+        lock (_gate)
         {
-            last = report;
+            _last = report;
             // A spike that was left out would flatten the rest of the curve.
             if (!report.Skipped)
-                history.Add(report.Loss);
+                _history.Add(report.Loss);
         }
-        dirty = true;
+        _dirty = true;
     }
 
     /// <inheritdoc/>
     public void Validation(ValidationReport report)
     {
-        lock (gate)
-            validations[report.Name] = report;
-        dirty = true;
+        lock (_gate)
+            _validations[report.Name] = report;
+        _dirty = true;
     }
 
     /// <inheritdoc/>
     public void Note(Note note)
     {
-        lock (gate)
+        lock (_gate)
         {
-            notes.Enqueue(note);
-            if (notes.Count > NoteCount)
-                notes.Dequeue();
+            _notes.Enqueue(note);
+            if (_notes.Count > NoteCount)
+                _notes.Dequeue();
         }
-        dirty = true;
+        _dirty = true;
     }
 
     /// <inheritdoc/>
@@ -84,44 +84,44 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
     public void Dispose()
     {
         Close();
-        over.Dispose();
+        _over.Dispose();
     }
 
     /// <summary>The picture as it is now.</summary>
     internal IRenderable View()
     {
-        lock (gate)
+        lock (_gate)
         {
             var parts = new List<IRenderable>();
-            if (last is { } report)
+            if (_last is { } report)
             {
                 parts.Add(new Markup(Progress(report)));
-                parts.Add(new Text(LossCurve.Render(history.Points, Math.Min(console.Profile.Width - 4, 100), CurveHeight, style).TrimEnd('\n'), new Style(Color.Aqua)));
+                parts.Add(new Text(LossCurve.Render(_history.Points, Math.Min(console.Profile.Width - 4, 100), CurveHeight, style).TrimEnd('\n'), new Style(Color.Aqua)));
                 parts.Add(Figures(report));
-                if (start is not null)
-                    parts.Add(new Text(LineSink.FormatMfu(start), new Style(Color.Grey)));
+                if (_start is not null)
+                    parts.Add(new Text(LineSink.FormatMfu(_start), new Style(Color.Grey)));
             }
-            if (validations.Count > 0)
+            if (_validations.Count > 0)
                 parts.Add(Validations());
-            foreach (var note in notes)
+            foreach (var note in _notes)
                 parts.Add(new Text(note.Message, note.Level switch
                 {
                     NoteLevel.Error => new Style(Color.Red),
                     NoteLevel.Warning => new Style(Color.Yellow),
                     _ => new Style(Color.Grey),
                 }));
-            string title = start is { } run ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}" : "run";
+            string title = _start is { } run ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}" : "run";
             return new Panel(new Rows(parts)) { Header = new PanelHeader(Markup.Escape(title)), Border = BoxBorder.Rounded, Expand = true };
         }
     }
 
     private void Paint() => console.Live(View()).AutoClear(false).Start(context =>
     {
-        while (!over.Wait(Pause))
+        while (!_over.Wait(Pause))
         {
-            if (!dirty)
+            if (!_dirty)
                 continue;
-            dirty = false;
+            _dirty = false;
             context.UpdateTarget(View());
         }
         context.UpdateTarget(View());
@@ -129,11 +129,11 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
 
     private void Close()
     {
-        if (painter is null)
+        if (_painter is null)
             return;
-        over.Set();
-        painter.Join();
-        painter = null;
+        _over.Set();
+        _painter.Join();
+        _painter = null;
     }
 
     private string Progress(StepReport report)
@@ -174,7 +174,7 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
     {
         var table = new Table { Border = TableBorder.Minimal };
         table.AddColumns("validation", "domain", "step", "loss", "bits/byte");
-        foreach (var report in validations.Values)
+        foreach (var report in _validations.Values)
             table.AddRow(Markup.Escape(report.Name), Markup.Escape(report.Domain), report.Step.ToString(CultureInfo.InvariantCulture), report.Loss.ToString("F4", CultureInfo.InvariantCulture),
                 report.BitsPerByte?.ToString("F4", CultureInfo.InvariantCulture) ?? "n/a");
         return table;

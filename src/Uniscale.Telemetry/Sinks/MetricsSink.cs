@@ -22,16 +22,16 @@ public sealed class MetricsSink : ITelemetrySink
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
-    private readonly string path;
-    private StreamWriter writer;
+    private readonly string _path;
+    private StreamWriter _writer;
 
     /// <summary>Opens <paramref name="path"/> for appending after <paramref name="resumedStep"/>; 0 begins anew.</summary>
     public MetricsSink(string path, long resumedStep)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        this.path = path;
+        this._path = path;
         Truncate(path, resumedStep);
-        writer = Append(path);
+        _writer = Append(path);
     }
 
     /// <summary>Losses of the steps that a metrics file holds and that were applied, up to <paramref name="lastStep"/>; none where there is no file.</summary>
@@ -65,23 +65,23 @@ public sealed class MetricsSink : ITelemetrySink
     /// <inheritdoc/>
     public void WentBack(long step)
     {
-        writer.Dispose();
-        Truncate(path, step, keepStart: true);
-        writer = Append(path);
+        _writer.Dispose();
+        Truncate(_path, step, keepStart: true);
+        _writer = Append(_path);
     }
 
     /// <inheritdoc/>
     public void End(RunEnd end) => Write("end", end);
 
     /// <inheritdoc/>
-    public void Dispose() => writer.Dispose();
+    public void Dispose() => _writer.Dispose();
 
     /// <summary>Writes the record's own object with kind and time put in front.</summary>
     private void Write<T>(string kind, T record)
     {
         string time = DateTimeOffset.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         string json = JsonSerializer.Serialize(record, Format);
-        writer.WriteLine($"{{\"kind\":\"{kind}\",\"time\":\"{time}\",{json.AsSpan(1)}");
+        _writer.WriteLine($"{{\"kind\":\"{kind}\",\"time\":\"{time}\",{json.AsSpan(1)}");
     }
 
     /// <summary>Keeps the complete records up to <paramref name="step"/>; a last line cut off by a crash goes as well.</summary>

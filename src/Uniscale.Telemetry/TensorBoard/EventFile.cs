@@ -13,13 +13,13 @@ public sealed class EventFile : IDisposable
     /// <summary>Names of event files.</summary>
     internal const string Pattern = "events.out.tfevents.*";
 
-    private readonly FileStream stream;
+    private readonly FileStream _stream;
 
     // Used again for every record: a run writes one a step.
-    private readonly ProtobufMessage entry = new();
-    private readonly ProtobufMessage summary = new();
-    private readonly ProtobufMessage value = new();
-    private readonly ArrayBufferWriter<byte> record = new();
+    private readonly ProtobufMessage _entry = new();
+    private readonly ProtobufMessage _summary = new();
+    private readonly ProtobufMessage _value = new();
+    private readonly ArrayBufferWriter<byte> _record = new();
 
     /// <summary>Creates a new file in <paramref name="directory"/>, named so that TensorBoard finds it and orders it by time.</summary>
     public EventFile(string directory)
@@ -32,7 +32,7 @@ public sealed class EventFile : IDisposable
             if (!File.Exists(FilePath))
                 break;
         }
-        stream = new FileStream(FilePath, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+        _stream = new FileStream(FilePath, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
         Write(Event(0).Text(3, "brain.Event:2"));
     }
 
@@ -42,10 +42,10 @@ public sealed class EventFile : IDisposable
     /// <summary>Writes numbers of one step, each under a tag such as <c>train/loss</c>.</summary>
     public void Scalars(long step, params IReadOnlyList<(string Tag, double Number)> scalars)
     {
-        summary.Clear();
+        _summary.Clear();
         foreach (var (tag, number) in scalars)
-            summary.Nested(1, value.Clear().Text(1, tag).Float(2, (float)number));
-        Write(Event(step).Nested(5, summary));
+            _summary.Nested(1, _value.Clear().Text(1, tag).Float(2, (float)number));
+        Write(Event(step).Nested(5, _summary));
     }
 
     /// <summary>Writes a text of one step, for TensorBoard's page of texts: a tensor of one string, marked for that plugin.</summary>
@@ -55,15 +55,15 @@ public sealed class EventFile : IDisposable
         var plugin = new ProtobufMessage().Nested(1, new ProtobufMessage().Text(1, "text"));
         var shape = new ProtobufMessage().Nested(2, new ProtobufMessage().Integer(1, 1));
         var tensor = new ProtobufMessage().Integer(1, stringType).Nested(2, shape).Text(8, text);
-        summary.Clear().Nested(1, value.Clear().Text(1, tag).Nested(8, tensor).Nested(9, plugin));
-        Write(Event(step).Nested(5, summary));
+        _summary.Clear().Nested(1, _value.Clear().Text(1, tag).Nested(8, tensor).Nested(9, plugin));
+        Write(Event(step).Nested(5, _summary));
     }
 
     /// <summary>Says that a run begins at <paramref name="step"/>: readers drop what earlier files hold from there on.</summary>
-    public void SessionStart(long step) => Write(Event(step).Nested(7, value.Clear().Integer(1, 1)));
+    public void SessionStart(long step) => Write(Event(step).Nested(7, _value.Clear().Integer(1, 1)));
 
     /// <inheritdoc/>
-    public void Dispose() => stream.Dispose();
+    public void Dispose() => _stream.Dispose();
 
     /// <summary>Masked CRC-32C of the record format: rotated right by 15 and offset, since a checksum of data that holds checksums is weak.</summary>
     internal static uint MaskedChecksum(ReadOnlySpan<byte> data)
@@ -75,24 +75,24 @@ public sealed class EventFile : IDisposable
     }
 
     private ProtobufMessage Event(long step) =>
-        entry.Clear().Double(1, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0).Integer(2, step);
+        _entry.Clear().Double(1, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0).Integer(2, step);
 
     private void Write(ProtobufMessage message)
     {
         var data = message.Content;
-        record.ResetWrittenCount();
-        BinaryPrimitives.WriteUInt64LittleEndian(record.GetSpan(8), (ulong)data.Length);
-        record.Advance(8);
-        Checksum(record.WrittenSpan);
-        record.Write(data);
+        _record.ResetWrittenCount();
+        BinaryPrimitives.WriteUInt64LittleEndian(_record.GetSpan(8), (ulong)data.Length);
+        _record.Advance(8);
+        Checksum(_record.WrittenSpan);
+        _record.Write(data);
         Checksum(data);
-        stream.Write(record.WrittenSpan);
-        stream.Flush();
+        _stream.Write(_record.WrittenSpan);
+        _stream.Flush();
     }
 
     private void Checksum(ReadOnlySpan<byte> data)
     {
-        BinaryPrimitives.WriteUInt32LittleEndian(record.GetSpan(4), MaskedChecksum(data));
-        record.Advance(4);
+        BinaryPrimitives.WriteUInt32LittleEndian(_record.GetSpan(4), MaskedChecksum(data));
+        _record.Advance(4);
     }
 }

@@ -7,14 +7,14 @@ namespace Uniscale.Telemetry.TensorBoard;
 /// <summary>A protocol-buffers message under construction (encoding: protobuf.dev/programming-guides/encoding).</summary>
 internal sealed class ProtobufMessage
 {
-    private readonly ArrayBufferWriter<byte> bytes = new();
+    private readonly ArrayBufferWriter<byte> _bytes = new();
 
     public ProtobufMessage Double(int field, double value)
     {
         Tag(field, 1);
         Span<byte> buffer = stackalloc byte[8];
         BinaryPrimitives.WriteDoubleLittleEndian(buffer, value);
-        bytes.Write(buffer);
+        _bytes.Write(buffer);
         return this;
     }
 
@@ -23,7 +23,7 @@ internal sealed class ProtobufMessage
         Tag(field, 5);
         Span<byte> buffer = stackalloc byte[4];
         BinaryPrimitives.WriteSingleLittleEndian(buffer, value);
-        bytes.Write(buffer);
+        _bytes.Write(buffer);
         return this;
     }
 
@@ -38,7 +38,7 @@ internal sealed class ProtobufMessage
     {
         Tag(field, 2);
         Varint((ulong)Encoding.UTF8.GetByteCount(value));
-        Encoding.UTF8.GetBytes(value, bytes);
+        Encoding.UTF8.GetBytes(value, _bytes);
         return this;
     }
 
@@ -46,17 +46,17 @@ internal sealed class ProtobufMessage
     {
         Tag(field, 2);
         Varint((ulong)message.Content.Length);
-        bytes.Write(message.Content);
+        _bytes.Write(message.Content);
         return this;
     }
 
     /// <summary>The message as it is so far.</summary>
-    public ReadOnlySpan<byte> Content => bytes.WrittenSpan;
+    public ReadOnlySpan<byte> Content => _bytes.WrittenSpan;
 
     /// <summary>Empties the message, so that its memory serves the next one.</summary>
     public ProtobufMessage Clear()
     {
-        bytes.ResetWrittenCount();
+        _bytes.ResetWrittenCount();
         return this;
     }
 
@@ -69,6 +69,6 @@ internal sealed class ProtobufMessage
         for (; value >= 0x80; value >>= 7)
             buffer[length++] = (byte)(value | 0x80);
         buffer[length++] = (byte)value;
-        bytes.Write(buffer[..length]);
+        _bytes.Write(buffer[..length]);
     }
 }

@@ -3,15 +3,15 @@ namespace Uniscale.Telemetry.TensorBoard;
 /// <summary>Losses, rates, speed and memory as TensorBoard curves.</summary>
 public sealed class TensorBoardSink : ITelemetrySink
 {
-    private readonly string directory;
-    private EventFile file;
-    private string? phase;
+    private readonly string _directory;
+    private EventFile _file;
+    private string? _phase;
 
     /// <summary>Begins a file in <paramref name="directory"/>; a resumed run takes back what earlier files say of later steps.</summary>
     public TensorBoardSink(string directory, long resumedStep)
     {
-        this.directory = directory;
-        file = Begin(resumedStep);
+        this._directory = directory;
+        _file = Begin(resumedStep);
     }
 
     /// <inheritdoc/>
@@ -22,8 +22,8 @@ public sealed class TensorBoardSink : ITelemetrySink
     /// <inheritdoc/>
     public void Step(StepReport report)
     {
-        if (report.Phase is { } name && name != phase)
-            file.Text(report.Step, "phase", phase = name);
+        if (report.Phase is { } name && name != _phase)
+            _file.Text(report.Step, "phase", _phase = name);
         var scalars = new List<(string, double)>
         {
             ("train/loss", report.Loss),
@@ -46,7 +46,7 @@ public sealed class TensorBoardSink : ITelemetrySink
             scalars.Add(($"train/bad_steps/{kind}", count));
         foreach (var (part, seconds) in report.Parts)
             scalars.Add(($"time/{part}_seconds", seconds));
-        file.Scalars(report.Step, scalars);
+        _file.Scalars(report.Step, scalars);
     }
 
     /// <inheritdoc/>
@@ -55,22 +55,22 @@ public sealed class TensorBoardSink : ITelemetrySink
         var scalars = new List<(string, double)> { ($"validation/{report.Name}/loss", report.Loss) };
         if (report.BitsPerByte is { } bits)
             scalars.Add(($"validation/{report.Name}/bits_per_byte", bits));
-        file.Scalars(report.Step, scalars);
+        _file.Scalars(report.Step, scalars);
     }
 
     /// <inheritdoc/>
     public void Note(Note note)
     {
         if (note.Level != NoteLevel.Information)
-            file.Text(note.Step, $"notes/{note.Kind}", note.Message);
+            _file.Text(note.Step, $"notes/{note.Kind}", note.Message);
     }
 
     /// <inheritdoc/>
     public void WentBack(long step)
     {
-        file.Dispose();
-        phase = null;
-        file = Begin(step);
+        _file.Dispose();
+        _phase = null;
+        _file = Begin(step);
     }
 
     /// <inheritdoc/>
@@ -79,13 +79,13 @@ public sealed class TensorBoardSink : ITelemetrySink
     }
 
     /// <inheritdoc/>
-    public void Dispose() => file.Dispose();
+    public void Dispose() => _file.Dispose();
 
     /// <summary>A file for what comes after a step. A TensorBoard that has read the others already hears of it by the session's start.</summary>
     private EventFile Begin(long step)
     {
-        EventRecords.KeepUntil(directory, step);
-        var begun = new EventFile(directory);
+        EventRecords.KeepUntil(_directory, step);
+        var begun = new EventFile(_directory);
         begun.SessionStart(step + 1);
         return begun;
     }

@@ -12,7 +12,7 @@ namespace Uniscale.Training.Validation;
 public sealed class ValidationCallback(
     Validator validator, long every, Action<TrainingPosition, IReadOnlyList<ValidationResult>> report) : ITrainingCallback
 {
-    private long validated = -1;
+    private long _validated = -1;
 
     /// <inheritdoc/>
     public void Started(RankRuntime runtime)
@@ -36,7 +36,7 @@ public sealed class ValidationCallback(
     /// <inheritdoc/>
     public void Ended(RankRuntime runtime, TrainingResult result)
     {
-        if (result.Reason == StopReason.Finished && validated != result.Position.Step && result.Last is { } last) Validate(runtime, last.Plan.Phase, endsPhase: false);
+        if (result.Reason == StopReason.Finished && _validated != result.Position.Step && result.Last is { } last) Validate(runtime, last.Plan.Phase, endsPhase: false);
         validator.Dispose();
     }
 
@@ -48,7 +48,7 @@ public sealed class ValidationCallback(
     private void Validate(RankRuntime runtime, int phase, bool endsPhase)
     {
         if (validator.IsEmpty) return;
-        validated = runtime.Position.Step;
+        _validated = runtime.Position.Step;
         var phases = runtime.Configuration.Phases;
         runtime.Settle();
         var results = validator.Run(runtime, [.. phase < phases.Count ? phases[phase].Evaluate : []]);

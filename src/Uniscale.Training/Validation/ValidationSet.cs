@@ -10,9 +10,9 @@ namespace Uniscale.Training.Validation;
 /// </summary>
 public sealed class ValidationSet : ISequenceSource
 {
-    private readonly TokenSource source;
-    private readonly int context;
-    private readonly long whole; // sequences that the used ones are spread over
+    private readonly TokenSource _source;
+    private readonly int _context;
+    private readonly long _whole; // sequences that the used ones are spread over
 
     /// <param name="source">Held-out tokens; not owned.</param>
     /// <param name="context">Tokens in a sequence.</param>
@@ -20,8 +20,8 @@ public sealed class ValidationSet : ISequenceSource
     /// <exception cref="UserErrorException">The source has no token that could be predicted.</exception>
     public ValidationSet(TokenSource source, int context, int sequences)
     {
-        this.source = source;
-        this.context = context;
+        this._source = source;
+        this._context = context;
         if (source.IsVirtual)
             throw new UserErrorException($"The validation source '{source.Name}' has virtual tokens only: give it shards.");
         if (source.TokenCount < 2)
@@ -32,45 +32,45 @@ public sealed class ValidationSet : ISequenceSource
         long full = (source.TokenCount - 1) / context, all = full + ((source.TokenCount - 1) % context > 0 ? 1 : 0);
         SequenceCount = (int)Math.Min(int.MaxValue, sequences > 0 ? Math.Min(sequences, all) : all);
         // The last sequence may be short: it is used where all are, so that a number of sequences is a number of tokens.
-        whole = SequenceCount < all ? full : all;
+        _whole = SequenceCount < all ? full : all;
     }
 
     /// <summary>Name of the source.</summary>
-    public string Name => source.Name;
+    public string Name => _source.Name;
 
     /// <summary>Domain of the source.</summary>
-    public string Domain => source.Domain;
+    public string Domain => _source.Domain;
 
     /// <summary>Sequences that hold tokens.</summary>
     public int SequenceCount { get; }
 
     /// <inheritdoc/>
-    public string Fingerprint => source.Fingerprint;
+    public string Fingerprint => _source.Fingerprint;
 
     /// <inheritdoc/>
-    public StepPlan StepAt(long consumedTokens) => new(0, consumedTokens / context, 1, context, consumedTokens, 0, (long)SequenceCount * context);
+    public StepPlan StepAt(long consumedTokens) => new(0, consumedTokens / _context, 1, _context, consumedTokens, 0, (long)SequenceCount * _context);
 
     /// <inheritdoc/>
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
         tokens.Fill(-1);
         documents.Clear();
-        long start = PlaceOf(index) * context;
-        int count = index < SequenceCount ? (int)Math.Min(tokens.Length, source.TokenCount - start) : 0;
+        long start = PlaceOf(index) * _context;
+        int count = index < SequenceCount ? (int)Math.Min(tokens.Length, _source.TokenCount - start) : 0;
         if (count <= 0) return;
-        source.Read(start, tokens[..count]);
-        if (!documents.IsEmpty) source.ReadDocuments(start, documents[..count], 0);
+        _source.Read(start, tokens[..count]);
+        if (!documents.IsEmpty) _source.ReadDocuments(start, documents[..count], 0);
     }
 
     /// <summary>The middle one of the sequences that a sample stands for.</summary>
-    private long PlaceOf(long index) => (long)(((2 * (UInt128)index) + 1) * (ulong)whole / (2 * (ulong)SequenceCount));
+    private long PlaceOf(long index) => (long)(((2 * (UInt128)index) + 1) * (ulong)_whole / (2 * (ulong)SequenceCount));
 
     /// <summary>Bytes of text that the targets stand for.</summary>
     /// <param name="byteLengths">Bytes of text of each token.</param>
     public long TargetBytes(ReadOnlySpan<int> byteLengths)
     {
         var plan = StepAt(0);
-        int[] tokens = new int[context + 1];
+        int[] tokens = new int[_context + 1];
         long bytes = 0;
         for (int index = 0; index < SequenceCount; index++)
         {

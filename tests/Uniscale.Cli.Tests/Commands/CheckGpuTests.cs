@@ -5,14 +5,14 @@ namespace Uniscale.Cli.Tests.Commands;
 /// <summary>The script for machines with GPUs in its form for the CPU, so that it is known to work where there is a GPU to run it on.</summary>
 public sealed class CheckGpuTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Its_form_for_the_CPU_passes()
     {
-        var (code, output) = Run("scripts/check-gpu.sh", "--device", "cpu", "--ranks", "2", "--keep", folder.In("check"));
+        var (code, output) = Run("scripts/check-gpu.sh", "--device", "cpu", "--ranks", "2", "--keep", _folder.In("check"));
         Assert.True(code == 0, output);
         Assert.Contains("9 passed, 0 failed", output);
     }

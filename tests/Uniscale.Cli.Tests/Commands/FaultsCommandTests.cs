@@ -7,9 +7,9 @@ public sealed class FaultsCommandTests : IDisposable
 {
     private static readonly string Matrix = Path.Combine(Root(), "configs", "tests", "faults.yaml");
 
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-faults-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-faults-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
     [InlineData("kill, file half written", "DP 2", "identical")]
@@ -20,7 +20,7 @@ public sealed class FaultsCommandTests : IDisposable
     [InlineData("ranks disagree", "1 rank", "impossible")]
     public void The_cell_is_as_promised(string name, string layout, string outcome)
     {
-        var (code, output, error) = CommandRun.Of("faults", Matrix, "--only", name, "--layout", layout, "--directory", folder, "--json");
+        var (code, output, error) = CommandRun.Of("faults", Matrix, "--only", name, "--layout", layout, "--directory", _folder, "--json");
         Assert.True(code == 0, output + error);
         using var cells = JsonDocument.Parse(output);
         Assert.Equal(outcome, Assert.Single(cells.RootElement.EnumerateArray()).GetProperty("outcome").GetString());
@@ -29,7 +29,7 @@ public sealed class FaultsCommandTests : IDisposable
     [Fact]
     public void A_cell_that_breaks_its_promise_fails_and_only_good_ones_are_kept()
     {
-        string file = Path.Combine(folder, "matrix.yaml");
+        string file = Path.Combine(_folder, "matrix.yaml");
         File.WriteAllText(file, $$"""
             run: {{Path.Combine(Root(), "configs", "base", "faults.yaml")}}
             layouts: [{ name: one, ranks: 1 }]
@@ -38,22 +38,22 @@ public sealed class FaultsCommandTests : IDisposable
               - { name: skipped, by: threads, inject: [{ kind: nan-gradient, step: 5 }] }
               - { name: never, by: threads, inject: [{ kind: exception, step: 99 }] }
             """);
-        string[] arguments = ["faults", file, "--directory", Path.Combine(folder, "matrix")];
+        string[] arguments = ["faults", file, "--directory", Path.Combine(_folder, "matrix")];
         var (code, output, _) = CommandRun.Of(arguments);
         Assert.Equal(1, code);
         Assert.Matches(@"skipped +one +FAILED +\d+ tensors differ from the unbroken run's, the first is \S+; at step \d+ the loss was", output);
         Assert.Matches(@"never +one +FAILED +1 of 1 faults did not happen", output);
         Assert.Contains("2 of 3 cells are not as promised", output);
         File.AppendAllText(file, "  - { name: more, by: threads, inject: [{ kind: slow-rank, step: 2, seconds: 0.1 }] }");
-        string[] lines = File.ReadAllLines(Path.Combine(folder, "matrix", "results.jsonl"));
+        string[] lines = File.ReadAllLines(Path.Combine(_folder, "matrix", "results.jsonl"));
         CommandRun.Of([.. arguments, "--resume", "--only", "slow"]);
-        Assert.Equal(lines, File.ReadAllLines(Path.Combine(folder, "matrix", "results.jsonl")));
+        Assert.Equal(lines, File.ReadAllLines(Path.Combine(_folder, "matrix", "results.jsonl")));
     }
 
     [Fact]
     public void Kills_from_outside_cost_no_bit()
     {
-        var (code, output, error) = CommandRun.Of("faults", Matrix, "--kills", "2", "--layout", "PP 2", "--directory", folder, "--json");
+        var (code, output, error) = CommandRun.Of("faults", Matrix, "--kills", "2", "--layout", "PP 2", "--directory", _folder, "--json");
         Assert.True(code == 0, output + error);
         using var result = JsonDocument.Parse(output);
         Assert.Equal(2, result.RootElement.GetProperty("kills").GetInt32());

@@ -5,13 +5,13 @@ namespace Uniscale.Cli.Tests.Commands;
 
 public sealed class LaunchCommandTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-cli-").FullName;
-    private readonly string file;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-cli-").FullName;
+    private readonly string _file;
 
     public LaunchCommandTests()
     {
-        file = Path.Combine(folder, "run.yaml");
-        File.WriteAllText(file, """
+        _file = Path.Combine(_folder, "run.yaml");
+        File.WriteAllText(_file, """
             model: { layers: 4, hidden: 64, heads: 4, vocabulary: 512, context: 64 }
             train: { steps: 3, threads: 3 }
             batch: { global: 16, micro: 1 }
@@ -19,22 +19,22 @@ public sealed class LaunchCommandTests : IDisposable
             """);
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void The_layout_gives_the_number_of_ranks_and_overrides_reach_them()
     {
-        var (code, output, error) = CommandRun.Of("launch", file, "--dry-run", "--set", "optimizer.lr=1e-4");
+        var (code, output, error) = CommandRun.Of("launch", _file, "--dry-run", "--set", "optimizer.lr=1e-4");
         Assert.True(code == 0, error);
         Assert.StartsWith("mpirun.mpich -n 4 ", output);
         Assert.Contains("-genv OMP_NUM_THREADS 3", output);
-        Assert.EndsWith($"train {file} --set optimizer.lr=1e-4", output.TrimEnd());
+        Assert.EndsWith($"train {_file} --set optimizer.lr=1e-4", output.TrimEnd());
     }
 
     [Fact]
     public void Another_mpirun_is_started_when_it_is_named()
     {
-        string output = CommandRun.Of("launch", file, "--dry-run", "--mpirun", "mpirun.openmpi").Output;
+        string output = CommandRun.Of("launch", _file, "--dry-run", "--mpirun", "mpirun.openmpi").Output;
         Assert.StartsWith("mpirun.openmpi -n 4 ", output);
         Assert.Contains("-x OMP_NUM_THREADS=3", output);
     }
@@ -62,7 +62,7 @@ public sealed class LaunchCommandTests : IDisposable
 
     [Fact]
     public void A_resumed_job_resumes_its_ranks() =>
-        Assert.EndsWith(" --resume", CommandRun.Of("launch", file, "--dry-run", "--resume").Output.TrimEnd());
+        Assert.EndsWith(" --resume", CommandRun.Of("launch", _file, "--dry-run", "--resume").Output.TrimEnd());
 
     [Fact]
     public void Ranks_whose_launcher_is_killed_save_and_end()
@@ -137,7 +137,7 @@ public sealed class LaunchCommandTests : IDisposable
     [InlineData("--hosts nowhere", "The host file nowhere does not exist")]
     public void What_cannot_be_is_the_users_error(string options, string sentence)
     {
-        var (code, _, error) = CommandRun.Of(["launch", file, .. options.Split(' '), "--set", $"run_directory={folder}/run"]);
+        var (code, _, error) = CommandRun.Of(["launch", _file, .. options.Split(' '), "--set", $"run_directory={_folder}/run"]);
         Assert.Equal(2, code);
         Assert.Contains(sentence, error);
     }

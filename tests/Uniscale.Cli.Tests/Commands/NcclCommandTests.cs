@@ -7,9 +7,9 @@ namespace Uniscale.Cli.Tests.Commands;
 /// <summary>Whole jobs whose collectives go by NCCL, on its emulator: layouts and faults in a short form (scripts/test-nccl.sh runs all).</summary>
 public sealed class NcclCommandTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-nccl-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-nccl-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     /// <summary>Fifteen layouts where a device runs one kernel of NCCL at a time, by the oldest version that is taken.</summary>
     [Fact]
@@ -57,7 +57,7 @@ public sealed class NcclCommandTests : IDisposable
     private void Holds(string matrix, string settings, string name, string layout, string outcome)
     {
         var (code, output) = Run(EmulatorLibraries.Newest, settings, "faults", Path.Combine(Root, "tests", "NcclEmulator", matrix),
-            "--only", name, "--layout", layout, "--directory", folder, "--json");
+            "--only", name, "--layout", layout, "--directory", _folder, "--json");
         Assert.True(code == 0, output);
         using var cells = JsonDocument.Parse(output);
         Assert.Equal(outcome, Assert.Single(cells.RootElement.EnumerateArray()).GetProperty("outcome").GetString());

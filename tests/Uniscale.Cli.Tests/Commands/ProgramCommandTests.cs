@@ -7,13 +7,13 @@ namespace Uniscale.Cli.Tests.Commands;
 
 public sealed class ProgramCommandTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-cli-").FullName;
-    private readonly string file;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-cli-").FullName;
+    private readonly string _file;
 
     public ProgramCommandTests()
     {
-        file = Path.Combine(folder, "run.yaml");
-        File.WriteAllText(file, """
+        _file = Path.Combine(_folder, "run.yaml");
+        File.WriteAllText(_file, """
             model: { layers: 6, hidden: 64, heads: 4, vocabulary: 512, context: 64 }
             train: { steps: 3 }
             batch: { global: 16, micro: 1 }
@@ -21,12 +21,12 @@ public sealed class ProgramCommandTests : IDisposable
             """);
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void It_shows_groups_stages_instructions_picture_and_verdict()
     {
-        var (code, output, error) = CommandRun.Of("program", file);
+        var (code, output, error) = CommandRun.Of("program", _file);
         Assert.True(code == 0, error);
         Assert.Contains("pipeline      [0, 2, 4, 6]  [1, 3, 5, 7]", output);
         Assert.Contains("stage 1   b2..3", output);
@@ -37,16 +37,16 @@ public sealed class ProgramCommandTests : IDisposable
     [Fact]
     public void The_trace_opens_in_viewers()
     {
-        string trace = Path.Combine(folder, "trace.json");
-        Assert.Equal(0, CommandRun.Of("program", file, "--trace", trace).Code);
+        string trace = Path.Combine(_folder, "trace.json");
+        Assert.Equal(0, CommandRun.Of("program", _file, "--trace", trace).Code);
         Assert.NotEmpty(JsonDocument.Parse(File.ReadAllText(trace)).RootElement.GetProperty("traceEvents").EnumerateArray());
     }
 
     [Fact]
     public void The_picture_is_an_image_with_a_row_a_rank()
     {
-        string image = Path.Combine(folder, "pipeline.svg");
-        Assert.Equal(0, CommandRun.Of("program", file, "--picture", image).Code);
+        string image = Path.Combine(_folder, "pipeline.svg");
+        Assert.Equal(0, CommandRun.Of("program", _file, "--picture", image).Code);
         var words = XDocument.Load(image).Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value).ToList();
         Assert.All((string[])["rank 0", "rank 2", "rank 4", "rank 6", "weight gradients"], word => Assert.Contains(word, words));
         Assert.StartsWith("zero-bubble: 4 stages, 8 microbatches, bubble ", words[0], StringComparison.Ordinal);
@@ -56,7 +56,7 @@ public sealed class ProgramCommandTests : IDisposable
     [Fact]
     public void The_picture_of_the_readme_is_current()
     {
-        string image = Path.Combine(folder, "pipeline.svg"), shown = Path.Combine(Repository.Root, "docs", "images", "pipeline.svg");
+        string image = Path.Combine(_folder, "pipeline.svg"), shown = Path.Combine(Repository.Root, "docs", "images", "pipeline.svg");
         Assert.Equal(0, CommandRun.Of("program", Path.Combine(Repository.Root, "configs", "benchmarks", "benchmark-pipeline.yaml"), "--picture", image).Code);
         Assert.True(File.ReadAllText(image) == File.ReadAllText(shown), "run: scripts/uniscale program configs/benchmarks/benchmark-pipeline.yaml --picture docs/images/pipeline.svg");
     }
@@ -77,7 +77,7 @@ public sealed class ProgramCommandTests : IDisposable
     [Fact]
     public void A_measured_trace_is_drawn_beside_the_prediction()
     {
-        string trace = Path.Combine(folder, "measured.json");
+        string trace = Path.Combine(_folder, "measured.json");
         using (var stream = File.Create(trace))
         using (var writer = new ChromeTraceWriter(stream))
             for (int rank = 0; rank < 8; rank++)
@@ -85,8 +85,8 @@ public sealed class ProgramCommandTests : IDisposable
                 writer.Write("forward b0 m0", "compute", 1000, 500, rank, 0);
                 writer.Write("norm", "compute", 2000, 1, rank, 0);
             }
-        Assert.Contains("Bubble: 0.0 % measured", CommandRun.Of("program", file, "--measured", trace).Output);
-        var (code, _, error) = CommandRun.Of("program", file, "--ranks", "4", "--set", "parallel.data=1", "--measured", trace);
+        Assert.Contains("Bubble: 0.0 % measured", CommandRun.Of("program", _file, "--measured", trace).Output);
+        var (code, _, error) = CommandRun.Of("program", _file, "--ranks", "4", "--set", "parallel.data=1", "--measured", trace);
         Assert.Equal(2, code);
         Assert.Contains("no complete step of 4 ranks", error);
     }
@@ -97,7 +97,7 @@ public sealed class ProgramCommandTests : IDisposable
     [InlineData("--set", "parallel.schedule=gpip", "--rank", "0", "choose one of 1f1b, gpipe")]
     public void What_cannot_work_is_refused_with_what_to_change(string first, string second, string third, string fourth, string hint)
     {
-        var (code, _, error) = CommandRun.Of("program", file, first, second, third, fourth);
+        var (code, _, error) = CommandRun.Of("program", _file, first, second, third, fourth);
         Assert.Equal(2, code);
         Assert.Contains(hint, error);
     }

@@ -5,9 +5,9 @@ namespace Uniscale.Cli.Tests.Doctor;
 
 public sealed class ExaminationTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-doctor-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-doctor-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void A_missing_library_is_named_with_what_to_install()
@@ -26,16 +26,16 @@ public sealed class ExaminationTests : IDisposable
     [Fact]
     public void A_libstdcxx_that_is_too_old_is_enough_only_where_the_request_was_made_weak()
     {
-        var libraries = new Libraries("", [folder]);
-        File.WriteAllText(Path.Combine(folder, "libstdc++.so.6"), "x\0GLIBCXX_3.4.9\0GLIBCXX_3.4.30\0CXXABI_1.3\0");
-        var finding = Examination.StandardLibrary(libraries, folder);
+        var libraries = new Libraries("", [_folder]);
+        File.WriteAllText(Path.Combine(_folder, "libstdc++.so.6"), "x\0GLIBCXX_3.4.9\0GLIBCXX_3.4.30\0CXXABI_1.3\0");
+        var finding = Examination.StandardLibrary(libraries, _folder);
         Assert.False(finding.Found);
         Assert.Contains("GLIBCXX_3.4.30", finding.Details);
-        File.WriteAllText(Path.Combine(folder, "libLibTorchSharp.txt"), "the request for GLIBCXX_3.4.32 was made weak: old\n");
-        Assert.True(Examination.StandardLibrary(libraries, folder).Found);
-        File.Delete(Path.Combine(folder, "libLibTorchSharp.txt"));
-        File.WriteAllText(Path.Combine(folder, "libstdc++.so.6"), "x\0GLIBCXX_3.4.33\0");
-        Assert.True(Examination.StandardLibrary(libraries, folder).Found);
+        File.WriteAllText(Path.Combine(_folder, "libLibTorchSharp.txt"), "the request for GLIBCXX_3.4.32 was made weak: old\n");
+        Assert.True(Examination.StandardLibrary(libraries, _folder).Found);
+        File.Delete(Path.Combine(_folder, "libLibTorchSharp.txt"));
+        File.WriteAllText(Path.Combine(_folder, "libstdc++.so.6"), "x\0GLIBCXX_3.4.33\0");
+        Assert.True(Examination.StandardLibrary(libraries, _folder).Found);
     }
 
     [Fact]
@@ -47,9 +47,9 @@ public sealed class ExaminationTests : IDisposable
     [Fact]
     public void A_program_without_libtorch_beside_it_is_told()
     {
-        var finding = Examination.Tensors(folder);
+        var finding = Examination.Tensors(_folder);
         Assert.False(finding.Found);
-        Assert.Contains(folder, finding.Details);
+        Assert.Contains(_folder, finding.Details);
         Assert.StartsWith("2.10.0, TorchSharp 0.107.0, ", Examination.Tensors(AppContext.BaseDirectory).Details);
     }
 
@@ -80,18 +80,18 @@ public sealed class ExaminationTests : IDisposable
     [Fact]
     public void Folders_of_the_linker_path_come_first_and_links_are_resolved()
     {
-        File.WriteAllText(Path.Combine(folder, "libdnnl.so.9.1.2"), "");
-        File.CreateSymbolicLink(Path.Combine(folder, "libdnnl.so"), "libdnnl.so.9.1.2");
-        var libraries = new Libraries("\tlibdnnl.so (libc6,x86-64) => /elsewhere/libdnnl.so\n", [folder]);
+        File.WriteAllText(Path.Combine(_folder, "libdnnl.so.9.1.2"), "");
+        File.CreateSymbolicLink(Path.Combine(_folder, "libdnnl.so"), "libdnnl.so.9.1.2");
+        var libraries = new Libraries("\tlibdnnl.so (libc6,x86-64) => /elsewhere/libdnnl.so\n", [_folder]);
         string? path = libraries.Find("libdnnl.so");
-        Assert.Equal(Path.Combine(folder, "libdnnl.so.9.1.2"), path);
+        Assert.Equal(Path.Combine(_folder, "libdnnl.so.9.1.2"), path);
         Assert.Equal("9.1.2", Libraries.Version(path!));
     }
 
     [Fact]
     public void The_cache_names_libraries_with_and_without_version()
     {
-        string file = Path.Combine(folder, "libdnnl.so.2");
+        string file = Path.Combine(_folder, "libdnnl.so.2");
         File.WriteAllText(file, "");
         var libraries = new Libraries($"2 libs found\n\tlibdnnl.so.2 (libc6,x86-64) => {file}\n\tlibc.so.6 (libc6) => /lib/libc.so.6\n", []);
         Assert.Equal(file, libraries.Find("libdnnl.so"));
@@ -101,9 +101,9 @@ public sealed class ExaminationTests : IDisposable
     [Fact]
     public void A_pkg_config_file_knows_the_version_better_than_the_file_name()
     {
-        Directory.CreateDirectory(Path.Combine(folder, "pkgconfig"));
-        File.WriteAllText(Path.Combine(folder, "pkgconfig", "sentencepiece.pc"), "Name: sentencepiece\nVersion: 0.1.97\n");
-        Assert.Equal("0.1.97", Libraries.Version(Path.Combine(folder, "libsentencepiece.so.0.0.0")));
+        Directory.CreateDirectory(Path.Combine(_folder, "pkgconfig"));
+        File.WriteAllText(Path.Combine(_folder, "pkgconfig", "sentencepiece.pc"), "Name: sentencepiece\nVersion: 0.1.97\n");
+        Assert.Equal("0.1.97", Libraries.Version(Path.Combine(_folder, "libsentencepiece.so.0.0.0")));
         Assert.Equal("0.3.21", Libraries.Version("/usr/lib/libopenblasp-r0.3.21.so"));
         Assert.Null(Libraries.Version("/usr/lib/libplain.so"));
     }

@@ -7,7 +7,7 @@ namespace Uniscale.Engine.Tests.Goldens;
 /// <summary>Tensors of a safetensors file that generate.py wrote.</summary>
 internal sealed class GoldenFile : IDisposable
 {
-    private readonly Dictionary<string, Tensor> tensors = [];
+    private readonly Dictionary<string, Tensor> _tensors = [];
 
     public GoldenFile(string preset)
     {
@@ -26,15 +26,15 @@ internal sealed class GoldenFile : IDisposable
             };
             var tensor = empty(shape, type).DetachFromDisposeScope();
             file.AsSpan(8 + headerLength)[range[0]..range[1]].CopyTo(tensor.bytes);
-            tensors[entry.Name] = tensor;
+            _tensors[entry.Name] = tensor;
         }
     }
 
-    public Tensor this[string name] => tensors[name];
+    public Tensor this[string name] => _tensors[name];
 
     public void Dispose()
     {
-        foreach (var tensor in tensors.Values)
+        foreach (var tensor in _tensors.Values)
             tensor.Dispose();
     }
 }

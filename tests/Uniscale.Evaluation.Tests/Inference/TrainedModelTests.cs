@@ -18,14 +18,14 @@ public sealed class TrainedModelTests : IDisposable
     private const int Vocabulary = 31;
     private static readonly ModelSection Shape = new() { Layers = 2, Hidden = 16, Heads = 2, Ffn = 32, Context = 8, InitStd = 0.5 };
 
-    private readonly string directory = Directory.CreateTempSubdirectory("uniscale-trained-model-").FullName;
+    private readonly string _directory = Directory.CreateTempSubdirectory("uniscale-trained-model-").FullName;
 
     [Fact]
     public void EveryWayToAskGivesTheLogitsOfTheWholeSequence()
     {
         using var scope = NewDisposeScope();
         Save();
-        using var model = TrainedModel.Load(Shape, Vocabulary, CheckpointReader.Open(CheckpointCatalog.Find(directory)));
+        using var model = TrainedModel.Load(Shape, Vocabulary, CheckpointReader.Open(CheckpointCatalog.Find(_directory)));
         int[] text = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5];
         for (int count = 1; count <= text.Length; count++)
             Check(text[..count]);
@@ -43,7 +43,7 @@ public sealed class TrainedModelTests : IDisposable
         }
     }
 
-    public void Dispose() => Directory.Delete(directory, recursive: true);
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
 
     private void Save()
     {
@@ -57,7 +57,7 @@ public sealed class TrainedModelTests : IDisposable
                 spec.Name, ElementType.Float32, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(tensor)));
         }
         using var world = InProcessWorld.Create(1)[0];
-        using var store = new CheckpointStore(directory, world);
+        using var store = new CheckpointStore(_directory, world);
         Assert.Equal(SaveStatus.Durable, store.Save(new CheckpointState { Step = 1, ConsumedTokens = 8, Slices = slices }).Status);
     }
 }

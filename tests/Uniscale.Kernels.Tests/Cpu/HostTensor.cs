@@ -20,30 +20,30 @@ internal static class HostMemory
 /// <summary>Values in pinned memory, in fp32 or rounded to bf16, for a kernel to read and write.</summary>
 internal sealed class HostTensor
 {
-    private readonly float[] floats;
-    private readonly ushort[] halves;
+    private readonly float[] _floats;
+    private readonly ushort[] _halves;
 
     public HostTensor(KernelType type, params ReadOnlySpan<double> values)
     {
         Type = type;
-        floats = HostMemory.Allocate<float>(type == KernelType.Float32 ? values.Length : 0);
-        halves = HostMemory.Allocate<ushort>(type == KernelType.BFloat16 ? values.Length : 0);
+        _floats = HostMemory.Allocate<float>(type == KernelType.Float32 ? values.Length : 0);
+        _halves = HostMemory.Allocate<ushort>(type == KernelType.BFloat16 ? values.Length : 0);
         for (int i = 0; i < values.Length; i++)
         {
-            if (type == KernelType.Float32) floats[i] = (float)values[i];
-            else halves[i] = ToBFloat16((float)values[i]);
+            if (type == KernelType.Float32) _floats[i] = (float)values[i];
+            else _halves[i] = ToBFloat16((float)values[i]);
         }
     }
 
     public KernelType Type { get; }
 
-    public int Length => Type == KernelType.Float32 ? floats.Length : halves.Length;
+    public int Length => Type == KernelType.Float32 ? _floats.Length : _halves.Length;
 
     public nint Address => Type == KernelType.Float32
-        ? Marshal.UnsafeAddrOfPinnedArrayElement(floats, 0)
-        : Marshal.UnsafeAddrOfPinnedArrayElement(halves, 0);
+        ? Marshal.UnsafeAddrOfPinnedArrayElement(_floats, 0)
+        : Marshal.UnsafeAddrOfPinnedArrayElement(_halves, 0);
 
-    public double this[int i] => Type == KernelType.Float32 ? floats[i] : BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
+    public double this[int i] => Type == KernelType.Float32 ? _floats[i] : BitConverter.UInt32BitsToSingle((uint)_halves[i] << 16);
 
     /// <summary>Whether products of a type run on kernels of ours, whose bits do not depend on the number of threads, and not on oneDNN.</summary>
     public static bool MultipliedByOurKernels(KernelType type) => type == KernelType.BFloat16 && CpuKernels.InstructionSet != InstructionSet.Avx512Bf16;
@@ -88,15 +88,15 @@ internal sealed class HostTensor
 /// <summary>int64 values in pinned memory.</summary>
 internal sealed class HostIndices
 {
-    private readonly long[] values;
+    private readonly long[] _values;
 
     public HostIndices(params ReadOnlySpan<long> indices)
     {
-        values = HostMemory.Allocate<long>(indices.Length);
-        indices.CopyTo(values);
+        _values = HostMemory.Allocate<long>(indices.Length);
+        indices.CopyTo(_values);
     }
 
-    public nint Address => Marshal.UnsafeAddrOfPinnedArrayElement(values, 0);
+    public nint Address => Marshal.UnsafeAddrOfPinnedArrayElement(_values, 0);
 
-    public long this[int i] => values[i];
+    public long this[int i] => _values[i];
 }

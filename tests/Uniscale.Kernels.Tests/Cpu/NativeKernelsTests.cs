@@ -10,9 +10,9 @@ namespace Uniscale.Kernels.Tests.Cpu;
 /// <summary>Every native kernel against its plain twin: odd sizes, views that are not contiguous, both types.</summary>
 public sealed class NativeKernelsTests : IDisposable
 {
-    private readonly DisposeScope scope = NewDisposeScope();
-    private readonly NativeKernels native = new(packWeights: true);
-    private readonly TorchKernels twin = TorchKernels.Instance;
+    private readonly DisposeScope _scope = NewDisposeScope();
+    private readonly NativeKernels _native = new(packWeights: true);
+    private readonly TorchKernels _twin = TorchKernels.Instance;
 
     public static TheoryData<ScalarType> Types => [ScalarType.Float32, ScalarType.BFloat16];
 
@@ -21,21 +21,21 @@ public sealed class NativeKernelsTests : IDisposable
     {
         var x = Normal(type, 3, 5, 48)[TensorIndex.Ellipsis, TensorIndex.Slice(0, 33)];
         var (weight, bias, gradient) = (Normal(type, 17, 33), Normal(type, 17), Normal(type, 3, 5, 17));
-        Same(twin.Linear(x, weight, bias), native.Linear(x, weight, bias));
-        Same(twin.Linear(x, weight, null), native.Linear(x, weight, null));
-        Same(twin.LinearInputGradient(gradient, weight), native.LinearInputGradient(gradient, weight));
+        Same(_twin.Linear(x, weight, bias), _native.Linear(x, weight, bias));
+        Same(_twin.Linear(x, weight, null), _native.Linear(x, weight, null));
+        Same(_twin.LinearInputGradient(gradient, weight), _native.LinearInputGradient(gradient, weight));
         var (sum, twinSum) = (x.clone(), x.clone());
-        native.LinearInputGradient(gradient, weight, sum, add: true);
-        twin.LinearInputGradient(gradient, weight, twinSum, add: true);
+        _native.LinearInputGradient(gradient, weight, sum, add: true);
+        _twin.LinearInputGradient(gradient, weight, twinSum, add: true);
         Same(twinSum, sum);
-        Same(twin.LinearWeightGradient(gradient, x), native.LinearWeightGradient(gradient, x));
+        Same(_twin.LinearWeightGradient(gradient, x), _native.LinearWeightGradient(gradient, x));
         var (expected, actual) = (ones([17, 33], ScalarType.Float32), ones([17, 33], ScalarType.Float32));
-        twin.AccumulateWeightGradient(expected, gradient, x);
-        native.AccumulateWeightGradient(actual, gradient, x);
+        _twin.AccumulateWeightGradient(expected, gradient, x);
+        _native.AccumulateWeightGradient(actual, gradient, x);
         Same(expected, actual, type);
         var (expectedBias, actualBias) = (ones([17], ScalarType.Float32), ones([17], ScalarType.Float32));
-        twin.AccumulateWeightGradient(expected, gradient, x, expectedBias);
-        native.AccumulateWeightGradient(actual, gradient, x, actualBias);
+        _twin.AccumulateWeightGradient(expected, gradient, x, expectedBias);
+        _native.AccumulateWeightGradient(actual, gradient, x, actualBias);
         Same(expected, actual, type);
         Same(expectedBias, actualBias, type);
     }
@@ -44,14 +44,14 @@ public sealed class NativeKernelsTests : IDisposable
     public void WhatGoesWithAProduct(ScalarType type)
     {
         var (x, weight, bias, residual) = (Normal(type, 3, 5, 33), Normal(type, 17, 33), Normal(type, 17), Normal(type, 3, 5, 17));
-        Same(twin.Linear(x, weight, bias, residual), native.Linear(x, weight, bias, residual));
-        Same(twin.Linear(x, weight, null, residual), native.Linear(x, weight, null, residual));
-        var (expected, actual) = (twin.LinearGelu(x, weight, bias), native.LinearGelu(x, weight, bias));
+        Same(_twin.Linear(x, weight, bias, residual), _native.Linear(x, weight, bias, residual));
+        Same(_twin.Linear(x, weight, null, residual), _native.Linear(x, weight, null, residual));
+        var (expected, actual) = (_twin.LinearGelu(x, weight, bias), _native.LinearGelu(x, weight, bias));
         Same(expected.Product, actual.Product);
         Same(expected.Activated, actual.Activated);
-        Same(native.Gelu(actual.Product), actual.Activated);
+        Same(_native.Gelu(actual.Product), actual.Activated);
         var (gradient, pre) = (Normal(type, 3, 5, 17), Normal(type, 3, 5, 33));
-        Same(twin.LinearInputGradientBeforeGelu(gradient, weight, pre), native.LinearInputGradientBeforeGelu(gradient, weight, pre));
+        Same(_twin.LinearInputGradientBeforeGelu(gradient, weight, pre), _native.LinearInputGradientBeforeGelu(gradient, weight, pre));
     }
 
     [Theory, MemberData(nameof(Types))]
@@ -59,7 +59,7 @@ public sealed class NativeKernelsTests : IDisposable
     {
         var (x, gradient) = (Normal(type, 3, 5, 33), Normal(type, 3, 5, 17));
         GradientSum Damaged(params long[] shape) => new(full(shape, Scalars.Of(double.NaN), ScalarType.Float32), IsEmpty: true);
-        foreach (var kernels in (IKernels[])[twin, native])
+        foreach (var kernels in (IKernels[])[_twin, _native])
         {
             var (weight, bias) = (Damaged(17, 33), Damaged(17));
             kernels.AccumulateWeightGradient(weight, gradient, x, bias);
@@ -73,14 +73,14 @@ public sealed class NativeKernelsTests : IDisposable
     {
         var (table, gradient) = (Normal(type, 11, 19), Normal(type, 2, 9, 19));
         var ids = arange(Scalars.Of(18), int64).view(2, 9);
-        Same(twin.Embedding(ids, table, 4, 10), native.Embedding(ids, table, 4, 10));
+        Same(_twin.Embedding(ids, table, 4, 10), _native.Embedding(ids, table, 4, 10));
         var (expected, actual) = (ones([11, 19], ScalarType.Float32), ones([11, 19], ScalarType.Float32));
-        twin.AccumulateEmbeddingGradient(expected, ids, gradient, 4, 10);
-        native.AccumulateEmbeddingGradient(actual, ids, gradient, 4, 10);
+        _twin.AccumulateEmbeddingGradient(expected, ids, gradient, 4, 10);
+        _native.AccumulateEmbeddingGradient(actual, ids, gradient, 4, 10);
         Same(expected, actual, type);
         var (expectedLogits, actualLogits) = (empty([9, 11], ScalarType.Float32), empty([9, 11], ScalarType.Float32));
-        twin.Logits(gradient[0], table, expectedLogits);
-        native.Logits(gradient[0], table, actualLogits);
+        _twin.Logits(gradient[0], table, expectedLogits);
+        _native.Logits(gradient[0], table, actualLogits);
         Same(expectedLogits, actualLogits, type);
     }
 
@@ -88,11 +88,11 @@ public sealed class NativeKernelsTests : IDisposable
     public void PackedWeightsFollowTheParameterOnceToldThatItChanged()
     {
         var (x, weight) = (Normal(ScalarType.Float32, 4, 8), Normal(ScalarType.Float32, 6, 8));
-        native.Linear(x, weight, null);
+        _native.Linear(x, weight, null);
         weight.mul_(Scalars.Of(2));
-        native.ParametersChanged();
-        Same(twin.Linear(x, weight, null), native.Linear(x, weight, null));
-        Assert.True(native.PackedBytes > 0);
+        _native.ParametersChanged();
+        Same(_twin.Linear(x, weight, null), _native.Linear(x, weight, null));
+        Assert.True(_native.PackedBytes > 0);
     }
 
     [Theory]
@@ -102,15 +102,15 @@ public sealed class NativeKernelsTests : IDisposable
     {
         var (x, weight, gradient) = (Normal(type, 2, 7, 37), Normal(type, 37), Normal(type, 2, 7, 37));
         var bias = kind == NormKind.LayerNorm ? Normal(type, 37) : null;
-        var (expected, actual) = (twin.Norm(kind, x, weight, bias, 1e-5), native.Norm(kind, x, weight, bias, 1e-5));
+        var (expected, actual) = (_twin.Norm(kind, x, weight, bias, 1e-5), _native.Norm(kind, x, weight, bias, 1e-5));
         Same(expected.Output, actual.Output);
         Same(expected.Scale, actual.Scale);
-        var wanted = twin.NormBackward(kind, gradient, x, weight, expected.Mean, expected.Scale);
-        var got = native.NormBackward(kind, gradient, x, weight, actual.Mean, actual.Scale);
+        var wanted = _twin.NormBackward(kind, gradient, x, weight, expected.Mean, expected.Scale);
+        var got = _native.NormBackward(kind, gradient, x, weight, actual.Mean, actual.Scale);
         var carried = Normal(type, x.shape);
         Same(
-            twin.NormBackward(kind, gradient, x, weight, expected.Mean, expected.Scale, carried).Input,
-            native.NormBackward(kind, gradient, x, weight, actual.Mean, actual.Scale, carried).Input);
+            _twin.NormBackward(kind, gradient, x, weight, expected.Mean, expected.Scale, carried).Input,
+            _native.NormBackward(kind, gradient, x, weight, actual.Mean, actual.Scale, carried).Input);
         Same(wanted.Input, got.Input);
         Same(wanted.Weight, got.Weight, type);
         if (wanted.Bias is not null) Same(wanted.Bias, got.Bias!, type);
@@ -120,12 +120,12 @@ public sealed class NativeKernelsTests : IDisposable
     public void Activations(ScalarType type)
     {
         var (gate, up, gradient) = (Normal(type, 3, 41), Normal(type, 3, 41), Normal(type, 3, 41));
-        Same(twin.Swiglu(gate, up), native.Swiglu(gate, up));
-        var (expected, actual) = (twin.SwigluBackward(gradient, gate, up), native.SwigluBackward(gradient, gate, up));
+        Same(_twin.Swiglu(gate, up), _native.Swiglu(gate, up));
+        var (expected, actual) = (_twin.SwigluBackward(gradient, gate, up), _native.SwigluBackward(gradient, gate, up));
         Same(expected.Gate, actual.Gate);
         Same(expected.Up, actual.Up);
-        Same(twin.Gelu(gate), native.Gelu(gate));
-        Same(twin.GeluBackward(gradient, gate), native.GeluBackward(gradient, gate));
+        Same(_twin.Gelu(gate), _native.Gelu(gate));
+        Same(_twin.GeluBackward(gradient, gate), _native.GeluBackward(gradient, gate));
     }
 
     [Theory]
@@ -134,8 +134,8 @@ public sealed class NativeKernelsTests : IDisposable
     {
         var x = Normal(type, 2, 5, 3, 24);
         var angles = Normal(ScalarType.Float32, tables, 5, 1, 12);
-        Same(twin.Rotate(x, angles.cos(), angles.sin(), false), native.Rotate(x, angles.cos(), angles.sin(), false));
-        Same(twin.Rotate(x, angles.cos(), angles.sin(), true), native.Rotate(x, angles.cos(), angles.sin(), true));
+        Same(_twin.Rotate(x, angles.cos(), angles.sin(), false), _native.Rotate(x, angles.cos(), angles.sin(), false));
+        Same(_twin.Rotate(x, angles.cos(), angles.sin(), true), _native.Rotate(x, angles.cos(), angles.sin(), true));
     }
 
     [Theory]
@@ -147,15 +147,15 @@ public sealed class NativeKernelsTests : IDisposable
         var (q, k, v) = (Normal(type, 2, length, 4, headDim), Normal(type, 2, length, kvHeads, headDim), Normal(type, 2, length, kvHeads, headDim));
         var ids = arange(Scalars.Of(length), ScalarType.Int64).div(Scalars.Of(20), RoundingMode.floor).to(ScalarType.Int64).expand(2, length);
         var mask = documents ? new AttentionMask(true, 0, ids, ids) : new AttentionMask(true);
-        var expected = twin.Attention(q, k, v, mask, keepProbabilities: false);
-        var actual = native.Attention(q, k, v, mask, keepProbabilities: true);
+        var expected = _twin.Attention(q, k, v, mask, keepProbabilities: false);
+        var actual = _native.Attention(q, k, v, mask, keepProbabilities: true);
         Same(expected.Output, actual.Output);
         Same(expected.LogSumExp, actual.LogSumExp, type);
         var gradient = Normal(type, 2, length, 4, headDim);
-        var delta = twin.AttentionDelta(gradient, expected.Output);
-        Same(delta, native.AttentionDelta(gradient, expected.Output));
-        var wanted = twin.AttentionBackward(gradient, q, k, v, expected.LogSumExp, delta, mask, [], float32);
-        var got = native.AttentionBackward(gradient, q, k, v, expected.LogSumExp, delta, mask, [], float32);
+        var delta = _twin.AttentionDelta(gradient, expected.Output);
+        Same(delta, _native.AttentionDelta(gradient, expected.Output));
+        var wanted = _twin.AttentionBackward(gradient, q, k, v, expected.LogSumExp, delta, mask, [], float32);
+        var got = _native.AttentionBackward(gradient, q, k, v, expected.LogSumExp, delta, mask, [], float32);
         Same(wanted.Query, got.Query, type);
         Same(wanted.Key, got.Key, type);
         Same(wanted.Value, got.Value, type);
@@ -166,17 +166,17 @@ public sealed class NativeKernelsTests : IDisposable
     {
         var logits = Normal(ScalarType.Float32, 9, 101).mul_(Scalars.Of(5));
         var targets = tensor(new long[] { 0, 100, -1, 5, 6, 7, -1, 50, 99 });
-        var (expected, actual) = (twin.LossStatistics(logits, targets), native.LossStatistics(logits, targets));
+        var (expected, actual) = (_twin.LossStatistics(logits, targets), _native.LossStatistics(logits, targets));
         Same(expected.Maximum, actual.Maximum);
         Same(expected.Sum, actual.Sum);
         Same(expected.Target, actual.Target);
         var logSumExp = expected.Sum.log().add_(expected.Maximum);
         var scale = targets.ge(Scalars.Of(0)).to(float32).mul_(Scalars.Of(0.1));
         Same(
-            twin.LossGradient(logits.clone(), targets, logSumExp, scale, float32), native.LossGradient(logits.clone(), targets, logSumExp, scale, float32));
+            _twin.LossGradient(logits.clone(), targets, logSumExp, scale, float32), _native.LossGradient(logits.clone(), targets, logSumExp, scale, float32));
         foreach (var type in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
         {
-            var (apart, together) = (twin.CrossEntropy(logits.clone(), targets, scale, type), native.CrossEntropy(logits.clone(), targets, scale, type));
+            var (apart, together) = (_twin.CrossEntropy(logits.clone(), targets, scale, type), _native.CrossEntropy(logits.clone(), targets, scale, type));
             Same(apart.LogSumExp, together.LogSumExp);
             Same(apart.Target, together.Target);
             Same(apart.Gradient, together.Gradient);
@@ -185,8 +185,8 @@ public sealed class NativeKernelsTests : IDisposable
 
     public void Dispose()
     {
-        native.Dispose();
-        scope.Dispose();
+        _native.Dispose();
+        _scope.Dispose();
     }
 
     private static Tensor Normal(ScalarType type, params long[] shape)

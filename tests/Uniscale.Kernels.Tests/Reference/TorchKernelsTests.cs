@@ -7,7 +7,7 @@ namespace Uniscale.Kernels.Tests.Reference;
 /// <summary>Attention in chunks against the whole matrix of scores, with libtorch's own autograd.</summary>
 public sealed class TorchKernelsTests : IDisposable
 {
-    private readonly TorchSharp.DisposeScope scope = NewDisposeScope();
+    private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
 
     [Theory]
     [InlineData(300, 300, 6, 2, true, 0, false, true)]
@@ -51,7 +51,7 @@ public sealed class TorchKernelsTests : IDisposable
         Assert.True(got.Key.isfinite().all().item<bool>());
     }
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     private static Tensor Whole(Tensor q, Tensor k, Tensor v, AttentionMask mask)
     {

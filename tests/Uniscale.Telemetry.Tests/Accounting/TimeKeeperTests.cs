@@ -5,11 +5,11 @@ namespace Uniscale.Telemetry.Tests.Accounting;
 
 public sealed class TimeKeeperTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-time-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-time-").FullName;
 
-    private string Metrics => Path.Combine(folder, "metrics.jsonl");
+    private string Metrics => Path.Combine(_folder, "metrics.jsonl");
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void Steps_that_are_taken_back_or_done_again_change_their_use()

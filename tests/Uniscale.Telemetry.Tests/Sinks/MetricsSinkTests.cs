@@ -5,11 +5,11 @@ namespace Uniscale.Telemetry.Tests.Sinks;
 
 public sealed class MetricsSinkTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-metrics-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-metrics-").FullName;
 
-    private string File => Path.Combine(folder, "run", "metrics.jsonl");
+    private string File => Path.Combine(_folder, "run", "metrics.jsonl");
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void Records_are_json_lines_with_kind_and_step()

@@ -4,9 +4,9 @@ namespace Uniscale.Telemetry.Tests.TensorBoard;
 
 public sealed class TensorBoardSinkTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-tensorboard-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-tensorboard-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void The_checksum_of_the_reader_is_the_published_one() => Assert.Equal(0xE3069283u, EventReader.Checksum("123456789"u8));
@@ -14,12 +14,12 @@ public sealed class TensorBoardSinkTests : IDisposable
     [Fact]
     public void Another_reader_finds_every_scalar()
     {
-        using (var sink = new TensorBoardSink(folder, resumedStep: 300))
+        using (var sink = new TensorBoardSink(_folder, resumedStep: 300))
         {
             sink.Step(Reports.Step(301) with { Parts = new Dictionary<string, double> { ["forward"] = 0.5 } });
             sink.Validation(new ValidationReport { Step = 301, Name = "books", Loss = 2.5, BitsPerByte = 1.1 });
         }
-        string file = Assert.Single(Directory.GetFiles(folder));
+        string file = Assert.Single(Directory.GetFiles(_folder));
         Assert.StartsWith("events.out.tfevents.", Path.GetFileName(file));
         var events = EventReader.Read(file);
 
@@ -43,30 +43,30 @@ public sealed class TensorBoardSinkTests : IDisposable
             for (int step = first; step <= last; step++)
                 sink.Step(Reports.Step(step));
         }
-        using (var sink = new TensorBoardSink(folder, resumedStep: 0))
+        using (var sink = new TensorBoardSink(_folder, resumedStep: 0))
             Steps(sink, 1, 10);
         // Killed while it wrote.
-        string first = Assert.Single(Directory.GetFiles(folder));
+        string first = Assert.Single(Directory.GetFiles(_folder));
         File.WriteAllBytes(first, File.ReadAllBytes(first)[..^7]);
-        using (var sink = new TensorBoardSink(folder, resumedStep: 6))
+        using (var sink = new TensorBoardSink(_folder, resumedStep: 6))
         {
             Steps(sink, 7, 12);
             sink.WentBack(8);
             Steps(sink, 9, 11);
         }
-        var steps = Directory.GetFiles(folder, "events.out.tfevents.*").SelectMany(EventReader.Read).Where(entry => entry.Scalars.Count > 0).Select(entry => entry.Step);
+        var steps = Directory.GetFiles(_folder, "events.out.tfevents.*").SelectMany(EventReader.Read).Where(entry => entry.Scalars.Count > 0).Select(entry => entry.Step);
         Assert.Equal(Enumerable.Range(1, 11).Select(step => (long)step), steps.Order());
-        Assert.Equal(3, Directory.GetFiles(folder).Length);
+        Assert.Equal(3, Directory.GetFiles(_folder).Length);
 
-        new TensorBoardSink(folder, resumedStep: 0).Dispose();
-        Assert.DoesNotContain(Directory.GetFiles(folder).SelectMany(EventReader.Read), entry => entry.Scalars.Count > 0);
+        new TensorBoardSink(_folder, resumedStep: 0).Dispose();
+        Assert.DoesNotContain(Directory.GetFiles(_folder).SelectMany(EventReader.Read), entry => entry.Scalars.Count > 0);
     }
 
     [Fact]
     public void Two_files_of_one_second_do_not_meet()
     {
-        using var first = new EventFile(folder);
-        using var second = new EventFile(folder);
+        using var first = new EventFile(_folder);
+        using var second = new EventFile(_folder);
         Assert.NotEqual(first.FilePath, second.FilePath);
     }
 }

@@ -12,7 +12,7 @@ namespace Uniscale.Training.Tests.Validation;
 
 public sealed class ValidationTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("uniscale-validation-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-validation-").FullName;
 
     [Fact]
     public void TheLastSequenceIsFilledWithIgnoredTokens()
@@ -81,7 +81,7 @@ public sealed class ValidationTests : IDisposable
             batch: { global: 4, micro: 1 }
             train: { steps: 1 }
             evaluation: { sequences: 7 }
-            data: { validation: [ { name: held-out, domain: web, shards: ["{{folder}}/shard"] } ] }
+            data: { validation: [ { name: held-out, domain: web, shards: ["{{_folder}}/shard"] } ] }
             parallel: { {{parallel}} }
             """;
         var configuration = ConfigurationLoader.Parse(yaml).Value;
@@ -97,7 +97,7 @@ public sealed class ValidationTests : IDisposable
         Assert.InRange(results[0].Loss, Math.Log(128) - 0.5, Math.Log(128) + 0.5);
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static readonly Lazy<ValidationResult> One = new(() =>
     {
@@ -108,7 +108,7 @@ public sealed class ValidationTests : IDisposable
             batch: { global: 4, micro: 1 }
             train: { steps: 1 }
             evaluation: { sequences: 7 }
-            data: { validation: [ { name: held-out, domain: web, shards: ["{{test.folder}}/shard"] } ] }
+            data: { validation: [ { name: held-out, domain: web, shards: ["{{test._folder}}/shard"] } ] }
             """).Value;
         var world = InProcessWorld.Create(1)[0];
         using (world) return Validate(configuration, world);
@@ -126,7 +126,7 @@ public sealed class ValidationTests : IDisposable
 
     private TokenSource Shard(int count)
     {
-        string prefix = Path.Combine(folder, "shard");
+        string prefix = Path.Combine(_folder, "shard");
         using (var writer = new ShardWriter(prefix, 128))
         {
             writer.Add([.. Enumerable.Range(0, count)]);

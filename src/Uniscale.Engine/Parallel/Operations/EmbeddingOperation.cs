@@ -12,19 +12,19 @@ namespace Uniscale.Engine.Parallel.Operations;
 /// </summary>
 internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, MicrobatchContext context) : Operation
 {
-    private Func<GradientSum>? tokenSink;
-    private Func<GradientSum>? positionSink;
-    private long[]? positionShape;
-    private long[] tokenShape = [];
+    private Func<GradientSum>? _tokenSink;
+    private Func<GradientSum>? _positionSink;
+    private long[]? _positionShape;
+    private long[] _tokenShape = [];
 
     public Tensor Apply(Tensor weight, Tensor? positions)
     {
-        tokenSink = ops.Sink.Find(weight);
-        tokenShape = weight.shape;
+        _tokenSink = ops.Sink.Find(weight);
+        _tokenShape = weight.shape;
         if (positions is null)
             return Record(weight)[0];
-        positionSink = ops.Sink.Find(positions);
-        positionShape = positions.shape;
+        _positionSink = ops.Sink.Find(positions);
+        _positionShape = positions.shape;
         return Record(weight, positions)[0];
     }
 
@@ -40,13 +40,13 @@ internal sealed class EmbeddingOperation(ParallelOps ops, long vocabulary, Micro
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
         var gradient = ops.GatherResidual(gradients[0]).Wait().contiguous();
-        var (first, entries) = Part(tokenShape[0]);
-        var dTokens = Scatter(tokenSink, tokenShape, context.Tokens, gradient, first, entries);
-        if (positionShape is null)
+        var (first, entries) = Part(_tokenShape[0]);
+        var dTokens = Scatter(_tokenSink, _tokenShape, context.Tokens, gradient, first, entries);
+        if (_positionShape is null)
             return [dTokens];
 
         var positions = ops.Positions(context).expand(gradient.size(0), gradient.size(1)).contiguous();
-        return [dTokens, Scatter(positionSink, positionShape, positions, gradient, 0, positionShape[0])];
+        return [dTokens, Scatter(_positionSink, _positionShape, positions, gradient, 0, _positionShape[0])];
     }
 
     /// <summary>The range of the vocabulary that this rank holds in so many rows, without padding.</summary>

@@ -10,14 +10,14 @@ namespace Uniscale.Engine.Parallel.Operations;
 /// </summary>
 internal sealed class GeluFeedForwardOperation(ParallelOps ops, ColumnWeights up, ColumnWeights down) : Operation
 {
-    private readonly LinearSinks upSinks = LinearSinks.Of(ops, up.Weight, up.Bias), downSinks = LinearSinks.Of(ops, down.Weight, down.Bias);
-    private readonly Tensor[] biases = [.. new[] { up.Bias, down.Bias }.OfType<Tensor>()];
-    private KeptInput input;
+    private readonly LinearSinks _upSinks = LinearSinks.Of(ops, up.Weight, up.Bias), _downSinks = LinearSinks.Of(ops, down.Weight, down.Bias);
+    private readonly Tensor[] _biases = [.. new[] { up.Bias, down.Bias }.OfType<Tensor>()];
+    private KeptInput _input;
 
     public Tensor Apply(Tensor x, Tensor residual)
     {
-        input = ops.Keep(x);
-        return Record([x, residual, up.Weight, down.Weight, .. biases])[0];
+        _input = ops.Keep(x);
+        return Record([x, residual, up.Weight, down.Weight, .. _biases])[0];
     }
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
@@ -26,7 +26,7 @@ internal sealed class GeluFeedForwardOperation(ParallelOps ops, ColumnWeights up
         saved.Add(pre);
         if (!ops.Selective)
             saved.Add(activated);
-        input.Save(inputs[0], saved);
+        _input.Save(inputs[0], saved);
         return [ops.AddToResidual(activated, down.Weight, down.Bias, inputs[1])];
     }
 
@@ -34,12 +34,12 @@ internal sealed class GeluFeedForwardOperation(ParallelOps ops, ColumnWeights up
     {
         var pre = saved[0];
         var activated = ops.Selective ? ops.Kernels.Gelu(pre) : saved[1];
-        var gathering = ops.GatherResidual(input.Restore(saved, ops.Selective ? 1 : 2));
+        var gathering = ops.GatherResidual(_input.Restore(saved, ops.Selective ? 1 : 2));
         var gradient = ops.GatherResidual(gradients[0]).Wait();
         var beforeGelu = ops.Kernels.LinearInputGradientBeforeGelu(gradient, down.Weight, pre);
-        var (dDown, dDownBias) = downSinks.Deliver(ops, gradient, activated);
+        var (dDown, dDownBias) = _downSinks.Deliver(ops, gradient, activated);
         var reducing = ops.ReduceResidual(ops.Kernels.LinearInputGradient(beforeGelu, up.Weight));
-        var (dUp, dUpBias) = upSinks.Deliver(ops, beforeGelu, gathering.Wait());
+        var (dUp, dUpBias) = _upSinks.Deliver(ops, beforeGelu, gathering.Wait());
         var results = new List<Tensor?> { reducing.Wait(), gradients[0].detach(), dUp, dDown };
         if (up.Bias is not null) results.Add(dUpBias);
         if (down.Bias is not null) results.Add(dDownBias);

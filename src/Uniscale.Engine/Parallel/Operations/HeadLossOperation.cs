@@ -17,12 +17,12 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
     /// <summary>Logits that exist at one time on a rank; on a device as many as keep it busy.</summary>
     private const long HostLogitBudget = 16 << 20, DeviceLogitBudget = 256 << 20;
 
-    private readonly bool differentiate = is_grad_enabled();
-    private Func<GradientSum>? weightSink;
+    private readonly bool _differentiate = is_grad_enabled();
+    private Func<GradientSum>? _weightSink;
 
     public Tensor Apply(Tensor x, Tensor weight)
     {
-        weightSink = ops.Sink.Find(weight);
+        _weightSink = ops.Sink.Find(weight);
         return Record(x, weight)[0];
     }
 
@@ -37,8 +37,8 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var part = new VocabularyPart(weight.narrow(0, 0, entries), first, entries);
 
         var loss = zeros([], float32, x.device);
-        var dx = differentiate ? TensorMemory.EmptyLike(rows) : null;
-        var dw = differentiate ? WeightSum(weight, entries) : default;
+        var dx = _differentiate ? TensorMemory.EmptyLike(rows) : null;
+        var dw = _differentiate ? WeightSum(weight, entries) : default;
         long chunk = EqualParts(rows.size(0), Math.Clamp((x.device_type == TorchSharp.DeviceType.CPU ? HostLogitBudget : DeviceLogitBudget) / entries, 1, rows.size(0)));
         var logits = TensorMemory.Empty([chunk, entries], float32, x.device);
         for (long start = 0; start < rows.size(0); start += chunk)
@@ -53,7 +53,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
             ops.Kernels.AccumulateWeightGradient(sum, gradient, rows.narrow(0, start, count));
         }
         if (dx is not null)
-            saved.AddRange(weightSink is null ? [dx.view(x.shape), dw.Values] : [dx.view(x.shape)]);
+            saved.AddRange(_weightSink is null ? [dx.view(x.shape), dw.Values] : [dx.view(x.shape)]);
         return [context.LossScale.Multiply(loss)];
     }
 
@@ -74,9 +74,9 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
     /// <summary>Where the weight gradient is summed. The padding of the vocabulary has none.</summary>
     private GradientSum WeightSum(Tensor weight, long entries)
     {
-        if (weightSink is null)
+        if (_weightSink is null)
             return zeros(weight.shape, float32, weight.device);
-        var sum = weightSink();
+        var sum = _weightSink();
         if (sum.IsEmpty)
             sum.Values.narrow(0, entries, sum.Values.size(0) - entries).zero_();
         return sum;
@@ -90,7 +90,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         local = local.masked_fill(local.lt(Scalars.Of(0)).bitwise_or(local.ge(Scalars.Of(part.Entries))), Scalars.Of(-1));
         var counted = targets.ne(Scalars.Of(MicrobatchContext.Ignored));
         var scale = context.LossScale.Multiply(counted.to(float32));
-        if (differentiate && !ops.TensorAxis.Active)
+        if (_differentiate && !ops.TensorAxis.Active)
         {
             var whole = ops.Kernels.CrossEntropy(logits, local, scale, x.dtype);
             loss.add_((whole.LogSumExp - whole.Target).mul_(counted).sum(), Scalars.One);
@@ -98,7 +98,7 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         }
         var (logSumExp, target) = Reduce(ops.Kernels.LossStatistics(logits, local));
         loss.add_((logSumExp - target).mul_(counted).sum(), Scalars.One);
-        return differentiate ? ops.Kernels.LossGradient(logits, local, logSumExp, scale, x.dtype) : logits;
+        return _differentiate ? ops.Kernels.LossGradient(logits, local, logSumExp, scale, x.dtype) : logits;
     }
 
     /// <summary>Joins the statistics of the ranks' parts: log-sum-exp and logit of the target, fp32 [tokens].</summary>

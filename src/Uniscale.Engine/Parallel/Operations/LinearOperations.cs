@@ -10,64 +10,64 @@ namespace Uniscale.Engine.Parallel.Operations;
 /// </summary>
 internal sealed class ColumnLinearOperation : Operation
 {
-    private readonly ParallelOps ops;
-    private readonly Matrix[] matrices;
-    private readonly int biasCount;
-    private KeptInput input;
+    private readonly ParallelOps _ops;
+    private readonly Matrix[] _matrices;
+    private readonly int _biasCount;
+    private KeptInput _input;
 
     public ColumnLinearOperation(ParallelOps ops, ReadOnlySpan<ColumnWeights> weights)
     {
-        this.ops = ops;
-        matrices = new Matrix[weights.Length];
+        this._ops = ops;
+        _matrices = new Matrix[weights.Length];
         for (int i = 0; i < weights.Length; i++)
         {
             var bias = weights[i].Bias;
-            matrices[i] = new Matrix(weights[i], LinearSinks.Of(ops, weights[i].Weight, bias));
-            biasCount += bias is null ? 0 : 1;
+            _matrices[i] = new Matrix(weights[i], LinearSinks.Of(ops, weights[i].Weight, bias));
+            _biasCount += bias is null ? 0 : 1;
         }
     }
 
     public IReadOnlyList<Tensor> Apply(Tensor x)
     {
-        input = ops.Keep(x);
-        var inputs = new Tensor[1 + matrices.Length + biasCount];
+        _input = _ops.Keep(x);
+        var inputs = new Tensor[1 + _matrices.Length + _biasCount];
         inputs[0] = x;
-        int nextBias = 1 + matrices.Length;
-        for (int i = 0; i < matrices.Length; i++)
+        int nextBias = 1 + _matrices.Length;
+        for (int i = 0; i < _matrices.Length; i++)
         {
-            inputs[1 + i] = matrices[i].Weight;
-            if (matrices[i].Bias is { } bias) inputs[nextBias++] = bias;
+            inputs[1 + i] = _matrices[i].Weight;
+            if (_matrices[i].Bias is { } bias) inputs[nextBias++] = bias;
         }
         return Record(inputs);
     }
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
-        var whole = ops.GatherResidual(inputs[0]).Wait();
-        input.Save(inputs[0], saved);
-        var outputs = new Tensor[matrices.Length];
-        for (int i = 0; i < outputs.Length; i++) outputs[i] = ops.Kernels.Linear(whole, matrices[i].Weight, matrices[i].Bias);
+        var whole = _ops.GatherResidual(inputs[0]).Wait();
+        _input.Save(inputs[0], saved);
+        var outputs = new Tensor[_matrices.Length];
+        for (int i = 0; i < outputs.Length; i++) outputs[i] = _ops.Kernels.Linear(whole, _matrices[i].Weight, _matrices[i].Bias);
         return outputs;
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
-        var gathering = ops.GatherResidual(input.Restore(saved));
-        var partial = ops.Kernels.LinearInputGradient(gradients[0], matrices[0].Weight);
-        for (int i = 1; i < matrices.Length; i++)
-            ops.Kernels.LinearInputGradient(gradients[i], matrices[i].Weight, partial, add: true);
-        var reducing = ops.ReduceResidual(partial);
-        var summing = new Pending[matrices.Length];
-        for (int i = 0; i < summing.Length; i++) summing[i] = SumOverReplicas(matrices[i].KeyValue, gradients[i]);
+        var gathering = _ops.GatherResidual(_input.Restore(saved));
+        var partial = _ops.Kernels.LinearInputGradient(gradients[0], _matrices[0].Weight);
+        for (int i = 1; i < _matrices.Length; i++)
+            _ops.Kernels.LinearInputGradient(gradients[i], _matrices[i].Weight, partial, add: true);
+        var reducing = _ops.ReduceResidual(partial);
+        var summing = new Pending[_matrices.Length];
+        for (int i = 0; i < summing.Length; i++) summing[i] = SumOverReplicas(_matrices[i].KeyValue, gradients[i]);
 
         var whole = gathering.Wait();
-        var results = new Tensor?[1 + matrices.Length + biasCount];
-        int nextBias = 1 + matrices.Length;
-        for (int i = 0; i < matrices.Length; i++)
+        var results = new Tensor?[1 + _matrices.Length + _biasCount];
+        int nextBias = 1 + _matrices.Length;
+        for (int i = 0; i < _matrices.Length; i++)
         {
             var gradient = summing[i].Wait();
-            (results[1 + i], var bias) = matrices[i].Sinks.Deliver(ops, gradient, whole);
-            if (matrices[i].Bias is not null) results[nextBias++] = bias;
+            (results[1 + i], var bias) = _matrices[i].Sinks.Deliver(_ops, gradient, whole);
+            if (_matrices[i].Bias is not null) results[nextBias++] = bias;
         }
         results[0] = reducing.Wait();
         return results;
@@ -75,7 +75,7 @@ internal sealed class ColumnLinearOperation : Operation
 
     /// <summary>Ranks that hold the same key-value head see different query heads: the head's gradient is the sum of theirs.</summary>
     private Pending SumOverReplicas(bool keyValue, Tensor gradient) =>
-        keyValue && ops.KvReplicas.Active ? ops.KvReplicas.AllReduce(gradient.clone().contiguous()) : Pending.Done(gradient);
+        keyValue && _ops.KvReplicas.Active ? _ops.KvReplicas.AllReduce(gradient.clone().contiguous()) : Pending.Done(gradient);
 
     /// <summary>A matrix, and where the gradients of its parameters are summed.</summary>
     private readonly record struct Matrix(ColumnWeights Weights, LinearSinks Sinks)
@@ -91,32 +91,32 @@ internal sealed class ColumnLinearOperation : Operation
 /// <summary>Product with a matrix split by input features, summed over the tensor axis into the residual and added to it.</summary>
 internal sealed class RowLinearOperation(ParallelOps ops) : Operation
 {
-    private LinearSinks sinks;
-    private KeptInput input;
-    private Tensor? weight;
-    private bool hasBias;
+    private LinearSinks _sinks;
+    private KeptInput _input;
+    private Tensor? _weight;
+    private bool _hasBias;
 
     public Tensor Apply(Tensor x, Tensor weight, Tensor? bias, Tensor residual)
     {
-        input = ops.Keep(x);
-        sinks = LinearSinks.Of(ops, weight, bias);
-        hasBias = bias is not null;
+        _input = ops.Keep(x);
+        _sinks = LinearSinks.Of(ops, weight, bias);
+        _hasBias = bias is not null;
         return bias is null ? Record(x, residual, weight)[0] : Record(x, residual, weight, bias)[0];
     }
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
-        weight = inputs[2];
-        input.Save(inputs[0], saved);
-        return [ops.AddToResidual(inputs[0], weight, hasBias ? inputs[3] : null, inputs[1])];
+        _weight = inputs[2];
+        _input.Save(inputs[0], saved);
+        return [ops.AddToResidual(inputs[0], _weight, _hasBias ? inputs[3] : null, inputs[1])];
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
         var gradient = ops.GatherResidual(gradients[0]).Wait();
-        var dx = ops.Kernels.LinearInputGradient(gradient, weight!);
-        var (dw, db) = sinks.Deliver(ops, gradient, input.Restore(saved));
+        var dx = ops.Kernels.LinearInputGradient(gradient, _weight!);
+        var (dw, db) = _sinks.Deliver(ops, gradient, _input.Restore(saved));
         var residual = gradients[0].detach();
-        return hasBias ? [dx, residual, dw, db] : [dx, residual, dw];
+        return _hasBias ? [dx, residual, dw, db] : [dx, residual, dw];
     }
 }

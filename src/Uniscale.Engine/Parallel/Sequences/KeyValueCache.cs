@@ -10,8 +10,8 @@ namespace Uniscale.Engine.Parallel.Sequences;
 /// <param name="capacity">Tokens that fit.</param>
 public sealed class KeyValueCache(int capacity) : IDisposable
 {
-    private readonly List<(Tensor Keys, Tensor Values)> layers = [];
-    private int next;
+    private readonly List<(Tensor Keys, Tensor Values)> _layers = [];
+    private int _next;
 
     /// <summary>Tokens read so far, by every layer.</summary>
     public int Length { get; private set; }
@@ -24,24 +24,24 @@ public sealed class KeyValueCache(int capacity) : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         Length = length;
-        next = 0;
+        _next = 0;
     }
 
     /// <summary>The model has gone through all its layers with so many new tokens.</summary>
     public void Advance(int count)
     {
         Length += count;
-        next = 0;
+        _next = 0;
     }
 
     public void Dispose()
     {
-        foreach (var (keys, values) in layers)
+        foreach (var (keys, values) in _layers)
         {
             keys.Dispose();
             values.Dispose();
         }
-        layers.Clear();
+        _layers.Clear();
     }
 
     /// <summary>Adds the new keys and values [batch, new, kvHeads, headDim] of the next layer; gives those of all its tokens, as views.</summary>
@@ -50,9 +50,9 @@ public sealed class KeyValueCache(int capacity) : IDisposable
         long count = keys.shape[1];
         if (Length + count > Capacity)
             throw new InvalidOperationException($"{Length} tokens and {count} more do not fit into a cache of {Capacity}.");
-        if (next == layers.Count)
-            layers.Add((Room(keys), Room(values)));
-        var (allKeys, allValues) = layers[next++];
+        if (_next == _layers.Count)
+            _layers.Add((Room(keys), Room(values)));
+        var (allKeys, allValues) = _layers[_next++];
         allKeys.narrow(1, Length, count).copy_(keys);
         allValues.narrow(1, Length, count).copy_(values);
         return (allKeys.narrow(1, 0, Length + count), allValues.narrow(1, 0, Length + count));

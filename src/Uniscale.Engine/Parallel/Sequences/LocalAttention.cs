@@ -24,7 +24,7 @@ internal sealed class LocalAttention(ParallelOps ops) : IAttentionLayout
 /// </summary>
 internal sealed class AttentionOperation(ParallelOps ops, Tensor? documents) : Operation
 {
-    private readonly bool masked = documents is not null;
+    private readonly bool _masked = documents is not null;
 
     public Tensor Apply(Tensor q, Tensor k, Tensor v) => documents is null ? Record(q, k, v)[0] : Record(q, k, v, documents)[0];
 
@@ -41,17 +41,17 @@ internal sealed class AttentionOperation(ParallelOps ops, Tensor? documents) : O
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved)
     {
-        int next = masked ? 4 : 3;
+        int next = _masked ? 4 : 3;
         var delta = ops.Kernels.AttentionDelta(gradients[0], saved[next]);
         var (q, k, v) = ops.Kernels.AttentionBackward(
             gradients[0], saved[0], saved[1], saved[2], saved[next + 1], delta, Mask(saved), From(saved, next + 2), saved[0].dtype);
-        return masked ? [q, k, v, null] : [q, k, v];
+        return _masked ? [q, k, v, null] : [q, k, v];
     }
 
     private static Tensor[] From(IReadOnlyList<Tensor> saved, int first) => saved.Count > first ? [.. saved.Skip(first)] : [];
 
     /// <summary>Causal, within a document; the documents come fourth among the inputs and the saved tensors.</summary>
-    private AttentionMask Mask(IReadOnlyList<Tensor> tensors) => masked
+    private AttentionMask Mask(IReadOnlyList<Tensor> tensors) => _masked
         ? new AttentionMask(Causal: true, 0, tensors[3], tensors[3])
         : new AttentionMask(Causal: true);
 }

@@ -23,7 +23,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
     private const int KeyValueTag = 0;
     private const int GradientTag = 1;
 
-    private readonly TensorGroup ring = ops.ContextAxis;
+    private readonly TensorGroup _ring = ops.ContextAxis;
 
     public Tensor Apply(Tensor q, Tensor k, Tensor v) => Record(q, k, v)[0];
 
@@ -35,7 +35,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         var logSumExp = full([q.size(0), q.size(2), q.size(1)], Scalars.Of(double.NegativeInfinity), float32, q.device);
         Travel(stack([k, v]), (keyValue, owner) =>
         {
-            var step = new RingStep(ring.Rank, owner, q.size(1));
+            var step = new RingStep(_ring.Rank, owner, q.size(1));
             var part = ops.Kernels.Attention(
                 step.Queries(q), step.Keys(keyValue[0]), step.Keys(keyValue[1]), step.Mask(allDocuments), keepProbabilities: false);
             Merge(step.Queries(output), step.Rows(logSumExp), part);
@@ -55,7 +55,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         var dKeyValue = zeros([2, .. k.shape], float32, k.device);
         Travel(stack([k, v]), (keyValue, owner) =>
         {
-            var step = new RingStep(ring.Rank, owner, q.size(1));
+            var step = new RingStep(_ring.Rank, owner, q.size(1));
             var part = ops.Kernels.AttentionBackward(
                 step.Queries(gradient), step.Queries(q), step.Keys(keyValue[0]), step.Keys(keyValue[1]),
                 step.Rows(logSumExp), step.Rows(delta), step.Mask(allDocuments), [], float32);
@@ -65,7 +65,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
 
             // The gradient of the block moves on with it; after the last step it is back with its owner.
             using var sent = dKeyValue;
-            dKeyValue = ring.Rotate(sent, GradientTag).Wait().MoveToOuterDisposeScope();
+            dKeyValue = _ring.Rotate(sent, GradientTag).Wait().MoveToOuterDisposeScope();
         });
         var type = q.dtype;
         return [dq.to(type), dKeyValue[0].to(type), dKeyValue[1].to(type)];
@@ -75,11 +75,11 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
     private void Travel(Tensor own, Action<Tensor, int> visit)
     {
         var block = own;
-        for (int step = 0; step < ring.Size; step++)
+        for (int step = 0; step < _ring.Size; step++)
         {
             using var scope = NewDisposeScope();
-            Pending? arriving = step + 1 < ring.Size ? ring.Rotate(block, KeyValueTag) : null;
-            visit(block, (ring.Rank - step + ring.Size) % ring.Size);
+            Pending? arriving = step + 1 < _ring.Size ? _ring.Rotate(block, KeyValueTag) : null;
+            visit(block, (_ring.Rank - step + _ring.Size) % _ring.Size);
             var next = arriving?.Wait().MoveToOuterDisposeScope();
             if (step > 0)
                 block.Dispose();
@@ -88,7 +88,7 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
     }
 
     /// <summary>Documents of every rank's tokens, [size, batch, length].</summary>
-    private Tensor? GatherDocuments() => documents is null ? null : ring.Gather(documents).Wait();
+    private Tensor? GatherDocuments() => documents is null ? null : _ring.Gather(documents).Wait();
 
     /// <summary>Joins a part into output [batch, queries, heads, headDim] and log-sum-exp [batch, heads, queries].</summary>
     private static void Merge(Tensor output, Tensor logSumExp, AttentionResult part)
@@ -107,16 +107,16 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
     /// by all queries, and blocks of higher ranks by the late half of the queries.</summary>
     private readonly struct RingStep(int rank, int owner, long length)
     {
-        private readonly long half = length / 2;
+        private readonly long _half = length / 2;
 
         /// <summary>Queries that take part, of [batch, queries, heads, headDim].</summary>
-        public Tensor Queries(Tensor x) => owner > rank ? x.narrow(1, half, half) : x;
+        public Tensor Queries(Tensor x) => owner > rank ? x.narrow(1, _half, _half) : x;
 
         /// <summary>Their rows of [batch, heads, queries].</summary>
-        public Tensor Rows(Tensor x) => owner > rank ? x.narrow(2, half, half) : x;
+        public Tensor Rows(Tensor x) => owner > rank ? x.narrow(2, _half, _half) : x;
 
         /// <summary>Keys that take part, of [batch, keys, heads, headDim].</summary>
-        public Tensor Keys(Tensor x) => owner < rank ? x.narrow(1, 0, half) : x;
+        public Tensor Keys(Tensor x) => owner < rank ? x.narrow(1, 0, _half) : x;
 
         public AttentionMask Mask(Tensor? documents) => documents is null
             ? new AttentionMask(owner == rank)
