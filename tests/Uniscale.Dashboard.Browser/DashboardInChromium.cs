@@ -9,6 +9,8 @@ public sealed class DashboardInChromium(TrainedRuns runs) : IClassFixture<Traine
 {
     private static readonly string[] OfARun = ["", "/log", "/events", "/configuration", "/checkpoints", "/timeline", "/layout", "/curriculum", "/evaluations", "/alignment"];
 
+    private const float TimeoutMilliseconds = 120_000;
+
     private readonly List<string> _complaints = [];
     private IPlaywright _playwright = null!;
     private IBrowser _browser = null!;
@@ -19,6 +21,8 @@ public sealed class DashboardInChromium(TrainedRuns runs) : IClassFixture<Traine
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = Environment.GetEnvironmentVariable("CHROMIUM") ?? "/usr/bin/chromium", Args = ["--no-sandbox"] });
         _page = await _browser.NewPageAsync(new() { ViewportSize = new() { Width = 1400, Height = 1000 } });
+        // A machine that builds meanwhile takes minutes for what takes a second.
+        _page.SetDefaultTimeout(TimeoutMilliseconds);
         _page.Console += (_, message) =>
         {
             if (message.Type is "error" or "warning") _complaints.Add($"{_page.Url}: {message.Text}");
@@ -134,6 +138,7 @@ public sealed class DashboardInChromium(TrainedRuns runs) : IClassFixture<Traine
         // The list is renewed meanwhile, and what was chosen stays.
         await _page.WaitForTimeoutAsync(2_500);
         for (int i = 0; i < 80 && await _page.EvaluateAsync<string>("() => document.activeElement.innerText") != "Compare the chosen runs"; i++) await _page.Keyboard.PressAsync("Tab");
+        Assert.Equal("Compare the chosen runs", await _page.EvaluateAsync<string>("() => document.activeElement.innerText"));
         await _page.Keyboard.PressAsync("Enter");
         await _page.WaitForURLAsync("**/compare?**");
         await _page.WaitForFunctionAsync("() => document.querySelector('figure[data-curve=loss] .plot').data?.length >= 2");

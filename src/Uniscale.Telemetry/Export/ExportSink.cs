@@ -87,25 +87,29 @@ internal sealed class ExportSink : ITelemetrySink
         while (!_over.Wait(Pause)) Drain();
         Drain();
         // Exporters first: what they have not sent yet goes with the instruments.
-        foreach (var reader in Enumerable.Reverse(_readers.ToArray())) Guarded(reader, reader.Dispose);
+        foreach (var reader in Enumerable.Reverse(_readers.ToArray())) Guarded(reader, reader, static (reader, _) => reader.Dispose());
     }
 
     private void Drain()
     {
         while (_ring.Read() is { } news)
-            foreach (var reader in _readers.ToArray()) Guarded(reader, () => reader.Take(news));
+            for (int i = 0; i < _readers.Count;)
+                if (Guarded(_readers[i], news, static (reader, news) => reader.Take(news))) i++;
     }
 
-    private void Guarded(INewsReader reader, Action action)
+    /// <summary>Whether the reader did it: one that failed is left out.</summary>
+    private bool Guarded(INewsReader reader, object news, Action<INewsReader, object> action)
     {
         try
         {
-            action();
+            action(reader, news);
+            return true;
         }
         catch (Exception error)
         {
             _readers.Remove(reader);
             _complain($"{reader.GetType().Name} failed ({error.Message}); training goes on without it.");
+            return false;
         }
     }
 }

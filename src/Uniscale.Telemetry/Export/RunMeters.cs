@@ -22,7 +22,7 @@ internal sealed class RunMeters : INewsReader
     private readonly Counter<long> _tokens, _steps, _saves, _restarts, _spikes, _nonfinite, _rollbacks;
     private readonly Counter<double> _lost;
     private readonly Histogram<double> _stepSeconds, _saveSeconds;
-    private readonly Dictionary<string, double> _told = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Of, string Name), double> _told = [];
     private readonly KeyValuePair<string, object?> _rank;
     private string? _current;
     private long _rollbackCount;
@@ -138,25 +138,25 @@ internal sealed class RunMeters : INewsReader
     private void Bad(IReadOnlyDictionary<string, long> bad)
     {
         foreach (var (kind, count) in bad)
-            if (New($"bad {kind}", count) is > 0 and var more) _spikes.Add((long)more, _rank, new("kind", kind));
+            if (New(("bad", kind), count) is > 0 and var more) _spikes.Add((long)more, _rank, new("kind", kind));
     }
 
     private void Lost(TimeAccount account)
     {
-        (string Use, double Seconds)[] uses =
+        ReadOnlySpan<(string Use, double Seconds)> uses =
         [
             ("discarded", account.Discarded), ("redone", account.Redone), ("saving", account.Saving), ("validation", account.Validation), ("starting", account.Starting),
             ("restarting", account.Restarting), ("other", account.Other),
         ];
         foreach (var (use, seconds) in uses)
-            if (New($"lost {use}", seconds) is > 0 and var more) _lost.Add(more, _rank, new("use", use));
+            if (New(("lost", use), seconds) is > 0 and var more) _lost.Add(more, _rank, new("use", use));
         _effective.Record(account.EffectiveShare, _rank);
     }
 
-    private double New(string name, double total)
+    private double New((string Of, string Name) count, double total)
     {
-        double more = total - _told.GetValueOrDefault(name);
-        if (more > 0) _told[name] = total;
+        double more = total - _told.GetValueOrDefault(count);
+        if (more > 0) _told[count] = total;
         return more;
     }
 }

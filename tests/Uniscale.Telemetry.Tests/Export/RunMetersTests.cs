@@ -1,0 +1,45 @@
+using Uniscale.Configuration;
+using Uniscale.Telemetry.Accounting;
+using Uniscale.Telemetry.Export;
+
+namespace Uniscale.Telemetry.Tests.Export;
+
+[Collection(nameof(MetricExportersTests))]
+public sealed class RunMetersTests
+{
+    /// <summary>
+    /// Counted on the thread that reads, with the standard package listening. The bad steps' dictionary allocates its enumerator; the rest is nothing, whatever
+    /// the length of the run.
+    /// </summary>
+    [Fact]
+    public void AStepIsReadWithNextToNoAllocation()
+    {
+        using var meters = new RunMeters(0);
+        var section = new TelemetrySection { Otlp = "http://127.0.0.1:9", OtlpEvery = 3_600 };
+        using var exporter = MetricExporters.Open(section, "sample", meters.Meter, _ => { }).Single();
+        var reports = Enumerable.Range(1, 1_100).Select(Report).ToArray();
+        foreach (var report in reports.AsSpan(0, 100)) meters.Take(report);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (var report in reports.AsSpan(100)) meters.Take(report);
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / 1_000.0, 0, 128);
+    }
+
+    private static StepReport Report(int step) => new()
+    {
+        Step = step,
+        Phase = step < 600 ? "broad" : "fine",
+        Loss = 2.5,
+        GradientNorm = 0.5,
+        LearningRate = 1e-3,
+        BatchTokens = 512,
+        Seconds = 0.05,
+        TokensPerSecond = 10_240,
+        ModelFlops = 2e9,
+        Mfu = 0.4,
+        MemoryBytes = 1 << 20,
+        PeakMemoryBytes = 2 << 20,
+        DeviceMemoryBytes = 3 << 20,
+        BadSteps = new Dictionary<string, long> { ["loss-spike"] = step / 100 },
+        Account = new TimeAccount { Effective = step, Saving = step / 10.0, Validation = step / 20.0, Starting = 2, Restarting = 6 },
+    };
+}
