@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# CPU seconds of a run's threads with all exporters on (Prometheus scraped every second, OTLP every second to a collector that is not there, a notice) and with
-# none, by the kernel's account of each thread: exporters-cost.sh [SECONDS]. Fails where the exporters' own threads take 0.5% of the run's or more.
+# CPU seconds of a run's threads with all exporters on (Prometheus, scraped every INTERVAL seconds, 10 if not set; OTLP as often, to a
+# collector that is not there; a notice) and with none, by the
+# kernel's account of each thread: exporters-cost.sh [SECONDS]. Fails where the exporters' own threads take 0.5% of the run's or more.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seconds=${1:-60}
+interval=${INTERVAL:-10}
 uniscale=${UNISCALE:-$root/scripts/uniscale}
 work=$(mktemp -d)
 pids=()
@@ -43,7 +45,7 @@ YAML
     local steps
     steps=$(wc -l <"$work/$name/metrics.jsonl")
     for ((i = 0; i < seconds; i++)); do
-        [[ $name == none ]] || curl -sf -o "$work/page" http://localhost:19465/metrics || echo "scrape failed" >&2
+        [[ $name == none ]] || ((i % interval)) || curl -sf -o "$work/page" http://localhost:19465/metrics || echo "scrape failed" >&2
         sleep 1
     done
     account "$pid" >"$work/after"
@@ -68,4 +70,4 @@ account() {
 }
 
 measure none
-measure all --set telemetry.prometheus=19465 --set telemetry.otlp=http://127.0.0.1:9 --set telemetry.otlp_every=1 --set 'telemetry.notify.command=cat >/dev/null'
+measure all --set telemetry.prometheus=19465 --set telemetry.otlp=http://127.0.0.1:9 --set telemetry.otlp_every="$interval" --set 'telemetry.notify.command=cat >/dev/null'
