@@ -20,10 +20,5 @@ internal static class EmulatorLibraries
     };
 
     /// <summary>The library of one version.</summary>
-    public static string PathOf(int version)
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory!.FullName, "Uniscale.sln"))) directory = directory.Parent;
-        return Path.Combine(directory.FullName, ".build", "native", "nccl_emulator", $"libnccl_emulator_{version}.so");
-    }
+    public static string PathOf(int version) => Repository.PathOf($".build/native/nccl_emulator/libnccl_emulator_{version}.so");
 }

@@ -8,7 +8,7 @@ internal static class Assemblies
 {
     /// <summary>Short names of all projects of src, in order. Native has no project of its own.</summary>
     public static IReadOnlyList<string> Projects { get; } =
-        [.. Repository.FoldersOf("src").Where(folder => File.Exists(ProjectFile(folder))).Select(ArchitecturePage.Short)];
+        [.. Folders.Below("src").Where(folder => File.Exists(ProjectFile(folder))).Select(ArchitecturePage.Short)];
 
     /// <summary>The compiled assembly of a project.</summary>
     public static Assembly Of(string project) => Assembly.Load(project == "Cli" ? "uniscale" : $"Uniscale.{project}");

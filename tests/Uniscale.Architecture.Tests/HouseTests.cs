@@ -9,19 +9,19 @@ public sealed class HouseTests
     private static readonly string[] OutsideTheSolution = ["Uniscale.Dashboard.Browser"];
 
     [Fact]
-    public void TheTreeIsTheFoldersOfSrc() => Assert.Equal(Repository.FoldersOf("src"), ArchitecturePage.Tree.Order(StringComparer.Ordinal));
+    public void TheTreeIsTheFoldersOfSrc() => Assert.Equal(Folders.Below("src"), ArchitecturePage.Tree.Order(StringComparer.Ordinal));
 
     [Fact]
     public void TheTopFoldersAreThere() => Assert.All(ArchitecturePage.TopFolders, folder => Assert.True(Directory.Exists(Repository.PathOf(folder)), folder));
 
     [Fact]
     public void EveryTopFolderIsOnThePage() =>
-        Assert.Empty(Repository.FoldersOf(".").Where(folder => !folder.StartsWith('.') && folder is not ("data" or "runs")).Except(ArchitecturePage.TopFolders));
+        Assert.Empty(Folders.Below(".").Where(folder => !folder.StartsWith('.') && folder is not ("data" or "runs")).Except(ArchitecturePage.TopFolders));
 
     [Fact]
     public void EveryProjectHasTests()
     {
-        var tested = Repository.FoldersOf("tests");
+        var tested = Folders.Below("tests");
         Assert.All(Assemblies.Projects, project => Assert.Contains($"Uniscale.{project}.Tests", tested));
     }
 

@@ -8,7 +8,7 @@ public sealed partial class TrainedRuns : IAsyncLifetime
 {
     private readonly List<Process> _processes = [];
 
-    private static string Root { get; } = FindRoot();
+    private static string Root => Repository.Root;
 
     private static string Program => Path.Combine(Root, "src/Uniscale.Cli/bin/Release/net10.0/uniscale");
 
@@ -90,13 +90,6 @@ public sealed partial class TrainedRuns : IAsyncLifetime
         }
         _processes.Add(process);
         return process;
-    }
-
-    private static string FindRoot()
-    {
-        var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(at.FullName, "Uniscale.sln"))) at = at.Parent!;
-        return at.FullName;
     }
 
     [GeneratedRegex("http://[^ ]+")]

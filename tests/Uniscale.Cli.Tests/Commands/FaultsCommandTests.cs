@@ -5,7 +5,7 @@ namespace Uniscale.Cli.Tests.Commands;
 /// <summary>A short form of the fault matrix: one cell of each family, each in another layout.</summary>
 public sealed class FaultsCommandTests : IDisposable
 {
-    private static readonly string Matrix = Path.Combine(Root(), "configs", "tests", "faults.yaml");
+    private static readonly string Matrix = Repository.PathOf("configs/tests/faults.yaml");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-faults-").FullName;
 
@@ -31,7 +31,7 @@ public sealed class FaultsCommandTests : IDisposable
     {
         string file = Path.Combine(_folder, "matrix.yaml");
         File.WriteAllText(file, $$"""
-            run: {{Path.Combine(Root(), "configs", "base", "faults.yaml")}}
+            run: {{Repository.PathOf("configs/base/faults.yaml")}}
             layouts: [{ name: one, ranks: 1 }]
             cases:
               - { name: slow, by: threads, inject: [{ kind: slow-rank, step: 2, seconds: 0.1 }] }
@@ -68,12 +68,5 @@ public sealed class FaultsCommandTests : IDisposable
         var (code, _, error) = CommandRun.Of("faults", Matrix, option, name);
         Assert.Equal(2, code);
         Assert.Contains(sentence, error);
-    }
-
-    private static string Root()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory!.FullName, "Uniscale.sln"))) directory = directory.Parent;
-        return directory.FullName;
     }
 }

@@ -19,7 +19,7 @@ public sealed class GeneratedFilesTests
 
     private static void Current(string file, string expected, string option)
     {
-        string path = Path.Combine(RepositoryFiles.Root, file);
+        string path = Path.Combine(Repository.Root, file);
         string actual = File.Exists(path) ? File.ReadAllText(path) : "";
         Assert.True(actual == expected, $"{file} is not current; run: scripts/uniscale config {option} > {file}");
     }

@@ -10,7 +10,7 @@ public partial class GuideTests
     [InlineData(1, "LastInFirstOutScheduleTests.cs")]
     public void TheGuideShowsTheCompiledCode(int block, string file)
     {
-        string root = Root();
+        string root = Repository.Root;
         string guide = File.ReadAllText(Path.Combine(root, "docs", "how-to", "add-a-schedule.md"));
         string code = File.ReadAllText(Path.Combine(root, "tests", "Uniscale.Programs.Tests", "Schedules", file));
         Assert.Equal(code, CodeBlock().Matches(guide)[block].Groups[1].Value);
@@ -18,11 +18,4 @@ public partial class GuideTests
 
     [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex CodeBlock();
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Uniscale.sln"))) folder = folder.Parent!;
-        return folder.FullName;
-    }
 }

@@ -23,13 +23,6 @@ public sealed partial class MetricExportersTests
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private static string Root()
-    {
-        var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(at.FullName, "Uniscale.sln"))) at = at.Parent!;
-        return at.FullName;
-    }
-
     [GeneratedRegex("uniscale_[a-z_]+")]
     private static partial Regex Name();
 
@@ -101,7 +94,7 @@ public sealed partial class MetricExportersTests
         // What alerts and dashboard ask for is there under these names.
         var told = Name().Matches(page).Select(match => match.Value).ToHashSet();
         foreach (string file in (string[])["prometheus-rules.yaml", "grafana-dashboard.json"])
-            Assert.All(Name().Matches(File.ReadAllText(Path.Combine(Root(), "configs/monitoring", file))), match => Assert.True(told.Contains(match.Value), $"{file} asks for {match.Value}"));
+            Assert.All(Name().Matches(File.ReadAllText(Repository.PathOf($"configs/monitoring/{file}"))), match => Assert.True(told.Contains(match.Value), $"{file} asks for {match.Value}"));
     }
 
     [Theory]

@@ -24,19 +24,9 @@ public sealed class RunMetersTests
         Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / 1_000.0, 0, 128);
     }
 
-    private static StepReport Report(int step) => new()
+    private static StepReport Report(int step) => Reports.Step(step) with
     {
-        Step = step,
         Phase = step < 600 ? "broad" : "fine",
-        Loss = 2.5,
-        GradientNorm = 0.5,
-        LearningRate = 1e-3,
-        BatchTokens = 512,
-        Seconds = 0.05,
-        TokensPerSecond = 10_240,
-        ModelFlops = 2e9,
-        Mfu = 0.4,
-        MemoryBytes = 1 << 20,
         PeakMemoryBytes = 2 << 20,
         DeviceMemoryBytes = 3 << 20,
         BadSteps = new Dictionary<string, long> { ["loss-spike"] = step / 100 },

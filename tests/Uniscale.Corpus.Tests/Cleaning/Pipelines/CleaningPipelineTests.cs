@@ -62,11 +62,5 @@ public sealed class CleaningPipelineTests : IDisposable
         Assert.True(File.Exists(_folder.PathOf("clean/report.html")));
     }
 
-    private static string Sample()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "Uniscale.sln")))
-            directory = directory.Parent!;
-        return Path.Combine(directory.FullName, "configs", "clean.yaml");
-    }
+    private static string Sample() => Repository.PathOf("configs/clean.yaml");
 }
