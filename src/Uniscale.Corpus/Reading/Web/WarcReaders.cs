@@ -27,7 +27,8 @@ internal sealed class WetReader : IFormReader
         }
     }
 
-    private static Extracted Extract(byte[] block, WarcRecord record, ReadingContext context)
+    /// <summary>The text of a conversion record, decoded where its bytes say how.</summary>
+    public static Extracted Extract(byte[] block, WarcRecord record, ReadingContext context)
     {
         string? text = Utf8.IsValid(block) ? Encoding.UTF8.GetString(block) : RawText.Decode(block, out _);
         if (text is null)
@@ -51,7 +52,7 @@ internal sealed class WarcReader : IFormReader
             if (record.Block is not { } block)
                 yield return RawDocument.Left(place, record.Type is "response" or "conversion" ? "records too long for a document" : $"records of type {record.Type}");
             else if (record.Type == "conversion")
-                yield return new RawDocument(place, block.Length, () => new Extracted(Encoding.UTF8.GetString(block), FieldsOf(record, context)));
+                yield return new RawDocument(place, block.Length, () => WetReader.Extract(block, record, context));
             else
                 yield return new RawDocument(place, block.Length, () => Page(block, record, context));
         }

@@ -66,6 +66,16 @@ public sealed class WarcTests : IDisposable
         _folder.AssertDamaged("cut.warc", file[..^5], "cut within record 11");
     }
 
+    [Fact]
+    public void A_text_among_pages_is_decoded_as_texts_alone_are()
+    {
+        byte[] page = Response("200 OK", "Content-Type: text/html", Encoding.ASCII.GetBytes($"<html><body><p>{new string('a', 100_000)}</p></body></html>"));
+        byte[] text = Record("conversion", Encoding.Latin1.GetBytes(string.Concat(Enumerable.Repeat("Über die Straße gehen müßige Bäcker, die süße Brötchen für die Gäste tragen. ", 20))), "");
+        (var report, var documents) = _folder.Read(_folder.Write("mixed.warc", [.. page, .. text]));
+        Assert.Equal("warc", Assert.Single(report.Forms).Key);
+        Assert.All(documents, document => Assert.DoesNotContain('\uFFFD', document.Text));
+    }
+
     private static byte[] Wet(string text, string url, string languages) =>
         Record("conversion", text, $"WARC-Target-URI: {url}\r\nWARC-Date: 2026-01-01T00:00:00Z\r\nWARC-Record-ID: <urn:uuid:1>\r\nWARC-Identified-Content-Language: {languages}\r\nContent-Type: text/plain\r\n");
 
