@@ -4,6 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Processes;
 using Uniscale.Mpi;
+using Uniscale.Telemetry;
 using Uniscale.Torch;
 
 namespace Uniscale.Cli.Doctor;
@@ -56,7 +57,7 @@ internal static class Examination
 
     private static Finding Memory()
     {
-        double total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / GiB;
+        double total = HostMemory.Limit().Bytes / GiB;
         string details = string.Create(CultureInfo.InvariantCulture, $"{total:F1} GiB for this process");
         if (AddressSpace.LimitBytes() is < AddressSpace.EnoughBytes and var limit)
             return new Finding("memory", false, true, string.Create(CultureInfo.InvariantCulture, $"{details}, address space limited to {limit / GiB:F1} GiB"), "Lift the limit (ulimit -v unlimited); bound memory by a container instead.");

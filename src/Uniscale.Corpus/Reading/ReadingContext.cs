@@ -62,6 +62,9 @@ internal sealed class ReadingContext(ReadingOptions options, string workFolder)
 
     public bool Keeps(string field) => options.Keep.Contains(field);
 
+    /// <summary>A field's value where it is kept and there is one; else null.</summary>
+    public string? Kept(string field, string? value) => Keeps(field) && !string.IsNullOrEmpty(value) ? value : null;
+
     /// <summary>The documents of an input, in whatever form it is.</summary>
     public IEnumerable<RawDocument> Read(RawInput input)
     {

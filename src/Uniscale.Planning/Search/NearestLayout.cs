@@ -45,8 +45,8 @@ public static class NearestLayout
     private static IEnumerable<(RunConfiguration Config, string[] Settings)> Candidates(RunConfiguration config, int ranks)
     {
         var parallel = config.Parallel;
-        foreach (int tensor in Divisors(ranks / parallel.Context))
-            foreach (int pipeline in Divisors(ranks / parallel.Context / tensor))
+        foreach (int tensor in SearchSpace.Divisors(ranks / parallel.Context))
+            foreach (int pipeline in SearchSpace.Divisors(ranks / parallel.Context / tensor))
             {
                 int data = ranks / parallel.Context / tensor / pipeline;
                 foreach (int micro in Microbatches(config, data))
@@ -94,8 +94,6 @@ public static class NearestLayout
     private static IEnumerable<int> Microbatches(RunConfiguration config, int data)
     {
         int share = config.Batch.Global / Math.Max(1, data), now = config.Batch.Micro > 0 ? config.Batch.Micro : share;
-        return Divisors(Math.Max(1, share)).Where(size => size < now).Append(config.Batch.Micro);
+        return SearchSpace.Divisors(Math.Max(1, share)).Where(size => size < now).Append(config.Batch.Micro);
     }
-
-    private static IEnumerable<int> Divisors(int whole) => Enumerable.Range(1, Math.Max(1, whole)).Where(divisor => whole % divisor == 0);
 }

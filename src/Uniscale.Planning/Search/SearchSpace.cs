@@ -96,5 +96,6 @@ public sealed record SearchSpace
         return ZeroStages.SelectMany(stage => stage == 0 ? [(0, 1)] : groups.Select(group => (stage, group)));
     }
 
-    private static IEnumerable<int> Divisors(int whole) => Enumerable.Range(1, whole).Where(divisor => whole % divisor == 0);
+    /// <summary>Numbers that divide a whole one, from 1 up.</summary>
+    internal static IEnumerable<int> Divisors(int whole) => Enumerable.Range(1, whole).Where(divisor => whole % divisor == 0);
 }

@@ -103,10 +103,9 @@ internal sealed class WikiDumpReader : IFormReader
         return new RawDocument(place, page.Text.Length, () =>
         {
             string words = Wikitext.Extract(page.Text, site);
-            string? Kept(string field, string? value) => context.Keeps(field) && !string.IsNullOrEmpty(value) ? value : null;
             return words.Length == 0
                 ? Extracted.Left("pages without text")
-                : new Extracted($"{page.Title}\n\n{words}", new DocumentFields(Kept(FieldNames.Id, page.Id), null, Kept(FieldNames.Language, site.Language), Kept(FieldNames.Date, page.Date)));
+                : new Extracted($"{page.Title}\n\n{words}", new DocumentFields(context.Kept(FieldNames.Id, page.Id), null, context.Kept(FieldNames.Language, site.Language), context.Kept(FieldNames.Date, page.Date)));
         });
     }
 }

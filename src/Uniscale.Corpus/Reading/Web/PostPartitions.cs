@@ -17,7 +17,7 @@ internal sealed class PostPartitions(string folder) : IDisposable
 
     public void Add(Post post)
     {
-        long number = Math.DivRem(post.Question, NumbersInFile, out _);
+        long number = post.Question / NumbersInFile;
         if (!_held.TryGetValue(number, out var held))
         {
             if (_held.Count == MostOpen)

@@ -73,7 +73,6 @@ internal sealed class StackExchangeReader : IFormReader
         }
         if (text.Length == 0)
             return Extracted.Left("posts without text");
-        string? Kept(string field, string value) => context.Keeps(field) && value.Length > 0 ? value : null;
-        return new Extracted(text.ToString(), new DocumentFields(Kept(FieldNames.Id, $"{question.Id}"), Date: Kept(FieldNames.Date, question.Date), Score: context.Keeps(FieldNames.Score) ? question.Score : null));
+        return new Extracted(text.ToString(), new DocumentFields(context.Kept(FieldNames.Id, $"{question.Id}"), Date: context.Kept(FieldNames.Date, question.Date), Score: context.Keeps(FieldNames.Score) ? question.Score : null));
     }
 }
