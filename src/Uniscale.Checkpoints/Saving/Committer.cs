@@ -24,7 +24,7 @@ internal sealed class Committer(string directory, CheckpointOptions options)
         options.Probe?.Invoke(SavePoint.Renamed);
     }
 
-    private CheckpointManifest Describe(CheckpointState state, SavePlan plan, ShardDigests[] digests, long ordinal)
+    internal CheckpointManifest Describe(CheckpointState state, SavePlan plan, ShardDigests[] digests, long ordinal)
     {
         var files = new List<FileRecord>();
         var slices = new List<(SliceKey Key, SliceRecord Record)>();

@@ -14,7 +14,7 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale benchmark step|kernels|collectives|data|checkpoint</c>: how fast this machine trains, and each part of it alone.</summary>
 internal static class BenchmarkCommand
 {
-    private static readonly JsonSerializerOptions Format = new()
+    internal static readonly JsonSerializerOptions Format = new()
     {
         WriteIndented = true,
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -24,7 +24,7 @@ internal static class BenchmarkCommand
 
     public static Command Create() => new("benchmark", "Measure how fast this machine trains: whole steps, and kernels, collectives, data and checkpoints alone.")
     {
-        Step(), Kernels(), Collectives(), Data(), Checkpoint(), PipelineBenchmarkCommand.Create(),
+        Step(), Kernels(), Collectives(), Data(), CheckpointBenchmarkCommand.Create(), PipelineBenchmarkCommand.Create(),
     };
 
     private static Command Step()
@@ -102,22 +102,7 @@ internal static class BenchmarkCommand
         return command;
     }
 
-    private static Command Checkpoint()
-    {
-        var command = new Command("checkpoint", "Time saving and loading against a plain write of as many bytes to the same storage (more of it: checkpoint bench).");
-        var rounds = Rounds(command);
-        var directory = new Argument<string>("DIRECTORY") { Description = "Where checkpoints would be written.", DefaultValueFactory = _ => Path.GetTempPath() };
-        var size = new Option<int>("--mebibytes") { Description = "Size of the state.", DefaultValueFactory = _ => 512 };
-        var json = CommonOptions.Json();
-        command.Add(directory);
-        command.Add(size);
-        command.Add(json);
-        command.SetAction(parsed => Tell(
-            parsed, json, CheckpointRates.Measure(parsed.GetValue(directory)!, AtLeastOne(parsed, size, "mebibytes"), AtLeastOne(parsed, rounds, "rounds"))));
-        return command;
-    }
-
-    private static Option<int> Rounds(Command command)
+    internal static Option<int> Rounds(Command command)
     {
         var rounds = new Option<int>("--rounds") { Description = "Measurements; the median counts.", DefaultValueFactory = _ => 7 };
         command.Add(rounds);
@@ -125,7 +110,7 @@ internal static class BenchmarkCommand
     }
 
     /// <summary>A row for each measurement as it comes, or JSON of all.</summary>
-    private static void Tell(ParseResult parsed, Option<bool> json, IEnumerable<Measurement> measurements)
+    internal static void Tell(ParseResult parsed, Option<bool> json, IEnumerable<Measurement> measurements)
     {
         var output = parsed.InvocationConfiguration.Output;
         if (parsed.GetValue(json))
@@ -147,7 +132,7 @@ internal static class BenchmarkCommand
         }
     }
 
-    private static int AtLeastOne(ParseResult parsed, Option<int> option, string what) => parsed.GetValue(option) is > 0 and var count
+    internal static int AtLeastOne(ParseResult parsed, Option<int> option, string what) => parsed.GetValue(option) is > 0 and var count
         ? count
         : throw new UserErrorException($"{option.Name} {parsed.GetValue(option)} is not a number of {what}: give 1 or more.");
 

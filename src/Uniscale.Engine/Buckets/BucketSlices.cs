@@ -1,4 +1,5 @@
 using Uniscale.Checkpoints;
+using Uniscale.Collectives;
 using Uniscale.Engine.Devices;
 using static TorchSharp.torch;
 
@@ -39,15 +40,21 @@ public static class BucketSlices
     internal static IEnumerable<StateSlice> Of(Bucket bucket, HostImage image, string prefix, Tensor buffer, FlatSpan held, bool ownedOnly)
     {
         var memory = image.Of(buffer);
-        foreach (var (parameter, range) in bucket.Layout.Parameters)
+        return Of(bucket.Layout, prefix, memory.Type, held, memory.Address, ownedOnly);
+    }
+
+    /// <summary>The same of a layout alone, whether or not there is memory at <paramref name="address"/>.</summary>
+    internal static IEnumerable<StateSlice> Of(FlatLayout layout, string prefix, ElementType type, FlatSpan held, nint address, bool ownedOnly)
+    {
+        foreach (var (parameter, range) in layout.Parameters)
         {
             if (ownedOnly && !parameter.IsOwner) continue;
             var real = range with { End = range.Start + parameter.Extent.Aggregate(1L, (a, b) => a * b) };
             var part = real.Intersect(held);
             if (part.Count == 0) continue;
             var slices = FlatRange.Slices(
-                prefix + parameter.Spec.Name, memory.Type, parameter.Spec.Shape, parameter.Offset, parameter.Extent,
-                part.Start - range.Start, part.Count, memory.Slice(part.Start - held.Start, part.Count).Address);
+                prefix + parameter.Spec.Name, type, parameter.Spec.Shape, parameter.Offset, parameter.Extent,
+                part.Start - range.Start, part.Count, address + (nint)((part.Start - held.Start) * type.SizeBytes()));
             foreach (var slice in slices) yield return slice;
         }
     }

@@ -13,9 +13,7 @@ public sealed class ProcessGroups : IDisposable
     private ProcessGroups(IWorld world, StepSpecification specification, Func<IProcessGroup, IProcessGroup> wrap)
     {
         (_world, _wrap) = (world, wrap);
-        // Without sharding every replica holds all: the shard group is the rank itself, and the holders of its "shard" are all replicas.
-        var layout = specification.Sharding == 0 ? specification with { ZeroGroup = 1 } : specification;
-        var ranks = Enumerable.Range(0, world.Size).Select(rank => RankGroups.Of(layout, rank)).ToArray();
+        var ranks = Enumerable.Range(0, world.Size).Select(rank => RankGroups.Of(specification, rank)).ToArray();
         Coordinate = specification.Mesh.CoordinateOf(world.Rank);
         World = wrap(world.Group);
         Tensor = Make(Letters(Axis.Tensor), rank => ranks[rank].Tensor)!;

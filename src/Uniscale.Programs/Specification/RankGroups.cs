@@ -53,7 +53,8 @@ public sealed record RankGroups
     {
         var mesh = spec.Mesh;
         int[] replicas = mesh.GroupOf(rank, [.. MeshAxis.OfReplicas]).Order().ToArray();
-        var sharing = ReplicaRanks.Of(replicas, rank, spec.ZeroGroup);
+        // Without sharding every replica holds all: the shard group is the rank itself, and the holders of its "shard" are all replicas.
+        var sharing = ReplicaRanks.Of(replicas, rank, spec.Sharding == 0 ? 1 : spec.ZeroGroup);
         var pipeline = mesh.GroupOf(rank, Axis.Pipeline);
         bool tied = spec.TiedAcrossStages && (rank == pipeline[0] || rank == pipeline[^1]);
         return new RankGroups

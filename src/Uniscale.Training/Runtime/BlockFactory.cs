@@ -28,16 +28,10 @@ internal static class BlockFactory
         RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, ScalarType type, HostLink link, BucketPlan? buckets = null)
     {
         var row = Transformer.Blocks(configuration.Model, specification.Model.Vocabulary);
-        var plan = new ShardingPlan(specification.Model, groups.Tensor.Size, groups.Tensor.Rank);
         var slots = new Dictionary<string, ParameterSlot>();
         var states = new List<BlockState>();
-        foreach (int number in StagePartition.Of(specification).BlocksOf(groups.Coordinate.Pipeline))
+        foreach (var (number, block, own) in OwnParameters.Of(row, specification, groups.Coordinate))
         {
-            var block = row[number];
-            // A tied head whose embedding lies on this rank has no matrix of its own: it reads the embedding's slot.
-            var own = block.Parameters.Where(spec => !slots.ContainsKey(spec.Name)).Select(plan.Local).ToList();
-            bool copy = number == specification.Model.Head && specification.TiedAcrossStages;
-            if (copy) own = [.. own.Select(parameter => parameter.Spec.Name == row[0].Parameters[0].Name ? parameter with { IsOwner = false } : parameter)];
             var made = Buckets(number, own, buckets ?? BucketPlan.Whole);
             foreach (var bucket in made)
                 for (int i = 0; i < bucket.Layout.Parameters.Count; i++) slots[bucket.Layout.Parameters[i].Parameter.Spec.Name] = new ParameterSlot(bucket, i);
@@ -47,7 +41,7 @@ internal static class BlockFactory
         return states;
 
         // A tied head has no parameter of its own, but a bucket like every block.
-        List<Bucket> Buckets(int number, List<LocalParameter> own, BucketPlan plan) => own.Count == 0
+        List<Bucket> Buckets(int number, IReadOnlyList<LocalParameter> own, BucketPlan plan) => own.Count == 0
             ? [Make(number, own, null)]
             : [.. own.GroupBy(plan.BucketOf).OrderBy(part => part.Key).Select(part => Make(number, [.. part], plan.Groups[part.Key]))];
 

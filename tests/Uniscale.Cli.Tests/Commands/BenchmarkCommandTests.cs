@@ -11,6 +11,9 @@ public sealed class BenchmarkCommandTests : IDisposable
     public BenchmarkCommandTests() => File.WriteAllText(
         Config, "name: small\nmodel: { layers: 2, hidden: 32, heads: 2, context: 16, vocabulary: 64 }\nbatch: { global: 4 }\ntrain: { steps: 1, threads: 1 }\n");
 
+    // 8/3 of the width, rounded up to a multiple of 64.
+    private const int Ffn = 128;
+
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
     [Fact]
@@ -58,6 +61,30 @@ public sealed class BenchmarkCommandTests : IDisposable
     {
         var (code, _, error) = CommandRun.Of("benchmark", "checkpoint", Path.Combine(_root, "nowhere"), "--rounds", "1");
         Assert.Equal((2, true), (code, error.Contains("nowhere", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_layout_is_measured_on_ranks_that_are_not_here()
+    {
+        var (code, output, error) = CommandRun.Of(
+            "benchmark", "checkpoint", "--layout", Config, "--set", "parallel.zero.stage=1", "--set", "parallel.tensor=2", "--ranks", "64", "--json");
+        Assert.True(code == 0, error);
+        var report = JsonDocument.Parse(output).RootElement;
+        // Two layers of width 32, embedding and head of 64 entries; parameters and two moments in fp32.
+        Assert.Equal(("dp32 tp2 zero1", 64), (report.GetProperty("layout").GetString(), report.GetProperty("ranks").GetInt32()));
+        Assert.Equal(3 * 4 * (2 * (4 * 32 * 32 + 3 * 32 * Ffn + 2 * 32) + 2 * 64 * 32 + 32), report.GetProperty("state_bytes").GetInt64());
+        Assert.InRange(report.GetProperty("slice_count").GetInt64(), 64 * 3, 64 * 3 * 21 * 3);
+        Assert.True(report.GetProperty("manifest_bytes").GetInt64() > 1000);
+    }
+
+    [Theory]
+    [InlineData("--ranks 3 is not a multiple of the 2 ranks of a replica", "--ranks", "3", "--set", "parallel.tensor=2", "--layout")]
+    [InlineData("give --layout CONFIG.yaml too", "--ranks", "4")]
+    public void A_number_of_ranks_fits_the_layout(string expected, params string[] arguments)
+    {
+        if (arguments[^1] == "--layout") arguments = [.. arguments, Config];
+        var (code, _, error) = CommandRun.Of(["benchmark", "checkpoint", .. arguments]);
+        Assert.Equal((2, true), (code, error.Contains(expected, StringComparison.Ordinal)));
     }
 
     [Theory]

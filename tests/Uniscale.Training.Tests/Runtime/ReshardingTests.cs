@@ -1,7 +1,10 @@
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.Loading;
+using Uniscale.Collectives;
 using Uniscale.Configuration;
+using Uniscale.Engine.Buckets;
+using Uniscale.Engine.Model;
 using Uniscale.Experiments.Verification;
 using Uniscale.Training.Runtime;
 
@@ -59,6 +62,7 @@ public sealed class ReshardingTests : IDisposable
                 Assert.NotNull(runtime.Resume(before));
                 Save(runtime, new CheckpointStore(At($"{leg - 1}-again"), world));
             }
+            Assert.Equal(Derived(runtime), runtime.StateToSave().Select(Shown));
             double[] taken = [.. Enumerable.Range(0, steps).Select(_ => runtime.Step().Decision.Loss)];
             Save(runtime, new CheckpointStore(At($"{leg}"), world));
             return taken;
@@ -70,6 +74,17 @@ public sealed class ReshardingTests : IDisposable
         }
         return losses;
     }
+
+    // What a rank saves follows from model, layout and rank alone.
+    private static IEnumerable<string> Derived(RankRuntime runtime)
+    {
+        var type = runtime.Configuration.Train.Precision == PrecisionKind.Bf16 ? ElementType.BFloat16 : ElementType.Float32;
+        var row = Transformer.Blocks(runtime.Configuration.Model, runtime.Specification.Model.Vocabulary);
+        return new SavedState(row, runtime.Specification, type).Of(runtime.World.Rank).Select(Shown);
+    }
+
+    private static string Shown(StateSlice slice) =>
+        $"{slice.Name} {slice.Type} [{string.Join(',', slice.GlobalShape)}] at [{string.Join(',', slice.Offset)}]: [{string.Join(',', slice.Shape)}]";
 
     private static void Save(RankRuntime runtime, CheckpointStore store)
     {
