@@ -26,4 +26,7 @@ public sealed record CheckpointState
 
     /// <summary>This rank's parts of the tensors. What several ranks hold alike is written once.</summary>
     public required IReadOnlyList<StateSlice> Slices { get; init; }
+
+    /// <summary>All tensors of the checkpoint, those too of which this rank holds nothing; the same on every rank. Null: those of <see cref="Slices"/>.</summary>
+    public IReadOnlyList<StateTensor>? Tensors { get; init; }
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Checkpoints.Saving;
@@ -46,8 +45,9 @@ public sealed class CheckpointStore : IDisposable
     /// </summary>
     /// <param name="slices">This rank's part of the state.</param>
     /// <param name="behind">Whether saves are written asynchronously.</param>
+    /// <param name="tensors">All tensors, as in <see cref="CheckpointState.Tensors"/>.</param>
     /// <returns>Why a save would be refused now, for lack of room say, and what to do; null: it would not.</returns>
-    public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind) => _writer.Prepare(slices, behind);
+    public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind, IReadOnlyList<StateTensor>? tensors = null) => _writer.Prepare(slices, tensors, behind);
 
     /// <summary>Saves and returns once the checkpoint is committed or given up; needs no host buffer. Collective.</summary>
     public SaveResult Save(CheckpointState state) => _writer.Begin(state, staged: false).Wait();
@@ -73,7 +73,7 @@ public sealed class CheckpointStore : IDisposable
     {
         var notes = new List<string>();
         string names = _group.Rank == 0 ? string.Join('\n', CheckpointFolders.Scan(DirectoryPath).Where(folder => fits?.Invoke(folder.Step) ?? true).Select(folder => folder.Path)) : "";
-        string[] folders = Exchange(names)[0].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] folders = GroupExchange.Broadcast(_group, names).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         foreach (string folder in folders)
         {
             if (TryLoad(folder, wanted, out string? damage) is { } manifest)
@@ -103,7 +103,7 @@ public sealed class CheckpointStore : IDisposable
         {
             verdict = "e" + failure.Message;
         }
-        verdict = Exchange(verdict)[0];
+        verdict = GroupExchange.Broadcast(_group, verdict);
         if (verdict.Length == 0)
             return null;
         if (verdict[0] == 'e')
@@ -138,30 +138,48 @@ public sealed class CheckpointStore : IDisposable
         _replicator?.Dispose();
     }
 
-    // A verdict is one letter (good, damaged, mismatch or other error) and a sentence; all ranks act on all verdicts alike.
+    // Rank 0 reads the manifest for all; each rank then reads what it wants, and its share of what is to be proved besides. All ranks act on all verdicts alike.
     private CheckpointManifest? TryLoad(string folder, Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted, out string damage)
     {
         CheckpointManifest? manifest = null;
-        string verdict = "g";
+        var verdict = Verdict.Good;
         try
         {
-            var reader = CheckpointReader.Open(folder, proveSizes: _group.Rank == 0);
+            var reader = CheckpointReader.Open(folder, ReadManifestOnce(folder));
             manifest = reader.Manifest;
-            reader.Load(wanted(manifest), _options.EffectiveThreads);
+            reader.Load(wanted(manifest), _options.EffectiveThreads, proves: file => file % _group.Size == _group.Rank);
         }
         catch (CheckpointException failure)
         {
-            verdict = failure switch { CheckpointDamagedException => "d", CheckpointMismatchException => "m", _ => "e" } + failure.Message;
+            verdict = Verdict.Of(failure);
         }
-        string[] verdicts = Exchange(verdict);
-        if (verdicts.FirstOrDefault(text => text[0] == 'm') is { } mismatch)
-            throw new CheckpointMismatchException(mismatch[1..]) { ConfigurationYaml = manifest?.ConfigurationYaml };
-        if (verdicts.FirstOrDefault(text => text[0] == 'e') is { } error)
-            throw new CheckpointException(error[1..]);
-        damage = verdicts.FirstOrDefault(text => text[0] == 'd')?[1..] ?? "";
-        return damage.Length == 0 ? manifest : null;
+        var worst = verdict.WorstOf(_group);
+        damage = worst.Sentence;
+        return worst.Kind switch
+        {
+            VerdictKind.Good => manifest,
+            VerdictKind.Damaged => null,
+            _ => throw worst.ToException(manifest?.ConfigurationYaml),
+        };
     }
 
-    private string[] Exchange(string word) =>
-        [.. GroupExchange.AllGather(_group, Encoding.UTF8.GetBytes(word)).Select(Encoding.UTF8.GetString)];
+    // Where rank 0 cannot read it, its sentence is every rank's.
+    private byte[] ReadManifestOnce(string folder)
+    {
+        byte[] manifest = [];
+        var verdict = Verdict.Good;
+        if (_group.Rank == 0)
+        {
+            try
+            {
+                manifest = CheckpointReader.ReadManifest(folder);
+            }
+            catch (CheckpointException failure)
+            {
+                verdict = Verdict.Of(failure);
+            }
+        }
+        var worst = verdict.WorstOf(_group);
+        return worst.Kind == VerdictKind.Good ? GroupExchange.Broadcast(_group, manifest) : throw worst.ToException();
+    }
 }

@@ -81,6 +81,7 @@ public sealed class CheckpointCallback(
             Keep = keep,
             Extra = runtime.ExtraToSave(),
             Slices = runtime.StateToSave(),
+            Tensors = runtime.TensorsToSave,
         };
     }
 }

@@ -1,6 +1,3 @@
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Uniscale.Collectives;
 
 namespace Uniscale.Checkpoints.Format;
@@ -12,40 +9,24 @@ namespace Uniscale.Checkpoints.Format;
 /// <param name="HeaderDigest">Digest of those bytes.</param>
 public sealed record FileRecord(string Name, long SizeBytes, long HeaderBytes, string HeaderDigest);
 
-/// <summary>A stored part of a tensor.</summary>
-/// <param name="File">Index into the manifest's files.</param>
-/// <param name="Start">First byte within the file.</param>
-/// <param name="Offset">First index of the part in each dim.</param>
-/// <param name="Shape">Extent in each dim.</param>
-/// <param name="Digests">Digests of the part's chunks of <see cref="CheckpointManifest.ChunkBytes"/>, 32 hexadecimal digits each.</param>
-public sealed record SliceRecord(int File, long Start, long[] Offset, long[] Shape, string Digests);
-
 /// <summary>A tensor of a checkpoint.</summary>
 /// <param name="Name">Global name.</param>
 /// <param name="Type">Type of its elements.</param>
 /// <param name="Shape">Global shape.</param>
-/// <param name="Slices">Its parts: they do not overlap and cover it.</param>
-public sealed record TensorRecord(string Name, ElementType Type, long[] Shape, IReadOnlyList<SliceRecord> Slices)
+public sealed record TensorRecord(string Name, ElementType Type, long[] Shape)
 {
     /// <summary>Bytes of the tensor.</summary>
     public long SizeBytes => Box.CountOf(Shape) * Type.SizeBytes();
 }
 
-/// <summary>What a checkpoint is: <c>manifest.json</c>. Its digest stands in the commit marker.</summary>
+/// <summary>What a checkpoint is: <c>manifest.json</c>. Its digest stands in the commit marker. The digests of the data lie in the data files.</summary>
 public sealed record CheckpointManifest
 {
-    /// <summary>The format that this code writes.</summary>
-    public const int CurrentFormat = 1;
+    /// <summary>The format that this code writes. Older ones are read.</summary>
+    public const int CurrentFormat = 2;
 
     /// <summary>File name within the folder.</summary>
     public const string FileName = "manifest.json";
-
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter<ElementType>(allowIntegerValues: false) },
-    };
 
     public required int FormatVersion { get; init; }
 
@@ -85,50 +66,12 @@ public sealed record CheckpointManifest
     /// <summary>All tensors by name, in ordinal order.</summary>
     public required IReadOnlyList<TensorRecord> Tensors { get; init; }
 
+    /// <summary>Where the parts of the tensors lie.</summary>
+    internal IPartMap Parts { get; init; } = null!;
+
     /// <summary>Whether there is state of an optimizer beside the weights; an imported model has none.</summary>
     public bool HoldsOptimizer() => Tensors.Any(tensor => tensor.Name.StartsWith("optimizer.", StringComparison.Ordinal));
 
     /// <summary>Bytes of all data files.</summary>
     internal long DataBytes => Files.Sum(file => file.SizeBytes);
-
-    /// <summary>Writes JSON with one line for each field, file and tensor.</summary>
-    internal byte[] ToJson()
-    {
-        var text = new StringBuilder("{\n");
-        Field(nameof(FormatVersion), FormatVersion);
-        Field(nameof(Step), Step);
-        Field(nameof(Ordinal), Ordinal);
-        Field(nameof(Keep), Keep);
-        Field(nameof(ConsumedTokens), ConsumedTokens);
-        Field(nameof(SavedAt), SavedAt);
-        Field(nameof(CodeVersion), CodeVersion);
-        Field(nameof(WorldSize), WorldSize);
-        Field(nameof(ConfigurationHash), ConfigurationHash);
-        Field(nameof(DataFingerprint), DataFingerprint);
-        Field(nameof(ChunkBytes), ChunkBytes);
-        Field(nameof(ConfigurationYaml), ConfigurationYaml);
-        Field(nameof(Extra), Extra);
-        Rows(nameof(Files), Files);
-        text.Append(",\n");
-        Rows(nameof(Tensors), Tensors);
-        text.Append("\n}\n");
-        return Encoding.UTF8.GetBytes(text.ToString());
-
-        void Name(string name) => text.Append("  \"").Append(JsonNamingPolicy.SnakeCaseLower.ConvertName(name)).Append("\": ");
-
-        void Field<T>(string name, T value)
-        {
-            Name(name);
-            text.Append(JsonSerializer.Serialize(value, Json)).Append(",\n");
-        }
-
-        void Rows<T>(string name, IReadOnlyList<T> rows)
-        {
-            Name(name);
-            text.Append('[').AppendJoin(",", rows.Select(row => "\n    " + JsonSerializer.Serialize(row, Json))).Append("\n  ]");
-        }
-    }
-
-    internal static CheckpointManifest FromJson(ReadOnlySpan<byte> json) =>
-        JsonSerializer.Deserialize<CheckpointManifest>(json, Json) ?? throw new JsonException("the manifest is null");
 }

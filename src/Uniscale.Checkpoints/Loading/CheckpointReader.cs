@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text.Json;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Collectives;
 
@@ -11,13 +10,13 @@ namespace Uniscale.Checkpoints.Loading;
 /// </summary>
 public sealed class CheckpointReader
 {
-    private readonly Dictionary<string, TensorRecord> _tensors;
+    private readonly Dictionary<string, (TensorRecord Record, int Index)> _tensors;
 
     private CheckpointReader(string folder, CheckpointManifest manifest)
     {
         Folder = folder;
         Manifest = manifest;
-        _tensors = manifest.Tensors.ToDictionary(tensor => tensor.Name);
+        _tensors = manifest.Tensors.Index().ToDictionary(tensor => tensor.Item.Name, tensor => (tensor.Item, tensor.Index));
     }
 
     public string Folder { get; }
@@ -29,51 +28,75 @@ public sealed class CheckpointReader
     /// Throws <see cref="CheckpointDamagedException"/> that names the file at fault.
     /// </summary>
     /// <param name="folder">The folder, e.g. <c>checkpoints/step-00000100</c>.</param>
-    /// <param name="proveSizes">False leaves the files' sizes to the moment when they are opened (one rank of a job is enough).</param>
+    /// <param name="proveSizes">False leaves the files' sizes to the moment when they are opened.</param>
     public static CheckpointReader Open(string folder, bool proveSizes = true)
+    {
+        var reader = Open(folder, ReadManifest(folder));
+        if (proveSizes)
+        {
+            foreach (var file in reader.Manifest.Files)
+                StoredFile.Open(folder, file, proveHeader: false).Dispose();
+        }
+        return reader;
+    }
+
+    /// <summary>Opens a checkpoint whose manifest has been read.</summary>
+    internal static CheckpointReader Open(string folder, ReadOnlySpan<byte> manifest) =>
+        new(folder, ManifestJson.Read(manifest, Path.Combine(folder, CheckpointManifest.FileName)));
+
+    /// <summary>The bytes of a checkpoint's manifest, proved by its marker.</summary>
+    internal static byte[] ReadManifest(string folder)
     {
         if (!Directory.Exists(folder))
             throw new CheckpointException($"there is no checkpoint {folder}");
         var marker = CheckpointFolders.ReadMarker(folder)
             ?? throw new CheckpointDamagedException($"{Path.Combine(folder, CommitMarker.FileName)} is missing or damaged: the checkpoint is not committed");
-        var manifest = ReadManifest(Path.Combine(folder, CheckpointManifest.FileName), marker);
-        if (proveSizes)
+        string path = Path.Combine(folder, CheckpointManifest.FileName);
+        try
         {
-            foreach (var file in manifest.Files)
-                StoredFile.Open(folder, file, proveHeader: false).Dispose();
+            byte[] json = File.ReadAllBytes(path);
+            return json.Length == marker.ManifestBytes && Digest.Of(json) == marker.ManifestDigest
+                ? json
+                : throw new CheckpointDamagedException($"{path} is not what was written");
         }
-        return new CheckpointReader(folder, manifest);
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointDamagedException($"{path} cannot be read ({failure.Message})", failure);
+        }
     }
 
     /// <summary>A tensor's record; throws <see cref="CheckpointMismatchException"/> where there is none.</summary>
-    public TensorRecord this[string name] => _tensors.TryGetValue(name, out var tensor)
-        ? tensor
-        : throw new CheckpointMismatchException($"checkpoint {Folder} has no tensor '{name}': it was saved by another model");
+    public TensorRecord this[string name] => Find(name).Record;
 
     public bool Contains(string name) => _tensors.ContainsKey(name);
+
+    /// <summary>Where a tensor lies: for each part the file, its first byte there, its offset and its extents.</summary>
+    public IEnumerable<(string File, long Start, long[] Offset, long[] Shape)> PartsOf(TensorRecord tensor) =>
+        Manifest.Parts.Of(Find(tensor.Name).Index, new Box(new long[tensor.Shape.Length], tensor.Shape))
+            .Select(part => (Manifest.Files[part.File].Name, part.Start, part.Box.Offset, part.Box.Shape));
 
     /// <summary>Fills the wanted slices. Throws <see cref="CheckpointMismatchException"/> before anything is written, or <see cref="CheckpointDamagedException"/>.</summary>
     /// <param name="wanted">Slices of this rank's layout; their memory is overwritten.</param>
     /// <param name="threads">Threads that read.</param>
-    public void Load(IReadOnlyList<StateSlice> wanted, int threads = 1)
+    public void Load(IReadOnlyList<StateSlice> wanted, int threads = 1) => Load(wanted, threads, proves: null);
+
+    /// <summary>The same where ranks share the proof of what is no tensor's: headers, and the digests themselves.</summary>
+    /// <param name="wanted">Slices of this rank's layout; their memory is overwritten.</param>
+    /// <param name="threads">Threads that read.</param>
+    /// <param name="proves">Files that this rank proves, whether or not it reads tensors from them; null: those that it reads.</param>
+    internal void Load(IReadOnlyList<StateSlice> wanted, int threads, Func<int, bool>? proves)
     {
-        var jobs = new List<(TensorRecord Tensor, SliceRecord Slice, StateSlice[] Wanted)>();
-        foreach (var group in wanted.GroupBy(slice => slice.Name))
-        {
-            var tensor = this[group.Key];
-            foreach (var slice in group)
-                ProveFit(tensor, slice);
-            foreach (var stored in tensor.Slices)
-            {
-                StateSlice[] touching = [.. group.Where(slice => BoxOf(stored).Intersect(BoxOf(slice)).Count > 0)];
-                if (touching.Length > 0)
-                    jobs.Add((tensor, stored, touching));
-            }
-        }
-        var perFile = jobs.OrderBy(job => job.Slice.File).ThenBy(job => job.Slice.Start).ToArray();
-        InFiles(perFile.Select(job => job.Slice.File), proveHeaders: true, files =>
-            InParallel(perFile, threads, (job, buffer) => Copy(files[job.Slice.File], job.Tensor, job.Slice, job.Wanted, buffer)));
+        var jobs = Find(wanted);
+        int[] touched = [.. jobs.Select(job => job.Part.File).Distinct()];
+        HashSet<int> proved = [.. proves is null ? touched : Enumerable.Range(0, Manifest.Files.Count).Where(proves)];
+        foreach (int file in proved.Except(touched))
+            OpenProved(file).Dispose();
+        InFiles(touched, proved, files => InParallel(jobs, threads, (job, buffer) => Copy(files[job.Part.File], job.Tensor, job.Part, job.Wanted, buffer)));
     }
+
+    /// <summary>Stored parts that wanted slices are made of, in order of their files and places.</summary>
+    internal (TensorRecord Tensor, StoredPart Part, StateSlice[] Wanted)[] Find(IReadOnlyList<StateSlice> wanted) =>
+        [.. wanted.GroupBy(slice => slice.Name).SelectMany(group => FindOfOne([.. group])).OrderBy(job => job.Part.File).ThenBy(job => job.Part.Start)];
 
     /// <summary>
     /// Reads every byte and returns one sentence for each thing that is not as it was written: the header of a file, a tensor's part.
@@ -85,9 +108,8 @@ public sealed class CheckpointReader
         {
             try
             {
-                using var file = StoredFile.Open(Folder, Manifest.Files[index], proveHeader: true);
-                var slices = Manifest.Tensors.SelectMany(tensor => tensor.Slices.Where(slice => slice.File == index).Select(slice => (tensor, slice))).ToArray();
-                InParallel(slices, threads, (pair, buffer) => VerifySlice(file, pair.tensor, pair.slice, buffer, damages));
+                using var file = OpenProved(index);
+                InParallel(Manifest.Parts.In(index).ToArray(), threads, (found, buffer) => VerifyPart(file, Manifest.Tensors[found.Tensor], found.Part, buffer, damages));
             }
             catch (CheckpointDamagedException damage)
             {
@@ -97,36 +119,48 @@ public sealed class CheckpointReader
         return damages;
     }
 
-    internal static Box BoxOf(SliceRecord slice) => new(slice.Offset, slice.Shape);
-
     private static Box BoxOf(StateSlice slice) => new(slice.Offset, slice.Shape);
 
-    private static CheckpointManifest ReadManifest(string path, CommitMarker marker)
+    private (TensorRecord Record, int Index) Find(string name) => _tensors.TryGetValue(name, out var tensor)
+        ? tensor
+        : throw new CheckpointMismatchException($"checkpoint {Folder} has no tensor '{name}': it was saved by another model");
+
+    private StoredFile OpenProved(int index)
     {
-        byte[] json;
+        var file = StoredFile.Open(Folder, Manifest.Files[index], proveHeader: true);
         try
         {
-            json = File.ReadAllBytes(path);
+            foreach (var table in Manifest.Parts.TablesIn(index))
+                file.ProveTable(table);
+            return file;
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch
         {
-            throw new CheckpointDamagedException($"{path} cannot be read ({failure.Message})", failure);
+            file.Dispose();
+            throw;
         }
-        if (json.Length != marker.ManifestBytes || Digest.Of(json) != marker.ManifestDigest)
-            throw new CheckpointDamagedException($"{path} is not what was written");
-        try
+    }
+
+    // Each stored part is read once, whatever number of wanted slices it serves.
+    private IEnumerable<(TensorRecord Tensor, StoredPart Part, StateSlice[] Wanted)> FindOfOne(StateSlice[] wanted)
+    {
+        var (tensor, index) = Find(wanted[0].Name);
+        var byPart = new Dictionary<(int File, long Start), (StoredPart Part, List<StateSlice> Wanted)>();
+        foreach (var slice in wanted)
         {
-            using var document = JsonDocument.Parse(json);
-            int version = document.RootElement.GetProperty("format_version").GetInt32();
-            if (version != CheckpointManifest.CurrentFormat)
-                throw new CheckpointException($"{path} has format {version}; this version of Uniscale reads format {CheckpointManifest.CurrentFormat}");
-            var manifest = CheckpointManifest.FromJson(json);
-            return ManifestRules.Broken(manifest) is { } problem ? throw new CheckpointDamagedException($"{path} is no manifest: {problem}") : manifest;
+            ProveFit(tensor, slice);
+            long found = 0;
+            foreach (var part in Manifest.Parts.Of(index, BoxOf(slice)))
+            {
+                found += part.Box.Intersect(BoxOf(slice)).Count;
+                if (!byPart.TryGetValue((part.File, part.Start), out var job))
+                    byPart[(part.File, part.Start)] = job = (part, []);
+                job.Wanted.Add(slice);
+            }
+            if (found != slice.Count)
+                throw new CheckpointDamagedException($"{Folder} holds {found} of {slice.Count} wanted elements of tensor '{tensor.Name}'");
         }
-        catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
-        {
-            throw new CheckpointDamagedException($"{path} is no manifest ({failure.Message.ReplaceLineEndings(" ")})", failure);
-        }
+        return byPart.Values.Select(job => (tensor, job.Part, job.Wanted.ToArray()));
     }
 
     private void ProveFit(TensorRecord tensor, StateSlice wanted)
@@ -138,35 +172,34 @@ public sealed class CheckpointReader
         var box = BoxOf(wanted);
         if (!box.FitsIn(tensor.Shape))
             throw new CheckpointException($"a slice of tensor '{tensor.Name}' at {Box.Show(box.Offset)} with extents {Box.Show(box.Shape)} is not within {Box.Show(tensor.Shape)}");
-        long found = tensor.Slices.Sum(stored => BoxOf(stored).Intersect(box).Count);
-        if (found != box.Count)
-            throw new CheckpointDamagedException($"{Folder} holds {found} of {box.Count} wanted elements of tensor '{tensor.Name}'");
     }
 
-    private void Copy(StoredFile file, TensorRecord tensor, SliceRecord stored, StateSlice[] wanted, Span<byte> buffer)
+    private void Copy(StoredFile file, TensorRecord tensor, StoredPart stored, StateSlice[] wanted, Span<byte> buffer)
     {
         int elementBytes = tensor.Type.SizeBytes();
-        long sizeBytes = BoxOf(stored).Count * elementBytes;
-        var copies = wanted.Select(slice => SliceCopy.Of(BoxOf(stored), BoxOf(slice), elementBytes, slice.Address)!).ToArray();
+        long sizeBytes = stored.Box.Count * elementBytes;
+        var copies = wanted.Select(slice => SliceCopy.Of(stored.Box, BoxOf(slice), elementBytes, slice.Address)!).ToArray();
+        byte[] digests = DigestsOf(file, stored, sizeBytes);
         for (long chunk = 0; chunk * Manifest.ChunkBytes < sizeBytes; chunk++)
         {
             long start = chunk * Manifest.ChunkBytes;
             if (!copies.Any(copy => copy.Needs(start + Manifest.ChunkBytes)))
                 continue;
-            var bytes = file.ReadChunk(tensor.Name, stored, sizeBytes, Manifest.ChunkBytes, chunk, buffer);
+            var bytes = file.ReadChunk(tensor.Name, stored, sizeBytes, Manifest.ChunkBytes, chunk, digests, buffer);
             foreach (var copy in copies)
                 copy.Take(start, bytes);
         }
     }
 
-    private void VerifySlice(StoredFile file, TensorRecord tensor, SliceRecord slice, Span<byte> buffer, List<string> damages)
+    private void VerifyPart(StoredFile file, TensorRecord tensor, StoredPart part, Span<byte> buffer, List<string> damages)
     {
-        long sizeBytes = BoxOf(slice).Count * tensor.Type.SizeBytes();
+        long sizeBytes = part.Box.Count * tensor.Type.SizeBytes();
+        byte[] digests = DigestsOf(file, part, sizeBytes);
         for (long chunk = 0; chunk * Manifest.ChunkBytes < sizeBytes; chunk++)
         {
             try
             {
-                file.ReadChunk(tensor.Name, slice, sizeBytes, Manifest.ChunkBytes, chunk, buffer);
+                file.ReadChunk(tensor.Name, part, sizeBytes, Manifest.ChunkBytes, chunk, digests, buffer);
             }
             catch (CheckpointDamagedException damage)
             {
@@ -176,13 +209,15 @@ public sealed class CheckpointReader
         }
     }
 
-    private void InFiles(IEnumerable<int> indices, bool proveHeaders, Action<IReadOnlyDictionary<int, StoredFile>> body)
+    private byte[] DigestsOf(StoredFile file, StoredPart part, long sizeBytes) => file.DigestsOf(part, Digest.ChunkCount(sizeBytes, Manifest.ChunkBytes));
+
+    private void InFiles(IReadOnlyList<int> indices, HashSet<int> proved, Action<IReadOnlyDictionary<int, StoredFile>> body)
     {
         var files = new Dictionary<int, StoredFile>();
         try
         {
-            foreach (int index in indices.Distinct())
-                files[index] = StoredFile.Open(Folder, Manifest.Files[index], proveHeaders);
+            foreach (int index in indices)
+                files[index] = proved.Contains(index) ? OpenProved(index) : StoredFile.Open(Folder, Manifest.Files[index], proveHeader: false);
             body(files);
         }
         finally

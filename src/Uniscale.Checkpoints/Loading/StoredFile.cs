@@ -50,17 +50,37 @@ internal sealed class StoredFile : IDisposable
         }
     }
 
-    /// <summary>Reads one chunk of a slice and proves its digest.</summary>
+    /// <summary>The digests of a part's chunks, one after another.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="chunkCount">Its chunks.</param>
+    public byte[] DigestsOf(StoredPart part, long chunkCount)
+    {
+        if (part.Digests is { } digits)
+            return Convert.FromHexString(digits);
+        byte[] digests = new byte[chunkCount * Digest.SizeBytes];
+        ReadFully(digests, part.DigestsAt, "the digests");
+        return digests;
+    }
+
+    /// <summary>Reads one chunk of a part and proves its digest.</summary>
     /// <returns>The chunk's bytes within <paramref name="buffer"/>.</returns>
-    public ReadOnlySpan<byte> ReadChunk(string tensor, SliceRecord slice, long sizeBytes, int chunkBytes, long chunk, Span<byte> buffer)
+    public ReadOnlySpan<byte> ReadChunk(string tensor, StoredPart part, long sizeBytes, int chunkBytes, long chunk, ReadOnlySpan<byte> digests, Span<byte> buffer)
     {
         long start = chunk * chunkBytes;
         var bytes = buffer[..(int)Math.Min(chunkBytes, sizeBytes - start)];
-        ReadFully(bytes, slice.Start + start, $"tensor '{tensor}'");
-        var digest = slice.Digests.AsSpan((int)chunk * Digest.Length, Digest.Length);
-        if (!digest.SequenceEqual(Digest.Of(bytes)))
-            throw new CheckpointDamagedException($"{_path}: tensor '{tensor}' is not what was written (bytes {slice.Start + start} to {slice.Start + start + bytes.Length})");
+        ReadFully(bytes, part.Start + start, $"tensor '{tensor}'");
+        if (!Digest.Fits(digests.Slice((int)chunk * Digest.SizeBytes, Digest.SizeBytes), bytes))
+            throw new CheckpointDamagedException($"{_path}: tensor '{tensor}' is not what was written (bytes {part.Start + start} to {part.Start + start + bytes.Length})");
         return bytes;
+    }
+
+    /// <summary>Proves digests that lie in the file.</summary>
+    public void ProveTable(DigestTable table)
+    {
+        byte[] bytes = new byte[table.SizeBytes];
+        ReadFully(bytes, table.Start, "the digests");
+        if (Digest.Of(bytes) != table.Digest)
+            throw new CheckpointDamagedException($"{_path}: the digests are not what was written");
     }
 
     public void Dispose() => _handle.Dispose();

@@ -19,19 +19,18 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     private readonly StagingBuffer _staging = new();
     private readonly CancellationTokenSource _cancelled = new();
     private Task<SaveResult> _current = Task.FromResult(new SaveResult(SaveStatus.Skipped, -1, ""));
-    private string _planDigest = "";
     private SavePlan? _plan;
-    private ShardImage? _image;
+    private WorldPlan? _world;
 
     public bool Busy => !_current.IsCompleted;
 
     /// <summary>Finds the plan and, for asynchronous saves, makes the host buffer ahead of the first; says why a save would be refused now, or null. Collective.</summary>
-    public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind)
+    public string? Prepare(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? tensors, bool behind)
     {
-        FindPlan(slices);
-        if (behind && _image!.SizeBytes <= options.StagingLimitBytes)
-            _staging.Reserve(_image.SizeBytes, options.EffectiveThreads);
-        string word = Exchange(group.Rank == 0 ? ClearTheWay() ?? "" : "")[0];
+        FindPlan(slices, tensors);
+        if (behind && Image.SizeBytes <= options.StagingLimitBytes)
+            _staging.Reserve(Image.SizeBytes, options.EffectiveThreads);
+        string word = GroupExchange.Broadcast(group, group.Rank == 0 ? ClearTheWay() ?? "" : "");
         return word.Length == 0 ? null : word;
     }
 
@@ -41,28 +40,28 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     public PendingSave Begin(CheckpointState state, bool staged)
     {
         var clock = Stopwatch.StartNew();
-        if (options.Busy == BusyPolicy.Skip && staged && Exchange(Busy ? "busy" : "").Any(word => word.Length > 0))
+        if (options.Busy == BusyPolicy.Skip && staged && GroupExchange.Max(group, Busy ? 1 : 0) > 0)
             return Refuse(state, SaveStatus.Skipped, "the checkpoint before it is still being written");
         _current.Wait();
-        FindPlan(state.Slices);
+        FindPlan(state.Slices, state.Tensors);
         string attempt = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
-        string[] opening = Exchange(group.Rank == 0 ? Open(state, attempt) : "")[0].Split('\n', 2);
+        string[] opening = GroupExchange.Broadcast(group, group.Rank == 0 ? Open(state, attempt) : "").Split('\n', 2);
         if (opening[0].Length == 0)
             return Refuse(state, SaveStatus.NoSpace, opening[1]);
         attempt = opening[0];
 
         nint[] addresses = AddressesOf(state.Slices);
-        staged &= _image!.SizeBytes <= options.StagingLimitBytes;
+        staged &= Image.SizeBytes <= options.StagingLimitBytes;
         var beforeCopy = clock.Elapsed;
         if (staged)
         {
-            _staging.Reserve(_image.SizeBytes, options.EffectiveThreads);
-            _staging.Fill(_image, addresses, options.EffectiveThreads);
+            _staging.Reserve(Image.SizeBytes, options.EffectiveThreads);
+            _staging.Fill(Image, addresses, options.EffectiveThreads);
         }
         var job = new SaveJob(state, attempt, clock, clock.Elapsed, clock.Elapsed - beforeCopy);
         options.Probe?.Invoke(SavePoint.Staged);
         if (staged)
-            options.Observer?.Staged(new SaveStaged(state.Step, _image.SizeBytes, job.Blocked, job.Staging));
+            options.Observer?.Staged(new SaveStaged(state.Step, Image.SizeBytes, job.Blocked, job.Staging));
         _current = Task.Factory.StartNew(
             () => Run(job, staged ? _staging.Address : 0, addresses), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         if (!staged)
@@ -84,19 +83,49 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
 
     private sealed record SaveJob(CheckpointState State, string Attempt, Stopwatch Clock, TimeSpan Blocked, TimeSpan Staging);
 
-    private string[] Exchange(string word) =>
-        [.. GroupExchange.AllGather(group, Encoding.UTF8.GetBytes(word)).Select(Encoding.UTF8.GetString)];
+    private ShardImage Image => _plan!.Image;
 
     // Ranks whose slices are the same as at the last save need not tell them again.
-    private void FindPlan(IReadOnlyList<StateSlice> slices)
+    private void FindPlan(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? tensors)
     {
-        byte[] bytes = SliceKey.Serialize([.. slices.Select(SliceKey.Of)]);
-        string digest = string.Concat(Exchange(Digest.Of(bytes)));
-        if (digest == _planDigest)
+        bool isKnown = _plan?.Fits(slices, tensors) == true;
+        if (GroupExchange.Max(group, isKnown ? 0 : 1) == 0)
             return;
-        _plan = SavePlan.Make([.. GroupExchange.AllGather(group, bytes).Select(SliceKey.Deserialize)]);
-        _image = ShardImage.Of(_plan.Of(group.Rank));
-        _planDigest = digest;
+        string word = "";
+        byte[] summary = [];
+        try
+        {
+            _plan = SavePlan.Make(slices, tensors, group.Rank);
+            summary = ShardSummary.Of(_plan).ToBytes();
+        }
+        catch (CheckpointException failure)
+        {
+            _plan = null;
+            word = failure.Message;
+        }
+        // The first byte says whether a summary or a sentence follows.
+        byte[][]? told = GroupExchange.Gather(group, word.Length == 0 ? [1, .. summary] : [0, .. Encoding.UTF8.GetBytes(word)]);
+        word = GroupExchange.Broadcast(group, told is null ? "" : PutTogether(told));
+        if (word.Length == 0)
+            return;
+        _plan = null;
+        throw new CheckpointException(word);
+    }
+
+    // Rank 0: what keeps the ranks' plans from making up all tensors; empty: nothing.
+    private string PutTogether(byte[][] told)
+    {
+        if (told.FirstOrDefault(word => word[0] == 0) is { } sentence)
+            return Encoding.UTF8.GetString(sentence.AsSpan(1));
+        try
+        {
+            _world = WorldPlan.Make(_plan!.Tensors, [.. told.Select(word => ShardSummary.Read(word[1..]))]);
+            return "";
+        }
+        catch (CheckpointException failure)
+        {
+            return failure.Message;
+        }
     }
 
     // Rank 0: the attempt's name if the save can begin, else an empty line and the reason.
@@ -123,7 +152,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         {
             Directory.CreateDirectory(directory);
             CheckpointFolders.CleanUp(directory);
-            long needed = _plan!.TotalBytes + options.ReserveBytes;
+            long needed = _world!.TotalBytes + options.ReserveBytes;
             long free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
             return free < needed
                 ? $"it needs {Megabytes(needed)} with the reserve, {directory} has {Megabytes(free)} free: make room there"
@@ -150,8 +179,8 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     {
         var byId = new Dictionary<string, nint>();
         foreach (var slice in slices)
-            byId.TryAdd(SliceKey.Of(slice).Id, slice.Address);
-        return [.. _image!.Entries.Select(entry => byId[entry.Key.Id])];
+            byId.TryAdd(SliceKey.IdOf(slice.Name, slice.GlobalShape, slice.Offset, slice.Shape), slice.Address);
+        return [.. Image.Entries.Select(entry => byId[entry.Key.Id])];
     }
 
     private SaveResult Run(SaveJob job, nint staged, nint[] addresses)
@@ -165,7 +194,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         var rendezvous = new SaveRendezvous(folder, options.DurableTimeout, _cancelled.Token);
         var result = new SaveResult(SaveStatus.Durable, state.Step, final)
         {
-            SizeBytes = _image!.Entries.Count == 0 ? 0 : _image.SizeBytes,
+            SizeBytes = Image.Entries.Count == 0 ? 0 : Image.SizeBytes,
             Staging = job.Staging,
         };
         try
@@ -189,20 +218,21 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
 
     private SaveResult WriteShard(string folder, nint staged, nint[] addresses, SaveRendezvous rendezvous, SaveResult result)
     {
-        var digests = new ShardDigests(0, "", []);
-        if (_image!.Entries.Count > 0)
+        string tableDigest = "";
+        if (Image.Entries.Count > 0)
         {
             string path = Path.Combine(folder, ShardImage.FileName(group.Rank));
-            var file = new ShardFile(path, _image, options.Direct, point => options.Probe?.Invoke(point));
+            var file = new ShardFile(path, Image, options.Direct, point => options.Probe?.Invoke(point));
             var clock = Stopwatch.StartNew();
-            digests = file.Write(staged, addresses);
+            var digests = file.Write(staged, addresses);
             Posix.SyncDirectory(folder);
             result = result with { Writing = clock.Elapsed };
-            if (options.ReadBack && !file.ReadBack().SameAs(digests))
+            if (options.ReadBack && !file.ReadsBackAs(digests))
                 throw new CheckpointDamagedException($"{path} reads back otherwise than it was written");
             result = result with { ReadBack = clock.Elapsed - result.Writing };
+            tableDigest = digests.TableDigest;
         }
-        rendezvous.AnnounceDurable(group.Rank, digests);
+        rendezvous.AnnounceDurable(group.Rank, tableDigest);
         options.Probe?.Invoke(SavePoint.Announced);
         return result;
     }
@@ -210,9 +240,9 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     // What happens after the commit cannot undo it: a failure to prune is a remark on a durable save.
     private string CommitWhenAllAreDurable(SaveJob job, SaveRendezvous rendezvous)
     {
-        var digests = rendezvous.CollectAll(group.Size);
+        string[] digests = rendezvous.CollectAll(group.Size);
         options.Probe?.Invoke(SavePoint.AllDurable);
-        new Committer(directory, options).Commit(job.State, _plan!, job.Attempt, digests);
+        new Committer(directory, options).Commit(job.State, _world!, job.Attempt, digests);
         committed();
         try
         {

@@ -1,26 +1,27 @@
 using System.IO.Hashing;
-using System.Text;
 using Uniscale.Checkpoints.Format;
 
 namespace Uniscale.Checkpoints.Saving;
 
-/// <summary>Digests of a rank's file: its header, and the chunks of each of its slices.</summary>
-/// <param name="SizeBytes">Size of the file.</param>
-/// <param name="HeaderDigest">Digest of its header.</param>
-/// <param name="SliceDigests">Digests of the chunks of each slice, in the order of the file.</param>
-internal sealed record ShardDigests(long SizeBytes, string HeaderDigest, string[] SliceDigests)
+/// <summary>Digests of a rank's file.</summary>
+/// <param name="Header">Digest of its header.</param>
+/// <param name="Table">Digests of the chunks of its slices in the order of the file, and zeros up to its end: the last bytes of the file.</param>
+internal sealed record ShardDigests(string Header, byte[] Table)
 {
-    public bool SameAs(ShardDigests other) =>
-        SizeBytes == other.SizeBytes && HeaderDigest == other.HeaderDigest && SliceDigests.AsSpan().SequenceEqual(other.SliceDigests);
+    /// <summary>Digest of the digests.</summary>
+    public string TableDigest { get; } = Digest.Of(Table);
+
+    public bool SameAs(ShardDigests other) => Header == other.Header && TableDigest == other.TableDigest;
 }
 
-/// <summary>Takes the bytes of a rank's file from the first to the last and makes its digests.</summary>
+/// <summary>Takes the bytes of a rank's file from the first to the last of its slices and makes its digests.</summary>
 internal sealed class ChunkDigester
 {
     private readonly ShardImage _image;
     private readonly XxHash128 _hash = new();
-    private readonly StringBuilder _current = new();
-    private readonly List<string> _slices = [];
+    private readonly byte[] _table;
+    private int _digests;
+    private int _entry;
     private string? _header;
     private long _position;
     private long _chunkEnd;
@@ -29,12 +30,13 @@ internal sealed class ChunkDigester
     {
         _image = image;
         _chunkEnd = image.Header.Length;
+        _table = new byte[image.SizeBytes - image.TableStart];
     }
 
-    /// <summary>Takes the next bytes; what is past the end of the file is left out.</summary>
+    /// <summary>Takes the next bytes; what is behind the slices is left out.</summary>
     public void Append(ReadOnlySpan<byte> bytes)
     {
-        bytes = bytes[..(int)Math.Min(bytes.Length, _image.SizeBytes - _position)];
+        bytes = bytes[..(int)Math.Min(bytes.Length, _image.TableStart - _position)];
         while (bytes.Length > 0)
         {
             int count = (int)Math.Min(bytes.Length, _chunkEnd - _position);
@@ -47,26 +49,26 @@ internal sealed class ChunkDigester
     }
 
     /// <summary>The digests, once all bytes are in.</summary>
-    public ShardDigests Finish()
-    {
-        if (_position != _image.SizeBytes)
-            throw new InvalidOperationException($"digests were asked for after {_position} of {_image.SizeBytes} bytes");
-        return new ShardDigests(_image.SizeBytes, _header!, [.. _slices]);
-    }
+    public ShardDigests Finish() => _position == _image.TableStart
+        ? new ShardDigests(_header!, _table)
+        : throw new InvalidOperationException($"digests were asked for after {_position} of {_image.TableStart} bytes");
 
-    // A slice without elements ends where the one before it does, with no digest.
     private void EndChunk()
     {
-        Span<byte> hash = stackalloc byte[16];
-        _hash.GetHashAndReset(hash);
-        string digest = Convert.ToHexStringLower(hash);
+        var digest = _table.AsSpan(_digests * Digest.SizeBytes);
         if (_header is null)
-            _header = digest;
+        {
+            Span<byte> header = stackalloc byte[Digest.SizeBytes];
+            _hash.GetHashAndReset(header);
+            _header = Convert.ToHexStringLower(header);
+        }
         else
-            _current.Append(digest);
-        for (; _slices.Count < _image.Entries.Count && _image.Entries[_slices.Count].End == _position; _current.Clear())
-            _slices.Add(_current.ToString());
-        if (_slices.Count < _image.Entries.Count)
-            _chunkEnd = Math.Min(_position + Digest.ChunkBytes, _image.Entries[_slices.Count].End);
+        {
+            _hash.GetHashAndReset(digest);
+            _digests++;
+            if (_image.Entries[_entry].End == _position) _entry++;
+        }
+        if (_entry < _image.Entries.Count)
+            _chunkEnd = Math.Min(_position + Digest.ChunkBytes, _image.Entries[_entry].End);
     }
 }

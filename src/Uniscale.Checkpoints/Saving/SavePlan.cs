@@ -3,86 +3,70 @@ using Uniscale.Checkpoints.Format;
 namespace Uniscale.Checkpoints.Saving;
 
 /// <summary>
-/// Who writes what. A pure function of every rank's slices, so that all ranks find the same plan: a slice that several ranks hold is
-/// written by one of them, the largest first, by the holder with the least to write so far.
+/// What one rank writes: a pure function of its own slices, so that no rank has to know what others hold. What a slice's holders hold alike they share out without a
+/// word, the largest first, to the one with the least so far: all of them know the same slices and their own places among the holders.
 /// </summary>
 internal sealed class SavePlan
 {
-    private readonly List<SliceKey>[] _byWriter;
+    private readonly IReadOnlyList<StateSlice> _slices;
+    private readonly IReadOnlyList<StateTensor>? _given;
 
-    private SavePlan(List<SliceKey>[] byWriter) => _byWriter = byWriter;
-
-    public int WorldSize => _byWriter.Length;
-
-    /// <summary>Bytes of tensor data in the checkpoint.</summary>
-    public long TotalBytes => _byWriter.Sum(keys => keys.Sum(key => key.SizeBytes));
-
-    /// <summary>Slices that a rank writes, in the order of its file.</summary>
-    public IReadOnlyList<SliceKey> Of(int rank) => _byWriter[rank];
-
-    /// <summary>Makes the plan; throws <see cref="CheckpointException"/> where the slices of a tensor overlap, disagree or leave a part out.</summary>
-    public static SavePlan Make(IReadOnlyList<IReadOnlyList<SliceKey>> byRank)
+    private SavePlan(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? given, TensorTable tensors, ShardImage image)
     {
-        var holders = new Dictionary<string, (SliceKey Key, List<int> Ranks)>();
-        for (int rank = 0; rank < byRank.Count; rank++)
-        {
-            foreach (var key in byRank[rank])
-            {
-                if (!holders.TryGetValue(key.Id, out var entry))
-                    holders[key.Id] = entry = (key, []);
-                if (entry.Key.Type != key.Type || !entry.Key.GlobalShape.AsSpan().SequenceEqual(key.GlobalShape))
-                    throw new CheckpointException($"ranks disagree about the type or shape of tensor '{key.Name}'");
-                if (entry.Ranks.LastOrDefault(-1) != rank)
-                    entry.Ranks.Add(rank);
-            }
-        }
-        foreach (var tensor in holders.Values.Select(entry => entry.Key).GroupBy(key => key.Name))
-            ProveCover(tensor.Key, [.. tensor]);
-        return new SavePlan(Assign(holders.Values, byRank.Count));
+        (_slices, _given) = (slices, given);
+        (Tensors, Image) = (tensors, image);
     }
 
-    private static List<SliceKey>[] Assign(IEnumerable<(SliceKey Key, List<int> Ranks)> slices, int worldSize)
+    /// <summary>All tensors of the checkpoint.</summary>
+    public TensorTable Tensors { get; }
+
+    /// <summary>The rank's file.</summary>
+    public ShardImage Image { get; }
+
+    /// <summary>Makes the plan of a rank; throws <see cref="CheckpointException"/> where its slices and the tensors do not fit together.</summary>
+    /// <param name="slices">What the rank holds.</param>
+    /// <param name="tensors">All tensors; null: those of the slices.</param>
+    /// <param name="rank">The rank.</param>
+    public static SavePlan Make(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? tensors, int rank)
     {
-        var byWriter = Enumerable.Range(0, worldSize).Select(_ => new List<SliceKey>()).ToArray();
-        long[] load = new long[worldSize];
-        var order = slices.OrderBy(slice => slice.Ranks.Count > 1).ThenByDescending(slice => slice.Key.SizeBytes)
-            .ThenBy(slice => slice.Key.Id, StringComparer.Ordinal);
-        foreach (var (key, ranks) in order)
-        {
-            int writer = ranks.MinBy(rank => (load[rank], rank));
-            byWriter[writer].Add(key);
-            load[writer] += key.SizeBytes;
-        }
-        // Wide elements first keeps every tensor of a file aligned to its element.
-        foreach (var keys in byWriter)
-        {
-            keys.Sort((a, b) => Collectives.ElementTypes.SizeBytes(b.Type).CompareTo(Collectives.ElementTypes.SizeBytes(a.Type)) is var byWidth and not 0
-                ? byWidth
-                : string.CompareOrdinal(a.Id, b.Id));
-        }
-        return byWriter;
+        var table = new TensorTable(tensors ?? TensorTable.Of(slices));
+        var held = slices.Where(slice => slice.Count > 0).Select(slice => (Key: table.KeyOf(slice), slice.Holders)).DistinctBy(slice => slice.Key.Id);
+        var written = held.GroupBy(slice => slice.Holders, HolderComparer.Instance).SelectMany(group => Share([.. group.Select(slice => slice.Key)], group.Key, rank));
+        return new SavePlan(slices, tensors, table, ShardImage.Of([.. written]));
     }
 
-    private static void ProveCover(string name, List<SliceKey> slices)
+    /// <summary>Whether the plan is that of these slices too, wherever they lie.</summary>
+    public bool Fits(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? tensors)
     {
-        long[] shape = slices[0].GlobalShape;
-        if (slices.Any(slice => !slice.GlobalShape.AsSpan().SequenceEqual(shape) || slice.Type != slices[0].Type))
-            throw new CheckpointException($"ranks disagree about the type or shape of tensor '{name}'");
-        if (slices.FirstOrDefault(slice => !slice.Box.FitsIn(shape)) is { } outside)
-            throw new CheckpointException($"slice {outside.Id} does not lie within the tensor's shape {Box.Show(shape)}");
-        var first = (SliceKey slice) => slice.Offset.Length == 0 ? 0 : slice.Offset[0];
-        var end = (SliceKey slice) => slice.Offset.Length == 0 ? 1 : slice.Offset[0] + slice.Shape[0];
-        slices.Sort((a, b) => first(a).CompareTo(first(b)));
+        if (_slices.Count != slices.Count || (_given is null) != (tensors is null)) return false;
         for (int i = 0; i < slices.Count; i++)
+            if (!_slices[i].IsSamePart(slices[i])) return false;
+        return ReferenceEquals(_given, tensors)
+            || _given!.Select(tensor => (tensor.Name, tensor.Type, Box.Show(tensor.Shape))).SequenceEqual(tensors!.Select(tensor => (tensor.Name, tensor.Type, Box.Show(tensor.Shape))));
+    }
+
+    private static IEnumerable<SliceKey> Share(IReadOnlyList<SliceKey> keys, IReadOnlyList<int>? holders, int rank)
+    {
+        if (holders is not { Count: > 1 }) return keys;
+        int place = holders.Index().Where(holder => holder.Item == rank).Select(holder => holder.Index).FirstOrDefault(-1);
+        if (place < 0) throw new CheckpointException($"rank {rank} is not among the holders of its slice {keys[0].Id}");
+        var mine = new List<SliceKey>();
+        var loads = new PriorityQueue<int, (long Bytes, int Place)>(Enumerable.Range(0, holders.Count).Select(i => (i, (0L, i))));
+        foreach (var key in keys.OrderByDescending(key => key.SizeBytes).ThenBy(key => key.Id, StringComparer.Ordinal))
         {
-            for (int j = i + 1; j < slices.Count && first(slices[j]) < end(slices[i]); j++)
-            {
-                if (slices[i].Box.Intersect(slices[j].Box).Count > 0)
-                    throw new CheckpointException($"slices {slices[i].Id} and {slices[j].Id} overlap without being the same");
-            }
+            loads.TryDequeue(out int writer, out var load);
+            loads.Enqueue(writer, (load.Bytes + key.SizeBytes, writer));
+            if (writer == place) mine.Add(key);
         }
-        long covered = slices.Sum(slice => slice.Box.Count);
-        if (covered != Box.CountOf(shape))
-            throw new CheckpointException($"the ranks hold {covered} of the {Box.CountOf(shape)} elements of tensor '{name}'; the rest would be lost");
+        return mine;
+    }
+
+    private sealed class HolderComparer : IEqualityComparer<IReadOnlyList<int>?>
+    {
+        public static HolderComparer Instance { get; } = new();
+
+        public bool Equals(IReadOnlyList<int>? x, IReadOnlyList<int>? y) => ReferenceEquals(x, y) || (x is not null && y is not null && x.SequenceEqual(y));
+
+        public int GetHashCode(IReadOnlyList<int>? obj) => obj is { Count: > 0 } ? HashCode.Combine(obj.Count, obj[0], obj[^1]) : 0;
     }
 }

@@ -1,35 +1,35 @@
 using System.Diagnostics;
-using System.Text.Json;
+using System.Text;
 using Uniscale.Checkpoints.Memory;
 
 namespace Uniscale.Checkpoints.Saving;
 
 /// <summary>
 /// How the writing threads of the ranks meet: by small files in the temporary folder, never by collectives, which belong to training.
-/// A rank announces <c>rank-N.durable</c> (with its digests) or <c>rank-N.failed</c> (with a sentence); rank 0 collects them; the others
+/// A rank announces <c>rank-N.durable</c> (with the digest of its digests) or <c>rank-N.failed</c> (with a sentence); rank 0 collects them; the others
 /// see the end of the save when the temporary folder is gone.
 /// </summary>
 internal sealed class SaveRendezvous(string folder, TimeSpan timeout, CancellationToken cancelled)
 {
     private const int LongestPauseMilliseconds = 50;
 
-    public void AnnounceDurable(int rank, ShardDigests digests) =>
-        WriteDurably(Path.Combine(folder, DurableName(rank)), JsonSerializer.SerializeToUtf8Bytes(digests));
+    public void AnnounceDurable(int rank, string tableDigest) =>
+        WriteDurably(Path.Combine(folder, DurableName(rank)), Encoding.ASCII.GetBytes(tableDigest));
 
     public void AnnounceFailure(int rank, string reason) =>
         File.WriteAllText(Path.Combine(folder, FailedName(rank)), reason);
 
     /// <summary>Waits until every rank is durable; throws with the sentence of one that is not.</summary>
-    public ShardDigests[] CollectAll(int worldSize)
+    public string[] CollectAll(int worldSize)
     {
-        var digests = new ShardDigests[worldSize];
+        string[] digests = new string[worldSize];
         for (int rank = 0; rank < worldSize; rank++)
         {
             string durable = Path.Combine(folder, DurableName(rank));
             WaitFor(() => File.Exists(durable) || AnyFailed(), $"rank {rank} to be durable");
             if (!File.Exists(durable) || AnyFailed())
                 throw new CheckpointException(FirstFailure());
-            digests[rank] = JsonSerializer.Deserialize<ShardDigests>(File.ReadAllBytes(durable))!;
+            digests[rank] = File.ReadAllText(durable);
         }
         return digests;
     }

@@ -18,6 +18,7 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         using var bounce = new StagingBuffer();
         if (staged == 0)
             bounce.Reserve(BlockBytes, threads: 1);
+        ShardDigests? digests = null;
         for (long offset = 0; offset < image.SizeBytes; offset += BlockBytes)
         {
             int count = (int)Math.Min(BlockBytes, image.SizeBytes - offset);
@@ -26,6 +27,8 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
             if (staged == 0)
                 image.CopyTo(addresses, offset, block);
             digester.Append(block);
+            if (offset + count > image.TableStart)
+                PutTable((digests ??= digester.Finish()).Table, offset, block);
             RandomAccess.Write(file, block, offset);
             if (offset == 0)
                 probe(SavePoint.FirstBlockWritten);
@@ -35,26 +38,37 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         probe(SavePoint.DataWritten);
         RandomAccess.FlushToDisk(file);
         probe(SavePoint.DataSynced);
-        return digester.Finish();
+        return digests ?? digester.Finish();
     }
 
-    /// <summary>Reads the file and makes its digests anew, past the page cache where that is possible.</summary>
-    public ShardDigests ReadBack()
+    /// <summary>Reads the file, past the page cache where that is possible, and says whether it is what was written.</summary>
+    public bool ReadsBackAs(ShardDigests written)
     {
         var digester = new ChunkDigester(image);
         using var file = OpenDirect(write: false) ?? File.OpenHandle(path);
         using var bounce = new StagingBuffer();
         bounce.Reserve(BlockBytes, threads: 1);
         var block = RawMemory.Span(bounce.Address, BlockBytes);
+        byte[] table = new byte[written.Table.Length];
         for (long offset = 0; offset < image.SizeBytes;)
         {
             int count = RandomAccess.Read(file, block, offset);
             if (count == 0)
                 throw new CheckpointDamagedException($"{path} ends at byte {offset} of {image.SizeBytes} when it is read back");
             digester.Append(block[..count]);
+            long from = Math.Max(offset, image.TableStart), end = Math.Min(offset + count, image.SizeBytes);
+            if (from < end)
+                block[(int)(from - offset)..(int)(end - offset)].CopyTo(table.AsSpan((int)(from - image.TableStart)));
             offset += count;
         }
-        return digester.Finish();
+        return digester.Finish().SameAs(written) && table.AsSpan().SequenceEqual(written.Table);
+    }
+
+    // All slices come before the digests, so these are known when their first block is reached.
+    private void PutTable(byte[] table, long offset, Span<byte> block)
+    {
+        long from = Math.Max(offset, image.TableStart), end = Math.Min(offset + block.Length, image.SizeBytes);
+        table.AsSpan((int)(from - image.TableStart), (int)(end - from)).CopyTo(block[(int)(from - offset)..]);
     }
 
     private SafeFileHandle OpenForWriting(out bool isDirect)

@@ -54,10 +54,10 @@ internal static class CheckpointBenchmarkCommand
 
     private static void Print(TextWriter output, ScaleReport report) => output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
         layout            {report.Layout}: {report.Ranks} ranks, {report.StateBytes / 1e12:0.000} TB of state in {report.SliceCount} slices
-        told by others    {Bytes(report.GatheredBytes)} on every rank
-        plan              {report.PlanSeconds:0.000} s, {Bytes(report.PlanBytes)} on every rank
+        told by others    {Bytes(report.GatheredBytes)} on rank 0, when the plan changes; nothing on the others
+        plan              {report.PlanSeconds:0.000} s, {Bytes(report.PlanBytes)} on rank 0; {report.OwnPlanSeconds:0.000} s on the others
         manifest          {Bytes(report.ManifestBytes)} in {report.ManifestSeconds:0.000} s, written by rank 0
-        resume            {report.ReadSeconds:0.000} s and {Bytes(report.KeptBytes)} kept on every rank, {Bytes(report.ReadBytes)} read in all
+        resume            {report.ReadSeconds:0.000} s and {Bytes(report.KeptBytes)} kept on every rank, {Bytes(report.ReadBytes)} beside the tensors read in all
         verify            {report.VerifySeconds:0.000} s beside the tensors
         """));
 

@@ -106,8 +106,8 @@ internal static class CheckpointCommand
             output.WriteLine($"  {tensor.Name.PadRight(width)}  {tensor.Type,-8}  {Show(tensor.Shape),-16}  {Bytes(tensor.SizeBytes),10}");
             if (!parts)
                 continue;
-            foreach (var slice in tensor.Slices)
-                output.WriteLine($"  {"",4}{manifest.Files[slice.File].Name} from byte {slice.Start}: {Show(slice.Shape)} at {Show(slice.Offset)}");
+            foreach (var (file, start, offset, shape) in reader.PartsOf(tensor))
+                output.WriteLine($"  {"",4}{file} from byte {start}: {Show(shape)} at {Show(offset)}");
         }
     }
 

@@ -12,7 +12,11 @@ public static class BucketSlices
     public const string FirstMoment = "optimizer.m/", SecondMoment = "optimizer.v/", Master = "optimizer.master/";
 
     /// <summary>Parameters and optimizer state of this rank's shard: what a save writes. What replicas hold alike they all name.</summary>
-    public static IEnumerable<StateSlice> Shard(Bucket bucket, HostImage image) => Shard(bucket, image, ownedOnly: true);
+    /// <param name="bucket">The bucket.</param>
+    /// <param name="image">Its tensors in host memory.</param>
+    /// <param name="holders">World ranks that hold the same shard.</param>
+    public static IEnumerable<StateSlice> Shard(Bucket bucket, HostImage image, IReadOnlyList<int> holders) =>
+        Shard(bucket, image, ownedOnly: true).Select(slice => slice with { Holders = holders });
 
     /// <summary>What a load fills: whole parameters where this rank holds them whole, and the shard of the optimizer state.</summary>
     public static IEnumerable<StateSlice> Held(Bucket bucket, HostImage image) => bucket.ParametersAreSharded

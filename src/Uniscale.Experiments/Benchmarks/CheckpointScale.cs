@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.Loading;
 using Uniscale.Checkpoints.Saving;
 using Uniscale.Collectives;
 using Uniscale.Configuration;
@@ -16,17 +17,18 @@ namespace Uniscale.Experiments.Benchmarks;
 /// <param name="Ranks">Ranks of the job.</param>
 /// <param name="StateBytes">Bytes of all tensors.</param>
 /// <param name="SliceCount">Slices of all ranks.</param>
-/// <param name="GatheredBytes">Bytes that each rank has of the others before it knows what it writes.</param>
-/// <param name="PlanSeconds">A rank's time to find out what it writes.</param>
+/// <param name="GatheredBytes">Bytes that rank 0 is told by the others when a plan changes; they are told nothing.</param>
+/// <param name="PlanSeconds">Rank 0's time to find out what it writes, and to prove that all ranks together write everything once.</param>
 /// <param name="PlanBytes">Memory that it keeps for that.</param>
+/// <param name="OwnPlanSeconds">Another rank's time to find out what it writes.</param>
 /// <param name="ManifestBytes">Bytes that rank 0 writes at the commit.</param>
 /// <param name="ManifestSeconds">Its time for that.</param>
-/// <param name="ReadSeconds">A rank's time to read it when it resumes.</param>
+/// <param name="ReadSeconds">A rank's time to parse it when it resumes, and to find the places of what it wants.</param>
 /// <param name="KeptBytes">Memory that it keeps for that.</param>
-/// <param name="ReadBytes">Bytes of manifests that all ranks of a resume read from storage.</param>
+/// <param name="ReadBytes">Bytes beside tensors that all ranks of a resume read from storage: the manifest once, headers and digests of each file once, and for each rank the digests of what it wants.</param>
 /// <param name="VerifySeconds">Time of <c>checkpoint verify</c> for all but reading tensors.</param>
 public sealed record ScaleReport(
-    string Layout, int Ranks, long StateBytes, long SliceCount, long GatheredBytes, double PlanSeconds, long PlanBytes, long ManifestBytes, double ManifestSeconds,
+    string Layout, int Ranks, long StateBytes, long SliceCount, long GatheredBytes, double PlanSeconds, long PlanBytes, double OwnPlanSeconds, long ManifestBytes, double ManifestSeconds,
     double ReadSeconds, long KeptBytes, long ReadBytes, double VerifySeconds);
 
 /// <summary>
@@ -35,6 +37,7 @@ public sealed record ScaleReport(
 public sealed class CheckpointScale
 {
     private readonly SavedState _state;
+    private readonly IReadOnlyList<StateTensor> _tensors;
     private readonly StepSpecification _specification;
 
     /// <param name="configuration">The run.</param>
@@ -51,46 +54,38 @@ public sealed class CheckpointScale
         };
         _specification = SpecificationBuilder.Build(configuration, ranks);
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ElementType.BFloat16 : ElementType.Float32;
-        _state = new SavedState(Transformer.Blocks(configuration.Model, _specification.Model.Vocabulary), _specification, type);
+        var row = Transformer.Blocks(configuration.Model, _specification.Model.Vocabulary);
+        _state = new SavedState(row, _specification, type);
+        _tensors = SavedState.Tensors(row.SelectMany(block => block.Parameters).DistinctBy(parameter => parameter.Name), type);
     }
 
     /// <summary>Measures.</summary>
     public ScaleReport Run()
     {
         int ranks = _specification.Mesh.Size;
-        byte[][] gathered = [.. Enumerable.Range(0, ranks).Select(rank => SliceKey.Serialize([.. _state.Of(rank).Select(SliceKey.Of)]))];
-        var plan = Measured(() => SavePlan.Make([.. gathered.Select(SliceKey.Deserialize)]));
-        long gatheredBytes = gathered.Sum(bytes => (long)bytes.Length);
-        gathered = [];
-        int slices = Enumerable.Range(0, ranks).Sum(rank => plan.Result.Of(rank).Count);
-        ShardDigests[] digests = [.. Enumerable.Range(0, ranks).Select(rank => DigestsOfNothing(plan.Result.Of(rank)))];
+        var mine = _state.Of(0).ToArray();
+        // Once unmeasured, so that compiling the code is not counted.
+        _ = ShardSummary.Of(SavePlan.Make(mine, _tensors, rank: 0)).ToBytes();
+        var own = Measured(() => SavePlan.Make(mine, _tensors, rank: 0));
+        byte[][] told = [.. Enumerable.Range(0, ranks).Select(rank => ShardSummary.Of(SavePlan.Make([.. _state.Of(rank)], _tensors, rank)).ToBytes())];
+        var plan = Measured(() => WorldPlan.Make(own.Result.Tensors, [.. told.Select(ShardSummary.Read)]));
+
+        string[] digests = [.. told.Select(_ => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Digest.SizeBytes)))];
         var state = new CheckpointState { Step = 1, ConsumedTokens = 1, Slices = [] };
-        var json = Measured(() => new Committer("", new CheckpointOptions()).Describe(state, plan.Result, digests, ordinal: 1).ToJson());
-        long stateBytes = plan.Result.TotalBytes;
-        plan = plan with { Result = null! };
-        digests = [];
-        var read = Measured(() => Read(json.Result));
-        double verify = read.Seconds + Measured(() => Enumerable.Range(0, read.Result.Files.Count).Sum(file => PartsOf(read.Result, file).Length)).Seconds;
+        var json = Measured(() => ManifestJson.Write(new Committer("", new CheckpointOptions()).Describe(state, plan.Result, digests, ordinal: 1)));
+
+        StateSlice[] wanted = [.. _state.Loaded(0)];
+        var read = Measured(() => CheckpointReader.Open("", json.Result));
+        var found = Measured(() => read.Result.Find(wanted));
+        var manifest = read.Result.Manifest;
+        var verify = Measured(() => Enumerable.Range(0, manifest.Files.Count).Sum(file => manifest.Parts.In(file).LongCount()));
+        long tables = Enumerable.Range(0, manifest.Files.Count).Sum(file => manifest.Files[file].HeaderBytes + manifest.Parts.TablesIn(file).Sum(table => table.SizeBytes));
+        long wantedDigests = found.Result.Sum(part => Digest.ChunkCount(part.Part.Box.Count * part.Tensor.Type.SizeBytes())) * Digest.SizeBytes;
         return new ScaleReport(
-            Layout(), ranks, stateBytes, slices, gatheredBytes, plan.Seconds, plan.Bytes, json.Result.Length, json.Seconds,
-            read.Seconds, read.Bytes, (long)json.Result.Length * ranks, verify);
+            Layout(), ranks, manifest.Tensors.Sum(tensor => tensor.SizeBytes), verify.Result, told.Sum(bytes => (long)bytes.Length),
+            own.Seconds + plan.Seconds, own.Bytes + plan.Bytes, own.Seconds, json.Result.Length, json.Seconds,
+            read.Seconds + found.Seconds, read.Bytes + found.Bytes, json.Result.Length + tables + ranks * wantedDigests, read.Seconds + verify.Seconds);
     }
-
-    private static ShardDigests DigestsOfNothing(IReadOnlyList<SliceKey> keys)
-    {
-        var image = ShardImage.Of(keys);
-        return new ShardDigests(image.SizeBytes, Digest.Of(image.Header),
-            [.. keys.Select(key => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes((int)Digest.ChunkCount(key.SizeBytes) * 16)))]);
-    }
-
-    private static CheckpointManifest Read(byte[] json)
-    {
-        var manifest = CheckpointManifest.FromJson(json);
-        return ManifestRules.Broken(manifest) is { } problem ? throw new CheckpointDamagedException(problem) : manifest;
-    }
-
-    private static (TensorRecord, SliceRecord)[] PartsOf(CheckpointManifest manifest, int file) =>
-        [.. manifest.Tensors.SelectMany(tensor => tensor.Slices.Where(slice => slice.File == file).Select(slice => (tensor, slice)))];
 
     private static (T Result, double Seconds, long Bytes) Measured<T>(Func<T> body)
     {

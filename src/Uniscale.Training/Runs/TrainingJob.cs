@@ -114,7 +114,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         faults?.Attach(store);
         var loaded = options.Resume ? Resume(runtime, store, data.Source) : null;
         if (loaded is null && identity is { SavedStep: > 0 }) throw Vanished(identity);
-        string? obstacle = store.Prepare(runtime.StateToSave(), _configuration.Checkpoint.Async);
+        string? obstacle = store.Prepare(runtime.StateToSave(), _configuration.Checkpoint.Async, runtime.TensorsToSave);
         if (obstacle is not null && !options.Resume)
             throw new UserErrorException($"Not one checkpoint of this run could be saved: {obstacle}, or set checkpoint.directory to a place that has it.");
         _hasBegun = true;

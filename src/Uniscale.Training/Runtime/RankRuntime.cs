@@ -41,6 +41,7 @@ public sealed partial class RankRuntime : IDisposable
         Model = parts.Model;
         Timeline = parts.Timeline;
         AllParameters = [.. Transformer.Blocks(Configuration.Model, parts.Programs.Base.Model.Vocabulary).SelectMany(block => block.Parameters).DistinctBy(p => p.Name)];
+        TensorsToSave = SavedState.Tensors(AllParameters, TensorBuffer.TypeOf(Model.Buckets[0].Type));
         _programs = parts.Programs;
         _kernels = parts.Kernels;
         _waits = parts.Waits;
@@ -200,10 +201,13 @@ public sealed partial class RankRuntime : IDisposable
     public IReadOnlyList<StateSlice> StateToSave()
     {
         _executor.Settle();
-        IReadOnlyList<StateSlice> slices = [.. Model.Buckets.SelectMany(bucket => BucketSlices.Shard(bucket, _image))];
+        IReadOnlyList<StateSlice> slices = [.. Model.Buckets.SelectMany(bucket => BucketSlices.Shard(bucket, _image, Model.GroupsOf(bucket).ShardReplicas.WorldRanks))];
         _image.Fetch();
         return slices;
     }
+
+    /// <summary>All tensors of the state, those of other ranks too.</summary>
+    public IReadOnlyList<StateTensor> TensorsToSave { get; }
 
     /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
     public IReadOnlyDictionary<string, string> ExtraToSave() =>

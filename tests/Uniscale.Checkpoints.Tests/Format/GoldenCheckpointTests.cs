@@ -1,3 +1,6 @@
+using System.Text;
+using Uniscale.Checkpoints.Catalog;
+using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Checkpoints.Safetensors;
 using Uniscale.Checkpoints.Tests.Support;
@@ -24,6 +27,7 @@ public sealed class GoldenCheckpointTests
 
     [Theory]
     [InlineData(1)]
+    [InlineData(2)]
     public void AGoldenCheckpointIsReadAsItWasWritten(int format)
     {
         using var one = SavingChild.Model(0);
@@ -38,16 +42,39 @@ public sealed class GoldenCheckpointTests
         Assert.Equal(one.State(42).Extra, manifest.Extra);
     }
 
-    [Fact]
-    public void ItsFilesAreSafetensorsWithPlainNamesForWholeTensors()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void ARunGoesOnFromItInTheFormatOfToday(int format)
+    {
+        using var folder = new TempFolder();
+        Directory.CreateDirectory(folder["step-00000042"]);
+        foreach (string path in Directory.GetFiles(Path.Combine(Folder(format), "step-00000042"))) File.Copy(path, Path.Combine(folder["step-00000042"], Path.GetFileName(path)));
+        ThreadWorld.Run(SavingChild.Ranks, world =>
+        {
+            using var model = SavingChild.Model(world.Rank);
+            using var store = new CheckpointStore(folder.Path, world);
+            Assert.Equal(format, store.LoadNewest(_ => model.Slices)!.Manifest.FormatVersion);
+            Assert.Null(model.FirstDifference(Version));
+            return store.Save(model.State(43)).Status;
+        });
+        Assert.Equal([(43L, CheckpointManifest.CurrentFormat), (42L, format)], CheckpointCatalog.List(folder.Path).Select(entry => (entry.Step, entry.Manifest!.FormatVersion)));
+        var (old, today) = (CheckpointReader.Open(folder["step-00000042"]), CheckpointReader.Open(folder["step-00000043"]));
+        Assert.All(CheckpointDiff.Compare(old, today), tensor => Assert.True(tensor.BitEqual));
+    }
+
+    [Theory]
+    [InlineData(1, "also whole", "cut@0,0:4,300", "cut@4,0:4,300", "whole")]
+    [InlineData(2, "also whole", "checkpoint.digests", "checkpoint.digests", "cut@0,0:4,300", "cut@4,0:4,300", "whole")]
+    public void ItsFilesAreSafetensorsWithPlainNamesForWholeTensors(int format, params string[] expected)
     {
         var names = new List<string>();
-        foreach (string path in Directory.GetFiles(Path.Combine(Folder(1), "step-00000042"), "*.safetensors"))
+        foreach (string path in Directory.GetFiles(Path.Combine(Folder(format), "step-00000042"), "*.safetensors"))
         {
             using var file = SafeTensorsFile.Open(path);
             names.AddRange(file.Header.Entries.Select(entry => entry.Name));
         }
-        Assert.Equal(["also whole", "cut@0,0:4,300", "cut@4,0:4,300", "whole"], names.Order(StringComparer.Ordinal));
+        Assert.Equal(expected, names.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -56,11 +83,10 @@ public sealed class GoldenCheckpointTests
         using var folder = new TempFolder();
         Write(folder.Path);
         string checkpoint = folder["step-00000042"];
-        var manifest = CheckpointReader.Open(checkpoint).Manifest with { FormatVersion = 2 };
-        byte[] json = manifest.ToJson();
+        byte[] json = Encoding.UTF8.GetBytes(File.ReadAllText(Path.Combine(checkpoint, "manifest.json")).Replace("\"format_version\": 2", "\"format_version\": 3", StringComparison.Ordinal));
         File.WriteAllBytes(Path.Combine(checkpoint, "manifest.json"), json);
-        var marker = new Checkpoints.Format.CommitMarker(42, 1, true, "a", json.Length, Checkpoints.Format.Digest.Of(json));
+        var marker = new CommitMarker(42, 1, true, "a", json.Length, Digest.Of(json));
         File.WriteAllBytes(Path.Combine(checkpoint, "COMMITTED"), marker.ToBytes());
-        Assert.Contains("has format 2", Assert.Throws<CheckpointException>(() => CheckpointReader.Open(checkpoint)).Message);
+        Assert.Contains("has format 3; this version of Uniscale reads formats 1 to 2", Assert.Throws<CheckpointException>(() => CheckpointReader.Open(checkpoint)).Message);
     }
 }

@@ -49,7 +49,8 @@ public sealed class CheckpointTargets : IDisposable
             using var store = new CheckpointStore(_folder.Path, world);
             return store.Save(model.State(3));
         });
-        byte[][] seeds = [File.ReadAllBytes(_folder["step-00000003/manifest.json"])];
+        string old = Path.Combine(AppContext.BaseDirectory, "Golden", "format-1", "step-00000042", "manifest.json");
+        byte[][] seeds = [File.ReadAllBytes(_folder["step-00000003/manifest.json"]), File.ReadAllBytes(old)];
         foreach (byte[] input in Mutations.Of(seeds, 4000, seed: 23))
             Manifest(input);
     }

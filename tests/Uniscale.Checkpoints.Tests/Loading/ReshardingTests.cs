@@ -17,7 +17,7 @@ public sealed class ReshardingTests
         ["tensor parallel 4"] = (4, rank => Model(4, rank, 0, 12)),
         ["ZeRO 3"] = (3, rank => Sharded(3, rank)),
         ["ZeRO 5"] = (5, rank => Sharded(5, rank)),
-        ["ZeRO 2 of tensor parallel 2"] = (4, rank => Model(2, rank / 2, rank % 2 * 6, 6)),
+        ["ZeRO 2 of tensor parallel 2"] = (4, rank => Model(2, rank / 2, rank % 2 * 6, 6, [rank / 2 * 2, (rank / 2 * 2) + 1])),
     };
 
     public static TheoryData<string, string> Pairs()
@@ -54,13 +54,13 @@ public sealed class ReshardingTests
     }
 
     // Column, row and vocabulary splits over `parts` ranks; the optimizer's copy holds a range of rows of the local matrix.
-    private static Tensors Model(int parts, int part, long row, long rows)
+    private static Tensors Model(int parts, int part, long row, long rows, int[]? holders = null)
     {
         long own = 24 / parts;
         var model = new Tensors()
-            .Add("embedding.tokens.weight", Half, [24, 10], [part * own, 0], [own, 10])
-            .Add("layers.0.attention.wq.weight", Half, [24, 24], [part * own, 0], [own, 24])
-            .Add("layers.0.attention.wo.weight", Half, [12, 24], [0, part * own], [12, own])
+            .Add("embedding.tokens.weight", Half, [24, 10], [part * own, 0], [own, 10], holders)
+            .Add("layers.0.attention.wq.weight", Half, [24, 24], [part * own, 0], [own, 24], holders)
+            .Add("layers.0.attention.wo.weight", Half, [12, 24], [0, part * own], [12, own], holders)
             .Add("head.norm.weight", Half, [7]);
         return model.Add("optimizer.m/layers.0.attention.wo.weight", Single, [12, 24], [row, part * own], [rows, own]);
     }

@@ -14,15 +14,22 @@ internal sealed class Tensors : IDisposable
     public List<StateSlice> Slices { get; } = [];
 
     /// <summary>Adds a slice; by default the whole tensor.</summary>
-    public Tensors Add(string name, ElementType type, long[] shape, long[]? offset = null, long[]? extent = null)
+    /// <param name="name">Global name.</param>
+    /// <param name="type">Type of an element.</param>
+    /// <param name="shape">Global shape.</param>
+    /// <param name="offset">Its place.</param>
+    /// <param name="extent">Its extents.</param>
+    /// <param name="holders">Ranks that hold it; by default all of the world for a whole tensor, this rank alone for a part.</param>
+    public Tensors Add(string name, ElementType type, long[] shape, long[]? offset = null, long[]? extent = null, int[]? holders = null)
     {
+        if (extent is null || extent.AsSpan().SequenceEqual(shape)) holders ??= [.. Enumerable.Range(0, ThreadWorld.Size)];
         offset ??= new long[shape.Length];
         extent ??= shape;
         long bytes = extent.Aggregate(1L, (a, b) => a * b) * type.SizeBytes();
         nint address = RawMemory.Allocate(Math.Max(1, bytes));
         RawMemory.Span(address, (int)bytes).Fill(0xEE);
         _memory.Add(address);
-        Slices.Add(new StateSlice(name, type, shape, offset, extent, address));
+        Slices.Add(new StateSlice(name, type, shape, offset, extent, address) { Holders = holders });
         return this;
     }
 

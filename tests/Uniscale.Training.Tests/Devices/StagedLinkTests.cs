@@ -115,6 +115,7 @@ public sealed class StagedLinkTests : IDisposable
             DataFingerprint = runtime.Data.FingerprintAt(runtime.Position.ConsumedTokens),
             Extra = runtime.ExtraToSave(),
             Slices = runtime.StateToSave(),
+            Tensors = runtime.TensorsToSave,
         });
     }
 }

@@ -205,6 +205,7 @@ public sealed class BadStepTests : IDisposable
                     DataFingerprint = early.Data.Fingerprint,
                     Extra = early.Position.ToExtra(),
                     Slices = early.StateToSave(),
+                    Tensors = early.TensorsToSave,
                 });
             }
             using var runtime = TestRuns.Runtime(run, world);

@@ -84,7 +84,7 @@ public sealed class ReshardingTests : IDisposable
     }
 
     private static string Shown(StateSlice slice) =>
-        $"{slice.Name} {slice.Type} [{string.Join(',', slice.GlobalShape)}] at [{string.Join(',', slice.Offset)}]: [{string.Join(',', slice.Shape)}]";
+        $"{slice.Name} {slice.Type} [{string.Join(',', slice.GlobalShape)}] at [{string.Join(',', slice.Offset)}]: [{string.Join(',', slice.Shape)}] of {string.Join(',', slice.Holders!)}";
 
     private static void Save(RankRuntime runtime, CheckpointStore store)
     {
@@ -97,6 +97,7 @@ public sealed class ReshardingTests : IDisposable
                 DataFingerprint = runtime.Data.FingerprintAt(runtime.Position.ConsumedTokens),
                 Extra = runtime.Position.ToExtra(),
                 Slices = runtime.StateToSave(),
+                Tensors = runtime.TensorsToSave,
             }).Wait();
             Assert.Equal((SaveStatus.Durable, ""), (saved.Status, saved.Reason));
         }
