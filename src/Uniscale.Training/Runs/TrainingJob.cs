@@ -96,7 +96,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
         using var runtime = RankRuntime.Create(
-            _configuration, faults?.Around(world) ?? world, faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording);
+            _configuration, faults?.Around(world) ?? world, faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording,
+            faults is null ? null : faults.Around);
         runtime.Faults = Faults(rank) ?? faults;
         double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
         var saves = new SaveListener(saved => identity = RememberSave(identity!, saved));
