@@ -41,6 +41,13 @@ public static unsafe class TensorMemory
         return Empty(shape, dtype ?? tensor.dtype, tensor.device_type == DeviceType.CPU ? null : tensor.device);
     }
 
+    /// <summary>
+    /// A tensor of zeros in such memory, for what lives as long as the run: buffers of megabytes lie on huge pages, which libtorch's own allocator on the CPU
+    /// does not ask for.
+    /// </summary>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
+    public static Tensor Zeros(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null) => Empty(shape, dtype, device).zero_();
+
     /// <summary>Address of the tensor's first element. The memory is the tensor's: keep the tensor alive while using it.</summary>
     public static nint DataPointer(Tensor tensor)
     {
