@@ -92,6 +92,13 @@ public static partial class CpuKernels
             q, k, v, output, logSumExp, shape.QueryDocuments, shape.KeyDocuments, shape.Batch, shape.Queries, shape.Keys, shape.Heads,
             shape.KvHeads, shape.HeadDim, shape.Scale, shape.Diagonal, shape.Type));
 
+    /// <summary>
+    /// Causal attention of several sequences, each over keys and values of its own. The bits of a query's row depend on its sequence's tokens up to it
+    /// alone, not on what else is in the call.
+    /// </summary>
+    public static void AttentionOfSequences(ReadOnlySpan<AttentionSequence> sequences, long heads, long kvHeads, long dim, float scale, KernelType type) =>
+        Check(uniscale_attention_sequences(sequences, sequences.Length, heads, kvHeads, dim, scale, type));
+
     /// <summary>Sums over the head dim of gradient · output, both [batch, queries, heads, dim]: fp32 [batch, heads, queries].</summary>
     public static void AttentionDelta(nint gradient, nint output, nint delta, long batch, long queries, long heads, long dim, KernelType type) =>
         Check(uniscale_attention_delta(gradient, output, delta, batch, queries, heads, dim, type));
