@@ -31,7 +31,7 @@ public class BatchGeneratorTests
     [InlineData("tensor: 1", 1, 5)]
     [InlineData("tensor: 1", 1, 12)]
     [InlineData("pipeline: 2", 2, 4)]
-    [InlineData("pipeline: 2, chunks: 2, schedule: interleaved", 2, 4)]
+    [InlineData("pipeline: 2, chunks: 2, schedule: interleaved-1f1b", 2, 4)]
     [InlineData("data: 2, zero: { stage: 3 }", 2, 3)]
     [InlineData("context: 2", 2, 32)]
     public void ARequestGivesTheSameBitsWhateverTheBatchAndTheOrder(string parallel, int ranks, int batch)

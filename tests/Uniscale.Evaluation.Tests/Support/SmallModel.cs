@@ -14,7 +14,7 @@ internal static class SmallModel
 
     public static ModelSection Shape { get; } = new()
     {
-        Layers = 3,
+        Layers = 4,
         Hidden = 32,
         Heads = 4,
         KvHeads = 2,
