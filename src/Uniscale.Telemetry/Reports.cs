@@ -107,6 +107,21 @@ public sealed record StepReport
     /// <summary>Memory of the rank's device that is in use, by whatever process, as the device says; null: tensors lie in host memory.</summary>
     public long? DeviceMemoryBytes { get; init; }
 
+    /// <summary>
+    /// Resident memory now by what it is for, in bytes: parameters, gradients and optimizer (of the ranks of this process), cached (freed tensors that are
+    /// kept for the next step's), managed (objects of .NET), other (activations under way, libraries, the rest).
+    /// </summary>
+    public IReadOnlyDictionary<string, long> MemoryParts { get; init; } = new Dictionary<string, long>();
+
+    /// <summary>Mean loss of the step's tokens by domain, in nats; null: the run has one domain only.</summary>
+    public IReadOnlyDictionary<string, double>? DomainLosses { get; init; }
+
+    /// <summary>Share of the phase's tokens until now that each source fed, 0 to 1; null: nothing is mixed.</summary>
+    public IReadOnlyDictionary<string, double>? MixtureFed { get; init; }
+
+    /// <summary>Share of the phase's tokens that the mixture gives each source; null: nothing is mixed.</summary>
+    public IReadOnlyDictionary<string, double>? MixturePlanned { get; init; }
+
     /// <summary>Seconds of the step by part, e.g. forward, backward, communication, optimizer, data.</summary>
     public IReadOnlyDictionary<string, double> Parts { get; init; } = new Dictionary<string, double>();
 

@@ -11,6 +11,9 @@ public static unsafe class TensorMemory
 
     private static readonly delegate* unmanaged<void*, void> Giver = NativeMethods.uniscale_memory_giver();
 
+    /// <summary>Bytes of freed tensors that this process keeps for the next ones of their sizes.</summary>
+    public static long CachedBytes => (long)NativeMethods.uniscale_memory_cached();
+
     /// <summary>A contiguous tensor over host memory that the caller owns and keeps until the last tensor over it is gone.</summary>
     /// <param name="address">The first element's address.</param>
     /// <param name="shape">Sizes.</param>

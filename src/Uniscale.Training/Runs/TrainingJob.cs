@@ -131,7 +131,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         // Before telemetry drops the records of steps that are done again.
         var time = OpenAccount(world.Rank, runtime.Position.Step, begun);
         using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step, _configuration.Telemetry);
-        var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time);
+        var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time, StateOfProcess(runtime));
         saves.Target = world.Rank == 0 ? reporter : null;
         if (world.Rank == 0 && world.Transport.Length > 0) telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
@@ -174,6 +174,17 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         long[] peaks = [.. GroupExchange.AllGather(world.HostGroup, BitConverter.GetBytes(HostMemory.PeakResidentBytes())).Select(bytes => BitConverter.ToInt64(bytes))];
         int heaviest = Array.IndexOf(peaks, peaks.Max());
         return new PeakMemory(heaviest, peaks[heaviest], (long?)ExpectedBytes?.Invoke(heaviest));
+    }
+
+    /// <summary>What the ranks of this process hold in host memory between steps. Collective where they are threads of one process.</summary>
+    private static MemoryAccount StateOfProcess(RankRuntime runtime)
+    {
+        if (runtime.Configuration.Train.Device != "cpu") return default;
+        var own = runtime.Model.Memory;
+        if (runtime.World.Transport.Length > 0) return own;
+        byte[] bytes = MemoryMarshal.AsBytes<long>([own.ParameterBytes, own.GradientBytes, own.OptimizerBytes]).ToArray();
+        return GroupExchange.AllGather(runtime.World.HostGroup, bytes).Select(all => MemoryMarshal.Cast<byte, long>(all).ToArray())
+            .Aggregate(default(MemoryAccount), (sum, rank) => sum + new MemoryAccount(rank[0], rank[1], rank[2]));
     }
 
     /// <summary>Rank 0 keeps the account of the whole run, others of this start alone.</summary>
