@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using System.Diagnostics.Metrics;
 using Uniscale.Telemetry.Accounting;
 
@@ -111,7 +110,7 @@ internal sealed class RunMeters : INewsReader
         Memory("process", step.MemoryBytes);
         Memory("process_peak", step.PeakMemoryBytes);
         if (step.DeviceMemoryBytes is { } device) Memory("device", device);
-        foreach (var (part, bytes) in step.MemoryParts) Memory(part, bytes);
+        foreach (var (part, bytes) in Entries(step.MemoryParts)) Memory(part, bytes);
         Tell(_domainLoss, "domain", step.DomainLosses);
         Tell(_fed, "source", step.MixtureFed);
         Tell(_planned, "source", step.MixturePlanned);
@@ -128,8 +127,12 @@ internal sealed class RunMeters : INewsReader
 
     private void Tell(Gauge<double> gauge, string label, IReadOnlyDictionary<string, double>? values)
     {
-        foreach (var (name, value) in values ?? ReadOnlyDictionary<string, double>.Empty) gauge.Record(value, _rank, new(label, name));
+        if (values is null) return;
+        foreach (var (name, value) in Entries(values)) gauge.Record(value, _rank, new(label, name));
     }
+
+    /// <summary>The entries, of whose dictionary no enumerator is allocated where it is the trainer's.</summary>
+    private static Dictionary<string, T> Entries<T>(IReadOnlyDictionary<string, T> values) => values as Dictionary<string, T> ?? new(values);
 
     private void Memory(string part, long bytes) => _memory.Record(bytes, _rank, new("part", part));
 

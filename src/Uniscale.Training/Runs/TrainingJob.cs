@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Saving;
