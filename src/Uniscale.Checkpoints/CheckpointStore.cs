@@ -9,7 +9,7 @@ namespace Uniscale.Checkpoints;
 
 /// <summary>What was loaded.</summary>
 /// <param name="Folder">Folder of the checkpoint.</param>
-/// <param name="Manifest">Its manifest: position, configuration, what other rooms stored.</param>
+/// <param name="Manifest">Its manifest: position, configuration, what other parts of the run stored.</param>
 /// <param name="Notes">One sentence for each newer checkpoint that was found damaged and passed over.</param>
 public sealed record LoadedCheckpoint(string Folder, CheckpointManifest Manifest, IReadOnlyList<string> Notes);
 

@@ -48,17 +48,17 @@ public static class CheckpointDiff
         long row = 0;
         TensorBlocks.ForEach(first, tensor, BlockBytes, (address, bytes) =>
         {
-            nint other = RawMemory.Allocate(bytes);
+            nint other = PageMemory.Allocate(bytes);
             try
             {
                 long count = tensor.Shape.Length == 0 ? 1 : bytes / (tensor.SizeBytes / tensor.Shape[0]);
                 second.Load([TensorBlocks.SliceOf(tensor, row, count, other)]);
                 row += count;
-                result = CompareBlock(result, tensor.Type, RawMemory.Span(address, bytes), RawMemory.Span(other, bytes));
+                result = CompareBlock(result, tensor.Type, PageMemory.Span(address, bytes), PageMemory.Span(other, bytes));
             }
             finally
             {
-                RawMemory.Free(other);
+                PageMemory.Free(other);
             }
         });
         return result;

@@ -77,7 +77,7 @@ public sealed record CheckpointManifest
 
     public required string ConfigurationYaml { get; init; }
 
-    /// <summary>What other rooms stored, by name.</summary>
+    /// <summary>What other parts of the run stored, by name.</summary>
     public required IReadOnlyDictionary<string, string> Extra { get; init; }
 
     public required IReadOnlyList<FileRecord> Files { get; init; }

@@ -72,7 +72,7 @@ public sealed class SafeTensorsFile : IDisposable
         for (long done = 0; done < entry.SizeBytes;)
         {
             int count = (int)Math.Min(BlockBytes, entry.SizeBytes - done);
-            Read(entry, done, RawMemory.Span(address + (nint)done, count));
+            Read(entry, done, PageMemory.Span(address + (nint)done, count));
             done += count;
         }
     }
@@ -91,7 +91,7 @@ public sealed class SafeTensorsFile : IDisposable
             for (long done = 0; done < sizeBytes;)
             {
                 int count = (int)Math.Min(BlockBytes, sizeBytes - done);
-                RandomAccess.Write(handle, RawMemory.Span(tensor.Address + (nint)done, count), position + done);
+                RandomAccess.Write(handle, PageMemory.Span(tensor.Address + (nint)done, count), position + done);
                 done += count;
             }
             position += sizeBytes;

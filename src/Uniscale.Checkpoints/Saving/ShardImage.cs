@@ -33,7 +33,7 @@ internal sealed class ShardImage
 
     public static ShardImage Of(IReadOnlyList<SliceKey> keys)
     {
-        byte[] header = SafeTensorsHeader.Build(keys.Select(key => (key.Id, key.Type, key.Shape)), Metadata, RawMemory.PageBytes);
+        byte[] header = SafeTensorsHeader.Build(keys.Select(key => (key.Id, key.Type, key.Shape)), Metadata, PageMemory.PageBytes);
         var entries = new ShardEntry[keys.Count];
         long position = header.Length;
         for (int i = 0; i < entries.Length; i++)
@@ -60,7 +60,7 @@ internal sealed class ShardImage
         {
             long from = Math.Max(offset, Entries[i].Start);
             int count = (int)(Math.Min(end, Entries[i].End) - from);
-            RawMemory.StreamTo(RawMemory.Span(addresses[i] + (nint)(from - Entries[i].Start), count), destination[(int)(from - offset)..]);
+            PageMemory.StreamTo(PageMemory.Span(addresses[i] + (nint)(from - Entries[i].Start), count), destination[(int)(from - offset)..]);
         }
         if (end > SizeBytes)
             destination[(int)Math.Max(0, SizeBytes - offset)..].Clear();

@@ -76,7 +76,7 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
         return _running.Count > 0;
     }
 
-    private bool IsToStart(int run, Verdict verdict) =>
+    private bool IsToStart(int run, StoppingVerdict verdict) =>
         _failures[run] is null && verdict.StoppedAt is null && !HasReached(run, verdict.Target) && _running.TrueForAll(job => job.Run.Index != run);
 
     private bool HasReached(int run, long target) => _curves[run].HasFinished || (target != long.MaxValue && _curves[run].At(target) is not null);

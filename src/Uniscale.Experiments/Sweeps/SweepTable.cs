@@ -35,7 +35,7 @@ public sealed record SweepTable(SweepPlan Plan, IReadOnlyList<SweepRow> Rows)
     };
 
     /// <summary>Ranks the runs as things stand.</summary>
-    public static SweepTable Of(SweepPlan plan, IReadOnlyList<RunCurve> curves, IReadOnlyList<string?> failures, IReadOnlyList<Verdict> verdicts)
+    public static SweepTable Of(SweepPlan plan, IReadOnlyList<RunCurve> curves, IReadOnlyList<string?> failures, IReadOnlyList<StoppingVerdict> verdicts)
     {
         var rows = plan.Runs.Select(run => Row(run, curves[run.Index], failures[run.Index], verdicts[run.Index].StoppedAt))
             .OrderBy(row => row.Status).ThenByDescending(row => row.Status == RowStatus.Stopped ? row.Step : 0)
