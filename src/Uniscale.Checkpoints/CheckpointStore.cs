@@ -36,6 +36,7 @@ public sealed class CheckpointStore : IDisposable
         _writer = new CheckpointWriter(DirectoryPath, _group, _options, committed: () => _replicator?.Notify());
     }
 
+    /// <summary>The run's folder of checkpoints.</summary>
     public string DirectoryPath { get; }
 
     /// <summary>True while a save is being written.</summary>

@@ -176,7 +176,17 @@ public sealed record ValidationReport
 }
 
 /// <summary>How serious a note is.</summary>
-public enum NoteLevel { Information, Warning, Error }
+public enum NoteLevel
+{
+    /// <summary>Good to know.</summary>
+    Information,
+
+    /// <summary>Something to look at; training goes on.</summary>
+    Warning,
+
+    /// <summary>Something that a person must mend.</summary>
+    Error,
+}
 
 /// <summary>Something worth knowing: a checkpoint is durable, a step was skipped, a disk is full.</summary>
 /// <param name="Step">Step at which it happened.</param>

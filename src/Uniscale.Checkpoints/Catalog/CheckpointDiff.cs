@@ -14,6 +14,7 @@ namespace Uniscale.Checkpoints.Catalog;
 /// <param name="MaxMagnitude">Largest absolute value of the first one's, to judge it by.</param>
 public sealed record TensorDifference(string Name, string? Difference, long DifferentCount, double MaxAbsolute, double MaxMagnitude)
 {
+    /// <summary>Whether both hold the same bits.</summary>
     public bool BitEqual => Difference is null && DifferentCount == 0;
 }
 

@@ -57,6 +57,7 @@ public sealed class HuggingFaceImport : IDisposable
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _view.Dispose();

@@ -20,8 +20,10 @@ public sealed class CheckpointReader
         _tensors = manifest.Tensors.ToDictionary(tensor => tensor.Name);
     }
 
+    /// <summary>The checkpoint's folder.</summary>
     public string Folder { get; }
 
+    /// <summary>What it says of itself.</summary>
     public CheckpointManifest Manifest { get; }
 
     /// <summary>
@@ -50,6 +52,7 @@ public sealed class CheckpointReader
         ? tensor
         : throw new CheckpointMismatchException($"checkpoint {Folder} has no tensor '{name}': it was saved by another model");
 
+    /// <summary>Whether there is a tensor of a name.</summary>
     public bool Contains(string name) => _tensors.ContainsKey(name);
 
     /// <summary>Fills the wanted slices. Throws <see cref="CheckpointMismatchException"/> before anything is written, or <see cref="CheckpointDamagedException"/>.</summary>

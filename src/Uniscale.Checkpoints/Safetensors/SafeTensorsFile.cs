@@ -23,8 +23,10 @@ public sealed class SafeTensorsFile : IDisposable
         _entries = header.Entries.ToDictionary(entry => entry.Name);
     }
 
+    /// <summary>Path of the file.</summary>
     public string Path { get; }
 
+    /// <summary>Its header, checked against the size of the file.</summary>
     public SafeTensorsHeader Header { get; }
 
     /// <summary>Opens a file and proves its header; throws <see cref="CheckpointDamagedException"/> for a malformed one.</summary>
@@ -43,6 +45,7 @@ public sealed class SafeTensorsFile : IDisposable
         }
     }
 
+    /// <summary>Whether there is a tensor of a name.</summary>
     public bool Contains(string name) => _entries.ContainsKey(name);
 
     /// <summary>A tensor by name; throws <see cref="CheckpointMismatchException"/> where there is none.</summary>
@@ -99,5 +102,6 @@ public sealed class SafeTensorsFile : IDisposable
         RandomAccess.FlushToDisk(handle);
     }
 
+    /// <inheritdoc/>
     public void Dispose() => _handle.Dispose();
 }

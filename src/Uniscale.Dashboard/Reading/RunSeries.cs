@@ -1,11 +1,43 @@
 namespace Uniscale.Dashboard.Reading;
 
 /// <summary>What is kept of every step.</summary>
-public enum Measure { Loss, GradientNorm, LearningRate, TokensPerSecond, Mfu, Memory, DeviceMemory, StepSeconds, Waited, EffectiveShare }
+public enum Measure
+{
+    /// <summary>Mean loss of a token, in nats.</summary>
+    Loss,
+
+    /// <summary>Norm of the gradients before clipping.</summary>
+    GradientNorm,
+
+    /// <summary>Learning rate.</summary>
+    LearningRate,
+
+    /// <summary>Tokens a second, over all ranks.</summary>
+    TokensPerSecond,
+
+    /// <summary>Share of the peak, 0 to 1.</summary>
+    Mfu,
+
+    /// <summary>Resident bytes of rank 0's process.</summary>
+    Memory,
+
+    /// <summary>Bytes in use on rank 0's device.</summary>
+    DeviceMemory,
+
+    /// <summary>Seconds of the step.</summary>
+    StepSeconds,
+
+    /// <summary>Seconds that rank 0 waited for others.</summary>
+    Waited,
+
+    /// <summary>Share of the run's time in steps that count.</summary>
+    EffectiveShare,
+}
 
 /// <summary>What stands before the names of a group of curves.</summary>
 public static class NamedGroup
 {
+    /// <summary>Names of the groups: losses by domain, memory by part, shares of the mixture.</summary>
     public const string DomainLoss = "loss/", Memory = "memory/", MixtureFed = "fed/", MixturePlanned = "planned/";
 
     /// <summary>All of them.</summary>

@@ -27,8 +27,10 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         _fingerprint = new Lazy<string>(() => DigestUntil(TotalTokens));
     }
 
+    /// <summary>The sources, in the order of the configuration.</summary>
     public IReadOnlyList<TokenSource> Sources { get; }
 
+    /// <summary>The phases, in order.</summary>
     public IReadOnlyList<Phase> Phases { get; }
 
     /// <summary>Tokens in a window, the unit that sources are shuffled in.</summary>
@@ -230,6 +232,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         source, Sources[source].TokenCount, entries.Sum(entry => entry.Tokens), entries.Sum(entry => entry.SkippedTokens),
         entries.Length > 0 ? entries[^1].End : default);
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var source in Sources)

@@ -73,6 +73,7 @@ public sealed class TrainedModel : IDisposable
         return ((HeadBlock)_blocks[^1]).Logits(ParametersOf(_blocks[^1]), hidden, _ops).MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var parameter in _parameters.Values) parameter.Dispose();

@@ -7,7 +7,20 @@ namespace Uniscale.Experiments.Sweeps;
 
 /// <summary>How far a run of a sweep came.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<RowStatus>))]
-public enum RowStatus { Finished, Stopped, Failed, Unfinished }
+public enum RowStatus
+{
+    /// <summary>It did all of its steps.</summary>
+    Finished,
+
+    /// <summary>A stopping rule ended it.</summary>
+    Stopped,
+
+    /// <summary>It ended with an error.</summary>
+    Failed,
+
+    /// <summary>It goes on, or was never begun.</summary>
+    Unfinished,
+}
 
 /// <summary>A line of the table.</summary>
 /// <param name="Place">From 1, by value; null: without one.</param>

@@ -142,6 +142,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         });
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var weights in _packed?.Values ?? Enumerable.Empty<PackedWeights>())

@@ -21,8 +21,10 @@ public sealed record CleaningReport
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    /// <summary>What was read.</summary>
     public Amount Input { get; init; } = new();
 
+    /// <summary>What was written.</summary>
     public Amount Kept { get; init; } = new();
 
     /// <summary>Tokens were counted.</summary>
@@ -31,6 +33,7 @@ public sealed record CleaningReport
     /// <summary>In the order of the pipeline.</summary>
     public IReadOnlyList<StepTally> Steps { get; init; } = [];
 
+    /// <summary>The same by domain.</summary>
     public IReadOnlyList<DomainReport> Domains { get; init; } = [];
 
     /// <summary>What was kept, by language.</summary>

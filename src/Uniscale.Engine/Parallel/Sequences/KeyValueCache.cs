@@ -59,6 +59,7 @@ public sealed class KeyValueCache(int capacity) : IDisposable
         return (allKeys.narrow(1, 0, end), allValues.narrow(1, 0, end));
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var (keys, values) in _layers)
