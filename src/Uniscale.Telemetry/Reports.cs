@@ -199,6 +199,12 @@ public sealed record Note(long Step, [property: JsonPropertyName("note")] string
     public double? Seconds { get; init; }
 }
 
+/// <summary>A text of the run, for sinks that show texts.</summary>
+/// <param name="Step">Step that it belongs to.</param>
+/// <param name="Name">What it is of, e.g. <c>fed/web</c>: what the phase web is fed.</param>
+/// <param name="Text">The text.</param>
+public sealed record TextSample(long Step, string Name, string Text);
+
 /// <summary>How the run ended.</summary>
 /// <param name="Step">Last step.</param>
 /// <param name="Finished">Whether all steps were done; otherwise it was stopped and can be resumed.</param>

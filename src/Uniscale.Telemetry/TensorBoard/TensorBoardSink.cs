@@ -79,6 +79,9 @@ public sealed class TensorBoardSink : ITelemetrySink
     }
 
     /// <inheritdoc/>
+    public void Sample(TextSample sample) => _file.Text(sample.Step, $"samples/{sample.Name}", sample.Text);
+
+    /// <inheritdoc/>
     public void WentBack(long step)
     {
         _file.Dispose();

@@ -144,6 +144,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             .. owned is null ? (ITrainingCallback[])[] : [new OwnershipCallback(owned)],
             .. faults is null ? (ITrainingCallback[])[] : [faults],
             .. world.Rank == 0 ? (ITrainingCallback[])[Timed(TimeUse.Other, reporter)] : [],
+            .. world.Rank == 0 && _configuration is { Logging.TensorBoard: true, Data.Tokenizer: { } tokenizer }
+                ? (ITrainingCallback[])[Timed(TimeUse.Other, new FedTextCallback(telemetry, tokenizer))]
+                : [],
             .. MoreCallbacks(runtime, telemetry).Select(callback => Timed(TimeUse.Validation, callback)),
             .. options.Recording == Recording.None ? (ITrainingCallback[])[] : [Timed(TimeUse.Other, new TraceCallback([options.TracePath, options.ProfilePath], telemetry))],
             Timed(TimeUse.Saving, new CheckpointCallback(store, _configuration.Checkpoint.Every, _configuration.Checkpoint.Async, (resolved.ToYaml(), resolved.Hash))),

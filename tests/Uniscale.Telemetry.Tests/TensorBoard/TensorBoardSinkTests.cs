@@ -74,6 +74,15 @@ public sealed class TensorBoardSinkTests : IDisposable
     }
 
     [Fact]
+    public void A_sample_is_a_text_under_its_name()
+    {
+        using (var sink = new TensorBoardSink(_folder, resumedStep: 0)) sink.Sample(new TextSample(1, "fed/broad", "Once upon a time"));
+        byte[] bytes = File.ReadAllBytes(Assert.Single(Directory.GetFiles(_folder)));
+        foreach (string part in (string[])["samples/fed/broad", "Once upon a time", "text"])
+            Assert.True(bytes.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(part)) > 0, part);
+    }
+
+    [Fact]
     public void Two_files_of_one_second_do_not_meet()
     {
         using var first = new EventFile(_folder);
