@@ -25,6 +25,7 @@ public sealed class PackedWeights : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Gives the memory back where nobody has disposed of it.</summary>
     ~PackedWeights() => Dispose();
 }
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Uniscale.Checkpoints;
 using Uniscale.Configuration;
-using Uniscale.Data;
 using Uniscale.Engine.Buckets;
 using Uniscale.Programs;
 using Uniscale.Telemetry;

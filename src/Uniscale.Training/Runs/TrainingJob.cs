@@ -8,6 +8,7 @@ using Uniscale.Checkpoints.Tiers;
 using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
