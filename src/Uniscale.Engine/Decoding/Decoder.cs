@@ -81,6 +81,7 @@ public sealed class Decoder : IDisposable
         GiveLogits(hidden, rows, take);
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _sequences.Dispose();

@@ -95,6 +95,7 @@ public sealed class InferenceModel : IDisposable
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _decoder.Dispose();

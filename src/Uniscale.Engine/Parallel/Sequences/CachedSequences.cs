@@ -35,6 +35,7 @@ public sealed class CachedSequences : IDisposable
         ForgetAngles();
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         ForgetAngles();
