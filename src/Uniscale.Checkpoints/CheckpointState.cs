@@ -21,7 +21,7 @@ public sealed record CheckpointState
     /// <summary>Kept by retention for ever, e.g. the end of a phase.</summary>
     public bool Keep { get; init; }
 
-    /// <summary>What other rooms want back at a resume, by name (curriculum position, ledger, spike statistics); opaque here.</summary>
+    /// <summary>What other parts of a run want back at a resume, by name (curriculum position, ledger, spike statistics); opaque here.</summary>
     public IReadOnlyDictionary<string, string> Extra { get; init; } = new Dictionary<string, string>();
 
     /// <summary>This rank's parts of the tensors. What several ranks hold alike is written once.</summary>

@@ -8,7 +8,7 @@ namespace Uniscale.Checkpoints;
 
 /// <summary>What was loaded.</summary>
 /// <param name="Folder">Folder of the checkpoint.</param>
-/// <param name="Manifest">Its manifest: position, configuration, what other rooms stored.</param>
+/// <param name="Manifest">Its manifest: position, configuration, what other parts of the run stored.</param>
 /// <param name="Notes">One sentence for each newer checkpoint that was found damaged and passed over.</param>
 public sealed record LoadedCheckpoint(string Folder, CheckpointManifest Manifest, IReadOnlyList<string> Notes);
 
@@ -35,6 +35,7 @@ public sealed class CheckpointStore : IDisposable
         _writer = new CheckpointWriter(DirectoryPath, _group, _options, committed: () => _replicator?.Notify());
     }
 
+    /// <summary>The run's folder of checkpoints.</summary>
     public string DirectoryPath { get; }
 
     /// <summary>True while a save is being written.</summary>

@@ -130,14 +130,13 @@ public static class Shell
         if (AddressSpace.Explain(failure) is { } limited)
             failure = new UserErrorException(limited, failure);
         bool isUsers = failure is UserErrorException;
-        if (ProcessRank.IsReported(failure) && !debug)
-            return isUsers ? 2 : 1;
-        // Native libraries put their stack into the message; the first line says what happened.
-        string sentence = Secrets.Mask(failure.Message).Trim().Split('\n')[0].TrimEnd();
-        string details = isUsers || debug ? "" : LogFile is { } log ? $"{Stop(sentence)} The log is {log}." : $"{Stop(sentence)} Run it again with --debug to see where.";
-        error.WriteLine($"uniscale: {sentence}{details}");
         if (!isUsers)
             WriteToLog(failure);
+        if (ProcessRank.IsReported(failure) && !debug)
+            return isUsers ? 2 : 1;
+        string sentence = FailureSentence.Of(failure);
+        string details = isUsers || debug ? "" : LogFile is { } log ? $"{Stop(sentence)} The log is {log}." : $"{Stop(sentence)} Run it again with --debug to see where.";
+        error.WriteLine($"uniscale: {sentence}{details}");
         if (debug)
             error.WriteLine(Secrets.Mask(failure.ToString()));
         return isUsers ? 2 : 1;

@@ -4,10 +4,42 @@ using Uniscale.Collectives.Nccl;
 namespace Uniscale.Collectives;
 
 /// <summary>Type of the elements of a buffer.</summary>
-public enum ElementType { UInt8, Int32, Int64, BFloat16, Float16, Float32, Float64 }
+public enum ElementType
+{
+    /// <summary>Bytes.</summary>
+    UInt8,
+
+    /// <summary>32-bit integers.</summary>
+    Int32,
+
+    /// <summary>64-bit integers.</summary>
+    Int64,
+
+    /// <summary>16 bits: 8 of exponent, 7 of fraction.</summary>
+    BFloat16,
+
+    /// <summary>16 bits: 5 of exponent, 10 of fraction.</summary>
+    Float16,
+
+    /// <summary>Single precision.</summary>
+    Float32,
+
+    /// <summary>Double precision.</summary>
+    Float64,
+}
 
 /// <summary>How elements of several ranks become one.</summary>
-public enum ReduceOp { Sum, Max, Min }
+public enum ReduceOp
+{
+    /// <summary>The sum, in the order of the ranks.</summary>
+    Sum,
+
+    /// <summary>The greatest.</summary>
+    Max,
+
+    /// <summary>The least.</summary>
+    Min,
+}
 
 /// <summary>Raw memory of a tensor: contiguous, owned by the caller until the operation that uses it is complete.</summary>
 /// <param name="Address">First byte; host memory, or device memory for a device group.</param>
@@ -148,9 +180,12 @@ public interface IWorld : IDisposable
 /// <summary>A communication failed; the message names rank, operation, group and size.</summary>
 public sealed class CollectiveException : Exception
 {
+    /// <inheritdoc/>
     public CollectiveException(string message) : base(message) { }
 
+    /// <inheritdoc/>
     public CollectiveException(string message, Exception inner) : base(message, inner) { }
 
+    /// <inheritdoc/>
     public CollectiveException() { }
 }

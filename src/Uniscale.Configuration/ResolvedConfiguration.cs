@@ -15,6 +15,7 @@ public sealed class ResolvedConfiguration
         Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(YamlWriter.Write(this, YamlComments.None))));
     }
 
+    /// <summary>The run as records.</summary>
     public RunConfiguration Value { get; }
 
     /// <summary>Origins of the values that somebody gave, by path such as <c>model.layers</c> or <c>data.sources[0].weight</c>.</summary>

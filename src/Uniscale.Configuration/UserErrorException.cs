@@ -6,16 +6,19 @@ namespace Uniscale.Configuration;
 /// </summary>
 public sealed class UserErrorException : Exception
 {
+    /// <inheritdoc/>
     public UserErrorException(string message)
         : base(message)
     {
     }
 
+    /// <inheritdoc/>
     public UserErrorException(string message, Exception inner)
         : base(message, inner)
     {
     }
 
+    /// <inheritdoc/>
     public UserErrorException()
         : this("The input is wrong.")
     {

@@ -82,6 +82,12 @@ public interface IKernels
     /// </summary>
     AttentionResult Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, bool keepProbabilities);
 
+    /// <summary>
+    /// Causal attention of new tokens of several sequences, q [1, all their queries, heads, headDim] in the order of the sequences, each over the keys and
+    /// values of its own tokens.
+    /// </summary>
+    Tensor AttentionOfSequences(Tensor q, IReadOnlyList<SequenceKeys> sequences);
+
     /// <summary>Σ over headDim of gradient · output, both [batch, queries, heads, headDim]: what softmax's backward subtracts, fp32 [batch, heads, queries].</summary>
     Tensor AttentionDelta(Tensor gradient, Tensor output);
 
@@ -150,6 +156,12 @@ public readonly record struct NormGradients(Tensor Input, Tensor Weight, Tensor?
 /// <param name="QueryDocuments">Document of each query, int64 [batch, queries]; null: one document.</param>
 /// <param name="KeyDocuments">Document of each key, int64 [batch, keys].</param>
 public readonly record struct AttentionMask(bool Causal, long Offset = 0, Tensor? QueryDocuments = null, Tensor? KeyDocuments = null);
+
+/// <summary>What the new tokens of a sequence attend to.</summary>
+/// <param name="Queries">New tokens, the last of the sequence.</param>
+/// <param name="Keys">Of all its tokens, dense [1, tokens, kvHeads, headDim].</param>
+/// <param name="Values">Like the keys.</param>
+public readonly record struct SequenceKeys(int Queries, Tensor Keys, Tensor Values);
 
 /// <summary>Attention and what its backward needs.</summary>
 /// <param name="Output">[batch, queries, heads, headDim].</param>

@@ -18,6 +18,9 @@ public interface ITelemetrySink : IDisposable
     /// <summary>Something else happened.</summary>
     void Note(Note note);
 
+    /// <summary>A text that says something of the run, e.g. what a phase feeds.</summary>
+    void Sample(TextSample sample) { }
+
     /// <summary>The run went back: what was told of the steps after <paramref name="step"/> no longer holds, they will be told again.</summary>
     void WentBack(long step) { }
 

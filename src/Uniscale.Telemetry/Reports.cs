@@ -107,6 +107,21 @@ public sealed record StepReport
     /// <summary>Memory of the rank's device that is in use, by whatever process, as the device says; null: tensors lie in host memory.</summary>
     public long? DeviceMemoryBytes { get; init; }
 
+    /// <summary>
+    /// Resident memory now by what it is for, in bytes: parameters, gradients and optimizer (of the ranks of this process), cached (freed tensors that are
+    /// kept for the next step's), managed (objects of .NET), other (activations under way, libraries, the rest).
+    /// </summary>
+    public IReadOnlyDictionary<string, long> MemoryParts { get; init; } = new Dictionary<string, long>();
+
+    /// <summary>Mean loss of the step's tokens by domain, in nats; null: the run has one domain only.</summary>
+    public IReadOnlyDictionary<string, double>? DomainLosses { get; init; }
+
+    /// <summary>Share of the phase's tokens until now that each source fed, 0 to 1; null: nothing is mixed.</summary>
+    public IReadOnlyDictionary<string, double>? MixtureFed { get; init; }
+
+    /// <summary>Share of the phase's tokens that the mixture gives each source; null: nothing is mixed.</summary>
+    public IReadOnlyDictionary<string, double>? MixturePlanned { get; init; }
+
     /// <summary>Seconds of the step by part, e.g. forward, backward, communication, optimizer, data.</summary>
     public IReadOnlyDictionary<string, double> Parts { get; init; } = new Dictionary<string, double>();
 
@@ -161,7 +176,17 @@ public sealed record ValidationReport
 }
 
 /// <summary>How serious a note is.</summary>
-public enum NoteLevel { Information, Warning, Error }
+public enum NoteLevel
+{
+    /// <summary>Good to know.</summary>
+    Information,
+
+    /// <summary>Something to look at; training goes on.</summary>
+    Warning,
+
+    /// <summary>Something that a person must mend.</summary>
+    Error,
+}
 
 /// <summary>Something worth knowing: a checkpoint is durable, a step was skipped, a disk is full.</summary>
 /// <param name="Step">Step at which it happened.</param>
@@ -173,6 +198,12 @@ public sealed record Note(long Step, [property: JsonPropertyName("note")] string
     /// <summary>How long it took, of what took time; null: nothing did, or it is not known.</summary>
     public double? Seconds { get; init; }
 }
+
+/// <summary>A text of the run, for sinks that show texts.</summary>
+/// <param name="Step">Step that it belongs to.</param>
+/// <param name="Name">What it is of, e.g. <c>fed/web</c>: what the phase web is fed.</param>
+/// <param name="Text">The text.</param>
+public sealed record TextSample(long Step, string Name, string Text);
 
 /// <summary>How the run ended.</summary>
 /// <param name="Step">Last step.</param>

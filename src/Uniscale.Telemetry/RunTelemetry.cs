@@ -40,6 +40,9 @@ public sealed class RunTelemetry : ITelemetrySink
     }
 
     /// <inheritdoc/>
+    public void Sample(TextSample sample) => Each(sink => sink.Sample(sample));
+
+    /// <inheritdoc/>
     public void WentBack(long step) => Each(sink => sink.WentBack(step));
 
     /// <inheritdoc/>

@@ -31,9 +31,18 @@ public sealed class StepMeter(RunStart start)
             ModelFlops = flops,
             Mfu = start.PeakFlops is > 0 ? flops / start.PeakFlops : null,
             MemoryBytes = memory,
+            MemoryParts = Completed(measured.MemoryParts, memory),
             PeakMemoryBytes = Math.Max(memory, HostMemory.PeakResidentBytes()),
             Remaining = Remaining(measured),
         };
+    }
+
+    /// <summary>What the trainer knows of, the objects of .NET, and the rest of the resident memory.</summary>
+    private static IReadOnlyDictionary<string, long> Completed(IReadOnlyDictionary<string, long> known, long resident)
+    {
+        if (known.Count == 0) return known;
+        long managed = GC.GetTotalMemory(forceFullCollection: false);
+        return new Dictionary<string, long>(known) { ["managed"] = managed, ["other"] = Math.Max(0, resident - managed - known.Values.Sum()) };
     }
 
     /// <summary>Seconds since a time stamp of <see cref="Stopwatch.GetTimestamp"/>.</summary>

@@ -16,6 +16,9 @@ public static class TelemetryFactory
     /// <summary>Name of the metrics file within a run directory.</summary>
     public const string MetricsFileName = "metrics.jsonl";
 
+    /// <summary>Name of the folder of event files in a run's directory.</summary>
+    public const string TensorBoardFolder = "tensorboard";
+
     /// <summary>The log file of a rank.</summary>
     public static string LogFile(string runDirectory, int rank) => Path.Combine(runDirectory, "logs", $"train-rank{rank}.log");
 
@@ -43,8 +46,9 @@ public static class TelemetryFactory
         sinks.AddRange(new ITelemetrySink?[]
         {
             Guarded(problems, () => new MetricsSink(metrics, resumedStep)),
-            section.TensorBoard ? Guarded(problems, () => new TensorBoardSink(Path.Combine(runDirectory, "tensorboard"), resumedStep)) : null,
-            export is null ? null : ExportSink.Open(export, Path.GetFileName(Path.TrimEndingDirectorySeparator(runDirectory)), rank, message => log.Warning("{Message:l}", message)),
+            section.TensorBoard ? Guarded(problems, () => new TensorBoardSink(Path.Combine(runDirectory, TensorBoardFolder), resumedStep)) : null,
+            export is null ? null : ExportSink.Open(export, Path.GetFileName(Path.TrimEndingDirectorySeparator(runDirectory)), rank,
+                message => log.Warning("{Message:l}", message)),
         }.OfType<ITelemetrySink>());
         var telemetry = new RunTelemetry(log, sinks);
         foreach (string problem in problems)

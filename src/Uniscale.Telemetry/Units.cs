@@ -26,6 +26,10 @@ public static class Units
         _ => string.Create(CultureInfo.InvariantCulture, $"{duration.Seconds}s"),
     };
 
+    /// <summary>Figures by name in one line, e.g. <c>code 1.2345 · docs 2.3456</c>.</summary>
+    public static string Named<T>(IReadOnlyDictionary<string, T> figures, Func<T, string> written) =>
+        string.Join(" · ", figures.Select(figure => $"{figure.Key} {written(figure.Value)}"));
+
     private static string Scaled(double value, double unit, string[] suffixes)
     {
         int index = 0;

@@ -73,6 +73,10 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Memory)]
     internal static partial void* uniscale_memory_take(nuint bytes);
 
+    /// <summary>Bytes of memory that was given back and is kept.</summary>
+    [LibraryImport(Memory)]
+    internal static partial nuint uniscale_memory_cached();
+
     /// <summary>The function that gives memory back.</summary>
     [LibraryImport(Memory)]
     internal static partial delegate* unmanaged<void*, void> uniscale_memory_giver();

@@ -11,6 +11,9 @@ public static unsafe class TensorMemory
 
     private static readonly delegate* unmanaged<void*, void> Giver = NativeMethods.uniscale_memory_giver();
 
+    /// <summary>Bytes of freed tensors that this process keeps for the next ones of their sizes.</summary>
+    public static long CachedBytes => (long)NativeMethods.uniscale_memory_cached();
+
     /// <summary>A contiguous tensor over host memory that the caller owns and keeps until the last tensor over it is gone.</summary>
     /// <param name="address">The first element's address.</param>
     /// <param name="shape">Sizes.</param>
@@ -40,6 +43,13 @@ public static unsafe class TensorMemory
         for (int i = 0; i < shape.Length; i++) shape[i] = tensor.size(i);
         return Empty(shape, dtype ?? tensor.dtype, tensor.device_type == DeviceType.CPU ? null : tensor.device);
     }
+
+    /// <summary>
+    /// A tensor of zeros in such memory, for what lives as long as the run: buffers of megabytes lie on huge pages, which libtorch's own allocator on the CPU
+    /// does not ask for.
+    /// </summary>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
+    public static Tensor Zeros(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null) => Empty(shape, dtype, device).zero_();
 
     /// <summary>Address of the tensor's first element. The memory is the tensor's: keep the tensor alive while using it.</summary>
     public static nint DataPointer(Tensor tensor)

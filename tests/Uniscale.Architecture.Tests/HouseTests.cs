@@ -29,9 +29,10 @@ public sealed class HouseTests
     public void EveryProjectIsInTheSolution()
     {
         string solution = File.ReadAllText(Repository.PathOf("Uniscale.sln")).Replace('\\', '/');
-        foreach (string room in (string[])["src", "tests", "examples"])
-            foreach (string file in Directory.EnumerateFiles(Repository.PathOf(room), "*.csproj", SearchOption.AllDirectories))
-                if (!OutsideTheSolution.Contains(Path.GetFileNameWithoutExtension(file))) Assert.Contains(Path.GetRelativePath(Repository.Root, file), solution);
+        foreach (string folder in (string[])["src", "tests", "examples"])
+            foreach (string file in Directory.EnumerateFiles(Repository.PathOf(folder), "*.csproj", SearchOption.AllDirectories))
+                if (!OutsideTheSolution.Contains(Path.GetFileNameWithoutExtension(file)))
+                    Assert.Contains(Path.GetRelativePath(Repository.Root, file), solution);
     }
 
     [Fact]
@@ -39,8 +40,10 @@ public sealed class HouseTests
     {
         // By a property: TorchSharpBackend names which of them brings libtorch.
         string[] chosen = ["libtorch-cpu-linux-x64", "TorchSharp-cuda-linux"];
-        var used = ((string[])["src", "tests", "examples"]).SelectMany(room => Directory.EnumerateFiles(Repository.PathOf(room), "*", SearchOption.AllDirectories))
-            .Append(Repository.PathOf("Directory.Build.props")).Where(file => Path.GetExtension(file) is ".csproj" or ".props" && !file.Contains("/obj/", StringComparison.Ordinal))
+        var used =
+            ((string[])["src", "tests", "examples"]).SelectMany(folder => Directory.EnumerateFiles(Repository.PathOf(folder), "*", SearchOption.AllDirectories))
+            .Append(Repository.PathOf("Directory.Build.props"))
+            .Where(file => Path.GetExtension(file) is ".csproj" or ".props" && !file.Contains("/obj/", StringComparison.Ordinal))
             .SelectMany(file => XDocument.Load(file).Descendants("PackageReference").Select(reference => reference.Attribute("Include")?.Value)).ToHashSet();
         var versions = XDocument.Load(Repository.PathOf("Directory.Packages.props")).Descendants("PackageVersion").Select(version => version.Attribute("Include")!.Value);
         Assert.DoesNotContain(versions.Except(chosen), name => !used.Contains(name));

@@ -53,7 +53,18 @@ public sealed class RuleTests
         Assert.Equal(bindings.Order(StringComparer.Ordinal), Assemblies.Projects.SelectMany(project => Calls.Imports(Assemblies.Of(project))).Distinct().Order(StringComparer.Ordinal));
     }
 
-    private static void Without(string project, params string[] unknown) => Holds(Types.InAssembly(Assemblies.Of(project)).ShouldNot().HaveDependencyOnAny(unknown));
+    /// <summary>A name means one public type in all projects.</summary>
+    [Fact]
+    public void NoTwoPublicTypesHaveOneName()
+    {
+        var twins = Assemblies.Projects.SelectMany(project => Mono.Cecil.AssemblyDefinition.ReadAssembly(Assemblies.Of(project).Location).MainModule.Types)
+            .Where(type => type.IsPublic && type.Namespace.StartsWith("Uniscale", StringComparison.Ordinal))
+            .GroupBy(type => type.Name).Where(types => types.Count() > 1).SelectMany(types => types.Select(type => type.FullName));
+        Assert.Empty(twins);
+    }
+
+    private static void Without(string project, params string[] unknown) =>
+        Holds(Types.InAssembly(Assemblies.Of(project)).ShouldNot().HaveDependencyOnAny(unknown));
 
     private static void Holds(ConditionList rule)
     {

@@ -44,6 +44,26 @@ public sealed class ShellTests
     }
 
     [Fact]
+    public void What_the_launcher_will_say_of_a_rank_stands_with_all_its_lines_in_the_ranks_log()
+    {
+        string log = Path.GetTempFileName();
+        try
+        {
+            Shell.LogFile = log;
+            var (failure, error) = (new InvalidOperationException("the sizes differ\nframe #0: deep inside"), new StringWriter());
+            failure.Data["uniscale.reported"] = true;
+            Assert.Equal(1, Shell.Report(failure, debug: false, error));
+            Assert.Equal("", error.ToString());
+            Assert.Contains("frame #0: deep inside", File.ReadAllText(log));
+        }
+        finally
+        {
+            Shell.LogFile = null;
+            File.Delete(log);
+        }
+    }
+
+    [Fact]
     public void A_failure_without_a_log_says_how_to_see_more()
     {
         var error = new StringWriter();

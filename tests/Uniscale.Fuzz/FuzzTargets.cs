@@ -2,7 +2,7 @@ using Uniscale.Fuzz.Targets;
 
 namespace Uniscale.Fuzz;
 
-/// <summary>All readers that are fuzzed; a room adds its own here.</summary>
+/// <summary>All readers that are fuzzed; a project adds its own here.</summary>
 public static class FuzzTargets
 {
     public static IReadOnlyList<FuzzTarget> All { get; } = [.. DataTargets.All];

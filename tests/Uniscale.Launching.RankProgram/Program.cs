@@ -32,7 +32,7 @@ static void Run(IWorld world, string scenario, string end)
     bool isOne = world.Rank == 1;
     switch (scenario)
     {
-        case "fail" when isOne: throw new InvalidOperationException("the disk is on fire");
+        case "fail" when isOne: throw new InvalidOperationException("the disk is on fire\nException raised from alloc at a.cpp:1\nframe #0: deep inside");
         case "user" when isOne: throw new UserErrorException("The corpus does not exist: make it with scripts/corpus.sh.");
         case "exit" when isOne: Environment.Exit(7); break;
         case "kill" when isOne: System.Diagnostics.Process.GetCurrentProcess().Kill(); break;

@@ -14,6 +14,7 @@ namespace Uniscale.Checkpoints.Catalog;
 /// <param name="MaxMagnitude">Largest absolute value of the first one's, to judge it by.</param>
 public sealed record TensorDifference(string Name, string? Difference, long DifferentCount, double MaxAbsolute, double MaxMagnitude)
 {
+    /// <summary>Whether both hold the same bits.</summary>
     public bool BitEqual => Difference is null && DifferentCount == 0;
 }
 
@@ -48,17 +49,17 @@ public static class CheckpointDiff
         long row = 0;
         TensorBlocks.ForEach(first, tensor, BlockBytes, (address, bytes) =>
         {
-            nint other = RawMemory.Allocate(bytes);
+            nint other = PageMemory.Allocate(bytes);
             try
             {
                 long count = tensor.Shape.Length == 0 ? 1 : bytes / (tensor.SizeBytes / tensor.Shape[0]);
                 second.Load([TensorBlocks.SliceOf(tensor, row, count, other)]);
                 row += count;
-                result = CompareBlock(result, tensor.Type, RawMemory.Span(address, bytes), RawMemory.Span(other, bytes));
+                result = CompareBlock(result, tensor.Type, PageMemory.Span(address, bytes), PageMemory.Span(other, bytes));
             }
             finally
             {
-                RawMemory.Free(other);
+                PageMemory.Free(other);
             }
         });
         return result;

@@ -28,6 +28,7 @@ public sealed record CheckpointManifest
     /// <summary>File name within the folder.</summary>
     public const string FileName = "manifest.json";
 
+    /// <summary>Version of the format, which a reader must know.</summary>
     public required int FormatVersion { get; init; }
 
     /// <summary>Optimizer steps done.</summary>
@@ -42,25 +43,31 @@ public sealed record CheckpointManifest
     /// <summary>Tokens fed in the steps done.</summary>
     public required long ConsumedTokens { get; init; }
 
+    /// <summary>When the save began, in UTC.</summary>
     public required DateTimeOffset SavedAt { get; init; }
 
+    /// <summary>Version of the program that saved.</summary>
     public required string CodeVersion { get; init; }
 
     /// <summary>Ranks that wrote; a reader may have any other number.</summary>
     public required int WorldSize { get; init; }
 
+    /// <summary>SHA-256 of the resolved configuration, in hexadecimal digits.</summary>
     public required string ConfigurationHash { get; init; }
 
+    /// <summary>Fingerprint of the data fed until then and of its order.</summary>
     public required string DataFingerprint { get; init; }
 
     /// <summary>Bytes that one digest of tensor data covers.</summary>
     public required int ChunkBytes { get; init; }
 
+    /// <summary>The resolved configuration; empty: none was given.</summary>
     public required string ConfigurationYaml { get; init; }
 
-    /// <summary>What other rooms stored, by name.</summary>
+    /// <summary>What other parts of the run stored, by name.</summary>
     public required IReadOnlyDictionary<string, string> Extra { get; init; }
 
+    /// <summary>The files of weights and state, with sizes and digests.</summary>
     public required IReadOnlyList<FileRecord> Files { get; init; }
 
     /// <summary>All tensors by name, in ordinal order.</summary>

@@ -45,7 +45,8 @@ internal static class ManifestRules
     {
         if (file is null || !IsPlainName(file.Name))
             return $"'{file?.Name}' is no name of a file in the folder";
-        return file.SizeBytes < 0 || file.HeaderBytes < 0 || file.HeaderBytes > Math.Min(file.SizeBytes, Safetensors.SafeTensorsHeader.LimitBytes + Memory.RawMemory.PageBytes) || file.HeaderDigest is null
+        return file.SizeBytes < 0 || file.HeaderBytes < 0
+            || file.HeaderBytes > Math.Min(file.SizeBytes, Safetensors.SafeTensorsHeader.LimitBytes + Memory.PageMemory.PageBytes) || file.HeaderDigest is null
             ? $"file '{file.Name}' has {file.SizeBytes} bytes with a header of {file.HeaderBytes}"
             : null;
     }

@@ -32,7 +32,7 @@ internal sealed class TiledParts(
     public static int[] OrderOf(ElementType[] types) => [.. Enumerable.Range(0, types.Length).OrderByDescending(tensor => types[tensor].SizeBytes())];
 
     /// <summary>Bytes of a shard, given those of its parts and how many digests they have.</summary>
-    public static long SizeOf(long partBytes, long digestCount) => RawMemory.RoundUp(partBytes + digestCount * Digest.SizeBytes, RawMemory.PageBytes);
+    public static long SizeOf(long partBytes, long digestCount) => PageMemory.RoundUp(partBytes + digestCount * Digest.SizeBytes, PageMemory.PageBytes);
 
     public IEnumerable<StoredPart> Of(int tensor, Box wanted)
     {

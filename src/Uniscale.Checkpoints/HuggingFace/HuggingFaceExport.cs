@@ -79,7 +79,7 @@ public static class HuggingFaceExport
         {
             TensorBlocks.ForEach(reader, tensor, BlockBytes, (address, bytes) =>
             {
-                RandomAccess.Write(file, RawMemory.Span(address, bytes), position);
+                RandomAccess.Write(file, PageMemory.Span(address, bytes), position);
                 position += bytes;
             });
         }

@@ -57,6 +57,7 @@ public sealed class HuggingFaceImport : IDisposable
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _view.Dispose();
@@ -64,7 +65,7 @@ public sealed class HuggingFaceImport : IDisposable
         File.Delete(_scratch);
     }
 
-    private static long ScratchBytes(SafeTensorsEntry entry) => RawMemory.RoundUp(Format.Box.CountOf(entry.Shape) * sizeof(float), 64);
+    private static long ScratchBytes(SafeTensorsEntry entry) => PageMemory.RoundUp(Format.Box.CountOf(entry.Shape) * sizeof(float), 64);
 
     private void ReadAll(IReadOnlyList<ForeignTensor> tensors)
     {
@@ -86,7 +87,7 @@ public sealed class HuggingFaceImport : IDisposable
         {
             var bytes = block.AsSpan(0, (int)Math.Min(BlockBytes, entry.SizeBytes - start));
             file.Read(entry, start, bytes);
-            var values = RawMemory.Span(address + (nint)(start / size * sizeof(float)), bytes.Length / size * sizeof(float));
+            var values = PageMemory.Span(address + (nint)(start / size * sizeof(float)), bytes.Length / size * sizeof(float));
             Convert(entry.ElementType, bytes, MemoryMarshal.Cast<byte, float>(values));
         }
     }

@@ -12,6 +12,7 @@ public sealed record LlamaRope(string RopeType, double RopeTheta, double? Factor
 /// <summary><c>config.json</c> of a Llama at Hugging Face, as far as the weights need it.</summary>
 public sealed record LlamaConfig
 {
+    /// <summary>Name of the file in a model folder.</summary>
     public const string FileName = "config.json";
 
     private static readonly JsonSerializerOptions Json = new()
@@ -21,29 +22,40 @@ public sealed record LlamaConfig
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
+    /// <summary>Classes of the transformers library that can hold the model.</summary>
     public IReadOnlyList<string> Architectures { get; init; } = ["LlamaForCausalLM"];
 
+    /// <summary>Family of the model.</summary>
     public string ModelType { get; init; } = "llama";
 
+    /// <summary>Activation of the gated feed-forward.</summary>
     public string HiddenAct { get; init; } = "silu";
 
+    /// <summary>Width of the residual stream.</summary>
     public required int HiddenSize { get; init; }
 
+    /// <summary>Width of the feed-forward.</summary>
     public required int IntermediateSize { get; init; }
 
+    /// <summary>Transformer blocks.</summary>
     public required int NumHiddenLayers { get; init; }
 
+    /// <summary>Query heads.</summary>
     public required int NumAttentionHeads { get; init; }
 
     /// <summary>Key and value heads; null: as many as query heads.</summary>
     public int? NumKeyValueHeads { get; init; }
 
+    /// <summary>Width of a head; null: hidden size / query heads.</summary>
     public int? HeadDim { get; init; }
 
+    /// <summary>Longest context, in tokens.</summary>
     public required int MaxPositionEmbeddings { get; init; }
 
+    /// <summary>Entries of the vocabulary.</summary>
     public required int VocabSize { get; init; }
 
+    /// <summary>What is added to the mean square before its root is taken.</summary>
     public double RmsNormEps { get; init; } = 1e-6;
 
     /// <summary>Base and stretching of rotary positions; written twice, as older and newer readers look for them.</summary>
@@ -60,8 +72,10 @@ public sealed record LlamaConfig
     /// <summary>Biases of all four attention projections.</summary>
     public bool AttentionBias { get; init; }
 
+    /// <summary>Whether the feed-forward has biases.</summary>
     public bool MlpBias { get; init; }
 
+    /// <summary>Whether the output projection is the embedding's matrix.</summary>
     public bool TieWordEmbeddings { get; init; }
 
     /// <summary>Ids of the tokenizer's control tokens; null: it has none.</summary>

@@ -19,8 +19,10 @@ public sealed class CheckpointReader
         _tensors = manifest.Tensors.Index().ToDictionary(tensor => tensor.Item.Name, tensor => (tensor.Item, tensor.Index));
     }
 
+    /// <summary>The checkpoint's folder.</summary>
     public string Folder { get; }
 
+    /// <summary>What it says of itself.</summary>
     public CheckpointManifest Manifest { get; }
 
     /// <summary>
@@ -68,6 +70,7 @@ public sealed class CheckpointReader
     /// <summary>A tensor's record; throws <see cref="CheckpointMismatchException"/> where there is none.</summary>
     public TensorRecord this[string name] => Find(name).Record;
 
+    /// <summary>Whether there is a tensor of a name.</summary>
     public bool Contains(string name) => _tensors.ContainsKey(name);
 
     /// <summary>Where a tensor lies: for each part the file, its first byte there, its offset and its extents.</summary>

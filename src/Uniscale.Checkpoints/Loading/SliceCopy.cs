@@ -65,7 +65,7 @@ internal sealed class SliceCopy
             long from = Math.Max(start, _storedStart);
             long to = Math.Min(end, _storedStart + _runBytes);
             var piece = bytes[(int)(from - start)..(int)(to - start)];
-            piece.CopyTo(RawMemory.Span(_destination + (nint)(_wantedStart + from - _storedStart), piece.Length));
+            piece.CopyTo(PageMemory.Span(_destination + (nint)(_wantedStart + from - _storedStart), piece.Length));
             if (to < _storedStart + _runBytes)
                 return;
             NextRun();

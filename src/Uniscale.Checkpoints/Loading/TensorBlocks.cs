@@ -14,7 +14,7 @@ internal static class TensorBlocks
         long rows = tensor.Shape.Length == 0 ? 1 : tensor.Shape[0];
         long rowBytes = tensor.SizeBytes / rows;
         long rowsPerBlock = Math.Clamp(blockBytes / rowBytes, 1, rows);
-        nint memory = RawMemory.Allocate(rowsPerBlock * rowBytes);
+        nint memory = PageMemory.Allocate(rowsPerBlock * rowBytes);
         try
         {
             for (long row = 0; row < rows; row += rowsPerBlock)
@@ -26,7 +26,7 @@ internal static class TensorBlocks
         }
         finally
         {
-            RawMemory.Free(memory);
+            PageMemory.Free(memory);
         }
     }
 

@@ -23,8 +23,10 @@ public sealed class SafeTensorsFile : IDisposable
         _entries = header.Entries.ToDictionary(entry => entry.Name);
     }
 
+    /// <summary>Path of the file.</summary>
     public string Path { get; }
 
+    /// <summary>Its header, checked against the size of the file.</summary>
     public SafeTensorsHeader Header { get; }
 
     /// <summary>Opens a file and proves its header; throws <see cref="CheckpointDamagedException"/> for a malformed one.</summary>
@@ -43,6 +45,7 @@ public sealed class SafeTensorsFile : IDisposable
         }
     }
 
+    /// <summary>Whether there is a tensor of a name.</summary>
     public bool Contains(string name) => _entries.ContainsKey(name);
 
     /// <summary>A tensor by name; throws <see cref="CheckpointMismatchException"/> where there is none.</summary>
@@ -72,7 +75,7 @@ public sealed class SafeTensorsFile : IDisposable
         for (long done = 0; done < entry.SizeBytes;)
         {
             int count = (int)Math.Min(BlockBytes, entry.SizeBytes - done);
-            Read(entry, done, RawMemory.Span(address + (nint)done, count));
+            Read(entry, done, PageMemory.Span(address + (nint)done, count));
             done += count;
         }
     }
@@ -91,7 +94,7 @@ public sealed class SafeTensorsFile : IDisposable
             for (long done = 0; done < sizeBytes;)
             {
                 int count = (int)Math.Min(BlockBytes, sizeBytes - done);
-                RandomAccess.Write(handle, RawMemory.Span(tensor.Address + (nint)done, count), position + done);
+                RandomAccess.Write(handle, PageMemory.Span(tensor.Address + (nint)done, count), position + done);
                 done += count;
             }
             position += sizeBytes;
@@ -99,5 +102,6 @@ public sealed class SafeTensorsFile : IDisposable
         RandomAccess.FlushToDisk(handle);
     }
 
+    /// <inheritdoc/>
     public void Dispose() => _handle.Dispose();
 }

@@ -46,6 +46,7 @@ public sealed class SafeTensorsHeader
     /// <summary>Tensors in the order of their data.</summary>
     public IReadOnlyList<SafeTensorsEntry> Entries { get; }
 
+    /// <summary>Texts by name (<c>__metadata__</c>).</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>Bytes before the first tensor.</summary>

@@ -103,35 +103,35 @@ public static class GroupExchange
     // An operation on bytes in native memory, which come back as it leaves them.
     private static void OnNative(byte[] bytes, Func<CommBuffer, IWork> start)
     {
-        nint memory = RawMemory.Allocate(bytes.Length);
+        nint memory = PageMemory.Allocate(bytes.Length);
         try
         {
-            bytes.CopyTo(RawMemory.Span(memory, bytes.Length));
+            bytes.CopyTo(PageMemory.Span(memory, bytes.Length));
             start(new CommBuffer(memory, bytes.Length, ElementType.UInt8)).Wait();
-            RawMemory.Span(memory, bytes.Length).CopyTo(bytes);
+            PageMemory.Span(memory, bytes.Length).CopyTo(bytes);
         }
         finally
         {
-            RawMemory.Free(memory);
+            PageMemory.Free(memory);
         }
     }
 
     private static byte[] AllGatherFixed(IProcessGroup group, byte[] bytes)
     {
-        nint input = RawMemory.Allocate(bytes.Length);
-        nint output = RawMemory.Allocate((long)bytes.Length * group.Size);
+        nint input = PageMemory.Allocate(bytes.Length);
+        nint output = PageMemory.Allocate((long)bytes.Length * group.Size);
         try
         {
-            bytes.CopyTo(RawMemory.Span(input, bytes.Length));
+            bytes.CopyTo(PageMemory.Span(input, bytes.Length));
             group.AllGather(
                 new CommBuffer(input, bytes.Length, ElementType.UInt8),
                 new CommBuffer(output, (long)bytes.Length * group.Size, ElementType.UInt8)).Wait();
-            return RawMemory.Span(output, bytes.Length * group.Size).ToArray();
+            return PageMemory.Span(output, bytes.Length * group.Size).ToArray();
         }
         finally
         {
-            RawMemory.Free(input);
-            RawMemory.Free(output);
+            PageMemory.Free(input);
+            PageMemory.Free(output);
         }
     }
 }

@@ -22,8 +22,8 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         for (long offset = 0; offset < image.SizeBytes; offset += BlockBytes)
         {
             int count = (int)Math.Min(BlockBytes, image.SizeBytes - offset);
-            int padded = isDirect ? (int)RawMemory.RoundUp(count, RawMemory.PageBytes) : count;
-            var block = RawMemory.Span(staged == 0 ? bounce.Address : staged + (nint)offset, padded);
+            int padded = isDirect ? (int)PageMemory.RoundUp(count, PageMemory.PageBytes) : count;
+            var block = PageMemory.Span(staged == 0 ? bounce.Address : staged + (nint)offset, padded);
             if (staged == 0)
                 image.CopyTo(addresses, offset, block);
             digester.Append(block);
@@ -48,7 +48,7 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         using var file = OpenDirect(write: false) ?? File.OpenHandle(path);
         using var bounce = new StagingBuffer();
         bounce.Reserve(BlockBytes, threads: 1);
-        var block = RawMemory.Span(bounce.Address, BlockBytes);
+        var block = PageMemory.Span(bounce.Address, BlockBytes);
         byte[] table = new byte[written.Table.Length];
         for (long offset = 0; offset < image.SizeBytes;)
         {
@@ -84,10 +84,10 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         if (!direct || Posix.OpenDirect(path, write) is not { } handle)
             return null;
         using var page = new StagingBuffer();
-        page.Reserve(RawMemory.PageBytes, threads: 1);
+        page.Reserve(PageMemory.PageBytes, threads: 1);
         try
         {
-            var bytes = RawMemory.Span(page.Address, RawMemory.PageBytes);
+            var bytes = PageMemory.Span(page.Address, PageMemory.PageBytes);
             if (write)
                 RandomAccess.Write(handle, bytes, 0);
             else

@@ -52,7 +52,7 @@ internal sealed class ShardImage
         long partBytes = ordered.Sum(key => key.SizeBytes);
         long tableBytes = TiledParts.SizeOf(partBytes, ordered.Sum(key => Digest.ChunkCount(key.SizeBytes))) - partBytes;
         var tensors = ordered.Select(key => (key.Id, key.Type, key.Shape)).Append((TableName, ElementType.UInt8, [tableBytes]));
-        byte[] header = SafeTensorsHeader.Build(tensors, Metadata, RawMemory.PageBytes);
+        byte[] header = SafeTensorsHeader.Build(tensors, Metadata, PageMemory.PageBytes);
         var entries = new ShardEntry[ordered.Length];
         long position = header.Length;
         for (int i = 0; i < entries.Length; i++)
@@ -79,7 +79,7 @@ internal sealed class ShardImage
         {
             long from = Math.Max(offset, Entries[i].Start);
             int count = (int)(Math.Min(end, Entries[i].End) - from);
-            RawMemory.StreamTo(RawMemory.Span(addresses[i] + (nint)(from - Entries[i].Start), count), destination[(int)(from - offset)..]);
+            PageMemory.StreamTo(PageMemory.Span(addresses[i] + (nint)(from - Entries[i].Start), count), destination[(int)(from - offset)..]);
         }
         if (end > TableStart)
             destination[(int)Math.Max(0, TableStart - offset)..].Clear();

@@ -15,23 +15,23 @@ internal sealed class StagingBuffer : IDisposable
     /// <summary>Makes room and touches every page, so that the copy meets no page faults.</summary>
     public void Reserve(long sizeBytes, int threads)
     {
-        sizeBytes = RawMemory.RoundUp(Math.Max(1, sizeBytes), RawMemory.PageBytes);
+        sizeBytes = PageMemory.RoundUp(Math.Max(1, sizeBytes), PageMemory.PageBytes);
         if (sizeBytes <= _capacity)
             return;
         Dispose();
-        Address = RawMemory.Allocate(sizeBytes);
+        Address = PageMemory.Allocate(sizeBytes);
         _capacity = sizeBytes;
-        ForBlocks(sizeBytes, threads, (offset, count) => RawMemory.Span(Address + (nint)offset, count).Clear());
+        ForBlocks(sizeBytes, threads, (offset, count) => PageMemory.Span(Address + (nint)offset, count).Clear());
     }
 
     /// <summary>Copies the file's bytes here.</summary>
     public void Fill(ShardImage image, IReadOnlyList<nint> addresses, int threads) =>
-        ForBlocks(RawMemory.RoundUp(image.SizeBytes, RawMemory.PageBytes), threads,
-            (offset, count) => image.CopyTo(addresses, offset, RawMemory.Span(Address + (nint)offset, count)));
+        ForBlocks(PageMemory.RoundUp(image.SizeBytes, PageMemory.PageBytes), threads,
+            (offset, count) => image.CopyTo(addresses, offset, PageMemory.Span(Address + (nint)offset, count)));
 
     public void Dispose()
     {
-        RawMemory.Free(Address);
+        PageMemory.Free(Address);
         Address = 0;
         _capacity = 0;
     }

@@ -10,12 +10,15 @@ public sealed class DirectoryTier(string directory) : ITier
 
     private readonly string _root = Path.GetFullPath(directory);
 
+    /// <inheritdoc/>
     public string Name => _root;
 
+    /// <inheritdoc/>
     public IReadOnlyList<string> List() => !Directory.Exists(_root)
         ? []
         : [.. Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(_root, path))];
 
+    /// <inheritdoc/>
     public void Put(string key, string file) => Guard($"cannot write {key}", () =>
     {
         string target = Path.Combine(_root, key);
@@ -36,24 +39,28 @@ public sealed class DirectoryTier(string directory) : ITier
         return 0;
     });
 
+    /// <inheritdoc/>
     public void Get(string key, string file) => Guard($"cannot read {key}", () =>
     {
         Copy(Path.Combine(_root, key), file);
         return 0;
     });
 
+    /// <inheritdoc/>
     public byte[]? Read(string key) => Guard($"cannot read {key}", () =>
     {
         string path = Path.Combine(_root, key);
         return File.Exists(path) ? File.ReadAllBytes(path) : null;
     });
 
+    /// <inheritdoc/>
     public void Delete(string key) => Guard($"cannot delete {key}", () =>
     {
         Remove(Path.Combine(_root, key));
         return 0;
     });
 
+    /// <inheritdoc/>
     public void Dispose() { }
 
     /// <summary>Deletes a file, where there is one, and the folders that are empty without it.</summary>

@@ -25,6 +25,7 @@ public sealed class S3Tier : ITier
         _prefix = prefix;
     }
 
+    /// <inheritdoc/>
     public string Name => $"s3://{_bucket}/{_prefix}".TrimEnd('/');
 
     /// <summary>Opens <c>s3://bucket/prefix[?endpoint=URL]</c>; nothing is asked of the store yet.</summary>
@@ -52,6 +53,7 @@ public sealed class S3Tier : ITier
         }
     }
 
+    /// <inheritdoc/>
     public IReadOnlyList<string> List() => Guard("cannot list", async () =>
     {
         var keys = new List<string>();
@@ -67,6 +69,7 @@ public sealed class S3Tier : ITier
         return keys;
     });
 
+    /// <inheritdoc/>
     public void Put(string key, string file) => Guard($"cannot write {key}", async () =>
     {
         using var transfer = new TransferUtility(_client);
@@ -80,6 +83,7 @@ public sealed class S3Tier : ITier
         return 0;
     });
 
+    /// <inheritdoc/>
     public void Get(string key, string file) => Guard($"cannot read {key}", async () =>
     {
         using var response = await _client.GetObjectAsync(_bucket, _prefix + key).ConfigureAwait(false);
@@ -89,6 +93,7 @@ public sealed class S3Tier : ITier
         return 0;
     });
 
+    /// <inheritdoc/>
     public byte[]? Read(string key) => Guard($"cannot read {key}", async () =>
     {
         try
@@ -104,12 +109,14 @@ public sealed class S3Tier : ITier
         }
     });
 
+    /// <inheritdoc/>
     public void Delete(string key) => Guard($"cannot delete {key}", async () =>
     {
         await _client.DeleteObjectAsync(_bucket, _prefix + key).ConfigureAwait(false);
         return 0;
     });
 
+    /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
 
     private T Guard<T>(string what, Func<Task<T>> body)

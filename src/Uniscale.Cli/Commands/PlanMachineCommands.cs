@@ -77,8 +77,9 @@ internal static class PlanCompareCommand
             var stack = hardware.StackOf(hasOwn ? MachineFit.MessagePassing : "");
             int vocabulary = config.Model.Vocabulary > 0 ? config.Model.Vocabulary : TrainingData.VocabularyOf(config);
             var spec = SpecificationBuilder.Build(config, measured.Ranks, vocabulary);
-            var plan = StepPlan.Of(spec, hardware, stack, withIntervals: true);
-            double bytes = new HostAccount(spec, hardware, config.Checkpoint.Async, measured.Threads).Of(measured.Threads ? 0 : measured.Heaviest, measured.Threads ? measured.Ranks : 1);
+            var plan = PricedStep.Of(spec, hardware, stack, withIntervals: true);
+            double bytes = new HostAccount(spec, hardware, config.Checkpoint.Async, measured.Threads).Of(measured.Threads ? 0 : measured.Heaviest,
+                measured.Threads ? measured.Ranks : 1);
             var rows = Rows(plan, measured, bytes, parsed.GetValue(trace)).ToArray();
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(json)) output.WriteLine(PlanJson.Text(new { Layout = PlanJson.Of(spec), Cluster = hardware.Name, Stack = stack.Name, measured.Steps, Parts = rows }));
@@ -113,7 +114,7 @@ internal static class PlanCompareCommand
         public double Difference => Predicted / Seen - 1;
     }
 
-    private static IEnumerable<Row> Rows(StepPlan plan, Measured measured, double predictedBytes, string? trace)
+    private static IEnumerable<Row> Rows(PricedStep plan, Measured measured, double predictedBytes, string? trace)
     {
         yield return new Row("step, ms", plan.Seconds * 1e3, measured.Seconds * 1e3);
         yield return new Row("tokens a rank and s", plan.TokensPerRank, plan.Tokens / measured.Seconds / plan.Spec.Mesh.Size);
@@ -131,7 +132,7 @@ internal static class PlanCompareCommand
         }
     }
 
-    private static void Write(TextWriter output, StepPlan plan, Measured measured, IEnumerable<Row> rows)
+    private static void Write(TextWriter output, PricedStep plan, Measured measured, IEnumerable<Row> rows)
     {
         output.WriteLine($"{PlanText.Layout(plan.Spec)}; {measured.Steps} steps, cluster {plan.Cluster.Name}, stack {plan.Stack.Name}");
         output.WriteLine("                        predicted     measured    difference");

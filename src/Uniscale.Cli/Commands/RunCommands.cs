@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Cli.Commands;
 

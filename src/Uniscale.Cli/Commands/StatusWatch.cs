@@ -4,6 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Dashboard.Parts;
 using Uniscale.Dashboard.Reading;
 using Uniscale.Dashboard.Safety;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Cli.Commands;
 

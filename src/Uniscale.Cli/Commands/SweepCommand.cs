@@ -44,7 +44,7 @@ internal static class SweepCommand
         }
         Write(plan, "table.csv", table.ToCsv());
         Write(plan, "table.json", table.ToJson());
-        Write(plan, "sweep.html", new SweepPage(table, runner.Curves).ToHtml());
+        Write(plan, "sweep.html", new SweepHtml(table, runner.Curves).ToHtml());
         output.Write(parsed.GetValue(Json) ? table.ToJson() + "\n" : table.ToText() + $"table.csv, table.json and sweep.html (to look at) are in {plan.Directory}\n");
         return table.Rows.All(row => row.Status == RowStatus.Failed) ? 1 : 0;
     }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Uniscale.Collectives.Nccl;
+using Uniscale.Configuration;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -35,7 +36,7 @@ internal static class Devices
         }
         catch (ExternalException failure)
         {
-            return failure.Message.Split('\n')[0].Trim();
+            return FailureSentence.Of(failure);
         }
     }
 

@@ -64,7 +64,7 @@ internal sealed class PlanInput
     }
 
     /// <summary>Memory of one rank of each stage where ranks are processes that train on CPUs.</summary>
-    public static IReadOnlyList<MemoryAccount> HostMemoryOfStages(RunConfiguration config, StepSpecification spec, Cluster cluster)
+    public static IReadOnlyList<RankMemory> HostMemoryOfStages(RunConfiguration config, StepSpecification spec, Cluster cluster)
     {
         var account = new HostAccount(spec, cluster, config.Checkpoint.Async, threads: false);
         return [.. spec.Mesh.GroupOf(0, Axis.Pipeline).Select(account.Of)];

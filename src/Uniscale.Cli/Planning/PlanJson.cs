@@ -14,7 +14,7 @@ internal static class PlanJson
     public static string Text(object value) => JsonSerializer.Serialize(value, Options);
 
     /// <summary>A whole plan.</summary>
-    public static object Of(RunPlan run, IReadOnlyList<MemoryAccount> memory)
+    public static object Of(RunPlan run, IReadOnlyList<RankMemory> memory)
     {
         var step = run.Main.Step;
         return new
@@ -69,7 +69,7 @@ internal static class PlanJson
     };
 
     /// <summary>A step.</summary>
-    public static object Of(StepPlan step) => new
+    public static object Of(PricedStep step) => new
     {
         step.Seconds,
         step.Tokens,

@@ -13,7 +13,7 @@ internal static class PlanText
     private const double SecondsPerDay = 86_400;
 
     /// <summary>Writes a whole plan.</summary>
-    public static void Write(TextWriter output, RunPlan run, IReadOnlyList<MemoryAccount> memory)
+    public static void Write(TextWriter output, RunPlan run, IReadOnlyList<RankMemory> memory)
     {
         var step = run.Main.Step;
         WriteLayout(output, step);
@@ -35,13 +35,13 @@ internal static class PlanText
     /// <summary>Bytes in GiB, or "unknown".</summary>
     public static string Gibibytes(double? bytes) => bytes is { } known ? (known / Gibi).ToString("N2", CultureInfo.InvariantCulture) : "unknown";
 
-    private static void WriteLayout(TextWriter output, StepPlan step)
+    private static void WriteLayout(TextWriter output, PricedStep step)
     {
         output.WriteLine($"Cluster: {step.Cluster.Name}, {step.Spec.Mesh.Size} × {step.Cluster.File.Chip.Name}; stack {step.Stack.Name}: {step.Stack.Source}");
         output.WriteLine($"Layout: {Layout(step.Spec)}");
     }
 
-    private static void WriteMemory(TextWriter output, StepPlan step, IReadOnlyList<MemoryAccount> memory)
+    private static void WriteMemory(TextWriter output, PricedStep step, IReadOnlyList<RankMemory> memory)
     {
         var heaviest = memory.MaxBy(account => account.KnownBytes)!;
         var shown = new[] { memory[0], heaviest, memory[^1] }.Distinct().ToArray();
@@ -63,7 +63,7 @@ internal static class PlanText
     private static string ParameterCount(StepSpecification spec) =>
         Programs.Memory.ParameterCount.OfModel(spec.Model).ToString("N0", CultureInfo.InvariantCulture);
 
-    private static void WriteStep(TextWriter output, StepPlan step)
+    private static void WriteStep(TextWriter output, PricedStep step)
     {
         output.WriteLine($"\nStep of {step.Tokens:N0} tokens: {step.Seconds:N3} s, {step.TokensPerRank:N1} tokens a GPU and second, bubble {step.Times.BubbleRatio:P1}");
         output.WriteLine($"  {step.ModelFlopsPerRank / 1e12:N1} TFLOP/s a GPU, MFU {step.Mfu:P1}, HFU {step.Hfu:P1} of {step.Cluster.PeakFor(step.Spec.ActivationBytes) / 1e12:N0} TFLOP/s");

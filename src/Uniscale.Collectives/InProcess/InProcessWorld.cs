@@ -15,14 +15,19 @@ public sealed class InProcessWorld : IWorld
         Group = new InProcessGroup(fabric.World, rank, Journal);
     }
 
+    /// <inheritdoc/>
     public int Rank { get; }
 
+    /// <inheritdoc/>
     public int Size => _fabric.Size;
 
+    /// <inheritdoc/>
     public IProcessGroup Group { get; }
 
+    /// <inheritdoc/>
     public CollectiveJournal Journal { get; } = new();
 
+    /// <inheritdoc/>
     public string? Failure => _fabric.Failure;
 
     /// <summary>Makes a world of <paramref name="size"/> ranks; element i is given to the thread that is rank i, which disposes it at its end.</summary>
@@ -38,6 +43,7 @@ public sealed class InProcessWorld : IWorld
         return [.. Enumerable.Range(0, size).Select(rank => new InProcessWorld(fabric, rank))];
     }
 
+    /// <inheritdoc/>
     public IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name)
     {
         GroupRules.Check(worldRanks, Size, name);
@@ -46,8 +52,10 @@ public sealed class InProcessWorld : IWorld
         return member < 0 ? null : new InProcessGroup(state, member, Journal);
     }
 
+    /// <inheritdoc/>
     public void Abort(string reason) => _fabric.Fail($"rank {Rank} aborted the job: {reason}");
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _fabric.Leave(Rank);

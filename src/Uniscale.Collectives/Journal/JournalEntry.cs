@@ -1,7 +1,32 @@
 namespace Uniscale.Collectives.Journal;
 
 /// <summary>Kinds of operation between ranks.</summary>
-public enum OperationKind { AllReduce, ReduceScatter, AllGather, Broadcast, AllToAll, Send, Receive, Barrier }
+public enum OperationKind
+{
+    /// <summary>Every rank receives the reduction of all.</summary>
+    AllReduce,
+
+    /// <summary>Every rank receives its part of the reduction.</summary>
+    ReduceScatter,
+
+    /// <summary>Every rank receives all ranks' parts.</summary>
+    AllGather,
+
+    /// <summary>All receive what one has.</summary>
+    Broadcast,
+
+    /// <summary>Every rank sends a part to each.</summary>
+    AllToAll,
+
+    /// <summary>One message to one rank.</summary>
+    Send,
+
+    /// <summary>One message from one rank.</summary>
+    Receive,
+
+    /// <summary>No data; all have come.</summary>
+    Barrier,
+}
 
 /// <summary>How far an operation has come.</summary>
 public enum OperationState

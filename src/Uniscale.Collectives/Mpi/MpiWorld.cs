@@ -21,21 +21,28 @@ public sealed class MpiWorld : IWorld
         Group = new MpiGroup(runtime.World, "world", [.. Enumerable.Range(0, Size)], _thread, Journal);
     }
 
+    /// <inheritdoc/>
     public int Rank => _runtime.World.Rank;
 
+    /// <inheritdoc/>
     public int Size => _runtime.World.Size;
 
+    /// <inheritdoc/>
     public IProcessGroup Group { get; }
 
+    /// <inheritdoc/>
     public string Transport => MpiRuntime.Describe().ToString();
 
+    /// <inheritdoc/>
     public CollectiveJournal Journal { get; } = new();
 
+    /// <inheritdoc/>
     public string? Failure => _thread.Failure;
 
     /// <summary>Joins the job that the launcher started; once in a process. Throws <see cref="MpiException"/> where MPI is missing or unfit.</summary>
     public static MpiWorld Join() => new(MpiRuntime.Initialize());
 
+    /// <inheritdoc/>
     public IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name)
     {
         GroupRules.Check(worldRanks, Size, name);
@@ -47,6 +54,7 @@ public sealed class MpiWorld : IWorld
         return communicator is null ? null : new MpiGroup(communicator, fullName, members, _thread, Journal);
     }
 
+    /// <inheritdoc/>
     public void Abort(string reason) => _thread.Abort($"rank {Rank} aborted the job: {reason}");
 
     /// <summary>

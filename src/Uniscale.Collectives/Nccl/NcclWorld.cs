@@ -33,18 +33,25 @@ public sealed class NcclWorld : IWorld
         }
     }
 
+    /// <inheritdoc/>
     public int Rank => _control.Rank;
 
+    /// <inheritdoc/>
     public int Size => _control.Size;
 
+    /// <inheritdoc/>
     public IProcessGroup Group { get; }
 
+    /// <inheritdoc/>
     public IProcessGroup HostGroup => _control.HostGroup;
 
+    /// <inheritdoc/>
     public DeviceStaging Staging { get; }
 
+    /// <inheritdoc/>
     public CollectiveJournal Journal { get; } = new();
 
+    /// <inheritdoc/>
     public string? Failure => _thread.Failure;
 
     /// <summary>Joins with one rank's device; all ranks of the control world do, at the same time. The world owns the control world from then on.</summary>
@@ -70,6 +77,7 @@ public sealed class NcclWorld : IWorld
         }
     }
 
+    /// <inheritdoc/>
     public IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name)
     {
         GroupRules.Check(worldRanks, Size, name);
@@ -84,6 +92,7 @@ public sealed class NcclWorld : IWorld
         }
     }
 
+    /// <inheritdoc/>
     public void Abort(string reason)
     {
         _control.Abort(reason);

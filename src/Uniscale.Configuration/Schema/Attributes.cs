@@ -4,8 +4,10 @@ namespace Uniscale.Configuration.Schema;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class RangeAttribute(double minimum, double maximum = double.PositiveInfinity) : Attribute
 {
+    /// <summary>Least value.</summary>
     public double Minimum { get; } = minimum;
 
+    /// <summary>Greatest value.</summary>
     public double Maximum { get; } = maximum;
 
     /// <summary>The minimum itself is refused.</summary>
@@ -14,6 +16,7 @@ public sealed class RangeAttribute(double minimum, double maximum = double.Posit
     /// <summary>The maximum itself is refused.</summary>
     public bool MaximumExclusive { get; init; }
 
+    /// <summary>Whether a value lies within, and on the right side of an open end.</summary>
     public bool Contains(double value) =>
         (MinimumExclusive ? value > Minimum : value >= Minimum) && (MaximumExclusive ? value < Maximum : value <= Maximum);
 
@@ -55,6 +58,7 @@ public enum Unit
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class UnitAttribute(Unit unit) : Attribute
 {
+    /// <summary>The unit.</summary>
     public Unit Unit { get; } = unit;
 }
 
@@ -62,8 +66,10 @@ public sealed class UnitAttribute(Unit unit) : Attribute
 [AttributeUsage(AttributeTargets.Field)]
 public sealed class YamlNameAttribute(string name, params string[] aliases) : Attribute
 {
+    /// <summary>The word in configuration files.</summary>
     public string Name { get; } = name;
 
+    /// <summary>Other words for it.</summary>
     public IReadOnlyList<string> Aliases { get; } = aliases;
 }
 
@@ -71,6 +77,7 @@ public sealed class YamlNameAttribute(string name, params string[] aliases) : At
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class OneOfAttribute(params string[] values) : Attribute
 {
+    /// <summary>The values that may be given.</summary>
     public IReadOnlyList<string> Values { get; } = values;
 }
 

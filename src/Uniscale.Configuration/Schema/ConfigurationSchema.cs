@@ -4,7 +4,35 @@ using System.Reflection;
 namespace Uniscale.Configuration.Schema;
 
 /// <summary>What a YAML value becomes.</summary>
-public enum ValueKind { Section, List, Map, Integer, Number, Boolean, Text, Choice, Duration }
+public enum ValueKind
+{
+    /// <summary>A map of known keys.</summary>
+    Section,
+
+    /// <summary>Values in order.</summary>
+    List,
+
+    /// <summary>Values by names that the user chooses.</summary>
+    Map,
+
+    /// <summary>A whole number.</summary>
+    Integer,
+
+    /// <summary>A number.</summary>
+    Number,
+
+    /// <summary>true or false.</summary>
+    Boolean,
+
+    /// <summary>A text.</summary>
+    Text,
+
+    /// <summary>One of several words.</summary>
+    Choice,
+
+    /// <summary>A length of time, e.g. <c>30s</c>.</summary>
+    Duration,
+}
 
 /// <summary>The keys of one record: the properties that can be set, in their written order.</summary>
 public sealed class SectionSchema
@@ -23,15 +51,19 @@ public sealed class SectionSchema
         _byName = Keys.ToDictionary(key => key.Name, StringComparer.Ordinal);
     }
 
+    /// <summary>The .NET type.</summary>
     public Type Type { get; }
 
+    /// <summary>Its keys, in the order of the record.</summary>
     public IReadOnlyList<KeySchema> Keys { get; }
 
     /// <summary>The schema of the whole file.</summary>
     public static SectionSchema Root => Of(typeof(RunConfiguration));
 
+    /// <summary>The schema of a record; the same object each time.</summary>
     public static SectionSchema Of(Type type) => Known.GetOrAdd(type, record => new SectionSchema(record));
 
+    /// <summary>The key of a name; null: there is none.</summary>
     public KeySchema? Find(string name) => _byName.GetValueOrDefault(name);
 }
 
@@ -46,6 +78,7 @@ public sealed class KeySchema
         Value = new ValueSchema(property.PropertyType, property);
     }
 
+    /// <summary>The property that holds it.</summary>
     public PropertyInfo Property { get; }
 
     /// <summary>The key in YAML, snake_case.</summary>
@@ -54,6 +87,7 @@ public sealed class KeySchema
     /// <summary>Whether <c>null</c> may be given.</summary>
     public bool Nullable { get; }
 
+    /// <summary>What may be given for it.</summary>
     public ValueSchema Value { get; }
 }
 
@@ -74,14 +108,19 @@ public sealed class ValueSchema
             Choices = [.. Enum.GetNames(Type).Select(name => ChoiceSchema.Of(Type, name))];
     }
 
+    /// <summary>The .NET type.</summary>
     public Type Type { get; }
 
+    /// <summary>What kind of value it is.</summary>
     public ValueKind Kind { get; }
 
+    /// <summary>Its bounds; null: none.</summary>
     public RangeAttribute? Range { get; }
 
+    /// <summary>What its number counts; null: nothing in particular.</summary>
     public Unit? Unit { get; }
 
+    /// <summary>The words or numbers that may be given; null: any.</summary>
     public IReadOnlyList<string>? OneOf { get; }
 
     /// <summary>The text names a file or a folder.</summary>

@@ -72,6 +72,12 @@ public enum FaultMoment
     /// <summary>As the step begins.</summary>
     Step,
 
+    /// <summary>In the first kernel of the step's forward passes.</summary>
+    Forward,
+
+    /// <summary>In the first kernel of its backward passes, which libtorch's graph calls.</summary>
+    Backward,
+
     /// <summary>With a collective of all ranks posted and not yet waited for.</summary>
     Collective,
 

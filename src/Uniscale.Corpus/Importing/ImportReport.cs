@@ -10,6 +10,7 @@ public sealed class ImportReport
     /// <summary>Files that gave documents.</summary>
     public long Files { get; private set; }
 
+    /// <summary>Documents that were stored.</summary>
     public long Documents { get; private set; }
 
     /// <summary>Bytes of text.</summary>

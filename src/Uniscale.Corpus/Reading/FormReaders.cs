@@ -11,6 +11,7 @@ namespace Uniscale.Corpus.Reading;
 /// <summary>All forms, and which of them a file has: by its content first, by its name where the content leaves it open.</summary>
 public static class FormReaders
 {
+    /// <summary>Stands for the form that names and content tell.</summary>
     public const string Auto = "auto";
 
     internal const string NoTextByName = "not text, by its name";

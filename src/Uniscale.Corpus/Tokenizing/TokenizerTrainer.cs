@@ -21,6 +21,7 @@ public sealed record TokenizerTraining
     /// <summary>Share of the sample's characters that get an entry of their own.</summary>
     public double CharacterCoverage { get; init; } = 0.9995;
 
+    /// <summary>Threads that train.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
     /// <summary>Bytes of text that the vocabulary is trained on at most; lines are drawn evenly from all documents.</summary>

@@ -37,14 +37,14 @@ function drawOne(figure) {
   shown.forEach((run, i) => {
     const colour = colours[i % colours.length], curve = run.curves[name];
     if (curve && curve.y.some(y => y !== null))
-      traces.push({ x: curve.x, y: curve.y, customdata: curve.s, name: plain(isOne ? figure.dataset.title : run.name), mode: 'lines', line: { color: colour, width: 1.5 },
+      traces.push({ x: curve.x, y: curve.y, customdata: curve.s, name: plain(isOne ? figure.dataset.label || figure.dataset.title : run.name), mode: 'lines', line: { color: colour, width: 1.5 },
         connectgaps: false, hovertemplate: '%{y} at step %{customdata}<extra>%{fullData.name}</extra>' });
     if (figure.dataset.more)
       Object.entries(run.validation).forEach(([source, points], j) => traces.push({ x: points.map(p => p[0]), y: points.map(p => p[1]), mode: 'lines+markers', marker: { size: 5 },
         name: plain(isOne ? `validation ${source}` : `${run.name}: ${source}`), line: { color: colours[(isOne ? j + 1 : i) % colours.length], dash: isOne ? 'solid' : 'dot', width: 1 } }));
     for (const other of (figure.dataset.also || '').split('\n').filter(Boolean)) {
       const extra = run.curves[other];
-      if (extra) traces.push({ x: extra.x, y: extra.y, customdata: extra.s, name: plain(other), mode: 'lines', line: { width: 1.2, color: colours[traces.length % colours.length] } });
+      if (extra) traces.push({ x: extra.x, y: extra.y, customdata: extra.s, name: plain(other), mode: 'lines', line: { width: 1.2, color: colours[traces.length % colours.length], dash: other.startsWith('planned/') ? 'dot' : 'solid' } });
     }
     const odd = run.odd[name] || [];
     if (odd.length) traces.push({ x: odd.map(o => o[0]), y: odd.map(() => 0.96), yaxis: 'y2', mode: 'markers', name: 'not a finite number', marker: { symbol: 'x', size: 9, color: style('--bad') },

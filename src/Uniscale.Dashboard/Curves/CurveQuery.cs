@@ -5,7 +5,17 @@ using Uniscale.Dashboard.Reading;
 namespace Uniscale.Dashboard.Curves;
 
 /// <summary>What a curve is drawn over.</summary>
-public enum CurveAxis { Step, Tokens, Hours }
+public enum CurveAxis
+{
+    /// <summary>Over steps.</summary>
+    Step,
+
+    /// <summary>Over consumed tokens.</summary>
+    Tokens,
+
+    /// <summary>Over hours since the run's first step.</summary>
+    Hours,
+}
 
 /// <summary>What charts show: it stands in the address, so that a view can be shared.</summary>
 /// <param name="Axis">What is drawn over.</param>

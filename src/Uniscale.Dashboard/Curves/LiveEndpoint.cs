@@ -13,7 +13,7 @@ namespace Uniscale.Dashboard.Curves;
 /// </summary>
 internal static class LiveEndpoint
 {
-    private const int MostRuns = 64, MostNames = 32;
+    private const int MostRuns = 64, MostNames = 128;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(80), Beat = TimeSpan.FromSeconds(10);
 

@@ -13,9 +13,11 @@ public abstract class RunPageBase : ComponentBase
     [Parameter]
     public string Id { get; set; } = "";
 
+    /// <summary>The request.</summary>
     [CascadingParameter]
     protected HttpContext Context { get; set; } = null!;
 
+    /// <summary>The runs.</summary>
     [Inject]
     protected RunCatalog Catalog { get; set; } = null!;
 
@@ -31,6 +33,7 @@ public abstract class RunPageBase : ComponentBase
     /// <summary>The door to the disk.</summary>
     protected RunsFolder Door => Catalog.Door;
 
+    /// <inheritdoc/>
     protected override void OnInitialized()
     {
         View = CurveQuery.Of(Context.Request.Query);

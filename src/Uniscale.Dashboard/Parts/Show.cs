@@ -1,5 +1,4 @@
 using System.Globalization;
-using Uniscale.Dashboard.Reading;
 using Uniscale.Telemetry;
 
 namespace Uniscale.Dashboard.Parts;

@@ -81,6 +81,15 @@ internal sealed class MetricRecord
     /// <summary>Loss of this step by domain, where the run tells it.</summary>
     public Dictionary<string, double> DomainLosses { get; } = [];
 
+    /// <summary>Bytes of resident memory by what they are for.</summary>
+    public Dictionary<string, double> MemoryParts { get; } = [];
+
+    /// <summary>Share of the phase's tokens until now by source.</summary>
+    public Dictionary<string, double> MixtureFed { get; } = [];
+
+    /// <summary>Share that the mixture gives a source.</summary>
+    public Dictionary<string, double> MixturePlanned { get; } = [];
+
     /// <summary>Other numbers by name that later kinds of runs tell, e.g. reward and KL of a round.</summary>
     public Dictionary<string, double> Others { get; } = [];
 
@@ -113,6 +122,9 @@ internal sealed class MetricRecord
         Skipped = Finished = false;
         Phase = Name = Domain = Layout = Note = Message = Level = null;
         DomainLosses.Clear();
+        MemoryParts.Clear();
+        MixtureFed.Clear();
+        MixturePlanned.Clear();
         Others.Clear();
     }
 
@@ -122,6 +134,9 @@ internal sealed class MetricRecord
         if (name.SequenceEqual("account"u8)) TakeAccount(ref reader);
         else if (name.SequenceEqual("parts"u8)) TakeParts(ref reader);
         else if (name.SequenceEqual("domain_losses"u8)) TakeNumbers(ref reader, DomainLosses);
+        else if (name.SequenceEqual("memory_parts"u8)) TakeNumbers(ref reader, MemoryParts);
+        else if (name.SequenceEqual("mixture_fed"u8)) TakeNumbers(ref reader, MixtureFed);
+        else if (name.SequenceEqual("mixture_planned"u8)) TakeNumbers(ref reader, MixturePlanned);
         else if (name.SequenceEqual("values"u8)) TakeNumbers(ref reader, Others);
         else
         {

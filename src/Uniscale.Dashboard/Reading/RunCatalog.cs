@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Uniscale.Dashboard.Safety;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Dashboard.Reading;
 

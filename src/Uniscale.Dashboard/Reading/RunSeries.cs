@@ -1,7 +1,51 @@
 namespace Uniscale.Dashboard.Reading;
 
 /// <summary>What is kept of every step.</summary>
-public enum Measure { Loss, GradientNorm, LearningRate, TokensPerSecond, Mfu, Memory, DeviceMemory, StepSeconds, Waited, EffectiveShare }
+public enum Measure
+{
+    /// <summary>Mean loss of a token, in nats.</summary>
+    Loss,
+
+    /// <summary>Norm of the gradients before clipping.</summary>
+    GradientNorm,
+
+    /// <summary>Learning rate.</summary>
+    LearningRate,
+
+    /// <summary>Tokens a second, over all ranks.</summary>
+    TokensPerSecond,
+
+    /// <summary>Share of the peak, 0 to 1.</summary>
+    Mfu,
+
+    /// <summary>Resident bytes of rank 0's process.</summary>
+    Memory,
+
+    /// <summary>Bytes in use on rank 0's device.</summary>
+    DeviceMemory,
+
+    /// <summary>Seconds of the step.</summary>
+    StepSeconds,
+
+    /// <summary>Seconds that rank 0 waited for others.</summary>
+    Waited,
+
+    /// <summary>Share of the run's time in steps that count.</summary>
+    EffectiveShare,
+}
+
+/// <summary>What stands before the names of a group of curves.</summary>
+public static class NamedGroup
+{
+    /// <summary>Names of the groups: losses by domain, memory by part, shares of the mixture.</summary>
+    public const string DomainLoss = "loss/", Memory = "memory/", MixtureFed = "fed/", MixturePlanned = "planned/";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } = [DomainLoss, Memory, MixtureFed, MixturePlanned];
+
+    /// <summary>Whether a name is one of a group's.</summary>
+    public static bool Holds(string name) => All.Any(group => name.StartsWith(group, StringComparison.Ordinal));
+}
 
 /// <summary>A validation, at a step.</summary>
 public sealed record ValidationPoint(long Step, long Tokens, DateTimeOffset Time, string Name, string Domain, double Loss, double BitsPerByte);
@@ -18,7 +62,7 @@ public sealed record PhaseSpan(string Name, int First);
 /// <summary>The steps of a run in columns, in the order of the file, and what else it tells. Not for several threads at once.</summary>
 public sealed class RunSeries
 {
-    private const int MostRemarks = 20_000, MostValidations = 200_000, MostPhases = 1_000, MostNames = 64;
+    private const int MostRemarks = 20_000, MostValidations = 200_000, MostPhases = 1_000, MostNames = 256;
 
     private readonly Column<float>[] _measures = [.. Enum.GetValues<Measure>().Select(_ => new Column<float>())];
     private readonly Dictionary<string, Column<float>> _named = new(StringComparer.Ordinal);
@@ -43,7 +87,10 @@ public sealed class RunSeries
     /// <summary>A measure of each step; NaN where it was not told.</summary>
     public ReadOnlySpan<float> this[Measure measure] => _measures[(int)measure].Values;
 
-    /// <summary>Names of what runs of some kinds tell besides: loss by domain as <c>loss/NAME</c>, and values such as <c>reward</c> and <c>kl</c>.</summary>
+    /// <summary>
+    /// Names of what runs of some kinds tell besides: values such as <c>reward</c> and <c>kl</c>, and those of a group behind its name
+    /// (<see cref="NamedGroup"/>), e.g. the loss by domain as <c>loss/NAME</c>.
+    /// </summary>
     public IReadOnlyCollection<string> Names => _named.Keys;
 
     /// <summary>One of these, of each step; empty: there is none of the name.</summary>
@@ -89,8 +136,16 @@ public sealed class RunSeries
             record.Waited, record.EffectiveShare,
         ];
         for (int i = 0; i < values.Length; i++) _measures[i].Add((float)values[i]);
-        foreach (var (domain, loss) in record.DomainLosses) AddNamed($"loss/{domain}", loss);
+        AddGroup(NamedGroup.DomainLoss, record.DomainLosses);
+        AddGroup(NamedGroup.Memory, record.MemoryParts);
+        AddGroup(NamedGroup.MixtureFed, record.MixtureFed);
+        AddGroup(NamedGroup.MixturePlanned, record.MixturePlanned);
         foreach (var (name, value) in record.Others) AddNamed(name, value);
+    }
+
+    private void AddGroup(string group, Dictionary<string, double> values)
+    {
+        foreach (var (name, value) in values) AddNamed(group + name, value);
     }
 
     private void AddNamed(string name, double value)

@@ -1,29 +1,6 @@
+using Uniscale.Telemetry;
+
 namespace Uniscale.Dashboard.Reading;
-
-/// <summary>Whether a run goes on, as its files say.</summary>
-public enum RunState
-{
-    /// <summary>Ranks live and move.</summary>
-    Running,
-
-    /// <summary>Ranks live and have not moved for a minute.</summary>
-    Standing,
-
-    /// <summary>All steps are done.</summary>
-    Finished,
-
-    /// <summary>It was asked to stop, and can be resumed.</summary>
-    Stopped,
-
-    /// <summary>Its supervisor gave up.</summary>
-    Failed,
-
-    /// <summary>It ended without a word.</summary>
-    Gone,
-
-    /// <summary>It has told nothing yet.</summary>
-    Unknown,
-}
 
 /// <summary>A run in one line: what the beginning and the end of its metrics file say, and what its launcher says.</summary>
 public sealed record RunSummary
@@ -31,34 +8,46 @@ public sealed record RunSummary
     /// <summary>The run.</summary>
     public required Safety.FoundFolder Run { get; init; }
 
+    /// <summary>Whether it goes on.</summary>
     public RunState State { get; init; } = RunState.Unknown;
 
+    /// <summary>Steps done.</summary>
     public long Step { get; init; }
 
     /// <summary>0: not known.</summary>
     public long TotalSteps { get; init; }
 
+    /// <summary>Tokens fed.</summary>
     public long ConsumedTokens { get; init; }
 
+    /// <summary>Tokens of the whole run; 0: not known.</summary>
     public long TotalTokens { get; init; }
 
+    /// <summary>Trainable numbers of the model.</summary>
     public long ParameterCount { get; init; }
 
+    /// <summary>Ranks of the world.</summary>
     public long Ranks { get; init; }
 
+    /// <summary>Ranks by axis, e.g. <c>tp2 pp2 dp1</c>.</summary>
     public string Layout { get; init; } = "";
 
+    /// <summary>Phase of the curriculum; null: the run has one only.</summary>
     public string? Phase { get; init; }
 
     /// <summary>Loss of the last step; null: there was none. It may be NaN or infinite.</summary>
     public double? Loss { get; init; }
 
+    /// <summary>Learning rate of the last step; NaN: not known, as for the three that follow.</summary>
     public double LearningRate { get; init; } = double.NaN;
 
+    /// <summary>Gradient norm of the last step, before clipping.</summary>
     public double GradientNorm { get; init; } = double.NaN;
 
+    /// <summary>Speed of the last step.</summary>
     public double TokensPerSecond { get; init; } = double.NaN;
 
+    /// <summary>Share of the peak, 0 to 1.</summary>
     public double Mfu { get; init; } = double.NaN;
 
     /// <summary>Of rank 0's device, or of its process where tensors lie in host memory.</summary>
@@ -73,8 +62,10 @@ public sealed record RunSummary
     /// <summary>Times that the supervisor started the run again.</summary>
     public int Restarts { get; init; }
 
+    /// <summary>Steps whose updates are not in the weights.</summary>
     public long SkippedCount { get; init; }
 
+    /// <summary>Times that it went back to a checkpoint.</summary>
     public long Rollbacks { get; init; }
 
     /// <summary>The latest validation of each source that stands near the end of the file, by its name.</summary>

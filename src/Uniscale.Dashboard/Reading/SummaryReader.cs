@@ -1,4 +1,5 @@
 using Uniscale.Dashboard.Safety;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Dashboard.Reading;
 

@@ -24,7 +24,7 @@ public sealed record DashboardOptions
     public ICurriculumText? Curriculum { get; init; }
 }
 
-/// <summary>Tells what a run is fed: a room that reads shards does, and the dashboard does not.</summary>
+/// <summary>Tells what a run is fed: a project that reads shards does, and the dashboard does not.</summary>
 public interface ICurriculumText
 {
     /// <summary>The step at a position, its sources and the beginnings of its sequences.</summary>

@@ -38,7 +38,22 @@ public interface ISequenceSource
     /// for the target that follows token i (token i + 1): true where the loss is taken.
     /// </summary>
     void ReadLossMask(StepPlan step, long index, Span<bool> mask) => mask.Fill(true);
+
+    /// <summary>Domains that samples belong to, each of one; empty: they are not told apart.</summary>
+    IReadOnlyList<string> Domains => [];
+
+    /// <summary>Place in <see cref="Domains"/> of sample <paramref name="index"/>; asked for only where there are any.</summary>
+    int DomainOf(StepPlan step, long index) => 0;
+
+    /// <summary>What each source has had of the tokens of its phase once so many are consumed; empty: nothing is mixed.</summary>
+    IReadOnlyList<MixtureShare> MixtureAt(long consumedTokens) => [];
 }
+
+/// <summary>A source's part in a phase.</summary>
+/// <param name="Source">Name of the source.</param>
+/// <param name="Fed">Share of the phase's tokens until now that were the source's, 0 to 1.</param>
+/// <param name="Planned">Share that the mixture gives it, 0 to 1.</param>
+public readonly record struct MixtureShare(string Source, double Fed, double Planned);
 
 /// <summary>One optimizer step as the curriculum sees it.</summary>
 /// <param name="Phase">Number of the phase, from 0.</param>

@@ -46,6 +46,15 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
     /// <inheritdoc/>
     public void ReadLossMask(StepPlan step, long index, Span<bool> mask) => Enter(step).Get(index).Mask.CopyTo(mask);
 
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Domains => source.Domains;
+
+    /// <inheritdoc/>
+    public int DomainOf(StepPlan step, long index) => source.DomainOf(step, index);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MixtureShare> MixtureAt(long consumedTokens) => source.MixtureAt(consumedTokens);
+
     /// <summary>Waits for the reading under way.</summary>
     public void Dispose()
     {

@@ -13,6 +13,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
 {
     private readonly Lazy<string> _fingerprint;
     private readonly long _seed;
+    private readonly int[] _domains;
 
     private Curriculum(IReadOnlyList<TokenSource> sources, PhaseBuilder builder, long seed)
     {
@@ -20,12 +21,16 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         Phases = builder.Build();
         Window = builder.Window;
         Orders = builder.Orders;
+        Domains = [.. sources.Select(source => source.Domain).Distinct(StringComparer.Ordinal)];
+        _domains = [.. sources.Select(source => Domains.ToList().IndexOf(source.Domain))];
         _seed = seed;
         _fingerprint = new Lazy<string>(() => DigestUntil(TotalTokens));
     }
 
+    /// <summary>The sources, in the order of the configuration.</summary>
     public IReadOnlyList<TokenSource> Sources { get; }
 
+    /// <summary>The phases, in order.</summary>
     public IReadOnlyList<Phase> Phases { get; }
 
     /// <summary>Tokens in a window, the unit that sources are shuffled in.</summary>
@@ -45,6 +50,9 @@ public sealed class Curriculum : ISequenceSource, IDisposable
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, string> SourceFingerprints => Sources.ToDictionary(source => source.Name, source => source.Fingerprint);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Domains { get; }
 
     internal IReadOnlyList<WindowOrder> Orders { get; }
 
@@ -141,6 +149,24 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public int DomainOf(StepPlan step, long index)
+    {
+        var phase = Phases[step.Phase];
+        return _domains[phase.Interleaving.At(index - phase.FirstSample).Source];
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MixtureShare> MixtureAt(long consumedTokens)
+    {
+        if (consumedTokens <= 0 || Sources.Count < 2) return [];
+        var phase = Phases.Last(phase => phase.StartTokens < consumedTokens);
+        long samples = SamplesUntil(phase, consumedTokens);
+        if (samples == 0) return [];
+        long[] counts = phase.Interleaving.CountsOf(samples);
+        return [.. counts.Select((count, i) => new MixtureShare(Sources[i].Name, count / (double)samples, phase.Interleaving.Weights[i]))];
+    }
+
     /// <summary>The stretches of consecutive tokens that a sample is made of; one, unless the context does not divide the window.</summary>
     public IEnumerable<TokenPiece> PiecesOf(SampleLocation sample)
     {
@@ -206,6 +232,7 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         source, Sources[source].TokenCount, entries.Sum(entry => entry.Tokens), entries.Sum(entry => entry.SkippedTokens),
         entries.Length > 0 ? entries[^1].End : default);
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var source in Sources)

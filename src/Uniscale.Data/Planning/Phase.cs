@@ -19,6 +19,7 @@ public sealed class Phase
     /// <summary>Number of the phase, from 0.</summary>
     public int Number { get; }
 
+    /// <summary>What is set for its steps.</summary>
     public PhaseSettings Settings { get; }
 
     /// <summary>First sample; samples are numbered through the whole run.</summary>
@@ -49,6 +50,7 @@ public sealed class Phase
 /// <summary>Settings of a phase, where it is silent those of the run.</summary>
 public sealed record PhaseSettings
 {
+    /// <summary>Name of the phase.</summary>
     public required string Name { get; init; }
 
     /// <summary>Tokens in a sequence.</summary>
@@ -63,6 +65,7 @@ public sealed record PhaseSettings
     /// <summary>Share of the phase spent warming up.</summary>
     public required double WarmupRatio { get; init; }
 
+    /// <summary>Weight decay of its updates.</summary>
     public required double WeightDecay { get; init; }
 
     /// <summary>Base of the rotary angles.</summary>

@@ -22,6 +22,7 @@ public sealed class PhaseSteps
         public long End => FirstSample + Sequences * StepCount;
     }
 
+    /// <summary>Stretches of equal batches, in order.</summary>
     public IReadOnlyList<Stage> Stages => _stages;
 
     /// <summary>Samples of the phase.</summary>

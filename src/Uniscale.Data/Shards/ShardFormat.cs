@@ -3,11 +3,22 @@ namespace Uniscale.Data;
 /// <summary>How a token is stored; the values are the type codes of Megatron's index files.</summary>
 public enum TokenType : byte
 {
+    /// <summary>One byte, without sign.</summary>
     UInt8 = 1,
+
+    /// <summary>One byte.</summary>
     Int8 = 2,
+
+    /// <summary>Two bytes.</summary>
     Int16 = 3,
+
+    /// <summary>Four bytes.</summary>
     Int32 = 4,
+
+    /// <summary>Eight bytes.</summary>
     Int64 = 5,
+
+    /// <summary>Two bytes, without sign.</summary>
     UInt16 = 8,
 }
 

@@ -144,6 +144,7 @@ public sealed class TokenShard : IDisposable
         $"{ShardFormat.BinPath(Prefix)} holds the token {token} at position {position}, outside the vocabulary of {vocabulary}; " +
         "tokenize the data with the tokenizer of this vocabulary.");
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _bin.Dispose();

@@ -26,8 +26,10 @@ public sealed class TokenSource : IDisposable
         _fingerprint = new Lazy<string>(Digest);
     }
 
+    /// <summary>Name of the source.</summary>
     public string Name { get; }
 
+    /// <summary>The domain that it is of.</summary>
     public string Domain { get; }
 
     /// <summary>Tokens of all shards.</summary>
@@ -36,6 +38,7 @@ public sealed class TokenSource : IDisposable
     /// <summary>True where only the count of tokens is known; such a source can be planned with, not read.</summary>
     public bool IsVirtual { get; }
 
+    /// <summary>Its shards, in the order of the configuration.</summary>
     public IReadOnlyList<TokenShard> Shards => _shards;
 
     /// <summary>Digest of the shards in their order.</summary>
@@ -110,6 +113,7 @@ public sealed class TokenSource : IDisposable
         return (_shards[shard], position - _starts[shard]);
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var shard in _shards)

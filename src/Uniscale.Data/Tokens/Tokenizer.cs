@@ -6,7 +6,23 @@ using Uniscale.Configuration;
 namespace Uniscale.Data;
 
 /// <summary>What a token stands for.</summary>
-public enum PieceKind { Normal, Unknown, Control, Unused, Byte }
+public enum PieceKind
+{
+    /// <summary>A piece of text.</summary>
+    Normal,
+
+    /// <summary>Stands for what no piece covers.</summary>
+    Unknown,
+
+    /// <summary>A mark without text, such as the end of a document.</summary>
+    Control,
+
+    /// <summary>Never written.</summary>
+    Unused,
+
+    /// <summary>A single byte of a text that no piece covers.</summary>
+    Byte,
+}
 
 /// <summary>A vocabulary entry.</summary>
 /// <param name="Text">The piece; U+2581 stands for a space.</param>
@@ -44,6 +60,7 @@ public sealed class Tokenizer : IDisposable
     /// <summary>Number of tokens.</summary>
     public int Size { get; }
 
+    /// <summary>Token of what no piece covers.</summary>
     public int UnknownId { get; }
 
     /// <summary>Begin of text; -1 where the model has none.</summary>
@@ -155,6 +172,7 @@ public sealed class Tokenizer : IDisposable
     /// <summary>Bytes of text that each token stands for, for losses in bits per byte: control tokens 0, byte tokens and spaces 1.</summary>
     public int[] ByteLengths() => [.. Enumerable.Range(0, Size).Select(id => BytesOf(PieceOf(id)))];
 
+    /// <inheritdoc/>
     public void Dispose() => _model.Dispose();
 
     private static UserErrorException NoModel(string path) => new($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");

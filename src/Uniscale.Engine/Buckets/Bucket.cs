@@ -2,6 +2,7 @@ using TorchSharp;
 using Uniscale.Collectives;
 using Uniscale.Engine.Mesh;
 using Uniscale.Kernels;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Buckets;
@@ -175,7 +176,7 @@ public sealed class Bucket : IDisposable
 
     private void AllocateWholeGradient()
     {
-        var whole = Keep(empty([Layout.Count], ScalarType.Float32, Device));
+        var whole = Keep(TensorMemory.Empty([Layout.Count], ScalarType.Float32, Device));
         foreach (var gap in Layout.Gaps) Clear(whole, gap);
         _wholeGradient = whole;
         _gradientViews = [.. Layout.Parameters.Select(p => Keep(View(whole, p)))];
@@ -200,7 +201,7 @@ public sealed class Bucket : IDisposable
         return narrow.view(place.Parameter.Shape);
     }
 
-    private Tensor Zeros(long count, ScalarType type) => Keep(zeros([count], type, Device));
+    private Tensor Zeros(long count, ScalarType type) => Keep(TensorMemory.Zeros([count], type, Device));
 
     private static Tensor Keep(Tensor tensor) => tensor.DetachFromDisposeScope();
 }

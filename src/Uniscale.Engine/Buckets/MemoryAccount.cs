@@ -23,6 +23,7 @@ public readonly record struct MemoryAccount(long ParameterBytes, long GradientBy
             Share(parameterCount * optimizerSizeBytes, 1));
     }
 
+    /// <summary>Both together.</summary>
     public static MemoryAccount operator +(MemoryAccount a, MemoryAccount b) => new(
         a.ParameterBytes + b.ParameterBytes, a.GradientBytes + b.GradientBytes, a.OptimizerBytes + b.OptimizerBytes);
 }

@@ -36,7 +36,7 @@ internal sealed class WholeParameters : IDisposable
     public bool IsPresent { get; private set; }
 
     public static WholeParameters Permanent(FlatLayout layout, ScalarType type, Device device) =>
-        new(layout, zeros([layout.Count], type, device).DetachFromDisposeScope(), null);
+        new(layout, TensorMemory.Zeros([layout.Count], type, device).DetachFromDisposeScope(), null);
 
     public static WholeParameters Temporary(FlatLayout layout, ScalarType type, Device device)
     {

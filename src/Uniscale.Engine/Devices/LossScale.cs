@@ -11,8 +11,10 @@ public readonly record struct LossScale : IDisposable
 
     private LossScale(double number, Tensor? tensor) => (_number, _tensor) = (number, tensor);
 
+    /// <summary>A scale that is known to the host.</summary>
     public static implicit operator LossScale(double number) => FromDouble(number);
 
+    /// <summary>A scale that is known to the host.</summary>
     public static LossScale FromDouble(double number) => new(number, null);
 
     /// <summary>1 / count, of an int64 tensor [1] that is at least 1 or counts as 1.</summary>

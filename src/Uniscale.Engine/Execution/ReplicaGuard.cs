@@ -9,10 +9,13 @@ namespace Uniscale.Engine.Execution;
 /// <summary>Replicas that must hold the same bits do not: memory or hardware failed, or a layout is wrong. All ranks throw it together.</summary>
 public sealed class ReplicaMismatchException : Exception
 {
+    /// <inheritdoc/>
     public ReplicaMismatchException(string message) : base(message) { }
 
+    /// <inheritdoc/>
     public ReplicaMismatchException(string message, Exception inner) : base(message, inner) { }
 
+    /// <inheritdoc/>
     public ReplicaMismatchException() { }
 
     /// <summary>The step after which it was found.</summary>

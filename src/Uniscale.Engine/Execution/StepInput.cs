@@ -18,6 +18,15 @@ public interface IStepBatch : IDisposable
     /// </summary>
     ulong Digest { get; }
 
+    /// <summary>Domains that sequences may be of; 0: they are not told apart.</summary>
+    int DomainCount { get; }
+
+    /// <summary>Domain of each sequence of a microbatch, from 0.</summary>
+    IReadOnlyList<int> RowDomains(int microbatch);
+
+    /// <summary>Targets on this rank that take part in the loss, by domain, over all microbatches.</summary>
+    IReadOnlyList<long> DomainTokens { get; }
+
     /// <summary>Tokens, targets, positions and documents of a microbatch; the batch owns the tensors.</summary>
     MicrobatchContext this[int microbatch] { get; }
 }
@@ -46,4 +55,7 @@ public sealed record StepDecision(double Loss, double GradientNorm, double Gradi
 {
     /// <summary>Some rank was asked to save after this step.</summary>
     public bool Save { get; init; }
+
+    /// <summary>Mean loss of a valid token of the global batch by domain, NaN for a domain without one; empty: domains are not told apart.</summary>
+    public IReadOnlyList<double> DomainLosses { get; init; } = [];
 }

@@ -15,6 +15,9 @@ internal sealed class StepRun : IDisposable
     private const int ActivationTag = 0;
     private const int GradientTag = 1;
 
+    /// <summary>Numbers that every step exchanges: squares of gradients, loss, stop, two halves of the digest, save. Those by domain follow.</summary>
+    private const int Fixed = 6;
+
     private readonly RankState _rank;
     private readonly StepSpecification _specification;
     private readonly IStepBatch _batch;
@@ -27,6 +30,7 @@ internal sealed class StepRun : IDisposable
     private readonly bool[] _reduced;
     private readonly Tensor _tokenCount;
     private readonly Tensor _loss;
+    private readonly DomainLosses? _domainLosses;
     private IWork? _counting;
     private LossScale _lossScale;
     private StepDecision? _decision;
@@ -52,6 +56,7 @@ internal sealed class StepRun : IDisposable
             if (instruction.Op == Op.ReduceGradients) _reductionsLeft[instruction.Block]++;
         _tokenCount = zeros([1], ScalarType.Int64, rank.Link.Device).DetachFromDisposeScope();
         _loss = zeros([], ScalarType.Float64, rank.Link.Device).DetachFromDisposeScope();
+        if (!specification.ForwardOnly && rank.Blocks.ContainsKey(specification.Model.Head)) _domainLosses = DomainLosses.Of(batch, rank.Link);
         // Forward alone the sum itself is wanted, and no count is waited for.
         _lossScale = 1;
     }
@@ -116,6 +121,7 @@ internal sealed class StepRun : IDisposable
     {
         _lossScale.Dispose();
         _loss.Dispose();
+        _domainLosses?.Dispose();
         _tokenCount.Dispose();
         _runner.Dispose();
         _activations.Free();
@@ -189,10 +195,12 @@ internal sealed class StepRun : IDisposable
         var state = _rank.Blocks[block];
         var borrowed = Gather(state);
         var context = Context(block, microbatch);
+        if (block == _specification.Model.Head && _domainLosses is not null) context = DomainLosses.Asking(context);
         var output = _specification.ForwardOnly ? _runner.ForwardAlone(state, context) : _runner.Forward(state, context);
         if (block == _specification.Model.Head)
         {
             _loss.add_(output, Scalars.One);
+            _domainLosses?.Add(context);
             if (_specification.ForwardOnly) _activations.TakeKept(block, microbatch).Dispose();
         }
         foreach (var bucket in borrowed) _gatherer.Release(bucket);
@@ -247,17 +255,28 @@ internal sealed class StepRun : IDisposable
         bool speaks = _rank.Groups.Tensor.Rank == 0;
         // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
         ulong digest = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _batch.Digest : 0;
-        using var own = tensor([0, 0, input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
+        int domains = _batch.DomainCount > 1 ? _batch.DomainCount : 0;
+        double[] numbers = new double[Fixed + 2 * domains];
+        double[] fixedNumbers = [0, 0, input.StopAsked ? 1 : 0, (uint)digest, digest >> 32, input.SaveAsked ? 1 : 0];
+        fixedNumbers.CopyTo(numbers, 0);
+        if (speaks && _domainLosses is not null)
+            for (int i = 0; i < domains; i++) numbers[Fixed + domains + i] = _batch.DomainTokens[i];
+        using var own = tensor(numbers, ScalarType.Float64);
         using var sums = _rank.Link.Upload(own);
         SumSquares(sums[0]);
         if (speaks) sums[1].copy_(_loss);
+        if (speaks && _domainLosses is not null) sums.narrow(0, Fixed, domains).copy_(_domainLosses.Sums);
         if (Faults is not null) sums[1].fill_(Scalars.Of(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0)));
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
         double norm = Math.Sqrt(all[0]), loss = all[1];
         double scale = input.Clip > 0 && norm > input.Clip ? input.Clip / (norm + 1e-6) : 1;
         digest = unchecked((ulong)all[3] + ((ulong)all[4] << 32));
-        _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest) { Save = all[5] > 0 };
+        _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest)
+        {
+            Save = all[5] > 0,
+            DomainLosses = [.. Enumerable.Range(Fixed, domains).Select(i => all[i + domains] > 0 ? all[i] / all[i + domains] : double.NaN)],
+        };
         GradientsReady?.Invoke(_decision);
     }
 

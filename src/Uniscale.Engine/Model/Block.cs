@@ -44,6 +44,9 @@ public sealed record MicrobatchContext
 
     /// <summary>What the sum of token losses is multiplied with before backward: 1 / valid tokens of the global batch.</summary>
     public LossScale LossScale { get; init; }
+
+    /// <summary>Receives each target's loss in nats from the head, unscaled, 0 where none is taken; fp32 [batch, sequence]. Null: nobody asks.</summary>
+    public Tensor? TokenLosses { get; init; }
 }
 
 /// <summary>

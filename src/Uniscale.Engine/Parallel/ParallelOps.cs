@@ -20,6 +20,7 @@ public sealed class ParallelOps : IParallelOps
 {
     private readonly IAttentionLayout _attention;
     private readonly bool _fusedAttention;
+    private readonly CachedSequences? _sequences;
 
     // From the result of an operation to how it is computed again: written by Remember, read by Keep of the operation that takes the very object. A
     // parameter would put the recipe into every signature of the model between the two, for selective recomputation alone.
@@ -31,12 +32,13 @@ public sealed class ParallelOps : IParallelOps
     /// computed again in backward instead of being kept.</param>
     /// <param name="fusedAttention">Attention over whole sequences is libtorch's own instead of the kernels': for devices.</param>
     public ParallelOps(ParallelGroups groups, IKernels? kernels = null, bool selective = false, bool fusedAttention = false)
-        : this(groups, kernels, selective, fusedAttention, cache: null)
+        : this(groups, kernels, selective, fusedAttention, sequences: null)
     {
     }
 
-    private ParallelOps(ParallelGroups groups, IKernels? kernels, bool selective, bool fusedAttention, KeyValueCache? cache)
+    private ParallelOps(ParallelGroups groups, IKernels? kernels, bool selective, bool fusedAttention, CachedSequences? sequences)
     {
+        _sequences = sequences;
         this._fusedAttention = fusedAttention;
         Kernels = kernels ?? new NativeKernels();
         Selective = selective;
@@ -44,9 +46,9 @@ public sealed class ParallelOps : IParallelOps
         SequenceParallel = groups.Sequence && TensorAxis.Active;
         KvReplicas = new TensorGroup(groups.KvReplicas);
         ContextAxis = new TensorGroup(groups.Context);
-        _attention = (cache, ContextAxis.Active, groups.ContextMethod) switch
+        _attention = (sequences, ContextAxis.Active, groups.ContextMethod) switch
         {
-            ({ }, _, _) => new CachedAttention(Kernels, cache),
+            ({ }, _, _) => new CachedAttention(Kernels, sequences),
             (_, false, _) => new LocalAttention(this),
             (_, true, ContextKind.Ring) => new RingAttention(this),
             _ => new AllToAllAttention(this),
@@ -76,9 +78,9 @@ public sealed class ParallelOps : IParallelOps
     public static ParallelOps Local(IKernels? kernels = null, bool selective = false) =>
         new(new ParallelGroups(), kernels, selective);
 
-    /// <summary>The primitives for generating: attention reads and extends a cache. Whole sequences only, but any tensor axis.</summary>
-    public static ParallelOps Decoding(KeyValueCache cache, IProcessGroup? tensor = null, IKernels? kernels = null) =>
-        new(new ParallelGroups { Tensor = tensor }, kernels, selective: false, fusedAttention: false, cache);
+    /// <summary>The primitives for inference: attention reads and extends caches. Whole sequences only, but any tensor axis.</summary>
+    public static ParallelOps Decoding(CachedSequences sequences, IProcessGroup? tensor = null, IKernels? kernels = null) =>
+        new(new ParallelGroups { Tensor = tensor }, kernels, selective: false, fusedAttention: false, sequences);
 
     /// <inheritdoc/>
     public int LocalHeads(int heads) => heads / TensorAxis.Size;
@@ -174,6 +176,10 @@ public sealed class ParallelOps : IParallelOps
     internal Tensor Positions(MicrobatchContext context) =>
         context.Positions?.alias() ?? ContextPartition.Positions(
             context.Tokens.size(1) * ContextAxis.Size, ContextAxis.Size, ContextAxis.Rank, context.Tokens.device);
+
+    /// <summary>Cosines and sines of the rotary angles of this rank's tokens, fp32 [batch or 1, sequence, 1, headDim/2].</summary>
+    internal (Tensor Cosine, Tensor Sine) Angles(RotaryFrequencies frequencies, MicrobatchContext context) =>
+        _sequences?.Angles(frequencies, Positions(context)) ?? frequencies.Angles(Positions(context));
 
     /// <summary>Adds a gradient to its sum, or gives it back in the parameter's type where there is none.</summary>
     internal static Tensor? Deliver(Func<GradientSum>? sum, Tensor gradient, ScalarType type)

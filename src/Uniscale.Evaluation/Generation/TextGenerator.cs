@@ -4,46 +4,49 @@ using Uniscale.Evaluation.Inference;
 
 namespace Uniscale.Evaluation.Generation;
 
-/// <summary>Continues a text with a trained model.</summary>
+/// <summary>Continues texts with a trained model.</summary>
 /// <param name="model">The model; not owned.</param>
 /// <param name="tokenizer">The tokenizer it was trained with; not owned.</param>
-public sealed class TextGenerator(TrainedModel model, Tokenizer tokenizer)
+/// <param name="batch">Texts that are generated at a time.</param>
+public sealed class TextGenerator(InferenceModel model, Tokenizer tokenizer, int batch = 1)
 {
-    /// <summary>Tokens that may be drawn: those with a text, and the end of the document.</summary>
-    private readonly bool[] _drawable = [.. Enumerable.Range(0, (int)Math.Min(tokenizer.Size, model.Vocabulary))
-        .Select(id => id == tokenizer.EndId || tokenizer.PieceOf(id).Kind is PieceKind.Normal or PieceKind.Byte)];
+    private readonly BatchGenerator _generator = new(model, batch, tokenizer);
 
     /// <summary>
-    /// Yields the continuation piece by piece, at most <paramref name="tokenCount"/> tokens, until the end-of-document token.
-    /// The model sees the last <c>context</c> tokens of prompt and continuation. What has no text (a padded vocabulary's rest, control tokens) is never drawn.
+    /// Yields the continuation piece by piece, at most <paramref name="tokenCount"/> tokens, until the end-of-document token or one of the stops.
+    /// The model sees the last <c>context</c> tokens of prompt and continuation.
     /// </summary>
-    public IEnumerable<string> Continue(string prompt, int tokenCount, SamplingOptions options)
+    public IEnumerable<string> Continue(string prompt, int tokenCount, SamplingOptions options, IReadOnlyList<string>? stops = null) =>
+        _generator.Stream([Request(prompt, tokenCount, options, stops ?? []) with { Slides = true }]).Select(drawn => drawn.Text).Where(text => text.Length > 0);
+
+    /// <summary>What is generated for each prompt, in the order of the prompts, as soon as those before it are done.</summary>
+    public IEnumerable<(Prompt Prompt, Continuation Result)> Continue(IReadOnlyList<Prompt> prompts, int tokenCount, SamplingOptions options, IReadOnlyList<string> stops)
     {
-        if (tokenCount < 1) throw new UserErrorException($"--tokens is {tokenCount}; give 1 or more.");
-        var sampler = new Sampler(options);
-        var tokens = new List<int>(tokenizer.Encode(prompt));
-        // Documents begin behind a separator in training; an empty prompt begins there too.
-        if (tokens.Count == 0) tokens.Add(tokenizer.EndId >= 0 ? tokenizer.EndId : 0);
-        // The space of a first piece is a space only behind something, so the continuation is what the whole text has more than the prompt.
-        string said = tokenizer.Decode([.. tokens]);
-        for (int i = 0; i < tokenCount; i++)
+        var requests = prompts.Select((prompt, i) => Request(
+            prompt.Text, prompt.Tokens ?? tokenCount, options with { Seed = prompt.Seed ?? options.Seed + i }, [.. stops, .. prompt.Stop])).ToList();
+        var done = new Continuation?[prompts.Count];
+        int next = 0;
+        foreach (var drawn in _generator.Stream(requests))
         {
-            int next = sampler.Draw(Drawable(model.NextTokenLogits(tokens)));
-            if (next == tokenizer.EndId) yield break;
-            tokens.Add(next);
-            string text = tokenizer.Decode([.. tokens]);
-            // A character may need several byte tokens: hold back what is not whole yet.
-            if (text.EndsWith('\uFFFD') && i + 1 < tokenCount) continue;
-            if (text.Length > said.Length) yield return text[said.Length..];
-            said = text;
+            if (drawn.Result is null) continue;
+            done[drawn.Request] = drawn.Result;
+            for (; next < done.Length && done[next] is { } result; next++) yield return (prompts[next], result);
         }
     }
 
-    private Span<float> Drawable(float[] logits)
+    private GenerationRequest Request(string prompt, int tokenCount, SamplingOptions options, IReadOnlyList<string> stops)
     {
-        var all = logits.AsSpan(0, _drawable.Length);
-        for (int id = 0; id < all.Length; id++)
-            if (!_drawable[id]) all[id] = float.NegativeInfinity;
-        return all;
+        if (tokenCount < 1) throw new UserErrorException($"--tokens is {tokenCount}; give 1 or more.");
+        int[] tokens = tokenizer.Encode(prompt);
+        return new GenerationRequest(tokens.Length > 0 ? tokens : [Beginning])
+        {
+            Sampling = options,
+            MaxTokens = tokenCount,
+            StopTokens = tokenizer.EndId >= 0 ? [[tokenizer.EndId]] : [],
+            StopTexts = stops,
+        };
     }
+
+    /// <summary>Documents begin behind a separator in training; an empty prompt begins there too.</summary>
+    private int Beginning => tokenizer.EndId >= 0 ? tokenizer.EndId : 0;
 }

@@ -18,8 +18,6 @@ public sealed class TrainedModel : IDisposable
     private readonly Dictionary<string, Tensor> _parameters = [];
     private readonly NativeKernels _kernels = new();
     private readonly ParallelOps _ops;
-    private readonly Decoder _decoder;
-    private readonly List<int> _read = [];
 
     private TrainedModel(ModelSection shape, long vocabulary)
     {
@@ -27,7 +25,6 @@ public sealed class TrainedModel : IDisposable
         Vocabulary = vocabulary;
         _blocks = Transformer.Blocks(shape, vocabulary);
         _ops = ParallelOps.Local(_kernels);
-        _decoder = new Decoder(_blocks, ParametersOf, shape.Context, _kernels);
     }
 
     /// <summary>Entries of the vocabulary.</summary>
@@ -62,25 +59,10 @@ public sealed class TrainedModel : IDisposable
         return model;
     }
 
-    /// <summary>
-    /// Logits of the token after the given ones, of which the last <see cref="Context"/> count. Tokens that the last call began with too
-    /// are not computed again.
-    /// </summary>
-    public float[] NextTokenLogits(IReadOnlyList<int> tokens)
-    {
-        using var scope = NewDisposeScope();
-        // A window that slides gives every token another position: nothing of the last one can be used.
-        int[] window = [.. tokens.Skip(Math.Max(0, tokens.Count - Context))];
-        int known = 0;
-        while (known < Math.Min(_read.Count, window.Length - 1) && _read[known] == window[known]) known++;
-        _decoder.Truncate(known);
-        _read.RemoveRange(known, _read.Count - known);
-        var logits = _decoder.Read(window.AsSpan(known));
-        _read.AddRange(window.AsSpan(known));
-        return TensorMemory.Elements<float>(logits).ToArray();
-    }
+    /// <summary>The model for one thread to read; it ends before this one does.</summary>
+    public InferenceModel Reader() => new(new Decoder(_blocks, ParametersOf), Vocabulary, Context);
 
-    /// <summary>Logits of every position, fp32 [1, sequence, vocabulary]; belongs to the caller's dispose scope.</summary>
+    /// <summary>Logits of every position by one plain pass, without cache or batch: fp32 [1, sequence, vocabulary]; belongs to the caller's dispose scope.</summary>
     public Tensor Logits(ReadOnlySpan<int> tokens)
     {
         using var scope = NewDisposeScope();
@@ -91,11 +73,11 @@ public sealed class TrainedModel : IDisposable
         return ((HeadBlock)_blocks[^1]).Logits(ParametersOf(_blocks[^1]), hidden, _ops).MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var parameter in _parameters.Values) parameter.Dispose();
         _parameters.Clear();
-        _decoder.Dispose();
         _kernels.Dispose();
     }
 

@@ -22,7 +22,7 @@ public static class CheckpointBenchmark
     public static IEnumerable<CheckpointMeasurement> Run(string directory, IWorld world, long sizeBytes, int rounds, CheckpointOptions options)
     {
         string folder = Directory.CreateDirectory(Path.Combine(Path.GetFullPath(directory), $".bench-{Environment.ProcessId}")).FullName;
-        nint memory = RawMemory.Allocate(sizeBytes);
+        nint memory = PageMemory.Allocate(sizeBytes);
         try
         {
             var slices = Slices(memory, sizeBytes);
@@ -41,7 +41,7 @@ public static class CheckpointBenchmark
         }
         finally
         {
-            RawMemory.Free(memory);
+            PageMemory.Free(memory);
             Directory.Delete(folder, recursive: true);
         }
     }
@@ -53,7 +53,7 @@ public static class CheckpointBenchmark
         for (long start = 0; start < sizeBytes; start += TensorBytes)
         {
             long bytes = Math.Min(TensorBytes, sizeBytes - start);
-            random.NextBytes(RawMemory.Span(memory + (nint)start, (int)bytes));
+            random.NextBytes(PageMemory.Span(memory + (nint)start, (int)bytes));
             slices.Add(new StateSlice($"w{slices.Count}", ElementType.UInt8, [bytes], [0], [bytes], memory + (nint)start));
         }
         return slices;
@@ -65,7 +65,7 @@ public static class CheckpointBenchmark
         using (var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write))
         {
             for (long offset = 0; offset < sizeBytes; offset += PlainBlockBytes)
-                RandomAccess.Write(file, RawMemory.Span(memory + (nint)offset, (int)Math.Min(PlainBlockBytes, sizeBytes - offset)), offset);
+                RandomAccess.Write(file, PageMemory.Span(memory + (nint)offset, (int)Math.Min(PlainBlockBytes, sizeBytes - offset)), offset);
             RandomAccess.FlushToDisk(file);
         }
         Posix.SyncDirectory(Path.GetDirectoryName(path)!);

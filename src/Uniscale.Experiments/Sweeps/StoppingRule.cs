@@ -8,7 +8,7 @@ public readonly record struct RunProgress(RunCurve Curve, bool HasFailed);
 /// <summary>What a rule says about a run.</summary>
 /// <param name="Target">Step that it is to come to now; <see cref="long.MaxValue"/>: its end.</param>
 /// <param name="StoppedAt">Step after which it does not count any more; null: it counts.</param>
-public readonly record struct Verdict(long Target, long? StoppedAt);
+public readonly record struct StoppingVerdict(long Target, long? StoppedAt);
 
 /// <summary>
 /// Says which runs go on. The verdicts are a function of the curves alone, and what is once decided stays so however far the curves go:
@@ -25,14 +25,14 @@ public abstract class StoppingRule
     };
 
     /// <summary>The verdict on every run.</summary>
-    public abstract IReadOnlyList<Verdict> Judge(IReadOnlyList<RunProgress> runs);
+    public abstract IReadOnlyList<StoppingVerdict> Judge(IReadOnlyList<RunProgress> runs);
 
     /// <summary>Less is better; a value that is no number is worse than all.</summary>
     private protected static double Comparable(double value) => double.IsNaN(value) ? double.PositiveInfinity : value;
 
     private sealed class NoRule : StoppingRule
     {
-        public override IReadOnlyList<Verdict> Judge(IReadOnlyList<RunProgress> runs) => [.. runs.Select(_ => new Verdict(long.MaxValue, null))];
+        public override IReadOnlyList<StoppingVerdict> Judge(IReadOnlyList<RunProgress> runs) => [.. runs.Select(_ => new StoppingVerdict(long.MaxValue, null))];
     }
 }
 
@@ -46,14 +46,14 @@ public abstract class StoppingRule
 public sealed class MedianRule(long after, long every, int runs) : StoppingRule
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<Verdict> Judge(IReadOnlyList<RunProgress> runs)
+    public override IReadOnlyList<StoppingVerdict> Judge(IReadOnlyList<RunProgress> runs)
     {
-        var verdicts = new List<Verdict>(runs.Count);
-        foreach (var _ in runs) verdicts.Add(new Verdict(long.MaxValue, StoppedAt(runs, verdicts)));
+        var verdicts = new List<StoppingVerdict>(runs.Count);
+        foreach (var _ in runs) verdicts.Add(new StoppingVerdict(long.MaxValue, StoppedAt(runs, verdicts)));
         return verdicts;
     }
 
-    private long? StoppedAt(IReadOnlyList<RunProgress> all, List<Verdict> earlier)
+    private long? StoppedAt(IReadOnlyList<RunProgress> all, List<StoppingVerdict> earlier)
     {
         var mine = all[earlier.Count].Curve;
         // The end itself is no milestone: there is nothing left to save.
@@ -89,9 +89,9 @@ public sealed class MedianRule(long after, long every, int runs) : StoppingRule
 public sealed class HalvingRule(long first, int factor) : StoppingRule
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<Verdict> Judge(IReadOnlyList<RunProgress> runs)
+    public override IReadOnlyList<StoppingVerdict> Judge(IReadOnlyList<RunProgress> runs)
     {
-        var verdicts = runs.Select(_ => new Verdict(long.MaxValue, null)).ToArray();
+        var verdicts = runs.Select(_ => new StoppingVerdict(long.MaxValue, null)).ToArray();
         var survivors = Enumerable.Range(0, runs.Count).ToList();
         for (long rung = first; survivors.Count > 1 && survivors.Any(run => GoesBeyond(runs[run], rung)); rung *= factor)
         {

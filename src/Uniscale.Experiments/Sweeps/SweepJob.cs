@@ -71,6 +71,7 @@ public sealed class SweepJob : IDisposable
         kill.WaitForExit();
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         Stop();

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Uniscale.Configuration;
+using Uniscale.Telemetry;
+using Uniscale.Telemetry.TensorBoard;
 
 namespace Uniscale.Experiments.Sweeps;
 
@@ -76,7 +78,7 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
         return _running.Count > 0;
     }
 
-    private bool IsToStart(int run, Verdict verdict) =>
+    private bool IsToStart(int run, StoppingVerdict verdict) =>
         _failures[run] is null && verdict.StoppedAt is null && !HasReached(run, verdict.Target) && _running.TrueForAll(job => job.Run.Index != run);
 
     private bool HasReached(int run, long target) => _curves[run].HasFinished || (target != long.MaxValue && _curves[run].At(target) is not null);
@@ -102,6 +104,8 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
         bool wasAsked = job.IsStopped || _isStopped;
         _running.Remove(job);
         job.Dispose();
+        string curves = Path.Combine(plan.Runs[run].Directory, TelemetryFactory.TensorBoardFolder);
+        if (Directory.Exists(curves)) HyperparameterFile.Write(curves, plan.Runs[run].Values, end.Sentence is null);
         if (_curves[run].HasFinished) say($"{job.Run.Name}: finished, {SweepTable.MetricName(plan.Sweep.Metric)} {SweepTable.Short(_curves[run].Last)}.");
         if (wasAsked || (end.Sentence is null && HasReached(run, job.Target))) return;
         string sentence = (end.Sentence ?? $"it ended in order after step {_curves[run].LastStep}, before its time: somebody stopped it").TrimEnd('.') + ".";

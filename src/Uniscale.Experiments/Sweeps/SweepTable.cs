@@ -7,7 +7,20 @@ namespace Uniscale.Experiments.Sweeps;
 
 /// <summary>How far a run of a sweep came.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<RowStatus>))]
-public enum RowStatus { Finished, Stopped, Failed, Unfinished }
+public enum RowStatus
+{
+    /// <summary>It did all of its steps.</summary>
+    Finished,
+
+    /// <summary>A stopping rule ended it.</summary>
+    Stopped,
+
+    /// <summary>It ended with an error.</summary>
+    Failed,
+
+    /// <summary>It goes on, or was never begun.</summary>
+    Unfinished,
+}
 
 /// <summary>A line of the table.</summary>
 /// <param name="Place">From 1, by value; null: without one.</param>
@@ -35,7 +48,7 @@ public sealed record SweepTable(SweepPlan Plan, IReadOnlyList<SweepRow> Rows)
     };
 
     /// <summary>Ranks the runs as things stand.</summary>
-    public static SweepTable Of(SweepPlan plan, IReadOnlyList<RunCurve> curves, IReadOnlyList<string?> failures, IReadOnlyList<Verdict> verdicts)
+    public static SweepTable Of(SweepPlan plan, IReadOnlyList<RunCurve> curves, IReadOnlyList<string?> failures, IReadOnlyList<StoppingVerdict> verdicts)
     {
         var rows = plan.Runs.Select(run => Row(run, curves[run.Index], failures[run.Index], verdicts[run.Index].StoppedAt))
             .OrderBy(row => row.Status).ThenByDescending(row => row.Status == RowStatus.Stopped ? row.Step : 0)

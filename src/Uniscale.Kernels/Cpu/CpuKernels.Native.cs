@@ -95,6 +95,10 @@ public static partial class CpuKernels
         long kvHeads, long dim, float scale, long diagonal, KernelType type);
 
     [LibraryImport(Library)]
+    private static partial int uniscale_attention_sequences(
+        ReadOnlySpan<AttentionSequence> sequences, long count, long heads, long kvHeads, long dim, float scale, KernelType type);
+
+    [LibraryImport(Library)]
     private static partial int uniscale_attention_delta(
         nint dout, nint output, nint delta, long batch, long queries, long heads, long dim, KernelType type);
 

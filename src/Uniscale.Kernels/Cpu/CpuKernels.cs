@@ -3,18 +3,44 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Kernels.Cpu;
 
 /// <summary>Type of the elements of a tensor, as the native kernels number them.</summary>
-public enum KernelType { Float32 = 0, BFloat16 = 1 }
+public enum KernelType
+{
+    /// <summary>Single precision.</summary>
+    Float32 = 0,
+
+    /// <summary>16 bits: 8 of exponent, 7 of fraction.</summary>
+    BFloat16 = 1,
+}
 
 /// <summary>Instructions of the processor that kernels choose between; each level includes those below.</summary>
-public enum InstructionSet { Baseline, Avx2, Avx512, Avx512Bf16, Amx }
+public enum InstructionSet
+{
+    /// <summary>x86-64 without AVX2.</summary>
+    Baseline,
+
+    /// <summary>256-bit vectors with fused multiply-add.</summary>
+    Avx2,
+
+    /// <summary>512-bit vectors.</summary>
+    Avx512,
+
+    /// <summary>512-bit vectors with dot products of bf16.</summary>
+    Avx512Bf16,
+
+    /// <summary>Tiles of bf16.</summary>
+    Amx,
+}
 
 /// <summary>A native kernel refused its arguments or failed; the message is its own.</summary>
 public sealed class KernelException : Exception
 {
+    /// <inheritdoc/>
     public KernelException(string message) : base(message) { }
 
+    /// <inheritdoc/>
     public KernelException(string message, Exception inner) : base(message, inner) { }
 
+    /// <inheritdoc/>
     public KernelException() { }
 }
 
@@ -91,6 +117,13 @@ public static partial class CpuKernels
         Check(uniscale_attention_forward(
             q, k, v, output, logSumExp, shape.QueryDocuments, shape.KeyDocuments, shape.Batch, shape.Queries, shape.Keys, shape.Heads,
             shape.KvHeads, shape.HeadDim, shape.Scale, shape.Diagonal, shape.Type));
+
+    /// <summary>
+    /// Causal attention of several sequences, each over keys and values of its own. The bits of a query's row depend on its sequence's tokens up to it
+    /// alone, not on what else is in the call.
+    /// </summary>
+    public static void AttentionOfSequences(ReadOnlySpan<AttentionSequence> sequences, long heads, long kvHeads, long dim, float scale, KernelType type) =>
+        Check(uniscale_attention_sequences(sequences, sequences.Length, heads, kvHeads, dim, scale, type));
 
     /// <summary>Sums over the head dim of gradient · output, both [batch, queries, heads, dim]: fp32 [batch, heads, queries].</summary>
     public static void AttentionDelta(nint gradient, nint output, nint delta, long batch, long queries, long heads, long dim, KernelType type) =>

@@ -17,6 +17,7 @@ public sealed class PackedWeights : IDisposable
     /// <summary>The weights have new values.</summary>
     public void Invalidate() => CpuKernels.InvalidateWeights(Handle);
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         nint owned = Interlocked.Exchange(ref _handle, 0);
@@ -24,6 +25,7 @@ public sealed class PackedWeights : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Gives the memory back where nobody has disposed of it.</summary>
     ~PackedWeights() => Dispose();
 }
 

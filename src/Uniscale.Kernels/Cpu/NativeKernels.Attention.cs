@@ -21,6 +21,26 @@ public sealed partial class NativeKernels
     }
 
     /// <inheritdoc/>
+    public Tensor AttentionOfSequences(Tensor q, IReadOnlyList<SequenceKeys> sequences)
+    {
+        if (!TakesHeads(q, sequences[0].Keys, sequences[0].Values)) return TorchKernels.Instance.AttentionOfSequences(q, sequences);
+        var queries = Dense(q);
+        var output = TensorMemory.EmptyLike(queries);
+        var parts = new AttentionSequence[sequences.Count];
+        long offset = 0, row = q.size(2) * q.size(3) * q.element_size();
+        for (int i = 0; i < parts.Length; i++)
+        {
+            var (count, keys, values) = sequences[i];
+            parts[i] = new AttentionSequence(
+                Address(queries) + (nint)(offset * row), Address(keys), Address(values), Address(output) + (nint)(offset * row), count, keys.size(1));
+            offset += count;
+        }
+        CpuKernels.AttentionOfSequences(
+            parts, q.size(2), sequences[0].Keys.size(2), q.size(3), (float)(1 / Math.Sqrt(q.size(3))), TypeOf(queries));
+        return output;
+    }
+
+    /// <inheritdoc/>
     public Tensor AttentionDelta(Tensor gradient, Tensor output)
     {
         if (!TakesHeads(gradient, output)) return TorchKernels.Instance.AttentionDelta(gradient, output);

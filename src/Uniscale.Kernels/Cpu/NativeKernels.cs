@@ -13,12 +13,21 @@ namespace Uniscale.Kernels.Cpu;
 public sealed partial class NativeKernels : IKernels, IDisposable
 {
     private readonly Dictionary<(nint Address, long Rows, long Columns), PackedWeights>? _packed;
+    private readonly int _batchInvariant;
 
     /// <param name="packWeights">
     /// Keep prepacked copies of weight matrices, found by their address: faster, but <see cref="ParametersChanged"/> must
     /// be called whenever a weight matrix may have new values or another place.
     /// </param>
-    public NativeKernels(bool packWeights = false) => _packed = packWeights ? [] : null;
+    /// <param name="batchInvariant">
+    /// The bits of a row of a linear layer do not depend on how many rows are computed beside it: for inference, where the same request comes in
+    /// batches of any size. Products run on the kernels' own FMA code then, where oneDNN or tiles may be faster.
+    /// </param>
+    public NativeKernels(bool packWeights = false, bool batchInvariant = false)
+    {
+        _packed = packWeights ? [] : null;
+        _batchInvariant = batchInvariant ? 1 : 0;
+    }
 
     /// <summary>Bytes of packed copies.</summary>
     public long PackedBytes => _packed?.Values.Sum(p => p.SizeBytes) ?? 0;
@@ -133,6 +142,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         });
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var weights in _packed?.Values ?? Enumerable.Empty<PackedWeights>())
@@ -146,7 +156,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         var (n, k) = transposed ? (weight.size(0), weight.size(1)) : (weight.size(1), weight.size(0));
         var rows = Dense(x);
         MatrixProduct.Multiply(
-            rows.numel() / k, n, k, Whole(rows, k), Stored(weight, transposed), Whole(result, n), epilogue, Packed(weight));
+            rows.numel() / k, n, k, Whole(rows, k), Stored(weight, transposed), Whole(result, n), epilogue with { BatchInvariant = _batchInvariant },
+            Packed(weight));
     }
 
     private static void WeightGradient(Tensor target, Tensor gradient, Tensor x, in ProductEpilogue epilogue)

@@ -61,4 +61,17 @@ public readonly record struct ProductEpilogue
 
     /// <summary>1: <see cref="RowSums"/> are added to; 0: overwritten.</summary>
     public int AddRowSums { get; init; }
+
+    /// <summary>1: the bits of a row of the result do not depend on how many rows there are, which no oneDNN GEMM promises.</summary>
+    public int BatchInvariant { get; init; }
 }
+
+/// <summary>One of the sequences of <see cref="CpuKernels.AttentionOfSequences"/>; addresses of dense tensors.</summary>
+/// <param name="Query">[queries, heads, headDim], of the last tokens of the sequence.</param>
+/// <param name="Key">[keys, kvHeads, headDim].</param>
+/// <param name="Value">Like the keys.</param>
+/// <param name="Output">Like the queries.</param>
+/// <param name="Queries">Tokens whose attention is computed.</param>
+/// <param name="Keys">Tokens of the sequence.</param>
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct AttentionSequence(nint Query, nint Key, nint Value, nint Output, long Queries, long Keys);

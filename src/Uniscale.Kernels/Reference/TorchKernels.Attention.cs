@@ -41,6 +41,21 @@ public sealed partial class TorchKernels
     }
 
     /// <inheritdoc/>
+    public Tensor AttentionOfSequences(Tensor q, IReadOnlyList<SequenceKeys> sequences)
+    {
+        using var scope = NewDisposeScope();
+        var outputs = new List<Tensor>();
+        long offset = 0;
+        foreach (var (count, keys, values) in sequences)
+        {
+            var mask = new AttentionMask(Causal: true, keys.size(1) - count);
+            outputs.Add(Attention(q.narrow(1, offset, count), keys, values, mask, keepProbabilities: false).Output);
+            offset += count;
+        }
+        return cat(outputs, 1).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     public Tensor AttentionDelta(Tensor gradient, Tensor output)
     {
         using var scope = NewDisposeScope();

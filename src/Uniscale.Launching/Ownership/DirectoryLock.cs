@@ -77,6 +77,7 @@ public sealed class DirectoryLock : IDisposable
             throw new DirectoryLostException($"{_directory} was taken over by process {other.Process.ProcessId} on {other.Process.Host} while this process did not run: it ends and saves nothing more.");
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _timer.Dispose();
@@ -172,9 +173,12 @@ public sealed class DirectoryLock : IDisposable
 /// <summary>Another process works where this one did.</summary>
 public sealed class DirectoryLostException : Exception
 {
+    /// <inheritdoc/>
     public DirectoryLostException(string message) : base(message) { }
 
+    /// <inheritdoc/>
     public DirectoryLostException(string message, Exception inner) : base(message, inner) { }
 
+    /// <inheritdoc/>
     public DirectoryLostException() { }
 }

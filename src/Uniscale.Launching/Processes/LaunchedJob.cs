@@ -91,6 +91,7 @@ public sealed class LaunchedJob : IDisposable
         return Result();
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _deathWatch.Kill();

@@ -49,7 +49,7 @@ public static class InProcessLauncher
     private static bool Note(IWorld world, Exception failure, FirstFailure first)
     {
         first.Offer(world.Rank, failure);
-        world.Abort(failure.Message);
+        world.Abort(FailureSentence.Of(failure));
         return true;
     }
 

@@ -1,6 +1,5 @@
 using Uniscale.Collectives;
 using Uniscale.Configuration;
-using Uniscale.Configuration.Loading;
 using Uniscale.Launching.Processes;
 
 namespace Uniscale.Launching.Ranks;
@@ -31,7 +30,7 @@ public static class ProcessRank
         {
             body(world);
             return null;
-        }, failure => world.Abort(failure.Message));
+        }, failure => world.Abort(FailureSentence.Of(failure)));
     }
 
     private static T Reported<T>(RankEnvironment environment, LaunchFolder? reports, Func<T> body, Action<Exception>? abort = null)
@@ -50,7 +49,7 @@ public static class ProcessRank
             if (reports is not null)
             {
                 bool isWritten = reports.Write(new RankFailure(
-                    environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, Secrets.Mask(failure.Message), failure is UserErrorException));
+                    environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, FailureSentence.Of(failure), failure is UserErrorException));
                 if (isWritten) failure.Data[ReportedKey] = true;
             }
             abort?.Invoke(failure);

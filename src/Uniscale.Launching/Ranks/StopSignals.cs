@@ -38,6 +38,7 @@ public sealed class StopSignals : IDisposable
         _timer = new Timer(_ => LookForFiles(), null, FilePoll, FilePoll);
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _timer?.Dispose();

@@ -8,7 +8,26 @@ namespace Uniscale.Launching.Supervision;
 
 /// <summary>Turns in the life of a job.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<JobEventKind>))]
-public enum JobEventKind { Started, Fault, Restarted, GivenUp, Stopped, Finished }
+public enum JobEventKind
+{
+    /// <summary>Ranks were started.</summary>
+    Started,
+
+    /// <summary>Something went wrong.</summary>
+    Fault,
+
+    /// <summary>Ranks were started again after a fault.</summary>
+    Restarted,
+
+    /// <summary>No restart is left, or none would help.</summary>
+    GivenUp,
+
+    /// <summary>It was asked to stop, and did.</summary>
+    Stopped,
+
+    /// <summary>All steps are done.</summary>
+    Finished,
+}
 
 /// <summary>One line of the log.</summary>
 /// <param name="Time">When.</param>

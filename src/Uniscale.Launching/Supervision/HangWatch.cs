@@ -28,7 +28,12 @@ public sealed class HangWatch : IDisposable
         lock (_gate) _worlds.Add(world);
     }
 
-    public void Dispose() => _timer.Dispose();
+    /// <summary>Ends the watch, the look under way included: the folder may be gone afterwards.</summary>
+    public void Dispose()
+    {
+        _timer.Dispose();
+        lock (_gate) _worlds.Clear();
+    }
 
     private void Look()
     {

@@ -55,13 +55,24 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
         var beats = new List<Heartbeat>();
         foreach (string path in Directory.EnumerateFiles(folder, Pattern))
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            byte[] bytes = new byte[HeartbeatSlot.SizeBytes];
-            if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length) continue;
-            var slot = MemoryMarshal.Read<HeartbeatSlot>(bytes);
-            if (slot.IsSound) beats.Add(slot.ToHeartbeat());
+            if (ReadOrNull(path) is { IsSound: true } slot) beats.Add(slot.ToHeartbeat());
         }
         return [.. beats.OrderBy(beat => beat.Rank)];
+    }
+
+    // A rank that starts makes its file anew: for a moment what was listed is not there.
+    private static HeartbeatSlot? ReadOrNull(string path)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            byte[] bytes = new byte[HeartbeatSlot.SizeBytes];
+            return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length ? null : MemoryMarshal.Read<HeartbeatSlot>(bytes);
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The file of a rank.</summary>

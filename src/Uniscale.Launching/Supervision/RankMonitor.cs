@@ -64,6 +64,7 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
     public static string JournalPath(string folder, int rank) =>
         Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.journal"));
 
+    /// <summary>Says that a step was done.</summary>
     public void Beat(long step)
     {
         lock (_gate)
@@ -74,6 +75,7 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
         }
     }
 
+    /// <summary>Says that something takes its time until the result is disposed.</summary>
     public IDisposable Busy(string what)
     {
         lock (_gate)
@@ -84,6 +86,7 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
         return new End(this);
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _timer.Dispose();

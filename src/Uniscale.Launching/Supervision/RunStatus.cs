@@ -6,9 +6,6 @@ using Uniscale.Telemetry.Accounting;
 
 namespace Uniscale.Launching.Supervision;
 
-/// <summary>Whether a run is going on.</summary>
-public enum RunState { Running, Standing, Finished, Stopped, Failed, Gone }
-
 /// <summary>What a run's directory tells about it, while it goes on or afterwards.</summary>
 /// <param name="State">Running: ranks live and move. Standing: ranks live and do not move. Gone: it ended without a word.</param>
 /// <param name="Step">Steps done.</param>

@@ -59,11 +59,11 @@ internal sealed unsafe class MpiLoaded
         }
     }
 
-    /// <summary>What MPI says of an error code.</summary>
+    /// <summary>What MPI says of an error code, in one line: MPICH's has its call stack behind the first.</summary>
     public string ErrorText(int code)
     {
         byte[] text = new byte[MpiBinding.ErrorTextBytes];
-        return Binding.ErrorText(code, text, out int length) == 0 ? Encoding.UTF8.GetString(text, 0, length) : $"error {code}";
+        return Binding.ErrorText(code, text, out int length) == 0 ? Encoding.UTF8.GetString(text, 0, length).Trim().ReplaceLineEndings("; ") : $"error {code}";
     }
 
     private nint Add(MpiElement type, MpiReduction reduction)

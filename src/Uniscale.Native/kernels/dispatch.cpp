@@ -107,6 +107,10 @@ int uniscale_attention_forward(const void* q, const void* k, const void* v, void
     return DISPATCH(attention_forward(problem, out, lse));
 }
 
+int uniscale_attention_sequences(const uniscale_sequence* sequences, int64_t count, int64_t heads, int64_t kv_heads, int64_t dim, float scale, int type) {
+    return DISPATCH(attention_sequences(sequences, count, heads, kv_heads, dim, scale, type));
+}
+
 int uniscale_attention_delta(const void* dout, const void* out, float* delta, int64_t batch, int64_t queries, int64_t heads, int64_t dim,
                              int type) {
     return DISPATCH(attention_delta(dout, out, delta, batch, queries, heads, dim, type));

@@ -21,6 +21,7 @@ struct uniscale_epilogue {
     float* row_sums;     // fp32 [m]: sums over k of op(a), which is dense and transposed
     int activation;      // 0 none, 1 gelu(product + bias), 2 product · gelu'(pre); c is dense then
     int add_row_sums;    // row_sums are added to
+    int batch_invariant; // the bits of a row of c do not depend on how many rows there are
 };
 
 // c[m,n] = op(a)[m,k] · op(b)[k,n]. lda, ldb, ldc are row strides in elements of the matrices as stored.
@@ -82,6 +83,16 @@ UNISCALE_KERNEL int uniscale_attention_forward(const void* q, const void* k, con
                                                const int64_t* q_documents, const int64_t* k_documents, int64_t batch, int64_t queries,
                                                int64_t keys, int64_t heads, int64_t kv_heads, int64_t dim, float scale,
                                                int64_t diagonal, int type);
+// The same for sequences of different lengths, each with operands of its own: q [queries, heads, dim], the last of the tokens whose k and v
+// [keys, kv_heads, dim] are given. Query and key are multiplied in fp32 whatever the type. The bits of a query's row depend on its own keys
+// alone: neither on the other queries nor on the other sequences.
+typedef struct uniscale_sequence {
+    const void *q, *k, *v;
+    void* out;
+    int64_t queries, keys;
+} uniscale_sequence;
+UNISCALE_KERNEL int uniscale_attention_sequences(const uniscale_sequence* sequences, int64_t count, int64_t heads, int64_t kv_heads, int64_t dim,
+                                                 float scale, int type);
 // delta fp32 [batch, heads, queries]: the sum over dim of dout * out, both [batch, queries, heads, dim].
 UNISCALE_KERNEL int uniscale_attention_delta(const void* dout, const void* out, float* delta, int64_t batch, int64_t queries,
                                              int64_t heads, int64_t dim, int type);

@@ -103,6 +103,7 @@ int uniscale_matmul(int64_t m, int64_t n, int64_t k, const void* a, int a_type, 
         auto* packed = static_cast<PackedWeights*>(weights);
         const bool on_tiles = a_type == 1 && b_type == 1 && (g.epilogue.activation == 0 || c_type == 1);
         if (k == 0) uniscale::multiply_on_vectors(g, packed);  // oneDNN's newer releases return without writing a result
+        else if (g.epilogue.batch_invariant) uniscale::multiply_on_vectors(g, packed);  // oneDNN chooses its code, and so the order of its sums, by m
         else if (on_tiles && uniscale::isa() >= uniscale::Isa::Amx) uniscale::multiply_on_tiles(g, packed);
         else if (!uniscale::multiply_on_onednn(g, packed)) uniscale::multiply_on_vectors(g, packed);
     });

@@ -77,6 +77,11 @@ public:
         unmap(surplus);
     }
 
+    size_t kept_bytes() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return kept_bytes_;
+    }
+
 private:
     std::mutex mutex_;
     std::map<size_t, std::vector<void*>> kept_;
@@ -160,3 +165,6 @@ extern "C" __attribute__((visibility("default"))) void* uniscale_memory_take(siz
 
 /// The function that takes such memory back.
 extern "C" __attribute__((visibility("default"))) void (*uniscale_memory_giver())(void*) { return &release; }
+
+/// Bytes of freed blocks that are kept.
+extern "C" __attribute__((visibility("default"))) size_t uniscale_memory_cached() { return cache().kept_bytes(); }

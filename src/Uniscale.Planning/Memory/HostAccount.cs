@@ -32,7 +32,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
 
     private readonly ProgramGenerator _generator = new(spec);
     private readonly StagePartition _partition = StagePartition.Of(spec);
-    private readonly Dictionary<int, MemoryAccount> _stages = [];
+    private readonly Dictionary<int, RankMemory> _stages = [];
 
     /// <summary>Figures of a process where nobody has calibrated: those of the machine that the project measures on.</summary>
     public static Cluster Uncalibrated { get; } = new(new ClusterFile
@@ -47,7 +47,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
     }, "not calibrated");
 
     /// <summary>Account of a rank, part by part; ranks of a stage have the same.</summary>
-    public MemoryAccount Of(int rank)
+    public RankMemory Of(int rank)
     {
         int stage = spec.Mesh.CoordinateOf(rank).Pipeline;
         return _stages.TryGetValue(stage, out var known) ? known with { Rank = rank } : _stages[stage] = Make(rank, stage);
@@ -64,9 +64,9 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
         return ranks + (threads ? once : once * count);
     }
 
-    private MemoryAccount Make(int rank, int stage)
+    private RankMemory Make(int rank, int stage)
     {
-        var account = MemoryAccount.Of(spec, _generator.Generate(rank), cluster, Engine);
+        var account = RankMemory.Of(spec, _generator.Generate(rank), cluster, Engine);
         int[] blocks = [.. _partition.BlocksOf(stage)];
         double working = blocks.Max(WorkingBytes), between = Math.Max(account[Between], blocks.Max(RecomputedBytes));
         // The gradient of bf16 logits lies beside them, that of fp32 logits in their place.

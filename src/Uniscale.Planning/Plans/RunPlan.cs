@@ -8,7 +8,7 @@ namespace Uniscale.Planning.Plans;
 /// <param name="FromTokens">Consumed tokens at its beginning.</param>
 /// <param name="Tokens">Its tokens.</param>
 /// <param name="Step">Its steps.</param>
-public sealed record RunSegment(string Phase, double FromTokens, double Tokens, StepPlan Step)
+public sealed record RunSegment(string Phase, double FromTokens, double Tokens, PricedStep Step)
 {
     /// <summary>Number of steps.</summary>
     public double Steps => Tokens / Step.Tokens;
@@ -66,13 +66,13 @@ public sealed record RunPlan
     /// <exception cref="UserErrorException">The run's length is not known, or a layout cannot work.</exception>
     public static RunPlan Of(RunConfiguration config, Cluster cluster, StackSection stack, Func<RunConfiguration, int, StepSpecification> specOf)
     {
-        var steps = new Dictionary<(int Context, BatchSection Batch, int Sequences), StepPlan>();
-        StepPlan StepOf(int context, BatchSection batch, int sequences)
+        var steps = new Dictionary<(int Context, BatchSection Batch, int Sequences), PricedStep>();
+        PricedStep StepOf(int context, BatchSection batch, int sequences)
         {
             var key = (context, batch, sequences);
             if (steps.TryGetValue(key, out var known)) return known;
             var changed = config with { Model = config.Model with { Context = context }, Batch = batch };
-            return steps[key] = StepPlan.Of(specOf(changed, sequences), cluster, stack);
+            return steps[key] = PricedStep.Of(specOf(changed, sequences), cluster, stack);
         }
         var segments = new List<RunSegment>();
         double consumed = 0, end = LengthOf(config);
@@ -113,14 +113,15 @@ public sealed record RunPlan
     private static double? ValidationOf(RunConfiguration config, List<RunSegment> segments)
     {
         if (config.Data.Validation.Count == 0 || !ValidationIsKnown(config)) return null;
-        var forward = new Dictionary<StepPlan, double>(ReferenceEqualityComparer.Instance);
+        var forward = new Dictionary<PricedStep, double>(ReferenceEqualityComparer.Instance);
         double seconds = 0;
         foreach (var segment in segments)
         {
             double times = config.Evaluation.Every > 0 ? segment.Steps / config.Evaluation.Every : segment == segments[^1] ? 1 : 0;
             if (times == 0) continue;
             var step = segment.Step;
-            if (!forward.TryGetValue(step, out double pass)) forward[step] = pass = StepPlan.Of(step.Spec with { ForwardOnly = true, Checksum = false }, step.Cluster, step.Stack).Seconds;
+            if (!forward.TryGetValue(step, out double pass))
+                forward[step] = pass = PricedStep.Of(step.Spec with { ForwardOnly = true, Checksum = false }, step.Cluster, step.Stack).Seconds;
             double batch = step.Tokens / step.Spec.Model.Context;
             var named = config.Phases.FirstOrDefault(phase => phase.Name == segment.Phase)?.Evaluate ?? [];
             var sources = config.Data.Validation.Where(source => named.Count == 0 || named.Contains(source.Name));

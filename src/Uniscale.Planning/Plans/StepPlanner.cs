@@ -30,16 +30,16 @@ public sealed class StepPlanner
     public StepProgram ProgramOf(int rank) => _generator.Generate(rank);
 
     /// <summary>Memory of one rank of each stage; ranks of a stage have the same.</summary>
-    public IReadOnlyList<MemoryAccount> MemoryOfStages(StackSection stack) =>
-        [.. _spec.Mesh.GroupOf(0, Axis.Pipeline).Select(rank => MemoryAccount.Of(_spec, _generator.Generate(rank), _cluster, stack))];
+    public IReadOnlyList<RankMemory> MemoryOfStages(StackSection stack) =>
+        [.. _spec.Mesh.GroupOf(0, Axis.Pipeline).Select(rank => RankMemory.Of(_spec, _generator.Generate(rank), _cluster, stack))];
 
     /// <summary>Prices a step.</summary>
     /// <param name="stack">The software.</param>
     /// <param name="withIntervals">Keep what ran when.</param>
-    public StepPlan Price(StackSection stack, bool withIntervals = false)
+    public PricedStep Price(StackSection stack, bool withIntervals = false)
     {
         var costs = new InstructionCosts(_spec, _cluster, stack);
         var times = new StepSimulation(_spec, costs, _classes.Value, _generator, withIntervals).Run();
-        return new StepPlan { Spec = _spec, Cluster = _cluster, Stack = stack, Times = times };
+        return new PricedStep { Spec = _spec, Cluster = _cluster, Stack = stack, Times = times };
     }
 }

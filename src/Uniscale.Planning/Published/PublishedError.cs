@@ -6,7 +6,7 @@ namespace Uniscale.Planning.Published;
 /// <summary>A published row and what the planner says to it.</summary>
 /// <param name="Row">The row.</param>
 /// <param name="Plan">The prediction.</param>
-public sealed record PublishedError(PublishedRow Row, StepPlan Plan)
+public sealed record PublishedError(PublishedRow Row, PricedStep Plan)
 {
     /// <summary>Predicted over published time, less 1.</summary>
     public double Error => Plan.Seconds / Row.Seconds - 1;
@@ -20,7 +20,7 @@ public sealed record PublishedError(PublishedRow Row, StepPlan Plan)
     }
 
     /// <summary>The fastest of the layouts that a row may mean.</summary>
-    public static StepPlan Fastest(PublishedRow row, Cluster cluster, StackSection stack) => row.Alternatives.Count == 0
-        ? StepPlan.Of(row.Spec, cluster, stack)
-        : row.Alternatives.Select(spec => StepPlan.Of(spec, cluster, stack)).MinBy(plan => plan.Seconds)!;
+    public static PricedStep Fastest(PublishedRow row, Cluster cluster, StackSection stack) => row.Alternatives.Count == 0
+        ? PricedStep.Of(row.Spec, cluster, stack)
+        : row.Alternatives.Select(spec => PricedStep.Of(spec, cluster, stack)).MinBy(plan => plan.Seconds)!;
 }

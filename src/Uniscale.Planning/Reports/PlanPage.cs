@@ -14,7 +14,7 @@ public static class PlanPage
     private const double Day = 86_400, Gibi = 1L << 30;
 
     /// <summary>A plan: what it rests on, the run, memory and step as pictures and tables.</summary>
-    public static string OfPlan(string name, RunPlan run, IReadOnlyList<MemoryAccount> memory)
+    public static string OfPlan(string name, RunPlan run, IReadOnlyList<RankMemory> memory)
     {
         var step = run.Main.Step;
         var text = new StringBuilder();

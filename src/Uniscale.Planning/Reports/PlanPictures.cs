@@ -21,7 +21,7 @@ public static class PlanPictures
     /// <summary>Memory of one rank of each stage, its parts as stacked bars, and the chip's memory as a line.</summary>
     /// <param name="memory">A rank of each stage.</param>
     /// <param name="chipBytes">The chip's memory; null: unknown, no line.</param>
-    public static string Memory(IReadOnlyList<MemoryAccount> memory, double? chipBytes)
+    public static string Memory(IReadOnlyList<RankMemory> memory, double? chipBytes)
     {
         var plot = New("Memory of a rank at its peak, by stage", "GiB");
         Stack(plot, memory.Select(account => $"stage {account.Stage}"), memory[0].Parts.Select(part => part.Name),
@@ -36,7 +36,7 @@ public static class PlanPictures
     }
 
     /// <summary>Where the step's time goes on one rank of each kind, as stacked bars.</summary>
-    public static string Step(StepPlan plan)
+    public static string Step(PricedStep plan)
     {
         var classes = plan.Times.Classes;
         string[] names = ["products", "attention", "memory", "tensor", "context", "overhead", "optimizer", "reduction", "gathering", "waiting", "rest"];

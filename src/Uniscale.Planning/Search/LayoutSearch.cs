@@ -8,7 +8,7 @@ namespace Uniscale.Planning.Search;
 /// <summary>A layout that was priced in full.</summary>
 /// <param name="Plan">Its step.</param>
 /// <param name="Heaviest">Memory of its heaviest rank.</param>
-public sealed record PricedLayout(StepPlan Plan, MemoryAccount Heaviest)
+public sealed record PricedLayout(PricedStep Plan, RankMemory Heaviest)
 {
     /// <summary>What makes layouts different for a reader: axes and order of passes. Microbatch, ZeRO and recomputation are settings within one.</summary>
     public (int Tensor, int Pipeline, int Context, int Data, int Chunks, string Schedule) Key

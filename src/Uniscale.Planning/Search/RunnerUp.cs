@@ -12,7 +12,7 @@ public static class RunnerUp
     /// <summary>The loss in all, and by the parts of the ranks that compute longest, largest first.</summary>
     /// <param name="best">The faster step.</param>
     /// <param name="second">The slower one.</param>
-    public static string Explain(StepPlan best, StepPlan second)
+    public static string Explain(PricedStep best, PricedStep second)
     {
         double lost = second.Seconds - best.Seconds;
         var parts = Parts(second).Zip(Parts(best), (slow, fast) => (slow.Name, Seconds: slow.Seconds - fast.Seconds)).Where(part => Math.Abs(part.Seconds) > Mentioned * best.Seconds)
@@ -21,7 +21,7 @@ public static class RunnerUp
             + string.Join(", ", parts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Name} {part.Seconds:+0.000;-0.000} s")));
     }
 
-    private static IEnumerable<(string Name, double Seconds)> Parts(StepPlan plan)
+    private static IEnumerable<(string Name, double Seconds)> Parts(PricedStep plan)
     {
         var slowest = plan.Times.Slowest;
         var passes = slowest.Passes;

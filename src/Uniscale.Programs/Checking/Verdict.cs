@@ -6,6 +6,7 @@ namespace Uniscale.Programs.Checking;
 /// <param name="Reason">What is wrong, in words.</param>
 public sealed record Violation(int Rank, int Index, string Reason)
 {
+    /// <inheritdoc/>
     public override string ToString() => $"rank {Rank}, instruction {Index}: {Reason}";
 }
 

@@ -8,12 +8,16 @@ namespace Uniscale.Programs.Schedules;
 /// </summary>
 public sealed class InterleavedSchedule : ISchedule
 {
+    /// <inheritdoc/>
     public string Name => "interleaved-1f1b";
 
+    /// <inheritdoc/>
     public string Summary => "1F1B over several chunks a stage; the bubble is divided by their number (Narayanan et al., 2021)";
 
+    /// <inheritdoc/>
     public bool Interleaves => true;
 
+    /// <inheritdoc/>
     public IEnumerable<Slot> SlotsOf(PipelineShape shape, int stage)
     {
         var forward = Order(shape, Pass.Forward);

@@ -21,10 +21,13 @@ public sealed class OneForwardOneBackwardSchedule : ISchedule
 
     private OneForwardOneBackwardSchedule(int ahead) => _ahead = ahead;
 
+    /// <inheritdoc/>
     public string Name => "1f1b";
 
+    /// <inheritdoc/>
     public string Summary => "one forward, one backward; at most p microbatches alive, p + 1 where stages differ (Narayanan et al., 2019)";
 
+    /// <inheritdoc/>
     public IEnumerable<Slot> SlotsOf(PipelineShape shape, int stage)
     {
         bool isLast = stage == shape.Stages - 1;

@@ -7,10 +7,13 @@ namespace Uniscale.Programs.Schedules;
 /// </summary>
 public sealed class ZeroBubbleSchedule : ISchedule
 {
+    /// <inheritdoc/>
     public string Name => "zero-bubble";
 
+    /// <inheritdoc/>
     public string Summary => "ZB-H1: weight gradients fill the bubble of 1F1B at its memory (Qi et al., 2023)";
 
+    /// <inheritdoc/>
     public IEnumerable<Slot> SlotsOf(PipelineShape shape, int stage)
     {
         int warmup = Math.Min(shape.Stages - 1 - stage, shape.Microbatches);

@@ -1,7 +1,20 @@
 namespace Uniscale.Programs;
 
 /// <summary>An axis of the mesh of ranks. <see cref="MeshAxis.All"/> says of each what it is.</summary>
-public enum Axis { Pipeline, Data, Context, Tensor }
+public enum Axis
+{
+    /// <summary>Stages: consecutive blocks of the model.</summary>
+    Pipeline,
+
+    /// <summary>Replicas: other samples of the batch.</summary>
+    Data,
+
+    /// <summary>Parts of each sequence.</summary>
+    Context,
+
+    /// <summary>Parts of each matrix.</summary>
+    Tensor,
+}
 
 /// <summary>What the ranks of an axis divide among themselves.</summary>
 public enum AxisSplit

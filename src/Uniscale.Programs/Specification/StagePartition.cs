@@ -13,6 +13,7 @@ public readonly record struct BlockRange(int First, int Count)
     /// <summary>Whether a block lies in the run.</summary>
     public bool Contains(int block) => block >= First && block <= Last;
 
+    /// <inheritdoc/>
     public override string ToString() => Count == 1 ? $"{First}" : $"{First}..{Last}";
 }
 

@@ -34,8 +34,10 @@ public sealed record ModelShape(
 /// <summary>Everything a step program is a function of. No tensors, no configuration files.</summary>
 public sealed record StepSpecification
 {
+    /// <summary>Shape of the model.</summary>
     public required ModelShape Model { get; init; }
 
+    /// <summary>Ranks by axis.</summary>
     public required MeshShape Mesh { get; init; }
 
     /// <summary>Microbatches of one replica in the step.</summary>
@@ -56,8 +58,10 @@ public sealed record StepSpecification
     /// <summary>Replicas that share one copy of sharded state; a divisor of data × context.</summary>
     public int ZeroGroup { get; init; } = 1;
 
+    /// <summary>Whether the residual stream is split along the sequence over the tensor axis.</summary>
     public bool SequenceParallel { get; init; }
 
+    /// <summary>What is computed again in backward instead of being kept.</summary>
     public RecomputeKind Recompute { get; init; }
 
     /// <summary>k of <see cref="RecomputeKind.EveryKth"/>.</summary>

@@ -16,7 +16,7 @@ internal sealed class RunMeters : INewsReader
     private static readonly InstrumentAdvice<double> SaveSeconds = new() { HistogramBucketBoundaries = [0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200] };
 
     private readonly Meter _meter;
-    private readonly Gauge<double> _loss, _rate, _norm, _mfu, _effective, _validation, _phase, _lastSave, _peak;
+    private readonly Gauge<double> _loss, _rate, _norm, _mfu, _effective, _validation, _phase, _lastSave, _peak, _domainLoss, _fed, _planned;
     private readonly Gauge<double> _throughput, _flops;
     private readonly Gauge<long> _step, _memory;
     private readonly Counter<long> _tokens, _steps, _saves, _restarts, _spikes, _nonfinite, _rollbacks;
@@ -38,13 +38,17 @@ internal sealed class RunMeters : INewsReader
         _mfu = Gauge("uniscale.mfu.ratio", "1", "Model operations a second over the peak.");
         _effective = Gauge("uniscale.effective_time.ratio", "1", "Share of the run's time that went into steps that count.");
         _validation = Gauge("uniscale.validation.loss", null, "Mean loss of a token of a validation source, in nats.");
+        _domainLoss = Gauge("uniscale.domain.loss", null, "Mean loss of a token of the last step by domain, in nats.");
+        _fed = Gauge("uniscale.mixture.fed.ratio", "1", "Share of the phase's tokens until now that a source fed.");
+        _planned = Gauge("uniscale.mixture.planned.ratio", "1", "Share of the phase's tokens that the mixture gives a source.");
         _phase = Gauge("uniscale.phase", null, "1 for the phase that is trained, 0 for those before.");
         _lastSave = Gauge("uniscale.last_save.timestamp", "s", "When the newest checkpoint became durable.");
         _peak = Gauge("uniscale.peak.flops", "{flop}/s", "Peak that MFU is counted against.");
         _throughput = Gauge("uniscale.throughput.tokens", "{token}/s", "Tokens a second of the last step, over all ranks.");
         _flops = Gauge("uniscale.compute.flops", "{flop}/s", "Model operations a second of the last step, over all ranks.");
         _step = _meter.CreateGauge<long>("uniscale.step", "{step}", "Steps done.");
-        _memory = _meter.CreateGauge<long>("uniscale.memory", "By", "Memory in use, by part: process, process_peak, device.");
+        _memory = _meter.CreateGauge<long>("uniscale.memory", "By",
+            "Memory in use, by part: process (and of it parameters, gradients, optimizer, cached, managed, other), process_peak, device.");
         _tokens = Counter("uniscale.tokens", "{token}", "Tokens fed by this process.");
         _steps = Counter("uniscale.steps", "{step}", "Steps done by this process.");
         _saves = Counter("uniscale.saves", "{save}", "Checkpoints that became durable, or failed, by result.");
@@ -106,6 +110,10 @@ internal sealed class RunMeters : INewsReader
         Memory("process", step.MemoryBytes);
         Memory("process_peak", step.PeakMemoryBytes);
         if (step.DeviceMemoryBytes is { } device) Memory("device", device);
+        foreach (var (part, bytes) in Entries(step.MemoryParts)) Memory(part, bytes);
+        Tell(_domainLoss, "domain", step.DomainLosses);
+        Tell(_fed, "source", step.MixtureFed);
+        Tell(_planned, "source", step.MixturePlanned);
         _tokens.Add(step.BatchTokens, _rank, phase);
         _steps.Add(1, _rank, phase);
         if (!double.IsFinite(step.Loss) || !double.IsFinite(step.GradientNorm)) _nonfinite.Add(1, _rank);
@@ -116,6 +124,15 @@ internal sealed class RunMeters : INewsReader
         _rollbackCount = step.Rollbacks;
         if (step.Account is { } account) Lost(account);
     }
+
+    private void Tell(Gauge<double> gauge, string label, IReadOnlyDictionary<string, double>? values)
+    {
+        if (values is null) return;
+        foreach (var (name, value) in Entries(values)) gauge.Record(value, _rank, new(label, name));
+    }
+
+    /// <summary>The entries, of whose dictionary no enumerator is allocated where it is the trainer's.</summary>
+    private static Dictionary<string, T> Entries<T>(IReadOnlyDictionary<string, T> values) => values as Dictionary<string, T> ?? new(values);
 
     private void Memory(string part, long bytes) => _memory.Record(bytes, _rank, new("part", part));
 

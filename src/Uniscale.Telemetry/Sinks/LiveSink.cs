@@ -98,6 +98,10 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
                 parts.Add(new Markup(Progress(report)));
                 parts.Add(new Text(LossCurve.Render(_history.Points, Math.Min(console.Profile.Width - 4, 100), CurveHeight, style).TrimEnd('\n'), new Style(Color.Aqua)));
                 parts.Add(Figures(report));
+                if (report.DomainLosses is { Count: > 0 } domains)
+                    parts.Add(new Text($"loss by domain: {Units.Named(domains, loss => loss.ToString("F4", CultureInfo.InvariantCulture))}"));
+                if (report.MemoryParts.Count > 0)
+                    parts.Add(new Text($"memory: {Units.Named(report.MemoryParts, bytes => Units.Bytes(bytes))}", new Style(Color.Grey)));
                 if (_start is not null)
                     parts.Add(new Text(LineSink.FormatMfu(_start), new Style(Color.Grey)));
             }

@@ -33,7 +33,18 @@ public sealed class EventFile : IDisposable
                 break;
         }
         _stream = new FileStream(FilePath, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
-        Write(Event(0).Text(3, "brain.Event:2"));
+        Begin();
+    }
+
+    /// <summary>Makes the file of a name, or makes it anew.</summary>
+    /// <param name="directory">Where it lies.</param>
+    /// <param name="name">What it is of, which ends its name.</param>
+    internal EventFile(string directory, string name)
+    {
+        Directory.CreateDirectory(directory);
+        FilePath = Path.Combine(directory, $"events.out.tfevents.{0:D10}.{name}");
+        _stream = new FileStream(FilePath, FileMode.Create, FileAccess.Write, FileShare.Read);
+        Begin();
     }
 
     /// <summary>Path of the file.</summary>
@@ -73,6 +84,22 @@ public sealed class EventFile : IDisposable
             crc = BitOperations.Crc32C(crc, value);
         return BitOperations.RotateRight(~crc, 15) + 0xa282ead8;
     }
+
+    /// <summary>Writes what a plugin keeps in the metadata of a value that itself says nothing.</summary>
+    /// <param name="tag">Name of the value.</param>
+    /// <param name="plugin">Name of the plugin.</param>
+    /// <param name="content">The plugin's own message.</param>
+    internal void Metadata(string tag, string plugin, ProtobufMessage content)
+    {
+        const int floatType = 1, tensorClass = 2;
+        var metadata = new ProtobufMessage().Nested(1, new ProtobufMessage().Text(1, plugin).Nested(2, content)).Integer(4, tensorClass);
+        var shape = new ProtobufMessage().Nested(2, new ProtobufMessage().Integer(1, 1));
+        var nothing = new ProtobufMessage().Integer(1, floatType).Nested(2, shape).Float(5, 0);
+        _summary.Clear().Nested(1, _value.Clear().Text(1, tag).Nested(8, nothing).Nested(9, metadata));
+        Write(Event(0).Nested(5, _summary));
+    }
+
+    private void Begin() => Write(Event(0).Text(3, "brain.Event:2"));
 
     private ProtobufMessage Event(long step) =>
         _entry.Clear().Double(1, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0).Integer(2, step);

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Uniscale.Telemetry.TensorBoard;
 
 /// <summary>Losses, rates, speed and memory as TensorBoard curves.</summary>
@@ -42,11 +44,22 @@ public sealed class TensorBoardSink : ITelemetrySink
             scalars.Add(("throughput/mfu", mfu));
         if (report.Account is { } account)
             scalars.Add(("time/effective_share", account.EffectiveShare));
+        foreach (var (part, bytes) in report.MemoryParts)
+            scalars.Add(($"memory/{part}_bytes", bytes));
+        Add("train/loss", report.DomainLosses);
+        Add("mixture/fed", report.MixtureFed);
+        Add("mixture/planned", report.MixturePlanned);
         foreach (var (kind, count) in report.BadSteps ?? new Dictionary<string, long>())
             scalars.Add(($"train/bad_steps/{kind}", count));
         foreach (var (part, seconds) in report.Parts)
             scalars.Add(($"time/{part}_seconds", seconds));
         _file.Scalars(report.Step, scalars);
+
+        void Add(string group, IReadOnlyDictionary<string, double>? values)
+        {
+            foreach (var (name, value) in values ?? ReadOnlyDictionary<string, double>.Empty)
+                scalars.Add(($"{group}/{name}", value));
+        }
     }
 
     /// <inheritdoc/>
@@ -64,6 +77,9 @@ public sealed class TensorBoardSink : ITelemetrySink
         if (note.Level != NoteLevel.Information)
             _file.Text(note.Step, $"notes/{note.Kind}", note.Message);
     }
+
+    /// <inheritdoc/>
+    public void Sample(TextSample sample) => _file.Text(sample.Step, $"samples/{sample.Name}", sample.Text);
 
     /// <inheritdoc/>
     public void WentBack(long step)

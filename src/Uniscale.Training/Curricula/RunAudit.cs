@@ -84,6 +84,7 @@ public sealed class RunAudit : IDisposable
         PrintRepeats(output);
     }
 
+    /// <inheritdoc/>
     public void Dispose() => _curriculum.Dispose();
 
     private void PrintRepeats(TextWriter output)

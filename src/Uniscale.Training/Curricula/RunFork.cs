@@ -25,10 +25,13 @@ public sealed class RunFork
         _configuration = configuration;
     }
 
+    /// <summary>Folder of the new run.</summary>
     public string Directory { get; }
 
+    /// <summary>Step that it continues after.</summary>
     public long Step => _checkpoint.Step;
 
+    /// <summary>Tokens fed until then.</summary>
     public long ConsumedTokens => _checkpoint.Manifest!.ConsumedTokens;
 
     /// <summary>Finds the checkpoint at which a phase begins and checks that the changes touch nothing before it.</summary>

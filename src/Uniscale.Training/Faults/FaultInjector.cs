@@ -5,6 +5,7 @@ using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
+using Uniscale.Kernels;
 using Uniscale.Launching.Processes;
 using Uniscale.Torch;
 using Uniscale.Training.Runtime;
@@ -13,7 +14,7 @@ namespace Uniscale.Training.Faults;
 
 /// <summary>
 /// Makes the faults of the configuration's <c>faults</c> section happen to one rank. It decorates the run, which has no code for it: between the trainer and
-/// data, world and checkpoints, each of which has its own place for it.
+/// data, kernels, world and checkpoints, each of which has its own place for it.
 /// </summary>
 public sealed class FaultInjector : IFaultInjector, ITrainingCallback
 {
@@ -48,6 +49,10 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
 
     /// <summary>The data as the trainer is to see it.</summary>
     public ISequenceSource Around(ISequenceSource data) => new FaultySource(data, this);
+
+    /// <summary>The kernels as the model is to see them: themselves, unless a fault happens in one.</summary>
+    public IKernels Around(IKernels kernels) =>
+        _configuration.Faults.Inject.Any(fault => fault.Moment is FaultMoment.Forward or FaultMoment.Backward) ? FaultyKernels.Of(kernels, this) : kernels;
 
     /// <summary>Tells which checkpoints to damage.</summary>
     public void Attach(CheckpointStore store) => _store = store;
@@ -101,6 +106,13 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
             if (fault.Kind == FaultKind.SlowStorage) Thread.Sleep(TimeSpan.FromSeconds(fault.Seconds));
             else Happen(fault);
         }
+    }
+
+    /// <summary>Called before a kernel runs.</summary>
+    internal void InKernel(FaultMoment pass)
+    {
+        if (!_isInStep) return;
+        foreach (var fault in _plan.Due(_step, fault => fault.Moment == pass)) Happen(fault);
     }
 
     /// <summary>Called before a reduction over all ranks is posted.</summary>

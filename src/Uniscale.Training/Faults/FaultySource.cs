@@ -21,6 +21,12 @@ internal sealed class FaultySource(ISequenceSource inner, FaultInjector faults) 
 
     public void ReadLossMask(StepPlan step, long index, Span<bool> mask) => inner.ReadLossMask(step, index, mask);
 
+    public IReadOnlyList<string> Domains => inner.Domains;
+
+    public int DomainOf(StepPlan step, long index) => inner.DomainOf(step, index);
+
+    public IReadOnlyList<MixtureShare> MixtureAt(long consumedTokens) => inner.MixtureAt(consumedTokens);
+
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
         faults.BeforeSample(step.ConsumedTokens, index);

@@ -6,6 +6,7 @@ namespace Uniscale.Training.Faults;
 /// <summary>Signals to processes, as the system and its operators send them.</summary>
 public static partial class ProcessSignal
 {
+    /// <summary>Numbers of signals on Linux.</summary>
     public const int Kill = 9, Terminate = 15, Stop = 19;
 
     /// <summary>Sends a signal to this process.</summary>

@@ -32,6 +32,8 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
 
     private readonly MicrobatchContext?[] _contexts = new MicrobatchContext?[view.Specification.Microbatches];
     private readonly long[] _valid = new long[view.Specification.Microbatches];
+    private readonly int[][] _rowDomains = new int[view.Specification.Microbatches][];
+    private readonly long[] _domainTokens = new long[source.Domains.Count];
     private ulong _digest;
 
     /// <inheritdoc/>
@@ -49,6 +51,15 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
 
     /// <inheritdoc/>
     public ulong Digest => view.Places[0] == 0 ? _digest : 0;
+
+    /// <inheritdoc/>
+    public int DomainCount => _domainTokens.Length;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int> RowDomains(int microbatch) => _rowDomains[microbatch];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<long> DomainTokens => _domainTokens;
 
     /// <inheritdoc/>
     public MicrobatchContext this[int microbatch] => _contexts[microbatch] ??= Load(microbatch);
@@ -76,12 +87,17 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         int[] documents = view.DocumentMask ? new int[step.Context + 1] : [];
         bool[] mask = source.HasLossMask ? new bool[step.Context] : [];
         long first = step.FirstSample + (long)(microbatch * view.Specification.Mesh.Data + view.Data) * rows;
+        _rowDomains[microbatch] = new int[rows];
         for (int row = 0; row < rows; row++)
         {
             source.Read(step, first + row, tokens, documents);
             _digest = unchecked(_digest + SampleDigest.Of(first + row, tokens));
             if (mask.Length > 0) source.ReadLossMask(step, first + row, mask);
-            _valid[microbatch] += made.Fill(row, tokens, documents, mask);
+            long valid = made.Fill(row, tokens, documents, mask);
+            _valid[microbatch] += valid;
+            if (DomainCount == 0) continue;
+            int domain = _rowDomains[microbatch][row] = source.DomainOf(step, first + row);
+            _domainTokens[domain] += valid;
         }
         return new MicrobatchContext
         {

@@ -51,6 +51,7 @@ public sealed class RunOwnership : IDisposable
     /// <inheritdoc cref="DirectoryLock.ThrowIfLost"/>
     public void ThrowIfLost() => _locks.ForEach(held => held.ThrowIfLost());
 
+    /// <inheritdoc/>
     public void Dispose() => _locks.ForEach(held => held.Dispose());
 
     /// <summary>Whether a path is a directory or lies in it, by their names.</summary>

@@ -2,9 +2,11 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Uniscale.Checkpoints;
 using Uniscale.Configuration;
+using Uniscale.Engine.Buckets;
 using Uniscale.Programs;
 using Uniscale.Telemetry;
 using Uniscale.Telemetry.Accounting;
+using Uniscale.Torch;
 using Uniscale.Training.Recovery;
 using Uniscale.Training.Runtime;
 
@@ -14,7 +16,8 @@ namespace Uniscale.Training.Runs;
 /// <param name="telemetry">Receives all.</param>
 /// <param name="start">What is known at the start.</param>
 /// <param name="time">Where the run's time goes.</param>
-internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, TimeKeeper time) : ITrainingCallback, ISaveObserver
+/// <param name="state">What the ranks of this process hold between steps.</param>
+internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, TimeKeeper time, MemoryAccount state) : ITrainingCallback, ISaveObserver
 {
     private readonly StepMeter _meter = new(start);
     private readonly ConcurrentQueue<Note> _notes = new();
@@ -27,6 +30,7 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
     {
         var incident = outcome.Incident;
         long step = incident?.Step ?? outcome.Position.Step;
+        var mixture = runtime.Data.MixtureAt(outcome.Plan.ConsumedTokens + outcome.Plan.Tokens);
         time.AddStep(step, outcome.Elapsed.TotalSeconds, outcome.Waited.TotalSeconds, outcome.Decision.Applied);
         if (incident?.BackTo is { } back) time.TakeBack(back);
         if (incident is not null) time.Add(TimeUse.Restarting, incident.Took.TotalSeconds);
@@ -42,6 +46,10 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
             BatchTokens = outcome.Plan.Tokens,
             Seconds = outcome.Elapsed.TotalSeconds,
             DeviceMemoryBytes = runtime.Model.Link.DeviceBytesInUse,
+            MemoryParts = MemoryParts(),
+            DomainLosses = DomainLosses(runtime.Data.Domains, outcome.Decision.DomainLosses),
+            MixtureFed = mixture.Count == 0 ? null : mixture.ToDictionary(share => share.Source, share => share.Fed),
+            MixturePlanned = mixture.Count == 0 ? null : mixture.ToDictionary(share => share.Source, share => share.Planned),
             Parts = new Dictionary<string, double> { ["wait"] = outcome.Waited.TotalSeconds },
             Skipped = !outcome.Decision.Applied,
             SkippedCount = runtime.Record.DiscardedSteps,
@@ -97,6 +105,19 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
     /// <summary>Model operations of a token in sequences of a length, which phases may change.</summary>
     private static double FlopsPerToken(RankRuntime runtime, int context) =>
         ModelFlops.PerToken(runtime.Configuration.Model, runtime.Specification.Model.Vocabulary, context);
+
+    /// <summary>By name, those that the step had tokens of.</summary>
+    private static Dictionary<string, double>? DomainLosses(IReadOnlyList<string> domains, IReadOnlyList<double> losses) =>
+        losses.Count == 0 ? null : Enumerable.Range(0, losses.Count).Where(i => !double.IsNaN(losses[i])).ToDictionary(i => domains[i], i => losses[i]);
+
+    /// <summary>Bytes in host memory; empty where the tensors lie elsewhere.</summary>
+    private Dictionary<string, long> MemoryParts() => state.TotalBytes == 0 ? [] : new()
+    {
+        ["parameters"] = state.ParameterBytes,
+        ["gradients"] = state.GradientBytes,
+        ["optimizer"] = state.OptimizerBytes,
+        ["cached"] = TensorMemory.CachedBytes,
+    };
 
     private static Dictionary<string, long>? Counts(StepRecord record) =>
         record.Counts.Count == 0 ? null : record.Counts.OrderBy(count => count.Key).ToDictionary(count => count.Key.Word(), count => count.Value);

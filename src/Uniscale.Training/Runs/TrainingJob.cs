@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Saving;
@@ -7,6 +8,7 @@ using Uniscale.Checkpoints.Tiers;
 using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
@@ -96,7 +98,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
         using var runtime = RankRuntime.Create(
-            _configuration, faults?.Around(world) ?? world, faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording);
+            _configuration, faults?.Around(world) ?? world, faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording,
+            faults is null ? null : faults.Around);
         runtime.Faults = Faults(rank) ?? faults;
         double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
         var saves = new SaveListener(saved => identity = RememberSave(identity!, saved));
@@ -130,7 +133,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         // Before telemetry drops the records of steps that are done again.
         var time = OpenAccount(world.Rank, runtime.Position.Step, begun);
         using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step, _configuration.Telemetry);
-        var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time);
+        var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time, StateOfProcess(runtime));
         saves.Target = world.Rank == 0 ? reporter : null;
         if (world.Rank == 0 && world.Transport.Length > 0) telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
@@ -142,6 +145,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             .. owned is null ? (ITrainingCallback[])[] : [new OwnershipCallback(owned)],
             .. faults is null ? (ITrainingCallback[])[] : [faults],
             .. world.Rank == 0 ? (ITrainingCallback[])[Timed(TimeUse.Other, reporter)] : [],
+            .. world.Rank == 0 && _configuration is { Logging.TensorBoard: true, Data.Tokenizer: { } tokenizer }
+                ? (ITrainingCallback[])[Timed(TimeUse.Other, new FedTextCallback(telemetry, tokenizer))]
+                : [],
             .. MoreCallbacks(runtime, telemetry).Select(callback => Timed(TimeUse.Validation, callback)),
             .. options.Recording == Recording.None ? (ITrainingCallback[])[] : [Timed(TimeUse.Other, new TraceCallback([options.TracePath, options.ProfilePath], telemetry))],
             Timed(TimeUse.Saving, new CheckpointCallback(store, _configuration.Checkpoint.Every, _configuration.Checkpoint.Async, (resolved.ToYaml(), resolved.Hash))),
@@ -173,6 +179,17 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         long[] peaks = [.. GroupExchange.AllGather(world.HostGroup, BitConverter.GetBytes(HostMemory.PeakResidentBytes())).Select(bytes => BitConverter.ToInt64(bytes))];
         int heaviest = Array.IndexOf(peaks, peaks.Max());
         return new PeakMemory(heaviest, peaks[heaviest], (long?)ExpectedBytes?.Invoke(heaviest));
+    }
+
+    /// <summary>What the ranks of this process hold in host memory between steps. Collective where they are threads of one process.</summary>
+    private static MemoryAccount StateOfProcess(RankRuntime runtime)
+    {
+        if (runtime.Configuration.Train.Device != "cpu") return default;
+        var own = runtime.Model.Memory;
+        if (runtime.World.Transport.Length > 0) return own;
+        byte[] bytes = MemoryMarshal.AsBytes<long>([own.ParameterBytes, own.GradientBytes, own.OptimizerBytes]).ToArray();
+        return GroupExchange.AllGather(runtime.World.HostGroup, bytes).Select(all => MemoryMarshal.Cast<byte, long>(all).ToArray())
+            .Aggregate(default(MemoryAccount), (sum, rank) => sum + new MemoryAccount(rank[0], rank[1], rank[2]));
     }
 
     /// <summary>Rank 0 keeps the account of the whole run, others of this start alone.</summary>

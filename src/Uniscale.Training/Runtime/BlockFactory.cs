@@ -7,6 +7,7 @@ using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
 using Uniscale.Programs;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Training.Runtime;
@@ -58,7 +59,7 @@ internal static class BlockFactory
     private static void FirstWeights(Bucket bucket, long seed, HostLink link)
     {
         using var noGrad = no_grad();
-        using var drawn = zeros([bucket.Layout.Count], ScalarType.Float32);
+        using var drawn = TensorMemory.Zeros([bucket.Layout.Count], ScalarType.Float32);
         foreach (var place in bucket.Layout.Parameters)
         {
             using var view = Bucket.View(drawn, place);

@@ -135,10 +135,11 @@ public sealed partial class RankRuntime : IDisposable
     /// <param name="runTokens">Tokens of the whole run.</param>
     /// <param name="vocabulary">Entries of the tokenizer, used where the configuration gives none.</param>
     /// <param name="recording">What to record in a timeline.</param>
+    /// <param name="kernels">The kernels as the model is to see them; null: as they are.</param>
     public static RankRuntime Create(
         RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary = 0,
-        Recording recording = Recording.None) =>
-        Create(configuration, world, data, runTokens, vocabulary, recording, link: null, buckets: null);
+        Recording recording = Recording.None, Func<IKernels, IKernels>? kernels = null) =>
+        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link: null, buckets: null, kernels));
 
     /// <summary>The same with another link than the world's, and blocks cut into several buckets, for tests.</summary>
     internal static RankRuntime Create(

@@ -34,7 +34,7 @@ internal sealed record RuntimeParts(
 {
     public static RuntimeParts Build(
         RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link,
-        Func<ProcessGroups, BucketPlan>? buckets)
+        Func<ProcessGroups, BucketPlan>? buckets, Func<IKernels, IKernels>? around = null)
     {
         link ??= HostLink.Of(configuration, world);
         var device = link.Device;
@@ -48,7 +48,8 @@ internal sealed record RuntimeParts(
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link, buckets?.Invoke(groups));
         var kernels = KernelsFor(programs.Base, device);
-        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(kernels) ?? kernels, device), blocks, type, link);
+        var seen = around?.Invoke(kernels) ?? kernels;
+        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(seen) ?? seen, device), blocks, type, link);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline);
     }
 

@@ -96,7 +96,7 @@ public sealed class CheckpointCatalogTests
         ThreadWorld.Run(1, world =>
         {
             using var model = new Tensors().Add("w", ElementType.Float32, [8, 4]).Add("b", ElementType.BFloat16, [6]).Add("c", ElementType.Int32, [1]).Fill(1);
-            BitConverter.TryWriteBytes(RawMemory.Span(model.Slices[0].Address + 20, 4), 5f);
+            BitConverter.TryWriteBytes(PageMemory.Span(model.Slices[0].Address + 20, 4), 5f);
             using var store = new CheckpointStore(folder["c"], world);
             return store.Save(model.State(1));
         });

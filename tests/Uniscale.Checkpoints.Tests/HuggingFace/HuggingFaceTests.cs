@@ -92,19 +92,23 @@ public sealed class HuggingFaceTests : IDisposable
     public void HalvesBecomeTheFloatsThatTheyAre()
     {
         Directory.CreateDirectory(_folder["model"]);
-        nint memory = RawMemory.Allocate(64);
-        MemoryMarshal.Cast<byte, ushort>(RawMemory.Span(memory, 6))[0] = 0x3FC0;
-        MemoryMarshal.Cast<byte, ushort>(RawMemory.Span(memory, 6))[1] = 0xC000;
-        MemoryMarshal.Cast<byte, Half>(RawMemory.Span(memory + 32, 4))[0] = (Half)0.333f;
+        nint memory = PageMemory.Allocate(64);
+        MemoryMarshal.Cast<byte, ushort>(PageMemory.Span(memory, 6))[0] = 0x3FC0;
+        MemoryMarshal.Cast<byte, ushort>(PageMemory.Span(memory, 6))[1] = 0xC000;
+        MemoryMarshal.Cast<byte, Half>(PageMemory.Span(memory + 32, 4))[0] = (Half)0.333f;
         SafeTensorsFile.Write(Path.Combine(_folder["model"], "model.safetensors"),
         [
             new SafeTensorsSource("model.norm.weight", ElementType.BFloat16, [2], memory),
             new SafeTensorsSource("lm_head.weight", ElementType.Float16, [1, 1], memory + 32),
         ]);
-        RawMemory.Free(memory);
-        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], new Dictionary<string, long[]> { ["head.norm.weight"] = [2], ["head.output.weight"] = [1, 1] });
+        PageMemory.Free(memory);
+        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], new Dictionary<string, long[]>
+        {
+            ["head.norm.weight"] = [2],
+            ["head.output.weight"] = [1, 1],
+        });
         float[] Values(string name) => MemoryMarshal.Cast<byte, float>(
-            RawMemory.Span(import.Slices.Single(slice => slice.Name == name).Address, name == "head.norm.weight" ? 8 : 4)).ToArray();
+            PageMemory.Span(import.Slices.Single(slice => slice.Name == name).Address, name == "head.norm.weight" ? 8 : 4)).ToArray();
         Assert.Equal([1.5f, -2f], Values("head.norm.weight"));
         Assert.Equal([(float)(Half)0.333f], Values("head.output.weight"));
     }
@@ -133,16 +137,21 @@ public sealed class HuggingFaceTests : IDisposable
     [Fact]
     public void EveryTensorIsAccountedFor()
     {
-        nint memory = RawMemory.Allocate(64);
-        MemoryMarshal.Cast<byte, float>(RawMemory.Span(memory, 64)).Fill(1);
+        nint memory = PageMemory.Allocate(64);
+        MemoryMarshal.Cast<byte, float>(PageMemory.Span(memory, 64)).Fill(1);
         SafeTensorsSource embedding = Tensor("model.embed_tokens.weight", memory, 2, 1), norm = Tensor("model.norm.weight", memory, 1);
         Assert.Contains("has no tensor 'model.norm.weight'", Refusal(embedding));
-        Assert.Contains("'model.norm.weight' has the shape [2], the model of config.json wants [1]", Refusal(embedding, Tensor("model.norm.weight", memory, 2)));
-        Assert.Contains("holds 'model.layers.7.mlp.up_proj.weight', which the model of config.json does not have", Refusal(embedding, norm, Tensor("model.layers.7.mlp.up_proj.weight", memory, 1)));
-        Assert.Contains("holds 'model.layers.0.self_attn.q_proj.bias', which the model of config.json does not have", Refusal(embedding, norm, Tensor("model.layers.0.self_attn.q_proj.bias", memory, 1)));
-        Assert.Contains("holds 'transformer.wte.weight', which Uniscale's Llama does not have", Refusal(embedding, norm, Tensor("transformer.wte.weight", memory, 1)));
-        MemoryMarshal.Cast<byte, float>(RawMemory.Span(memory + 32, 8)).Fill(2);
-        Assert.Contains("differs from the embedding although tie_word_embeddings is true", Refusal(embedding, norm, Tensor("lm_head.weight", memory + 32, 2, 1)));
+        Assert.Contains("'model.norm.weight' has the shape [2], the model of config.json wants [1]",
+            Refusal(embedding, Tensor("model.norm.weight", memory, 2)));
+        Assert.Contains("holds 'model.layers.7.mlp.up_proj.weight', which the model of config.json does not have",
+            Refusal(embedding, norm, Tensor("model.layers.7.mlp.up_proj.weight", memory, 1)));
+        Assert.Contains("holds 'model.layers.0.self_attn.q_proj.bias', which the model of config.json does not have",
+            Refusal(embedding, norm, Tensor("model.layers.0.self_attn.q_proj.bias", memory, 1)));
+        Assert.Contains("holds 'transformer.wte.weight', which Uniscale's Llama does not have",
+            Refusal(embedding, norm, Tensor("transformer.wte.weight", memory, 1)));
+        MemoryMarshal.Cast<byte, float>(PageMemory.Span(memory + 32, 8)).Fill(2);
+        Assert.Contains("differs from the embedding although tie_word_embeddings is true",
+            Refusal(embedding, norm, Tensor("lm_head.weight", memory + 32, 2, 1)));
         Assert.Contains("of F32, BF16 and F16 are read", Refusal(embedding, new SafeTensorsSource("model.norm.weight", ElementType.Int32, [1], memory)));
         Assert.Empty(Directory.Exists(_folder["scratch"]) ? Directory.GetFileSystemEntries(_folder["scratch"]) : []);
 
@@ -151,7 +160,7 @@ public sealed class HuggingFaceTests : IDisposable
             [embedding, norm, Tensor("lm_head.weight", memory, 2, 1), Tensor("model.layers.0.self_attn.rotary_emb.inv_freq", memory, 4)]);
         using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], new Dictionary<string, long[]> { ["embedding.tokens.weight"] = [2, 1], ["head.norm.weight"] = [1] });
         Assert.Equal(["embedding.tokens.weight", "head.norm.weight"], import.Slices.Select(slice => slice.Name));
-        RawMemory.Free(memory);
+        PageMemory.Free(memory);
     }
 
     [Theory]

@@ -26,8 +26,8 @@ internal sealed class Tensors : IDisposable
         offset ??= new long[shape.Length];
         extent ??= shape;
         long bytes = extent.Aggregate(1L, (a, b) => a * b) * type.SizeBytes();
-        nint address = RawMemory.Allocate(Math.Max(1, bytes));
-        RawMemory.Span(address, (int)bytes).Fill(0xEE);
+        nint address = PageMemory.Allocate(Math.Max(1, bytes));
+        PageMemory.Span(address, (int)bytes).Fill(0xEE);
         _memory.Add(address);
         Slices.Add(new StateSlice(name, type, shape, offset, extent, address) { Holders = holders });
         return this;
@@ -36,8 +36,8 @@ internal sealed class Tensors : IDisposable
     /// <summary>Adds elements [start, start + count) of a whole tensor, as an optimizer shard holds them.</summary>
     public Tensors AddRange(string name, ElementType type, long[] shape, long start, long count)
     {
-        nint address = RawMemory.Allocate(Math.Max(1, count * type.SizeBytes()));
-        RawMemory.Span(address, (int)count * type.SizeBytes()).Fill(0xEE);
+        nint address = PageMemory.Allocate(Math.Max(1, count * type.SizeBytes()));
+        PageMemory.Span(address, (int)count * type.SizeBytes()).Fill(0xEE);
         _memory.Add(address);
         Slices.AddRange(FlatRange.Slices(name, type, shape, new long[shape.Length], shape, start, count, address));
         return this;
@@ -79,7 +79,7 @@ internal sealed class Tensors : IDisposable
     public void Dispose()
     {
         foreach (nint address in _memory)
-            RawMemory.Free(address);
+            PageMemory.Free(address);
         _memory.Clear();
     }
 
@@ -99,7 +99,7 @@ internal sealed class Tensors : IDisposable
                 linear = linear * slice.GlobalShape[dim] + index[dim];
             BinaryPrimitives.WriteInt64LittleEndian(key, linear);
             BinaryPrimitives.WriteUInt64LittleEndian(value, XxHash3.HashToUInt64(key, seed));
-            body(value[..size], RawMemory.Span(slice.Address + (nint)(i * size), size));
+            body(value[..size], PageMemory.Span(slice.Address + (nint)(i * size), size));
             for (int dim = index.Length - 1; dim >= 0 && ++index[dim] == slice.Offset[dim] + slice.Shape[dim]; dim--)
                 index[dim] = slice.Offset[dim];
         }

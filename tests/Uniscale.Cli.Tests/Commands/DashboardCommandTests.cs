@@ -51,7 +51,7 @@ public sealed partial class DashboardCommandTests
         TheDashboardReadsHeartbeatsAsTheirWriterDoes(corpus);
     }
 
-    /// <summary>Their layout is known in two rooms.</summary>
+    /// <summary>Their layout is known in two projects.</summary>
     private static void TheDashboardReadsHeartbeatsAsTheirWriterDoes(SmallCorpus corpus)
     {
         var written = Heartbeat.ReadAll(corpus.In("run/launch"));

@@ -14,6 +14,7 @@ public sealed class FaultsCommandTests : IDisposable
     [Theory]
     [InlineData("kill, file half written", "DP 2", "identical")]
     [InlineData("hang at a step", "1 rank", "identical")]
+    [InlineData("memory runs out in a backward", "TP 2", "identical")]
     [InlineData("byte of a checkpoint flipped", "TP 2", "identical")]
     [InlineData("full disk", "ZeRO-3 2", "identical")]
     [InlineData("data changed under the run", "1 rank", "promised")]

@@ -83,6 +83,51 @@ public sealed class GenerateCommandTests : IDisposable
     public void TheEndOfADocumentEndsTheText() =>
         Assert.Equal("x\n", CommandRun.Ok("generate", Run(id => id == _tokenizer.EndId ? 10 : 0), "--prompt", "x", "--temperature", "0"));
 
+    /// <summary>Each line has its own length, seed and stop; results come in the order of the file, whatever the batch.</summary>
+    [Fact]
+    public void AFileOfPromptsIsContinuedLineByLine()
+    {
+        int adds = _tokenizer.IdOf("\u2581adds"), words = _tokenizer.IdOf("\u2581words");
+        string run = Run(id => id == adds ? 6 : id == words ? 6 : 0), file = In("prompts.jsonl");
+        File.WriteAllText(file, """
+            {"prompt": "This program", "tokens": 3}
+
+            {"prompt": "x", "seed": 9}
+            {"prompt": "x", "seed": 9, "stop": [" words"]}
+            {"prompt": ""}
+            """);
+        string one = CommandRun.Ok("generate", run, "--prompts", file, "--tokens", "8", "--batch", "1");
+        Assert.Equal(one, CommandRun.Ok("generate", run, "--prompts", file, "--tokens", "8", "--batch", "3"));
+        var lines = one.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement).ToList();
+        Assert.Equal(["This program", "x", "x", ""], lines.Select(line => line.GetProperty("prompt").GetString()));
+        Assert.Equal(3, lines[0].GetProperty("tokens").GetInt32());
+        Assert.Equal("length", lines[1].GetProperty("finish_reason").GetString());
+        string whole = lines[1].GetProperty("text").GetString()!, stopped = lines[2].GetProperty("text").GetString()!;
+        Assert.Contains(" words", whole, StringComparison.Ordinal);
+        Assert.Equal(whole[..whole.IndexOf(" words", StringComparison.Ordinal)], stopped);
+        Assert.Equal("stop", lines[2].GetProperty("finish_reason").GetString());
+    }
+
+    [Fact]
+    public void WhatIsNoFileOfPromptsIsRefusedInASentence()
+    {
+        string run = Run(_ => 0), file = In("bad.jsonl");
+        Assert.Contains("does not exist", CommandRun.Refused("generate", run, "--prompts", file), StringComparison.Ordinal);
+        File.WriteAllText(file, "\n");
+        Assert.Contains("has no prompts", CommandRun.Refused("generate", run, "--prompts", file), StringComparison.Ordinal);
+        File.WriteAllText(file, "{\"prompt\": \"x\"}\n{\"text\": 1}\n");
+        Assert.Contains("Line 2 of", CommandRun.Refused("generate", run, "--prompts", file), StringComparison.Ordinal);
+        Assert.Contains("give one of them", CommandRun.Refused("generate", run, "--prompts", file, "--prompt", "x"), StringComparison.Ordinal);
+        Assert.Contains("--stop", CommandRun.Refused("generate", run, "--prompt", "x", "--stop", ""), StringComparison.Ordinal);
+        Assert.Contains("--batch is 0", CommandRun.Refused("generate", run, "--prompts", In("good.jsonl", "{\"prompt\": \"x\"}"), "--batch", "0"), StringComparison.Ordinal);
+    }
+
+    private string In(string path, string text)
+    {
+        File.WriteAllText(In(path), text);
+        return In(path);
+    }
+
     /// <summary>A stored configuration that asks for more than the checkpoint has takes no memory for it.</summary>
     [Fact]
     public void AConfigurationOfAnotherModelIsRefused()

@@ -51,6 +51,17 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Equal([3, 6], Records("validation").Select(record => record.GetProperty("step").GetInt64()));
     }
 
+    [Theory]
+    [InlineData("exception", "forward", "an injected exception at step 2")]
+    [InlineData("exception", "backward", "an injected exception at step 2")]
+    [InlineData("out-of-memory", "backward", ".*memory.*")]
+    public void A_failure_in_a_kernel_or_a_backward_is_one_sentence_and_exit_code_1(string kind, string moment, string says)
+    {
+        var (code, _, error) = Of("train", In("run.yaml"), "--ranks", "2", "--set", "faults.enabled=true", "--set", $"faults.inject=[{{ kind: {kind}, step: 2, moment: {moment} }}]");
+        Assert.Equal(1, code);
+        Assert.Matches($@"\Auniscale: rank 1 failed first: {says}\. The log is \S+\.\n\z", error);
+    }
+
     [Fact]
     public void A_run_tells_its_peak_of_memory_beside_what_was_predicted()
     {

@@ -67,6 +67,26 @@ public sealed class PagesTests : IDisposable
         Assert.Contains("<td>b</td>", await served.Page(run + "/alignment"));
     }
 
+    /// <summary>Losses by domain, memory by part and the mixture are curves of a run's page where its records tell them.</summary>
+    [Fact]
+    public async Task AStepsPartsAreCurves()
+    {
+        string told = """
+            "domain_losses":{"code":2.5,"<b>":"NaN"},"memory_parts":{"optimizer":64},"mixture_fed":{"git":0.25},"mixture_planned":{"git":0.5},"kind
+            """;
+        WriteRun("alpha", Sample.Step(4, phase: "fine").Replace("\"kind", told, StringComparison.Ordinal));
+        await using var served = await ServedRuns.Of(_folder.FullPath);
+        string run = $"/run/{IdOf("alpha")}";
+        string page = await served.Page(run);
+        Assert.Contains("loss/code", page);
+        Assert.Contains("data-also=\"memory/optimizer\"", page);
+        Assert.Contains("data-curve=\"fed/git\"", page);
+        Assert.Contains("data-also=\"planned/git\"", page);
+        Assert.DoesNotContain("<b>", page);
+        // They are no figures of an alignment.
+        Assert.DoesNotContain("data-curve", await served.Page(run + "/alignment"));
+    }
+
     [Fact]
     public async Task ComparedRunsShowWhatDiffers()
     {

@@ -1,5 +1,6 @@
 using Uniscale.Dashboard.Reading;
 using Uniscale.Dashboard.Safety;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Dashboard.Tests.Reading;
 

@@ -43,6 +43,34 @@ public sealed class LedgerTests : IDisposable
         Assert.Equal(curriculum.TotalTokens, consumed);
     }
 
+    /// <summary>Shares of the phase until now by source, and the domain of every sample, counted sequence by sequence.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void The_mixture_is_what_was_fed_of_the_phase(int seed)
+    {
+        using var curriculum = Curriculum.FromConfiguration(RandomRun(new Random(seed)));
+        Assert.Empty(curriculum.MixtureAt(0));
+        long[] counts = new long[Sizes];
+        long consumed = 0;
+        int phase = 0;
+        foreach ((long index, _, _) in CurriculumTests.Samples(curriculum))
+        {
+            var sample = curriculum.Locate(index);
+            if (sample.Phase != phase) (phase, counts) = (sample.Phase, new long[Sizes]);
+            counts[sample.Source]++;
+            int domain = curriculum.DomainOf(curriculum.StepAround(consumed), index);
+            Assert.Equal(curriculum.Sources[sample.Source].Domain, curriculum.Domains[domain]);
+            consumed += sample.Context;
+            if (index % 7 != 0) continue;
+            var mixture = curriculum.MixtureAt(consumed);
+            Assert.Equal(counts.Select(count => count / (double)counts.Sum()), mixture.Select(share => share.Fed));
+            Assert.Equal(1, mixture.Sum(share => share.Planned), 1e-9);
+        }
+        Assert.Equal(curriculum.TotalTokens, consumed);
+    }
+
     /// <summary>Spans of random steps, also across the ends of phases, counted sequence by sequence.</summary>
     [Theory]
     [InlineData(1)]

@@ -1,5 +1,6 @@
 using Uniscale.Engine.Decoding;
 using Uniscale.Engine.Model;
+using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Engine.Tests.Goldens;
 using Uniscale.Engine.Tests.Support;
 using Uniscale.Kernels.Tests.Support;
@@ -15,21 +16,49 @@ public sealed class DecoderTests
     {
         using var scope = NewDisposeScope();
         using var golden = new GoldenFile(preset);
-        var blocks = Transformer.Blocks(Presets.Small(preset), Presets.Vocabulary);
-        var parameters = blocks.SelectMany(b => b.Parameters).DistinctBy(p => p.Name)
-            .ToDictionary(p => p.Name, p => golden[$"weight/{p.Name}"].to(float32));
-        int[] tokens = [.. golden["tokens"][0].data<long>().ToArray().Select(t => (int)t)];
-        using var decoder = new Decoder(blocks, block => [.. block.Parameters.Select(p => parameters[p.Name])], tokens.Length);
+        using var decoder = DecoderOf(preset, golden);
+        int[] tokens = TokensOf(golden);
+        using var cache = new KeyValueCache(tokens.Length);
 
-        Check(decoder.Read(tokens.AsSpan(0, 5)), 4);
+        Check(Read(decoder, cache, tokens.AsMemory(0, 5)), 4);
         for (int i = 5; i < tokens.Length; i++)
-            Check(decoder.Read(tokens[i]), i);
-        decoder.Truncate(3);
-        Check(decoder.Read(tokens.AsSpan(3, 8)), 10);
-        Assert.Equal(11, decoder.Length);
+            Check(Read(decoder, cache, tokens.AsMemory(i, 1)), i);
+        cache.Truncate(3);
+        Check(Read(decoder, cache, tokens.AsMemory(3, 8)), 10);
+        Assert.Equal(11, cache.Length);
 
-        void Check(Tensor logits, int position) =>
-            Closeness.AssertClose($"logits at {position}", logits, golden["fp32/logits"][0][position], 1e-5);
+        void Check(float[] logits, int position) =>
+            Closeness.AssertClose($"logits at {position}", from_array(logits), golden["fp32/logits"][0][position], 1e-5);
+    }
+
+    /// <summary>All at once, one by one, in parts, from a copied beginning, alone and beside others: the very same numbers.</summary>
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("internlm2")]
+    public void ASequenceHasTheSameBitsHoweverItIsRead(string preset)
+    {
+        using var scope = NewDisposeScope();
+        using var golden = new GoldenFile(preset);
+        using var decoder = DecoderOf(preset, golden);
+        int[] tokens = TokensOf(golden);
+        var whole = new List<float[]>();
+        using var cache = new KeyValueCache(tokens.Length);
+        decoder.Read([new SequencePart(cache, tokens, tokens.Length)], (_, _, logits) => whole.Add(logits.ToArray()));
+
+        using var single = new KeyValueCache(tokens.Length);
+        for (int i = 0; i < tokens.Length; i++) Assert.Equal(whole[i], Read(decoder, single, tokens.AsMemory(i, 1)));
+
+        using var copied = new KeyValueCache(tokens.Length);
+        copied.CopyFrom(single, 7);
+        using KeyValueCache first = new(tokens.Length), second = new(tokens.Length);
+        var rows = new Dictionary<(int, int), float[]>();
+        decoder.Read(
+            [new SequencePart(first, tokens.AsMemory(0, 3)), new SequencePart(copied, tokens.AsMemory(7), 2), new SequencePart(second, tokens.AsMemory(0, 9), 9)],
+            (part, index, logits) => rows[(part, index)] = logits.ToArray());
+        Assert.Equal(12, rows.Count);
+        Assert.Equal(whole[2], rows[(0, 0)]);
+        Assert.Equal(whole[^1], rows[(1, 1)]);
+        for (int i = 0; i < 9; i++) Assert.Equal(whole[i], rows[(2, i)]);
     }
 
     [Fact]
@@ -37,9 +66,26 @@ public sealed class DecoderTests
     {
         using var scope = NewDisposeScope();
         using var golden = new GoldenFile("llama");
-        var blocks = Transformer.Blocks(Presets.Small("llama"), Presets.Vocabulary);
-        using var decoder = new Decoder(blocks, block => [.. block.Parameters.Select(p => golden[$"weight/{p.Name}"].to(float32))], capacity: 4);
-        decoder.Read(1, 2, 3);
-        Assert.Contains("cache of 4", Assert.Throws<InvalidOperationException>(() => decoder.Read(4, 5)).Message, StringComparison.Ordinal);
+        using var decoder = DecoderOf("llama", golden);
+        using var cache = new KeyValueCache(4);
+        Read(decoder, cache, new[] { 1, 2, 3 });
+        Assert.Contains("cache of 4", Assert.Throws<InvalidOperationException>(() => Read(decoder, cache, new[] { 4, 5 })).Message, StringComparison.Ordinal);
+    }
+
+    private static Decoder DecoderOf(string preset, GoldenFile golden)
+    {
+        var blocks = Transformer.Blocks(Presets.Small(preset), Presets.Vocabulary);
+        var parameters = blocks.SelectMany(b => b.Parameters).DistinctBy(p => p.Name)
+            .ToDictionary(p => p.Name, p => golden[$"weight/{p.Name}"].to(float32).contiguous());
+        return new Decoder(blocks, block => [.. block.Parameters.Select(p => parameters[p.Name])]);
+    }
+
+    private static int[] TokensOf(GoldenFile golden) => [.. golden["tokens"][0].data<long>().ToArray().Select(t => (int)t)];
+
+    private static float[] Read(Decoder decoder, KeyValueCache cache, ReadOnlyMemory<int> tokens)
+    {
+        float[] last = [];
+        decoder.Read([new SequencePart(cache, tokens)], (_, _, logits) => last = logits.ToArray());
+        return last;
     }
 }

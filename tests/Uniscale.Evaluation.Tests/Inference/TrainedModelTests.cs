@@ -26,6 +26,8 @@ public sealed class TrainedModelTests : IDisposable
         using var scope = NewDisposeScope();
         Save();
         using var model = TrainedModel.Load(Shape, Vocabulary, CheckpointReader.Open(CheckpointCatalog.Find(_directory)));
+        using var reader = model.Reader();
+        using var sequence = reader.NewSequence();
         int[] text = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5];
         for (int count = 1; count <= text.Length; count++)
             Check(text[..count]);
@@ -37,7 +39,9 @@ public sealed class TrainedModelTests : IDisposable
         {
             int[] window = tokens[Math.Max(0, tokens.Length - Shape.Context)..];
             float[] expected = TensorMemory.Elements<float>(model.Logits(window)[0][window.Length - 1].contiguous()).ToArray();
-            float[] actual = model.NextTokenLogits(tokens);
+            sequence.Truncate(0);
+            float[] actual = [];
+            reader.Read([new(sequence, window)], (_, _, logits) => actual = logits.ToArray());
             for (int i = 0; i < Vocabulary; i++)
                 Assert.Equal(expected[i], actual[i], 1e-4f);
         }

@@ -55,7 +55,7 @@ public sealed class SweepTableTests
     [Fact]
     public void ThePageDrawsEveryRun()
     {
-        string html = new SweepPage(_table, Curves).ToHtml();
+        string html = new SweepHtml(_table, Curves).ToHtml();
         var drawings = System.Text.RegularExpressions.Regex.Matches(html, "<svg.*?</svg>", System.Text.RegularExpressions.RegexOptions.Singleline)
             .Select(match => XElement.Parse(match.Value)).ToList();
         Assert.Equal(2, drawings.Count);

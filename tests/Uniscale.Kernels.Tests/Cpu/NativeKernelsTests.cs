@@ -40,6 +40,33 @@ public sealed class NativeKernelsTests : IDisposable
         Same(expectedBias, actualBias, type);
     }
 
+    /// <summary>A row of a linear layer is the same bits whatever is computed beside it; so is a query's attention, however its sequence is read.</summary>
+    [Theory, MemberData(nameof(Types))]
+    public void ARowDoesNotDependOnTheBatch(ScalarType type)
+    {
+        using var native = new NativeKernels(packWeights: true, batchInvariant: true);
+        var (x, weight) = (Normal(type, 77, 300), Normal(type, 130, 300));
+        var whole = native.Linear(x, weight, null);
+        Same(_twin.Linear(x, weight, null), whole);
+        foreach (int rows in new[] { 1, 2, 5, 6, 7, 31, 64 }) Assert.True(native.Linear(x.narrow(0, 3, rows).contiguous(), weight, null).Equals(whole.narrow(0, 3, rows)), $"{rows} rows");
+
+        var (q, k, v) = (Normal(type, 1, 700, 4, 16), Normal(type, 1, 700, 2, 16), Normal(type, 1, 700, 2, 16));
+        var all = native.AttentionOfSequences(q, [new SequenceKeys(700, k, v)]);
+        Same(_twin.Attention(q, k, v, new AttentionMask(Causal: true), keepProbabilities: false).Output, all);
+        foreach (var (first, count) in new[] { (0, 1), (0, 65), (255, 1), (256, 3), (300, 200), (511, 2), (699, 1) })
+        {
+            int other = 13;
+            var together = cat([q.narrow(1, 40, other), q.narrow(1, first, count)], 1);
+            var part = native.AttentionOfSequences(together,
+            [
+                new SequenceKeys(other, k.narrow(1, 0, 40 + other), v.narrow(1, 0, 40 + other)),
+                new SequenceKeys(count, k.narrow(1, 0, first + count), v.narrow(1, 0, first + count)),
+            ]);
+            Assert.True(part.narrow(1, other, count).Equals(all.narrow(1, first, count)), $"queries {first} to {first + count}");
+            Assert.True(part.narrow(1, 0, other).Equals(all.narrow(1, 40, other)));
+        }
+    }
+
     [Theory, MemberData(nameof(Types))]
     public void WhatGoesWithAProduct(ScalarType type)
     {

@@ -24,11 +24,12 @@ public sealed class InProcessLauncherTests
     {
         var failure = Assert.Throws<RankFailedException>(() => InProcessLauncher.Run(3, world =>
         {
-            if (world.Rank == 2) throw new InvalidOperationException("the disk is on fire");
+            if (world.Rank == 2) throw new InvalidOperationException("the disk is on fire\nException raised from alloc at a.cpp:1\nframe #0: deep inside");
             world.Group.Barrier().Wait();
         }));
         Assert.Equal(2, failure.Rank);
         Assert.Equal("rank 2 failed first: the disk is on fire", failure.Message);
+        Assert.Contains("frame #0", failure.ToString());
     }
 
     [Fact]

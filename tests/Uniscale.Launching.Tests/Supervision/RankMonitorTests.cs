@@ -25,6 +25,17 @@ public sealed class RankMonitorTests : IDisposable
         Array.ForEach(worlds, world => world.Dispose());
     }
 
+    /// <summary>A rank that starts again makes its file anew, and whoever looks in that moment finds its name alone.</summary>
+    [Fact]
+    public void AHeartbeatThatGoesWhileItIsReadIsPassedOver()
+    {
+        var worlds = InProcessWorld.Create(2);
+        using var monitor = new RankMonitor(_folder, worlds[1]);
+        File.CreateSymbolicLink(Heartbeat.PathOf(_folder, 0), Path.Combine(_folder, "gone"));
+        Assert.Equal(1, Read().Rank);
+        Array.ForEach(worlds, world => world.Dispose());
+    }
+
     [Fact]
     public void TheJournalIsReadWhileAnOperationWaits()
     {

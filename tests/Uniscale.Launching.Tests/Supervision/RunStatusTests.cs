@@ -1,6 +1,7 @@
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Launching.Supervision;
+using Uniscale.Telemetry;
 
 namespace Uniscale.Launching.Tests.Supervision;
 

@@ -16,7 +16,7 @@ public sealed class ClusterCatalogTests : IDisposable
         {
             var cluster = ClusterCatalog.Load(name);
             Assert.Equal(name, cluster.Name);
-            Assert.True(StepPlan.Of(Specs.Of(), cluster, cluster.StackOf("")).Seconds > 0);
+            Assert.True(PricedStep.Of(Specs.Of(), cluster, cluster.StackOf("")).Seconds > 0);
         });
 
     [Fact]
@@ -35,7 +35,7 @@ public sealed class ClusterCatalogTests : IDisposable
     public void A_figure_that_a_prediction_needs_and_nobody_knows_is_named()
     {
         var cluster = Load("stacks: [{ name: s, source: here, constants: { matmul: 1, memory: 1, node_link: 1, fabric_link: 1 } }]");
-        Assert.Contains("node.gpus is unknown", Refusal(() => StepPlan.Of(Specs.Of(), cluster, cluster.StackOf(""))));
+        Assert.Contains("node.gpus is unknown", Refusal(() => PricedStep.Of(Specs.Of(), cluster, cluster.StackOf(""))));
     }
 
     [Fact]

@@ -27,8 +27,9 @@ public sealed class MachineFitTests : IDisposable
         var process = new Cluster(machine with { Process = new ProcessSection { Context = Of("150MB"), Workspace = Of("20MB"), Fragmentation = Of("0.3") } }, "mine");
         MeasuredLayout Measured(StepSpecification spec, bool threads = true, double slower = 1)
         {
-            double seconds = StepPlan.Of(spec, cluster, machine.Stacks[0] with { Constants = truth }).Seconds;
-            return new MeasuredLayout("layout", spec, threads, slower * seconds, new HostAccount(spec, process, savesBehind: false, threads).Of(0, spec.Mesh.Size));
+            double seconds = PricedStep.Of(spec, cluster, machine.Stacks[0] with { Constants = truth }).Seconds;
+            return new MeasuredLayout("layout", spec, threads, slower * seconds,
+                new HostAccount(spec, process, savesBehind: false, threads).Of(0, spec.Mesh.Size));
         }
         var wide = Specs.Of() with { Model = Specs.Model with { Hidden = 512, Ffn = 2048, HeadDim = 128 } };
         MeasuredLayout[] layouts =
@@ -44,7 +45,7 @@ public sealed class MachineFitTests : IDisposable
         var read = ClusterCatalog.Load(_file);
         var stack = read.StackOf("");
         Assert.Single(read.File.Stacks);
-        Assert.All(layouts, layout => Assert.Equal(1, StepPlan.Of(layout.Spec, read, stack).Seconds / layout.Seconds, 0.02));
+        Assert.All(layouts, layout => Assert.Equal(1, PricedStep.Of(layout.Spec, read, stack).Seconds / layout.Seconds, 0.02));
         Assert.All(layouts, layout => Assert.InRange(layout.Bytes(read) / layout.ResidentBytes, 1.0099, 1.10));
     }
 }

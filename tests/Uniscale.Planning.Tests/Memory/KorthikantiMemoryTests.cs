@@ -35,6 +35,6 @@ public class KorthikantiMemoryTests
         return (account.StateBytes - 18 * (embedding + head)) / Gibi;
     }
 
-    private static MemoryAccount Account(StepSpecification spec) =>
-        MemoryAccount.Of(spec, ProgramGenerator.Generate(spec, 0), Selene, Selene.StackOf("megatron"));
+    private static RankMemory Account(StepSpecification spec) =>
+        RankMemory.Of(spec, ProgramGenerator.Generate(spec, 0), Selene, Selene.StackOf("megatron"));
 }

@@ -47,7 +47,7 @@ public class RunPlanTests
             Evaluation = new EvaluationSection { Every = 25, Sequences = 20 },
         };
         var run = Plan(config);
-        double forward = StepPlan.Of(run.Main.Step.Spec with { ForwardOnly = true }, Selene, Selene.StackOf("")).Seconds;
+        double forward = PricedStep.Of(run.Main.Step.Spec with { ForwardOnly = true }, Selene, Selene.StackOf("")).Seconds;
         Assert.InRange(forward, 0, run.Main.Step.Seconds);
         Assert.Equal(5 * 6 * forward, run.ValidationSeconds!.Value, 1e-9);
         var phased = Plan(config with { Phases = [new PhaseSection { Name = "one", Tokens = 64_000, Evaluate = ["books"] }] });
@@ -65,7 +65,7 @@ public class RunPlanTests
     {
         var run = Plan(new RunConfiguration { Train = new TrainSection { Steps = 10 } });
         var step = run.Main.Step;
-        string page = PlanPage.OfPlan("a <name>", run, [MemoryAccount.Of(step.Spec, ProgramGenerator.Generate(step.Spec, 0), Selene, step.Stack)]);
+        string page = PlanPage.OfPlan("a <name>", run, [RankMemory.Of(step.Spec, ProgramGenerator.Generate(step.Spec, 0), Selene, step.Stack)]);
         Assert.Contains("a &lt;name&gt;", page);
         Assert.Equal(2, page.Split("<svg").Length - 1);
         Assert.Contains("activations kept", page);

@@ -33,7 +33,7 @@ public class StepPlanTests
         var row = InternEvoRows.InternLm;
         var cluster = ClusterCatalog.Load(row.Cluster);
         var clock = System.Diagnostics.Stopwatch.StartNew();
-        var plan = StepPlan.Of(row.Spec with { Mesh = new MeshShape(4, 64, 1, 8), Microbatches = 32, ZeroGroup = 64 }, cluster, cluster.StackOf(""));
+        var plan = PricedStep.Of(row.Spec with { Mesh = new MeshShape(4, 64, 1, 8), Microbatches = 32, ZeroGroup = 64 }, cluster, cluster.StackOf(""));
         // A second on a quiet machine; the tests share theirs.
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20), $"{clock.Elapsed}");
         Assert.Equal(4, plan.Times.Classes.Count);

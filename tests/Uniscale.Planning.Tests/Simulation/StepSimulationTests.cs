@@ -17,14 +17,14 @@ public class StepSimulationTests
     public void One_rank_takes_the_sum_of_its_passes_and_updates()
     {
         var spec = Specs.Of();
-        var plan = StepPlan.Of(spec, Cluster, Free);
+        var plan = PricedStep.Of(spec, Cluster, Free);
         var costs = new InstructionCosts(spec, Cluster, Free);
         double passes = ProgramGenerator.Generate(spec, 0).Instructions.Sum(at => costs.Of(at).Total);
         double updates = Enumerable.Range(0, spec.Model.BlockCount).Sum(costs.Update);
         Assert.Equal(passes + updates, plan.Seconds, 12);
     }
 
-    /// <summary>Without communication the simulation is that of the program room, which tests hold to the schedules' formulas.</summary>
+    /// <summary>Without communication the simulation is that of Uniscale.Programs, which tests hold to the schedules' formulas.</summary>
     [Theory]
     [InlineData("gpipe", 1)]
     [InlineData("1f1b", 1)]
@@ -41,7 +41,7 @@ public class StepSimulationTests
         else blocks[0] = new PassTimes(blocks[0].Forward, costs.Of(new Instruction(Op.Backward, 0)).Total, 0);
         double transfer = costs.Links.Send(costs.BoundaryBytes, 0, 1);
         var expected = PipelineTimeline.Simulate(spec, new StepCosts { Blocks = blocks, Transfer = transfer });
-        var plan = StepPlan.Of(spec, Cluster, Free);
+        var plan = PricedStep.Of(spec, Cluster, Free);
         Assert.Equal(expected.PassesEnd, plan.Times.Classes.Max(times => times.PassesEnd), expected.PassesEnd * 0.02);
     }
 
@@ -72,9 +72,9 @@ public class StepSimulationTests
     public void What_cannot_run_beside_computation_makes_the_step_longer()
     {
         var spec = Specs.Of(pipeline: 2, data: 16);
-        double beside = StepPlan.Of(spec, Cluster, Free).Seconds;
-        Assert.True(StepPlan.Of(spec, Cluster, Free with { OverlapGradients = false }).Seconds > beside);
-        Assert.True(StepPlan.Of(spec, Cluster, Free with { OverlapSends = false }).Seconds > beside);
+        double beside = PricedStep.Of(spec, Cluster, Free).Seconds;
+        Assert.True(PricedStep.Of(spec, Cluster, Free with { OverlapGradients = false }).Seconds > beside);
+        Assert.True(PricedStep.Of(spec, Cluster, Free with { OverlapSends = false }).Seconds > beside);
     }
 
     /// <summary>A class for each rank, as if no two were alike.</summary>

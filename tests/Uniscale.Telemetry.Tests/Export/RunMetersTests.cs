@@ -29,6 +29,10 @@ public sealed class RunMetersTests
         Phase = step < 600 ? "broad" : "fine",
         PeakMemoryBytes = 2 << 20,
         DeviceMemoryBytes = 3 << 20,
+        MemoryParts = new Dictionary<string, long> { ["parameters"] = step, ["other"] = 5 },
+        DomainLosses = new Dictionary<string, double> { ["code"] = 2, ["prose"] = 3 },
+        MixtureFed = new Dictionary<string, double> { ["code"] = 0.3, ["prose"] = 0.7 },
+        MixturePlanned = new Dictionary<string, double> { ["code"] = 0.25, ["prose"] = 0.75 },
         BadSteps = new Dictionary<string, long> { ["loss-spike"] = step / 100 },
         Account = new TimeAccount { Effective = step, Saving = step / 10.0, Validation = step / 20.0, Starting = 2, Restarting = 6 },
     };

@@ -49,7 +49,13 @@ public sealed class LiveSinkTests
         console.Profile.Width = 80;
         using var sink = new LiveSink(console);
         sink.Start(Reports.Start(resumedStep: 7) with { Restarts = 2 });
-        sink.Step(Reports.Step(8) with { Phase = "long-context", GradientNorm = 12345.678 });
+        sink.Step(Reports.Step(8) with
+        {
+            Phase = "long-context",
+            GradientNorm = 12345.678,
+            DomainLosses = new Dictionary<string, double> { ["code"] = 2.5, ["prose"] = 3.75, ["mathematics"] = 4.125, ["conversations"] = double.NaN },
+            MemoryParts = new Dictionary<string, long> { ["parameters"] = 3 << 20, ["gradients"] = 5 << 20, ["optimizer"] = 9 << 20, ["other"] = 1 << 20 },
+        });
         foreach (string domain in (string[])["code", "prose", "mathematics"])
             sink.Validation(new ValidationReport { Step = 8, Name = $"{domain}-held-out", Domain = domain, Loss = 3.25, BitsPerByte = 1.5 });
         text.GetStringBuilder().Clear();
@@ -57,7 +63,7 @@ public sealed class LiveSinkTests
         string view = text.ToString();
         Assert.All(view.Split('\n'), line => Assert.InRange(line.TrimEnd().Length, 0, 80));
         Assert.DoesNotContain('\e', view);
-        foreach (string part in (string[])["phase long-context", "2 restarts", "mathematics", "gradient norm 12345.678", "memory", "MFU"])
+        foreach (string part in (string[])["phase long-context", "2 restarts", "mathematics 4.1250", "conversations NaN", "gradient norm 12345.678", "optimizer 9.00 MiB", "MFU"])
             Assert.Contains(part, view);
     }
 

@@ -16,7 +16,14 @@ public sealed class TensorBoardSinkTests : IDisposable
     {
         using (var sink = new TensorBoardSink(_folder, resumedStep: 300))
         {
-            sink.Step(Reports.Step(301) with { Parts = new Dictionary<string, double> { ["forward"] = 0.5 } });
+            sink.Step(Reports.Step(301) with
+            {
+                Parts = new Dictionary<string, double> { ["forward"] = 0.5 },
+                MemoryParts = new Dictionary<string, long> { ["optimizer"] = 64 },
+                DomainLosses = new Dictionary<string, double> { ["code"] = 2.5 },
+                MixtureFed = new Dictionary<string, double> { ["github"] = 0.25 },
+                MixturePlanned = new Dictionary<string, double> { ["github"] = 0.5 },
+            });
             sink.Validation(new ValidationReport { Step = 301, Name = "books", Loss = 2.5, BitsPerByte = 1.1 });
         }
         string file = Assert.Single(Directory.GetFiles(_folder));
@@ -31,6 +38,10 @@ public sealed class TensorBoardSinkTests : IDisposable
         Assert.Contains(("train/learning_rate", 3e-4f), events[2].Scalars);
         Assert.Contains(("throughput/mfu", 0.18432f), events[2].Scalars);
         Assert.Contains(("time/forward_seconds", 0.5f), events[2].Scalars);
+        Assert.Contains(("memory/optimizer_bytes", 64f), events[2].Scalars);
+        Assert.Contains(("train/loss/code", 2.5f), events[2].Scalars);
+        Assert.Contains(("mixture/fed/github", 0.25f), events[2].Scalars);
+        Assert.Contains(("mixture/planned/github", 0.5f), events[2].Scalars);
         Assert.Equal([("validation/books/loss", 2.5f), ("validation/books/bits_per_byte", 1.1f)], events[3].Scalars);
     }
 
@@ -60,6 +71,15 @@ public sealed class TensorBoardSinkTests : IDisposable
 
         new TensorBoardSink(_folder, resumedStep: 0).Dispose();
         Assert.DoesNotContain(Directory.GetFiles(_folder).SelectMany(EventReader.Read), entry => entry.Scalars.Count > 0);
+    }
+
+    [Fact]
+    public void A_sample_is_a_text_under_its_name()
+    {
+        using (var sink = new TensorBoardSink(_folder, resumedStep: 0)) sink.Sample(new TextSample(1, "fed/broad", "Once upon a time"));
+        byte[] bytes = File.ReadAllBytes(Assert.Single(Directory.GetFiles(_folder)));
+        foreach (string part in (string[])["samples/fed/broad", "Once upon a time", "text"])
+            Assert.True(bytes.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(part)) > 0, part);
     }
 
     [Fact]

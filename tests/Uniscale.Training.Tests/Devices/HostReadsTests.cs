@@ -22,8 +22,10 @@ public sealed partial class HostReadsTests
     public void NoOtherFileOfEngineAndTrainingReadsElements()
     {
         string source = Path.GetFullPath(Path.Combine(Here(), "../../../../src"));
-        var readers = ((string[])["Engine", "Training"]).SelectMany(room => Directory.EnumerateFiles(Path.Combine(source, $"Uniscale.{room}"), "*.cs", SearchOption.AllDirectories)
-                .Select(path => (Name: $"{room}/{Path.GetRelativePath(Path.Combine(source, $"Uniscale.{room}"), path).Replace('\\', '/')}", Text: File.ReadAllText(path))))
+        var readers = ((string[])["Engine",
+            "Training"]).SelectMany(project => Directory.EnumerateFiles(Path.Combine(source, $"Uniscale.{project}"), "*.cs", SearchOption.AllDirectories)
+                .Select(path => (Name: $"{project}/{Path.GetRelativePath(Path.Combine(source, $"Uniscale.{project}"), path).Replace('\\', '/')}",
+                    Text: File.ReadAllText(path))))
             .Where(file => !file.Name.StartsWith("Engine/Devices/", StringComparison.Ordinal) && !file.Name.Contains("/obj/", StringComparison.Ordinal))
             .Where(file => Reading().IsMatch(file.Text))
             .Select(file => file.Name)

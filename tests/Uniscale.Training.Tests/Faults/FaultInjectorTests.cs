@@ -37,12 +37,17 @@ public sealed class FaultInjectorTests : IDisposable
     [InlineData("{ kind: exception, step: 4 }", "an injected exception at step 4")]
     [InlineData("{ kind: out-of-memory, step: 4 }", "memory")]
     [InlineData("{ kind: exception, step: 4, moment: collective }", "an injected exception at step 4")]
+    [InlineData("{ kind: exception, step: 4, moment: forward }", "an injected exception at step 4")]
+    [InlineData("{ kind: exception, step: 4, moment: backward }", "an injected exception at step 4")]
+    [InlineData("{ kind: out-of-memory, step: 4, moment: forward }", "memory")]
+    [InlineData("{ kind: out-of-memory, step: 4, moment: backward }", "memory")]
     [InlineData("{ kind: data-reader-error, step: 4 }", "cannot be read: Input/output error")]
     public void AFaultHappensOnceInTheLifeOfARun(string fault, string sentence)
     {
         var failure = Assert.Throws<RankFailedException>(() => Train("run", fault));
         Assert.Equal(1, failure.Rank);
         Assert.Contains(sentence, failure.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain('\n', failure.Message);
         var fired = Assert.Single(FaultMemory.Read(_runs.In("run")));
         Assert.Equal((0, 1), (fired.Index, fired.Rank));
         Assert.Equal(6, Train("run", fault, resume: true).Position.Step);

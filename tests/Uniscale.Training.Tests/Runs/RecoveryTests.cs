@@ -5,6 +5,7 @@ using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
+using Uniscale.Telemetry;
 using Uniscale.Telemetry.Accounting;
 using Uniscale.Torch;
 using Uniscale.Training.Feeding;

@@ -6,7 +6,7 @@ namespace Uniscale.Corpus.Cleaning;
 /// <summary>What one step of a pipeline did.</summary>
 /// <param name="Name">Of the step.</param>
 /// <param name="Tally">Documents dropped and cut, with samples.</param>
-public sealed record StepReport(string Name, RuleTally Tally);
+public sealed record StepTally(string Name, RuleTally Tally);
 
 /// <summary>What came in and what was kept of one domain.</summary>
 public sealed record DomainReport(string Name, Amount Input, Amount Kept);
@@ -21,16 +21,19 @@ public sealed record CleaningReport
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    /// <summary>What was read.</summary>
     public Amount Input { get; init; } = new();
 
+    /// <summary>What was written.</summary>
     public Amount Kept { get; init; } = new();
 
     /// <summary>Tokens were counted.</summary>
     public bool HasTokens { get; init; }
 
     /// <summary>In the order of the pipeline.</summary>
-    public IReadOnlyList<StepReport> Steps { get; init; } = [];
+    public IReadOnlyList<StepTally> Steps { get; init; } = [];
 
+    /// <summary>The same by domain.</summary>
     public IReadOnlyList<DomainReport> Domains { get; init; } = [];
 
     /// <summary>What was kept, by language.</summary>
@@ -47,8 +50,9 @@ public sealed record CleaningReport
     {
         var report = new CleaningReport
         {
-            Steps = [.. pipeline.Rules.Select(rule => new StepReport(rule.ReportedName, new RuleTally()))],
-            Domains = [.. shards.Select(shard => shard.Domain).Distinct().Order(StringComparer.Ordinal).Select(domain => new DomainReport(domain, new Amount(), new Amount()))],
+            Steps = [.. pipeline.Rules.Select(rule => new StepTally(rule.ReportedName, new RuleTally()))],
+            Domains = [.. shards.Select(shard => shard.Domain).Distinct().Order(StringComparer.Ordinal)
+                .Select(domain => new DomainReport(domain, new Amount(), new Amount()))],
             HasTokens = pipeline.Tokenizer is not null,
             ProcessorSeconds = folder.ProcessorTime.TotalSeconds,
         };

@@ -6,11 +6,13 @@ namespace Uniscale.Corpus.Cleaning;
 /// <summary>So much text; tokens are 0 where no tokenizer counts them.</summary>
 public sealed record Amount
 {
+    /// <summary>Documents.</summary>
     public long Documents { get; set; }
 
     /// <summary>Bytes of text as UTF-8.</summary>
     public long Bytes { get; set; }
 
+    /// <summary>Tokens, where they were counted; else 0.</summary>
     public long Tokens { get; set; }
 
     internal void Add(long documents, long bytes, long tokens) =>

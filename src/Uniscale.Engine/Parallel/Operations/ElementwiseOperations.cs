@@ -34,7 +34,7 @@ internal sealed class RotaryOperation(ParallelOps ops, RotaryFrequencies frequen
 
     protected override IReadOnlyList<Tensor> Forward(IReadOnlyList<Tensor> inputs, List<Tensor> saved)
     {
-        var (cosine, sine) = frequencies.Angles(ops.Positions(context));
+        var (cosine, sine) = ops.Angles(frequencies, context);
         saved.AddRange([cosine, sine]);
         return [ops.Kernels.Rotate(inputs[0], cosine, sine, inverse: false), ops.Kernels.Rotate(inputs[1], cosine, sine, inverse: false)];
     }

@@ -41,11 +41,14 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var dw = _differentiate ? WeightSum(weight, entries) : default;
         long chunk = EqualParts(rows.size(0), Math.Clamp((x.device_type == TorchSharp.DeviceType.CPU ? HostLogitBudget : DeviceLogitBudget) / entries, 1, rows.size(0)));
         var logits = TensorMemory.Empty([chunk, entries], float32, x.device);
+        var told = context.TokenLosses?.view(-1);
         for (long start = 0; start < rows.size(0); start += chunk)
         {
             using var scope = NewDisposeScope();
             long count = Math.Min(chunk, rows.size(0) - start);
-            var gradient = Chunk(rows.narrow(0, start, count), targets.narrow(0, start, count), part, logits.narrow(0, 0, count), loss);
+            var (losses, gradient) = Chunk(rows.narrow(0, start, count), targets.narrow(0, start, count), part, logits.narrow(0, 0, count));
+            loss.add_(losses.sum(), Scalars.One);
+            told?.narrow(0, start, count).copy_(losses);
             if (dx is null)
                 continue;
             ops.Kernels.LinearInputGradient(gradient, part.Weight, dx.narrow(0, start, count), add: false);
@@ -82,8 +85,8 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         return sum;
     }
 
-    /// <summary>Adds the token losses of a chunk to the loss; returns the gradient of its logits, which are overwritten.</summary>
-    private Tensor Chunk(Tensor x, Tensor targets, VocabularyPart part, Tensor logits, Tensor loss)
+    /// <summary>Losses of a chunk's tokens, 0 where none is taken, and the gradient of its logits, which are overwritten.</summary>
+    private (Tensor Losses, Tensor Gradient) Chunk(Tensor x, Tensor targets, VocabularyPart part, Tensor logits)
     {
         ops.Kernels.Logits(x, part.Weight, logits);
         var local = targets.sub(Scalars.Of(part.First));
@@ -93,12 +96,10 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         if (_differentiate && !ops.TensorAxis.Active)
         {
             var whole = ops.Kernels.CrossEntropy(logits, local, scale, x.dtype);
-            loss.add_((whole.LogSumExp - whole.Target).mul_(counted).sum(), Scalars.One);
-            return whole.Gradient;
+            return ((whole.LogSumExp - whole.Target).mul_(counted), whole.Gradient);
         }
         var (logSumExp, target) = Reduce(ops.Kernels.LossStatistics(logits, local));
-        loss.add_((logSumExp - target).mul_(counted).sum(), Scalars.One);
-        return _differentiate ? ops.Kernels.LossGradient(logits, local, logSumExp, scale, x.dtype) : logits;
+        return ((logSumExp - target).mul_(counted), _differentiate ? ops.Kernels.LossGradient(logits, local, logSumExp, scale, x.dtype) : logits);
     }
 
     /// <summary>Joins the statistics of the ranks' parts: log-sum-exp and logit of the target, fp32 [tokens].</summary>

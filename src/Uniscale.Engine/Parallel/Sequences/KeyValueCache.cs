@@ -3,15 +3,15 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Parallel.Sequences;
 
 /// <summary>
-/// Keys and values of the tokens that a model has read, layer by layer, so that generation computes only the new ones. Give it to
-/// <see cref="ParallelOps.Decoding"/>, run the transformer blocks in order on the new tokens, and set
-/// <see cref="Model.MicrobatchContext.Positions"/> to <see cref="Length"/>, Length + 1, …
+/// Keys and values of the tokens of one sequence that a model has read, layer by layer, so that later tokens are computed alone. Its memory grows with the
+/// sequence.
 /// </summary>
 /// <param name="capacity">Tokens that fit.</param>
 public sealed class KeyValueCache(int capacity) : IDisposable
 {
+    private const int SmallestRoom = 64;
+
     private readonly List<(Tensor Keys, Tensor Values)> _layers = [];
-    private int _next;
 
     /// <summary>Tokens read so far, by every layer.</summary>
     public int Length { get; private set; }
@@ -24,16 +24,42 @@ public sealed class KeyValueCache(int capacity) : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         Length = length;
-        _next = 0;
+    }
+
+    /// <summary>Takes over the first tokens of another sequence, in place of its own.</summary>
+    public void CopyFrom(KeyValueCache other, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, other.Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Capacity);
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        Length = 0;
+        for (int layer = 0; layer < other._layers.Count; layer++)
+        {
+            var (keys, values) = other._layers[layer];
+            Append(layer, keys.narrow(1, 0, length), values.narrow(1, 0, length));
+        }
+        Length = length;
     }
 
     /// <summary>The model has gone through all its layers with so many new tokens.</summary>
-    public void Advance(int count)
+    internal void Advance(int count) => Length += count;
+
+    /// <summary>Adds the new keys and values [1, new, kvHeads, headDim] of a layer; gives those of all its tokens, as views.</summary>
+    internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
-        Length += count;
-        _next = 0;
+        long end = Length + keys.size(1);
+        if (end > Capacity)
+            throw new InvalidOperationException($"{Length} tokens and {keys.size(1)} more do not fit into a cache of {Capacity}.");
+        if (layer == _layers.Count) _layers.Add((Room(keys, end), Room(values, end)));
+        else if (_layers[layer].Keys.size(1) < end) _layers[layer] = (Grown(_layers[layer].Keys, end), Grown(_layers[layer].Values, end));
+        var (allKeys, allValues) = _layers[layer];
+        allKeys.narrow(1, Length, keys.size(1)).copy_(keys);
+        allValues.narrow(1, Length, values.size(1)).copy_(values);
+        return (allKeys.narrow(1, 0, end), allValues.narrow(1, 0, end));
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var (keys, values) in _layers)
@@ -44,20 +70,15 @@ public sealed class KeyValueCache(int capacity) : IDisposable
         _layers.Clear();
     }
 
-    /// <summary>Adds the new keys and values [batch, new, kvHeads, headDim] of the next layer; gives those of all its tokens, as views.</summary>
-    internal (Tensor Keys, Tensor Values) Append(Tensor keys, Tensor values)
-    {
-        long count = keys.shape[1];
-        if (Length + count > Capacity)
-            throw new InvalidOperationException($"{Length} tokens and {count} more do not fit into a cache of {Capacity}.");
-        if (_next == _layers.Count)
-            _layers.Add((Room(keys), Room(values)));
-        var (allKeys, allValues) = _layers[_next++];
-        allKeys.narrow(1, Length, count).copy_(keys);
-        allValues.narrow(1, Length, count).copy_(values);
-        return (allKeys.narrow(1, 0, Length + count), allValues.narrow(1, 0, Length + count));
-    }
+    /// <summary>Room for at least so many tokens, and as many again.</summary>
+    private Tensor Room(Tensor like, long tokens) => empty(
+        [1, Math.Min(Capacity, Math.Max(SmallestRoom, 2 * tokens)), .. like.shape[2..]], like.dtype, like.device).DetachFromDisposeScope();
 
-    private Tensor Room(Tensor like) =>
-        empty([like.shape[0], Capacity, .. like.shape[2..]], like.dtype, like.device).DetachFromDisposeScope();
+    private Tensor Grown(Tensor old, long tokens)
+    {
+        var grown = Room(old, tokens);
+        grown.narrow(1, 0, Length).copy_(old.narrow(1, 0, Length));
+        old.Dispose();
+        return grown;
+    }
 }

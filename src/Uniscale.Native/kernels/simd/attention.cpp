@@ -51,23 +51,25 @@ struct ForwardScratch {
 };
 
 // Scores of one row become weights: subtracts the running maximum, returns by how much earlier sums shrink.
+// The sum runs over whole panels, beyond `count` over zeros: its order, and so its bits, do not depend on how many keys are seen.
 template <class Operand>
-float soften(float* scores, typename Operand::Element* weights, int64_t count, int64_t padded, float& top, float& total) {
+float soften(float* scores, typename Operand::Element* weights, int64_t count, float& top, float& total) {
+    const int64_t whole = round_up(count, panel);
+    for (int64_t i = count; i < whole; i++) scores[i] = -__builtin_inff();
     float highest = top;
 #pragma omp simd reduction(max : highest)
-    for (int64_t i = 0; i < count; i++) highest = scores[i] > highest ? scores[i] : highest;
+    for (int64_t i = 0; i < whole; i++) highest = scores[i] > highest ? scores[i] : highest;
     if (highest == -__builtin_inff()) {
-        for (int64_t i = 0; i < padded; i++) store(weights[i], 0.0f);
+        for (int64_t i = 0; i < whole; i++) store(weights[i], 0.0f);
         return 1.0f;
     }
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < whole; i++) {
         const float weight = exponential(scores[i] - highest);
         sum += weight;
         store(weights[i], weight);
     }
-    for (int64_t i = count; i < padded; i++) store(weights[i], 0.0f);
     const float shrink = top == -__builtin_inff() ? 0.0f : __builtin_expf(top - highest);
     total = total * shrink + sum;
     top = highest;
@@ -80,7 +82,6 @@ void forward_rows(const Attention& p, const Mask& mask, Visibility visibility, c
     const int64_t width = round_up(p.dim, lanes);
     product<Operand>(rows, keys, p.dim, queries.data + offset * queries.stride, queries.stride, s.keys.data(), p.dim, s.scores.data(),
                      key_tile, false);
-    const int64_t padded = round_up(keys, Operand::pair);
     for (int64_t row = 0; row < rows; row++) {
         float* scores = s.scores.data() + row * key_tile;
         const float scale = p.scale;
@@ -89,7 +90,7 @@ void forward_rows(const Attention& p, const Mask& mask, Visibility visibility, c
         if (visibility == Visibility::Some)
             for (int64_t i = 0; i < keys; i++)
                 if (!mask.visible(first + offset + row, key + i)) scores[i] = -__builtin_inff();
-        const float shrink = soften<Operand>(scores, s.weights.data() + row * key_tile, keys, padded, s.top[offset + row],
+        const float shrink = soften<Operand>(scores, s.weights.data() + row * key_tile, keys, s.top[offset + row],
                                              s.total[offset + row]);
         float* sums = s.sums.data() + (offset + row) * width;
         if (shrink != 1.0f)
@@ -126,11 +127,11 @@ void forward_range(const Attention& p, T* result, float* log_sums, int64_t seque
         }
     }
     T* out = result + p.q_offset(sequence, head) + first * p.q_stride();
-    float* lse = log_sums + p.row_offset(sequence, head) + first;
+    float* lse = log_sums == nullptr ? nullptr : log_sums + p.row_offset(sequence, head) + first;
     for (int64_t row = 0; row < count; row++) {
         const float total = s.total[row], inverse = total > 0 ? 1.0f / total : (total == 0 ? 0.0f : total);
         for (int64_t i = 0; i < p.dim; i++) store(out[row * p.q_stride() + i], s.sums[row * width + i] * inverse);
-        lse[row] = total == 0 ? -__builtin_inff() : s.top[row] + __builtin_logf(total);
+        if (lse != nullptr) lse[row] = total == 0 ? -__builtin_inff() : s.top[row] + __builtin_logf(total);
     }
 }
 
@@ -147,6 +148,28 @@ void forward(const Attention& p, T* out, float* lse) {
                     const int64_t first = range * query_range;
                     forward_range<Operand, T>(p, out, lse, sequence, head, first, smaller(query_range, p.queries - first), scratch);
                 }
+    }
+}
+
+// One item of work for each head and range of queries of each sequence.
+template <class T>
+void forward_sequences(const uniscale_sequence* sequences, int64_t count, const Attention& common) {
+    Buffer<int64_t> first_item(count + 1);
+    first_item[0] = 0;
+    for (int64_t i = 0; i < count; i++) first_item[i + 1] = first_item[i] + common.heads * ((sequences[i].queries + query_range - 1) / query_range);
+#pragma omp parallel
+    {
+        ForwardScratch<Fp32Operand> scratch(common.dim);
+        int64_t index = 0;
+#pragma omp for schedule(monotonic : dynamic)
+        for (int64_t item = 0; item < first_item[count]; item++) {
+            while (item >= first_item[index + 1]) index++;
+            const uniscale_sequence& s = sequences[index];
+            Attention p = common;
+            p.q = s.q, p.k = s.k, p.v = s.v, p.queries = s.queries, p.keys = s.keys, p.diagonal = s.keys - s.queries;
+            const int64_t place = item - first_item[index], first = place / p.heads * query_range;
+            forward_range<Fp32Operand, T>(p, static_cast<T*>(s.out), nullptr, 0, place % p.heads, first, smaller(query_range, p.queries - first), scratch);
+        }
     }
 }
 
@@ -303,6 +326,13 @@ void attention_forward(const Attention& problem, void* out, float* lse) {
     if (problem.type == 1) forward<HalfOperand, Bf16>(problem, static_cast<Bf16*>(out), lse);
     else forward<Fp32Operand, float>(problem, static_cast<float*>(out), lse);
 }
+
+#ifndef __AVX512BF16__  // these multiply in fp32, as the other instruction sets do
+void attention_sequences(const uniscale_sequence* sequences, int64_t count, int64_t heads, int64_t kv_heads, int64_t dim, float scale, int type) {
+    const Attention common{nullptr, nullptr, nullptr, nullptr, nullptr, 1, 0, 0, heads, kv_heads, dim, scale, 0, type};
+    with_type(type, [&](auto t) { forward_sequences<decltype(t)>(sequences, count, common); });
+}
+#endif
 
 void attention_backward(const Attention& problem, const AttentionGradient& gradient) {
     if (problem.type == 0) backward<Fp32Operand, float, float>(problem, gradient);

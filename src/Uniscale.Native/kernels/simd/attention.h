@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "../kernels.h"
+
 namespace uniscale {
 
 struct Attention {
@@ -35,11 +37,16 @@ struct AttentionGradient {
     void attention_forward(const Attention& problem, void* out, float* lse);         \
     void attention_backward(const Attention& problem, const AttentionGradient& gradient);
 
+#define UNISCALE_ATTENTION_OF_SEQUENCES                                                                                                     \
+    void attention_sequences(const uniscale_sequence* sequences, int64_t count, int64_t heads, int64_t kv_heads, int64_t dim, float scale, int type);
+
 namespace avx2 {
 UNISCALE_ATTENTION
+UNISCALE_ATTENTION_OF_SEQUENCES
 }
 namespace avx512 {
 UNISCALE_ATTENTION
+UNISCALE_ATTENTION_OF_SEQUENCES
 }
 namespace avx512_bf16 {
 UNISCALE_ATTENTION

@@ -11,7 +11,7 @@ public readonly record struct MemoryPart(string Name, double? Bytes);
 /// Memory of one rank at its peak, part by part. State follows <see cref="MemoryPlan"/>, activations are the program's own peak (<see cref="ActivationMeter"/>) with what
 /// the stack's kernels keep. A part whose figure nobody published is there as unknown, and no total hides it.
 /// </summary>
-public sealed record MemoryAccount
+public sealed record RankMemory
 {
     /// <summary>The rank.</summary>
     public required int Rank { get; init; }
@@ -42,7 +42,7 @@ public sealed record MemoryAccount
     /// <param name="program">The rank's program.</param>
     /// <param name="cluster">What a process takes besides tensors.</param>
     /// <param name="stack">What its kernels keep.</param>
-    public static MemoryAccount Of(StepSpecification spec, StepProgram program, Cluster cluster, StackSection stack)
+    public static RankMemory Of(StepSpecification spec, StepProgram program, Cluster cluster, StackSection stack)
     {
         var plan = MemoryPlan.Of(spec, program);
         var meter = new ActivationMeter(spec, new ActivationTraits(stack.Attention == AttentionKind.Scores, stack.Dropout));
@@ -54,7 +54,7 @@ public sealed record MemoryAccount
         double logits = blocks.Contains(spec.Model.Head) ? new ActivationMemory(spec).ForwardBytes(spec.Model.Head) : 0;
         double staging = StagingBytes(spec, stack, blocks);
         double tensors = plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes + plan.TransientBytes + meter.PeakBytes + staging;
-        return new MemoryAccount
+        return new RankMemory
         {
             Rank = program.Rank,
             Stage = stage,

@@ -4,7 +4,7 @@ using Uniscale.Planning.Simulation;
 namespace Uniscale.Planning.Plans;
 
 /// <summary>What one step of a layout costs on a cluster.</summary>
-public sealed record StepPlan
+public sealed record PricedStep
 {
     /// <summary>The layout.</summary>
     public required StepSpecification Spec { get; init; }
@@ -42,6 +42,6 @@ public sealed record StepPlan
     /// <param name="stack">The software on it.</param>
     /// <param name="withIntervals">Keep what ran when.</param>
     /// <exception cref="LayoutException">The layout cannot work.</exception>
-    public static StepPlan Of(StepSpecification spec, Cluster cluster, StackSection stack, bool withIntervals = false) =>
+    public static PricedStep Of(StepSpecification spec, Cluster cluster, StackSection stack, bool withIntervals = false) =>
         new StepPlanner(spec, cluster).Price(stack, withIntervals);
 }

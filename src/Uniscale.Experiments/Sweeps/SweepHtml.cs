@@ -7,7 +7,7 @@ namespace Uniscale.Experiments.Sweeps;
 /// <summary>A sweep to look at in a browser: curves of all runs, the metric against each swept key, and the table. One file, nothing loaded.</summary>
 /// <param name="table">The result.</param>
 /// <param name="curves">Metric of each run by step.</param>
-public sealed class SweepPage(SweepTable table, IReadOnlyList<RunCurve> curves)
+public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
 {
     private const string Style = """
         body { font: 14px system-ui, sans-serif; margin: 2em; color: #222 } svg { margin: 0 1em 1em 0 } table { border-collapse: collapse }

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace Uniscale.Checkpoints.Memory;
 
 /// <summary>Spans over the raw memory of tensors, and page-aligned blocks of native memory.</summary>
-internal static unsafe class RawMemory
+internal static unsafe class PageMemory
 {
     /// <summary>Bytes of a page; direct writes want addresses, offsets and lengths in multiples of it.</summary>
     public const int PageBytes = 4096;

@@ -1,0 +1,30 @@
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Evaluation.Inference;
+using Uniscale.Training.Runs;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary>A trained model and its tokenizer, as a user names them.</summary>
+internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer) : IDisposable
+{
+    /// <summary>The newest checkpoint of a run, or one of its checkpoints.</summary>
+    /// <param name="path">Directory of a run, or of one of its checkpoints.</param>
+    public static OpenedModel Open(string path)
+    {
+        var checkpoint = CheckpointInput.Open(path, step: null);
+        var configuration = CheckpointInput.ConfigurationOf(checkpoint);
+        string model = configuration.Data.Tokenizer
+            ?? throw new UserErrorException($"The run of {path} names no tokenizer (data.tokenizer), so its tokens cannot be turned into text.");
+        var tokenizer = Tokenizer.Load(RunTokenizer.Find(path, model)
+            ?? throw new UserErrorException($"The tokenizer {model} of the run is not there; paths in a configuration are relative to the directory that the run was started in."));
+        long vocabulary = configuration.Model.Vocabulary > 0 ? configuration.Model.Vocabulary : tokenizer.Size;
+        return CheckpointInput.Given(() => new OpenedModel(TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint), tokenizer));
+    }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        Tokenizer.Dispose();
+    }
+}

@@ -1,0 +1,109 @@
+using Uniscale.Engine.Model;
+using Uniscale.Kernels;
+using Uniscale.Torch;
+using static TorchSharp.torch;
+
+namespace Uniscale.Engine.Parallel.Sequences;
+
+/// <summary>
+/// The sequences whose new tokens go through a model together, side by side in one row: [1, all new tokens]. Give it to
+/// <see cref="ParallelOps.Decoding"/>; then, for each pass, <see cref="Begin"/>, run the transformer blocks in order with the positions of the tokens in
+/// their sequences (<see cref="MicrobatchContext.Positions"/>), and <see cref="End"/>.
+/// </summary>
+public sealed class CachedSequences : IDisposable
+{
+    private const long SmallestTable = 1024;
+
+    private IReadOnlyList<(KeyValueCache Cache, int Count)> _sequences = [];
+    private int _layer;
+    private (RotaryFrequencies Frequencies, Tensor Cosine, Tensor Sine)? _table;
+    private (Tensor Cosine, Tensor Sine)? _angles;
+
+    /// <summary>A pass begins.</summary>
+    /// <param name="sequences">What each sequence has read, and how many new tokens of it come.</param>
+    public void Begin(IReadOnlyList<(KeyValueCache Cache, int Count)> sequences)
+    {
+        _sequences = sequences;
+        _layer = 0;
+        ForgetAngles();
+    }
+
+    /// <summary>All layers have read the new tokens.</summary>
+    public void End()
+    {
+        foreach (var (cache, count) in _sequences) cache.Advance(count);
+        ForgetAngles();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        ForgetAngles();
+        ForgetTable();
+    }
+
+    /// <summary>Attention of the new tokens of the next layer; not differentiable.</summary>
+    internal Tensor Attend(IKernels kernels, Tensor q, Tensor k, Tensor v)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        var keys = new SequenceKeys[_sequences.Count];
+        int first = 0;
+        for (int i = 0; i < keys.Length; i++)
+        {
+            var (cache, count) = _sequences[i];
+            var (allKeys, allValues) = cache.Append(_layer, k.narrow(1, first, count), v.narrow(1, first, count));
+            keys[i] = new SequenceKeys(count, allKeys, allValues);
+            first += count;
+        }
+        _layer++;
+        return kernels.AttentionOfSequences(q, keys).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Cosines and sines of the new tokens' positions, the same for every layer of a pass. They come from a table, so that those of a position are the same
+    /// bits whatever positions are asked for beside it.
+    /// </summary>
+    internal (Tensor Cosine, Tensor Sine) Angles(RotaryFrequencies frequencies, Tensor positions)
+    {
+        if (_angles is not { } angles || _table?.Frequencies != frequencies)
+        {
+            using var scope = NewDisposeScope();
+            long last = positions.max().item<long>();
+            var table = Table(frequencies, last + 1, positions.device);
+            var rows = positions.flatten();
+            ForgetAngles();
+            _angles = angles = (
+                table.Cosine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope(),
+                table.Sine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope());
+        }
+        return (angles.Cosine.alias(), angles.Sine.alias());
+    }
+
+    private (Tensor Cosine, Tensor Sine) Table(RotaryFrequencies frequencies, long length, Device device)
+    {
+        if (_table is { } kept && kept.Frequencies == frequencies && kept.Cosine.size(0) >= length) return (kept.Cosine, kept.Sine);
+        ForgetTable();
+        // A power of two, so that no position is among the last few elements, which libtorch computes by other code than the rest.
+        long size = SmallestTable;
+        while (size < length) size *= 2;
+        var (cosine, sine) = frequencies.Angles(arange(Scalars.Of(0), Scalars.Of(size), Scalars.One, int64, device).unsqueeze(0));
+        var table = (cosine.view(size, -1).DetachFromDisposeScope(), sine.view(size, -1).DetachFromDisposeScope());
+        _table = (frequencies, table.Item1, table.Item2);
+        return table;
+    }
+
+    private void ForgetAngles()
+    {
+        _angles?.Cosine.Dispose();
+        _angles?.Sine.Dispose();
+        _angles = null;
+    }
+
+    private void ForgetTable()
+    {
+        _table?.Cosine.Dispose();
+        _table?.Sine.Dispose();
+        _table = null;
+    }
+}
