@@ -40,17 +40,26 @@ public static class Libtorch
         foreach (string name in InOrder)
         {
             string path = Path.Combine(folder, name);
-            if (!File.Exists(path)) continue;
-            try
-            {
-                NativeLibrary.Load(path);
-            }
-            catch (DllNotFoundException failure)
-            {
-                return $"{path} cannot be loaded: {Reason(failure.Message)}.";
-            }
+            if (File.Exists(path) && WhyNot(path) is { } reason) return $"{path} cannot be loaded: {reason}.";
         }
-        return null;
+        // Debian's libtorch has other names within than PyTorch's, by which TorchSharp's library asks.
+        string bridge = Path.Combine(AppContext.BaseDirectory, "libLibTorchSharp.so");
+        return File.Exists(bridge) && WhyNot(bridge) is { } unfit
+            ? $"TorchSharp's library cannot be loaded beside the libtorch of {folder}: {unfit}. If a library is missing there by its name, put that folder into LD_LIBRARY_PATH."
+            : null;
+    }
+
+    private static string? WhyNot(string path)
+    {
+        try
+        {
+            NativeLibrary.Load(path);
+            return null;
+        }
+        catch (DllNotFoundException failure)
+        {
+            return Reason(failure.Message);
+        }
     }
 
     /// <summary>The dynamic linker's own line.</summary>

@@ -116,9 +116,13 @@ internal static class Examination
         if (!File.Exists(library))
             return new Finding("libtorch", false, true, $"tensors and gradients; no libtorch_cpu.so in {folder}", $"dotnet build (without TorchSharpBackend=none), or name a folder by {Libtorch.FolderVariable}");
         if (Libtorch.Load() is { } problem) return new Finding("libtorch", false, true, "tensors and gradients", problem);
-        string cuda = Libtorch.HasCuda(folder) ? ", with CUDA" : "";
-        return new Finding("libtorch", true, true, $"{Libraries.PackageVersion(library) ?? TorchSharp.torch.__version__}{cuda}, TorchSharp {version.ToString(3)}, {library}");
+        string made = TorchSharp.torch.__version__, cuda = Libtorch.HasCuda(folder) ? ", with CUDA" : "";
+        string? release = Libraries.LibtorchVersion(library) ?? (folder == AppContext.BaseDirectory ? made : null);
+        string fits = release is null || IsSameRelease(release, made) ? "" : $", not the {made} that TorchSharp's library was made for (docs/reference/tensors.md)";
+        return new Finding("libtorch", true, true, $"{release ?? "of an unknown release"}{cuda}, TorchSharp {version.ToString(3)}, {library}{fits}");
     }
+
+    private static bool IsSameRelease(string one, string other) => one.Split('.').Take(2).SequenceEqual(other.Split('.').Take(2));
 
     private static Finding Library(Libraries libraries, string name, string purpose, string package, bool required, params string[] files) =>
         libraries.Find(files) is { } path

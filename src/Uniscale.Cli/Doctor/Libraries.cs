@@ -68,6 +68,22 @@ internal sealed partial class Libraries
         return runtimes > 0 ? parts[runtimes - 1] : null;
     }
 
+    /// <summary>
+    /// The release of a libtorch: that of its package, what a PyTorch writes beside its lib folder (<c>version.py</c>) or a libtorch archive
+    /// (<c>build-version</c>), or Debian's file name; null: unknown.
+    /// </summary>
+    public static string? LibtorchVersion(string library)
+    {
+        if (PackageVersion(library) is { } package) return package;
+        string above = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetFullPath(library))) ?? "/";
+        foreach (string name in (string[])["version.py", "build-version"])
+        {
+            string file = Path.Combine(above, name);
+            if (File.Exists(file) && Regex.Match(File.ReadAllText(file), @"\d+\.\d+(?:\.\d+)?") is { Success: true } written) return written.Value;
+        }
+        return VersionPattern().Match(Path.GetFileName(Resolve(library))) is { Success: true } match ? match.Groups[1].Value : null;
+    }
+
     /// <summary>What a program prints; empty where it cannot be run.</summary>
     public static string RunAndRead(string program, params string[] arguments)
     {

@@ -69,9 +69,10 @@ public sealed class CollectiveJournal : IDisposable
         }
     }
 
-    /// <summary>Reads the journal that another process keeps in a file; oldest first.</summary>
+    /// <summary>Reads the journal that another process keeps in a file; oldest first. None where the file is not there: its rank is starting, or had no room for it.</summary>
     public static IReadOnlyList<JournalEntry> Read(string path)
     {
+        if (!File.Exists(path)) return [];
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         byte[] bytes = new byte[Capacity * JournalSlot.SizeBytes];
         int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);

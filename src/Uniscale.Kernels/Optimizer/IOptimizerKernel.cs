@@ -56,7 +56,7 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
             var v = secondMoment.narrow(0, start, length);
             m.mul_(Scalars.Of(step.Beta1)).add_(g, Scalars.Of((1 - step.Beta1) * step.GradientScale));
             v.mul_(Scalars.Of(step.Beta2)).addcmul_(g, g, Scalars.Of((1 - step.Beta2) * step.GradientScale * step.GradientScale));
-            var root = v.sqrt().mul_(Scalars.Of(1 / Math.Sqrt(correction2))).add_(Scalars.Of(step.Epsilon));
+            var root = v.sqrt().mul_(Scalars.Of(1 / Math.Sqrt(correction2))).add_(Scalars.Of(step.Epsilon), Scalars.One);
             if (step.WeightDecay != 0) w.mul_(Scalars.Of(1 - step.LearningRate * step.WeightDecay));
             w.addcdiv_(m, root, Scalars.Of(-step.LearningRate / correction1));
             rounded?.narrow(0, start, length).copy_(w);
@@ -73,7 +73,7 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
         {
             using var scope = NewDisposeScope();
             var part = values.narrow(0, start, Math.Min(piece, count - start));
-            sum.add_(part.device_type == DeviceType.CPU ? part.dot(part) : linalg.vector_norm(part, 2, null, false).to(float64).pow(Scalars.Of(2)), Scalars.One);
+            sum.add_(part.device_type == DeviceType.CPU ? part.dot(part) : part.norm(2).to(float64).pow(Scalars.Of(2)), Scalars.One);
         }
         return sum;
     }

@@ -122,7 +122,7 @@ public sealed partial class TorchKernels : IKernels
         var input = x.to(float32);
         var mean = kind == NormKind.LayerNorm ? input.mean([-1], keepdim: true) : null;
         var centered = mean is null ? input : input - mean;
-        var scale = centered.pow(Scalars.Of(2)).mean([-1], keepdim: true).add_(Scalars.Of(epsilon)).rsqrt_();
+        var scale = centered.pow(Scalars.Of(2)).mean([-1], keepdim: true).add_(Scalars.Of(epsilon), Scalars.One).rsqrt_();
         var output = (centered * scale).mul_(weight);
         if (bias is not null)
             output.add_(bias, Scalars.One);
@@ -195,7 +195,7 @@ public sealed partial class TorchKernels : IKernels
         using var scope = NewDisposeScope();
         var input = x.to(float32);
         var tanh = GeluArgument(input).tanh_();
-        return tanh.add_(Scalars.Of(1)).mul_(input).mul_(Scalars.Of(0.5)).to(x.dtype).MoveToOuterDisposeScope();
+        return tanh.add_(Scalars.Of(1), Scalars.One).mul_(input).mul_(Scalars.Of(0.5)).to(x.dtype).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -206,8 +206,8 @@ public sealed partial class TorchKernels : IKernels
         var tanh = GeluArgument(input).tanh_();
 
         // ½(1 + t) + ½·x·(1 − t²)·√(2/π)·(1 + 3·0.044715·x²), t = tanh(√(2/π)(x + 0.044715·x³))
-        var inner = input.pow(Scalars.Of(2)).mul_(Scalars.Of(3 * GeluCubic)).add_(Scalars.Of(1)).mul_(Scalars.Of(GeluScale));
-        var slope = tanh.pow(Scalars.Of(2)).neg_().add_(Scalars.Of(1)).mul_(input).mul_(inner).add_(tanh, Scalars.One).add_(Scalars.Of(1)).mul_(Scalars.Of(0.5));
+        var inner = input.pow(Scalars.Of(2)).mul_(Scalars.Of(3 * GeluCubic)).add_(Scalars.Of(1), Scalars.One).mul_(Scalars.Of(GeluScale));
+        var slope = tanh.pow(Scalars.Of(2)).neg_().add_(Scalars.Of(1), Scalars.One).mul_(input).mul_(inner).add_(tanh, Scalars.One).add_(Scalars.Of(1), Scalars.One).mul_(Scalars.Of(0.5));
         return slope.mul_(gradient).to(x.dtype).MoveToOuterDisposeScope();
     }
 
@@ -256,7 +256,7 @@ public sealed partial class TorchKernels : IKernels
         return (local * here, here);
     }
 
-    private static Tensor GeluArgument(Tensor x) => x.pow(Scalars.Of(2)).mul_(Scalars.Of(GeluCubic)).add_(Scalars.Of(1)).mul_(x).mul_(Scalars.Of(GeluScale));
+    private static Tensor GeluArgument(Tensor x) => x.pow(Scalars.Of(2)).mul_(Scalars.Of(GeluCubic)).add_(Scalars.Of(1), Scalars.One).mul_(x).mul_(Scalars.Of(GeluScale));
 
     private static Tensor Rows(Tensor x) => x.reshape(-1, x.shape[^1]);
 }

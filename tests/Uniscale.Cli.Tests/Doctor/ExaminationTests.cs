@@ -54,6 +54,20 @@ public sealed class ExaminationTests : IDisposable
     }
 
     [Theory]
+    [InlineData("lib/libtorch_cpu.so.2.14", null, null, "2.14")]
+    [InlineData("lib/libtorch_cpu.so", "version.py", "from typing import Optional\n__version__ = '2.11.0+cu130'\n", "2.11.0")]
+    [InlineData("lib/libtorch_cpu.so", "build-version", "2.12.1+cpu\n", "2.12.1")]
+    [InlineData("runtimes/linux-x64/native/libtorch_cpu.so", null, null, null)]
+    public void The_release_of_a_libtorch_is_what_it_was_shipped_with(string library, string? file, string? content, string? release)
+    {
+        string path = Path.Combine(_folder, library);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, "");
+        if (file is not null) File.WriteAllText(Path.Combine(_folder, file), content);
+        Assert.Equal(release ?? Path.GetFileName(_folder), Libraries.LibtorchVersion(path));
+    }
+
+    [Theory]
     [InlineData("libnothing.so.3")]
     [InlineData("libm.so.6")]
     public void A_library_that_is_named_and_is_not_MPI_is_said(string named)

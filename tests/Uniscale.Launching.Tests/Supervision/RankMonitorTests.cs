@@ -82,6 +82,7 @@ public sealed class RankMonitorTests : IDisposable
             using (monitor.Busy("saving")) { }
             Directory.Delete(Path.Combine(_folder, inTheWay));
             Assert.Null(new StartWatch(_folder, 1, TimeSpan.Zero).Observe(DateTimeOffset.UtcNow));
+            Assert.NotEmpty(Diagnosis.Of(_folder, DateTimeOffset.UtcNow).Sentence);
         }
         worlds[0].Dispose();
     }
