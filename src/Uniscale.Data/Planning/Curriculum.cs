@@ -141,6 +141,20 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public bool HasMarks => Sources.Any(source => source.Packs is not null);
+
+    /// <inheritdoc/>
+    public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
+    {
+        var sample = Locate(Phases[step.Phase], index);
+        foreach (var piece in PiecesOf(sample))
+        {
+            int count = piece.Count + (piece.First + piece.Count == step.Context ? 1 : 0);
+            Sources[sample.Source].ReadMarks(piece.Position, marks.Slice(piece.First, count));
+        }
+    }
+
     /// <summary>The stretches of consecutive tokens that a sample is made of; one, unless the context does not divide the window.</summary>
     public IEnumerable<TokenPiece> PiecesOf(SampleLocation sample)
     {

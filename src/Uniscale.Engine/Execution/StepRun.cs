@@ -30,7 +30,7 @@ internal sealed class StepRun : IDisposable
     private IWork? _counting;
     private LossScale _lossScale;
     private StepDecision? _decision;
-    private (double LossSum, long TokenCount)? _evaluation;
+    private StepEvaluation? _evaluation;
     private ReplicaGuard? _guard;
     private bool _isDamaged;
 
@@ -106,7 +106,7 @@ internal sealed class StepRun : IDisposable
     }
 
     /// <summary>Waits for what a program that goes forward only has posted, and returns what it found.</summary>
-    public (double LossSum, long TokenCount) FinishEvaluation()
+    public StepEvaluation FinishEvaluation()
     {
         _activations.FinishSending();
         return _evaluation ?? throw new InvalidOperationException("The program has no sum of the loss, so it found nothing.");
@@ -230,12 +230,20 @@ internal sealed class StepRun : IDisposable
     private void SumLoss()
     {
         bool speaks = _rank.Groups.Tensor.Rank == 0, counts = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head);
-        var own = tensor([0.0, counts ? _batch.ValidTokens : 0], ScalarType.Float64);
+        double[] first = [0, counts ? _batch.ValidTokens : 0, .. new double[_batch.Measures.Count]];
+        var own = tensor(first, ScalarType.Float64);
         var sums = _rank.Link.Upload(own);
         if (speaks) sums[0].copy_(_loss);
+        if (speaks) AddMeasured(sums, 2);
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
-        _evaluation = (all[0], (long)all[1]);
+        _evaluation = new StepEvaluation(all[0], (long)all[1], _batch.Measures.Select((name, i) => (name, all[2 + i])).ToDictionary());
+    }
+
+    /// <summary>Adds what this rank's microbatches measured behind the first numbers.</summary>
+    private void AddMeasured(Tensor sums, int first)
+    {
+        foreach (var measured in _batch.Measured) sums.narrow(0, first, measured.size(0)).add_(measured, Scalars.One);
     }
 
     private void Decide()
@@ -247,17 +255,26 @@ internal sealed class StepRun : IDisposable
         bool speaks = _rank.Groups.Tensor.Rank == 0;
         // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
         ulong digest = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _batch.Digest : 0;
-        using var own = tensor([0, 0, input.StopAsked ? 1.0 : 0.0, (uint)digest, (double)(digest >> 32), input.SaveAsked ? 1.0 : 0.0], ScalarType.Float64);
+        const int Fixed = 6;
+        double counted = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) && _batch.Measures.Count > 0 ? _batch.ValidTokens : 0;
+        double[] measures = _batch.Measures.Count == 0 ? [] : [counted, .. new double[_batch.Measures.Count]];
+        double[] first = [0, 0, input.StopAsked ? 1 : 0, (uint)digest, digest >> 32, input.SaveAsked ? 1 : 0, .. measures];
+        using var own = tensor(first, ScalarType.Float64);
         using var sums = _rank.Link.Upload(own);
         SumSquares(sums[0]);
         if (speaks) sums[1].copy_(_loss);
+        if (speaks && measures.Length > 0) AddMeasured(sums, Fixed + 1);
         if (Faults is not null) sums[1].fill_(Scalars.Of(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0)));
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
         double norm = Math.Sqrt(all[0]), loss = all[1];
         double scale = input.Clip > 0 && norm > input.Clip ? input.Clip / (norm + 1e-6) : 1;
         digest = unchecked((ulong)all[3] + ((ulong)all[4] << 32));
-        _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest) { Save = all[5] > 0 };
+        _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest)
+        {
+            Save = all[5] > 0,
+            Measures = _batch.Measures.Select((name, i) => (name, all[Fixed + 1 + i] / Math.Max(1, all[Fixed]))).ToDictionary(),
+        };
         GradientsReady?.Invoke(_decision);
     }
 

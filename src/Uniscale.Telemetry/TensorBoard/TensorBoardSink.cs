@@ -42,6 +42,8 @@ public sealed class TensorBoardSink : ITelemetrySink
             scalars.Add(("throughput/mfu", mfu));
         if (report.Account is { } account)
             scalars.Add(("time/effective_share", account.EffectiveShare));
+        foreach (var (measure, value) in report.Measures ?? new Dictionary<string, double>())
+            scalars.Add(($"train/{measure}", value));
         foreach (var (kind, count) in report.BadSteps ?? new Dictionary<string, long>())
             scalars.Add(($"train/bad_steps/{kind}", count));
         foreach (var (part, seconds) in report.Parts)
@@ -55,6 +57,8 @@ public sealed class TensorBoardSink : ITelemetrySink
         var scalars = new List<(string, double)> { ($"validation/{report.Name}/loss", report.Loss) };
         if (report.BitsPerByte is { } bits)
             scalars.Add(($"validation/{report.Name}/bits_per_byte", bits));
+        foreach (var (name, value) in report.Measures ?? new Dictionary<string, double>())
+            scalars.Add(($"validation/{report.Name}/{name}", value));
         _file.Scalars(report.Step, scalars);
     }
 
