@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using Uniscale.Configuration;
 using Uniscale.Corpus.Chat;
 using Uniscale.Data;
@@ -102,46 +101,13 @@ internal static class ChatCommand
         }
     }
 
-    /// <summary>What is learned is green on a terminal and stands between ⟦ and ⟧ elsewhere; the reward token is marked ★.</summary>
     private static void Print(TextWriter console, TokenizedSample sample, Tokenizer tokenizer)
     {
-        bool colours = ReferenceEquals(console, Console.Out) && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null;
-        var (begin, end) = colours ? ("\u001b[32m", "\u001b[0m") : ("⟦", "⟧");
         foreach (var chat in sample.Chats)
         {
             console.WriteLine($"# {sample.Domain}, {chat.Tokens.Length} tokens, {chat.Marks.Count(mark => mark.HasFlag(TokenMarks.Learned))} learned");
-            var text = new StringBuilder();
-            for (int start = 0, next; start < chat.Tokens.Length; start = next)
-            {
-                next = start + 1;
-                while (next < chat.Tokens.Length && chat.Marks[next] == chat.Marks[start])
-                    next++;
-                string part = TextOf(chat.Tokens.AsSpan(start, next - start), tokenizer);
-                bool learned = chat.Marks[start].HasFlag(TokenMarks.Learned);
-                text.Append(chat.Marks[start].HasFlag(TokenMarks.Score) ? "★" : learned ? begin : "").Append(part).Append(learned ? end : "");
-            }
-            console.WriteLine(text.ToString());
+            console.WriteLine(MarkedText.Of(chat.Tokens, chat.Marks, tokenizer, console));
         }
-    }
-
-    /// <summary>The text of tokens within a chat: control tokens by their names, and a first space that decoding takes for the beginning of a text.</summary>
-    private static string TextOf(ReadOnlySpan<int> tokens, Tokenizer tokenizer)
-    {
-        var text = new StringBuilder();
-        for (int start = 0, next; start < tokens.Length; start = next)
-        {
-            next = start + 1;
-            var first = tokenizer.PieceOf(tokens[start]);
-            if (first.Kind == PieceKind.Control)
-            {
-                text.Append(first.Text);
-                continue;
-            }
-            while (next < tokens.Length && tokenizer.PieceOf(tokens[next]).Kind != PieceKind.Control)
-                next++;
-            text.Append(first.Text.StartsWith('\u2581') ? " " : "").Append(tokenizer.Decode(tokens[start..next]).TrimStart(' '));
-        }
-        return text.ToString();
     }
 
     /// <summary>The file of <c>--conditions</c>.</summary>

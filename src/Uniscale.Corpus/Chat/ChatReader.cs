@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using Uniscale.Configuration;
 using Uniscale.Corpus.Chat.Formats;
@@ -23,21 +24,34 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
 
     /// <summary>The samples of files and folders.</summary>
     /// <exception cref="UserErrorException">A file does not exist, or is damaged.</exception>
-    public IEnumerable<TokenizedSample> Read(IEnumerable<string> paths) => RawFiles.Find(paths, _ => { })
-        .SelectMany(file => Records(file.Path))
-        .AsParallel().AsOrdered().Select(Tokenize);
+    public IEnumerable<TokenizedSample> Read(IEnumerable<string> paths)
+    {
+        using var samples = RawFiles.Find(paths, _ => { }).SelectMany(file => Records(file.Path)).AsParallel().AsOrdered().Select(Tokenize).GetEnumerator();
+        while (Advances(samples))
+            yield return samples.Current;
+    }
+
+    /// <summary>What a thread throws comes as it is, not among others.</summary>
+    private static bool Advances(IEnumerator<TokenizedSample> samples)
+    {
+        try
+        {
+            return samples.MoveNext();
+        }
+        catch (AggregateException failures)
+        {
+            ExceptionDispatchInfo.Throw(failures.GetBaseException());
+            throw;
+        }
+    }
 
     private static IEnumerable<byte[]> Records(string path)
     {
-        IEnumerator<(string Place, byte[] Json)>? records = null;
         using var input = Guarded(path, () => RawInput.Open(path));
         // A file of lines has a whole object in its first; an array, or an object over several lines, has not.
-        records = (BeginsWithLine(input.Head) ? JsonLinesReader.Objects(input) : JsonObjectsReader.Objects(input)).GetEnumerator();
-        using (records)
-        {
-            while (Guarded(path, records.MoveNext))
-                yield return records.Current.Json;
-        }
+        using var records = (BeginsWithLine(input.Head) ? JsonLinesReader.Objects(input) : JsonObjectsReader.Objects(input)).GetEnumerator();
+        while (Guarded(path, records.MoveNext))
+            yield return records.Current.Json;
     }
 
     private static T Guarded<T>(string path, Func<T> read)

@@ -50,7 +50,8 @@ public sealed class ChatStore : IDisposable
             string why = string.Join(", ", reasons.Select(group => $"{group.Sum()} with {group.Key}"));
             throw new UserErrorException($"No record gives a sample to train on{(why.Length > 0 ? $" ({why})" : ": the files are empty")}; check --format.");
         }
-        foreach (var domain in _domains.Values.Where(domain => domain.Report.Samples > 0))
+        Directory.CreateDirectory(_directory);
+        foreach (var domain in _domains.Values.Where(domain => domain.Report.Samples + domain.Report.ValidationSamples > 0))
             domain.Complete();
     }
 
@@ -88,8 +89,11 @@ public sealed class ChatStore : IDisposable
         {
             // Nothing of an earlier run may stand beside what is new, however this ends.
             TokenizationRecord.Remove(prefix);
+            ShardWriter.Remove($"{prefix}.train");
             ShardWriter.Remove($"{prefix}.validation");
-            var digests = new Dictionary<string, ShardDigests> { [".train"] = _training.Complete() };
+            var digests = new Dictionary<string, ShardDigests>();
+            if (Report.Samples > 0)
+                digests[".train"] = _training.Complete();
             if (Report.ValidationSamples > 0)
                 digests[".validation"] = _validation.Complete();
             Report.Packs = _training.Packs + _validation.Packs;

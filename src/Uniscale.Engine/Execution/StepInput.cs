@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Uniscale.Engine.Model;
 using Uniscale.Kernels.Optimizer;
 using static TorchSharp.torch;
@@ -55,7 +56,7 @@ public sealed record StepDecision(double Loss, double GradientNorm, double Gradi
     public bool Save { get; init; }
 
     /// <summary>What the loss measured besides itself, by name.</summary>
-    public IReadOnlyDictionary<string, double> Measures { get; init; } = new Dictionary<string, double>();
+    public IReadOnlyDictionary<string, double> Measures { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 }
 
 /// <summary>What forward passes alone found.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Devices;
@@ -273,7 +274,7 @@ internal sealed class StepRun : IDisposable
         _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest)
         {
             Save = all[5] > 0,
-            Measures = _batch.Measures.Select((name, i) => (name, all[Fixed + 1 + i] / Math.Max(1, all[Fixed]))).ToDictionary(),
+            Measures = measures.Length == 0 ? ReadOnlyDictionary<string, double>.Empty : _batch.Measures.Select((name, i) => (name, all[Fixed + 1 + i] / Math.Max(1, all[Fixed]))).ToDictionary(),
         };
         GradientsReady?.Invoke(_decision);
     }

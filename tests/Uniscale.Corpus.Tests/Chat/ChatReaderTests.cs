@@ -95,6 +95,15 @@ public sealed class ChatReaderTests(ChatVocabulary vocabulary) : IClassFixture<C
         Assert.Equal([Q + "q" + A + "[a" + E, Q + "r" + A + "[b" + E], samples.Select(sample => vocabulary.Text(sample.Chats[0])));
     }
 
+    [Fact]
+    public void A_damaged_file_is_one_sentence()
+    {
+        string path = Path.Combine(_folder.FullName, "cut.json");
+        File.WriteAllText(path, "[{\"prompt\":\"q\",\"completion\":\"a\"},\n {\"prompt\":\"r\"");
+        var error = Assert.Throws<Configuration.UserErrorException>(() => new ChatReader(Options("prompt"), vocabulary.Writer()).Read([path]).ToList());
+        Assert.Contains("cut.json is damaged: it is cut within an object", error.Message, StringComparison.Ordinal);
+    }
+
     private static ChatOptions Options(string format, int context = 256) => new() { Format = format, Template = ChatTemplate.Of("internlm2"), Context = context };
 
     private TokenizedSample Read(string format, string json, int context = 256) => Assert.Single(ReadAll(Options(format, context), json));
