@@ -28,7 +28,7 @@ public static class Shell
     private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "plan", "status", "why", "checkpoint", "dashboard"];
 
     /// <summary>Options whose values are texts, not paths.</summary>
-    private static readonly string[] TextOptions = ["--prompt", "--symbol", "--text", "--set"];
+    private static readonly string[] TextOptions = ["--prompt", "--symbol", "--text", "--set", "--reward-token"];
 
     /// <summary>Log file of the command that runs, where it has one; a failure points to it.</summary>
     public static string? LogFile { get; set; }
@@ -56,6 +56,7 @@ public static class Shell
             DashboardCommand.Create(),
             SweepCommand.Create(),
             FaultsCommand.Create(),
+            AlignCommand.Create(),
             GenerateCommand.Create(),
             CheckpointCommand.Create(),
             HuggingFaceCommands.Export(),

@@ -55,11 +55,19 @@ public static class ConfigurationLoader
         where T : class =>
         (T)new Binder(whole).BindSection(SectionSchema.Of(typeof(T)), ConfigurationFiles.Read(path, Environment.GetEnvironmentVariable), "");
 
+    /// <summary>As <see cref="Read"/>, from text; <paramref name="name"/> stands for the file in messages.</summary>
+    public static T ReadText<T>(string yaml, string name, string whole)
+        where T : class
+    {
+        var node = YamlReader.Read(yaml, (line, column) => new Origin.InFile(name, (int)line, (int)column));
+        return node is MapNode map ? (T)new Binder(whole).BindSection(SectionSchema.Of(typeof(T)), map, "") : throw new UserErrorException($"{node.Origin.Exact}: {whole} must be a map.");
+    }
+
     private static ResolvedConfiguration Resolve(MapNode root, IReadOnlyList<string> overrides)
     {
         foreach (string text in overrides)
             root = Overrides.Apply(root, text);
-        root = PhaseBatches.Apply(Presets.Apply(root));
+        root = PhaseBatches.Apply(Presets.Apply(Objectives.Apply(root)));
         var binder = new Binder();
         var value = (RunConfiguration)binder.BindSection(SectionSchema.Root, root, "");
         var resolved = new ResolvedConfiguration(value, binder.Origins, binder.References);

@@ -30,6 +30,7 @@ public static class ConfigurationRules
     private static IEnumerable<(string Path, string Sentence)> Broken(RunConfiguration configuration) =>
     [
         .. ModelRules(configuration.Model),
+        .. ObjectiveRules(configuration),
         .. PositionRules(configuration),
         .. LengthRules(configuration),
         .. ScheduleRules(configuration),
@@ -47,6 +48,20 @@ public static class ConfigurationRules
             yield return ("model.rope_scaling", "model.rope_scaling stretches rotary angles, but model.positions is learned: set model.rope_scaling to none, or model.positions to rope.");
         if (model.RopeScaling == RopeScalingKind.None && model.RopeFactor != 1)
             yield return ("model.rope_factor", $"model.rope_factor is {Quantity.Format(model.RopeFactor)}, but model.rope_scaling is none: set model.rope_scaling to linear or ntk-aware, or take model.rope_factor out.");
+    }
+
+    private static IEnumerable<(string, string)> ObjectiveRules(RunConfiguration configuration)
+    {
+        var (objective, model) = (configuration.Objective, configuration.Model);
+        string name = objective.ToString().ToLowerInvariant();
+        if (objective != ObjectiveKind.Pretrain && !model.DocumentMask)
+            yield return ("model.document_mask", $"objective is {name}, whose samples share sequences and must not see each other: set model.document_mask to true.");
+        if (objective == ObjectiveKind.Reward && model.Head != HeadKind.Score)
+            yield return ("model.head", "objective is reward, but model.head gives logits: set model.head to score, or take it out.");
+        if (objective != ObjectiveKind.Reward && model.Head == HeadKind.Score)
+            yield return ("model.head", $"model.head gives scores, but objective is {name}: set objective to reward, or model.head to vocabulary.");
+        if (configuration.Reward.BarrierMargin >= configuration.Reward.BarrierBound)
+            yield return ("reward.barrier_margin", $"reward.barrier_margin {Quantity.Format(configuration.Reward.BarrierMargin)} leaves nothing of reward.barrier_bound {Quantity.Format(configuration.Reward.BarrierBound)}: set it below, for example to 0.001.");
     }
 
     /// <summary>A learned table of positions has a row for each place of the longest sequence.</summary>

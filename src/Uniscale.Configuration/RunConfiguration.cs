@@ -10,6 +10,19 @@ public sealed record RunConfiguration
     [Schema.FilePath]
     public string? RunDirectory { get; init; }
 
+    /// <summary>What the run learns. All but <c>pretrain</c> set <c>model.document_mask</c>, and <c>reward</c> sets <c>model.head</c>, where the file is silent.</summary>
+    public ObjectiveKind Objective { get; init; } = ObjectiveKind.Pretrain;
+
+    /// <summary>Run, checkpoint or imported model whose weights the run begins with; the optimizer begins anew. Not set: weights are drawn.</summary>
+    [Schema.FilePath]
+    public string? StartFrom { get; init; }
+
+    /// <summary>Loss of a reward model (<c>objective: reward</c>).</summary>
+    public RewardSection Reward { get; init; } = new();
+
+    /// <summary>Loss of direct preference optimization (<c>objective: dpo</c>).</summary>
+    public DpoSection Dpo { get; init; } = new();
+
     /// <summary>Shape of the model.</summary>
     public ModelSection Model { get; init; } = new();
 
@@ -51,6 +64,9 @@ public sealed record RunConfiguration
 
     /// <summary>Phases of a multi-phase curriculum; empty: one phase over all of <see cref="Data"/>.</summary>
     public IReadOnlyList<PhaseSection> Phases { get; init; } = [];
+
+    /// <summary>Whether the run learns from answers that are compared.</summary>
+    public bool ComparesAnswers => Objective is ObjectiveKind.Reward or ObjectiveKind.Dpo;
 
     /// <summary>Base of the rotary angles in a phase, counted from 0; the model's where the phase has none of its own.</summary>
     public double RopeBaseOf(int phase) => phase < Phases.Count ? Phases[phase].RopeBase ?? Model.RopeBase : Model.RopeBase;

@@ -74,8 +74,11 @@ public sealed record StepReport
     /// <summary>Tokens of the run up to and with this step.</summary>
     public long ConsumedTokens { get; init; }
 
-    /// <summary>Mean loss of a token in nats.</summary>
+    /// <summary>Mean loss of a token in nats, or of a comparison of answers.</summary>
     public double Loss { get; init; }
+
+    /// <summary>What the loss measured besides itself, e.g. accuracy; null: nothing.</summary>
+    public IReadOnlyDictionary<string, double>? Measures { get; init; }
 
     /// <summary>Global norm of the gradients before clipping.</summary>
     public double GradientNorm { get; init; }
@@ -171,8 +174,11 @@ public sealed record ValidationReport
     /// <summary>Loss in bits for a byte of text: comparable between tokenizers; null: bytes are not known.</summary>
     public double? BitsPerByte { get; init; }
 
-    /// <summary>Tokens that were judged.</summary>
+    /// <summary>Tokens, or comparisons, that were judged.</summary>
     public long Tokens { get; init; }
+
+    /// <summary>What the loss measured besides itself, e.g. accuracy; null: nothing.</summary>
+    public IReadOnlyDictionary<string, double>? Measures { get; init; }
 }
 
 /// <summary>How serious a note is.</summary>

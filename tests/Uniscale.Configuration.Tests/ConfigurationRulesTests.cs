@@ -6,6 +6,10 @@ public sealed class ConfigurationRulesTests
     [InlineData("model: { hidden: 30, heads: 6 }", "The width of a head is 5, but rotary positions turn pairs: set model.head_dim to 6, or model.positions to learned.")]
     [InlineData("model: { positions: learned, rope_scaling: linear }", "model.rope_scaling stretches rotary angles, but model.positions is learned: set model.rope_scaling to none, or model.positions to rope.")]
     [InlineData("model: { rope_factor: 2 }", "model.rope_factor is 2, but model.rope_scaling is none: set model.rope_scaling to linear or ntk-aware, or take model.rope_factor out.")]
+    [InlineData("{ objective: sft, model: { document_mask: false } }", "objective is sft, whose samples share sequences and must not see each other: set model.document_mask to true.")]
+    [InlineData("{ objective: reward, model: { head: vocabulary } }", "objective is reward, but model.head gives logits: set model.head to score, or take it out.")]
+    [InlineData("{ objective: dpo, model: { head: score } }", "model.head gives scores, but objective is dpo: set objective to reward, or model.head to vocabulary.")]
+    [InlineData("reward: { barrier_margin: 5 }", "reward.barrier_margin 5 leaves nothing of reward.barrier_bound 5: set it below, for example to 0.001.")]
     [InlineData("train: { tokens: 4M }", "train.steps (10) and train.tokens (4M) are both given: take one of them out.")]
     [InlineData("train: { steps: 0 }", "Nothing says how long to train: set train.steps, train.tokens, or phases.")]
     [InlineData("schedule: { kind: wsd, warmup_ratio: 0.3, decay_ratio: 0.8 }", "schedule.warmup_ratio 0.3 + schedule.decay_ratio 0.8 is more than the whole run: set schedule.decay_ratio to at most 0.7.")]
@@ -23,6 +27,19 @@ public sealed class ConfigurationRulesTests
     [InlineData("{ train: { steps: 1000000000000 }, batch: { global: 1000000 } }", "train.steps 1000000000000 × batch.global 1000000 × model.context 256 is more than 100000T tokens: lower train.steps.")]
     public void A_broken_rule_says_which_number_to_change_to_what(string yaml, string expected) =>
         Assert.EndsWith(expected, Message(yaml, yaml.Contains("steps:", StringComparison.Ordinal) || yaml.Contains("phases:", StringComparison.Ordinal) ? [] : ["train.steps=10"]));
+
+    /// <summary>One word sets what it needs; a recipe's values stand below the file's.</summary>
+    [Fact]
+    public void An_objective_and_a_recipe_fill_in_where_the_file_is_silent()
+    {
+        var reward = ConfigurationLoader.Parse("{ objective: reward, reward: { preset: internlm2, barrier: 0.5 }, optimizer: { lr: 3e-5 }, train: { steps: 1 } }");
+        Assert.True(reward.Value.Model is { Head: HeadKind.Score, DocumentMask: true, ScoreStd: 0.02 });
+        Assert.Equal((0.5, 2, 3e-5, 0.01, 0.5), (reward.Value.Reward.Barrier, reward.Value.Reward.FocalGamma, reward.Value.Optimizer.Lr, reward.Value.Optimizer.WeightDecay, reward.Value.Schedule.FinalRatio));
+        Assert.Equal("preset objective reward", reward.OriginOf("model.head").ToString());
+        Assert.True(ConfigurationLoader.Parse("{ objective: sft, train: { steps: 1 } }").Value.Model is { Head: HeadKind.Vocabulary, DocumentMask: true });
+        Assert.Equal(reward.Hash, ConfigurationLoader.Parse(reward.ToYaml()).Hash);
+        Assert.Contains("did you mean 'internlm2'?", Message("{ reward: { preset: internlm }, train: { steps: 1 } }"), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_rule_names_the_place_of_the_value()

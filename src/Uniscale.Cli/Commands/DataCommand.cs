@@ -9,7 +9,7 @@ internal static class DataCommand
 {
     public static Command Create() => new("data", "Turn raw files into documents and documents into token shards; inspect and verify shards.")
     {
-        ImportCommand.Create(), CleanCommand.Create(), Tokenize(), ShardCommands.Inspect(), ShardCommands.Verify(), ShardCommands.Show(),
+        ImportCommand.Create(), CleanCommand.Create(), Tokenize(), ChatCommand.Create(), ShardCommands.Inspect(), ShardCommands.Verify(), ShardCommands.Show(),
     };
 
     private static Command Tokenize()

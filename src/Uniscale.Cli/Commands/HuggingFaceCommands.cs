@@ -33,6 +33,8 @@ internal static class HuggingFaceCommands
             if (HoldsModel(target))
                 throw new UserErrorException($"--to {target} already holds a model: name a folder that is to be made, or empty it.");
             var configuration = CheckpointInput.ConfigurationOf(reader);
+            if (configuration.Model.Head == HeadKind.Score)
+                throw new UserErrorException($"{path} is a reward model, whose head a Hugging Face Llama has no place for: name a run of another objective.");
             using var text = parsed.GetValue(without) ? null : TokenizerOf(path, configuration.Data.Tokenizer, parsed.GetValue(tokenizer));
             var output = parsed.InvocationConfiguration.Output;
             int count = CheckpointInput.Given(() => Write(reader, configuration, target, shardBytes, text));

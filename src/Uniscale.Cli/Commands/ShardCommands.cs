@@ -22,7 +22,7 @@ internal static class ShardCommands
                 using (shard)
                 {
                     shard.CheckRecorded(whole: false);
-                    output.WriteLine($"{shard.Prefix}: {shard.TokenCount} tokens ({shard.Type}) in {shard.DocumentCount} documents, {shard.TokenCount / (double)Math.Max(1, shard.DocumentCount):0.#} a document; fingerprint {shard.Fingerprint}");
+                    output.WriteLine($"{shard.Prefix}: {shard.TokenCount} tokens ({shard.Type}) in {shard.DocumentCount} documents, {shard.TokenCount / (double)Math.Max(1, shard.DocumentCount):0.#} a document{(shard.Marks is { } packs ? $", {packs.Kind.ToString().ToLowerInvariant()} in packs of {packs.PackTokens}" : "")}; fingerprint {shard.Fingerprint}");
                     (tokens, documents) = (tokens + shard.TokenCount, documents + shard.DocumentCount);
                 }
             }
@@ -86,7 +86,14 @@ internal static class ShardCommands
                 return 0;
             }
             using var tokenizer = Tokenizer.Load(path);
-            output.WriteLine(tokenizer.Decode(tokens));
+            if (opened.Marks is not { } packs)
+            {
+                output.WriteLine(tokenizer.Decode(tokens));
+                return 0;
+            }
+            var marks = new TokenMarks[tokens.Length];
+            packs.Read(first, marks);
+            output.WriteLine(MarkedText.Of(tokens, marks, tokenizer, output));
             return 0;
         });
         return command;

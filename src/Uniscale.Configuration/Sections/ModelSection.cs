@@ -121,6 +121,13 @@ public sealed record ModelSection
     /// <summary>The head uses the embedding's matrix.</summary>
     public bool TiedEmbeddings { get; init; }
 
+    /// <summary>What the last block gives: logits of the vocabulary, or one score for each token. A score's head is not tied to the embedding.</summary>
+    public HeadKind Head { get; init; } = HeadKind.Vocabulary;
+
+    /// <summary>Standard deviation of the first weights of a score's head; 0: they are zero.</summary>
+    [Range(0, 1)]
+    public double ScoreStd { get; init; }
+
     /// <summary>Standard deviation of initial weights; matrices that write to the residual stream are scaled by 1/sqrt(2·layers).</summary>
     [Range(0, 1, MinimumExclusive = true)]
     public double InitStd { get; init; } = 0.02;

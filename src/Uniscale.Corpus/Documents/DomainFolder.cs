@@ -50,8 +50,7 @@ internal sealed class DomainFolder : IDisposable
     /// <exception cref="UserErrorException">The name is no domain, or another import into it is under way.</exception>
     public DomainFolder(string store, string domain)
     {
-        if (domain.Length == 0 || domain.AsSpan().ContainsAny(Path.GetInvalidFileNameChars()) || domain.StartsWith('.'))
-            throw new UserErrorException($"'{domain}' cannot be a domain; use letters, digits, - and _.");
+        CheckName(domain);
         _directory = Path.Combine(store, domain);
         Directory.CreateDirectory(_directory);
         try
@@ -70,6 +69,17 @@ internal sealed class DomainFolder : IDisposable
 
     /// <summary>Where readers put what they cannot hold in memory.</summary>
     public string WorkFolder => Path.Combine(_directory, ".work");
+
+    /// <summary>Refuses what cannot name a domain's files.</summary>
+    /// <exception cref="UserErrorException">The name is no domain.</exception>
+    public static void CheckName(string domain)
+    {
+        if (!IsName(domain))
+            throw new UserErrorException($"'{domain}' cannot be a domain; use letters, digits, - and _.");
+    }
+
+    /// <summary>Whether a text can name a domain.</summary>
+    public static bool IsName(string domain) => domain.Length > 0 && !domain.AsSpan().ContainsAny(Path.GetInvalidFileNameChars()) && !domain.StartsWith('.');
 
     /// <summary>The first number that no file of the domain has had.</summary>
     public int NextUnit => Math.Max(

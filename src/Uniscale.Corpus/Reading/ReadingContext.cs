@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
+using Uniscale.Corpus.Chat;
 
 namespace Uniscale.Corpus.Reading;
 

@@ -30,14 +30,14 @@ public interface ISequenceSource
     /// </summary>
     void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents);
 
-    /// <summary>Whether some targets are left out of the loss: answers are learned and questions only read. False: the loss is taken everywhere.</summary>
-    bool HasLossMask => false;
+    /// <summary>Whether tokens have marks: answers are learned and questions only read. False: every token is learned.</summary>
+    bool HasMarks => false;
 
     /// <summary>
-    /// Loss mask of sample <paramref name="index"/>; asked for only where <see cref="HasLossMask"/>. <paramref name="mask"/> has context places, and place i speaks
-    /// for the target that follows token i (token i + 1): true where the loss is taken.
+    /// Marks of sample <paramref name="index"/>; asked for only where <see cref="HasMarks"/>. <paramref name="marks"/> has a place for each of the tokens that
+    /// <see cref="Read"/> gives.
     /// </summary>
-    void ReadLossMask(StepPlan step, long index, Span<bool> mask) => mask.Fill(true);
+    void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks) => marks.Fill(TokenMarks.Learned);
 
     /// <summary>Domains that samples belong to, each of one; empty: they are not told apart.</summary>
     IReadOnlyList<string> Domains => [];

@@ -41,10 +41,10 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
     }
 
     /// <inheritdoc/>
-    public bool HasLossMask => source.HasLossMask;
+    public bool HasMarks => source.HasMarks;
 
     /// <inheritdoc/>
-    public void ReadLossMask(StepPlan step, long index, Span<bool> mask) => Enter(step).Get(index).Mask.CopyTo(mask);
+    public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks) => Enter(step).Get(index).Marks.CopyTo(marks);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Domains => source.Domains;
@@ -104,16 +104,16 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
 
         public int[] Documents { get; private set; } = [];
 
-        /// <summary>The sample's loss mask; empty where the data has none.</summary>
-        public bool[] Mask { get; private set; } = [];
+        /// <summary>The sample's marks; empty where the data has none.</summary>
+        public TokenMarks[] Marks { get; private set; } = [];
 
         public bool WasAsked { get; set; }
 
-        public void Begin(long index, int length, bool withDocuments, bool withMask)
+        public void Begin(long index, int length, bool withDocuments, bool withMarks)
         {
             if (Tokens.Length != length) Tokens = new int[length];
             if (withDocuments && Documents.Length != length) Documents = new int[length];
-            if (withMask && Mask.Length != length - 1) Mask = new bool[length - 1];
+            if (withMarks && Marks.Length != length) Marks = new TokenMarks[length];
             _index = index;
             _isRead = false;
             _error = null;
@@ -129,7 +129,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
                 try
                 {
                     source.Read(step, _index, Tokens, Documents);
-                    if (Mask.Length > 0) source.ReadLossMask(step, _index, Mask);
+                    if (Marks.Length > 0) source.ReadMarks(step, _index, Marks);
                 }
                 catch (Exception error)
                 {
@@ -194,7 +194,7 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
         private Sample Add(long index)
         {
             if (!_spare.TryPop(out var sample)) sample = new Sample();
-            sample.Begin(index, Step.Context + 1, withDocuments, source.HasLossMask);
+            sample.Begin(index, Step.Context + 1, withDocuments, source.HasMarks);
             _samples.Add(index, sample);
             return sample;
         }

@@ -150,6 +150,20 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     }
 
     /// <inheritdoc/>
+    public bool HasMarks => Sources.Any(source => source.Packs is not null);
+
+    /// <inheritdoc/>
+    public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
+    {
+        var sample = Locate(Phases[step.Phase], index);
+        foreach (var piece in PiecesOf(sample))
+        {
+            int count = piece.Count + (piece.First + piece.Count == step.Context ? 1 : 0);
+            Sources[sample.Source].ReadMarks(piece.Position, marks.Slice(piece.First, count));
+        }
+    }
+
+    /// <inheritdoc/>
     public int DomainOf(StepPlan step, long index)
     {
         var phase = Phases[step.Phase];

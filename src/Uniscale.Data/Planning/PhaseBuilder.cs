@@ -19,7 +19,7 @@ internal sealed class PhaseBuilder
         _sections = config.Phases.Count > 0 ? config.Phases : [new PhaseSection { Name = "train", Tokens = config.Train.Tokens }];
         Window = config.Data.Window > 0 ? config.Data.Window : _sections.Max(ContextOf);
         _keys = [.. sources.Select(source => Mixing.Key((ulong)config.Train.Seed, Mixing.OfName(source.Name)))];
-        _orders = [.. sources.Select((source, i) => new WindowOrder(source.TokenCount, Window, _keys[i]))];
+        _orders = [.. sources.Select((source, i) => new WindowOrder(source.StreamTokens, Window, _keys[i]))];
         _cursors = new SourceCursor[sources.Count];
     }
 
@@ -62,10 +62,28 @@ internal sealed class PhaseBuilder
                     $"The data source '{_sources[i].Name}' has a weight in phase '{settings.Name}' but only {_sources[i].TokenCount} tokens, " +
                     $"fewer than one sequence of {settings.Context} + 1; give it data or the weight 0.");
             }
+            CheckPacks(_sources[i], settings);
             runs[i] = new SourceRun(_orders[i], _keys[i], _cursors[i], settings.Context, counts[i]);
             _cursors[i] = runs[i]!.End;
         }
         return new Phase(settings, number, firstSample, startTokens, steps, interleaving, runs);
+    }
+
+    /// <summary>A sequence of a source of packs is a pack, or samples would be cut and mixed.</summary>
+    private void CheckPacks(TokenSource source, PhaseSettings settings)
+    {
+        if (source.Packs is not var (_, tokens))
+            return;
+        if (tokens != settings.Context)
+        {
+            throw new UserErrorException(
+                $"The packs of data source '{source.Name}' have {tokens} tokens, but phase '{settings.Name}' has sequences of {settings.Context}: set model.context to {tokens}, " +
+                $"or pack again with `uniscale data chat --context {settings.Context}`.");
+        }
+        if (Window % tokens != 0)
+            throw new UserErrorException($"data.window is {Window}, which packs of {tokens} tokens (data source '{source.Name}') do not fill: set it to a multiple of {tokens}.");
+        if (!_config.Model.DocumentMask)
+            throw new UserErrorException($"The data source '{source.Name}' has packs of samples that must not see each other: set model.document_mask to true.");
     }
 
     private PhaseSettings SettingsOf(PhaseSection section, int number) => new()

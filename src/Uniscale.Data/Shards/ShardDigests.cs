@@ -6,7 +6,8 @@ namespace Uniscale.Data;
 /// <param name="Bin">Of every byte of the .bin.</param>
 /// <param name="Index">Of every byte of the .idx.</param>
 /// <param name="Fingerprint"><see cref="TokenShard.Fingerprint"/>.</param>
-public sealed record ShardDigests(string Bin, string Index, string Fingerprint)
+/// <param name="Marks">Of every byte of the .marks; null where there are none.</param>
+public sealed record ShardDigests(string Bin, string Index, string Fingerprint, string? Marks = null)
 {
     /// <summary>Digest of a whole file.</summary>
     public static string OfFile(string path)

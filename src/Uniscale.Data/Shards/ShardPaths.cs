@@ -5,6 +5,11 @@ namespace Uniscale.Data;
 /// <summary>Shard prefixes as users write them.</summary>
 public static class ShardPaths
 {
+    /// <summary>Ending of the report that <c>uniscale data chat</c> leaves beside shards.</summary>
+    public const string ChatReportEnding = ".chat.json";
+
+    private static readonly string[] SideEndings = [ShardWriter.Unfinished, ShardMarks.Extension, ChatReportEnding];
+
     /// <summary>
     /// Prefixes of the shards that a user wants to look at: prefixes, patterns, either file of a pair, folders of shards; each once. What tokenizing leaves beside
     /// shards is passed over, so that FOLDER/* may be written too.
@@ -17,7 +22,7 @@ public static class ShardPaths
         return prefixes.Length > 0 ? prefixes : throw new UserErrorException($"There is no shard in {string.Join(", ", paths)}; a shard is the pair PREFIX.bin and PREFIX.idx made by `uniscale data tokenize`.");
     }
 
-    private static bool IsSideFile(string path) => TokenizationRecord.IsRecord(path) || path.EndsWith(ShardWriter.Unfinished, StringComparison.Ordinal);
+    private static bool IsSideFile(string path) => TokenizationRecord.IsRecord(path) || SideEndings.Any(ending => path.EndsWith(ending, StringComparison.Ordinal));
 
     private static IEnumerable<string> InFolder(string path)
     {

@@ -7,7 +7,7 @@ namespace Uniscale.Data;
 
 /// <summary>
 /// Writes a shard document by document in bounded memory: tokens go straight to PREFIX.bin, lengths are kept (4 bytes a document) for PREFIX.idx.
-/// Both files carry a temporary name until <see cref="Complete"/>, so that a shard that exists is whole.
+/// All files carry a temporary name until <see cref="Complete"/>, so that a shard that exists is whole.
 /// </summary>
 public sealed class ShardWriter : IDisposable
 {
@@ -19,6 +19,7 @@ public sealed class ShardWriter : IDisposable
     private readonly TokenType _type;
     private byte[] _buffer = new byte[1 << 16];
     private readonly XxHash128 _digest = new();
+    private readonly FileStream? _marks;
     private long _open;
     private bool _completed;
 
@@ -27,6 +28,18 @@ public sealed class ShardWriter : IDisposable
     public ShardWriter(string prefix, int vocabulary)
         : this(prefix, vocabulary < ShardFormat.WideVocabulary ? TokenType.UInt16 : TokenType.Int32)
     {
+    }
+
+    /// <summary>Writes a shard of packs, with its marks.</summary>
+    /// <param name="prefix">Path without extension; its directory is created.</param>
+    /// <param name="vocabulary">Number of token values; decides between 16 and 32 bits.</param>
+    /// <param name="kind">What the packs hold.</param>
+    /// <param name="packTokens">Tokens of a pack.</param>
+    public ShardWriter(string prefix, int vocabulary, PackKind kind, int packTokens)
+        : this(prefix, vocabulary)
+    {
+        _marks = new FileStream(ShardMarks.PathOf(_prefix) + Unfinished, FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 16);
+        _marks.Write(ShardMarks.Header(kind, packTokens));
     }
 
     /// <param name="prefix">Path without extension; its directory is created.</param>
@@ -72,6 +85,15 @@ public sealed class ShardWriter : IDisposable
         TokenCount += tokens.Length;
     }
 
+    /// <summary>Appends tokens of a pack to the document that is being written.</summary>
+    public void Append(ReadOnlySpan<int> tokens, ReadOnlySpan<TokenMarks> marks)
+    {
+        if (_marks is null || tokens.Length != marks.Length)
+            throw new InvalidOperationException($"A shard of packs takes a mark for each token: {tokens.Length} tokens came with {marks.Length}.");
+        Append(tokens);
+        _marks.Write(MemoryMarshal.Cast<TokenMarks, byte>(marks));
+    }
+
     /// <summary>Ends the document; nothing happens where it has no tokens.</summary>
     /// <exception cref="InvalidOperationException">The document has more tokens than the format can say (2^31 - 1).</exception>
     public void EndDocument()
@@ -91,10 +113,11 @@ public sealed class ShardWriter : IDisposable
         bool existed = File.Exists(ShardFormat.BinPath(prefix)) || File.Exists(ShardFormat.IndexPath(prefix));
         File.Delete(ShardFormat.IndexPath(prefix));
         File.Delete(ShardFormat.BinPath(prefix));
+        File.Delete(ShardMarks.PathOf(prefix));
         return existed;
     }
 
-    /// <summary>Writes the index and gives both files their names; a shard of that name is gone before, so that no two halves of two meet.</summary>
+    /// <summary>Writes the index and gives the files their names, the index last; a shard of that name is gone before, so that no two halves of two meet.</summary>
     /// <returns>Digests of what was written.</returns>
     public ShardDigests Complete()
     {
@@ -103,20 +126,30 @@ public sealed class ShardWriter : IDisposable
         _bin.Dispose();
         string index = ShardFormat.IndexPath(_prefix);
         WriteIndex(index + Unfinished);
+        _marks?.Flush(flushToDisk: true);
+        _marks?.Dispose();
         Remove(_prefix);
+        // Before the tokens: without their marks they would be taken for plain text.
+        string marks = ShardMarks.PathOf(_prefix);
+        if (_marks is not null)
+            File.Move(marks + Unfinished, marks, overwrite: true);
         File.Move(ShardFormat.BinPath(_prefix) + Unfinished, ShardFormat.BinPath(_prefix), overwrite: true);
         File.Move(index + Unfinished, index, overwrite: true);
         _completed = true;
         using var shard = TokenShard.Open(_prefix);
-        return new ShardDigests(Convert.ToHexStringLower(_digest.GetCurrentHash()), ShardDigests.OfFile(index), shard.Fingerprint);
+        return new ShardDigests(
+            Convert.ToHexStringLower(_digest.GetCurrentHash()), ShardDigests.OfFile(index), shard.Fingerprint, _marks is null ? null : ShardDigests.OfFile(marks));
     }
 
     /// <summary>Closes the files; what was not completed is removed.</summary>
     public void Dispose()
     {
         _bin.Dispose();
-        if (!_completed)
-            File.Delete(ShardFormat.BinPath(_prefix) + Unfinished);
+        _marks?.Dispose();
+        if (_completed)
+            return;
+        File.Delete(ShardFormat.BinPath(_prefix) + Unfinished);
+        File.Delete(ShardMarks.PathOf(_prefix) + Unfinished);
     }
 
     private ReadOnlySpan<byte> Encode(ReadOnlySpan<int> tokens)

@@ -4,7 +4,10 @@ using Uniscale.Configuration;
 
 namespace Uniscale.Data;
 
-/// <summary>One pair of .bin and .idx, memory-mapped for reading: tokens by position and the documents they belong to. Safe for several readers.</summary>
+/// <summary>
+/// One pair of .bin and .idx, memory-mapped for reading: tokens by position and the documents they belong to; and their marks where a .marks lies beside them.
+/// Safe for several readers.
+/// </summary>
 public sealed class TokenShard : IDisposable
 {
     /// <summary>A .bin up to this size is digested whole for the fingerprint; a larger one at evenly spaced places.</summary>
@@ -24,10 +27,12 @@ public sealed class TokenShard : IDisposable
         try
         {
             _index = new ShardIndex(ShardFormat.IndexPath(prefix), _bin.Length);
+            Marks = ShardMarks.Open(prefix, _index.TokenCount);
         }
         catch
         {
             _bin.Dispose();
+            _index?.Dispose();
             throw;
         }
         _fingerprint = new Lazy<string>(() => Digest(whole: _bin.Length <= DigestedWholeBytes));
@@ -42,13 +47,16 @@ public sealed class TokenShard : IDisposable
     /// <summary>Tokens of the shard.</summary>
     public long TokenCount => _index.TokenCount;
 
+    /// <summary>What each token is in a pack; null: the shard is plain text.</summary>
+    public ShardMarks? Marks { get; }
+
     /// <summary>Sequences in the index; one a document in shards written here.</summary>
     public long SequenceCount => _index.SequenceCount;
 
     /// <summary>Documents of the shard.</summary>
     public long DocumentCount => _index.DocumentCount;
 
-    /// <summary>Digest of size and content (at 256 places where the shard is larger than 64 MiB). Where it lies and when it was written do not enter.</summary>
+    /// <summary>Digest of size and content, marks too (at 256 places where the shard is larger than 64 MiB). Where it lies and when it was written do not enter.</summary>
     public string Fingerprint => _fingerprint.Value;
 
     /// <summary>Opens a shard and checks that its two files agree.</summary>
@@ -131,6 +139,8 @@ public sealed class TokenShard : IDisposable
             throw Altered(ShardFormat.BinPath(Prefix));
         if (whole && ShardDigests.OfFile(ShardFormat.IndexPath(Prefix)) != recorded.Index)
             throw Altered(ShardFormat.IndexPath(Prefix));
+        if (whole && Marks is not null && ShardDigests.OfFile(ShardMarks.PathOf(Prefix)) != recorded.Marks)
+            throw Altered(ShardMarks.PathOf(Prefix));
     }
 
     /// <summary>What a shard is called whose index contradicts itself.</summary>
@@ -149,6 +159,7 @@ public sealed class TokenShard : IDisposable
     {
         _bin.Dispose();
         _index.Dispose();
+        Marks?.Dispose();
     }
 
     private void Widen<T>(long position, Span<int> tokens)
@@ -163,17 +174,24 @@ public sealed class TokenShard : IDisposable
     private string Digest(bool whole)
     {
         var hash = new XxHash128();
-        hash.Append(BitConverter.GetBytes(_bin.Length));
+        Append(hash, _bin, whole);
+        AppendIndex(hash);
+        if (Marks is not null)
+            Append(hash, Marks.File, whole || Marks.File.Length <= DigestedWholeBytes);
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    private static void Append(XxHash128 hash, MappedFile file, bool whole)
+    {
+        hash.Append(BitConverter.GetBytes(file.Length));
         byte[] block = new byte[whole ? 1 << 20 : SampleBytes];
-        long step = whole ? block.Length : (_bin.Length - SampleBytes) / (SampleCount - 1);
-        for (long offset = 0; offset < _bin.Length; offset += step)
+        long step = whole ? block.Length : (file.Length - SampleBytes) / (SampleCount - 1);
+        for (long offset = 0; offset < file.Length; offset += step)
         {
-            var part = block.AsSpan(0, (int)Math.Min(block.Length, _bin.Length - offset));
-            _bin.Read(offset, part);
+            var part = block.AsSpan(0, (int)Math.Min(block.Length, file.Length - offset));
+            file.Read(offset, part);
             hash.Append(part);
         }
-        AppendIndex(hash);
-        return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
     private void AppendIndex(XxHash128 hash)

@@ -24,6 +24,7 @@ public sealed class TokenSource : IDisposable
         IsVirtual = shards.Length == 0;
         TokenCount = IsVirtual ? virtualTokens : _starts[^1];
         _fingerprint = new Lazy<string>(Digest);
+        Packs = PacksOf(name, shards);
     }
 
     /// <summary>Name of the source.</summary>
@@ -34,6 +35,15 @@ public sealed class TokenSource : IDisposable
 
     /// <summary>Tokens of all shards.</summary>
     public long TokenCount { get; }
+
+    /// <summary>What the packs of the source hold and how many tokens each has; null: the source is plain text.</summary>
+    public (PackKind Kind, int Tokens)? Packs { get; }
+
+    /// <summary>
+    /// Tokens of the stream that sequences are cut from. The last token of a stream is a target only; a pack needs none behind it, so the stream of packs has a
+    /// token more than the shards.
+    /// </summary>
+    public long StreamTokens => TokenCount + (Packs is null ? 0 : 1);
 
     /// <summary>True where only the count of tokens is known; such a source can be planned with, not read.</summary>
     public bool IsVirtual { get; }
@@ -73,6 +83,11 @@ public sealed class TokenSource : IDisposable
     /// <exception cref="UserErrorException">A shard was changed since it was opened, or holds a token outside the vocabulary.</exception>
     public void Read(long position, Span<int> tokens)
     {
+        if (ReachesBeyond(position, tokens.Length))
+        {
+            tokens[^1] = 0;
+            tokens = tokens[..^1];
+        }
         while (!tokens.IsEmpty)
         {
             int shard = ShardAt(position);
@@ -90,6 +105,11 @@ public sealed class TokenSource : IDisposable
     /// <returns>The number of the last token's document.</returns>
     public int ReadDocuments(long position, Span<int> documents, int first)
     {
+        if (ReachesBeyond(position, documents.Length))
+        {
+            documents[^1] = documents.Length > 1 ? ReadDocuments(position, documents[..^1], first) + 1 : first;
+            return documents[^1];
+        }
         int number = first;
         for (int done = 0; done < documents.Length;)
         {
@@ -104,6 +124,30 @@ public sealed class TokenSource : IDisposable
                 number++;
         }
         return number;
+    }
+
+    /// <summary>Copies the marks of the tokens that begin at a position; where the source is plain text, all are learned.</summary>
+    /// <exception cref="UserErrorException">The marks were changed since they were opened.</exception>
+    public void ReadMarks(long position, Span<TokenMarks> marks)
+    {
+        if (Packs is null)
+        {
+            marks.Fill(TokenMarks.Learned);
+            return;
+        }
+        if (ReachesBeyond(position, marks.Length))
+        {
+            marks[^1] = TokenMarks.None;
+            marks = marks[..^1];
+        }
+        while (!marks.IsEmpty)
+        {
+            int shard = ShardAt(position);
+            int count = (int)Math.Min(marks.Length, _starts[shard + 1] - position);
+            _shards[shard].Marks!.Read(position - _starts[shard], marks[..count]);
+            marks = marks[count..];
+            position += count;
+        }
     }
 
     /// <summary>The shard of a token, and its position there.</summary>
@@ -132,6 +176,24 @@ public sealed class TokenSource : IDisposable
         while (_starts[found + 1] == position)
             found++; // empty shards begin where the next one does
         return found;
+    }
+
+    private bool ReachesBeyond(long position, int count) => Packs is not null && position + count == TokenCount + 1;
+
+    private static (PackKind, int)? PacksOf(string name, TokenShard[] shards)
+    {
+        if (shards.FirstOrDefault(shard => shard.Marks is not null) is not { Marks: { } marks })
+            return null;
+        foreach (var shard in shards)
+        {
+            if (shard.Marks is null)
+                throw new UserErrorException($"The data source '{name}' has packs and plain text: {shard.Prefix} has no marks; make two sources of it.");
+            if (shard.Marks.Kind != marks.Kind || shard.Marks.PackTokens != marks.PackTokens)
+                throw new UserErrorException($"The data source '{name}' has packs of two kinds: {shards[0].Prefix} has {Describe(marks)}, {shard.Prefix} has {Describe(shard.Marks)}; make two sources of it.");
+        }
+        return (marks.Kind, marks.PackTokens);
+
+        static string Describe(ShardMarks marks) => $"{marks.Kind.ToString().ToLowerInvariant()} in {marks.PackTokens} tokens";
     }
 
     private string Digest()

@@ -51,6 +51,7 @@ public sealed class Tokenizer : IDisposable
         SentencePieceLibrary.Describe(model, description);
         (Size, UnknownId, BeginId, EndId, PaddingId) = (description[0], description[1], description[2], description[3], description[4]);
         Fingerprint = Convert.ToHexStringLower(XxHash128.Hash(bytes));
+        Symbols = [.. file.Pieces.Where(piece => piece.Type == ModelPieceType.UserDefined).Select(piece => Encoding.UTF8.GetString(piece.Utf8.Span)).Where(text => !string.IsNullOrWhiteSpace(text))];
         _bpe = new Lazy<BpeModel?>(() => BpeModel.Of(file, table));
     }
 
@@ -74,6 +75,9 @@ public sealed class Tokenizer : IDisposable
 
     /// <summary>Digest of the model's file.</summary>
     public string Fingerprint { get; }
+
+    /// <summary>Pieces that stand for themselves wherever a text has them, e.g. markers of a dialogue.</summary>
+    public IReadOnlyList<string> Symbols { get; }
 
     /// <summary>Loads a SentencePiece model of any kind.</summary>
     /// <exception cref="UserErrorException">The file is missing or no SentencePiece model.</exception>

@@ -25,9 +25,11 @@ public sealed class Bucket : IDisposable
     /// <param name="zeroStage">0 to 3.</param>
     /// <param name="device">Where the buffers lie.</param>
     /// <param name="common">Where parameters are sharded: memory of <see cref="WholeBytes"/> that the ranks of the shards have in common, which the bucket then owns; null: none.</param>
-    public Bucket(int block, FlatLayout layout, ScalarType type, int zeroStage, Device device, SharedMemory? common = null)
+    /// <param name="isFrozen">The parameters are only read: there are no gradients and no optimizer state.</param>
+    public Bucket(int block, FlatLayout layout, ScalarType type, int zeroStage, Device device, SharedMemory? common = null, bool isFrozen = false)
     {
         Block = block;
+        IsFrozen = isFrozen;
         Layout = layout;
         Type = type;
         ZeroStage = zeroStage;
@@ -39,6 +41,15 @@ public sealed class Bucket : IDisposable
         ParameterShard = _whole.IsTemporary && !_whole.IsShared
             ? Zeros(layout.Shard.Count, type)
             : Keep(_whole.Flat.narrow(0, layout.Shard.Start, layout.Shard.Count));
+        if (isFrozen)
+        {
+            GradientShard = Zeros(0, ScalarType.Float32);
+            FirstMoment = Zeros(0, ScalarType.Float32);
+            SecondMoment = Zeros(0, ScalarType.Float32);
+            Master = ParameterShard;
+            Views = new ShardViews(this);
+            return;
+        }
         if (GradientsAreSharded) GradientShard = Zeros(layout.Shard.Count, ScalarType.Float32);
         else
         {
@@ -56,6 +67,9 @@ public sealed class Bucket : IDisposable
 
     /// <summary>Number of the block.</summary>
     public int Block { get; }
+
+    /// <summary>The parameters are only read, as those of a reference model.</summary>
+    public bool IsFrozen { get; }
 
     /// <summary>Ranks that hold the same parameters, where they are others than the layout's replicas; null: those.</summary>
     public ReplicaGroups? Groups { get; init; }
@@ -116,8 +130,8 @@ public sealed class Bucket : IDisposable
     /// <summary>Bytes held between steps.</summary>
     public MemoryAccount Memory => new(
         (_whole.IsTemporary ? Layout.Shard.Count : Layout.Count) * Type.ElementSize(),
-        (GradientsAreSharded ? Layout.Shard.Count : Layout.Count) * sizeof(float),
-        Layout.Shard.Count * sizeof(float) * (Type == ScalarType.Float32 ? 2 : 3));
+        IsFrozen ? 0 : (GradientsAreSharded ? Layout.Shard.Count : Layout.Count) * sizeof(float),
+        IsFrozen ? 0 : Layout.Shard.Count * sizeof(float) * (Type == ScalarType.Float32 ? 2 : 3));
 
     /// <summary>Makes room for the whole parameters; the caller fills <see cref="WholeFlat"/>.</summary>
     public void Materialize() => _whole.Materialize();

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Buckets;
 
-/// <summary>Fills a bucket from a checkpoint that holds fp32 weights and no optimizer state, whatever type the bucket's parameters have.</summary>
+/// <summary>
+/// Fills a bucket from a checkpoint that holds fp32 weights and no optimizer state, whatever type the bucket's parameters have. What the load leaves out stays as it is.
+/// </summary>
 internal sealed class WeightsAlone : IDisposable
 {
     private readonly Bucket _bucket;
@@ -16,7 +18,11 @@ internal sealed class WeightsAlone : IDisposable
     {
         this._bucket = bucket;
         _held = bucket.ParametersAreSharded ? bucket.Layout.Shard : new FlatSpan(0, bucket.Layout.Count);
-        _weights = zeros([_held.Count], ScalarType.Float32).DetachFromDisposeScope();
+        using (NewDisposeScope())
+        {
+            var present = (bucket.ParametersAreSharded ? bucket.ParameterShard : bucket.WholeFlat).detach();
+            _weights = present.cpu().to(ScalarType.Float32).clone().DetachFromDisposeScope();
+        }
         Slices = [.. BucketSlices.Of(bucket, DirectLink.Instance.Image(), "", _weights, _held, ownedOnly: false)];
     }
 
@@ -31,7 +37,7 @@ internal sealed class WeightsAlone : IDisposable
         var shard = _bucket.Layout.Shard;
         var there = link.Upload(_weights);
         (_bucket.ParametersAreSharded ? _bucket.ParameterShard : _bucket.WholeFlat).copy_(there);
-        if (_bucket.Type != ScalarType.Float32) _bucket.Master.copy_(there.narrow(0, shard.Start - _held.Start, shard.Count));
+        if (_bucket.Type != ScalarType.Float32 && !_bucket.IsFrozen) _bucket.Master.copy_(there.narrow(0, shard.Start - _held.Start, shard.Count));
         _bucket.FirstMoment.zero_();
         _bucket.SecondMoment.zero_();
     }

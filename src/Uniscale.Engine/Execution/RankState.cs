@@ -10,16 +10,19 @@ namespace Uniscale.Engine.Execution;
 /// <summary>The part of the model that a rank holds, with what it needs to run it.</summary>
 public sealed class RankState : IDisposable
 {
-    /// <summary>Binds blocks, groups and primitives; the state owns the buckets.</summary>
-    public RankState(ProcessGroups groups, IParallelOps ops, IEnumerable<BlockState> blocks, ScalarType activationType, HostLink link)
+    private readonly bool _ownsLink;
+
+    /// <summary>Binds blocks, groups and primitives; the state owns the buckets, and the link unless another model has it.</summary>
+    public RankState(ProcessGroups groups, IParallelOps ops, IEnumerable<BlockState> blocks, ScalarType activationType, HostLink link, bool ownsLink = true)
     {
+        _ownsLink = ownsLink;
         Groups = groups;
         Ops = ops;
         Blocks = blocks.ToDictionary(block => block.Number);
         Buckets = [.. Blocks.Values.OrderBy(block => block.Number).SelectMany(block => block.OwnBuckets)];
         ActivationType = activationType;
         Link = link;
-        foreach (var slot in Slots()) ops.Sink.Register(slot.Tensor, () => slot.Sum);
+        foreach (var slot in Slots().Where(slot => !slot.Bucket.IsFrozen)) ops.Sink.Register(slot.Tensor, () => slot.Sum);
     }
 
     /// <summary>This rank's groups.</summary>
@@ -37,7 +40,7 @@ public sealed class RankState : IDisposable
     /// <summary>Type of what flows between blocks.</summary>
     public ScalarType ActivationType { get; }
 
-    /// <summary>Where this rank computes, and how numbers get there and back; the state owns it.</summary>
+    /// <summary>Where this rank computes, and how numbers get there and back.</summary>
     public HostLink Link { get; }
 
     /// <summary>Bytes held between steps.</summary>
@@ -59,7 +62,7 @@ public sealed class RankState : IDisposable
     {
         foreach (var slot in Slots()) Ops.Sink.Remove(slot.Tensor);
         foreach (var bucket in Buckets) bucket.Dispose();
-        Link.Dispose();
+        if (_ownsLink) Link.Dispose();
     }
 
     private IEnumerable<ParameterSlot> Slots() => Blocks.Values.SelectMany(block => block.Slots).Distinct();

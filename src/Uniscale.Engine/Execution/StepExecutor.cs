@@ -56,8 +56,8 @@ public sealed class StepExecutor
     }
 
     /// <summary>Runs a program that goes forward only, without gradients. All ranks of the world run those of the same specification.</summary>
-    /// <returns>Sum of token losses and count of valid tokens over all ranks.</returns>
-    public (double LossSum, long TokenCount) Evaluate(StepSpecification specification, StepProgram program, IStepBatch batch)
+    /// <returns>Sum and count of losses over all ranks.</returns>
+    public StepEvaluation Evaluate(StepSpecification specification, StepProgram program, IStepBatch batch)
     {
         _gatherer.Begin();
         using var run = new StepRun(_rank, specification, program, batch, _optimizer, _gatherer, _activations);

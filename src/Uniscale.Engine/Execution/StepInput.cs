@@ -1,5 +1,7 @@
+using System.Collections.ObjectModel;
 using Uniscale.Engine.Model;
 using Uniscale.Kernels.Optimizer;
+using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Execution;
 
@@ -9,7 +11,7 @@ public interface IStepBatch : IDisposable
     /// <summary>Microbatches of the step.</summary>
     int Count { get; }
 
-    /// <summary>Targets on this rank that take part in the loss, over all microbatches.</summary>
+    /// <summary>What the loss is a mean over, of this rank's share and all microbatches: targets that take part in it, or comparisons of answers.</summary>
     long ValidTokens { get; }
 
     /// <summary>
@@ -17,6 +19,12 @@ public interface IStepBatch : IDisposable
     /// the digest of the global batch under every layout.
     /// </summary>
     ulong Digest { get; }
+
+    /// <summary>Names of what the loss measures besides itself, the same on all ranks; each is a mean as the loss is one.</summary>
+    IReadOnlyList<string> Measures => [];
+
+    /// <summary>Sums of these for each microbatch that this rank speaks for, fp64; once its forward passes are done.</summary>
+    IEnumerable<Tensor> Measured => [];
 
     /// <summary>Domains that sequences may be of; 0: they are not told apart.</summary>
     int DomainCount { get; }
@@ -58,4 +66,24 @@ public sealed record StepDecision(double Loss, double GradientNorm, double Gradi
 
     /// <summary>Mean loss of a valid token of the global batch by domain, NaN for a domain without one; empty: domains are not told apart.</summary>
     public IReadOnlyList<double> DomainLosses { get; init; } = [];
+
+    /// <summary>What the loss measured besides itself, by name.</summary>
+    public IReadOnlyDictionary<string, double> Measures { get; init; } = ReadOnlyDictionary<string, double>.Empty;
+}
+
+/// <summary>What forward passes alone found.</summary>
+/// <param name="LossSum">Sum of the losses of tokens, or of comparisons, over all ranks.</param>
+/// <param name="Count">How many.</param>
+/// <param name="Measures">Sums of what the loss measured besides itself, by name.</param>
+public sealed record StepEvaluation(double LossSum, long Count, IReadOnlyDictionary<string, double> Measures)
+{
+    /// <summary>Nothing read yet.</summary>
+    public static StepEvaluation Empty { get; } = new(0, 0, new Dictionary<string, double>());
+
+    /// <summary>Both together.</summary>
+    public StepEvaluation Plus(StepEvaluation other) => new(
+        LossSum + other.LossSum, Count + other.Count, other.Measures.ToDictionary(measure => measure.Key, measure => measure.Value + Measures.GetValueOrDefault(measure.Key)));
+
+    /// <summary>Means over what was counted.</summary>
+    public IReadOnlyDictionary<string, double> Means => Measures.ToDictionary(measure => measure.Key, measure => measure.Value / Math.Max(1, Count));
 }

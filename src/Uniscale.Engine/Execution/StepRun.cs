@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Devices;
@@ -34,7 +35,7 @@ internal sealed class StepRun : IDisposable
     private IWork? _counting;
     private LossScale _lossScale;
     private StepDecision? _decision;
-    private (double LossSum, long TokenCount)? _evaluation;
+    private StepEvaluation? _evaluation;
     private ReplicaGuard? _guard;
     private bool _isDamaged;
 
@@ -111,7 +112,7 @@ internal sealed class StepRun : IDisposable
     }
 
     /// <summary>Waits for what a program that goes forward only has posted, and returns what it found.</summary>
-    public (double LossSum, long TokenCount) FinishEvaluation()
+    public StepEvaluation FinishEvaluation()
     {
         _activations.FinishSending();
         return _evaluation ?? throw new InvalidOperationException("The program has no sum of the loss, so it found nothing.");
@@ -238,12 +239,20 @@ internal sealed class StepRun : IDisposable
     private void SumLoss()
     {
         bool speaks = _rank.Groups.Tensor.Rank == 0, counts = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head);
-        var own = tensor([0.0, counts ? _batch.ValidTokens : 0], ScalarType.Float64);
+        double[] first = [0, counts ? _batch.ValidTokens : 0, .. new double[_batch.Measures.Count]];
+        var own = tensor(first, ScalarType.Float64);
         var sums = _rank.Link.Upload(own);
         if (speaks) sums[0].copy_(_loss);
+        if (speaks) AddMeasured(sums, 2);
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
-        _evaluation = (all[0], (long)all[1]);
+        _evaluation = new StepEvaluation(all[0], (long)all[1], _batch.Measures.Select((name, i) => (name, all[2 + i])).ToDictionary());
+    }
+
+    /// <summary>Adds what this rank's microbatches measured behind the first numbers.</summary>
+    private void AddMeasured(Tensor sums, int first)
+    {
+        foreach (var measured in _batch.Measured) sums.narrow(0, first, measured.size(0)).add_(measured, Scalars.One);
     }
 
     private void Decide()
@@ -255,17 +264,18 @@ internal sealed class StepRun : IDisposable
         bool speaks = _rank.Groups.Tensor.Rank == 0;
         // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
         ulong digest = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _batch.Digest : 0;
-        int domains = _batch.DomainCount > 1 ? _batch.DomainCount : 0;
-        double[] numbers = new double[Fixed + 2 * domains];
-        double[] fixedNumbers = [0, 0, input.StopAsked ? 1 : 0, (uint)digest, digest >> 32, input.SaveAsked ? 1 : 0];
-        fixedNumbers.CopyTo(numbers, 0);
+        double counted = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) && _batch.Measures.Count > 0 ? _batch.ValidTokens : 0;
+        double[] measures = _batch.Measures.Count == 0 ? [] : [counted, .. new double[_batch.Measures.Count]];
+        int domains = _batch.DomainCount > 1 ? _batch.DomainCount : 0, firstSum = Fixed + measures.Length, firstCount = firstSum + domains;
+        double[] first = [0, 0, input.StopAsked ? 1 : 0, (uint)digest, digest >> 32, input.SaveAsked ? 1 : 0, .. measures, .. new double[2 * domains]];
         if (speaks && _domainLosses is not null)
-            for (int i = 0; i < domains; i++) numbers[Fixed + domains + i] = _batch.DomainTokens[i];
-        using var own = tensor(numbers, ScalarType.Float64);
+            for (int i = 0; i < domains; i++) first[firstCount + i] = _batch.DomainTokens[i];
+        using var own = tensor(first, ScalarType.Float64);
         using var sums = _rank.Link.Upload(own);
         SumSquares(sums[0]);
         if (speaks) sums[1].copy_(_loss);
-        if (speaks && _domainLosses is not null) sums.narrow(0, Fixed, domains).copy_(_domainLosses.Sums);
+        if (speaks && measures.Length > 0) AddMeasured(sums, Fixed + 1);
+        if (speaks && _domainLosses is not null) sums.narrow(0, firstSum, domains).copy_(_domainLosses.Sums);
         if (Faults is not null) sums[1].fill_(Scalars.Of(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0)));
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
@@ -275,7 +285,9 @@ internal sealed class StepRun : IDisposable
         _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest)
         {
             Save = all[5] > 0,
-            DomainLosses = [.. Enumerable.Range(Fixed, domains).Select(i => all[i + domains] > 0 ? all[i] / all[i + domains] : double.NaN)],
+            Measures = measures.Length == 0 ? ReadOnlyDictionary<string, double>.Empty : _batch.Measures.Select((name, i) => (name, all[Fixed + 1 + i] / Math.Max(1, all[Fixed]))).ToDictionary(),
+            DomainLosses =
+                [.. Enumerable.Range(0, domains).Select(i => all[firstCount + i] > 0 ? all[firstSum + i] / all[firstCount + i] : double.NaN)],
         };
         GradientsReady?.Invoke(_decision);
     }

@@ -28,8 +28,8 @@ public sealed record MicrobatchContext
     public required Tensor Tokens { get; init; }
 
     /// <summary>
-    /// Next tokens, int64 [batch, sequence]; −100 where no loss is taken: behind the end of a document, and wherever the data's loss mask says so
-    /// (<see cref="Data.ISequenceSource.ReadLossMask"/>). Null where the model is only read and no loss is asked for.
+    /// Next tokens, int64 [batch, sequence]; −100 where no loss is taken: behind the end of a document, and wherever the data's marks say so
+    /// (<see cref="Data.TokenMarks.Learned"/>). Null where the model is only read and no loss is asked for.
     /// </summary>
     public Tensor? Targets { get; init; }
 
@@ -38,6 +38,9 @@ public sealed record MicrobatchContext
 
     /// <summary>Document number of each token, int64 [batch, sequence]; null: one document a sequence, no mask but the causal one.</summary>
     public Tensor? Documents { get; init; }
+
+    /// <summary>Answers that are compared; null: every target is learned for itself.</summary>
+    public AnswerSet? Answers { get; init; }
 
     /// <summary>Base of the rotary angles where the phase has its own; null: the model's.</summary>
     public double? RopeBase { get; init; }
@@ -55,6 +58,9 @@ public sealed record MicrobatchContext
 /// </summary>
 public abstract class Block
 {
+    /// <summary>Name of the projection of a score's head, which a model of tokens does not have.</summary>
+    public const string ScoreWeight = "head.score.weight";
+
     /// <summary>Global name, e.g. <c>embedding</c>, <c>layers.3</c>, <c>head</c>.</summary>
     public abstract string Name { get; }
 
@@ -66,7 +72,7 @@ public abstract class Block
 
     /// <summary>
     /// Computes the block. The embedding takes no input and reads the context's tokens; transformer blocks map
-    /// [batch, sequence, hidden] to the same; the head returns the scaled sum of token losses, fp32 [].
+    /// [batch, sequence, hidden] to the same; the head returns the scaled sum of token losses, or of losses of comparisons, fp32 [].
     /// </summary>
     /// <param name="parameters">Views of this rank's part of the parameters, in the order of <see cref="Parameters"/>.</param>
     /// <param name="input">Output of the block below, or null for the embedding.</param>

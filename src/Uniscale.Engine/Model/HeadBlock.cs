@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Model;
 
-/// <summary>Final normalisation, output projection and cross-entropy.</summary>
+/// <summary>Final normalisation, output projection and cross-entropy, or the loss of answers where the microbatch compares them.</summary>
 public sealed class HeadBlock : Block
 {
     private readonly ModelSection _model;
@@ -27,7 +27,8 @@ public sealed class HeadBlock : Block
     {
         using var scope = NewDisposeScope();
         var x = Normalise(parameters, input, ops);
-        return ops.HeadLoss(x, parameters[^1], _vocabulary, context).MoveToOuterDisposeScope();
+        var loss = context.Answers is null ? ops.HeadLoss(x, parameters[^1], _vocabulary, context) : ops.AnswerLoss(x, parameters[^1], _vocabulary, context);
+        return loss.MoveToOuterDisposeScope();
     }
 
     /// <summary>Logits after the head instead of its loss: fp32 [batch, sequence, vocabulary], not differentiable.</summary>

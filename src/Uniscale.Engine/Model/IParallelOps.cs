@@ -72,6 +72,15 @@ public interface IParallelOps
     /// </summary>
     Tensor HeadLoss(Tensor x, Tensor weight, long vocabulary, MicrobatchContext context);
 
+    /// <summary>
+    /// Loss of the context's answers (<see cref="MicrobatchContext.Answers"/>) by the log-probabilities of their tokens under x·Wᵀ, times the context's loss scale; fp32 [],
+    /// on one rank of the context axis, 0 on the others. As for <see cref="HeadLoss"/> gradients are computed in this forward.
+    /// </summary>
+    Tensor AnswerLoss(Tensor x, Tensor weight, long vocabulary, MicrobatchContext context);
+
+    /// <summary>The same by a score x·w of each token that an answer names; the weight [1, hidden] is whole on every rank.</summary>
+    Tensor ScoreLoss(Tensor x, Tensor weight, MicrobatchContext context);
+
     /// <summary>Logits of the residual, fp32 [batch, sequence, vocabulary], whole on every rank; not differentiable.</summary>
     Tensor Logits(Tensor x, Tensor weight, long vocabulary);
 }

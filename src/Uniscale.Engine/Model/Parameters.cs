@@ -18,6 +18,8 @@ internal static class Parameters
         ? Tokens(model, vocabulary)
         : new ParameterSpec("head.output.weight", [vocabulary, model.Hidden], new Initializer(model.InitStd), Decay: true);
 
+    public static ParameterSpec Score(ModelSection model) => new(Block.ScoreWeight, [1, model.Hidden], new Initializer(model.ScoreStd), Decay: true);
+
     public static IEnumerable<ParameterSpec> Norm(ModelSection model, string name)
     {
         yield return new ParameterSpec($"{name}.weight", [model.Hidden], new Initializer(0, 1), Decay: false);

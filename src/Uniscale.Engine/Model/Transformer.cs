@@ -19,7 +19,7 @@ public static class Transformer
         [
             new EmbeddingBlock(model, vocabulary),
             .. Enumerable.Range(0, model.Layers).Select(layer => new TransformerBlock(model, layer, rotary)),
-            new HeadBlock(model, vocabulary),
+            model.Head == HeadKind.Score ? new ScoreBlock(model) : new HeadBlock(model, vocabulary),
         ];
     }
 }

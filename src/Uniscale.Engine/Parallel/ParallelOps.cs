@@ -136,6 +136,13 @@ public sealed class ParallelOps : IParallelOps
         new HeadLossOperation(this, vocabulary, context).Apply(x, weight);
 
     /// <inheritdoc/>
+    public Tensor AnswerLoss(Tensor x, Tensor weight, long vocabulary, MicrobatchContext context) =>
+        new AnswerLossOperation(this, vocabulary, context).Apply(x, weight);
+
+    /// <inheritdoc/>
+    public Tensor ScoreLoss(Tensor x, Tensor weight, MicrobatchContext context) => new ScoreLossOperation(this, context).Apply(x, weight);
+
+    /// <inheritdoc/>
     public Tensor Logits(Tensor x, Tensor weight, long vocabulary)
     {
         using var scope = NewDisposeScope();
@@ -155,6 +162,15 @@ public sealed class ParallelOps : IParallelOps
 
     /// <summary>The whole sequence of a residual that may be split along it.</summary>
     internal Pending GatherResidual(Tensor x) => SequenceParallel ? TensorAxis.GatherSequence(x) : Pending.Done(x);
+
+    /// <summary>This rank's part along dim 1 of what is given for whole sequences: the part that its residual has.</summary>
+    internal Tensor PartOfSequence(Tensor whole)
+    {
+        if (!SequenceParallel)
+            return whole;
+        long length = whole.size(1) / TensorAxis.Size;
+        return whole.narrow(1, TensorAxis.Rank * length, length);
+    }
 
     /// <summary>Sums partial results over the tensor axis into a residual. The tensor's memory may be used for it.</summary>
     internal Pending ReduceResidual(Tensor partial) =>

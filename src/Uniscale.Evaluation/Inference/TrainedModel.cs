@@ -39,6 +39,8 @@ public sealed class TrainedModel : IDisposable
     /// <param name="checkpoint">An open checkpoint.</param>
     public static TrainedModel Load(ModelSection shape, long vocabulary, CheckpointReader checkpoint)
     {
+        if (shape.Head == HeadKind.Score)
+            throw new UserErrorException($"The checkpoint {checkpoint.Folder} is of a reward model, which gives scores and no text: name a run of another objective.");
         using var noGradients = no_grad();
         var model = new TrainedModel(shape, vocabulary);
         var slices = new List<StateSlice>();

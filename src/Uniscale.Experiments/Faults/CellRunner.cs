@@ -67,19 +67,24 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
             ? ["train", matrix.Run, "--ranks", ranks]
             : ["launch", matrix.Run, "-n", ranks, "--max-restarts", matrix.MaxRestarts.ToString(CultureInfo.InvariantCulture),
                 "--hang-seconds", matrix.HangSeconds.ToString(CultureInfo.InvariantCulture)];
-        var values = layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}").Append(ConfigurationLoader.Override("run_directory", run)).Concat(DataOf(run)).Concat(faults);
+        var values = layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}").Append(ConfigurationLoader.Override("run_directory", run)).Concat(DataOf(run, layout, entry)).Concat(faults);
         return CellProcess.Run(program, [.. how, .. values.SelectMany(value => (string[])["--set", value]), .. resume ? (string[])["--resume"] : []],
             TimeSpan.FromSeconds(matrix.CellSeconds));
     }
 
-    private IEnumerable<string> DataOf(string run)
+    private IEnumerable<string> DataOf(string run, LayoutSection layout, CaseSection entry)
     {
         if (_base.Data.Sources.Count > 0) return [];
         // Each cell has a corpus of its own, since some damage it.
         string folder = run + ".data";
-        string prefix = Path.Combine(folder, "corpus");
-        if (!File.Exists(prefix + ".bin")) prefix = SmallCorpus.Write(folder, _base.Model.Vocabulary);
-        return [$"data.sources=[{{\"name\":\"corpus\",\"shards\":[{JsonSerializer.Serialize(prefix)}]}}]"];
+        string prefix = Path.Combine(folder, "corpus"), start = Path.Combine(directory, "start");
+        var laidOut = ConfigurationLoader.Load(matrix.Run, [.. layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}")]).Value;
+        if (!File.Exists(prefix + ".bin")) prefix = SmallCorpus.Write(folder, laidOut);
+        string sources = $"data.sources=[{{\"name\":\"corpus\",\"shards\":[{JsonSerializer.Serialize(prefix)}]}}]";
+        if (laidOut.Objective != ObjectiveKind.Dpo) return [sources];
+        // What a run compares with is no cell's to damage.
+        if (!Directory.Exists(start)) SmallCorpus.WriteStart(start, laidOut);
+        return [sources, ConfigurationLoader.Override("start_from", Path.Combine(start, "checkpoints"))];
     }
 
     private static string[] WithFaults(CaseSection entry) => ["faults.enabled=true", $"faults.inject={JsonSerializer.Serialize(entry.Inject, Flow)}"];

@@ -36,7 +36,7 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
             Queries = (double)m.Heads * m.HeadDim / Tensor;
             Keys = (double)Math.Max(1.0, (double)m.KvHeads / Tensor) * m.HeadDim;
             Ffn = (double)m.Ffn / Tensor;
-            Vocabulary = (double)m.Vocabulary / Tensor;
+            Vocabulary = (double)m.HeadOutputs / Tensor;
             Residual = Tokens * Hidden / (spec.SequenceParallel ? Tensor : 1);
             HeadScores = Tokens * m.Context * m.Heads / Tensor;
         }

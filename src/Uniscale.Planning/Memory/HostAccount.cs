@@ -120,8 +120,8 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
         return largest.Length == 0 ? 0 : sizeof(float) * ((largest.Length > 2 ? largest[2] : 0) + largest[0] / spec.ZeroGroup);
     }
 
-    /// <summary>Both packed copies of a block's matrices; the embedding has no product.</summary>
-    private double PackedBytes(int block) => block == 0 ? 0 : 2.0 * ParameterCount.OfBlock(spec, block) * spec.ActivationBytes;
+    /// <summary>Both packed copies of a block's matrices, and of a frozen model the one of its forward pass; the embedding has no product.</summary>
+    private double PackedBytes(int block) => block == 0 ? 0 : (2.0 + spec.FrozenModels) * ParameterCount.OfBlock(spec, block) * spec.ActivationBytes;
 
     /// <summary>Parameters and optimizer state of the rank's stage, of which each replica writes its part, sharded or not.</summary>
     private double SavedBytes(int[] blocks)

@@ -15,7 +15,7 @@ public static class PlannedFlops
     {
         double queries = (double)model.Heads * model.HeadDim, keys = (double)model.KvHeads * model.HeadDim;
         double layer = model.Hidden * (2 * queries + 2 * keys) + (model.GatedFfn ? 3.0 : 2.0) * model.Hidden * model.Ffn;
-        double head = (double)model.Hidden * model.Vocabulary;
+        double head = (double)model.Hidden * model.HeadOutputs;
         return 6 * (model.Layers * layer + head) + 12 * model.Layers * queries * model.Context;
     }
 

@@ -54,7 +54,7 @@ public sealed class ActivationMemory
 
     /// <summary>What exists besides while a block runs forward: the head's logits of a chunk of tokens, fp32.</summary>
     public long ForwardBytes(int block) => block == _spec.Model.Head
-        ? (long)Math.Min(_tokens * _spec.Model.Vocabulary / _tensor, LogitChunk) * sizeof(float)
+        ? (long)Math.Min(_tokens * _spec.Model.HeadOutputs / _tensor, LogitChunk) * sizeof(float)
         : 0;
 
     /// <summary>What <see cref="Op.BackwardInput"/> leaves for <see cref="Op.BackwardWeight"/>: input and output gradient of each matrix.</summary>

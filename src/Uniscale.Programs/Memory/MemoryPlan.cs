@@ -9,7 +9,7 @@ public sealed record MemoryPlan
 {
     private const int Fp32 = 4;
 
-    /// <summary>Parameters between steps.</summary>
+    /// <summary>Parameters between steps, those of frozen models too.</summary>
     public required long ParameterBytes { get; init; }
 
     /// <summary>Gradient accumulation.</summary>
@@ -42,7 +42,7 @@ public sealed record MemoryPlan
         int optimizer = spec.ActivationBytes == Fp32 ? 2 * Fp32 : 3 * Fp32;
         return new MemoryPlan
         {
-            ParameterBytes = Share(spec, count, fromStage: 3) * spec.ActivationBytes,
+            ParameterBytes = Share(spec, count, fromStage: 3) * spec.ActivationBytes * (1 + spec.FrozenModels),
             GradientBytes = (keptWhole + Share(spec, count - keptWhole, fromStage: 2)) * Fp32,
             OptimizerBytes = Share(spec, count, fromStage: 1) * optimizer,
             TransientBytes = (spec.Sharding == 3 ? largestTwo * spec.ActivationBytes : 0) + (spec.Sharding >= 2 ? largestTwoSharded * Fp32 : 0),

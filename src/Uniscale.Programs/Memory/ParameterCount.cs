@@ -20,6 +20,7 @@ public static class ParameterCount
         long rows = (m.Vocabulary + tensor - 1) / tensor;
         long norm = m.NormBias ? 2 * hidden : hidden;
         if (block == 0) return rows * hidden + (m.LearnedPositions ? m.Context * hidden : 0);
+        if (block == m.Head && m.ScoreHead) return norm + hidden;
         if (block == m.Head) return norm + (m.TiedEmbeddings && !spec.TiedAcrossStages ? 0 : rows * hidden);
         return 2 * norm + Attention(m, tensor) + FeedForward(m, tensor);
     }

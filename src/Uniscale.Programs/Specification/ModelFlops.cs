@@ -20,7 +20,7 @@ public static class ModelFlops
     public static double PerToken(ModelSection model, long vocabulary, int context = 0)
     {
         long lookups = (model.Positions == PositionKind.Learned ? (long)model.Context * model.Hidden : 0)
-            + (model.TiedEmbeddings ? 0 : vocabulary * model.Hidden);
+            + (model.TiedEmbeddings && model.Head == HeadKind.Vocabulary ? 0 : vocabulary * model.Hidden);
         return (6.0 * (ParameterCount.OfModel(model, vocabulary) - lookups)) + (12.0 * model.Layers * model.Heads * model.HeadWidth * (context > 0 ? context : model.Context));
     }
 }

@@ -19,8 +19,9 @@ public static class ModelShapes
         model = Resolve(model);
         return new ModelShape(
             model.Layers, model.Hidden, model.Heads, model.KvHeads, model.HeadDim, model.Ffn, vocabulary, model.Context,
-            model.Activation == ActivationKind.Swiglu, model.TiedEmbeddings)
+            model.Activation == ActivationKind.Swiglu, model.TiedEmbeddings && model.Head == HeadKind.Vocabulary)
         {
+            ScoreHead = model.Head == HeadKind.Score,
             LearnedPositions = model.Positions == PositionKind.Learned,
             NormBias = model.Norm == NormKind.LayerNorm,
             QkvBias = model.QkvBias,

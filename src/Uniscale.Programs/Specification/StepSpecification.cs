@@ -21,6 +21,12 @@ public sealed record ModelShape(
     /// <summary>Feed-forward matrices have a bias.</summary>
     public bool FfnBias { get; init; }
 
+    /// <summary>The head gives one number for each token instead of logits.</summary>
+    public bool ScoreHead { get; init; }
+
+    /// <summary>Numbers that the head gives for each token.</summary>
+    public long HeadOutputs => ScoreHead ? 1 : Vocabulary;
+
     /// <summary>Blocks in the row: embedding, transformer blocks, head.</summary>
     public int BlockCount => Layers + 2;
 
@@ -69,6 +75,9 @@ public sealed record StepSpecification
 
     /// <summary>Whether the step ends with a checksum of parameters across replicas.</summary>
     public bool Checksum { get; init; }
+
+    /// <summary>Models of the same shape and layout that are only read beside the trained one: parameters without gradients and optimizer state.</summary>
+    public int FrozenModels { get; init; }
 
     /// <summary>The program only reads the model: forward passes and the sum of the loss, as validation runs it.</summary>
     public bool ForwardOnly { get; init; }

@@ -120,6 +120,8 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
         if (report.Phase is { } phase)
             line.Append(" | phase ").Append(phase);
         line.Append(CultureInfo.InvariantCulture, $" | loss {report.Loss:F4} | grad {report.GradientNorm:F3} | lr {report.LearningRate:0.00e-00}");
+        foreach (var (name, value) in report.Measures ?? new Dictionary<string, double>())
+            line.Append(CultureInfo.InvariantCulture, $" | {name} {value:F3}");
         line.Append(CultureInfo.InvariantCulture, $" | {report.TokensPerSecond:F0} tok/s | {Units.Flops(report.ModelFlops)} | mfu {Units.Mfu(report.Mfu)}");
         line.Append(CultureInfo.InvariantCulture, $" | mem {Units.Bytes(report.MemoryBytes)}");
         if (report.DeviceMemoryBytes is { } device)

@@ -44,6 +44,8 @@ public sealed class TensorBoardSink : ITelemetrySink
             scalars.Add(("throughput/mfu", mfu));
         if (report.Account is { } account)
             scalars.Add(("time/effective_share", account.EffectiveShare));
+        foreach (var (measure, value) in report.Measures ?? new Dictionary<string, double>())
+            scalars.Add(($"train/{measure}", value));
         foreach (var (part, bytes) in report.MemoryParts)
             scalars.Add(($"memory/{part}_bytes", bytes));
         Add("train/loss", report.DomainLosses);
@@ -68,6 +70,8 @@ public sealed class TensorBoardSink : ITelemetrySink
         var scalars = new List<(string, double)> { ($"validation/{report.Name}/loss", report.Loss) };
         if (report.BitsPerByte is { } bits)
             scalars.Add(($"validation/{report.Name}/bits_per_byte", bits));
+        foreach (var (name, value) in report.Measures ?? new Dictionary<string, double>())
+            scalars.Add(($"validation/{report.Name}/{name}", value));
         _file.Scalars(report.Step, scalars);
     }
 

@@ -17,9 +17,9 @@ internal sealed class FaultySource(ISequenceSource inner, FaultInjector faults) 
 
     public long StepsBetween(long consumedTokens, long endTokens) => inner.StepsBetween(consumedTokens, endTokens);
 
-    public bool HasLossMask => inner.HasLossMask;
+    public bool HasMarks => inner.HasMarks;
 
-    public void ReadLossMask(StepPlan step, long index, Span<bool> mask) => inner.ReadLossMask(step, index, mask);
+    public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks) => inner.ReadMarks(step, index, marks);
 
     public IReadOnlyList<string> Domains => inner.Domains;
 

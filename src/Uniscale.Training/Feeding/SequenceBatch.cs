@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Devices;
 using Uniscale.Engine.Execution;
@@ -16,7 +17,17 @@ namespace Uniscale.Training.Feeding;
 /// <param name="Link">Where the tensors go.</param>
 /// <param name="RopeBase">Base of the rotary angles of the phase.</param>
 public sealed record BatchView(
-    StepSpecification Specification, int Data, IReadOnlyList<long> Places, bool DocumentMask, HostLink Link, double RopeBase);
+    StepSpecification Specification, int Data, IReadOnlyList<long> Places, bool DocumentMask, HostLink Link, double RopeBase)
+{
+    /// <summary>What the sequences are read for.</summary>
+    public ObjectiveKind Objective { get; init; } = ObjectiveKind.Pretrain;
+
+    /// <summary>Whether answers are compared.</summary>
+    public bool Compares => Objective is ObjectiveKind.Reward or ObjectiveKind.Dpo;
+
+    /// <summary>Whether this rank counts what is the same on all ranks of the context axis.</summary>
+    public bool Counts => Places[0] == 0;
+}
 
 /// <summary>
 /// The microbatches of one step on one rank, read when first asked for. Microbatch m of replica d is made of
@@ -33,8 +44,10 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
     private readonly MicrobatchContext?[] _contexts = new MicrobatchContext?[view.Specification.Microbatches];
     private readonly long[] _valid = new long[view.Specification.Microbatches];
     private readonly int[][] _rowDomains = new int[view.Specification.Microbatches][];
-    private readonly long[] _domainTokens = new long[source.Domains.Count];
+    // Where answers are compared, losses are of pairs and not of tokens.
+    private readonly long[] _domainTokens = new long[view.Compares ? 0 : source.Domains.Count];
     private ulong _digest;
+    private IAnswerLoss? _loss;
 
     /// <inheritdoc/>
     public int Count => _contexts.Length;
@@ -49,8 +62,26 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         }
     }
 
+    /// <summary>What becomes of answers; null: they are only read.</summary>
+    public IAnswerLoss? Loss
+    {
+        get => _loss;
+        set
+        {
+            _loss = value;
+            foreach (var context in _contexts)
+                if (context?.Answers is { } answers) answers.Loss = value;
+        }
+    }
+
     /// <inheritdoc/>
-    public ulong Digest => view.Places[0] == 0 ? _digest : 0;
+    public IReadOnlyList<string> Measures => _loss?.Measures ?? [];
+
+    /// <inheritdoc/>
+    public IEnumerable<Tensor> Measured => _contexts.Select(context => context?.Answers?.Measured).OfType<Tensor>();
+
+    /// <inheritdoc/>
+    public ulong Digest => view.Counts ? _digest : 0;
 
     /// <inheritdoc/>
     public int DomainCount => _domainTokens.Length;
@@ -73,6 +104,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
             context?.Targets?.Dispose();
             context?.Positions?.Dispose();
             context?.Documents?.Dispose();
+            context?.Answers?.Dispose();
         }
     }
 
@@ -85,20 +117,23 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
             Empty(rows), Empty(rows), positions ? Empty(rows) : null, view.DocumentMask ? Empty(rows) : null, view.Places);
         int[] tokens = new int[step.Context + 1];
         int[] documents = view.DocumentMask ? new int[step.Context + 1] : [];
-        bool[] mask = source.HasLossMask ? new bool[step.Context] : [];
+        var marks = source.HasMarks ? new TokenMarks[step.Context + 1] : [];
+        var answers = view.Compares ? new AnswerRows(view, step.Context) : null;
         long first = step.FirstSample + (long)(microbatch * view.Specification.Mesh.Data + view.Data) * rows;
         _rowDomains[microbatch] = new int[rows];
         for (int row = 0; row < rows; row++)
         {
             source.Read(step, first + row, tokens, documents);
             _digest = unchecked(_digest + SampleDigest.Of(first + row, tokens));
-            if (mask.Length > 0) source.ReadLossMask(step, first + row, mask);
-            long valid = made.Fill(row, tokens, documents, mask);
-            _valid[microbatch] += valid;
+            if (marks.Length > 0) source.ReadMarks(step, first + row, marks);
+            long valid = made.Fill(row, tokens, documents, marks);
+            answers?.Add(marks, documents);
+            _valid[microbatch] += answers is null ? valid : 0;
             if (DomainCount == 0) continue;
             int domain = _rowDomains[microbatch][row] = source.DomainOf(step, first + row);
             _domainTokens[domain] += valid;
         }
+        if (view.Counts) _valid[microbatch] += answers?.Comparisons ?? 0;
         return new MicrobatchContext
         {
             Index = microbatch,
@@ -107,8 +142,17 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
             Positions = made.Positions is { } places ? Give(places) : null,
             Documents = made.Documents is { } numbers ? Give(numbers) : null,
             RopeBase = view.RopeBase,
+            Answers = AnswersOf(answers),
             LossScale = 0,
         };
+    }
+
+    private AnswerSet? AnswersOf(AnswerRows? rows)
+    {
+        if (rows is null) return null;
+        var answers = rows.ToAnswers();
+        answers.Loss = _loss;
+        return answers;
     }
 
     private Tensor Empty(int rows) => empty([rows, view.Places.Count], ScalarType.Int64);
@@ -119,7 +163,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
     private sealed record Columns(Tensor Tokens, Tensor Targets, Tensor? Positions, Tensor? Documents, IReadOnlyList<long> Places)
     {
         /// <summary>Fills a row from a sequence; returns its targets that take part in the loss.</summary>
-        public long Fill(int row, ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, ReadOnlySpan<bool> mask)
+        public long Fill(int row, ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, ReadOnlySpan<TokenMarks> marks)
         {
             Span<long> inputs = Row(Tokens, row), targets = Row(Targets, row), positions = Row(Positions, row), numbers = Row(Documents, row);
             int[] starts = documents.IsEmpty ? [] : Starts(documents);
@@ -129,7 +173,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
                 int place = (int)Places[i];
                 bool crosses = !documents.IsEmpty && documents[place + 1] != documents[place];
                 inputs[i] = Math.Max(0, tokens[place]);
-                bool isMasked = !mask.IsEmpty && !mask[place];
+                bool isMasked = !marks.IsEmpty && !marks[place + 1].HasFlag(TokenMarks.Learned);
                 targets[i] = crosses || isMasked || tokens[place + 1] < 0 ? Ignored : tokens[place + 1];
                 valid += targets[i] == Ignored ? 0 : 1;
                 if (!positions.IsEmpty) positions[i] = documents.IsEmpty ? place : place - starts[place];

@@ -15,6 +15,15 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
     {
         int vocabulary = VocabularyOf(configuration);
         var curriculum = Curriculum.FromConfiguration(configuration, vocabulary);
+        try
+        {
+            ObjectiveData.Check(configuration.Objective, curriculum.Sources);
+        }
+        catch
+        {
+            curriculum.Dispose();
+            throw;
+        }
         return new TrainingData(curriculum, curriculum.TotalTokens, vocabulary);
     }
 

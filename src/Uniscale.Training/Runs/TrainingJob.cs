@@ -92,6 +92,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         // It may have been another's until now.
         if (world.Rank == 0) Folder.Prepare(options.Resume);
         var identity = world.Rank == 0 ? RunIdentity.For(Folder.FullPath, _configuration, options.Resume, Folder.Checkpoints) : null;
+        if (_configuration is { Objective: ObjectiveKind.Dpo, StartFrom: null })
+            throw new UserErrorException("objective is dpo, which compares with the model that the run starts from: set start_from to a run, a checkpoint or an imported model.");
         using var data = TrainingData.Open(_configuration);
         RankAgreement.OnData(data, _configuration).Check(world, rank.Environment.Host);
         var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
@@ -117,6 +119,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         faults?.Attach(store);
         var loaded = options.Resume ? Resume(runtime, store, data.Source) : null;
         if (loaded is null && identity is { SavedStep: > 0 }) throw Vanished(identity);
+        StartFrom(runtime, store, begins: loaded is null);
         string? obstacle = store.Prepare(runtime.StateToSave(), _configuration.Checkpoint.Async, runtime.TensorsToSave);
         if (obstacle is not null && !options.Resume)
             throw new UserErrorException($"Not one checkpoint of this run could be saved: {obstacle}, or set checkpoint.directory to a place that has it.");
@@ -210,6 +213,16 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             throw new UserErrorException(
                 $"The run cannot be continued with this model: {mismatch.Message}. Resume with the model of the run, or begin another run with --set name=OTHER.", mismatch);
         }
+    }
+
+    private void StartFrom(RankRuntime runtime, CheckpointStore store, bool begins)
+    {
+        if (_configuration.StartFrom is not { } path) return;
+        var origin = begins ? StartingPoint.Find(path) : runtime.Origin;
+        // What a run does not compare with may be gone once it has begun.
+        if (origin is null || (!begins && _configuration.Objective != ObjectiveKind.Dpo)) return;
+        origin.Check();
+        runtime.StartFrom(store, origin, begins);
     }
 
     private static ResumedPosition PositionOf(CheckpointManifest manifest, ISequenceSource data)

@@ -26,7 +26,8 @@ internal static class BlockFactory
 {
     /// <summary>Blocks of this rank's stage, with first weights that are a function of (seed, name, element).</summary>
     public static IReadOnlyList<BlockState> Build(
-        RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, ScalarType type, HostLink link, BucketPlan? buckets = null)
+        RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, ScalarType type, HostLink link, BucketPlan? buckets = null,
+        bool isFrozen = false)
     {
         var row = Transformer.Blocks(configuration.Model, specification.Model.Vocabulary);
         var slots = new Dictionary<string, ParameterSlot>();
@@ -51,7 +52,7 @@ internal static class BlockFactory
             var shards = (replicas ?? groups.Common).Shards;
             var layout = new FlatLayout(parameters, shards.Size, shards.Rank);
             var common = specification.Sharding == 3 && layout.ShardCount > 1 ? shards.Share(Bucket.WholeBytes(layout, type)) : null;
-            return new Bucket(number, layout, type, specification.Sharding, link.Device, common) { Groups = replicas };
+            return new Bucket(number, layout, type, specification.Sharding, link.Device, common, isFrozen) { Groups = replicas };
         }
     }
 

@@ -36,7 +36,7 @@ internal sealed class Programs(RunConfiguration configuration, int rank, int ran
         ProgramChecker.Require(specification);
         var place = specification.Mesh.CoordinateOf(rank);
         long[] places = ContextPartition.Indices(key.Context, specification.Mesh.Context, place.Context);
-        var view = new BatchView(specification, place.Data, places, configuration.Model.DocumentMask, link, key.RopeBase);
+        var view = new BatchView(specification, place.Data, places, configuration.Model.DocumentMask, link, key.RopeBase) { Objective = configuration.Objective };
         return _made[key] = (specification, ProgramGenerator.Generate(specification, rank), view);
     }
 

@@ -9,12 +9,14 @@ using Uniscale.Engine.Devices;
 using Uniscale.Engine.Execution;
 using Uniscale.Engine.Mesh;
 using Uniscale.Engine.Model;
+using Uniscale.Engine.Objectives;
 using Uniscale.Engine.Optimizer;
 using Uniscale.Kernels;
 using Uniscale.Kernels.Optimizer;
 using Uniscale.Programs;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Recovery;
+using Uniscale.Training.Runs;
 
 namespace Uniscale.Training.Runtime;
 
@@ -29,6 +31,8 @@ public sealed partial class RankRuntime : IDisposable
     private readonly IKernels _kernels;
     private readonly WaitClock _waits;
     private readonly HostImage _image;
+    private readonly IAnswerLoss? _answerLoss;
+    private readonly ReferenceModel? _reference;
     private int? _phase;
     private readonly PrefetchingSource _data;
 
@@ -45,6 +49,8 @@ public sealed partial class RankRuntime : IDisposable
         _programs = parts.Programs;
         _kernels = parts.Kernels;
         _waits = parts.Waits;
+        _answerLoss = AnswerLosses.Of(Configuration);
+        _reference = parts.Reference;
         _image = Model.Link.Image();
         _judge = new StepJudge(Configuration.BadSteps);
         var optimizer = NativeOptimizerKernel.For(parts.Model.Link.Device);
@@ -161,7 +167,8 @@ public sealed partial class RankRuntime : IDisposable
         PendingValidation = null;
         var (specification, program, view) = _programs.For(plan, Position.Step);
         double rate = LearningRate.At(Configuration, plan, RunTokens);
-        using var batch = new SequenceBatch(Data, plan, view);
+        using var batch = new SequenceBatch(Data, plan, view) { Loss = _answerLoss };
+        _reference?.Read(plan, batch);
         var optimizer = Configuration.Optimizer;
         double decay = plan.Phase < Configuration.Phases.Count ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay : optimizer.WeightDecay;
         var update = new AdamWStep(rate, optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, decay, Position.Updates + 1, GradientScale: 1);
@@ -176,24 +183,44 @@ public sealed partial class RankRuntime : IDisposable
         return Conclude(plan, decision, judgement) with { LearningRate = rate, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
     }
 
+    /// <summary>The checkpoint that the run began with; null: weights of its own.</summary>
+    public StartingPoint? Origin { get; private set; }
+
+    /// <summary>Begins with the weights of another run, and compares with them where the objective does. Collective.</summary>
+    /// <param name="store">The run's checkpoints.</param>
+    /// <param name="origin">Where the weights are.</param>
+    /// <param name="begins">The run begins; otherwise it goes on, and only what it compares with is read.</param>
+    /// <exception cref="UserErrorException">The weights are of another model.</exception>
+    internal void StartFrom(CheckpointStore store, StartingPoint origin, bool begins)
+    {
+        Origin = origin;
+        if (begins)
+        {
+            _executor.Settle();
+            StartingWeights.Load(Model, store, origin.Folder);
+        }
+        _reference?.Load(store, origin.Folder);
+        _kernels.ParametersChanged();
+    }
+
     /// <summary>Mean loss of the weights as they are on other data: the forward pass of the same layout, without gradients. Collective.</summary>
     /// <param name="source">Data; samples past its end have no valid tokens.</param>
     /// <param name="sequences">Samples to read, from the first.</param>
     /// <returns>Null where it was left because of <see cref="IsStopSeen"/>.</returns>
-    public (double LossSum, long TokenCount)? Evaluate(ISequenceSource source, int sequences)
+    public StepEvaluation? Evaluate(ISequenceSource source, int sequences)
     {
         // The weights are judged as they were trained last, with the rotary base of that phase; a run that was over before is in its last one.
         var plan = source.StepAt(0) with { Phase = _phase ?? Math.Max(0, Configuration.Phases.Count - 1) };
         int replicas = Specification.Mesh.Data * Specification.MicrobatchSize, share = Specification.Microbatches;
-        var total = (LossSum: 0.0, TokenCount: 0L);
+        var total = StepEvaluation.Empty;
         for (long first = 0; first < sequences; first += (long)replicas * share)
         {
             if (SeeStop()) return null;
             var part = plan with { FirstSample = first, Sequences = replicas * share };
             var (specification, program, view) = _programs.ForEvaluation(part);
-            using var batch = new SequenceBatch(source, part, view);
-            var (loss, tokens) = _executor.Evaluate(specification, program, batch);
-            total = (total.LossSum + loss, total.TokenCount + tokens);
+            using var batch = new SequenceBatch(source, part, view) { Loss = _answerLoss };
+            _reference?.Read(part, batch);
+            total = total.Plus(_executor.Evaluate(specification, program, batch));
         }
         return total;
     }
@@ -212,7 +239,7 @@ public sealed partial class RankRuntime : IDisposable
 
     /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
     public IReadOnlyDictionary<string, string> ExtraToSave() =>
-        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data), .. PendingValidation?.ToExtra() ?? []]);
+        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data), .. PendingValidation?.ToExtra() ?? [], .. Origin?.ToExtra() ?? []]);
 
     /// <summary>Takes weights, optimizer state and position from the newest checkpoint; returns null where there is none.</summary>
     /// <param name="store">The run's checkpoints.</param>
@@ -224,6 +251,7 @@ public sealed partial class RankRuntime : IDisposable
         SetPosition(loaded.Manifest);
         Record.Restore(loaded.Manifest.Extra);
         _judge.Restore(loaded.Manifest.Extra);
+        Origin = StartingPoint.Read(loaded.Manifest.Extra);
         LoadedPending = PendingValidation = PendingValidation.Read(loaded.Manifest.Extra);
         return loaded;
     }
@@ -235,7 +263,9 @@ public sealed partial class RankRuntime : IDisposable
     public void Dispose()
     {
         _executor.Abandon();
+        _reference?.Abandon();
         _image.Dispose();
+        _reference?.Dispose();
         Model.Dispose();
         Model.Groups.Dispose();
         (_kernels as IDisposable)?.Dispose();

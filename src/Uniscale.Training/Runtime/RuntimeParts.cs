@@ -32,6 +32,9 @@ internal sealed record RuntimeParts(
     RunConfiguration Configuration, IWorld World, ISequenceSource Data, long RunTokens, RankState Model, IKernels Kernels, Programs Programs, WaitClock Waits,
     Timeline? Timeline)
 {
+    /// <summary>The model that answers are compared under; null: the objective needs none.</summary>
+    public ReferenceModel? Reference { get; private init; }
+
     public static RuntimeParts Build(
         RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link,
         Func<ProcessGroups, BucketPlan>? buckets, Func<IKernels, IKernels>? around = null)
@@ -50,7 +53,10 @@ internal sealed record RuntimeParts(
         var kernels = KernelsFor(programs.Base, device);
         var seen = around?.Invoke(kernels) ?? kernels;
         var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(seen) ?? seen, device), blocks, type, link);
-        return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline);
+        return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline)
+        {
+            Reference = configuration.Objective == ObjectiveKind.Dpo ? ReferenceModel.Build(configuration, programs, model) : null,
+        };
     }
 
     /// <summary>The fastest kernels for a device. Packed copies of weights are found by address, so not where parameters come and go.</summary>

@@ -33,6 +33,7 @@ public static class ValidationReports
         Loss = result.Loss,
         BitsPerByte = result.ByteCount > 0 ? result.BitsPerByte : null,
         Tokens = result.TokenCount,
+        Measures = result.Measures.Count == 0 ? null : result.Measures.ToDictionary(measure => measure.Key, measure => measure.Value / Math.Max(1, result.TokenCount)),
     };
 
     private static int[] ByteLengths(RunConfiguration configuration)

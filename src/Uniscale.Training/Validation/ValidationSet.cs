@@ -29,7 +29,12 @@ public sealed class ValidationSet : ISequenceSource
             throw new UserErrorException(
                 $"The validation source '{source.Name}' has {source.TokenCount} token(s), of which none can be predicted from one before: give it more held-out text, or leave it out of data.validation.");
         }
-        long full = (source.TokenCount - 1) / context, all = full + ((source.TokenCount - 1) % context > 0 ? 1 : 0);
+        if (source.Packs is var (_, pack) && pack != context)
+        {
+            throw new UserErrorException(
+                $"The packs of validation source '{source.Name}' have {pack} tokens, but model.context is {context}: pack again with `uniscale data chat --context {context}`.");
+        }
+        long targets = source.StreamTokens - 1, full = targets / context, all = full + (targets % context > 0 ? 1 : 0);
         SequenceCount = (int)Math.Min(int.MaxValue, sequences > 0 ? Math.Min(sequences, all) : all);
         // The last sequence may be short: it is used where all are, so that a number of sequences is a number of tokens.
         _whole = SequenceCount < all ? full : all;
@@ -62,6 +67,16 @@ public sealed class ValidationSet : ISequenceSource
         if (!documents.IsEmpty) _source.ReadDocuments(start, documents[..count], 0);
     }
 
+    /// <inheritdoc/>
+    public bool HasMarks => _source.Packs is not null;
+
+    /// <inheritdoc/>
+    public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
+    {
+        marks.Clear();
+        if (index < SequenceCount) _source.ReadMarks(PlaceOf(index) * _context, marks);
+    }
+
     /// <summary>The middle one of the sequences that a sample stands for.</summary>
     private long PlaceOf(long index) => (long)(((2 * (UInt128)index) + 1) * (ulong)_whole / (2 * (ulong)SequenceCount));
 
@@ -71,13 +86,16 @@ public sealed class ValidationSet : ISequenceSource
     {
         var plan = StepAt(0);
         int[] tokens = new int[_context + 1];
+        var marks = new TokenMarks[_context + 1];
         long bytes = 0;
         for (int index = 0; index < SequenceCount; index++)
         {
             Read(plan, index, tokens, []);
-            foreach (int token in tokens.AsSpan(1))
-                if (token >= 0 && token < byteLengths.Length)
-                    bytes += byteLengths[token];
+            if (HasMarks) ReadMarks(plan, index, marks);
+            else marks.AsSpan().Fill(TokenMarks.Learned);
+            for (int i = 1; i < tokens.Length; i++)
+                if (tokens[i] >= 0 && tokens[i] < byteLengths.Length && marks[i].HasFlag(TokenMarks.Learned))
+                    bytes += byteLengths[tokens[i]];
         }
         return bytes;
     }

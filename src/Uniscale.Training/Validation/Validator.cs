@@ -18,8 +18,9 @@ public sealed class Validator : IDisposable
         foreach (var section in configuration.Data.Validation)
         {
             var source = TokenSource.Open(section, vocabulary);
+            ObjectiveData.Check(configuration.Objective, source);
             var set = new ValidationSet(source, configuration.Model.Context, configuration.Evaluation.Sequences);
-            _sets.Add((source, set, byteLengths.Length == 0 ? 0 : set.TargetBytes(byteLengths)));
+            _sets.Add((source, set, byteLengths.Length == 0 || configuration.ComparesAnswers ? 0 : set.TargetBytes(byteLengths)));
         }
     }
 
@@ -33,8 +34,8 @@ public sealed class Validator : IDisposable
         foreach (var (source, set, bytes) in _sets)
         {
             if (names.Count > 0 && !names.Contains(source.Name)) continue;
-            if (runtime.Evaluate(set, set.SequenceCount) is not var (loss, tokens)) return null;
-            results.Add(new ValidationResult(set.Name, set.Domain, tokens, bytes, loss));
+            if (runtime.Evaluate(set, set.SequenceCount) is not { } found) return null;
+            results.Add(new ValidationResult(set.Name, set.Domain, found.Count, bytes, found.LossSum) { Measures = found.Measures });
         }
         return results;
     }

@@ -33,6 +33,14 @@ public sealed class DataCommandTests : IDisposable
         Assert.Contains("books.train: whole", Ok("data", "verify", In("tokens/books.train"), "--tokenizer", In("t.model")));
         Assert.Contains("models of text 0 learn", Ok("data", "show", In("tokens/books.train"), "--tokenizer", In("t.model"), "--document", "3"));
 
+        File.WriteAllText(In("chat.jsonl"), "{\"prompt\": \"The models\", \"completion\": \"learn\"}\n{\"prompt\": \"x\"}\n");
+        string chat = Ok("data", "chat", In("chat.jsonl"), "--format", "prompt", "--template", "plain", "--tokenizer", In("t.model"), "--context", "32", "--out", In("chat"), "--show");
+        Assert.Contains("user: The models\nassistant: ⟦learn</s>⟧", chat);
+        Assert.Contains("left out: 1 with no completion", chat);
+        Assert.Contains("samples in packs of 32", Ok("data", "inspect", In("chat")));
+        Assert.Contains("as it was tokenized", Ok("data", "verify", In("chat/chat.train")));
+        Assert.Contains("⟦learn</s>⟧", Ok("data", "show", In("chat/chat.train"), "--tokenizer", In("t.model"), "--document", "0"));
+
         File.WriteAllText(In("run.yaml"), $"""
             name: small
             model: {'{'} layers: 1, hidden: 16, heads: 2, context: 32, vocabulary: 300 {'}'}
@@ -52,6 +60,10 @@ public sealed class DataCommandTests : IDisposable
     [InlineData("data inspect nowhere", "nowhere.bin does not exist")]
     [InlineData("data verify nowhere*", "No shard matches 'nowhere*'")]
     [InlineData("data import nowhere --domain a --out /tmp/uniscale-none", "nowhere does not exist")]
+    [InlineData("data chat nowhere.jsonl --format prompts --tokenizer x.model --context 64 --out y", "--format prompts is unknown; did you mean 'prompt'?")]
+    [InlineData("data chat nowhere.jsonl --format prompt --tokenizer x.model --context 64", "--out is missing")]
+    [InlineData("data chat nowhere.jsonl --format prompt --tokenizer x.model --context 4 --out y", "--context 4 has no room for a chat")]
+    [InlineData("align score nowhere --data x.jsonl", "There is no folder nowhere")]
     [InlineData("tokenizer inspect nowhere.model", "nowhere.model does not exist")]
     public void A_mistake_is_one_sentence_and_exit_code_2(string line, string expected)
     {

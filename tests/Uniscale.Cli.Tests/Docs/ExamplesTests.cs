@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Uniscale.Cli.Tests.Docs;
 
 /// <summary>What lies in examples/ runs, and says what its page promises.</summary>
-public sealed class ExamplesTests : IDisposable
+public sealed partial class ExamplesTests : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
@@ -48,6 +48,27 @@ public sealed class ExamplesTests : IDisposable
         Assert.Contains("step 6/6", output);
         Assert.True(File.Exists(_folder.In("first-model/runs/first-model/metrics.jsonl")));
     }
+
+    /// <summary>The tutorial's way, with a little text and a few steps.</summary>
+    [Fact]
+    public void AModelIsTaughtToAnswerAndToPrefer()
+    {
+        string text = _folder.In("text"), example = _folder.In("alignment");
+        Directory.CreateDirectory(text);
+        Directory.CreateDirectory(example);
+        foreach (string page in Directory.GetFiles(Path.Combine(Repository.Root, "docs", "decisions"), "*.md"))
+            File.Copy(page, Path.Combine(text, Path.GetFileName(page)));
+        foreach (string file in Directory.GetFiles(Path.Combine(Repository.Root, "examples", "alignment")))
+            File.WriteAllText(Path.Combine(example, Path.GetFileName(file)), StepCount().Replace(File.ReadAllText(file), "steps: 4").Replace("layers: 4", "layers: 1"));
+        string output = Run("bash", Path.Combine(example, "run.sh"), text);
+        Assert.Contains("⟦", output);
+        Assert.Matches(@"step 4/4 .* accuracy", output);
+        Assert.Matches(@"correct +400 +[0-9.]+%", output);
+        Assert.True(File.Exists(_folder.In("alignment/runs/dpo/metrics.jsonl")));
+    }
+
+    [System.Text.RegularExpressions.GeneratedRegex(@"steps: \d+")]
+    private static partial System.Text.RegularExpressions.Regex StepCount();
 
     [Fact]
     public void TheClustersConfigurationIsALayoutOfFourRanks()

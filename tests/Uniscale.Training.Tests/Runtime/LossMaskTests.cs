@@ -53,15 +53,15 @@ public sealed class LossMaskTests
     {
         public string Fingerprint => inner.Fingerprint;
 
-        public bool HasLossMask => learned is not null;
+        public bool HasMarks => learned is not null;
 
         public StepPlan StepAt(long consumedTokens) => inner.StepAt(consumedTokens);
 
         public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents) => inner.Read(step, index, tokens, documents);
 
-        public void ReadLossMask(StepPlan step, long index, Span<bool> mask)
+        public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
         {
-            for (int i = 0; i < mask.Length; i++) mask[i] = learned!(i);
+            for (int i = 1; i < marks.Length; i++) marks[i] = learned!(i - 1) ? TokenMarks.Learned : TokenMarks.None;
         }
     }
 }

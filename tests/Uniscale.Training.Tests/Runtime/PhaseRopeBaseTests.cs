@@ -20,6 +20,6 @@ public sealed class PhaseRopeBaseTests
     {
         using var runtime = TestRuns.Runtime(configuration, world);
         double[] trained = [runtime.Step().Decision.Loss, runtime.Step().Decision.Loss];
-        return (double[])[.. trained, runtime.Evaluate(runtime.Data, 8)!.Value.LossSum];
+        return (double[])[.. trained, runtime.Evaluate(runtime.Data, 8)!.LossSum];
     })[0];
 }

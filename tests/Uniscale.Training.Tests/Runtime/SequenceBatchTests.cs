@@ -97,11 +97,11 @@ public sealed class SequenceBatchTests
 
         public string Fingerprint => "counting";
 
-        public bool HasLossMask => Learned is not null;
+        public bool HasMarks => Learned is not null;
 
-        public void ReadLossMask(StepPlan step, long index, Span<bool> mask)
+        public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
         {
-            for (int i = 0; i < mask.Length; i++) mask[i] = Learned!(i);
+            for (int i = 1; i < marks.Length; i++) marks[i] = Learned!(i - 1) ? TokenMarks.Learned : TokenMarks.None;
         }
 
         public StepPlan StepAt(long consumedTokens) => Plan;

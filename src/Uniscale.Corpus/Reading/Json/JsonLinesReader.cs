@@ -5,15 +5,18 @@ internal sealed class JsonLinesReader : IFormReader
 {
     public string Form => "json lines";
 
-    public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
+    public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context) =>
+        Objects(input).Select(line => new RawDocument(line.Place, line.Json.Length, () => JsonRecord.Of(line.Json, context)));
+
+    /// <summary>The lines that hold something, each with its number.</summary>
+    public static IEnumerable<(string Place, byte[] Json)> Objects(RawInput input)
     {
         var lines = new LineReader(input.Stream, input.Path, DocumentReader.MaxLineBytes);
         while (lines.TryRead(out var line))
         {
             if (line.Span.Trim(" \t\r"u8).IsEmpty)
                 continue;
-            byte[] held = line.ToArray();
-            yield return new RawDocument($"{lines.Number}", held.Length, () => JsonRecord.Of(held, context));
+            yield return ($"{lines.Number}", line.ToArray());
         }
     }
 }

@@ -7,7 +7,11 @@ internal sealed class JsonObjectsReader : IFormReader
 {
     public string Form => "json";
 
-    public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
+    public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context) =>
+        Objects(input).Select(item => new RawDocument(item.Place, item.Json.Length, () => JsonRecord.Of(item.Json, context)));
+
+    /// <summary>The objects, each with its number.</summary>
+    public static IEnumerable<(string Place, byte[] Json)> Objects(RawInput input)
     {
         var stream = input.Stream;
         if (stream.Peek(3).Span.SequenceEqual("\uFEFF"u8))
@@ -22,8 +26,7 @@ internal sealed class JsonObjectsReader : IFormReader
                 stream.Skip(1);
                 SkipSpace(stream);
             }
-            byte[] value = ReadValue(stream);
-            yield return new RawDocument($"{number}", value.Length, () => JsonRecord.Of(value, context));
+            yield return ($"{number}", ReadValue(stream));
         }
         if (isArray && stream.ReadByte() != ']')
             throw new InvalidDataException("the array is cut: its last bracket is missing");

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using Uniscale.Corpus.Chat;
 using Uniscale.Corpus.Reading.Texts;
 
 namespace Uniscale.Corpus.Reading.Json;
@@ -107,7 +108,7 @@ internal static class JsonRecord
         if (message.ValueKind != JsonValueKind.Object)
             return null;
         string? role = Text(message, "role") ?? Text(message, "from"), content = Text(message, "content") ?? Text(message, "value");
-        return role is null || content is null ? null : new ChatMessage(role, content);
+        return role is null || content is null ? null : new ChatMessage(ChatMessage.RoleOf(role), content);
     }
 
     private static string? Text(JsonElement value, string name) => value.TryGetProperty(name, out var inner) && inner.ValueKind == JsonValueKind.String ? inner.GetString() : null;

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Unicode;
 using Apache.Arrow;
 using Apache.Arrow.Types;
+using Uniscale.Corpus.Chat;
 
 namespace Uniscale.Corpus.Reading.Tables;
 
@@ -106,7 +107,7 @@ internal sealed class ArrowRecords
         var messages = new List<ChatMessage>();
         for (int item = start; item < end && roles is not null && contents is not null; item++)
             if (!records.IsNull(item) && ArrowValues.Written(roles, item) is { } role && ArrowValues.Written(contents, item) is { } content)
-                messages.Add(new ChatMessage(role, content));
+                messages.Add(new ChatMessage(ChatMessage.RoleOf(role), content));
         return _context.Template!.Render(messages);
     }
 

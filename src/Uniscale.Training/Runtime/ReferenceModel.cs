@@ -1,0 +1,59 @@
+using Uniscale.Checkpoints;
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Engine.Execution;
+using Uniscale.Kernels.Optimizer;
+using Uniscale.Training.Feeding;
+
+namespace Uniscale.Training.Runtime;
+
+/// <summary>
+/// A model beside the one that is trained, on the same layout, which only reads: it has no gradients and no optimizer state, and under ZeRO-3 its parameters are
+/// sharded too.
+/// </summary>
+internal sealed class ReferenceModel : IDisposable
+{
+    private readonly Programs _programs;
+    private readonly RankState _model;
+    private readonly StepExecutor _executor;
+
+    private ReferenceModel(Programs programs, RankState model)
+    {
+        _programs = programs;
+        _model = model;
+        _executor = new StepExecutor(model, NativeOptimizerKernel.For(model.Link.Device));
+    }
+
+    /// <summary>Makes one with the first weights of a run.</summary>
+    /// <param name="configuration">The run.</param>
+    /// <param name="programs">Programs of the layout.</param>
+    /// <param name="trained">The model that is trained, whose groups, primitives and link the other shares.</param>
+    public static ReferenceModel Build(RunConfiguration configuration, Programs programs, RankState trained)
+    {
+        var blocks = BlockFactory.Build(configuration, programs.Base, trained.Groups, trained.ActivationType, trained.Link, isFrozen: true);
+        return new ReferenceModel(programs, new RankState(trained.Groups, trained.Ops, blocks, trained.ActivationType, trained.Link, ownsLink: false));
+    }
+
+    /// <summary>Takes the weights of a checkpoint. Collective.</summary>
+    public void Load(CheckpointStore store, string folder)
+    {
+        _executor.Settle();
+        StartingWeights.Load(_model, store, folder);
+    }
+
+    /// <summary>Reads what the log-probabilities of a batch's answers are under this model. Collective.</summary>
+    public void Read(StepPlan plan, SequenceBatch batch)
+    {
+        var loss = batch.Loss;
+        batch.Loss = null;
+        var (specification, program, _) = _programs.ForEvaluation(plan);
+        _executor.Evaluate(specification, program, batch);
+        batch.Loss = loss;
+    }
+
+    /// <summary>Waits until nothing posted touches the memory, which is about to be freed.</summary>
+    public void Abandon() => _executor.Abandon();
+
+    /// <inheritdoc/>
+    public void Dispose() => _model.Dispose();
+}
