@@ -56,6 +56,7 @@ public static class Shell
             DashboardCommand.Create(),
             SweepCommand.Create(),
             FaultsCommand.Create(),
+            EvaluateCommand.Create(),
             GenerateCommand.Create(),
             CheckpointCommand.Create(),
             HuggingFaceCommands.Export(),
