@@ -57,6 +57,7 @@ public static class Shell
             SweepCommand.Create(),
             FaultsCommand.Create(),
             AlignCommand.Create(),
+            EvaluateCommand.Create(),
             GenerateCommand.Create(),
             CheckpointCommand.Create(),
             HuggingFaceCommands.Export(),

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using Uniscale.Checkpoints.Format;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Evaluation.Inference;
@@ -6,7 +8,10 @@ using Uniscale.Training.Runs;
 namespace Uniscale.Cli.Commands;
 
 /// <summary>A trained model and its tokenizer, as a user names them.</summary>
-internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer) : IDisposable
+/// <param name="Model">The weights.</param>
+/// <param name="Tokenizer">The tokenizer they were trained with.</param>
+/// <param name="Digest">Names the weights: a digest of the checkpoint's manifest, which holds digests of all its tensors.</param>
+internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer, string Digest) : IDisposable
 {
     /// <summary>The newest checkpoint of a run, or one of its checkpoints.</summary>
     /// <param name="path">Directory of a run, or of one of its checkpoints.</param>
@@ -19,7 +24,8 @@ internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer) : ID
         var tokenizer = Tokenizer.Load(RunTokenizer.Find(path, model)
             ?? throw new UserErrorException($"The tokenizer {model} of the run is not there; paths in a configuration are relative to the directory that the run was started in."));
         long vocabulary = configuration.Model.Vocabulary > 0 ? configuration.Model.Vocabulary : tokenizer.Size;
-        return CheckpointInput.Given(() => new OpenedModel(TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint), tokenizer));
+        string digest = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(checkpoint.Folder, CheckpointManifest.FileName))));
+        return CheckpointInput.Given(() => new OpenedModel(TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint), tokenizer, digest));
     }
 
     public void Dispose()

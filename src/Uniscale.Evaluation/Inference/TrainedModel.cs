@@ -4,7 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Engine.Decoding;
 using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel;
-using Uniscale.Kernels.Cpu;
+using Uniscale.Kernels.Reference;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 
@@ -16,7 +16,6 @@ public sealed class TrainedModel : IDisposable
     private readonly ModelSection _shape;
     private readonly IReadOnlyList<Block> _blocks;
     private readonly Dictionary<string, Tensor> _parameters = [];
-    private readonly NativeKernels _kernels = new();
     private readonly ParallelOps _ops;
 
     private TrainedModel(ModelSection shape, long vocabulary)
@@ -24,7 +23,7 @@ public sealed class TrainedModel : IDisposable
         this._shape = shape;
         Vocabulary = vocabulary;
         _blocks = Transformer.Blocks(shape, vocabulary);
-        _ops = ParallelOps.Local(_kernels);
+        _ops = ParallelOps.Local(TorchKernels.Instance);
     }
 
     /// <summary>Entries of the vocabulary.</summary>
@@ -64,7 +63,7 @@ public sealed class TrainedModel : IDisposable
     /// <summary>The model for one thread to read; it ends before this one does.</summary>
     public InferenceModel Reader() => new(new Decoder(_blocks, ParametersOf), Vocabulary, Context);
 
-    /// <summary>Logits of every position by one plain pass, without cache or batch: fp32 [1, sequence, vocabulary]; belongs to the caller's dispose scope.</summary>
+    /// <summary>Logits of every position by plain torch operations, without cache, batch or packing: fp32 [1, sequence, vocabulary]; belongs to the caller's dispose scope.</summary>
     public Tensor Logits(ReadOnlySpan<int> tokens)
     {
         using var scope = NewDisposeScope();
@@ -80,7 +79,6 @@ public sealed class TrainedModel : IDisposable
     {
         foreach (var parameter in _parameters.Values) parameter.Dispose();
         _parameters.Clear();
-        _kernels.Dispose();
     }
 
     private Tensor Hidden(Tensor tokens)

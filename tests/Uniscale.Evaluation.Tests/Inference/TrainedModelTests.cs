@@ -1,14 +1,9 @@
-using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.Loading;
-using Uniscale.Collectives;
-using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
-using Uniscale.Engine.Initialization;
-using Uniscale.Engine.Model;
-using Uniscale.Engine.Parallel;
 using Uniscale.Evaluation.Inference;
-using Uniscale.Programs;
+using Uniscale.Evaluation.Requests;
+using Uniscale.Evaluation.Tests.Support;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 namespace Uniscale.Evaluation.Tests.Inference;
@@ -47,21 +42,32 @@ public sealed class TrainedModelTests : IDisposable
         }
     }
 
+    /// <summary>Some of one token, some of several, behind contexts of many lengths, against plain torch operations on each text alone.</summary>
+    [Fact]
+    public void TwoHundredLogLikelihoodsAreThoseOfPlainTorch()
+    {
+        using var scope = NewDisposeScope();
+        var shape = Shape with { Context = 128, KvHeads = 1 };
+        Save(shape);
+        using var model = TrainedModel.Load(shape, Vocabulary, CheckpointReader.Open(CheckpointCatalog.Find(_directory)));
+        using var reader = model.Reader();
+        var random = new Random(4);
+        int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(Vocabulary))];
+        int[] common = Tokens(40);
+        var requests = Enumerable.Range(0, 200).Select(i => new LogLikelihoodRequest([.. common[..(i % 3 * 20)], .. Tokens(1 + i % 60)], Tokens(1 + i % 4))).ToList();
+        var answers = new Dictionary<LogLikelihoodRequest, double>();
+        new LogLikelihoodReader(reader).Answer(LogLikelihoodReader.Grouped(requests), answers.Add);
+        foreach (var request in requests)
+        {
+            using var own = NewDisposeScope();
+            int[] text = [.. request.Context, .. request.Continuation];
+            var probabilities = model.Logits(text.AsSpan(0, text.Length - 1)).to(float64).log_softmax(-1)[0];
+            double expected = request.Continuation.Select((token, i) => probabilities[request.Context.Length - 1 + i][token].item<double>()).Sum();
+            Assert.Equal(expected, answers[request], 1e-5);
+        }
+    }
+
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
-    private void Save()
-    {
-        var plan = new ShardingPlan(ModelShapes.Of(Shape, Vocabulary));
-        var slices = new List<StateSlice>();
-        foreach (var spec in Transformer.Blocks(Shape, Vocabulary).SelectMany(block => block.Parameters))
-        {
-            var tensor = empty(spec.Shape, float32);
-            ParameterInitializer.Fill(tensor, plan.Local(spec), seed: 1);
-            slices.Add(new StateSlice(
-                spec.Name, ElementType.Float32, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(tensor)));
-        }
-        using var world = InProcessWorld.Create(1)[0];
-        using var store = new CheckpointStore(_directory, world);
-        Assert.Equal(SaveStatus.Durable, store.Save(new CheckpointState { Step = 1, ConsumedTokens = 8, Slices = slices }).Status);
-    }
+    private void Save(ModelSection? shape = null) => SmallModel.Save((shape ?? Shape) with { Vocabulary = Vocabulary }, _directory);
 }

@@ -1,9 +1,19 @@
+using Uniscale.Checkpoints;
+using Uniscale.Checkpoints.Catalog;
+using Uniscale.Checkpoints.Loading;
 using Uniscale.Collectives;
+using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
+using Uniscale.Engine.Initialization;
+using Uniscale.Engine.Model;
+using Uniscale.Engine.Parallel;
 using Uniscale.Engine.Tests.Support;
 using Uniscale.Evaluation.Inference;
+using Uniscale.Programs;
+using Uniscale.Torch;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Runtime;
+using static TorchSharp.torch;
 
 namespace Uniscale.Evaluation.Tests.Support;
 
@@ -47,6 +57,38 @@ internal static class SmallModel
 
     /// <summary>The same on one rank.</summary>
     public static T On<T>(Func<InferenceModel, T> use) => On("tensor: 1", 1, (model, _) => use(model))[0];
+
+    /// <summary>The weights of an untrained model, from a checkpoint.</summary>
+    public static TrainedModel Trained(ModelSection shape)
+    {
+        string folder = Directory.CreateTempSubdirectory("uniscale-small-model-").FullName;
+        try
+        {
+            Save(shape, folder);
+            return TrainedModel.Load(shape, shape.Vocabulary, CheckpointReader.Open(CheckpointCatalog.Find(folder)));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Saves an untrained model as step 1.</summary>
+    public static void Save(ModelSection shape, string folder)
+    {
+        using var scope = NewDisposeScope();
+        var plan = new ShardingPlan(ModelShapes.Of(shape, shape.Vocabulary));
+        var slices = new List<StateSlice>();
+        foreach (var spec in Transformer.Blocks(shape, shape.Vocabulary).SelectMany(block => block.Parameters))
+        {
+            var tensor = empty(spec.Shape, float32);
+            ParameterInitializer.Fill(tensor, plan.Local(spec), seed: 1);
+            slices.Add(new StateSlice(spec.Name, ElementType.Float32, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(tensor)));
+        }
+        using var world = InProcessWorld.Create(1)[0];
+        using var store = new CheckpointStore(folder, world);
+        Assert.Equal(SaveStatus.Durable, store.Save(new CheckpointState { Step = 1, ConsumedTokens = 8, Slices = slices }).Status);
+    }
 
     /// <summary>Tokens that look like chance.</summary>
     public static int[] Tokens(int count, int seed)

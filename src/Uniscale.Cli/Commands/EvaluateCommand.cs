@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Globalization;
+using Uniscale.Configuration;
+using Uniscale.Evaluation.Exams;
+using Uniscale.Evaluation.Exams.Files;
+using Uniscale.Evaluation.Requests;
+using Uniscale.Evaluation.Results;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary><c>uniscale evaluate</c>: what a model scores in exams, and how well it predicts plain text.</summary>
+internal static class EvaluateCommand
+{
+    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, or of one of its checkpoints." };
+    private static readonly Option<string> Tasks = new("--tasks") { Description = $"Comma-separated: {string.Join(", ", ExamFiles.Names.Order())}, perplexity.", Required = true };
+    private static readonly Option<string> Data = new("--data") { Description = "Folder of the task's files, or one with a folder for each task.", DefaultValueFactory = _ => "." };
+    private static readonly Option<Variant> Rules = new("--variant") { Description = "By whose rules: original, harness (lm-evaluation-harness) or opencompass.", DefaultValueFactory = _ => Variant.Original };
+    private static readonly Option<Scoring?> Scored = new("--scoring") { Description = "How answers are found, where not as the variant does: letter, option or perplexity." };
+    private static readonly Option<string?> Split = new("--split") { Description = "Questions to ask, e.g. val; default: test, or val where the test has no answers." };
+    private static readonly Option<int?> Shots = new("--shots") { Description = "Questions with answers in front; default: the variant's." };
+    private static readonly Option<int> Limit = new("--limit") { Description = "Questions of each subject, for trying; 0: all." };
+    private static readonly Option<int> Ranks = new("--ranks") { Description = "Threads that read the model; the figures do not depend on it.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<string?> Out = new("--out") { Description = "Folder of results, samples and answers; default: evaluation in the run's folder." };
+    private static readonly Option<bool> Json = new("--json") { Description = "Print the results file instead of the table." };
+
+    public static Command Create()
+    {
+        var command = new Command("evaluate", "Hold exams with the newest checkpoint of a run. What is answered is kept: an evaluation that was stopped goes on where it was.")
+        {
+            Run, Tasks, Data, Rules, Scored, Split, Shots, Limit, Ranks, Out, Json,
+        };
+        command.Subcommands.Add(Compare());
+        command.SetAction(parsed =>
+        {
+            string run = parsed.GetValue(Run)!, data = parsed.GetValue(Data)!;
+            int ranks = parsed.GetValue(Ranks);
+            if (ranks < 1) throw new UserErrorException($"--ranks is {ranks}; give 1 or more.");
+            var options = new ExamOptions(parsed.GetValue(Rules), parsed.GetValue(Scored), parsed.GetValue(Shots), parsed.GetValue(Limit));
+            string[] tasks = [.. parsed.GetValue(Tasks)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct()];
+            if (tasks.Length == 0) throw new UserErrorException("--tasks names no task.");
+            var exams = tasks.Where(task => task != "perplexity").Select(task => ExamFiles.Read(task, data, parsed.GetValue(Split))).ToList();
+            var documents = tasks.Contains("perplexity") ? Perplexity.ReadDocuments(Directory.Exists(Path.Combine(data, "perplexity")) ? Path.Combine(data, "perplexity") : data) : null;
+            using var opened = OpenedModel.Open(run);
+            string folder = parsed.GetValue(Out) ?? Path.Combine(run, "evaluation");
+            using var answers = new AnswerStore(Path.Combine(folder, "answers.tsv"));
+            var readers = Enumerable.Range(0, ranks).Select(_ => opened.Model.Reader()).ToList();
+            try
+            {
+                var runner = new ExamRunner(readers, opened.Tokenizer, opened.Digest, answers);
+                var results = exams.Select(exam => runner.Run(exam, options)).ToList();
+                var perplexity = documents is null ? null : Perplexity.Of(runner, opened.Tokenizer, opened.Model.Context, documents);
+                Write(parsed.InvocationConfiguration.Output, folder, results, perplexity, run, opened.Digest, parsed.GetValue(Json));
+            }
+            finally
+            {
+                readers.ForEach(reader => reader.Dispose());
+            }
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Compare()
+    {
+        var files = new Argument<string[]>("RESULT") { Description = "Results files (results_….json), the first of which the others are held against.", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("compare", "Hold results against each other: scores, differences and their standard errors.") { files };
+        command.SetAction(parsed =>
+        {
+            foreach (string line in ResultComparison.Table(parsed.GetValue(files)!)) parsed.InvocationConfiguration.Output.WriteLine(line);
+            return 0;
+        });
+        return command;
+    }
+
+    private static void Write(TextWriter output, string folder, IReadOnlyList<ExamResult> exams, Perplexity? perplexity, string run, string digest, bool json)
+    {
+        var now = DateTimeOffset.UtcNow;
+        string date = now.ToString("yyyy-MM-ddTHH-mm-ss.ffffff", CultureInfo.InvariantCulture), results = ResultFiles.Results(exams, perplexity, run, digest, now);
+        string path = Path.Combine(folder, $"results_{date}.json");
+        File.WriteAllText(path, results);
+        foreach (var exam in exams) File.WriteAllLines(Path.Combine(folder, $"samples_{exam.Exam.Name}_{date}.jsonl"), ResultFiles.Samples(exam));
+        if (json)
+        {
+            output.WriteLine(results);
+            return;
+        }
+        foreach (string line in ResultFiles.Table(exams, perplexity)) output.WriteLine(line);
+        output.WriteLine($"Results and samples are in {path}.");
+    }
+}

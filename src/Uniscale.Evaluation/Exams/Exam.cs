@@ -1,0 +1,31 @@
+namespace Uniscale.Evaluation.Exams;
+
+/// <summary>A question of an exam.</summary>
+/// <param name="Id">Its place in the files, e.g. <c>anatomy/12</c>.</param>
+/// <param name="Text">The question alone, as the file has it.</param>
+/// <param name="Options">Texts of the options, without letters; empty for a question that is answered freely.</param>
+/// <param name="Answers">Numbers of the right options; empty where the file names none that can be (such a question is never answered right).</param>
+public sealed record Question(string Id, string Text, IReadOnlyList<string> Options, IReadOnlyList<int> Answers)
+{
+    /// <summary>What stands before the question; empty for most.</summary>
+    public string Passage { get; init; } = "";
+
+    /// <summary>The letters of the right options, e.g. <c>B</c>.</summary>
+    public string AnswerLetters => string.Concat(Answers.Select(LetterOf));
+
+    /// <summary>The letter of an option.</summary>
+    public static char LetterOf(int option) => (char)('A' + option);
+}
+
+/// <summary>The questions of one subject.</summary>
+/// <param name="Name">Name in the files, e.g. <c>abstract_algebra</c>.</param>
+/// <param name="Title">Name in prompts.</param>
+/// <param name="Group">Group of subjects, e.g. <c>STEM</c>; empty: none.</param>
+/// <param name="Shots">Questions with answers to show, in the order of the file.</param>
+/// <param name="Questions">Questions to ask.</param>
+public sealed record Subject(string Name, string Title, string Group, IReadOnlyList<Question> Shots, IReadOnlyList<Question> Questions);
+
+/// <summary>An exam.</summary>
+/// <param name="Name">Name of the task.</param>
+/// <param name="Subjects">Its subjects, in the order of their names.</param>
+public sealed record Exam(string Name, IReadOnlyList<Subject> Subjects);

@@ -1,0 +1,80 @@
+using System.Text;
+using System.Text.Json;
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Evaluation.Requests;
+
+namespace Uniscale.Evaluation.Exams;
+
+/// <summary>How well a model predicts plain text, as lm-evaluation-harness counts it: each document alone, in windows of the whole context that do not overlap.</summary>
+/// <param name="Documents">Documents.</param>
+/// <param name="Tokens">Tokens that were predicted: all.</param>
+/// <param name="Words">Stretches between white space.</param>
+/// <param name="Bytes">Bytes of UTF-8.</param>
+/// <param name="LogLikelihood">Sum of log-probabilities, in nats.</param>
+/// <param name="Window">Tokens of a window; it moves on by as many.</param>
+/// <param name="PrefixToken">The token before each document.</param>
+public sealed record Perplexity(int Documents, long Tokens, long Words, long Bytes, double LogLikelihood, int Window, int PrefixToken)
+{
+    /// <summary>exp(−Σ / words).</summary>
+    public double OfWords => Math.Exp(-LogLikelihood / Words);
+
+    /// <summary>exp(−Σ / bytes).</summary>
+    public double OfBytes => Math.Exp(-LogLikelihood / Bytes);
+
+    /// <summary>−Σ / bytes / ln 2: the one figure that compares between vocabularies.</summary>
+    public double BitsPerByte => -LogLikelihood / Bytes / Math.Log(2);
+
+    /// <summary>The documents of a text file, of the lines of a JSON Lines file ("text"), or of all such files of a folder.</summary>
+    /// <exception cref="UserErrorException">There is no text.</exception>
+    public static IReadOnlyList<string> ReadDocuments(string path)
+    {
+        IEnumerable<string> files = Directory.Exists(path)
+            ? Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(file => Path.GetExtension(file) is ".txt" or ".md" or ".jsonl").Order(StringComparer.Ordinal)
+            : File.Exists(path) ? [path] : throw new UserErrorException($"There is no text {path}: name a file or a folder of .txt, .md and .jsonl files with --data.");
+        var documents = files.SelectMany(file => Path.GetExtension(file) == ".jsonl" ? Lines(file) : [File.ReadAllText(file)]).Where(text => text.Length > 0).ToList();
+        return documents.Count > 0 ? documents : throw new UserErrorException($"There is no text in {path}.");
+    }
+
+    /// <summary>Measures documents.</summary>
+    public static Perplexity Of(ExamRunner runner, Tokenizer tokenizer, int context, IReadOnlyList<string> documents)
+    {
+        int prefix = tokenizer.EndId >= 0 ? tokenizer.EndId : tokenizer.BeginId >= 0 ? tokenizer.BeginId
+            : throw new UserErrorException("The tokenizer has neither an end nor a begin of text, so the first token of a document cannot be predicted.");
+        var requests = documents.SelectMany(document => Windows(tokenizer.Encode(document), prefix, context)).ToList();
+        string task = ExamRunner.Digest($"perplexity/{context}/{prefix}/{tokenizer.Fingerprint}");
+        runner.Answer(requests, task);
+        return new Perplexity(
+            documents.Count, requests.Sum(request => (long)request.Continuation.Length),
+            documents.Sum(document => (long)document.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length),
+            documents.Sum(document => (long)Encoding.UTF8.GetByteCount(document)), requests.Sum(request => runner.AnswerOf(request, task)), context, prefix);
+    }
+
+    /// <summary>The first window predicts as many tokens as fit behind the prefix, later ones as many behind the last token of the window before.</summary>
+    internal static IEnumerable<LogLikelihoodRequest> Windows(int[] tokens, int prefix, int context)
+    {
+        for (int first = 0; first < tokens.Length; first += context)
+            yield return new LogLikelihoodRequest([first == 0 ? prefix : tokens[first - 1]], tokens[first..Math.Min(tokens.Length, first + context)]);
+    }
+
+    private static IEnumerable<string> Lines(string file)
+    {
+        int number = 0;
+        foreach (string line in File.ReadLines(file))
+        {
+            number++;
+            if (string.IsNullOrWhiteSpace(line)) continue;
+            string? text;
+            try
+            {
+                using var document = JsonDocument.Parse(line);
+                text = document.RootElement.GetProperty("text").GetString();
+            }
+            catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException)
+            {
+                throw new UserErrorException($"Line {number} of {file} is no JSON object with a \"text\".", failure);
+            }
+            yield return text ?? "";
+        }
+    }
+}

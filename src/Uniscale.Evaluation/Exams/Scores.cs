@@ -1,0 +1,55 @@
+namespace Uniscale.Evaluation.Exams;
+
+/// <summary>A mean with its standard error.</summary>
+/// <param name="Value">The mean.</param>
+/// <param name="Error">Its standard error; not a number where there is one sample only.</param>
+/// <param name="Count">Questions.</param>
+public readonly record struct Score(double Value, double Error, int Count)
+{
+    /// <summary>The mean of samples, with sample standard deviation / √n.</summary>
+    public static Score Of(IReadOnlyCollection<double> samples)
+    {
+        double mean = samples.Sum() / samples.Count;
+        double variance = samples.Sum(sample => (sample - mean) * (sample - mean)) / (samples.Count - 1);
+        return new Score(mean, Math.Sqrt(variance / samples.Count), samples.Count);
+    }
+
+    /// <summary>The plain mean of means.</summary>
+    public static Score Mean(IReadOnlyCollection<Score> scores) => new(
+        scores.Sum(score => score.Value) / scores.Count, Math.Sqrt(scores.Sum(score => score.Error * score.Error)) / scores.Count, scores.Sum(score => score.Count));
+}
+
+/// <summary>The scores of an exam: of the whole, of its groups and of its subjects.</summary>
+/// <param name="Name">Name of the exam, of a group (<c>mmlu_STEM</c>) or of a subject (<c>mmlu_anatomy</c>).</param>
+/// <param name="Metrics">Metric by metric.</param>
+/// <param name="Parts">Names of the parts; empty for a subject.</param>
+public sealed record ScoredTask(string Name, IReadOnlyDictionary<string, Score> Metrics, IReadOnlyList<string> Parts)
+{
+    /// <summary>The whole first, then groups, then subjects.</summary>
+    public static IReadOnlyList<ScoredTask> Of(ExamResult result)
+    {
+        string exam = result.Exam.Name;
+        var subjects = result.Samples.GroupBy(sample => sample.Subject.Name)
+            .Select(group => (Subject: group.First().Subject, Task: Task($"{exam}_{group.Key}", [.. group], Averaging.Questions, []))).ToList();
+        var groups = subjects.Where(one => one.Subject.Group.Length > 0).GroupBy(one => one.Subject.Group).OrderBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group => Joined($"{exam}_{group.Key.Replace(' ', '_')}", group.Select(one => one.Subject.Name), [.. group.Select(one => one.Task.Name)])).ToList();
+        string[] hard = ["advanced_mathematics", "discrete_mathematics", "probability_and_statistics", "college_chemistry", "college_physics", "high_school_mathematics", "high_school_chemistry", "high_school_physics"];
+        var present = subjects.Where(one => hard.Contains(one.Subject.Name)).ToList();
+        if (exam == "ceval" && present.Count == hard.Length) groups.Add(Joined("ceval_hard", hard, [.. present.Select(one => one.Task.Name)]));
+        if (subjects.Count == 1) return [subjects[0].Task with { Name = exam }];
+        return [Joined(exam, subjects.Select(one => one.Subject.Name), [.. subjects.Select(one => one.Task.Name)]), .. groups, .. subjects.Select(one => one.Task)];
+
+        ScoredTask Joined(string name, IEnumerable<string> of, IReadOnlyList<string> parts)
+        {
+            var wanted = of.ToHashSet();
+            return Task(name, [.. result.Samples.Where(sample => wanted.Contains(sample.Subject.Name))], result.Rules.Averaging, parts);
+        }
+    }
+
+    private static ScoredTask Task(string name, IReadOnlyList<Sample> samples, Averaging averaging, IReadOnlyList<string> parts) => new(
+        name,
+        samples[0].Scores.Keys.ToDictionary(metric => metric, metric => averaging == Averaging.Questions
+            ? Score.Of([.. samples.Select(sample => sample.Scores[metric])])
+            : Score.Mean([.. samples.GroupBy(sample => sample.Subject.Name).Select(group => Score.Of([.. group.Select(sample => sample.Scores[metric])]))])),
+        parts);
+}

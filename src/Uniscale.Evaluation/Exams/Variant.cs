@@ -1,0 +1,129 @@
+using Uniscale.Evaluation.Exams.Files;
+
+namespace Uniscale.Evaluation.Exams;
+
+/// <summary>By whose rules an exam is held: they differ in prompts, in scoring and in what is averaged, and so in the figure.</summary>
+public enum Variant
+{
+    /// <summary>The exam's own program.</summary>
+    Original,
+
+    /// <summary>lm-evaluation-harness.</summary>
+    Harness,
+
+    /// <summary>OpenCompass.</summary>
+    OpenCompass,
+}
+
+/// <summary>How an answer is found.</summary>
+public enum Scoring
+{
+    /// <summary>The letter with the largest log-likelihood behind the prompt.</summary>
+    Letter,
+
+    /// <summary>No options in the prompt; the option whose text has the largest log-likelihood.</summary>
+    Option,
+
+    /// <summary>The whole prompt with each letter; the smallest mean loss of all its tokens.</summary>
+    Perplexity,
+}
+
+/// <summary>What the score of an exam is the mean of.</summary>
+public enum Averaging
+{
+    /// <summary>All questions.</summary>
+    Questions,
+
+    /// <summary>The subjects' scores.</summary>
+    Subjects,
+}
+
+/// <summary>The rules of an exam in a variant (sources: docs/how-to/evaluation.md).</summary>
+public sealed record ExamRules
+{
+    /// <summary>What stands first, given the subject.</summary>
+    public required Func<Subject, string> Header { get; init; }
+
+    /// <summary>The header stands before each shot too.</summary>
+    public bool HeaderOfEachShot { get; init; }
+
+    /// <summary>A question up to the place of the answer, without what separates the two; the second argument: with its options.</summary>
+    public required Func<Question, Subject, bool, string> Question { get; init; }
+
+    /// <summary>Between a question and its answer.</summary>
+    public required string Delimiter { get; init; }
+
+    /// <summary>Behind the answer of a shot.</summary>
+    public required string Separator { get; init; }
+
+    /// <summary>How the answer is found.</summary>
+    public required Scoring Scoring { get; init; }
+
+    /// <summary>What is averaged.</summary>
+    public required Averaging Averaging { get; init; }
+
+    /// <summary>Shots by default.</summary>
+    public required int Shots { get; init; }
+
+    /// <summary>Shots are left out until the prompt fits; otherwise its beginning is.</summary>
+    public bool DropsShots { get; init; }
+
+    /// <summary>A question with several right answers is answered right by any of them; otherwise by no single letter.</summary>
+    public bool AnyRightAnswer { get; init; }
+
+    /// <summary>The rules of an exam.</summary>
+    public static ExamRules Of(string exam, Variant variant) => exam switch
+    {
+        "ceval" => Ceval(variant),
+        "agieval" => Agieval(variant),
+        _ => Mmlu(variant),
+    };
+
+    private static ExamRules Mmlu(Variant variant) => new()
+    {
+        // The original's subject begins with a blank, so its prompt holds two; OpenCompass copied it.
+        Header = subject => $"The following are multiple choice questions (with answers) about {(variant == Variant.Harness ? "" : " ")}{subject.Title}.\n\n",
+        Question = (question, _, options) => (variant == Variant.Harness ? question.Text.Trim() : question.Text) + (options ? Lines(question) : "") + "\nAnswer:",
+        Delimiter = " ",
+        Separator = variant == Variant.OpenCompass ? "\n" : "\n\n",
+        Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+        Averaging = variant == Variant.OpenCompass ? Averaging.Subjects : Averaging.Questions,
+        Shots = 5,
+        DropsShots = variant == Variant.Original,
+    };
+
+    private static ExamRules Ceval(Variant variant) => new()
+    {
+        Header = subject => $"以下是中国关于{subject.Title}考试的单项选择题，请选出其中的正确答案。\n{(variant == Variant.OpenCompass ? "" : "\n")}",
+        HeaderOfEachShot = variant == Variant.OpenCompass,
+        Question = (question, _, options) => question.Text + (options ? Lines(question) : "") + (variant == Variant.OpenCompass ? "\n答案: " : "\n答案："),
+        // The harness's default delimiter stays, although the text needs none.
+        Delimiter = variant == Variant.Harness ? " " : "",
+        Separator = variant == Variant.OpenCompass ? "\n" : "\n\n",
+        Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+        Averaging = variant == Variant.Harness ? Averaging.Questions : Averaging.Subjects,
+        Shots = 5,
+        DropsShots = variant == Variant.Original,
+    };
+
+    private static ExamRules Agieval(Variant variant) => new()
+    {
+        Header = _ => "",
+        Question = (question, subject, options) =>
+        {
+            string choices = string.Join(' ', question.Options.Select((option, i) => $"({Exams.Question.LetterOf(i)}){option}"));
+            char last = Exams.Question.LetterOf(question.Options.Count - 1);
+            return AgievalFiles.IsChinese(subject.Name)
+                ? $"{question.Passage}问题：{question.Text}{(options ? $" 选项：{choices}" : "")}\n答案：{(options ? $"从A到{last}, 我们应选择" : "")}"
+                : $"{question.Passage}Q: {question.Text}{(options ? $" Answer Choices: {choices}" : "")}\nA:{(options ? $" Among A through {last}, the answer is" : "")}";
+        },
+        Delimiter = " ",
+        Separator = "\n\n",
+        Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+        Averaging = Averaging.Subjects,
+        Shots = 0,
+        AnyRightAnswer = variant == Variant.Harness,
+    };
+
+    private static string Lines(Question question) => string.Concat(question.Options.Select((option, i) => $"\n{Exams.Question.LetterOf(i)}. {option}"));
+}

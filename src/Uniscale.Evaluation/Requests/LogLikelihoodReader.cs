@@ -1,0 +1,107 @@
+using Uniscale.Engine.Decoding;
+using Uniscale.Engine.Parallel.Sequences;
+using Uniscale.Evaluation.Inference;
+
+namespace Uniscale.Evaluation.Requests;
+
+/// <summary>
+/// Answers requests with a model. Those with the same context are answered together: one pass over it gives all continuations of one token, and longer
+/// ones go on from it. Contexts are read in their alphabetical order, each from where it parts from the one before: beginnings in common are computed once.
+/// </summary>
+/// <param name="model">The model; not owned.</param>
+/// <param name="batch">Contexts that are read at a time.</param>
+public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
+{
+    /// <summary>The requests by context, in the order in which they are read.</summary>
+    public static IReadOnlyList<IReadOnlyList<LogLikelihoodRequest>> Grouped(IEnumerable<LogLikelihoodRequest> requests)
+    {
+        var ordered = requests.ToList();
+        ordered.Sort((a, b) => a.Context.AsSpan().SequenceCompareTo(b.Context));
+        var groups = new List<List<LogLikelihoodRequest>>();
+        foreach (var request in ordered)
+        {
+            if (groups.Count > 0 && groups[^1][0].Context.AsSpan().SequenceEqual(request.Context)) groups[^1].Add(request);
+            else groups.Add([request]);
+        }
+        return groups;
+    }
+
+    /// <summary>Answers the groups, as each is done.</summary>
+    /// <param name="groups">See <see cref="Grouped"/>.</param>
+    /// <param name="answer">Takes the sum of log-probabilities of a request's continuation.</param>
+    public void Answer(IReadOnlyList<IReadOnlyList<LogLikelihoodRequest>> groups, Action<LogLikelihoodRequest, double> answer)
+    {
+        int width = Math.Min(batch, groups.Count);
+        // Each slot reads neighbours, which begin alike.
+        var slots = Enumerable.Range(0, width).Select(i => new Slot(model, [.. groups.Skip(groups.Count * i / width).Take(groups.Count * (i + 1) / width - groups.Count * i / width)])).ToList();
+        try
+        {
+            for (int round = 0; slots.Any(slot => slot.Has(round)); round++)
+            {
+                var active = slots.Where(slot => slot.Has(round)).ToList();
+                model.Read([.. active.Select(slot => slot.Begin(round))], (part, _, logits) => active[part].TakeFirst(logits));
+                for (int next = 0; active.Any(slot => slot.Longer.Count > next); next++)
+                {
+                    var longer = active.Where(slot => slot.Longer.Count > next).ToList();
+                    model.Read([.. longer.Select(slot => slot.GoOn(next))], (part, index, logits) => longer[part].Take(next, index, logits));
+                }
+                foreach (var slot in active) slot.Give(answer);
+            }
+        }
+        finally
+        {
+            foreach (var slot in slots) slot.Dispose();
+        }
+    }
+
+    /// <summary>A sequence that reads one context after the other.</summary>
+    private sealed class Slot(InferenceModel model, IReadOnlyList<IReadOnlyList<LogLikelihoodRequest>> groups) : IDisposable
+    {
+        private readonly KeyValueCache _cache = model.NewSequence();
+        private IReadOnlyList<LogLikelihoodRequest> _group = [];
+        private int[] _read = [];
+        private double[] _sums = [];
+
+        /// <summary>Numbers of the group's requests whose continuations have more than one token.</summary>
+        public List<int> Longer { get; } = [];
+
+        public bool Has(int round) => round < groups.Count;
+
+        public SequencePart Begin(int round)
+        {
+            _group = groups[round];
+            int[] context = _group[0].Context;
+            int known = Math.Min(context.AsSpan().CommonPrefixLength(_read), context.Length - 1);
+            _cache.Truncate(known);
+            _read = context;
+            _sums = new double[_group.Count];
+            Longer.Clear();
+            Longer.AddRange(Enumerable.Range(0, _group.Count).Where(i => _group[i].Continuation.Length > 1));
+            return new SequencePart(_cache, context.AsMemory(known));
+        }
+
+        public void TakeFirst(ReadOnlySpan<float> logits)
+        {
+            double total = LogProbabilities.LogSumExp(logits);
+            for (int i = 0; i < _sums.Length; i++) _sums[i] = logits[_group[i].Continuation[0]] - total;
+        }
+
+        public SequencePart GoOn(int next)
+        {
+            _cache.Truncate(_read.Length);
+            int[] continuation = _group[Longer[next]].Continuation;
+            return new SequencePart(_cache, continuation.AsMemory(0, continuation.Length - 1), continuation.Length - 1);
+        }
+
+        public void Take(int next, int index, ReadOnlySpan<float> logits) =>
+            _sums[Longer[next]] += LogProbabilities.Of(logits, _group[Longer[next]].Continuation[index + 1]);
+
+        public void Give(Action<LogLikelihoodRequest, double> answer)
+        {
+            _cache.Truncate(_read.Length);
+            for (int i = 0; i < _sums.Length; i++) answer(_group[i], _sums[i]);
+        }
+
+        public void Dispose() => _cache.Dispose();
+    }
+}

@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Uniscale.Evaluation.Exams;
+
+namespace Uniscale.Evaluation.Results;
+
+/// <summary>Results and samples in the layout of lm-evaluation-harness.</summary>
+public static class ResultFiles
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The content of <c>results_DATE.json</c>.</summary>
+    /// <param name="exams">Exams that were held.</param>
+    /// <param name="perplexity">Plain text that was measured; null: none.</param>
+    /// <param name="model">Where the model lies.</param>
+    /// <param name="modelDigest">Names its weights.</param>
+    /// <param name="date">When it was.</param>
+    public static string Results(IReadOnlyList<ExamResult> exams, Perplexity? perplexity, string model, string modelDigest, DateTimeOffset date)
+    {
+        JsonObject results = [], groups = [], parts = [], configs = [], shots = [], better = [], samples = [], hashes = [];
+        foreach (var exam in exams)
+        {
+            foreach (var task in ScoredTask.Of(exam))
+            {
+                results[task.Name] = Metrics(task);
+                if (task.Parts.Count > 0) (groups[task.Name], parts[task.Name]) = (Metrics(task), new JsonArray([.. task.Parts.Select(part => (JsonNode)part)]));
+                int count = task.Metrics.First().Value.Count;
+                samples[task.Name] = new JsonObject { ["original"] = Original(exam, task), ["effective"] = count };
+                shots[task.Name] = exam.Shots;
+                better[task.Name] = new JsonObject([.. task.Metrics.Keys.Select(metric => KeyValuePair.Create(metric, (JsonNode?)true))]);
+            }
+            configs[exam.Exam.Name] = Configuration(exam);
+            hashes[exam.Exam.Name] = exam.TaskHash;
+        }
+        if (perplexity is { } text)
+        {
+            results["perplexity"] = new JsonObject
+            {
+                ["alias"] = "perplexity",
+                ["word_perplexity,none"] = text.OfWords,
+                ["byte_perplexity,none"] = text.OfBytes,
+                ["bits_per_byte,none"] = text.BitsPerByte,
+            };
+            configs["perplexity"] = new JsonObject { ["window"] = text.Window, ["stride"] = text.Window, ["prefix_token"] = text.PrefixToken, ["tokens"] = text.Tokens, ["words"] = text.Words, ["bytes"] = text.Bytes };
+            samples["perplexity"] = new JsonObject { ["original"] = text.Documents, ["effective"] = text.Documents };
+        }
+        return new JsonObject
+        {
+            ["results"] = results,
+            ["groups"] = groups,
+            ["group_subtasks"] = parts,
+            ["configs"] = configs,
+            ["versions"] = new JsonObject(),
+            ["n-shot"] = shots,
+            ["higher_is_better"] = better,
+            ["n-samples"] = samples,
+            ["config"] = new JsonObject { ["model"] = "uniscale", ["model_args"] = model, ["model_digest"] = modelDigest },
+            ["git_hash"] = null,
+            ["date"] = date.ToUnixTimeSeconds(),
+            ["task_hashes"] = hashes,
+        }.ToJsonString(Indented);
+    }
+
+    /// <summary>The lines of <c>samples_TASK_DATE.jsonl</c>.</summary>
+    public static IEnumerable<string> Samples(ExamResult exam) => exam.Samples.Select((sample, i) => new JsonObject([
+        KeyValuePair.Create("doc_id", (JsonNode?)i),
+        KeyValuePair.Create("id", (JsonNode?)sample.Question.Id),
+        KeyValuePair.Create("subject", (JsonNode?)sample.Subject.Name),
+        KeyValuePair.Create("question", (JsonNode?)sample.Question.Text),
+        KeyValuePair.Create("target", (JsonNode?)sample.Question.AnswerLetters),
+        KeyValuePair.Create("chosen", (JsonNode?)Question.LetterOf(sample.Chosen).ToString()),
+        KeyValuePair.Create("resps", (JsonNode?)new JsonArray([.. sample.LogLikelihoods.Select(value => (JsonNode)value)])),
+        .. sample.Scores.Select(score => KeyValuePair.Create(score.Key, (JsonNode?)score.Value)),
+    ]).ToJsonString(Line));
+
+    /// <summary>The table that people read.</summary>
+    public static IEnumerable<string> Table(IReadOnlyList<ExamResult> exams, Perplexity? perplexity)
+    {
+        if (exams.Count > 0) yield return $"{"task",-40} {"variant",-12} {"scoring",-11} {"shots",5} {"metric",-16} {"value",7} {"± error",8} {"questions",9}";
+        foreach (var exam in exams)
+        {
+            foreach (var task in ScoredTask.Of(exam))
+                foreach (var (metric, score) in task.Metrics)
+                    yield return string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{task.Name,-40} {exam.Options.Variant.ToString().ToLowerInvariant(),-12} {exam.Rules.Scoring.ToString().ToLowerInvariant(),-11} {exam.Shots,5} {metric,-16} {100 * score.Value,7:0.00} {100 * score.Error,8:0.00} {score.Count,9}");
+            if (exam.Truncated > 0) yield return $"{exam.Exam.Name}: {exam.Truncated} prompts were longer than the model's context and lost their beginnings.";
+        }
+        if (perplexity is { } text)
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"perplexity: {text.BitsPerByte:0.0000} bits per byte, {text.OfBytes:0.0000} a byte, {text.OfWords:0.00} a word ({text.Documents} documents, {text.Tokens} tokens, windows of {text.Window}, prefix token {text.PrefixToken})");
+    }
+
+    private static JsonObject Metrics(ScoredTask task) => new([
+        KeyValuePair.Create("alias", (JsonNode?)task.Name),
+        .. task.Metrics.SelectMany(metric => new[]
+        {
+            KeyValuePair.Create($"{metric.Key},none", (JsonNode?)metric.Value.Value),
+            KeyValuePair.Create($"{metric.Key}_stderr,none", double.IsNaN(metric.Value.Error) ? "N/A" : (JsonNode?)metric.Value.Error),
+        }),
+    ]);
+
+    private static int Original(ExamResult exam, ScoredTask task) => exam.Exam.Subjects
+        .Where(subject => task.Name == exam.Exam.Name || task.Parts.Contains($"{exam.Exam.Name}_{subject.Name}") || task.Name == $"{exam.Exam.Name}_{subject.Name}").Sum(subject => subject.Questions.Count);
+
+    private static JsonObject Configuration(ExamResult exam) => new()
+    {
+        ["task"] = exam.Exam.Name,
+        ["variant"] = exam.Options.Variant.ToString().ToLowerInvariant(),
+        ["scoring"] = exam.Rules.Scoring.ToString().ToLowerInvariant(),
+        ["averaging"] = exam.Rules.Averaging.ToString().ToLowerInvariant(),
+        ["num_fewshot"] = exam.Shots,
+        ["limit"] = exam.Options.Limit,
+        ["prefix_token"] = exam.PrefixToken,
+        ["truncated"] = exam.Truncated,
+        ["target_delimiter"] = exam.Rules.Delimiter,
+    };
+}
