@@ -148,7 +148,7 @@ private:
     void sum_keys(int64_t b, int64_t wide, int64_t key, int64_t height) {
         constexpr int64_t group = 2 * lanes;
         const bool add = s.k_begun[key / strip];
-        s.k_begun[key / strip] = 1;
+        if (!add) begin_strip(key, height);
         const bool whole = key + height - 1 - p.diagonal <= b * query_block;
         for (int64_t row = 0; row < height; row += whole ? height : group) {
             const int64_t rows = whole ? height : smaller(group, height - row), at = row * query_block;
@@ -158,6 +158,14 @@ private:
             product<Operand>(rows, 0, p.dim, left, {s.dscores.data() + at + skipped, query_block}, {s.q_along.data() + b * along, wide, p.dim, skipped},
                              s.dk.data() + (key + row) * width, width, add);
         }
+    }
+
+    // Keys of a strip that its first block of queries does not see have no sums yet.
+    void begin_strip(int64_t key, int64_t height) {
+        const int64_t unseen = smaller(strip, p.keys - key) - height, at = (key + height) * width;
+        std::memset(s.dk.data() + at, 0, static_cast<size_t>(unseen * width) * sizeof(float));
+        std::memset(s.dv.data() + at, 0, static_cast<size_t>(unseen * width) * sizeof(float));
+        s.k_begun[key / strip] = 1;
     }
 
     // Weights and gradients of the scores of a strip of keys and a register of queries, as operands of the next products.

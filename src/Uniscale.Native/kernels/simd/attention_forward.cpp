@@ -8,7 +8,7 @@
 namespace uniscale::UNISCALE_SIMD {
 namespace {
 
-constexpr int64_t key_tile = 192, query_range = 512;
+constexpr int64_t key_tile = 256, query_range = 512;
 
 template <class Operand>
 struct ForwardScratch {
@@ -119,6 +119,7 @@ private:
     Lanes largest_score(int64_t offset, int64_t column, int64_t key, int64_t height) {
         Lanes tops[2] = {all(-__builtin_inff()), all(-__builtin_inff())};
         for (int64_t row = 0, c = 0; row < height; row += cell, c++) {
+            ahead.fetch();  // as often as half the rows of a causal head, at least
             ahead.fetch();
             if (seen[c] == Visibility::None) continue;
             float* scores = s.scores.data() + row * query_block + column;
