@@ -17,8 +17,8 @@ internal sealed record ScalarNode(string Text, bool Plain, Origin Origin) : Conf
     /// <summary>The value as a message may show it: shortened, and never a secret.</summary>
     public string Shown => Reference is { IsSecret: true } secret ? secret.Text : Excerpt(Text);
 
-    /// <summary>The beginning of a text, for messages.</summary>
-    public static string Excerpt(string text) => text.Length <= ShownCharacters ? text : text[..ShownCharacters] + "…";
+    /// <summary>The beginning of a text, on one line, for messages.</summary>
+    public static string Excerpt(string text) => (text.Length <= ShownCharacters ? text : text[..ShownCharacters] + "…").ReplaceLineEndings(" ");
 
     public bool IsNull => Plain && Text is "" or "~" or "null";
 }

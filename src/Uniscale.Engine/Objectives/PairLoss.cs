@@ -70,7 +70,8 @@ public sealed class RewardLoss(RewardSection section) : PairLoss
     {
         double bound = section.BarrierBound, held = bound - section.BarrierMargin;
         var inside = score.clamp(Scalars.Of(-held), Scalars.Of(held));
-        return -(Scalars.Of(bound) - inside).log().add(inside.add(Scalars.Of(bound)).log(), Scalars.One);
+        var (above, below) = (inside.neg().add(Scalars.Of(bound), Scalars.One), inside.add(Scalars.Of(bound), Scalars.One));
+        return above.log().add(below.log(), Scalars.One).neg();
     }
 }
 

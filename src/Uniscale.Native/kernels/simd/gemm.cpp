@@ -99,8 +99,8 @@ void multiply(const Gemm& p, Interval all_rows, Interval all_columns, Scratch& s
             for (int64_t i = 0; i < stretches_of(p.k); i++) {
                 const Interval stretch = stretch_of(p.k, i);
                 with_type(p.a.type, [&](auto t) { take_rows<decltype(t)>(p.a, rows, stretch, s.a.data()); });
-                product<Fp32Operand>(rows.count, columns.count, stretch.count, s.a.data(), a_stride, p.packed + panel_at(p.n, stretch, columns.first),
-                                     stretch.count, s.sums.data(), column_block, i > 0);
+                product<Fp32Operand>(rows.count, 0, columns.count, stretch.count, {s.a.data(), a_stride},
+                                     {p.packed + panel_at(p.n, stretch, columns.first), stretch.count, columns.count}, s.sums.data(), column_block, i > 0);
             }
             finish(p, s.sums.data(), rows, columns);
         }

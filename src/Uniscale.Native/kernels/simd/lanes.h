@@ -42,6 +42,12 @@ inline Lanes load_lanes(const Bf16* x) {
 inline void store_lanes(float* target, Lanes values) { std::memcpy(target, &values, sizeof values); }
 
 // Round to nearest, ties to even; a NaN stays one.
+#ifdef __AVX512BF16__
+inline void store_lanes(Bf16* target, Lanes values) {
+    const auto halves = _mm512_maskz_cvtneps_pbh(every_lane, (__m512)values);
+    std::memcpy(target, &halves, sizeof halves);
+}
+#else
 inline void store_lanes(Bf16* target, Lanes values) {
     const Words bits = reinterpret_cast<Words>(values);
     const Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
@@ -53,6 +59,7 @@ inline void store_lanes(Bf16* target, Lanes values) {
 #endif
     std::memcpy(target, &halves, sizeof halves);
 }
+#endif
 
 // How a kernel reads and writes a register's worth of elements, and the fewer ones at the end of an array: the other lanes read
 // as `beyond` and are not written.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lanes.h"
+#include "transpose.h"
 
 namespace uniscale::UNISCALE_SIMD {
 
@@ -48,26 +49,6 @@ int64_t packed_size(int64_t k, int64_t n) {
     return round_up(k, Operand::pair) * round_up(n, lanes);
 }
 
-inline uint32_t word(const void* address) {
-    uint32_t bits;
-    std::memcpy(&bits, address, sizeof bits);
-    return bits;
-}
-
-// target[i] = the four bytes at source + i * stride_bytes: one step along k of `columns` columns.
-inline void gather_words(const char* source, int64_t stride_bytes, int64_t columns, uint32_t* target) {
-    int64_t i = 0;
-#ifdef __AVX512F__
-    if (stride_bytes * lanes < INT32_MAX) {
-        const __m512i places = _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                                                  _mm512_set1_epi32(static_cast<int>(stride_bytes)));
-        for (; i + lanes <= columns; i += lanes)
-            _mm512_storeu_si512(target + i, _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), 0xffff, places, source + i * stride_bytes, 1));
-    }
-#endif
-    for (; i < columns; i++) target[i] = word(source + i * stride_bytes);
-}
-
 // One step along k of `columns` neighbouring columns: for pairs, rows `first` and `second` interleaved.
 inline void interleave(const float* first, const float*, int64_t columns, uint32_t* target) {
     std::memcpy(target, first, static_cast<size_t>(columns) * sizeof(float));
@@ -78,51 +59,93 @@ inline void interleave(const Bf16* first, const Bf16* second, int64_t columns, u
     for (int64_t i = 0; i < columns; i++) target[i] = first[i].bits | static_cast<uint32_t>(second != nullptr ? second[i].bits : 0) << 16;
 }
 
+// Where, in a packed matrix of n columns and this depth, the registers of a row (the first of a pair) and column begin.
+template <class Operand>
+int64_t packed_at(int64_t depth, int64_t n, int64_t row, int64_t column) {
+    const int64_t first = column / panel * panel, width = smaller(panel, round_up(n - first, lanes));
+    return first * depth + row * width + (column - first) * Operand::pair;
+}
+
+// As many operand words as one register holds, from `left` elements of a row on; zeros beyond.
+template <class Operand, class T>
+inline Words load_words(const T* row, int64_t left) {
+    if constexpr (__is_same(T, typename Operand::Element)) {
+        Words words = {};
+        const int64_t elements = lanes * Operand::pair;
+        if (left >= elements) std::memcpy(&words, row, sizeof words);
+        else std::memcpy(&words, row, static_cast<size_t>(left) * sizeof(T));
+        return words;
+    } else {
+        return reinterpret_cast<Words>(left >= lanes ? Whole{}.load(row) : Part{left}.load(row));
+    }
+}
+
+// Packs the transpose of n rows of k elements, which lie `stride` apart: B[k, n], zeros beyond.
+template <class Operand, class T>
+void pack_transposed(const T* source, int64_t stride, int64_t k, int64_t n, typename Operand::Element* target) {
+    constexpr int64_t step = lanes * Operand::pair;
+    const int64_t depth = round_up(k, Operand::pair);
+    for (int64_t column = 0; column < n; column += lanes)
+        for (int64_t row = 0; row < k; row += step) {
+            Words words[lanes];
+            for (int64_t i = 0; i < lanes; i++)
+                words[i] = column + i < n ? load_words<Operand>(source + (column + i) * stride + row, k - row) : Words{};
+            transpose_words(reinterpret_cast<WordRegister*>(words));
+            for (int64_t i = 0; i < lanes && row + i * Operand::pair < depth; i++)
+                std::memcpy(target + packed_at<Operand>(depth, n, row + i * Operand::pair, column), &words[i], sizeof words[i]);
+        }
+}
+
 // Packs B[k, n] = source[k · stride_k + n · stride_n], zeros beyond. One of the strides is 1.
 template <class Operand, class T>
 void pack(const T* source, int64_t stride_k, int64_t stride_n, int64_t k, int64_t n, typename Operand::Element* target) {
+    if (stride_n != 1) return pack_transposed<Operand>(source, stride_n, k, n, target);
     constexpr int pair = Operand::pair;
     const int64_t depth = round_up(k, pair);
     for (int64_t first = 0; first < n; first += panel) {
-        const int64_t width = n - first < panel ? round_up(n - first, lanes) : panel, inside = smaller(width, n - first);
+        const int64_t width = smaller(panel, round_up(n - first, lanes)), inside = smaller(width, n - first);
         auto* out = target + first * depth;
         for (int64_t row = 0; row < depth; row += pair, out += width * pair) {
-            const T* from = source + row * stride_k + first * stride_n;
+            const T* from = source + row * stride_k + first;
             if constexpr (__is_same(T, typename Operand::Element)) {
                 auto* words = reinterpret_cast<uint32_t*>(out);
-                if (stride_n == 1) {
-                    interleave(from, row + 1 < k ? from + stride_k : nullptr, inside, words);
-                } else if (row + pair <= k) {
-                    gather_words(reinterpret_cast<const char*>(from), stride_n * static_cast<int64_t>(sizeof(T)), inside, words);
-                } else {
-                    for (int64_t i = 0; i < inside; i++) words[i] = 0, std::memcpy(words + i, from + i * stride_n, sizeof(T));
-                }
+                interleave(from, row + 1 < k ? from + stride_k : nullptr, inside, words);
                 for (int64_t i = inside; i < width; i++) words[i] = 0;
             } else {
                 static_assert(pair == 1);
-                if (stride_n == 1) for_row(inside, [&](int64_t i, int64_t, auto part) { part.store(out + i, part.load(from + i)); });
-                else
-                    for (int64_t i = 0; i < inside; i++) store(out[i], load(from[i * stride_n]));
+                for_row(inside, [&](int64_t i, int64_t, auto part) { part.store(out + i, part.load(from + i)); });
                 for (int64_t i = inside; i < width; i++) store(out[i], 0.0f);
             }
         }
     }
 }
 
+// The left operand A[m, k] where it lies: element (row, step · pair) at data + row · row_stride + step · step_stride.
+template <class Operand>
+struct Left {
+    const typename Operand::Element* data;
+    int64_t row_stride, step_stride = Operand::pair;
+};
+
+// The right operand B[k, n]: `columns` columns packed to a depth of `depth` rows, of which the product begins at first_row.
+template <class Operand>
+struct Right {
+    const typename Operand::Element* data;
+    int64_t depth, columns, first_row = 0;
+};
+
 template <class Operand, int rows, int vectors>
-inline void register_block(int64_t steps, const typename Operand::Element* a, int64_t lda, const typename Operand::Element* b, float* c,
-                           int64_t ldc, bool add) {
+inline void register_block(int64_t steps, Left<Operand> a, const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
     Vector sums[rows][vectors];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vectors; v++)
             sums[r][v] = add ? (Vector) * reinterpret_cast<const Unaligned*>(c + r * ldc + v * lanes) : Vector{};
-    for (int64_t step = 0; step < steps; step++) {
+    for (int64_t step = 0; step < steps; step++, b += b_stride) {
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
-            const auto left = Operand::broadcast(a + r * lda + step * Operand::pair);
+            const auto left = Operand::broadcast(a.data + r * a.row_stride + step * a.step_stride);
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                sums[r][v] = Operand::multiply_add(sums[r][v], left, b + (step * vectors + v) * lanes * Operand::pair);
+            for (int v = 0; v < vectors; v++) sums[r][v] = Operand::multiply_add(sums[r][v], left, b + v * lanes * Operand::pair);
         }
     }
     for (int r = 0; r < rows; r++)
@@ -130,37 +153,36 @@ inline void register_block(int64_t steps, const typename Operand::Element* a, in
 }
 
 template <class Operand, int vectors>
-inline void register_rows(int64_t rows, int64_t steps, const typename Operand::Element* a, int64_t lda,
-                          const typename Operand::Element* b, float* c, int64_t ldc, bool add) {
-    for (; rows >= tallest; rows -= tallest, a += tallest * lda, c += tallest * ldc)
-        register_block<Operand, tallest, vectors>(steps, a, lda, b, c, ldc, add);
+inline void register_rows(int64_t rows, int64_t steps, Left<Operand> a, const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc,
+                          bool add) {
+    for (; rows >= tallest; rows -= tallest, a.data += tallest * a.row_stride, c += tallest * ldc)
+        register_block<Operand, tallest, vectors>(steps, a, b, b_stride, c, ldc, add);
     switch (rows) {
-        case 5: return register_block<Operand, 5, vectors>(steps, a, lda, b, c, ldc, add);
-        case 4: return register_block<Operand, 4, vectors>(steps, a, lda, b, c, ldc, add);
-        case 3: return register_block<Operand, 3, vectors>(steps, a, lda, b, c, ldc, add);
-        case 2: return register_block<Operand, 2, vectors>(steps, a, lda, b, c, ldc, add);
-        case 1: return register_block<Operand, 1, vectors>(steps, a, lda, b, c, ldc, add);
+        case 5: return register_block<Operand, 5, vectors>(steps, a, b, b_stride, c, ldc, add);
+        case 4: return register_block<Operand, 4, vectors>(steps, a, b, b_stride, c, ldc, add);
+        case 3: return register_block<Operand, 3, vectors>(steps, a, b, b_stride, c, ldc, add);
+        case 2: return register_block<Operand, 2, vectors>(steps, a, b, b_stride, c, ldc, add);
+        case 1: return register_block<Operand, 1, vectors>(steps, a, b, b_stride, c, ldc, add);
         default: return;
     }
 }
 
-// ldc must leave room for n rounded up to `lanes`. k is rounded up to a pair: A must hold zeros there. The packed matrix may be deeper
-// than k and wider than n (by whole panels); packed_k is the depth it was packed with.
+// Columns [from, end) of C[m, n] (+)= A · B; from is a multiple of `lanes`. ldc must leave room for n rounded up to `lanes`. k is rounded up to a
+// pair: where A's last pair is half beyond k, B holds zeros for it, and A something finite.
 template <class Operand>
-void product(int64_t m, int64_t n, int64_t k, const typename Operand::Element* a, int64_t lda, const typename Operand::Element* packed,
-             int64_t packed_k, float* c, int64_t ldc, bool add) {
-    const int64_t depth = round_up(packed_k, Operand::pair), steps = round_up(k, Operand::pair) / Operand::pair;
-    for (int64_t first = 0; first < n; first += panel) {
-        const auto* b = packed + first * depth;
-        const int64_t vectors = (n - first < panel ? round_up(n - first, lanes) : panel) / lanes;
-        float* out = c + first;
+void product(int64_t m, int64_t from, int64_t end, int64_t k, Left<Operand> a, Right<Operand> b, float* c, int64_t ldc, bool add) {
+    const int64_t depth = round_up(b.depth, Operand::pair), steps = round_up(k, Operand::pair) / Operand::pair;
+    for (int64_t first = from / panel * panel; first < end; first += panel) {
+        const int64_t width = smaller(panel, round_up(b.columns - first, lanes)), begin = larger(first, from);
+        const int64_t vectors = (smaller(width, round_up(end - first, lanes)) - (begin - first)) / lanes;
+        const auto* columns = b.data + first * depth + b.first_row * width + (begin - first) * Operand::pair;
         switch (vectors) {
 #ifdef __AVX512F__
-            case 4: register_rows<Operand, 4>(m, steps, a, lda, b, out, ldc, add); break;
-            case 3: register_rows<Operand, 3>(m, steps, a, lda, b, out, ldc, add); break;
+            case 4: register_rows<Operand, 4>(m, steps, a, columns, width * Operand::pair, c + begin, ldc, add); break;
+            case 3: register_rows<Operand, 3>(m, steps, a, columns, width * Operand::pair, c + begin, ldc, add); break;
 #endif
-            case 2: register_rows<Operand, 2>(m, steps, a, lda, b, out, ldc, add); break;
-            default: register_rows<Operand, 1>(m, steps, a, lda, b, out, ldc, add); break;
+            case 2: register_rows<Operand, 2>(m, steps, a, columns, width * Operand::pair, c + begin, ldc, add); break;
+            default: register_rows<Operand, 1>(m, steps, a, columns, width * Operand::pair, c + begin, ldc, add); break;
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #include "attention.h"
 #include "mask.h"
+#include "rows_ahead.h"
 #include "tile_pack.h"
 
 namespace uniscale::amx {
@@ -64,31 +65,6 @@ inline __m512 logarithm(__m512 x) {
     series = _mm512_fmadd_ps(series, square, _mm512_set1_ps(2.0f));
     return _mm512_fmadd_ps(exponent, _mm512_set1_ps(ln_2), _mm512_mul_ps(series, t));
 }
-
-// Rows that the thread most likely needs for its next item of work, asked for little by little while it computes the present one:
-// the rows of a head lie too far apart for the processor to foresee them.
-class RowsAhead {
-public:
-    // `count` rows of bf16; of a head that is too long to stay in the cache until then, none.
-    void add(const void* rows, int64_t stride, int64_t dim, int64_t count) {
-        if (count <= 1024) each[operands++] = {static_cast<const char*>(rows), stride * 2, dim * 2, count};
-    }
-    // One row of each.
-    void fetch() {
-        for (int i = 0; i < operands; i++)
-            if (next < each[i].count)
-                for (int64_t at = 0; at < each[i].bytes; at += 64) _mm_prefetch(each[i].data + next * each[i].stride + at, _MM_HINT_T1);
-        next++;
-    }
-
-private:
-    struct {
-        const char* data;
-        int64_t stride, bytes, count;
-    } each[4];
-    int operands = 0;
-    int64_t next = 0;
-};
 
 // words[query] = 32 dims of 16 queries as bf16, of the block's sums that lie dims down and queries across, times a factor for each
 // query; zeros for queries outside of `some`.

@@ -1,4 +1,4 @@
-// Attention's backward on tiles: like attention.cpp. The scores of a tile lie keys down and queries across; the gradient of the
+// Attention's backward on tiles: like attention_forward.cpp. The scores of a tile lie keys down and queries across; the gradient of the
 // queries is summed transposed, dims down and queries across, because that is how the scores' gradients fit.
 #include <omp.h>
 

@@ -1,4 +1,4 @@
-// Attention's forward on tiles: like attention.cpp, which says where the method comes from. The scores of a tile lie keys down and
+// Attention's forward on tiles: like attention_forward.cpp, which says where the method comes from. The scores of a tile lie keys down and
 // queries across, so that the maximum and the sum of 16 queries run along the lanes, and the output is summed transposed.
 #include <omp.h>
 

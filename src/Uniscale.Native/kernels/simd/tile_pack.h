@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "tiles.h"
+#include "transpose.h"
 #include "vector.h"
 
 namespace uniscale::amx {
@@ -63,27 +64,6 @@ inline void load_pairs(__m512i* words, const Bf16* source, int64_t stride, int64
         return row < rows ? _mm256_maskz_loadu_epi16(inside, source + row * stride) : _mm256_setzero_si256();
     };
     for (int pair = 0; pair < tile_rows; pair++) words[pair] = interleave(row_or_zero(2 * pair), row_or_zero(2 * pair + 1));
-}
-
-// A 16 × 16 matrix of words, transposed: by words and pairs of words inside 128-bit lanes, then the lanes.
-inline void transpose_words(__m512i* w) {
-    __m512i t[16];
-    for (int i = 0; i < 16; i += 4) {
-        const __m512i a = _mm512_unpacklo_epi32(w[i], w[i + 1]), b = _mm512_unpackhi_epi32(w[i], w[i + 1]);
-        const __m512i c = _mm512_unpacklo_epi32(w[i + 2], w[i + 3]), d = _mm512_unpackhi_epi32(w[i + 2], w[i + 3]);
-        t[i] = _mm512_unpacklo_epi64(a, c);
-        t[i + 1] = _mm512_unpackhi_epi64(a, c);
-        t[i + 2] = _mm512_unpacklo_epi64(b, d);
-        t[i + 3] = _mm512_unpackhi_epi64(b, d);
-    }
-    for (int i = 0; i < 4; i++) {
-        const __m512i a = _mm512_shuffle_i32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_i32x4(t[i], t[i + 4], 0xdd);
-        const __m512i c = _mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0x88), d = _mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0xdd);
-        w[i] = _mm512_shuffle_i32x4(a, c, 0x88);
-        w[i + 8] = _mm512_shuffle_i32x4(a, c, 0xdd);
-        w[i + 4] = _mm512_shuffle_i32x4(b, d, 0x88);
-        w[i + 12] = _mm512_shuffle_i32x4(b, d, 0xdd);
-    }
 }
 
 // Adds to each of 16 sums, of which `inside` exist, the two elements of its word in every row.

@@ -1,0 +1,286 @@
+// Exact attention in tiles, with an online softmax: memory is linear in the length of the sequence
+// (Dao et al., FlashAttention, 2022; FlashAttention-2, 2023). Products of bf16 operands, sums and softmax in fp32.
+#include <omp.h>
+
+#include "team_scratch.h"
+#include "vector_attention.h"
+
+namespace uniscale::UNISCALE_SIMD {
+namespace {
+
+constexpr int64_t key_tile = 256, query_range = 512;
+
+template <class Operand>
+struct ForwardScratch {
+    using Element = typename Operand::Element;
+    Buffer<Element> queries, weights;
+    Buffer<float> scores, sums, top, total;
+
+    void reserve(int64_t dim) {
+        queries.resize(query_range / query_block * packed_size<Operand>(dim, query_block));
+        weights.resize(packed_size<Operand>(key_tile, query_block));
+        scores.resize(key_tile * query_block);
+        sums.resize(query_range * dim);
+        top.resize(query_range);
+        total.resize(query_range);
+    }
+};
+
+// One head's queries [first, first + count) over all their keys. Scores are in powers of two: times the scale and log2 e.
+template <class Operand, class T>
+class ForwardRange {
+public:
+    ForwardRange(const Attention& problem, int64_t sequence, int64_t head, int64_t first, int64_t count, ForwardScratch<Operand>& scratch,
+                 RowsAhead& ahead)
+        : p(problem),
+          s(scratch),
+          ahead(ahead),
+          mask{p.q_documents_of(sequence), p.k_documents_of(sequence), p.diagonal},
+          first(first),
+          count(count),
+          scale(p.scale * log2_e),
+          q(static_cast<const T*>(p.q) + p.q_offset(sequence, head) + first * p.q_stride()),
+          k(static_cast<const T*>(p.k) + p.k_offset(sequence, head / p.group())),
+          v(static_cast<const T*>(p.v) + p.k_offset(sequence, head / p.group())) {}
+
+    // out and lse (null: not wanted): of this head's first query.
+    void run(T* out, float* lse) {
+        for (int64_t offset = 0; offset < count; offset += query_block)
+            pack<Operand>(q + offset * p.q_stride(), 1, p.q_stride(), p.dim, smaller(query_block, count - offset), queries_at(offset));
+        s.top.fill(-__builtin_inff());
+        s.total.fill(0.0f);
+        const int64_t end = key_end(p, first + count - 1);
+        for (int64_t key = 0; key < end; key += key_tile) {
+            const int64_t keys = smaller(key_tile, end - key);
+            if (mask.of(first, count, key, keys) == Visibility::None) continue;
+            key_rows.take(k + key * p.k_stride(), p.k_stride(), keys, p.dim);
+            value_rows.take(v + key * p.k_stride(), p.k_stride(), keys, p.dim);
+            values.take(value_rows, keys, p.dim);
+            for (int64_t offset = 0; offset < count; offset += query_block) columns(offset, smaller(query_block, count - offset), key, keys);
+        }
+        for (int64_t offset = 0; offset < count; offset += query_block)
+            if (!begun[offset / query_block]) std::memset(sums_at(offset), 0, static_cast<size_t>(query_block * p.dim) * sizeof(float));
+        for (int64_t index = 0; index < count; index += lanes) store(index, out + (first + index) * p.q_stride(), lse == nullptr ? nullptr : lse + first + index);
+    }
+
+private:
+    const Attention& p;
+    ForwardScratch<Operand>& s;
+    RowsAhead& ahead;
+    const Mask mask;
+    const int64_t first, count;
+    const float scale;
+    const T *q, *k, *v;
+    LeftRows<Operand, T> key_rows, value_rows;
+    LeftColumns<Operand> values;
+    bool begun[query_range / query_block] = {};  // whether there are sums of these queries
+    Visibility seen[key_tile / cell];  // of the cells of the register of queries at hand
+
+    typename Operand::Element* queries_at(int64_t offset) {
+        return s.queries.data() + offset / query_block * packed_size<Operand>(p.dim, query_block);
+    }
+    float* sums_at(int64_t offset) { return s.sums.data() + offset / query_block * query_block * p.dim; }
+
+    // Adds keys of the tile to the sums of the `wide` queries from `offset`.
+    void columns(int64_t offset, int64_t wide, int64_t key, int64_t keys) {
+        const int64_t query = first + offset;
+        const auto visibility = mask.of(query, wide, key, keys);
+        if (visibility == Visibility::None) return;
+        const Right<Operand> queries{queries_at(offset), p.dim, wide};
+        float* sums = sums_at(offset);
+        for_heights(mask, query, wide, key, keys, [&](int64_t from, int64_t end, int64_t height) {
+            product<Operand>(height, from, end, p.dim, key_rows.from(0), queries, s.scores.data(), query_block, false);
+            for (int64_t column = from; column < end; column += lanes) {
+                look(mask, visibility, query + column, smaller(lanes, wide - column), key, height, seen);
+                const Lanes shrink = soften(offset, column, wide, key, height);
+                if (begun[offset / query_block]) shrink_sums(sums + column, shrink);
+            }
+            product<Operand>(p.dim, from, end, height, values.all(), {s.weights.data(), key_tile, wide}, sums, query_block, begun[offset / query_block]);
+        });
+        begun[offset / query_block] = true;
+    }
+
+    // Scores of a register of queries become weights: subtracts the running maximum, returns by how much earlier sums shrink.
+    Lanes soften(int64_t offset, int64_t column, int64_t wide, int64_t key, int64_t height) {
+        const Lanes low = all(-__builtin_inff());
+        const Lanes before = load_lanes(s.top.data() + offset + column), highest = largest_score(offset, column, key, height);
+        // A maximum that grows little is left: weights up to 2^8 are as exact, and the sums need not shrink.
+        const Words grown = reinterpret_cast<Words>(highest > before + 8.0f) | reinterpret_cast<Words>(highest != highest);
+        const Lanes top = where(grown, highest, before);
+        const Lanes shift = where(reinterpret_cast<Words>(top != low), top, Lanes{});
+        const Lanes shrink = where(grown, power_of_two(before - top), all(1.0f));
+        const Lanes sum = weigh(column, wide, shift, height);
+        store_lanes(s.total.data() + offset + column, load_lanes(s.total.data() + offset + column) * shrink + sum);
+        store_lanes(s.top.data() + offset + column, top);
+        return shrink;
+    }
+
+    // The largest score of each query, scaled. Scores that are hidden from it become −∞.
+    Lanes largest_score(int64_t offset, int64_t column, int64_t key, int64_t height) {
+        Lanes tops[2] = {all(-__builtin_inff()), all(-__builtin_inff())};
+        for (int64_t row = 0, c = 0; row < height; row += cell, c++) {
+            ahead.fetch();  // as often as half the rows of a causal head, at least
+            ahead.fetch();
+            if (seen[c] == Visibility::None) continue;
+            float* scores = s.scores.data() + row * query_block + column;
+            const int64_t keys = smaller(cell, height - row);
+            if (seen[c] == Visibility::Some)
+                for (int64_t i = 0; i < keys; i++) {
+                    const Words visible = queries_of(mask, first + offset + column, first + count, key + row + i);
+                    store_lanes(scores + i * query_block, where(visible, load_lanes(scores + i * query_block), all(-__builtin_inff())));
+                }
+            if (keys == cell) raise<cell>(scores, cell, tops);
+            else raise<1>(scores, keys, tops);
+        }
+        return larger(tops[0], tops[1]);
+    }
+
+    // Of `count` scores of each query, `unrolled` after `unrolled`.
+    template <int unrolled>
+    void raise(const float* scores, int64_t count, Lanes (&tops)[2]) const {
+        for (int64_t row = 0; row < count; row += unrolled)
+#pragma GCC unroll 16
+            for (int i = 0; i < unrolled; i++) tops[i % 2] = larger(tops[i % 2], load_lanes(scores + (row + i) * query_block) * scale);
+    }
+
+    // Writes the weights 2^(score − shift) as the operand of the next product; returns their sums.
+    Lanes weigh(int64_t column, int64_t wide, Lanes shift, int64_t height) {
+        Lanes sums[2] = {};
+        for (int64_t row = 0, c = 0; row < height; row += cell, c++) {
+            const float* scores = s.scores.data() + row * query_block + column;
+            auto* weights = s.weights.data() + packed_at<Operand>(key_tile, wide, row, column);
+            const int64_t keys = smaller(cell, height - row), stride = packed_at<Operand>(key_tile, wide, row + Operand::pair, column) -
+                                                                      packed_at<Operand>(key_tile, wide, row, column);
+            if (seen[c] == Visibility::None) weigh_rows<false>(scores, round_up(keys, Operand::pair), shift, weights, stride, sums);
+            else if (keys == cell) weigh_rows<true>(scores, cell, shift, weights, stride, sums);
+            else weigh_last(scores, keys, shift, weights, stride, sums);
+        }
+        return sums[0] + sums[1];
+    }
+
+    template <bool seen>
+    void weigh_rows(const float* scores, int64_t count, Lanes shift, typename Operand::Element* weights, int64_t stride, Lanes (&sums)[2]) const {
+        constexpr int pair = Operand::pair;
+#pragma GCC unroll 8
+        for (int64_t row = 0; row < count; row += pair, weights += stride) {
+            Lanes values[pair] = {};
+            if constexpr (seen)
+                for (int i = 0; i < pair; i++) values[i] = power_of_two(load_lanes(scores + (row + i) * query_block) * scale - shift);
+            for (int i = 0; i < pair; i++) sums[pair == 1 ? 0 : i] += values[i];
+            store_step(weights, values);
+        }
+    }
+
+    // The keys at the end of a sequence: the last of an odd number is paired with none.
+    void weigh_last(const float* scores, int64_t count, Lanes shift, typename Operand::Element* weights, int64_t stride, Lanes (&sums)[2]) const {
+        constexpr int pair = Operand::pair;
+        for (int64_t row = 0; row < count; row += pair, weights += stride) {
+            Lanes values[pair] = {};
+            for (int64_t i = 0; i < pair && row + i < count; i++) {
+                values[i] = power_of_two(load_lanes(scores + (row + i) * query_block) * scale - shift);
+                sums[i] += values[i];
+            }
+            store_step(weights, values);
+        }
+    }
+
+    void shrink_sums(float* sums, Lanes shrink) {
+        bool same = true;
+        for (int64_t lane = 0; lane < lanes; lane++) same &= shrink[lane] == 1.0f;
+        if (same) return;
+        for (int64_t i = 0; i < p.dim; i++) store_lanes(sums + i * query_block, load_lanes(sums + i * query_block) * shrink);
+    }
+
+    // The results of a register of queries from `index` of the range.
+    void store(int64_t index, T* out, float* lse) {
+        const Lanes total = load_lanes(s.total.data() + index), top = load_lanes(s.top.data() + index);
+        const Words nothing = reinterpret_cast<Words>(total == 0.0f);
+        const Lanes factors = where(nothing, Lanes{}, 1.0f / total);
+        const int64_t offset = index / query_block * query_block;
+        store_transposed(sums_at(offset) + index - offset, query_block, factors, count - index, p.dim, out, p.q_stride());
+        if (lse == nullptr) return;
+        for (int64_t i = 0; i < smaller(lanes, count - index); i++)
+            lse[i] = total[i] == 0 ? -__builtin_inff() : top[i] / log2_e + __builtin_logf(total[i]);
+    }
+};
+
+// One head's range of queries. The last ranges see most keys and come first.
+struct Item {
+    int64_t sequence, head, first, count;
+
+    static int64_t ranges(const Attention& p) { return (p.queries + query_range - 1) / query_range; }
+    Item(const Attention& p, int64_t index)
+        : sequence(index / ranges(p) / p.heads),
+          head(index / ranges(p) % p.heads),
+          first((ranges(p) - 1 - index % ranges(p)) * query_range),
+          count(smaller(query_range, p.queries - first)) {}
+
+    template <class T>
+    RowsAhead rows(const Attention& p) const {
+        RowsAhead ahead;
+        const int64_t place = p.k_offset(sequence, head / p.group());
+        ahead.add(static_cast<const T*>(p.q) + p.q_offset(sequence, head) + first * p.q_stride(), p.q_stride(), p.dim, count);
+        ahead.add(static_cast<const T*>(p.k) + place, p.k_stride(), p.dim, smaller(count, p.keys));
+        ahead.add(static_cast<const T*>(p.v) + place, p.k_stride(), p.dim, smaller(count, p.keys));
+        return ahead;
+    }
+};
+
+template <class Operand, class T>
+void forward(const Attention& p, T* out, float* lse) {
+    const int64_t items = p.batch * p.heads * Item::ranges(p);
+    const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, items)));
+    ForwardScratch<Operand>* const scratch = scratch_of<ForwardScratch<Operand>>(team);
+    for (int i = 0; i < team; i++) scratch[i].reserve(p.dim);
+#pragma omp parallel for num_threads(team) schedule(dynamic)
+    for (int64_t i = 0; i < items; i++) {
+        const Item item(p, i);
+        RowsAhead ahead = i + team < items ? Item(p, i + team).rows<T>(p) : RowsAhead();
+        ForwardRange<Operand, T> range(p, item.sequence, item.head, item.first, item.count, scratch[omp_get_thread_num()], ahead);
+        range.run(out + p.q_offset(item.sequence, item.head), lse + p.row_offset(item.sequence, item.head));
+    }
+}
+
+// One item of work for each head and range of queries of each sequence. Whatever a query's lane is, its sums run over its own keys in their order: those
+// that are hidden from it add zeros. So its bits depend on its keys alone.
+template <class T>
+void forward_sequences(const uniscale_sequence* sequences, int64_t count, const Attention& common) {
+    Buffer<int64_t> first_item(count + 1);
+    first_item[0] = 0;
+    for (int64_t i = 0; i < count; i++) first_item[i + 1] = first_item[i] + common.heads * ((sequences[i].queries + query_range - 1) / query_range);
+    const int64_t items = first_item[count];
+    const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, items)));
+    ForwardScratch<Fp32Operand>* const scratch = scratch_of<ForwardScratch<Fp32Operand>>(team);
+    for (int i = 0; i < team; i++) scratch[i].reserve(common.dim);
+#pragma omp parallel num_threads(team)
+    {
+        int64_t index = 0;
+#pragma omp for schedule(monotonic : dynamic)
+        for (int64_t item = 0; item < items; item++) {
+            while (item >= first_item[index + 1]) index++;
+            const uniscale_sequence& s = sequences[index];
+            Attention p = common;
+            p.q = s.q, p.k = s.k, p.v = s.v, p.queries = s.queries, p.keys = s.keys, p.diagonal = s.keys - s.queries;
+            const int64_t place = item - first_item[index], head = place % p.heads, first = place / p.heads * query_range;
+            RowsAhead none;
+            ForwardRange<Fp32Operand, T> range(p, 0, head, first, smaller(query_range, p.queries - first), scratch[omp_get_thread_num()], none);
+            range.run(static_cast<T*>(s.out) + p.q_offset(0, head), nullptr);
+        }
+    }
+}
+
+}  // namespace
+
+void attention_forward(const Attention& problem, void* out, float* lse) {
+    if (problem.type == 1) forward<HalfOperand, Bf16>(problem, static_cast<Bf16*>(out), lse);
+    else forward<Fp32Operand, float>(problem, static_cast<float*>(out), lse);
+}
+
+#ifndef __AVX512BF16__  // these multiply in fp32, as the other instruction sets do
+void attention_sequences(const uniscale_sequence* sequences, int64_t count, int64_t heads, int64_t kv_heads, int64_t dim, float scale, int type) {
+    const Attention common{nullptr, nullptr, nullptr, nullptr, nullptr, 1, 0, 0, heads, kv_heads, dim, scale, 0, type};
+    with_type(type, [&](auto t) { forward_sequences<decltype(t)>(sequences, count, common); });
+}
+#endif
+
+}  // namespace uniscale::UNISCALE_SIMD
