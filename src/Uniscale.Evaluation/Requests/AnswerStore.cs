@@ -56,5 +56,6 @@ public sealed class AnswerStore : IDisposable
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 }

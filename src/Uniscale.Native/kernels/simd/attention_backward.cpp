@@ -80,7 +80,7 @@ public:
             key_columns.take(key_rows, keys, p.dim);
             for (int64_t b = first_block; b * query_block < p.queries; b++) meet(b, smaller(query_block, p.queries - b * query_block), key, keys);
         }
-        clear_others(s.dq_transposed, s.q_begun, p.queries, query_block, p.dim);
+        clear_others(s.dq_transposed, s.q_begun, round_up(p.queries, query_block), query_block, p.dim);
     }
 
     template <class G>
