@@ -21,14 +21,14 @@ for symbol in '<|im_start|>' '<|im_end|>' '<|action_start|>' '<|action_end|>' '<
 
 # It learns to answer.
 bash "$here/make-data.sh" work/raw
-"$uniscale" data chat work/raw/sums.jsonl --format messages --domain sums --tokenizer work/tokenizer.model --context 128 --validation 0.1 --out work/chat --show
+"$uniscale" data chat work/raw/sums.jsonl --format messages --domain sums --tokenizer work/tokenizer.model --context 256 --validation 0.1 --out work/chat --show
 "$uniscale" train work/sft.yaml
 
 # A model of what is preferred, which is told the domain.
-"$uniscale" data chat work/raw/pairs.jsonl --format preference --conditions work/conditions.yaml --tokenizer work/tokenizer.model --context 128 --validation 0.1 --out work/pairs
+"$uniscale" data chat work/raw/pairs.jsonl --format preference --conditions work/conditions.yaml --tokenizer work/tokenizer.model --context 256 --validation 0.1 --out work/pairs
 "$uniscale" train work/reward.yaml
 "$uniscale" align score runs/reward --data work/raw/pairs.jsonl --conditions work/conditions.yaml
 
 # Or the preferences at once, without a reward model.
-"$uniscale" data chat work/raw/pairs.jsonl --format preference --tokenizer work/tokenizer.model --context 128 --validation 0.1 --out work/plain-pairs
+"$uniscale" data chat work/raw/pairs.jsonl --format preference --tokenizer work/tokenizer.model --context 256 --validation 0.1 --out work/plain-pairs
 "$uniscale" train work/dpo.yaml
