@@ -286,8 +286,8 @@ internal sealed class StepRun : IDisposable
         {
             Save = all[5] > 0,
             Measures = measures.Length == 0 ? ReadOnlyDictionary<string, double>.Empty : _batch.Measures.Select((name, i) => (name, all[Fixed + 1 + i] / Math.Max(1, all[Fixed]))).ToDictionary(),
-            DomainLosses =
-                [.. Enumerable.Range(0, domains).Select(i => all[firstCount + i] > 0 ? all[firstSum + i] / all[firstCount + i] : double.NaN)],
+            DomainLosses = domains == 0 ? []
+                : [.. Enumerable.Range(0, domains).Select(i => all[firstCount + i] > 0 ? all[firstSum + i] / all[firstCount + i] : double.NaN)],
         };
         GradientsReady?.Invoke(_decision);
     }

@@ -73,7 +73,7 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
         {
             using var scope = NewDisposeScope();
             var part = values.narrow(0, start, Math.Min(piece, count - start));
-            sum.add_(part.device_type == DeviceType.CPU ? part.dot(part) : part.norm(2).to(float64).pow(Scalars.Of(2)), Scalars.One);
+            sum.add_(part.device_type == DeviceType.CPU ? part.dot(part) : part.norm(2.0f).to(float64).pow(Scalars.Of(2)), Scalars.One);
         }
         return sum;
     }

@@ -15,6 +15,7 @@ public sealed partial class HostReadsTests
         ["Engine/Initialization/ParameterInitializer.cs"] = "first weights are drawn on the host",
         ["Engine/Execution/TimelineExchange.cs"] = "timelines go over the host's group",
         ["Engine/Execution/ReplicaGuard.cs"] = "bytes are hashed where they lie",
+        ["Engine/Buckets/WeightsAlone.cs"] = "weights to start from are read before the first step",
         ["Engine/Decoding/Decoder.cs"] = "generation runs on the CPU",
     };
 
