@@ -20,8 +20,8 @@ public sealed class HyperparameterFileTests : IDisposable
         byte[] bytes = File.ReadAllBytes(file);
         foreach (string text in (string[])["_hparams_/session_start_info", "_hparams_/session_end_info", "hparams"])
             Assert.True(bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(text)) > 0, text);
-        Assert.True(bytes.AsSpan().IndexOf([.. "\n\foptimizer.lr\x12\t\x11"u8, .. BitConverter.GetBytes(3e-4)]) > 0);
-        Assert.True(bytes.AsSpan().IndexOf("\n\nmodel.tied\x12\x02\x20\x01"u8) > 0);
-        Assert.True(bytes.AsSpan().IndexOf("\n\x11parallel.schedule\x12\x06\x1a\x041f1b"u8) > 0);
+        Assert.True(bytes.AsSpan().IndexOf([.. "\n\foptimizer.lr\u0012\t\u0011"u8, .. BitConverter.GetBytes(3e-4)]) > 0);
+        Assert.True(bytes.AsSpan().IndexOf("\n\nmodel.tied\u0012\u0002\u0020\u0001"u8) > 0);
+        Assert.True(bytes.AsSpan().IndexOf("\n\u0011parallel.schedule\u0012\u0006\u001a\u00041f1b"u8) > 0);
     }
 }
