@@ -12,7 +12,7 @@ internal static class PlanCommand
     public static Command Create()
     {
         var command = new Command("plan", "Predict a run on a cluster that is not here: memory of every rank, step time, MFU, days and cost.");
-        var input = new PlanInput(command, required: false);
+        var input = new PlanInput(command, required: false, wholeRun: true);
         var json = CommonOptions.Json();
         var trace = new Option<string?>("--trace") { Description = "Write the predicted step as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
         var html = new Option<string?>("--html") { Description = "Write the plan as a page with pictures.", HelpName = "FILE.html" };
@@ -30,9 +30,9 @@ internal static class PlanCommand
             var (cluster, stack) = input.Cluster(parsed, config);
             if (parsed.GetValue(trace) is { } wanted) OutputFile.Check(wanted, "--trace");
             if (parsed.GetValue(html) is { } page) OutputFile.Check(page, "--html");
-            var specOf = PlanInput.SpecOf(config, input.Ranks(parsed));
-            PlanInput.CheckSize(specOf(config, 0), cluster);
-            var run = RunPlan.Of(config, cluster, stack, specOf);
+            var whole = PlanInput.SpecOf(config, input.Ranks(parsed))(config, 0);
+            PlanInput.CheckSize(whole, cluster);
+            var run = RunPlan.Of(config, cluster, stack, PlanInput.SpecOf(config, whole.Mesh.Size), input.PhaseLayouts(parsed));
             var planner = new StepPlanner(run.Main.Step.Spec, cluster);
             var memory = config.Train.Device == "cpu" ? PlanInput.HostMemoryOfStages(config, run.Main.Step.Spec, cluster) : planner.MemoryOfStages(stack);
             var output = parsed.InvocationConfiguration.Output;

@@ -37,7 +37,7 @@ internal static class PlanSimulateCommand
         {
             Mtbf, Rates, Runs, Seed, Spares, Repair, Elastic, Within, Trace, Html, Json,
         };
-        var input = new PlanInput(command);
+        var input = new PlanInput(command, wholeRun: true);
         command.SetAction(parsed => Simulate(parsed, input));
         return command;
     }
@@ -50,10 +50,9 @@ internal static class PlanSimulateCommand
         int runs = parsed.GetValue(Runs), seed = parsed.GetValue(Seed);
         if (runs < 1) throw new UserErrorException($"--runs {runs} is not a number of runs: give 1 or more.");
         if (parsed.GetValue(Spares) < 0) throw new UserErrorException($"--spares {parsed.GetValue(Spares)} is not a number of machines: give 0 or more.");
-        var specOf = PlanInput.SpecOf(config, input.Ranks(parsed));
-        var spec = specOf(config, 0);
+        var spec = PlanInput.SpecOf(config, input.Ranks(parsed))(config, 0);
         PlanInput.CheckSize(spec, cluster);
-        var plan = RunPlan.Of(config, cluster, stack, specOf);
+        var plan = RunPlan.Of(config, cluster, stack, PlanInput.SpecOf(config, spec.Mesh.Size), input.PhaseLayouts(parsed));
         int nodeGpus = (int)cluster.Needed(cluster.NodeGpus, "node.gpus");
         var model = FailureModel.Of(FailureCatalog.Load(parsed.GetValue(Rates)!), spec.Mesh.Size, nodeGpus) with
         {
@@ -120,7 +119,7 @@ internal static class PlanSimulateCommand
             + $"is written in {job.SaveWrites:N0} s{(cluster.StorageWrite is null ? " (storage unknown: 57.5 GB/s as BLOOM's)" : "")}, slows steps by {job.SaveSlows:P1} meanwhile.");
         var mean = report.Mean;
         output.WriteLine($"\nMean of {report.Totals.Count} runs: {mean.Total / Day:N2} days, goodput {report.Goodput:P2}, {report.TokensPerDay / 1e9:N1}B tokens a day, {mean.Failures:N0} failures");
-        foreach (var (name, seconds) in Parts(mean)) output.WriteLine($"  {name,-28} {seconds / Day,9:N3} days {seconds / mean.Total,8:P2}");
+        foreach (var (name, seconds) in Parts(mean, model)) output.WriteLine($"  {name,-28} {seconds / Day,9:N3} days {seconds / mean.Total,8:P2}");
         output.WriteLine($"Over in {report.Quantile(0.1) / Day:N1} days (one run in ten), {report.Quantile(0.5) / Day:N1} (half), {report.Quantile(0.9) / Day:N1} (nine in ten)"
             + (within is { } days ? $"; within {days / Day:N1} days: {report.ProbabilityWithin(days):P1} of runs." : "."));
         double cost = job.SaveBlocks + job.SlowLoss;
@@ -143,9 +142,13 @@ internal static class PlanSimulateCommand
         return spares;
     }
 
-    private static IEnumerable<(string Name, double Seconds)> Parts(RunParts parts) =>
+    private static IEnumerable<(string Name, double Seconds)> Parts(RunParts parts, FailureModel model) =>
     [
-        ("useful", parts.Useful), ("save", parts.Save), ("lost work", parts.Lost), ("detection", parts.Detect), ("restart", parts.Restart),
+        ("useful", parts.Useful), ("save", parts.Save), ("lost work", parts.Lost), ("detection", parts.Detect),
+        (model.RestartParts is null ? "restart (parts not told)" : "restart", parts.Restart),
+        .. model.RestartParts is null
+            ? (IEnumerable<(string, double)>)[]
+            : [("  drain", parts.RestartParts.Drain), ("  communicators", parts.RestartParts.Communicators), ("  reload", parts.RestartParts.Reload), ("  warm-up", parts.RestartParts.WarmUp)],
         ("waiting for machines", parts.Waiting), ("slow or fewer machines", parts.Slow),
     ];
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Uniscale.Configuration;
+using Uniscale.Experiments.Verification;
 using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Memory;
 using Uniscale.Programs;
@@ -24,8 +25,20 @@ internal sealed class PlanInput
 
     private readonly Option<int?> _ranks = new("--gpus", "--ranks") { Description = "Number of ranks; default: as many as the layout names." };
 
-    public PlanInput(Command command, bool required = true)
+    private readonly Option<string[]> _phaseLayouts = new("--phase-layout")
     {
+        Description = "Layout of a phase that the run is resumed with, e.g. long='tp8 pp4 cp4 zero1' (may be given again); the words are those of verify --layouts.",
+        HelpName = "PHASE=LAYOUT",
+        DefaultValueFactory = _ => [],
+    };
+
+    /// <summary>Options of a planning command.</summary>
+    /// <param name="command">Receives them.</param>
+    /// <param name="required">Whether a configuration must be named.</param>
+    /// <param name="wholeRun">Whether it plans all phases of a run.</param>
+    public PlanInput(Command command, bool required = true, bool wholeRun = false)
+    {
+        if (wholeRun) command.Add(_phaseLayouts);
         _configuration = new ConfigurationInput(command, required);
         command.Add(_cluster);
         command.Add(_stack);
@@ -54,6 +67,22 @@ internal sealed class PlanInput
             throw new UserErrorException($"{_configuration.File(parsed)} trains on CPUs, and there is no {ThisMachine} here: measure this machine with uniscale plan calibrate, or name a cluster with --cluster.");
         var cluster = ClusterCatalog.Load(name ?? (config.Train.Device == "cpu" ? ThisMachine : DefaultCluster));
         return (cluster, cluster.StackOf(parsed.GetValue(_stack) ?? ""));
+    }
+
+    /// <summary>Layouts of phases that have their own, by phase. Replicas that a layout does not name are as many as the ranks allow.</summary>
+    public IReadOnlyDictionary<string, ParallelSection> PhaseLayouts(ParseResult parsed)
+    {
+        var layouts = new Dictionary<string, ParallelSection>(StringComparer.Ordinal);
+        foreach (string given in parsed.GetValue(_phaseLayouts) ?? [])
+        {
+            int at = given.IndexOf('=', StringComparison.Ordinal);
+            if (at <= 0) throw new UserErrorException($"--phase-layout {given} names no phase: write PHASE=LAYOUT, for example long='tp8 pp4 cp4'.");
+            string text = given[(at + 1)..];
+            var layout = LayoutSpec.Parse(text).Parallel;
+            bool namesReplicas = text.Split(' ').Any(word => word.StartsWith("dp", StringComparison.Ordinal));
+            layouts[given[..at]] = namesReplicas ? layout : layout with { Data = 0 };
+        }
+        return layouts;
     }
 
     /// <summary>Layouts of steps of a configuration, for the planner.</summary>

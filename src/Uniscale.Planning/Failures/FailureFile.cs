@@ -79,8 +79,20 @@ public sealed record RecoverySection
     /// <summary>From the failure to its detection.</summary>
     public Figure Detect { get; init; } = new();
 
-    /// <summary>From the detection to the first step: drain, swap of nodes, communicators, reload, warm-up.</summary>
+    /// <summary>From the detection to the first step, where its four parts are not told apart.</summary>
     public Figure Restart { get; init; } = new();
+
+    /// <summary>Ending the ranks that are left, and swapping machines.</summary>
+    public Figure Drain { get; init; } = new();
+
+    /// <summary>Starting ranks and making their communicators anew.</summary>
+    public Figure Communicators { get; init; } = new();
+
+    /// <summary>Loading the last checkpoint.</summary>
+    public Figure Reload { get; init; } = new();
+
+    /// <summary>First steps until they are as fast as before: what they take more.</summary>
+    public Figure WarmUp { get; init; } = new();
 
     /// <summary>Until a node that failed is back among the spares.</summary>
     public Figure Repair { get; init; } = new();

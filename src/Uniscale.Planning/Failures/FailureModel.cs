@@ -23,6 +23,9 @@ public sealed record FailureModel
     /// <summary>From detection to the first step.</summary>
     public required double Restart { get; init; }
 
+    /// <summary>Parts of <see cref="Restart"/>, which they add up to; null: they are not told apart.</summary>
+    public RestartSplit? RestartParts { get; init; }
+
     /// <summary>Until a failed machine is back; null: unknown, and machines are taken never to run out.</summary>
     public double? Repair { get; init; }
 
@@ -75,12 +78,14 @@ public sealed record FailureModel
             int nodes = cause.Component == FailingComponent.Job ? 0 : (int)Math.Ceiling((double)Math.Min(covered, gpus) / nodeGpus);
             return new FailureKind(cause.Name, cause.Events / cause.Components / (cause.Days * 86_400) * components, nodes);
         }).ToArray();
+        var parts = Split(file);
         return new FailureModel
         {
             Kinds = kinds,
             Nodes = (gpus + nodeGpus - 1) / nodeGpus,
             Detect = Needed(file.Recovery.Detect, file, "recovery.detect"),
-            Restart = Needed(file.Recovery.Restart, file, "recovery.restart"),
+            Restart = parts?.Total ?? Needed(file.Recovery.Restart, file, "recovery.restart"),
+            RestartParts = parts,
             Repair = FailureCatalog.Seconds(file.Recovery.Repair, $"{file.Name}: recovery.repair"),
             BadShare = file.BadNodes.Share,
             BadFactor = file.BadNodes.Factor,
@@ -97,6 +102,21 @@ public sealed record FailureModel
         if (!(seconds > 0 && double.IsFinite(seconds))) throw new UserErrorException($"A mean time between failures of {seconds} s is none: give a duration above 0, for example --mtbf 8h..25h.");
         double scale = Mtbf / seconds;
         return this with { Kinds = [.. Kinds.Select(kind => kind with { PerSecond = kind.PerSecond * scale })] };
+    }
+
+    /// <summary>The parts of a restart, all of them or none.</summary>
+    private static RestartSplit? Split(FailureFile file)
+    {
+        var recovery = file.Recovery;
+        (string Key, Clusters.Figure Figure)[] figures =
+            [("drain", recovery.Drain), ("communicators", recovery.Communicators), ("reload", recovery.Reload), ("warm_up", recovery.WarmUp)];
+        double?[] seconds = [.. figures.Select(part => FailureCatalog.Seconds(part.Figure, $"{file.Name}: recovery.{part.Key}"))];
+        if (Array.TrueForAll(seconds, part => part is null)) return null;
+        if (Array.IndexOf(seconds, null) is >= 0 and var unknown)
+            throw new UserErrorException($"{file.Name}: recovery.{figures[unknown].Key} is unknown, and other parts of a restart are given: give all four, or recovery.restart alone.");
+        if (FailureCatalog.Seconds(recovery.Restart, $"{file.Name}: recovery.restart") is not null)
+            throw new UserErrorException($"{file.Name}: recovery.restart is given, and so are its parts: take one of them out.");
+        return new RestartSplit(seconds[0]!.Value, seconds[1]!.Value, seconds[2]!.Value, seconds[3]!.Value);
     }
 
     private static double Needed(Clusters.Figure figure, FailureFile file, string key) => FailureCatalog.Seconds(figure, $"{file.Name}: {key}")

@@ -11,6 +11,9 @@ namespace Uniscale.Planning.Failures;
 /// <param name="Failures">Number of failures.</param>
 public readonly record struct RunParts(double Useful, double Save, double Lost, double Detect, double Restart, double Waiting, double Slow, double Failures)
 {
+    /// <summary>Parts of <see cref="Restart"/>; zeros where they are not told apart.</summary>
+    public RestartSplit RestartParts { get; init; }
+
     /// <summary>Length of the run.</summary>
     public double Total => Useful + Save + Lost + Detect + Restart + Waiting + Slow;
 
@@ -19,11 +22,17 @@ public readonly record struct RunParts(double Useful, double Save, double Lost, 
 
     /// <summary>Sum of both.</summary>
     public static RunParts operator +(RunParts a, RunParts b) => new(
-        a.Useful + b.Useful, a.Save + b.Save, a.Lost + b.Lost, a.Detect + b.Detect, a.Restart + b.Restart, a.Waiting + b.Waiting, a.Slow + b.Slow, a.Failures + b.Failures);
+        a.Useful + b.Useful, a.Save + b.Save, a.Lost + b.Lost, a.Detect + b.Detect, a.Restart + b.Restart, a.Waiting + b.Waiting, a.Slow + b.Slow, a.Failures + b.Failures)
+    {
+        RestartParts = a.RestartParts + b.RestartParts,
+    };
 
     /// <summary>A share of it.</summary>
     public static RunParts operator *(double share, RunParts a) => new(
-        share * a.Useful, share * a.Save, share * a.Lost, share * a.Detect, share * a.Restart, share * a.Waiting, share * a.Slow, share * a.Failures);
+        share * a.Useful, share * a.Save, share * a.Lost, share * a.Detect, share * a.Restart, share * a.Waiting, share * a.Slow, share * a.Failures)
+    {
+        RestartParts = share * a.RestartParts,
+    };
 }
 
 /// <summary>
@@ -38,6 +47,7 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
     private double _now;
     private double _safe;
     private double _save, _lost, _detect, _restart, _waiting, _slow;
+    private RestartSplit _restarts;
 
     /// <summary>Runs to the end of the work.</summary>
     /// <param name="horizon">Seconds after which a run that does not come to its end is given up.</param>
@@ -64,7 +74,7 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
             if (slowNodes > 0 && next.Nodes > 0 && random.NextDouble() < (double)slowNodes / model.Nodes) slowNodes--;
             next = Recover(next, ref count);
         }
-        return new RunParts(_safe, _save, _lost, _detect, _restart, _waiting, _slow, count);
+        return new RunParts(_safe, _save, _lost, _detect, _restart, _waiting, _slow, count) { RestartParts = _restarts };
     }
 
     private double Needed(double work, double pace) => work * pace + Saves(work) * (job.SaveBlocks + job.SlowLoss);
@@ -105,7 +115,9 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
             double waited = Math.Clamp(until - ready, 0, machines);
             _detect += detected;
             _waiting += waited;
-            _restart += until - _now - detected - waited;
+            double restarted = until - _now - detected - waited;
+            _restart += restarted;
+            if (model.RestartParts is { } parts) _restarts += parts.After(restarted);
             _now = until;
             if (next.At >= end) return next;
             count++;

@@ -62,16 +62,22 @@ public sealed record RunPlan
     /// <param name="config">The configuration.</param>
     /// <param name="cluster">The hardware.</param>
     /// <param name="stack">The software on it.</param>
-    /// <param name="specOf">Layout of a step: configuration (with the phase's context and batch) and global batch.</param>
+    /// <param name="specOf">Layout of a step: configuration (with the phase's context, batch and layout) and global batch.</param>
+    /// <param name="layouts">Layouts by phase, of phases that a run is resumed with on another one; null: none.</param>
     /// <exception cref="UserErrorException">The run's length is not known, or a layout cannot work.</exception>
-    public static RunPlan Of(RunConfiguration config, Cluster cluster, StackSection stack, Func<RunConfiguration, int, StepSpecification> specOf)
+    public static RunPlan Of(
+        RunConfiguration config, Cluster cluster, StackSection stack, Func<RunConfiguration, int, StepSpecification> specOf,
+        IReadOnlyDictionary<string, ParallelSection>? layouts = null)
     {
-        var steps = new Dictionary<(int Context, BatchSection Batch, int Sequences), PricedStep>();
-        PricedStep StepOf(int context, BatchSection batch, int sequences)
+        if (layouts?.Keys.FirstOrDefault(name => config.Phases.All(phase => phase.Name != name)) is { } stranger)
+            throw new UserErrorException($"A layout is given for the phase '{stranger}', which there is not: the phases are {(config.Phases.Count == 0 ? "none" : string.Join(", ", config.Phases.Select(phase => phase.Name)))}.");
+        var steps = new Dictionary<(int Context, BatchSection Batch, int Sequences, ParallelSection Parallel), PricedStep>();
+        PricedStep StepOf(string phase, int context, BatchSection batch, int sequences)
         {
-            var key = (context, batch, sequences);
+            var parallel = layouts?.GetValueOrDefault(phase) ?? config.Parallel;
+            var key = (context, batch, sequences, parallel);
             if (steps.TryGetValue(key, out var known)) return known;
-            var changed = config with { Model = config.Model with { Context = context }, Batch = batch };
+            var changed = config with { Model = config.Model with { Context = context }, Batch = batch, Parallel = parallel };
             return steps[key] = PricedStep.Of(specOf(changed, sequences), cluster, stack);
         }
         var segments = new List<RunSegment>();
@@ -82,7 +88,7 @@ public sealed record RunPlan
             double tokens = Math.Min(phase.Tokens, end - consumed);
             double origin = phase.Batch is null ? consumed : 0;
             foreach (var (from, length, sequences) in Pieces(BatchRamp.Of(phase.Batch ?? config.Batch, context), origin, tokens))
-                segments.Add(new RunSegment(phase.Name, consumed + from - origin, length, StepOf(context, phase.Batch ?? config.Batch, sequences)));
+                segments.Add(new RunSegment(phase.Name, consumed + from - origin, length, StepOf(phase.Name, context, phase.Batch ?? config.Batch, sequences)));
             consumed += tokens;
         }
         return Complete(config, cluster, segments);

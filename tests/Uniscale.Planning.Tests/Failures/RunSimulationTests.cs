@@ -45,6 +45,32 @@ public class RunSimulationTests
     }
 
     [Fact]
+    public void A_restart_is_split_where_its_parts_are_known()
+    {
+        var split = new RestartSplit(Drain: 60, Communicators: 30, Reload: 150, WarmUp: 60);
+        Assert.Equal(new RestartSplit(60, 30, 20, 0), split.After(110));
+        var told = RunReport.Of(Job, Model with { RestartParts = split }, 50, seed: 7).Mean;
+        Assert.Equal(told.Restart, told.RestartParts.Total, 1e-6 * told.Restart);
+        // Struck in the middle, a restart begins anew: what comes first passes more often.
+        Assert.True(told.RestartParts.Drain > told.RestartParts.WarmUp && told.RestartParts.WarmUp > 0.9 * told.RestartParts.Drain);
+        Assert.Equal(told.Total, RunReport.Of(Job, Model, 50, seed: 7).Mean.Total);
+    }
+
+    /// <summary>A file gives all parts of a restart, or the whole.</summary>
+    [Theory]
+    [InlineData("drain: { value: 60s, source: ours }", "recovery.communicators is unknown")]
+    [InlineData("drain: { value: 60s, source: ours }, communicators: { value: 1s, source: ours }, reload: { value: 1s, source: ours }, warm_up: { value: 1s, source: ours }, restart: { value: 5min, source: ours }", "take one of them out")]
+    [InlineData("", "recovery.restart is unknown")]
+    public void A_restart_that_is_not_whole_is_refused(string recovery, string sentence)
+    {
+        string file = Path.Combine(Directory.CreateTempSubdirectory("uniscale-rates-").FullName, "rates.yaml");
+        File.WriteAllText(file, "name: mine\ncauses: [{ name: node, component: node, events: 1, components: 10, days: 1, source: ours }]\n"
+            + $"recovery: {{ detect: {{ value: 2min, source: ours }}{(recovery.Length > 0 ? ", " + recovery : "")} }}\n");
+        Assert.Contains(sentence, Assert.Throws<UserErrorException>(() => FailureModel.Of(FailureCatalog.Load(file), 64, 8)).Message);
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+    }
+
+    [Fact]
     public void A_thousand_runs_of_45_days_take_seconds()
     {
         var clock = Stopwatch.StartNew();

@@ -34,6 +34,26 @@ public class RunPlanTests
         Assert.Null(run.Money);
     }
 
+    /// <summary>A phase that the run is resumed with on another layout is priced on that one, the others on the run's.</summary>
+    [Fact]
+    public void A_phase_may_have_its_own_layout()
+    {
+        var config = new RunConfiguration
+        {
+            Model = new ModelSection { Context = 64 },
+            Batch = new BatchSection { Global = 8 },
+            Phases = [new PhaseSection { Name = "short", Tokens = 64_000 }, new PhaseSection { Name = "long", Tokens = 12_800, Context = 128 }],
+        };
+        RunPlan With(IReadOnlyDictionary<string, ParallelSection>? layouts) => RunPlan.Of(config, Selene, Selene.StackOf(""), (changed, batch) =>
+            Specs.Of(data: 2, microbatches: batch, zero: changed.Parallel.Zero.Stage) with { Model = Specs.Model with { Context = changed.Model.Context } }, layouts);
+        var own = With(new Dictionary<string, ParallelSection> { ["long"] = new() { Zero = new ZeroSection { Stage = 3 } } });
+        Assert.Equal([0, 3], own.Segments.Select(segment => segment.Step.Spec.Sharding));
+        Assert.Equal(With(null).Segments[0].Seconds, own.Segments[0].Seconds);
+        Assert.NotEqual(With(null).Segments[1].Seconds, own.Segments[1].Seconds);
+        Assert.Contains("the phases are short, long",
+            Assert.Throws<UserErrorException>(() => With(new Dictionary<string, ParallelSection> { ["lang"] = new() })).Message);
+    }
+
     /// <summary>Each of 64 000 tokens / (8 · 64) = 125 steps, every 25, two sources of 20 sequences in batches of 8: five pauses of 2 · 3 forward passes.</summary>
     [Fact]
     public void Validation_pauses_are_forward_passes_of_the_phases_sources()
