@@ -96,8 +96,8 @@ public sealed class GenerateCommandTests : IDisposable
             {"prompt": "x", "seed": 9, "stop": [" words"]}
             {"prompt": ""}
             """);
-        string one = CommandRun.Ok("generate", run, "--prompts", file, "--tokens", "8", "--batch", "1");
-        Assert.Equal(one, CommandRun.Ok("generate", run, "--prompts", file, "--tokens", "8", "--batch", "3"));
+        string one = CommandRun.Ok("generate", run, "--prompts", file, "--tokens", "24", "--batch", "1");
+        Assert.Equal(one, CommandRun.Ok("generate", run, "--prompts", file, "--tokens", "24", "--batch", "3"));
         var lines = one.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement).ToList();
         Assert.Equal(["This program", "x", "x", ""], lines.Select(line => line.GetProperty("prompt").GetString()));
         Assert.Equal(3, lines[0].GetProperty("tokens").GetInt32());

@@ -17,6 +17,7 @@ public sealed partial class HostReadsTests
         ["Engine/Execution/ReplicaGuard.cs"] = "bytes are hashed where they lie",
         ["Engine/Buckets/WeightsAlone.cs"] = "weights to start from are read before the first step",
         ["Engine/Decoding/Decoder.cs"] = "generation runs on the CPU",
+        ["Engine/Parallel/Sequences/CachedSequences.cs"] = "generation runs on the CPU",
     };
 
     [Fact]
