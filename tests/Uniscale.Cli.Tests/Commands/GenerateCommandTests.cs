@@ -87,13 +87,13 @@ public sealed class GenerateCommandTests : IDisposable
     [Fact]
     public void AFileOfPromptsIsContinuedLineByLine()
     {
-        int adds = _tokenizer.IdOf("\u2581adds"), words = _tokenizer.IdOf("\u2581words");
-        string run = Run(id => id == adds ? 6 : id == words ? 6 : 0), file = In("prompts.jsonl");
+        int adds = _tokenizer.IdOf("\u2581adds");
+        string run = Run(id => id == adds ? 8 : 0), file = In("prompts.jsonl");
         File.WriteAllText(file, """
             {"prompt": "This program", "tokens": 3}
 
             {"prompt": "x", "seed": 9}
-            {"prompt": "x", "seed": 9, "stop": [" words"]}
+            {"prompt": "x", "seed": 9, "stop": [" adds adds"]}
             {"prompt": ""}
             """);
         string one = CommandRun.Ok("generate", run, "--prompts", file, "--tokens", "24", "--batch", "1");
@@ -103,8 +103,8 @@ public sealed class GenerateCommandTests : IDisposable
         Assert.Equal(3, lines[0].GetProperty("tokens").GetInt32());
         Assert.Equal("length", lines[1].GetProperty("finish_reason").GetString());
         string whole = lines[1].GetProperty("text").GetString()!, stopped = lines[2].GetProperty("text").GetString()!;
-        Assert.Contains(" words", whole, StringComparison.Ordinal);
-        Assert.Equal(whole[..whole.IndexOf(" words", StringComparison.Ordinal)], stopped);
+        Assert.Contains(" adds adds", whole, StringComparison.Ordinal);
+        Assert.Equal(whole[..whole.IndexOf(" adds adds", StringComparison.Ordinal)], stopped);
         Assert.Equal("stop", lines[2].GetProperty("finish_reason").GetString());
     }
 
