@@ -66,7 +66,7 @@ public sealed record RunConfiguration
     public IReadOnlyList<PhaseSection> Phases { get; init; } = [];
 
     /// <summary>Whether the run learns from answers that are compared.</summary>
-    public bool ComparesAnswers => Objective is ObjectiveKind.Reward or ObjectiveKind.Dpo;
+    public bool ComparesAnswers => Objective.ComparesAnswers();
 
     /// <summary>Base of the rotary angles in a phase, counted from 0; the model's where the phase has none of its own.</summary>
     public double RopeBaseOf(int phase) => phase < Phases.Count ? Phases[phase].RopeBase ?? Model.RopeBase : Model.RopeBase;

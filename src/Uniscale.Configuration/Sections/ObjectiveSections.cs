@@ -18,6 +18,13 @@ public enum ObjectiveKind
     Dpo,
 }
 
+/// <summary>What objectives have in common.</summary>
+public static class ObjectiveKinds
+{
+    /// <summary>Whether answers are compared, rather than tokens learned.</summary>
+    public static bool ComparesAnswers(this ObjectiveKind objective) => objective is ObjectiveKind.Reward or ObjectiveKind.Dpo;
+}
+
 /// <summary>What the last block of the model gives.</summary>
 public enum HeadKind
 {

@@ -10,7 +10,7 @@ internal static class ObjectiveData
     /// <exception cref="UserErrorException">The source is of another kind.</exception>
     public static void Check(ObjectiveKind objective, TokenSource source)
     {
-        bool compares = objective is ObjectiveKind.Reward or ObjectiveKind.Dpo;
+        bool compares = objective.ComparesAnswers();
         bool holdsComparisons = source.Packs is (PackKind.Comparisons, _);
         if (compares == holdsComparisons || source.IsVirtual) return;
         string name = objective.ToString().ToLowerInvariant();

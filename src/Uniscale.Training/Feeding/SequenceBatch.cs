@@ -23,7 +23,7 @@ public sealed record BatchView(
     public ObjectiveKind Objective { get; init; } = ObjectiveKind.Pretrain;
 
     /// <summary>Whether answers are compared.</summary>
-    public bool Compares => Objective is ObjectiveKind.Reward or ObjectiveKind.Dpo;
+    public bool Compares => Objective.ComparesAnswers();
 
     /// <summary>Whether this rank counts what is the same on all ranks of the context axis.</summary>
     public bool Counts => Places[0] == 0;

@@ -1,5 +1,4 @@
 using Uniscale.Checkpoints;
-using Uniscale.Checkpoints.Format;
 using Uniscale.Configuration;
 using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Execution;
@@ -17,7 +16,11 @@ internal static class StartingWeights
         WeightsAlone[] weights = [.. model.Buckets.Select(bucket => new WeightsAlone(bucket))];
         try
         {
-            store.Load(folder, manifest => [.. weights.SelectMany(block => block.Slices).Select(slice => Stored(slice, manifest)).OfType<StateSlice>()]);
+            store.Load(folder, manifest =>
+            {
+                var names = manifest.Tensors.Select(tensor => tensor.Name).ToHashSet();
+                return [.. weights.SelectMany(block => block.Slices).Select(slice => Stored(slice, names)).OfType<StateSlice>()];
+            });
             foreach (var block in weights) block.Apply(model.Link);
         }
         catch (CheckpointException failure)
@@ -31,11 +34,10 @@ internal static class StartingWeights
     }
 
     /// <summary>The slice as the checkpoint has it: fp32 masters where there are some; null for a head that is new.</summary>
-    private static StateSlice? Stored(StateSlice slice, CheckpointManifest manifest)
+    private static StateSlice? Stored(StateSlice slice, HashSet<string> names)
     {
-        bool Has(string name) => manifest.Tensors.Any(tensor => tensor.Name == name);
         string master = BucketSlices.Master + slice.Name;
-        if (Has(master)) return slice with { Name = master };
-        return slice.Name == Block.ScoreWeight && !Has(slice.Name) ? null : slice;
+        if (names.Contains(master)) return slice with { Name = master };
+        return slice.Name == Block.ScoreWeight && !names.Contains(slice.Name) ? null : slice;
     }
 }

@@ -218,19 +218,6 @@ void store_rows(const float* sums, int64_t width, int64_t rows, int64_t dim, G* 
         for_row(dim, [&](int64_t i, int64_t, auto part) { part.store(out + row * stride + i, part.load(sums + row * width + i)); });
 }
 
-// What the item's first head reads.
-template <class T>
-RowsAhead rows_of(const Attention& p, const AttentionGradient& g, int64_t item) {
-    const int64_t sequence = item / p.kv_heads, kv_head = item % p.kv_heads;
-    const int64_t q_place = p.q_offset(sequence, kv_head * p.group()), k_place = p.k_offset(sequence, kv_head);
-    RowsAhead ahead;
-    ahead.add(static_cast<const T*>(p.q) + q_place, p.q_stride(), p.dim, p.queries);
-    ahead.add(static_cast<const T*>(g.dout) + q_place, p.q_stride(), p.dim, p.queries);
-    ahead.add(static_cast<const T*>(p.k) + k_place, p.k_stride(), p.dim, p.keys);
-    ahead.add(static_cast<const T*>(p.v) + k_place, p.k_stride(), p.dim, p.keys);
-    return ahead;
-}
-
 template <class Operand, class T, class G>
 void backward(const Attention& p, const AttentionGradient& g) {
     const int64_t items = p.batch * p.kv_heads, width = round_up(p.dim, lanes);
@@ -241,7 +228,7 @@ void backward(const Attention& p, const AttentionGradient& g) {
     for (int64_t item = 0; item < items; item++) {
         BackwardScratch<Operand>& s = scratch[omp_get_thread_num()];
         const int64_t sequence = item / p.kv_heads, kv_head = item % p.kv_heads, place = p.k_offset(sequence, kv_head);
-        RowsAhead ahead = item + team < items ? rows_of<T>(p, g, item + team) : RowsAhead();
+        RowsAhead ahead = item + team < items ? backward_rows<T>(p, g, item + team) : RowsAhead();
         s.k_begun.fill(0);
         for (int64_t head = kv_head * p.group(); head < (kv_head + 1) * p.group(); head++) {
             BackwardHead<Operand, T> work(p, g, sequence, head, s, ahead);

@@ -8,7 +8,7 @@
 namespace uniscale::UNISCALE_SIMD {
 namespace {
 
-constexpr int64_t key_tile = 256, query_range = 512;
+constexpr int64_t key_tile = 256;
 
 template <class Operand>
 struct ForwardScratch {
@@ -204,38 +204,16 @@ private:
     }
 };
 
-// One head's range of queries. The last ranges see most keys and come first.
-struct Item {
-    int64_t sequence, head, first, count;
-
-    static int64_t ranges(const Attention& p) { return (p.queries + query_range - 1) / query_range; }
-    Item(const Attention& p, int64_t index)
-        : sequence(index / ranges(p) / p.heads),
-          head(index / ranges(p) % p.heads),
-          first((ranges(p) - 1 - index % ranges(p)) * query_range),
-          count(smaller(query_range, p.queries - first)) {}
-
-    template <class T>
-    RowsAhead rows(const Attention& p) const {
-        RowsAhead ahead;
-        const int64_t place = p.k_offset(sequence, head / p.group());
-        ahead.add(static_cast<const T*>(p.q) + p.q_offset(sequence, head) + first * p.q_stride(), p.q_stride(), p.dim, count);
-        ahead.add(static_cast<const T*>(p.k) + place, p.k_stride(), p.dim, smaller(count, p.keys));
-        ahead.add(static_cast<const T*>(p.v) + place, p.k_stride(), p.dim, smaller(count, p.keys));
-        return ahead;
-    }
-};
-
 template <class Operand, class T>
 void forward(const Attention& p, T* out, float* lse) {
-    const int64_t items = p.batch * p.heads * Item::ranges(p);
+    const int64_t items = p.batch * p.heads * ForwardItem::ranges(p);
     const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, items)));
     ForwardScratch<Operand>* const scratch = scratch_of<ForwardScratch<Operand>>(team);
     for (int i = 0; i < team; i++) scratch[i].reserve(p.dim);
 #pragma omp parallel for num_threads(team) schedule(dynamic)
     for (int64_t i = 0; i < items; i++) {
-        const Item item(p, i);
-        RowsAhead ahead = i + team < items ? Item(p, i + team).rows<T>(p) : RowsAhead();
+        const ForwardItem item(p, i);
+        RowsAhead ahead = i + team < items ? ForwardItem(p, i + team).rows<T>(p) : RowsAhead();
         ForwardRange<Operand, T> range(p, item.sequence, item.head, item.first, item.count, scratch[omp_get_thread_num()], ahead);
         range.run(out + p.q_offset(item.sequence, item.head), lse + p.row_offset(item.sequence, item.head));
     }

@@ -1,9 +1,8 @@
 // What attention on tiles shares between forward and backward: the mask of 16 neighbours at once, and powers of two.
 #pragma once
 
-#include "attention.h"
+#include "attention_items.h"
 #include "mask.h"
-#include "rows_ahead.h"
 #include "tile_pack.h"
 
 namespace uniscale::amx {

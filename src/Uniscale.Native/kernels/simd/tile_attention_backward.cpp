@@ -272,18 +272,6 @@ void store_keys(const Attention& p, const Buffer<float>& sums, G* out, bool stre
         }
 }
 
-// What the item's first head reads.
-RowsAhead rows_of(const Attention& p, const AttentionGradient& g, int64_t item) {
-    const int64_t sequence = item / p.kv_heads, kv_head = item % p.kv_heads;
-    const int64_t q_place = p.q_offset(sequence, kv_head * p.group()), k_place = p.k_offset(sequence, kv_head);
-    RowsAhead ahead;
-    ahead.add(static_cast<const Bf16*>(p.q) + q_place, p.q_stride(), p.dim, p.queries);
-    ahead.add(static_cast<const Bf16*>(g.dout) + q_place, p.q_stride(), p.dim, p.queries);
-    ahead.add(static_cast<const Bf16*>(p.k) + k_place, p.k_stride(), p.dim, p.keys);
-    ahead.add(static_cast<const Bf16*>(p.v) + k_place, p.k_stride(), p.dim, p.keys);
-    return ahead;
-}
-
 template <class G>
 void backward(const Attention& p, const AttentionGradient& g) {
     const int64_t items = p.batch * p.kv_heads, row_bytes = p.dim * static_cast<int64_t>(sizeof(G));
@@ -300,7 +288,7 @@ void backward(const Attention& p, const AttentionGradient& g) {
 #pragma omp for schedule(dynamic)
         for (int64_t item = 0; item < items; item++) {
             const int64_t sequence = item / p.kv_heads, kv_head = item % p.kv_heads;
-            RowsAhead ahead = item + team < items ? rows_of(p, g, item + team) : RowsAhead();
+            RowsAhead ahead = item + team < items ? backward_rows<Bf16>(p, g, item + team) : RowsAhead();
             s.k_begun.fill(0);
             for (int64_t head = kv_head * p.group(); head < (kv_head + 1) * p.group(); head++) {
                 BackwardHead work(p, g, sequence, head, s, ahead);

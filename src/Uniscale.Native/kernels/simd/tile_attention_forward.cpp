@@ -8,7 +8,7 @@
 namespace uniscale::amx {
 namespace {
 
-constexpr int64_t key_tile = 256, query_range = 512;
+constexpr int64_t key_tile = 256;
 constexpr int64_t weights_bytes = key_tile / tile_depth * block_step_bytes;
 constexpr int64_t cell = 16, cell_floats = cell * cell;  // scores of 16 keys × 16 queries: what one tile of sums holds
 
@@ -29,33 +29,10 @@ struct ForwardScratch {
     }
 };
 
-// One head's range of queries. The last ranges see most keys and come first.
-struct Item {
-    int64_t sequence, head, first, count;
-
-    static int64_t ranges(const Attention& p) { return (p.queries + query_range - 1) / query_range; }
-    Item(const Attention& p, int64_t index)
-        : sequence(index / ranges(p) / p.heads),
-          head(index / ranges(p) % p.heads),
-          first((ranges(p) - 1 - index % ranges(p)) * query_range),
-          count(smaller(query_range, p.queries - first)) {}
-
-    int64_t q_offset(const Attention& p) const { return p.q_offset(sequence, head) + first * p.q_stride(); }
-    int64_t k_offset(const Attention& p) const { return p.k_offset(sequence, head / p.group()); }
-
-    RowsAhead rows(const Attention& p) const {
-        RowsAhead ahead;
-        ahead.add(static_cast<const Bf16*>(p.q) + q_offset(p), p.q_stride(), p.dim, count);
-        ahead.add(static_cast<const Bf16*>(p.k) + k_offset(p), p.k_stride(), p.dim, smaller(count, p.keys));
-        ahead.add(static_cast<const Bf16*>(p.v) + k_offset(p), p.k_stride(), p.dim, smaller(count, p.keys));
-        return ahead;
-    }
-};
-
 // One head's queries [first, first + count) over all their keys. Scores are in powers of two: times the scale and log2 e.
 class ForwardRange {
 public:
-    ForwardRange(const Attention& problem, const Item& item, ForwardScratch& scratch, RowsAhead& ahead, bool streams)
+    ForwardRange(const Attention& problem, const ForwardItem& item, ForwardScratch& scratch, RowsAhead& ahead, bool streams)
         : p(problem),
           s(scratch),
           ahead(ahead),
@@ -222,7 +199,7 @@ private:
 }  // namespace
 
 void attention_forward(const Attention& p, void* out, float* lse) {
-    const int64_t items = p.batch * p.heads * Item::ranges(p);
+    const int64_t items = p.batch * p.heads * ForwardItem::ranges(p);
     const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, items)));
     const bool streams = goes_past_cache(out, p.batch * p.queries * p.heads, p.dim * 2);
     ForwardScratch* const scratch = scratch_of<ForwardScratch>(team);
@@ -232,8 +209,8 @@ void attention_forward(const Attention& p, void* out, float* lse) {
         const Tiles tiles;
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < items; i++) {
-            const Item item(p, i);
-            RowsAhead ahead = i + team < items ? Item(p, i + team).rows(p) : RowsAhead();
+            const ForwardItem item(p, i);
+            RowsAhead ahead = i + team < items ? ForwardItem(p, i + team).rows<Bf16>(p) : RowsAhead();
             ForwardRange(p, item, scratch[omp_get_thread_num()], ahead, streams)
                 .run(static_cast<Bf16*>(out), lse + p.row_offset(item.sequence, item.head) + item.first);
         }

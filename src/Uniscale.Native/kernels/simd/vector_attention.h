@@ -2,10 +2,9 @@
 // of a query (its maximum, its sum, what it sees) is said of a lane.
 #pragma once
 
-#include "attention.h"
+#include "attention_items.h"
 #include "mask.h"
 #include "product.h"
-#include "rows_ahead.h"
 
 namespace uniscale::UNISCALE_SIMD {
 
