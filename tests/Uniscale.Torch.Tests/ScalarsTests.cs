@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace Uniscale.Torch.Tests;
 
 /// <summary>Numbers beside tensors live as long as the call that takes them.</summary>
+[Collection("live handles are counted for the whole process")]
 public sealed class ScalarsTests
 {
     [Fact]

@@ -2,6 +2,7 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Torch.Tests;
 
+[Collection("live handles are counted for the whole process")]
 public sealed class TorchThreadsTests
 {
     [Fact]
