@@ -36,7 +36,7 @@ public static class ConfigurationRules
         .. ScheduleRules(configuration),
         .. RampRules(configuration),
         .. DataRules(configuration),
-        .. FaultRules.Broken(configuration.Faults),
+        .. FaultRules.Broken(configuration),
         .. BadStepRules(configuration),
     ];
 

@@ -27,6 +27,7 @@ public static partial class ResumeRules
         ("evaluation", "validation, from the next one on"),
         ("logging", "what is printed and written"),
         ("telemetry", "what monitoring is told"),
+        ("preflight", "which nodes are trained on"),
         ("faults", "faults on purpose"),
         ("bad_steps", "what is done about bad steps, from the next one on"),
         ("optimizer", "the update, from the next step on; moments stay"),

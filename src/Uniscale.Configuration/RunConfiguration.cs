@@ -59,6 +59,9 @@ public sealed record RunConfiguration
     /// <summary>What goes to the monitoring of a cluster, and whom to tell.</summary>
     public TelemetrySection Telemetry { get; init; } = new();
 
+    /// <summary>A look at the nodes before training.</summary>
+    public PreflightSection Preflight { get; init; } = new();
+
     /// <summary>Faults on purpose, to try recovery.</summary>
     public FaultsSection Faults { get; init; } = new();
 

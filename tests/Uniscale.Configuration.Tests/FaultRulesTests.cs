@@ -7,6 +7,7 @@ public sealed class FaultRulesTests
     [InlineData("faults: { enabled: true, inject: [{ kind: nan-gradient, moment: save }] }", "faults.inject[0].moment is for faults that can happen at any")]
     [InlineData("faults: { enabled: true, inject: [{ kind: kill, moment: save, point: renamed }] }", "faults.inject[0].point is renamed, which only rank 0 passes: set faults.inject[0].rank to 0")]
     [InlineData("faults: { enabled: true, inject: [{ kind: meteorite }] }", "faults.inject[0].kind is 'meteorite', but must be one of kill, terminate, hang")]
+    [InlineData("{ preflight: { when: never }, faults: { enabled: true, inject: [{ kind: slow-gemm }] } }", "set preflight.when to always")]
     public void What_cannot_be_meant_is_refused(string yaml, string sentence) =>
         Assert.Contains(sentence, Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse(yaml, ["train.steps=10"])).Message);
 

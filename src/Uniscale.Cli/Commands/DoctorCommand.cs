@@ -15,9 +15,20 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var json = CommonOptions.Json();
-        var command = new Command(Name, "Look for everything that training needs, and say what to install. Exits with 1 where something required is missing.") { json };
+        var command = new Command(Name, "Look for everything that training needs, and say what to install. Exits with 1 where something required is missing.")
+        {
+            json, NodeExamination.Hosts, NodeExamination.Device, NodeExamination.MpirunName, NodeExamination.IsRank,
+        };
         command.SetAction(parsed =>
         {
+            string device = parsed.GetValue(NodeExamination.Device)!;
+            if (parsed.GetValue(NodeExamination.IsRank))
+            {
+                NodeExamination.RunRank(device, parsed.InvocationConfiguration.Output);
+                return 0;
+            }
+            if (parsed.GetValue(NodeExamination.Hosts) is { } hosts)
+                return NodeExamination.Start(hosts, device, parsed.GetValue(NodeExamination.MpirunName), parsed.GetValue(json), parsed.InvocationConfiguration);
             var findings = Examination.Run(Libraries.OfSystem());
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(json))

@@ -7,6 +7,7 @@ using Uniscale.Launching.Supervision;
 using Uniscale.Programs;
 using Uniscale.Telemetry.Export;
 using Uniscale.Training.Ownership;
+using Uniscale.Training.Preflight;
 using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
@@ -103,8 +104,7 @@ internal static class LaunchCommand
             Binding = parsed.GetValue(Bind),
             Mpirun = parsed.GetValue(MpirunName),
             TagOutput = parsed.GetValue(Tags),
-            // mpirun gives its ranks a terminal even where there is none.
-            Environment = Console.IsOutputRedirected ? new Dictionary<string, string> { ["TERM"] = "dumb" } : new(),
+            Environment = Variables(refusesSlow: attempt <= parsed.GetValue(MaxRestarts) && shape.CanSpareAHost),
             Grace = TimeSpan.FromSeconds(parsed.GetValue(Grace)),
         };
 
@@ -137,6 +137,16 @@ internal static class LaunchCommand
         if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}");
         if (result.First is { IsUserError: true }) folder.ForgetIfFree();
         return result.ExitCode;
+    }
+
+    /// <summary>Variables of the ranks.</summary>
+    private static Dictionary<string, string> Variables(bool refusesSlow)
+    {
+        var variables = new Dictionary<string, string>();
+        // mpirun gives its ranks a terminal even where there is none.
+        if (Console.IsOutputRedirected) variables["TERM"] = "dumb";
+        if (refusesSlow) variables[NodePreflight.RefusesSlowVariable] = "1";
+        return variables;
     }
 
     private static List<string> InnerCommand(ParseResult parsed, ConfigurationInput input, bool resume, int? replicas)

@@ -64,6 +64,12 @@ public enum FaultKind
 
     /// <summary>Reading a sample fails.</summary>
     DataReaderError,
+
+    /// <summary>Each GEMM of the rank's preflight takes <c>seconds</c> longer.</summary>
+    SlowGemm,
+
+    /// <summary>Each GEMM of the rank's preflight has a wrong bit.</summary>
+    WrongGemm,
 }
 
 /// <summary>When within its step a fault of a process happens.</summary>
@@ -98,6 +104,9 @@ public sealed record FaultSection
     /// <summary>Rank that it happens to; below 0: counted from the last, which is -1.</summary>
     public int Rank { get; init; } = -1;
 
+    /// <summary>Host whose ranks it happens to, instead of <see cref="Rank"/>; not set: any.</summary>
+    public string? Host { get; init; }
+
     /// <summary>It happens to every rank.</summary>
     public bool AllRanks { get; init; }
 
@@ -120,6 +129,9 @@ public sealed record FaultSection
 
     /// <summary>It happens each time that its moment comes; else once in the life of the run, restarts included.</summary>
     public bool Again { get; init; }
+
+    /// <summary>Whether it happens before the first step, while the nodes are looked at.</summary>
+    public bool IsOfPreflight => Kind is FaultKind.SlowGemm or FaultKind.WrongGemm;
 }
 
 /// <summary>Faults on purpose, to try a run's recovery.</summary>

@@ -19,12 +19,18 @@ public sealed record RankFailure(int Rank, string Host, DateTimeOffset Time, str
     /// <summary>Kind of a job whose ranks did not all come; its message names them itself.</summary>
     public const string StartKind = "start";
 
+    /// <summary>Kind of a job whose preflight refuses nodes; its message names them itself.</summary>
+    public const string PreflightKind = "preflight";
+
+    /// <summary>Hosts that are at fault for certain, and are to be left out at once.</summary>
+    public IReadOnlyList<string> Refused { get; init; } = [];
+
     /// <summary>True if a crash or a kill ended it, so that it could not say why.</summary>
     [JsonIgnore]
     public bool WasKilled { get; init; }
 
     /// <inheritdoc/>
-    public override string ToString() => Rank < 0 || Kind is HangKind or StartKind ? Message : $"rank {Rank}{(Host.Length > 0 ? $" on {Host}" : "")} failed first: {Message}";
+    public override string ToString() => Rank < 0 || Kind is HangKind or StartKind or PreflightKind ? Message : $"rank {Rank}{(Host.Length > 0 ? $" on {Host}" : "")} failed first: {Message}";
 }
 
 /// <summary>A folder that the launcher and the ranks of one job share.</summary>

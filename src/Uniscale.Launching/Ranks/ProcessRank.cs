@@ -33,6 +33,16 @@ public static class ProcessRank
         }, failure => world.Abort(FailureSentence.Of(failure)));
     }
 
+    private static RankFailure FailureOf(RankEnvironment environment, Exception failure)
+    {
+        var refused = failure as NodeRefusedException;
+        return new(environment.Rank, environment.Host, DateTimeOffset.UtcNow, refused is null ? failure.GetType().Name : RankFailure.PreflightKind, FailureSentence.Of(failure),
+            failure is UserErrorException)
+        {
+            Refused = refused?.Hosts ?? [],
+        };
+    }
+
     private static T Reported<T>(RankEnvironment environment, LaunchFolder? reports, Func<T> body, Action<Exception>? abort = null)
     {
         try
@@ -48,8 +58,7 @@ public static class ProcessRank
         {
             if (reports is not null)
             {
-                bool isWritten = reports.Write(new RankFailure(
-                    environment.Rank, environment.Host, DateTimeOffset.UtcNow, failure.GetType().Name, FailureSentence.Of(failure), failure is UserErrorException));
+                bool isWritten = reports.Write(FailureOf(environment, failure));
                 if (isWritten) failure.Data[ReportedKey] = true;
             }
             abort?.Invoke(failure);

@@ -16,9 +16,11 @@ public sealed class FailingHosts(string folder)
     public int this[string host] => _counts.GetValueOrDefault(host);
 
     /// <summary>Counts a fault, and returns how many that makes. A full disk is passed over: the count lives on in this process.</summary>
-    public int Add(string host)
+    /// <param name="host">The host.</param>
+    /// <param name="least">So many at least it counts for from now on.</param>
+    public int Add(string host, int least = 1)
     {
-        int count = _counts[host] = this[host] + 1;
+        int count = _counts[host] = Math.Max(this[host] + 1, least);
         try
         {
             Directory.CreateDirectory(folder);

@@ -71,6 +71,7 @@ public sealed class JobShape
     /// <param name="isLost">The fault has come back although the job was started again: its rank counts as lost for good.</param>
     public ShapeChange After(Fault fault, bool isLost)
     {
+        if (fault.Refused.Count > 0) return LeaveOutRefused(fault);
         if (_hosts is not null && fault.Host.Length > 0 && _hosts.Contains(fault.Host) && _failing.Add(NameOf(fault.Host)) >= _hostFaults)
         {
             var change = LeaveOut(fault.Host);
@@ -79,13 +80,32 @@ public sealed class JobShape
         return isLost && _isElastic ? Shrink(Ranks - 1) : default;
     }
 
+    /// <summary>Whether the job could go on without any one of its hosts: only then a slow one is worth a restart.</summary>
+    public bool CanSpareAHost =>
+        _hosts is not null && _hosts.Names.All(host => _hosts.Without(host).SlotsOf(_share) is var slots && (slots >= Ranks || (_isElastic && slots >= _configuration.Parallel.ReplicaRanks)));
+
+    /// <summary>Leaves out what the preflight has refused, one host after the other as far as the job can do without.</summary>
+    private ShapeChange LeaveOutRefused(Fault fault)
+    {
+        var said = new List<string>();
+        bool isOther = false;
+        foreach (string host in fault.Refused.Where(host => _hosts?.Contains(host) == true))
+        {
+            _failing.Add(NameOf(host), least: _hostFaults);
+            var change = LeaveOut(host, "was refused by the preflight");
+            isOther |= change.IsOther;
+            said.Add(change.Said ?? change.Refusal!);
+        }
+        return isOther ? new(string.Join("; ", said), IsOther: true) : new(Refusal: said.Count > 0 ? string.Join("; ", said) : "no host file says what to use instead (--hosts)");
+    }
+
     private string NameOf(string host) => _hosts!.Names.First(name => Processes.HostFile.IsSame(name, host));
 
-    private ShapeChange LeaveOut(string host)
+    private ShapeChange LeaveOut(string host, string? why = null)
     {
         var others = _hosts!.Without(host);
         int slots = others.SlotsOf(_share);
-        string failed = $"host {host} has failed {_failing[NameOf(host)]} times";
+        string failed = $"host {host} {why ?? $"has failed {_failing[NameOf(host)]} times"}";
         if (slots < Ranks && !_isElastic) return new($"{failed}, but the others have {slots} slots for {Ranks} ranks, so it is used again (add a host, or give --elastic)");
         string left = $"{failed} and is left out (mended? take it out of {Path.Combine(_folder, FailingHosts.FileName)})";
         var change = slots < Ranks ? Shrink(slots) : default;

@@ -6,7 +6,11 @@ namespace Uniscale.Launching.Supervision;
 /// <param name="Rank">First rank to fail; -1 if unknown.</param>
 /// <param name="Host">Its host; empty if unknown.</param>
 /// <param name="Message">What is to be said.</param>
-public sealed record Fault(string Kind, long Step, int Rank, string Host, string Message);
+public sealed record Fault(string Kind, long Step, int Rank, string Host, string Message)
+{
+    /// <summary>Hosts that are at fault for certain, as the preflight has found.</summary>
+    public IReadOnlyList<string> Refused { get; init; } = [];
+}
 
 /// <summary>
 /// How often a job may be restarted. Faults of hardware and network move about; one that comes back at the same step is the program's or the

@@ -110,7 +110,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         var outlasted = running.HasOutlastedGrace ? Outlasted(step, launch.Grace) : null;
         if (outlasted is not null) result = result with { ExitCode = 1, First = FailureOf(outlasted) };
         if (result.ExitCode == 0) return (result, null);
-        var fault = outlasted ?? (result.First is { } first ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString())
+        var fault = outlasted ?? (result.First is { } first ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString()) { Refused = first.Refused }
             : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above"));
         Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
         return (result, fault);
@@ -167,6 +167,8 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     {
         var change = options.Shape?.After(fault, _budget.HasComeBack(fault)) ?? default;
         _change = change.Said;
+        // It would be refused again.
+        if (fault.Refused.Count > 0 && !change.IsOther) return $"the job cannot do without: {change.Refusal ?? "its hosts cannot be changed"}";
         if (change.IsOther) _budget.Forget(fault);
         string? refusal = _budget.Spend(fault);
         return refusal is not null && change.Refusal is not null ? $"{refusal}, and {change.Refusal}" : refusal;

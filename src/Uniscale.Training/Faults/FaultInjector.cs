@@ -54,6 +54,14 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
     public IKernels Around(IKernels kernels) =>
         _configuration.Faults.Inject.Any(fault => fault.Moment is FaultMoment.Forward or FaultMoment.Backward) ? FaultyKernels.Of(kernels, this) : kernels;
 
+    /// <summary>The kernels as the preflight is to see them: themselves, unless the rank's node is to be slow or wrong.</summary>
+    public IKernels InPreflight(IKernels kernels)
+    {
+        FaultSection[] due = [.. _plan.DueFrom(long.MaxValue, fault => fault.IsOfPreflight)];
+        var delay = TimeSpan.FromSeconds(due.Where(fault => fault.Kind == FaultKind.SlowGemm).Sum(fault => fault.Seconds));
+        return due.Length == 0 ? kernels : PreflightKernels.Of(kernels, delay, isWrong: due.Any(fault => fault.Kind == FaultKind.WrongGemm));
+    }
+
     /// <summary>Tells which checkpoints to damage.</summary>
     public void Attach(CheckpointStore store) => _store = store;
 

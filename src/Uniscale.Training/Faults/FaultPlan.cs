@@ -1,6 +1,7 @@
 using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
+using Uniscale.Launching.Processes;
 
 namespace Uniscale.Training.Faults;
 
@@ -22,6 +23,11 @@ internal sealed class FaultPlan
         for (int i = 0; i < faults.Inject.Count; i++)
         {
             var fault = faults.Inject[i];
+            if (fault.Host is { } host)
+            {
+                if (HostFile.IsSame(host, Environment.MachineName) && (fault.Again || !memory.HappenedBefore(i))) mine.Add((i, fault));
+                continue;
+            }
             int rank = fault.Rank < 0 ? world.Size + fault.Rank : fault.Rank;
             if (rank < 0 || rank >= world.Size)
                 throw new UserErrorException($"faults.inject[{i}].rank is {fault.Rank}, but the run has {world.Size} ranks: give one from {-world.Size} to {world.Size - 1}.");

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using Uniscale.Collectives;
 using Uniscale.Engine.Devices;
-using Uniscale.Kernels;
-using Uniscale.Kernels.Cpu;
-using Uniscale.Kernels.Reference;
+using Uniscale.Training.Runtime;
 using static TorchSharp.torch;
 
 namespace Uniscale.Training.Runs;
@@ -24,7 +22,7 @@ internal static class PeakMeasurement
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        IKernels kernels = CpuKernels.IsSupported ? new NativeKernels(packWeights: true) : TorchKernels.Instance;
+        var kernels = RuntimeParts.KernelsFor(CPU, packWeights: true);
         using var owned = kernels as IDisposable;
         var x = rand([Size, Size]).to(type);
         var weight = rand([Size, Size]).to(type);

@@ -20,6 +20,7 @@ using Uniscale.Torch;
 using Uniscale.Training.Faults;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Ownership;
+using Uniscale.Training.Preflight;
 using Uniscale.Training.Recovery;
 using Uniscale.Training.Runtime;
 
@@ -94,9 +95,10 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var identity = world.Rank == 0 ? RunIdentity.For(Folder.FullPath, _configuration, options.Resume, Folder.Checkpoints) : null;
         if (_configuration is { Objective: ObjectiveKind.Dpo, StartFrom: null })
             throw new UserErrorException("objective is dpo, which compares with the model that the run starts from: set start_from to a run, a checkpoint or an imported model.");
+        var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
+        var preflight = LookAtNodes(rank, faults);
         using var data = TrainingData.Open(_configuration);
         RankAgreement.OnData(data, _configuration).Check(world, rank.Environment.Host);
-        var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
         using var runtime = RankRuntime.Create(
@@ -139,6 +141,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time, StateOfProcess(runtime));
         saves.Target = world.Rank == 0 ? reporter : null;
         if (world.Rank == 0 && world.Transport.Length > 0) telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
+        if (world.Rank == 0 && preflight is not null) Tell(telemetry, runtime.Position.Step, preflight);
         if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
         if (rank.Monitor.Problem is { } unseen) telemetry.Note(new Note(runtime.Position.Step, "rank-not-watched", unseen, NoteLevel.Warning));
         if (world.Rank == 0 && PrecisionAdvice.For(_configuration.Train) is { } advice) telemetry.Note(new Note(runtime.Position.Step, "precision-emulated", advice, NoteLevel.Warning));
@@ -174,6 +177,21 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         {
             reporter.End(runtime.Record, new RunEnd(step, finished, sentence, Stopwatch.GetElapsedTime(start)) { Memory = memory });
         }
+    }
+
+    /// <summary>The preflight, where this start is to have one. Collective.</summary>
+    private PreflightReport? LookAtNodes(RankContext rank, FaultInjector? faults)
+    {
+        if (!NodePreflight.IsWanted(_configuration, rank.Environment)) return null;
+        var report = NodePreflight.Of(_configuration, rank.World, rank.Environment.Host, faults is null ? null : faults.InPreflight);
+        NodePreflight.Refuse(report, rank.World);
+        return report;
+    }
+
+    private static void Tell(RunTelemetry telemetry, long step, PreflightReport preflight)
+    {
+        telemetry.Log.Information("{Preflight:l}", preflight.Sentence);
+        foreach (var finding in preflight.Findings) telemetry.Note(new Note(step, "slow-node", $"The preflight finds a slow node: {finding.Sentence}.", NoteLevel.Warning));
     }
 
     /// <summary>The process that needed most memory. Collective; ranks that are threads of one process have the same.</summary>

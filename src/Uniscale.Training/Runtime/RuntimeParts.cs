@@ -50,7 +50,7 @@ internal sealed record RuntimeParts(
         var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link, buckets?.Invoke(groups));
-        var kernels = KernelsFor(programs.Base, device);
+        var kernels = KernelsFor(device, packWeights: programs.Base.Sharding < 3);
         var seen = around?.Invoke(kernels) ?? kernels;
         var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(seen) ?? seen, device), blocks, type, link);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline)
@@ -59,10 +59,11 @@ internal sealed record RuntimeParts(
         };
     }
 
-    /// <summary>The fastest kernels for a device. Packed copies of weights are found by address, so not where parameters come and go.</summary>
-    private static IKernels KernelsFor(StepSpecification specification, Device device) => device.type == DeviceType.CPU && CpuKernels.IsSupported
-        ? new NativeKernels(packWeights: specification.Sharding < 3)
-        : TorchKernels.Instance;
+    /// <summary>The fastest kernels for a device.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="packWeights">Keep packed copies of weights, which are found by address: not where parameters come and go.</param>
+    internal static IKernels KernelsFor(Device device, bool packWeights) =>
+        device.type == DeviceType.CPU && CpuKernels.IsSupported ? new NativeKernels(packWeights) : TorchKernels.Instance;
 
     private static ParallelOps Ops(RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, IKernels kernels, Device device)
     {

@@ -20,4 +20,27 @@ public sealed class DoctorCommandTests
         Assert.Contains(findings, finding => finding.GetProperty("name").GetString() == "libtorch" && finding.GetProperty("found").GetBoolean());
         Assert.All(findings, finding => Assert.Equal(finding.GetProperty("found").GetBoolean(), finding.GetProperty("advice").ValueKind == JsonValueKind.Null));
     }
+
+    [Fact]
+    public void Nodes_of_a_host_file_are_looked_at()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.In("hosts"), "localhost slots=2\n");
+        var (_, output, error) = SmallCorpus.Uniscale([], "doctor", "--hosts", folder.In("hosts"), "--json");
+        var report = JsonDocument.Parse(output).RootElement;
+        Assert.True(report.GetProperty("ranks").GetArrayLength() == 2, error);
+        Assert.All(report.GetProperty("ranks").EnumerateArray(), rank => Assert.Equal("", rank.GetProperty("wrong").GetString()));
+    }
+
+    [Theory]
+    [InlineData("HOSTS names no hosts", "doctor", "--hosts", "HOSTS")]
+    [InlineData("--device tpu is no device: give cpu or cuda.", "doctor", "--hosts", "HOSTS", "--device", "tpu")]
+    [InlineData("--as-rank is for the ranks of `uniscale doctor --hosts FILE`", "doctor", "--as-rank")]
+    public void What_cannot_be_looked_at_is_refused(string sentence, params string[] arguments)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.In("hosts"), "# none\n");
+        Assert.Contains(sentence, CommandRun.Refused([.. arguments.Select(argument => argument.Replace("HOSTS", folder.In("hosts"), StringComparison.Ordinal))])
+            .Replace(folder.In("hosts"), "HOSTS", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
 }

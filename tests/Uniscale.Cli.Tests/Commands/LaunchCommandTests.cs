@@ -60,6 +60,18 @@ public sealed class LaunchCommandTests : IDisposable
         }
     }
 
+    /// <summary>Without other hosts the job cannot go on, and says so at once instead of spending its restarts.</summary>
+    [Fact]
+    public void A_node_that_multiplies_wrongly_is_named_before_a_step()
+    {
+        using var corpus = new SmallCorpus();
+        var (code, _, error) = SmallCorpus.Uniscale([], "launch", corpus.In("base.yaml"), "-n", "2", "--max-restarts", "5", "--set", "preflight.when=always",
+            "--set", "faults.enabled=true", "--set", "faults.inject=[{ kind: wrong-gemm }]");
+        Assert.Equal(1, code);
+        Assert.Matches(@"\nuniscale: the preflight refuses \S+: rank 1 multiplies matrices wrongly \(1 of 512 rows", error);
+        Assert.Contains("the job cannot do without", File.ReadAllText(corpus.In("run/launch/events.jsonl")), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_resumed_job_resumes_its_ranks() =>
         Assert.EndsWith(" --resume", CommandRun.Of("launch", _file, "--dry-run", "--resume").Output.TrimEnd());

@@ -71,6 +71,34 @@ public sealed class JobShapeTests : IDisposable
         Assert.Equal(["n0 slots=2", "n2 slots=2"], File.ReadAllLines(shape.HostFile!));
     }
 
+    private static Fault Refused(params string[] hosts) => new("preflight", 0, 3, hosts[0], "the preflight refuses it") { Refused = hosts };
+
+    [Fact]
+    public void WhatThePreflightRefusesIsLeftOutAtOnceAndStaysOut()
+    {
+        const string hosts = "n0 slots=2\nn1 slots=2\nn2 slots=2\nn3 slots=2\n";
+        var shape = Shape(Run(), 4, elastic: false, hosts);
+        Assert.True(shape.CanSpareAHost);
+        var change = shape.After(Refused("n3", "n1"), isLost: false);
+        Assert.True(change.IsOther);
+        Assert.Matches("^host n3 was refused by the preflight and is left out .*; host n1 was refused by the preflight and is left out ", change.Said);
+        Assert.Equal(["n0 slots=2", "n2 slots=2"], File.ReadAllLines(shape.HostFile!));
+        Assert.False(shape.CanSpareAHost);
+        var next = Shape(Run(), 4, elastic: false, hosts);
+        Assert.Contains("host n1 has failed 2 times and is left out", next.Begin().Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ARefusedHostThatTheJobNeedsEndsIt()
+    {
+        var change = Shape(Run(), 4, elastic: false, "n0 slots=2\nn1 slots=2\n").After(Refused("n1"), isLost: false);
+        Assert.False(change.IsOther);
+        Assert.StartsWith("host n1 was refused by the preflight, but the others have 2 slots for 4 ranks", change.Refusal, StringComparison.Ordinal);
+        Assert.Contains("no host file", Shape(Run(), 4, elastic: false).After(Refused("n1"), isLost: false).Refusal, StringComparison.Ordinal);
+        Assert.True(Shape(Run(), 4, elastic: true, "n0 slots=2\nn1 slots=2\n").CanSpareAHost);
+        Assert.False(Shape(Run(tensor: 4), 4, elastic: true, "n0 slots=2\nn1 slots=2\n").CanSpareAHost);
+    }
+
     [Fact]
     public void WithoutRoomAnElasticJobShrinksWithItsHosts()
     {
