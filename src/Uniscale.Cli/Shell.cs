@@ -58,6 +58,7 @@ public static class Shell
             FaultsCommand.Create(),
             AlignCommand.Create(),
             EvaluateCommand.Create(),
+            NeedleCommand.Create(),
             GenerateCommand.Create(),
             CheckpointCommand.Create(),
             HuggingFaceCommands.Export(),

@@ -3,6 +3,7 @@ using System.Globalization;
 using Uniscale.Configuration;
 using Uniscale.Evaluation.Exams;
 using Uniscale.Evaluation.Exams.Files;
+using Uniscale.Evaluation.Needles;
 using Uniscale.Evaluation.Requests;
 using Uniscale.Evaluation.Results;
 
@@ -12,7 +13,7 @@ namespace Uniscale.Cli.Commands;
 internal static class EvaluateCommand
 {
     private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, or of one of its checkpoints." };
-    private static readonly Option<string> Tasks = new("--tasks") { Description = $"Comma-separated: {string.Join(", ", ExamFiles.Names.Order())}, perplexity.", Required = true };
+    private static readonly Option<string> Tasks = new("--tasks") { Description = $"Comma-separated: {string.Join(", ", ExamFiles.Names.Order())}, needle, perplexity.", Required = true };
     private static readonly Option<string> Data = new("--data") { Description = "Folder of the task's files, or one with a folder for each task.", DefaultValueFactory = _ => "." };
     private static readonly Option<Variant> Rules = new("--variant") { Description = "By whose rules: original, harness (lm-evaluation-harness) or opencompass.", DefaultValueFactory = _ => Variant.Original };
     private static readonly Option<Scoring?> Scored = new("--scoring") { Description = "How answers are found, where not as the variant does: letter, option or perplexity." };
@@ -38,26 +39,39 @@ internal static class EvaluateCommand
             var options = new ExamOptions(parsed.GetValue(Rules), parsed.GetValue(Scored), parsed.GetValue(Shots), parsed.GetValue(Limit));
             string[] tasks = [.. parsed.GetValue(Tasks)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct()];
             if (tasks.Length == 0) throw new UserErrorException("--tasks names no task.");
-            var exams = tasks.Where(task => task != "perplexity").Select(task => ExamFiles.Read(task, data, parsed.GetValue(Split))).ToList();
-            var documents = tasks.Contains("perplexity") ? Perplexity.ReadDocuments(Directory.Exists(Path.Combine(data, "perplexity")) ? Path.Combine(data, "perplexity") : data) : null;
+            var exams = tasks.Where(task => task is not ("perplexity" or "needle")).Select(task => ExamFiles.Read(task, data, parsed.GetValue(Split))).ToList();
+            var documents = tasks.Contains("perplexity") ? Perplexity.ReadDocuments(Own("perplexity") ?? data) : null;
+            var text = tasks.Contains("needle") && Own("needle") is { } own ? Perplexity.ReadDocuments(own) : null;
             using var opened = OpenedModel.Open(run);
             string folder = parsed.GetValue(Out) ?? Path.Combine(run, "evaluation");
             using var answers = new AnswerStore(Path.Combine(folder, "answers.tsv"));
+            var needles = tasks.Contains("needle") ? Needles(opened, text, answers, ranks) : null;
             var readers = Enumerable.Range(0, ranks).Select(_ => opened.Model.Reader()).ToList();
             try
             {
                 var runner = new ExamRunner(readers, opened.Tokenizer, opened.Digest, answers);
                 var results = exams.Select(exam => runner.Run(exam, options)).ToList();
                 var perplexity = documents is null ? null : Perplexity.Of(runner, opened.Tokenizer, opened.Model.Context, documents);
-                Write(parsed.InvocationConfiguration.Output, folder, results, perplexity, run, opened.Digest, parsed.GetValue(Json));
+                Write(parsed.InvocationConfiguration.Output, folder, new Evaluated(results, perplexity, needles), run, opened.Digest, parsed.GetValue(Json));
             }
             finally
             {
                 readers.ForEach(reader => reader.Dispose());
             }
             return 0;
+
+            string? Own(string task) => Directory.Exists(Path.Combine(data, task)) ? Path.Combine(data, task) : null;
         });
         return command;
+    }
+
+    /// <summary>The needle test over the whole context and three shorter lengths.</summary>
+    private static NeedleReport Needles(OpenedModel opened, IReadOnlyList<string>? text, AnswerStore answers, int ranks)
+    {
+        int context = opened.Model.Context;
+        var options = new NeedleOptions { Lengths = [context / 8, context / 4, context / 2, context] };
+        var haystack = text is null ? Haystack.Filler(options.Seed, opened.Tokenizer) : Haystack.Of("needle", text, opened.Tokenizer);
+        return new NeedleReport(haystack.Name, options, new NeedleTest(opened.Model, opened.Tokenizer, opened.Digest, answers, ranks).Run(haystack, options));
     }
 
     private static Command Compare()
@@ -72,19 +86,20 @@ internal static class EvaluateCommand
         return command;
     }
 
-    private static void Write(TextWriter output, string folder, IReadOnlyList<ExamResult> exams, Perplexity? perplexity, string run, string digest, bool json)
+    private static void Write(TextWriter output, string folder, Evaluated evaluated, string run, string digest, bool json)
     {
         var now = DateTimeOffset.UtcNow;
-        string date = now.ToString("yyyy-MM-ddTHH-mm-ss.ffffff", CultureInfo.InvariantCulture), results = ResultFiles.Results(exams, perplexity, run, digest, now);
+        string date = now.ToString("yyyy-MM-ddTHH-mm-ss.ffffff", CultureInfo.InvariantCulture), results = ResultFiles.Results(evaluated, run, digest, now);
         string path = Path.Combine(folder, $"results_{date}.json");
         File.WriteAllText(path, results);
-        foreach (var exam in exams) File.WriteAllLines(Path.Combine(folder, $"samples_{exam.Exam.Name}_{date}.jsonl"), ResultFiles.Samples(exam));
+        foreach (var exam in evaluated.Exams) File.WriteAllLines(Path.Combine(folder, $"samples_{exam.Exam.Name}_{date}.jsonl"), ResultFiles.Samples(exam));
+        evaluated.Needles?.WriteCsv(Path.Combine(folder, $"needle_{date}.csv"));
         if (json)
         {
             output.WriteLine(results);
             return;
         }
-        foreach (string line in ResultFiles.Table(exams, perplexity)) output.WriteLine(line);
+        foreach (string line in ResultFiles.Table(evaluated)) output.WriteLine(line);
         output.WriteLine($"Results and samples are in {path}.");
     }
 }

@@ -55,25 +55,7 @@ public sealed class ExamRunner(IReadOnlyList<InferenceModel> readers, Tokenizer 
     {
         var open = requests.DistinctBy(request => request.Key(modelDigest, task)).Where(request => !answers.TryGet(request.Key(modelDigest, task), out _));
         var groups = LogLikelihoodReader.Grouped(open);
-        if (readers.Count == 1) Part(0);
-        else
-        {
-            Exception? failure = null;
-            var threads = Enumerable.Range(0, readers.Count).Select(i => new Thread(() =>
-            {
-                try
-                {
-                    Part(i);
-                }
-                catch (Exception thrown)
-                {
-                    Interlocked.CompareExchange(ref failure, thrown, null);
-                }
-            })).ToList();
-            threads.ForEach(thread => thread.Start());
-            threads.ForEach(thread => thread.Join());
-            if (failure is not null) throw new InvalidOperationException($"A rank failed: {failure.Message}", failure);
-        }
+        ReaderThreads.Run(readers.Count, Part);
 
         void Part(int rank)
         {

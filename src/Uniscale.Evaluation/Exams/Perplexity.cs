@@ -39,8 +39,7 @@ public sealed record Perplexity(int Documents, long Tokens, long Words, long Byt
     /// <summary>Measures documents.</summary>
     public static Perplexity Of(ExamRunner runner, Tokenizer tokenizer, int context, IReadOnlyList<string> documents)
     {
-        int prefix = tokenizer.EndId >= 0 ? tokenizer.EndId : tokenizer.BeginId >= 0 ? tokenizer.BeginId
-            : throw new UserErrorException("The tokenizer has neither an end nor a begin of text, so the first token of a document cannot be predicted.");
+        int prefix = TextStart.Of(tokenizer) ?? throw new UserErrorException("The tokenizer has neither an end nor a begin of text, so the first token of a document cannot be predicted.");
         var requests = documents.SelectMany(document => Windows(tokenizer.Encode(document), prefix, context)).ToList();
         string task = ExamRunner.Digest($"perplexity/{context}/{prefix}/{tokenizer.Fingerprint}");
         runner.Answer(requests, task);

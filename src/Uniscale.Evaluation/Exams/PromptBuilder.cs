@@ -12,10 +12,8 @@ namespace Uniscale.Evaluation.Exams;
 /// <param name="shots">Questions with answers before each question.</param>
 public sealed class PromptBuilder(ExamRules rules, Tokenizer tokenizer, int context, int shots)
 {
-    /// <summary>
-    /// The token before every text: the separator behind which documents began in training, else the one of their begin; null: the tokenizer has neither.
-    /// </summary>
-    public int? Prefix { get; } = tokenizer.EndId >= 0 ? tokenizer.EndId : tokenizer.BeginId >= 0 ? tokenizer.BeginId : null;
+    /// <summary>The token before every text: the one that ends a document or begins one; null: the tokenizer has neither.</summary>
+    public int? Prefix { get; } = TextStart.Of(tokenizer);
 
     /// <summary>Prompts that did not fit the context whole.</summary>
     public int Truncated { get; private set; }

@@ -1,3 +1,5 @@
+using Uniscale.Evaluation.Requests;
+
 namespace Uniscale.Evaluation.Generation;
 
 /// <summary>A text to be continued.</summary>
@@ -20,6 +22,15 @@ public sealed record GenerationRequest(IReadOnlyList<int> Prompt)
     /// Where the context is full, the model goes on with the last tokens that fit, which it reads again for every token; otherwise the text ends there.
     /// </summary>
     public bool Slides { get; init; }
+
+    /// <summary>Names the request among all: a digest of model, task, tokens and everything else that has an influence on the text.</summary>
+    /// <param name="model">Digest of the model.</param>
+    /// <param name="task">Digest of the task.</param>
+    public string Key(string model, string task)
+    {
+        string stops = string.Join(';', StopTokens.Select(stop => string.Join(',', stop)));
+        return RequestKey.Of($"{model}/{task}/generate/{MaxTokens}/{Slides}/{Sampling}/{stops}/{string.Join('\0', StopTexts)}/", Prompt);
+    }
 }
 
 /// <summary>Why a text ended.</summary>

@@ -32,6 +32,9 @@ public sealed class TrainedModel : IDisposable
     /// <summary>Tokens that the model sees at most.</summary>
     public int Context => _shape.Context;
 
+    /// <summary>Shape of the model, with the context and the positions it was trained with.</summary>
+    public ModelSection Shape => _shape;
+
     /// <summary>Loads the parameters of a checkpoint, in fp32.</summary>
     /// <param name="shape">Shape of the model that the checkpoint holds.</param>
     /// <param name="vocabulary">Vocabulary entries.</param>
@@ -61,7 +64,9 @@ public sealed class TrainedModel : IDisposable
     }
 
     /// <summary>The model for one thread to read; it ends before this one does.</summary>
-    public InferenceModel Reader() => new(new Decoder(_blocks, ParametersOf), Vocabulary, Context);
+    /// <param name="positions">A shape that differs from <see cref="Shape"/> in context and rotary positions alone, as a longer text may need; null: as trained.</param>
+    public InferenceModel Reader(ModelSection? positions = null) => new(
+        new Decoder(positions is null ? _blocks : Transformer.Blocks(positions, Vocabulary), ParametersOf), Vocabulary, positions?.Context ?? Context);
 
     /// <summary>Logits of every position by plain torch operations, without cache, batch or packing: fp32 [1, sequence, vocabulary]; belongs to the caller's dispose scope.</summary>
     public Tensor Logits(ReadOnlySpan<int> tokens)

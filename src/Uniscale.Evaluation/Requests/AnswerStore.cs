@@ -1,14 +1,17 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Text.Json;
 
 namespace Uniscale.Evaluation.Requests;
 
 /// <summary>
-/// Answered requests on disk: each is written at once, a line of key and value, and found again when an evaluation is taken up. Safe for use by several threads; a
-/// folder is one process's at a time.
+/// Answered requests on disk: each is written at once, a line of key and answer (a number, or a text as a JSON string), and found again when an evaluation is
+/// taken up. Safe for use by several threads; a folder is one process's at a time.
 /// </summary>
 public sealed class AnswerStore : IDisposable
 {
-    private readonly Dictionary<string, double> _answers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, double> _numbers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
     private readonly FileStream _file;
     private readonly Lock _lock = new();
 
@@ -31,31 +34,53 @@ public sealed class AnswerStore : IDisposable
             // A line that a kill cut short is not an answer.
             int end = text.IndexOf('\n', (int)whole);
             if (end < 0) break;
-            string[] fields = text[(int)whole..end].Split('\t');
-            if (fields.Length == 2 && double.TryParse(fields[1], CultureInfo.InvariantCulture, out double value)) _answers[fields[0]] = value;
+            Take(text[(int)whole..end].Split('\t'));
             whole = end + 1;
         }
         _file.SetLength(whole);
         _file.Position = whole;
     }
 
-    /// <summary>The answer of a request, where it is there.</summary>
+    /// <summary>The number that answers a request, where it is there.</summary>
     public bool TryGet(string key, out double value)
     {
-        lock (_lock) return _answers.TryGetValue(key, out value);
+        lock (_lock) return _numbers.TryGetValue(key, out value);
     }
 
-    /// <summary>Keeps an answer.</summary>
+    /// <summary>The text that answers a request, where it is there.</summary>
+    public bool TryGetText(string key, [NotNullWhen(true)] out string? text)
+    {
+        lock (_lock) return _texts.TryGetValue(key, out text);
+    }
+
+    /// <summary>Keeps a number.</summary>
     public void Add(string key, double value)
     {
         lock (_lock)
-        {
-            if (!_answers.TryAdd(key, value)) return;
-            _file.Write(System.Text.Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{key}\t{value:R}\n")));
-            _file.Flush();
-        }
+            if (_numbers.TryAdd(key, value)) Write(string.Create(CultureInfo.InvariantCulture, $"{key}\t{value:R}\n"));
+    }
+
+    /// <summary>Keeps a text.</summary>
+    public void AddText(string key, string text)
+    {
+        lock (_lock)
+            if (_texts.TryAdd(key, text)) Write($"{key}\t{JsonSerializer.Serialize(text)}\n");
     }
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    private void Take(string[] fields)
+    {
+        if (fields.Length != 2) return;
+        if (double.TryParse(fields[1], CultureInfo.InvariantCulture, out double value)) _numbers[fields[0]] = value;
+        else if (fields[1].StartsWith('"')) _texts[fields[0]] = JsonSerializer.Deserialize<string>(fields[1])!;
+    }
+
+    private void Write(string line)
+    {
+        // What JSON writes of a text is ASCII: it escapes the rest, and tabs and ends of lines with it.
+        _file.Write(System.Text.Encoding.ASCII.GetBytes(line));
+        _file.Flush();
+    }
 }

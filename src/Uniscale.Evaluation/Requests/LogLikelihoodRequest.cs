@@ -1,7 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
-
 namespace Uniscale.Evaluation.Requests;
 
 /// <summary>How likely is a continuation behind a context?</summary>
@@ -12,16 +8,5 @@ public sealed record LogLikelihoodRequest(int[] Context, int[] Continuation)
     /// <summary>Names the request among all: a digest of model, task and tokens.</summary>
     /// <param name="model">Digest of the model.</param>
     /// <param name="task">Digest of the task.</param>
-    public string Key(string model, string task)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{model}/{task}/log-likelihood/{Context.Length}/"));
-        byte[] bytes = new byte[4];
-        foreach (int token in Context.Concat(Continuation))
-        {
-            BinaryPrimitives.WriteInt32LittleEndian(bytes, token);
-            hash.AppendData(bytes);
-        }
-        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
-    }
+    public string Key(string model, string task) => RequestKey.Of($"{model}/{task}/log-likelihood/{Context.Length}/", Context.Concat(Continuation));
 }

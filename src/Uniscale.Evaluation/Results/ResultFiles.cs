@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Uniscale.Evaluation.Exams;
+using Uniscale.Evaluation.Needles;
 
 namespace Uniscale.Evaluation.Results;
 
@@ -13,15 +14,14 @@ public static class ResultFiles
     private static readonly JsonSerializerOptions Line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The content of <c>results_DATE.json</c>.</summary>
-    /// <param name="exams">Exams that were held.</param>
-    /// <param name="perplexity">Plain text that was measured; null: none.</param>
+    /// <param name="evaluated">What was evaluated.</param>
     /// <param name="model">Where the model lies.</param>
     /// <param name="modelDigest">Names its weights.</param>
     /// <param name="date">When it was.</param>
-    public static string Results(IReadOnlyList<ExamResult> exams, Perplexity? perplexity, string model, string modelDigest, DateTimeOffset date)
+    public static string Results(Evaluated evaluated, string model, string modelDigest, DateTimeOffset date)
     {
         JsonObject results = [], groups = [], parts = [], configs = [], shots = [], better = [], samples = [], hashes = [];
-        foreach (var exam in exams)
+        foreach (var exam in evaluated.Exams)
         {
             foreach (var task in ScoredTask.Of(exam))
             {
@@ -35,7 +35,7 @@ public static class ResultFiles
             configs[exam.Exam.Name] = Configuration(exam);
             hashes[exam.Exam.Name] = exam.TaskHash;
         }
-        if (perplexity is { } text)
+        if (evaluated.Perplexity is { } text)
         {
             results["perplexity"] = new JsonObject
             {
@@ -47,6 +47,7 @@ public static class ResultFiles
             configs["perplexity"] = new JsonObject { ["window"] = text.Window, ["stride"] = text.Window, ["prefix_token"] = text.PrefixToken, ["tokens"] = text.Tokens, ["words"] = text.Words, ["bytes"] = text.Bytes };
             samples["perplexity"] = new JsonObject { ["original"] = text.Documents, ["effective"] = text.Documents };
         }
+        if (evaluated.Needles is { } needles) AddNeedles(needles, results, configs, samples);
         return new JsonObject
         {
             ["results"] = results,
@@ -77,10 +78,10 @@ public static class ResultFiles
     ]).ToJsonString(Line));
 
     /// <summary>The table that people read.</summary>
-    public static IEnumerable<string> Table(IReadOnlyList<ExamResult> exams, Perplexity? perplexity)
+    public static IEnumerable<string> Table(Evaluated evaluated)
     {
-        if (exams.Count > 0) yield return $"{"task",-40} {"variant",-12} {"scoring",-11} {"shots",5} {"metric",-16} {"value",7} {"± error",8} {"questions",9}";
-        foreach (var exam in exams)
+        if (evaluated.Exams.Count > 0) yield return $"{"task",-40} {"variant",-12} {"scoring",-11} {"shots",5} {"metric",-16} {"value",7} {"± error",8} {"questions",9}";
+        foreach (var exam in evaluated.Exams)
         {
             foreach (var task in ScoredTask.Of(exam))
                 foreach (var (metric, score) in task.Metrics)
@@ -89,18 +90,41 @@ public static class ResultFiles
                         $"{task.Name,-40} {exam.Options.Variant.ToString().ToLowerInvariant(),-12} {exam.Rules.Scoring.ToString().ToLowerInvariant(),-11} {exam.Shots,5} {metric,-16} {100 * score.Value,7:0.00} {100 * score.Error,8:0.00} {score.Count,9}");
             if (exam.Truncated > 0) yield return $"{exam.Exam.Name}: {exam.Truncated} prompts were longer than the model's context and lost their beginnings.";
         }
-        if (perplexity is { } text)
+        foreach (string line in evaluated.Needles?.Table() ?? []) yield return line;
+        if (evaluated.Perplexity is { } text)
             yield return string.Create(
                 CultureInfo.InvariantCulture,
                 $"perplexity: {text.BitsPerByte:0.0000} bits per byte, {text.OfBytes:0.0000} a byte, {text.OfWords:0.00} a word ({text.Documents} documents, {text.Tokens} tokens, windows of {text.Window}, prefix token {text.PrefixToken})");
     }
+
+    private static void AddNeedles(NeedleReport needles, JsonObject results, JsonObject configs, JsonObject samples)
+    {
+        results["needle"] = new JsonObject
+        {
+            ["alias"] = "needle",
+            ["found,none"] = needles.Found.Value,
+            ["found_stderr,none"] = ErrorOf(needles.Found),
+            ["score,none"] = needles.Mean.Value,
+            ["score_stderr,none"] = ErrorOf(needles.Mean),
+        };
+        configs["needle"] = new JsonObject
+        {
+            ["lengths"] = new JsonArray([.. needles.Options.Lengths.Select(length => (JsonNode)length)]),
+            ["depths"] = needles.Options.Depths,
+            ["seed"] = needles.Options.Seed,
+            ["text"] = needles.Haystack,
+        };
+        samples["needle"] = new JsonObject { ["original"] = needles.Results.Count, ["effective"] = needles.Results.Count };
+    }
+
+    private static JsonNode? ErrorOf(Score score) => double.IsNaN(score.Error) ? "N/A" : score.Error;
 
     private static JsonObject Metrics(ScoredTask task) => new([
         KeyValuePair.Create("alias", (JsonNode?)task.Name),
         .. task.Metrics.SelectMany(metric => new[]
         {
             KeyValuePair.Create($"{metric.Key},none", (JsonNode?)metric.Value.Value),
-            KeyValuePair.Create($"{metric.Key}_stderr,none", double.IsNaN(metric.Value.Error) ? "N/A" : (JsonNode?)metric.Value.Error),
+            KeyValuePair.Create($"{metric.Key}_stderr,none", ErrorOf(metric.Value)),
         }),
     ]);
 

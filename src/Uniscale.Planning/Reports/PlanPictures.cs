@@ -11,9 +11,6 @@ public static class PlanPictures
 {
     private const int Width = 960, Height = 420;
 
-    /// <summary>The one place where ScottPlot looks for fonts on Linux.</summary>
-    private const string FontFolder = "/usr/share/fonts";
-
     private const double Gibi = 1L << 30;
 
     private static readonly ScottPlot.Palettes.Category20 Colours = new();
@@ -94,9 +91,7 @@ public static class PlanPictures
 
     private static Plot New(string title, string unit)
     {
-        // Without a font ScottPlot draws pictures without letters and says nothing.
-        if (OperatingSystem.IsLinux() && !(Directory.Exists(FontFolder) && Directory.EnumerateFiles(FontFolder, "*.tt?", SearchOption.AllDirectories).Any()))
-            throw new UserErrorException("Pictures need a font, and this machine has none: install fonts-dejavu-core.");
+        PictureFonts.Require();
         var plot = new Plot();
         plot.Title(title);
         plot.YLabel(unit);

@@ -1,10 +1,4 @@
 using System.Text.Json;
-using Uniscale.Checkpoints;
-using Uniscale.Collectives;
-using Uniscale.Collectives.InProcess;
-using Uniscale.Configuration;
-using Uniscale.Data;
-using Uniscale.Engine.Model;
 
 namespace Uniscale.Cli.Tests.Commands;
 
@@ -16,11 +10,7 @@ public sealed class EvaluateCommandTests : IDisposable
 
     public EvaluateCommandTests()
     {
-        Directory.CreateDirectory(In("raw"));
-        File.WriteAllText(In("raw/a.txt"), string.Join('\n', Enumerable.Range(0, 400).Select(line => $"The answer is A or B or C or D, {line % 13} times. Answer: B")));
-        CommandRun.Ok("data", "import", In("raw"), "--domain", "books", "--out", In("store"));
-        CommandRun.Ok("tokenizer", "train", In("store"), "--vocabulary", "320", "--out", In("t.model"), "--threads", "1");
-        _run = Run();
+        _run = ConstantModel.Make(_folder);
         Directory.CreateDirectory(In("exams/mmlu/test"));
         File.WriteAllText(In("exams/mmlu/test/anatomy_test.csv"), "Which?,a,b,c,d,B\nWhat?,a,bb,c,d,B\nWho?,a,b,c,d,A\nWhere?,a,b,c,d,B\n");
     }
@@ -48,6 +38,11 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.Contains("windows of 64", said, StringComparison.Ordinal);
     }
 
+    /// <summary>Four lengths up to the context; a context that is too short for the default sentences is told.</summary>
+    [Fact]
+    public void NeedlesNeedAContext() =>
+        Assert.Contains("A length of 8 tokens is too short", CommandRun.Refused("evaluate", _run, "--tasks", "needle", "--out", In("out")), StringComparison.Ordinal);
+
     [Fact]
     public void ResultsAreHeldAgainstEachOther()
     {
@@ -73,31 +68,4 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.Contains(sentence, CommandRun.Refused(["evaluate", _run, "--data", In("exams"), .. arguments]), StringComparison.Ordinal);
 
     private string In(string path) => _folder.In(path);
-
-    private string Run()
-    {
-        using var tokenizer = Tokenizer.Load(In("t.model"));
-        int b = tokenizer.IdOf("\u2581B");
-        Assert.NotEqual(tokenizer.UnknownId, b);
-        var configuration = ConfigurationLoader.Parse("", ["train.steps=1", "model.layers=1", "model.hidden=8", "model.heads=2", "model.ffn=16", "model.context=64",
-            $"model.vocabulary={tokenizer.Size}", ConfigurationLoader.Override("data.tokenizer", In("t.model"))]);
-        using var world = InProcessWorld.Create(1)[0];
-        using var store = new CheckpointStore(In("run/checkpoints"), world);
-        var pins = new List<System.Runtime.InteropServices.GCHandle>();
-        StateSlice Slice(ParameterSpec parameter)
-        {
-            float[] values = [.. Enumerable.Range(0, (int)parameter.Shape.Aggregate(1L, (x, y) => x * y)).Select(i => parameter.Name switch
-            {
-                "embedding.tokens.weight" or "head.norm.weight" => 1f,
-                "head.output.weight" => i / 8 == b ? 1f : 0f,
-                _ => 0f,
-            })];
-            pins.Add(System.Runtime.InteropServices.GCHandle.Alloc(values, System.Runtime.InteropServices.GCHandleType.Pinned));
-            return new StateSlice(parameter.Name, ElementType.Float32, parameter.Shape, new long[parameter.Shape.Length], parameter.Shape, pins[^1].AddrOfPinnedObject());
-        }
-        var slices = Transformer.Blocks(configuration.Value.Model, tokenizer.Size).SelectMany(block => block.Parameters).Select(Slice).ToArray();
-        store.Save(new CheckpointState { Step = 1, ConsumedTokens = 1, ConfigurationYaml = configuration.ToYaml(), Slices = slices });
-        pins.ForEach(pin => pin.Free());
-        return In("run");
-    }
 }

@@ -72,7 +72,7 @@ public sealed class ExamRunnerTests : IDisposable
     public void ResultsHaveTheHarnessLayout()
     {
         var result = Result("r", new ExamOptions(Variant.Original, Limit: 2), 1);
-        using var document = JsonDocument.Parse(ResultFiles.Results([result], null, "runs/x", "digest", DateTimeOffset.UnixEpoch));
+        using var document = JsonDocument.Parse(ResultFiles.Results(new Evaluated([result]), "runs/x", "digest", DateTimeOffset.UnixEpoch));
         var root = document.RootElement;
         Assert.InRange(root.GetProperty("results").GetProperty("mmlu").GetProperty("acc,none").GetDouble(), 0, 1);
         Assert.Equal("N/A", root.GetProperty("results").GetProperty("mmlu_virology").GetProperty("acc_stderr,none").GetString());
@@ -114,7 +114,7 @@ public sealed class ExamRunnerTests : IDisposable
     {
         var result = Result(name, options, ranks);
         samples = string.Join('\n', ResultFiles.Samples(result));
-        return string.Join('\n', ResultFiles.Table([result], null));
+        return string.Join('\n', ResultFiles.Table(new Evaluated([result])));
     }
 
     private ExamResult Result(string name, ExamOptions options, int ranks, Exam? exam = null) => Use(name, ranks, (runner, _, _) => runner.Run(exam ?? Made, options));
