@@ -12,11 +12,13 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale evaluate</c>: what a model scores in exams, and how well it predicts plain text.</summary>
 internal static class EvaluateCommand
 {
-    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, or of one of its checkpoints." };
-    private static readonly Option<string> Tasks = new("--tasks") { Description = $"Comma-separated: {string.Join(", ", ExamFiles.Names.Order())}, needle, perplexity.", Required = true };
+    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face Llama." };
+    private static readonly Option<string> Tasks = new("--tasks") { Description = $"Comma-separated: {string.Join(", ", ExamFiles.Names.Order())}, needle, perplexity.", DefaultValueFactory = _ => "" };
+    private static readonly Option<string[]> TaskFiles = new("--task-file") { Description = "A task of one's own: a YAML file (may be given again).", HelpName = "FILE", DefaultValueFactory = _ => [] };
     private static readonly Option<string> Data = new("--data") { Description = "Folder of the task's files, or one with a folder for each task.", DefaultValueFactory = _ => "." };
     private static readonly Option<Variant> Rules = new("--variant") { Description = "By whose rules: original, harness (lm-evaluation-harness) or opencompass.", DefaultValueFactory = _ => Variant.Original };
-    private static readonly Option<Scoring?> Scored = new("--scoring") { Description = "How answers are found, where not as the variant does: letter, option or perplexity." };
+    private static readonly Option<Scoring?> Scored = new("--scoring") { Description = "How answers are found, where not as the variant does: letter, option, perplexity or written." };
+    private static readonly Option<int> AnswerTokens = new("--answer-tokens") { Description = "Tokens that the model may write for an answer; 0: as many as the task says." };
     private static readonly Option<string?> Split = new("--split") { Description = "Questions to ask, e.g. val; default: test, or val where the test has no answers." };
     private static readonly Option<int?> Shots = new("--shots") { Description = "Questions with answers in front; default: the variant's." };
     private static readonly Option<int> Limit = new("--limit") { Description = "Questions of each subject, for trying; 0: all." };
@@ -28,7 +30,7 @@ internal static class EvaluateCommand
     {
         var command = new Command("evaluate", "Hold exams with the newest checkpoint of a run. What is answered is kept: an evaluation that was stopped goes on where it was.")
         {
-            Run, Tasks, Data, Rules, Scored, Split, Shots, Limit, Ranks, Out, Json,
+            Run, Tasks, TaskFiles, Data, Rules, Scored, Split, Shots, Limit, AnswerTokens, Ranks, Out, Json,
         };
         command.Subcommands.Add(Compare());
         command.SetAction(parsed =>
@@ -36,12 +38,16 @@ internal static class EvaluateCommand
             string run = parsed.GetValue(Run)!, data = parsed.GetValue(Data)!;
             int ranks = parsed.GetValue(Ranks);
             if (ranks < 1) throw new UserErrorException($"--ranks is {ranks}; give 1 or more.");
-            var options = new ExamOptions(parsed.GetValue(Rules), parsed.GetValue(Scored), parsed.GetValue(Shots), parsed.GetValue(Limit));
+            var options = new ExamOptions(parsed.GetValue(Rules), parsed.GetValue(Scored), parsed.GetValue(Shots), parsed.GetValue(Limit)) { AnswerTokens = parsed.GetValue(AnswerTokens) };
             string[] tasks = [.. parsed.GetValue(Tasks)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct()];
-            if (tasks.Length == 0) throw new UserErrorException("--tasks names no task.");
+            string[] files = parsed.GetValue(TaskFiles)!;
+            if (tasks.Length + files.Length == 0) throw new UserErrorException("--tasks names no task, and there is no --task-file.");
             var exams = tasks.Where(task => task is not ("perplexity" or "needle")).Select(task => ExamFiles.Read(task, data, parsed.GetValue(Split))).ToList();
+            var own = files.Select(TaskFile.Read).ToList();
+            if (exams.Concat(own.Select(task => task.Exam)).GroupBy(exam => exam.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+                throw new UserErrorException($"Two tasks are called '{twice.Key}': give each a name of its own.");
             var documents = tasks.Contains("perplexity") ? Perplexity.ReadDocuments(Own("perplexity") ?? data) : null;
-            var text = tasks.Contains("needle") && Own("needle") is { } own ? Perplexity.ReadDocuments(own) : null;
+            var text = tasks.Contains("needle") && Own("needle") is { } place ? Perplexity.ReadDocuments(place) : null;
             using var opened = OpenedModel.Open(run);
             string folder = parsed.GetValue(Out) ?? Path.Combine(run, "evaluation");
             using var answers = new AnswerStore(Path.Combine(folder, "answers.tsv"));
@@ -50,7 +56,7 @@ internal static class EvaluateCommand
             try
             {
                 var runner = new ExamRunner(readers, opened.Tokenizer, opened.Digest, answers);
-                var results = exams.Select(exam => runner.Run(exam, options)).ToList();
+                List<ExamResult> results = [.. exams.Select(exam => runner.Run(exam, options)), .. own.Select(task => runner.Run(task.Exam, task.Rules, options))];
                 var perplexity = documents is null ? null : Perplexity.Of(runner, opened.Tokenizer, opened.Model.Context, documents);
                 Write(parsed.InvocationConfiguration.Output, folder, new Evaluated(results, perplexity, needles), run, opened.Digest, parsed.GetValue(Json));
             }

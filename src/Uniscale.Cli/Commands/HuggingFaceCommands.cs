@@ -6,7 +6,6 @@ using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Data;
-using Uniscale.Engine.Model;
 using Uniscale.Programs;
 using Uniscale.Training.Runs;
 
@@ -30,7 +29,7 @@ internal static class HuggingFaceCommands
             if (shardBytes < 1)
                 throw new UserErrorException($"--shard-bytes {shardBytes} is no size of a file: give 1 or more.");
             var reader = CheckpointInput.Open(path, parsed.GetValue(step));
-            if (HoldsModel(target))
+            if (HuggingFaceModel.HoldsWeights(target))
                 throw new UserErrorException($"--to {target} already holds a model: name a folder that is to be made, or empty it.");
             var configuration = CheckpointInput.ConfigurationOf(reader);
             if (configuration.Model.Head == HeadKind.Score)
@@ -60,8 +59,8 @@ internal static class HuggingFaceCommands
             if (Directory.Exists(run) && Directory.EnumerateFileSystemEntries(run).Any())
                 throw new UserErrorException($"{run} is not empty: name a folder that is to be made.");
             var config = CheckpointInput.Given(() => LlamaConfig.Read(source, parsed.GetValue(ignored)));
-            string? tokenizer = parsed.GetValue(without) ? null : ForeignTokenizer(source, config.VocabSize);
-            var configuration = ConfigurationLoader.Parse("", Overrides(config, run, tokenizer is not null), name: Path.Combine(source, LlamaConfig.FileName));
+            string? tokenizer = parsed.GetValue(without) ? null : HuggingFaceModel.TokenizerOf(source, config.VocabSize);
+            var configuration = HuggingFaceModel.Configuration(source, config, Overrides(run, tokenizer is not null));
             LayoutGate.Check(configuration);
             bool made = !Directory.Exists(run);
             try
@@ -86,9 +85,6 @@ internal static class HuggingFaceCommands
 
     private static Option<bool> WithoutTokenizer() => new("--no-tokenizer") { Description = "The weights alone." };
 
-    private static bool HoldsModel(string folder) => Directory.Exists(folder)
-        && (Directory.EnumerateFiles(folder, "*.safetensors").Any() || Directory.EnumerateFiles(folder, "*.safetensors.index.json").Any());
-
     private static int Write(CheckpointReader reader, RunConfiguration configuration, string target, long shardBytes, Tokenizer? tokenizer)
     {
         var embedding = reader["embedding.tokens.weight"];
@@ -104,10 +100,7 @@ internal static class HuggingFaceCommands
 
     private static (int Count, string Place) Import(string source, string run, ResolvedConfiguration configuration)
     {
-        var model = configuration.Value.Model;
-        var parameters = Transformer.Blocks(model, model.Vocabulary).SelectMany(block => block.Parameters)
-            .DistinctBy(parameter => parameter.Name).ToDictionary(parameter => parameter.Name, parameter => parameter.Shape);
-        using var weights = CheckpointInput.Given(() => HuggingFaceImport.Open(source, run, parameters));
+        using var weights = HuggingFaceModel.Weights(source, run, configuration.Value.Model);
         using var world = InProcessWorld.Create(1)[0];
         using var store = new CheckpointStore(Path.Combine(run, "checkpoints"), world);
         var result = store.Save(new CheckpointState
@@ -129,30 +122,9 @@ internal static class HuggingFaceCommands
             $"The tokenizer {configured} of the run is not there; paths in a configuration are relative to the directory that the run was started in: name the file with --tokenizer, or export the weights alone with --no-tokenizer."));
     }
 
-    /// <summary>The SentencePiece model of a foreign folder, or null where it has no tokenizer at all.</summary>
-    private static string? ForeignTokenizer(string folder, int vocabulary)
-    {
-        string model = Path.Combine(folder, TokenizerExport.ModelName);
-        if (!File.Exists(model))
-        {
-            return File.Exists(Path.Combine(folder, TokenizerExport.FileName))
-                ? throw new UserErrorException($"{folder} has {TokenizerExport.FileName}, which Uniscale does not read, but no {TokenizerExport.ModelName}: add the SentencePiece model, or import the weights alone with --no-tokenizer.")
-                : null;
-        }
-        using var tokenizer = Tokenizer.Load(model);
-        return tokenizer.Size <= vocabulary
-            ? model
-            : throw new UserErrorException($"{model} has {tokenizer.Size} tokens, but vocab_size of {LlamaConfig.FileName} is {vocabulary}: take the tokenizer of this model, or import the weights alone with --no-tokenizer.");
-    }
-
-    private static IReadOnlyList<string> Overrides(LlamaConfig config, string run, bool hasTokenizer)
-    {
-        // A configuration must say how long to train; whoever trains on says it anew.
-        const string Length = "train.steps=1";
-        return
-        [
-            Length, .. LlamaMapping.ToOurs(config), ConfigurationLoader.Override("name", Path.GetFileName(run)), ConfigurationLoader.Override("run_directory", run),
-            .. hasTokenizer ? [ConfigurationLoader.Override("data.tokenizer", Path.Combine(run, TokenizerExport.ModelName))] : Array.Empty<string>(),
-        ];
-    }
+    private static IReadOnlyList<string> Overrides(string run, bool hasTokenizer) =>
+    [
+        ConfigurationLoader.Override("name", Path.GetFileName(run)), ConfigurationLoader.Override("run_directory", run),
+        .. hasTokenizer ? [ConfigurationLoader.Override("data.tokenizer", Path.Combine(run, TokenizerExport.ModelName))] : Array.Empty<string>(),
+    ];
 }

@@ -13,10 +13,11 @@ namespace Uniscale.Cli.Commands;
 /// <param name="Digest">Names the weights: a digest of the checkpoint's manifest, which holds digests of all its tensors.</param>
 internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer, string Digest) : IDisposable
 {
-    /// <summary>The newest checkpoint of a run, or one of its checkpoints.</summary>
-    /// <param name="path">Directory of a run, or of one of its checkpoints.</param>
+    /// <summary>The newest checkpoint of a run, one of its checkpoints, or a model of Hugging Face.</summary>
+    /// <param name="path">Directory of a run, of one of its checkpoints, or of a model.</param>
     public static OpenedModel Open(string path)
     {
+        if (HuggingFaceModel.IsFolder(path)) return HuggingFaceModel.Open(path);
         var checkpoint = CheckpointInput.Open(path, step: null);
         var configuration = CheckpointInput.ConfigurationOf(checkpoint);
         string model = configuration.Data.Tokenizer

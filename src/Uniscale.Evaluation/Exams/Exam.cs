@@ -1,3 +1,5 @@
+using Uniscale.Evaluation.Exams.Answers;
+
 namespace Uniscale.Evaluation.Exams;
 
 /// <summary>A question of an exam.</summary>
@@ -9,6 +11,18 @@ public sealed record Question(string Id, string Text, IReadOnlyList<string> Opti
 {
     /// <summary>What stands before the question; empty for most.</summary>
     public string Passage { get; init; } = "";
+
+    /// <summary>Right answers to a question that is answered freely: any of them is right; for GAOKAO's, one for each question of a record.</summary>
+    public IReadOnlyList<string> Solutions { get; init; } = [];
+
+    /// <summary>How an answer is taken from what a model writes; null: as the exam's rules say.</summary>
+    public AnswerRule? Rule { get; init; }
+
+    /// <summary>Points that the exam gives for it.</summary>
+    public double Points { get; init; } = 1;
+
+    /// <summary>The right answer as a shot shows it and results name it.</summary>
+    public string Target => Options.Count > 0 ? AnswerLetters : string.Join(Rule is null ? " | " : "", Rule is null ? Solutions.Take(1) : Solutions);
 
     /// <summary>The letters of the right options, e.g. <c>B</c>.</summary>
     public string AnswerLetters => string.Concat(Answers.Select(LetterOf));

@@ -1,6 +1,7 @@
 using System.Text;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Evaluation.Generation;
 using Uniscale.Evaluation.Requests;
 
 namespace Uniscale.Evaluation.Exams;
@@ -39,6 +40,24 @@ public sealed class PromptBuilder(ExamRules rules, Tokenizer tokenizer, int cont
         };
     }
 
+    /// <summary>What the model is to write from, for each text that it writes for the question.</summary>
+    public IReadOnlyList<GenerationRequest> Written(Subject subject, Question question)
+    {
+        // A prompt leaves at least half of the context to the answer.
+        int room = Math.Min(rules.AnswerTokens, Math.Max(1, context / 2)), most = context - room;
+        int count = Fitting(subject, question, "", most);
+        string prompt = Prompt(subject, question, count, options: true).TrimEnd(' ');
+        int[] tokens = [.. Prefix is { } prefix ? [prefix] : Array.Empty<int>(), .. tokenizer.Encode(prompt)];
+        if (tokens.Length > most) (tokens, Truncated) = (tokens[^most..], Truncated + 1);
+        return [.. Enumerable.Range(0, rules.Samples).Select(sample => new GenerationRequest(tokens)
+        {
+            Sampling = rules.Temperature == 0 ? SamplingOptions.Greedy : new SamplingOptions(rules.Temperature, TopP: 1, Seed: sample),
+            MaxTokens = room,
+            StopTokens = tokenizer.EndId >= 0 ? [[tokenizer.EndId]] : [],
+            StopTexts = rules.Stops.Count > 0 ? rules.Stops : [rules.Separator],
+        })];
+    }
+
     private static string Something(string option, Question question) =>
         option.Length > 0 ? option : throw new UserErrorException($"Question {question.Id} has an empty option, which has no likelihood.");
 
@@ -51,7 +70,7 @@ public sealed class PromptBuilder(ExamRules rules, Tokenizer tokenizer, int cont
             if (i > 0 && rules.HeaderOfEachShot) text.Append(rules.Header(subject));
             var shot = subject.Shots[i];
             text.Append(rules.Question(shot, subject, options)).Append(rules.Delimiter)
-                .Append(options ? shot.AnswerLetters : shot.Answers.Count > 0 ? shot.Options[shot.Answers[0]] : "").Append(rules.Separator);
+                .Append(options || shot.Options.Count == 0 ? shot.Target : shot.Answers.Count > 0 ? shot.Options[shot.Answers[0]] : "").Append(rules.Separator);
         }
         if (shotCount > 0 && rules.HeaderOfEachShot) text.Append(rules.Header(subject));
         return text.Append(rules.Question(question, subject, options)).ToString();
@@ -71,11 +90,11 @@ public sealed class PromptBuilder(ExamRules rules, Tokenizer tokenizer, int cont
         return Fit([.. Prefix is { } prefix ? [prefix] : Array.Empty<int>(), .. before], whole[before.Length..]);
     }
 
-    private int Fitting(Subject subject, Question question, string answer)
+    private int Fitting(Subject subject, Question question, string answer, int? most = null)
     {
         int count = Math.Min(shots, subject.Shots.Count);
         if (!rules.DropsShots) return count;
-        while (count > 0 && tokenizer.Encode(Prompt(subject, question, count, rules.Scoring != Scoring.Option) + answer).Length + 1 > context) count--;
+        while (count > 0 && tokenizer.Encode(Prompt(subject, question, count, rules.Scoring != Scoring.Option) + answer).Length + 1 > (most ?? context)) count--;
         return count;
     }
 

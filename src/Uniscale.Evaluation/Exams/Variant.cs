@@ -1,3 +1,4 @@
+using Uniscale.Evaluation.Exams.Answers;
 using Uniscale.Evaluation.Exams.Files;
 
 namespace Uniscale.Evaluation.Exams;
@@ -26,6 +27,9 @@ public enum Scoring
 
     /// <summary>The whole prompt with each letter; the smallest mean loss of all its tokens.</summary>
     Perplexity,
+
+    /// <summary>The model writes, and a rule takes the answer from its text.</summary>
+    Written,
 }
 
 /// <summary>What the score of an exam is the mean of.</summary>
@@ -36,6 +40,9 @@ public enum Averaging
 
     /// <summary>The subjects' scores.</summary>
     Subjects,
+
+    /// <summary>All questions, by the points that they give.</summary>
+    Points,
 }
 
 /// <summary>The rules of an exam in a variant (sources: docs/how-to/evaluation.md).</summary>
@@ -71,11 +78,30 @@ public sealed record ExamRules
     /// <summary>A question with several right answers is answered right by any of them; otherwise by no single letter.</summary>
     public bool AnyRightAnswer { get; init; }
 
+    /// <summary>How the answer is taken from what the model writes.</summary>
+    public AnswerRule Rule { get; init; } = AnswerRule.Letter;
+
+    /// <summary>Texts before which what the model writes ends.</summary>
+    public IReadOnlyList<string> Stops { get; init; } = [];
+
+    /// <summary>Tokens that the model may write.</summary>
+    public int AnswerTokens { get; init; } = 256;
+
+    /// <summary>Texts that the model writes for each question; several need a temperature.</summary>
+    public int Samples { get; init; } = 1;
+
+    /// <summary>Temperature of the texts; 0: greedy.</summary>
+    public double Temperature { get; init; }
+
+    /// <summary>The k of pass@k.</summary>
+    public IReadOnlyList<int> PassAt { get; init; } = [];
+
     /// <summary>The rules of an exam.</summary>
     public static ExamRules Of(string exam, Variant variant) => exam switch
     {
         "ceval" => Ceval(variant),
         "agieval" => Agieval(variant),
+        "gaokao" => Gaokao(),
         _ => Mmlu(variant),
     };
 
@@ -123,6 +149,20 @@ public sealed record ExamRules
         Averaging = Averaging.Subjects,
         Shots = 0,
         AnyRightAnswer = variant == Variant.Harness,
+    };
+
+    /// <summary>The sentence is ours; its marks are those of GAOKAO-Bench, which the rules look for.</summary>
+    private static ExamRules Gaokao() => new()
+    {
+        Header = _ => "",
+        Question = (question, _, _) => $"请先在【解析】和<eoe>之间写出解题思路，再在【答案】和<eoa>之间只写答案的字母。\n题目：{question.Text}\n【解析】",
+        Delimiter = "",
+        Separator = "\n\n",
+        Scoring = Scoring.Written,
+        Averaging = Averaging.Points,
+        Shots = 0,
+        Stops = ["<eoa>"],
+        AnswerTokens = 1024,
     };
 
     private static string Lines(Question question) => string.Concat(question.Options.Select((option, i) => $"\n{Exams.Question.LetterOf(i)}. {option}"));

@@ -41,9 +41,9 @@ public sealed class TrainedModel : IDisposable
     /// <param name="checkpoint">An open checkpoint.</param>
     public static TrainedModel Load(ModelSection shape, long vocabulary, CheckpointReader checkpoint)
     {
+        using var noGradients = no_grad();
         if (shape.Head == HeadKind.Score)
             throw new UserErrorException($"The checkpoint {checkpoint.Folder} is of a reward model, which gives scores and no text: name a run of another objective.");
-        using var noGradients = no_grad();
         var model = new TrainedModel(shape, vocabulary);
         var slices = new List<StateSlice>();
         foreach (var spec in model._blocks.SelectMany(block => block.Parameters).DistinctBy(spec => spec.Name))
@@ -60,6 +60,22 @@ public sealed class TrainedModel : IDisposable
                 name, checkpoint[name].Type, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(tensor)));
         }
         checkpoint.Load(slices);
+        return model;
+    }
+
+    /// <summary>Copies whole tensors in fp32.</summary>
+    /// <param name="shape">Shape of the model.</param>
+    /// <param name="vocabulary">Vocabulary entries.</param>
+    /// <param name="weights">A slice for each parameter of the model.</param>
+    public static TrainedModel Of(ModelSection shape, long vocabulary, IReadOnlyList<StateSlice> weights)
+    {
+        using var noGradients = no_grad();
+        var model = new TrainedModel(shape, vocabulary);
+        foreach (var slice in weights)
+        {
+            using var there = TensorMemory.FromPointer(slice.Address, slice.Shape, ScalarType.Float32);
+            model._parameters[slice.Name] = there.clone().DetachFromDisposeScope();
+        }
         return model;
     }
 

@@ -71,9 +71,9 @@ public static class ResultFiles
         KeyValuePair.Create("id", (JsonNode?)sample.Question.Id),
         KeyValuePair.Create("subject", (JsonNode?)sample.Subject.Name),
         KeyValuePair.Create("question", (JsonNode?)sample.Question.Text),
-        KeyValuePair.Create("target", (JsonNode?)sample.Question.AnswerLetters),
-        KeyValuePair.Create("chosen", (JsonNode?)Question.LetterOf(sample.Chosen).ToString()),
-        KeyValuePair.Create("resps", (JsonNode?)new JsonArray([.. sample.LogLikelihoods.Select(value => (JsonNode)value)])),
+        KeyValuePair.Create("target", (JsonNode?)sample.Question.Target),
+        KeyValuePair.Create("chosen", (JsonNode?)sample.Answer),
+        KeyValuePair.Create("resps", (JsonNode?)new JsonArray([.. sample.Texts.Count > 0 ? sample.Texts.Select(text => (JsonNode)text) : sample.LogLikelihoods.Select(value => (JsonNode)value)])),
         .. sample.Scores.Select(score => KeyValuePair.Create(score.Key, (JsonNode?)score.Value)),
     ]).ToJsonString(Line));
 
@@ -141,6 +141,7 @@ public static class ResultFiles
         ["limit"] = exam.Options.Limit,
         ["prefix_token"] = exam.PrefixToken,
         ["truncated"] = exam.Truncated,
+        ["answer_rule"] = exam.Rules.Scoring == Scoring.Written ? exam.Rules.Rule.ToString().ToLowerInvariant() : null,
         ["target_delimiter"] = exam.Rules.Delimiter,
     };
 }

@@ -43,6 +43,37 @@ public sealed class EvaluateCommandTests : IDisposable
     public void NeedlesNeedAContext() =>
         Assert.Contains("A length of 8 tokens is too short", CommandRun.Refused("evaluate", _run, "--tasks", "needle", "--out", In("out")), StringComparison.Ordinal);
 
+    /// <summary>The model writes " B" again and again.</summary>
+    [Fact]
+    public void ATaskOfOnesOwnIsHeld()
+    {
+        File.WriteAllText(In("q.csv"), "question,a,b,right\nWhich?,no,yes,B\nWhat?,yes,no,A\n");
+        File.WriteAllText(In("written.yaml"), "name: written\ndata: q.csv\nprompt: \"{question} A {a} B {b} Answer:\"\noptions: [\"{a}\", \"{b}\"]\ntarget: right\nscoring: written-letter\ntokens: 3\n");
+        File.WriteAllText(In("ranked.yaml"), "extends: written.yaml\nname: ranked\nscoring: letter\n");
+        string table = CommandRun.Ok("evaluate", _run, "--task-file", In("written.yaml"), "--task-file", In("ranked.yaml"), "--out", In("out"));
+        foreach (string name in (string[])["written", "ranked"])
+            Assert.Equal("50.00", Assert.Single(table.Split('\n'), line => line.StartsWith($"{name} ", StringComparison.Ordinal) && line.Contains(" acc ", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[5]);
+        Assert.Contains("\"chosen\":\"B\"", File.ReadLines(Directory.GetFiles(In("out"), "samples_written_*.jsonl")[0]).First(), StringComparison.Ordinal);
+        Assert.Contains("Two tasks are called 'written'", CommandRun.Refused("evaluate", _run, "--task-file", In("written.yaml"), "--task-file", In("written.yaml")), StringComparison.Ordinal);
+        Assert.Contains("unknown.yaml", CommandRun.Refused("evaluate", _run, "--task-file", In("unknown.yaml")), StringComparison.Ordinal);
+    }
+
+    /// <summary>A folder of Hugging Face gives the figures of the run that it was exported from.</summary>
+    [Fact]
+    public void AFolderOfHuggingFaceIsRead()
+    {
+        CommandRun.Ok("export", _run, "--to", In("model"));
+        string[] arguments = ["--tasks", "mmlu", "--data", In("exams")];
+        Assert.Equal(
+            CommandRun.Ok(["evaluate", _run, .. arguments]).Split('\n')[1..3],
+            CommandRun.Ok(["evaluate", In("model"), .. arguments, "--out", In("out")]).Split('\n')[1..3]);
+        Assert.Contains(" B", CommandRun.Ok("generate", In("model"), "--prompt", "Answer:", "--tokens", "2", "--temperature", "0"), StringComparison.Ordinal);
+        File.Delete(In("model/tokenizer.model"));
+        Assert.Contains("which Uniscale does not read", CommandRun.Refused(["evaluate", In("model"), .. arguments]), StringComparison.Ordinal);
+        File.WriteAllText(In("model/config.json"), "{}");
+        Assert.Contains("config.json has no model_type", CommandRun.Refused(["evaluate", In("model"), .. arguments]), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ResultsAreHeldAgainstEachOther()
     {
@@ -63,6 +94,7 @@ public sealed class EvaluateCommandTests : IDisposable
     [InlineData("--tasks names no task", "--tasks", ",")]
     [InlineData("--ranks is 0", "--tasks", "mmlu", "--ranks", "0")]
     [InlineData("has no split 'val'", "--tasks", "mmlu", "--split", "val")]
+    [InlineData("--answer-tokens is -3", "--tasks", "mmlu", "--answer-tokens", "-3")]
     [InlineData("--limit is -3", "--tasks", "mmlu", "--limit", "-3")]
     public void MistakesAreToldInASentence(string sentence, params string[] arguments) =>
         Assert.Contains(sentence, CommandRun.Refused(["evaluate", _run, "--data", In("exams"), .. arguments]), StringComparison.Ordinal);

@@ -10,6 +10,7 @@ public static class ExamFiles
         ["mmlu"] = CsvExams.Mmlu,
         ["ceval"] = CsvExams.Ceval,
         ["agieval"] = (folder, _) => AgievalFiles.Read(folder),
+        ["gaokao"] = (folder, _) => GaokaoFiles.Read(folder),
         ["ham"] = (folder, _) => HamFiles.Read(folder),
     };
 

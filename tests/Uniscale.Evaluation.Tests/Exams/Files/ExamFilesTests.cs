@@ -1,4 +1,5 @@
 using Uniscale.Configuration;
+using Uniscale.Evaluation.Exams.Answers;
 using Uniscale.Evaluation.Exams.Files;
 
 namespace Uniscale.Evaluation.Tests.Exams.Files;
@@ -71,7 +72,24 @@ public sealed class ExamFilesTests : IDisposable
         Assert.Equal("E0A07", element.Shots[^1].Id);
     }
 
+    /// <summary>Records hold one question or several, letters or sets; the options are part of the text.</summary>
+    [Fact]
+    public void GaokaoHasRecordsOfSeveralQuestions()
+    {
+        Write("gaokao/Data/Objective_Questions/2010-2022_Math_I_MCQs.json", """{"keywords": "2010-2022_Math_I_MCQs", "example": [{"year": "2010", "question": "1. 几？A. 1 B. 2", "answer": ["B"], "score": 5, "index": 0}]}""");
+        Write("gaokao/Data/Objective_Questions/2010-2022_English_Reading_Comp.json", """{"keywords": "2010-2022_English_Reading_Comp", "example": [{"question": "two", "answer": ["A", "D"], "score": 2}]}""");
+        Write("gaokao/Data/Objective_Questions/2010-2022_Physics_MCQs.json", """{"keywords": "2010-2022_Physics_MCQs", "example": [{"question": "sets", "answer": ["AB"], "score": "6"}]}""");
+        Write("gaokao/Data/Objective_Questions/2012-2022_English_Cloze_Test.json", """{"keywords": "2012-2022_English_Cloze_Test", "example": [{"question": "five", "answer": ["G", "E", "A", "B", "C"], "score": 2}]}""");
+        var questions = ExamFiles.Read("gaokao", _folder, null).Subjects.Select(subject => subject.Questions[0]).ToList();
+        Assert.Equal([AnswerRule.LetterList, AnswerRule.LastLetter, AnswerRule.LetterSet, AnswerRule.FiveOfSeven], questions.Select(question => question.Rule!.Value));
+        Assert.Equal([4.0, 5, 6, 10], questions.Select(question => question.Points));
+        Assert.Equal("AD", questions[0].Target);
+    }
+
     [Theory]
+    [InlineData("gaokao", "gaokao/a.json", "[]", "holds no questions of gaokao")]
+    [InlineData("gaokao", "gaokao/a.json", "{\"example\": [{\"question\": \"q\", \"answer\": [\"yes\"]}]}", "record 1: the answer [yes] is no list of letters")]
+    [InlineData("gaokao", "gaokao/a.txt", "x", "has no files NAME.json")]
     [InlineData("history", "mmlu/test/x_test.csv", "Q,a,b,c,d,A\n", "There is no task 'history'")]
     [InlineData("mmlu", "mmlu/dev/x_dev.csv", "Q,a,b,c,d,A\n", "has no split 'test'")]
     [InlineData("mmlu", "mmlu/test/x_test.txt", "Q", "has no files *_test.csv")]

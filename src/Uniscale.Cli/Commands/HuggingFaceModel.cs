@@ -1,0 +1,91 @@
+using System.IO.Hashing;
+using Uniscale.Checkpoints.HuggingFace;
+using Uniscale.Configuration;
+using Uniscale.Data;
+using Uniscale.Engine.Model;
+using Uniscale.Evaluation.Inference;
+using Uniscale.Training.Runs;
+
+namespace Uniscale.Cli.Commands;
+
+/// <summary>A model as Hugging Face keeps it, in a folder.</summary>
+internal static class HuggingFaceModel
+{
+    private const int BlockBytes = 1 << 20;
+
+    /// <summary>Whether a folder is one of a model, and not of a run.</summary>
+    public static bool IsFolder(string path) => File.Exists(Path.Combine(path, LlamaConfig.FileName)) && HoldsWeights(path);
+
+    /// <summary>Whether a folder holds weights.</summary>
+    public static bool HoldsWeights(string folder) => Directory.Exists(folder)
+        && (Directory.EnumerateFiles(folder, "*.safetensors").Any() || Directory.EnumerateFiles(folder, "*.safetensors.index.json").Any());
+
+    /// <summary>The model to be read, without a run being made of it.</summary>
+    public static OpenedModel Open(string folder)
+    {
+        var config = CheckpointInput.Given(() => LlamaConfig.Read(folder));
+        string path = TokenizerOf(folder, config.VocabSize) ?? throw new UserErrorException($"{folder} has no {TokenizerExport.ModelName}, so its tokens cannot be turned into text.");
+        var shape = Configuration(folder, config, []).Value.Model;
+        string scratch = Directory.CreateTempSubdirectory("uniscale-weights-").FullName;
+        try
+        {
+            using var weights = Weights(folder, scratch, shape);
+            return new OpenedModel(TrainedModel.Of(shape, config.VocabSize, weights.Slices), Tokenizer.Load(path), Digest(folder));
+        }
+        finally
+        {
+            Directory.Delete(scratch, recursive: true);
+        }
+    }
+
+    /// <summary>A configuration with the model's shape.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="config">Its <c>config.json</c>.</param>
+    /// <param name="overrides">What else the configuration says.</param>
+    public static ResolvedConfiguration Configuration(string folder, LlamaConfig config, IReadOnlyList<string> overrides)
+    {
+        // A configuration must say how long to train; whoever trains on says it anew.
+        const string Length = "train.steps=1";
+        return ConfigurationLoader.Parse("", [Length, .. LlamaMapping.ToOurs(config), .. overrides], name: Path.Combine(folder, LlamaConfig.FileName));
+    }
+
+    /// <summary>The weights, in a scratch file.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="scratch">Where there is room for them in fp32.</param>
+    /// <param name="model">The model's shape.</param>
+    public static HuggingFaceImport Weights(string folder, string scratch, ModelSection model)
+    {
+        var parameters = Transformer.Blocks(model, model.Vocabulary).SelectMany(block => block.Parameters)
+            .DistinctBy(parameter => parameter.Name).ToDictionary(parameter => parameter.Name, parameter => parameter.Shape);
+        return CheckpointInput.Given(() => HuggingFaceImport.Open(folder, scratch, parameters));
+    }
+
+    /// <summary>The folder's SentencePiece model, or null where it has no tokenizer at all.</summary>
+    public static string? TokenizerOf(string folder, int vocabulary)
+    {
+        string model = Path.Combine(folder, TokenizerExport.ModelName);
+        if (!File.Exists(model))
+        {
+            return File.Exists(Path.Combine(folder, TokenizerExport.FileName))
+                ? throw new UserErrorException($"{folder} has {TokenizerExport.FileName}, which Uniscale does not read, but no {TokenizerExport.ModelName}: add the SentencePiece model, or import the weights alone with --no-tokenizer.")
+                : null;
+        }
+        using var tokenizer = Tokenizer.Load(model);
+        return tokenizer.Size <= vocabulary
+            ? model
+            : throw new UserErrorException($"{model} has {tokenizer.Size} tokens, but vocab_size of {LlamaConfig.FileName} is {vocabulary}: take the tokenizer of this model, or import the weights alone with --no-tokenizer.");
+    }
+
+    /// <summary>Names the weights: a digest of the configuration and all weight files.</summary>
+    private static string Digest(string folder)
+    {
+        var hash = new XxHash128();
+        byte[] block = new byte[BlockBytes];
+        foreach (string path in Directory.EnumerateFiles(folder, "*.safetensors").Order(StringComparer.Ordinal).Prepend(Path.Combine(folder, LlamaConfig.FileName)))
+        {
+            using var file = File.OpenRead(path);
+            for (int read; (read = file.Read(block)) > 0;) hash.Append(block.AsSpan(0, read));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}
