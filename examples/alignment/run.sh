@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A model is trained on a folder of text, taught to answer, and made to prefer: fine-tuning, a reward model, direct preference optimization.
+# A model is trained on a folder of text, taught to answer, and made to prefer: fine-tuning, a reward model, direct preference optimization, rewards for answers of its own.
 #   examples/alignment/run.sh [FOLDER_OF_TEXT]     default: this repository's documentation
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,3 +32,6 @@ bash "$here/make-data.sh" work/raw
 # Or the preferences at once, without a reward model.
 "$uniscale" data chat work/raw/pairs.jsonl --format preference --tokenizer work/tokenizer.model --context 256 --validation 0.1 --out work/plain-pairs
 "$uniscale" train work/dpo.yaml
+
+# Or rewards for answers of its own, which a rule checks.
+"$uniscale" align work/grpo.yaml

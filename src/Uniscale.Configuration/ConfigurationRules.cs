@@ -31,6 +31,7 @@ public static class ConfigurationRules
     [
         .. ModelRules(configuration.Model),
         .. ObjectiveRules(configuration),
+        .. RolloutRules.Broken(configuration),
         .. PositionRules(configuration),
         .. LengthRules(configuration),
         .. ScheduleRules(configuration),

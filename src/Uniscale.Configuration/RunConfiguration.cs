@@ -23,6 +23,15 @@ public sealed record RunConfiguration
     /// <summary>Loss of direct preference optimization (<c>objective: dpo</c>).</summary>
     public DpoSection Dpo { get; init; } = new();
 
+    /// <summary>How answers are drawn that the run learns from (<c>objective: grpo</c>).</summary>
+    public RolloutSection Rollout { get; init; } = new();
+
+    /// <summary>What answers are rewarded for; the reward is the sum of all rules.</summary>
+    public IReadOnlyList<RewardRuleSection> Rewards { get; init; } = [];
+
+    /// <summary>Group relative policy optimization (<c>objective: grpo</c>).</summary>
+    public GrpoSection Grpo { get; init; } = new();
+
     /// <summary>Shape of the model.</summary>
     public ModelSection Model { get; init; } = new();
 

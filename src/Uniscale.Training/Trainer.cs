@@ -104,7 +104,8 @@ public sealed class Trainer(
     {
         foreach (var callback in callbacks) callback.StepStarting(runtime);
         _stepBegan = Stopwatch.GetTimestamp();
-        _last = runtime.Step(stop.IsAsked, save?.Take() == true);
+        bool mayEnd = runtime.MayEndAfterNextStep;
+        _last = runtime.Step(mayEnd && stop.IsAsked, mayEnd && save?.Take() == true);
         _stepBegan = null;
         if (_last.Judgement is { Verdict: not StepVerdict.Good, Action: BadStepAction.Rollback }) _last = RollBack(_last);
         foreach (var callback in callbacks) callback.StepDone(runtime, _last);

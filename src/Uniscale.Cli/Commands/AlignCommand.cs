@@ -7,10 +7,20 @@ using Uniscale.Training.Validation;
 
 namespace Uniscale.Cli.Commands;
 
-/// <summary><c>uniscale align</c>: what belongs to preferences besides training.</summary>
+/// <summary><c>uniscale align</c>: training on answers that the model draws itself, and what else belongs to preferences.</summary>
 internal static class AlignCommand
 {
-    public static Command Create() => new("align", "Judge answers by a model of preferences.") { Score() };
+    public static Command Create()
+    {
+        var command = new Command("align", "Train a model on answers that it draws itself and that are rewarded; or judge answers by a model of preferences.");
+        TrainCommand.AddTo(command, configuration =>
+        {
+            if (!configuration.Objective.DrawsAnswers())
+                throw new UserErrorException($"objective is {configuration.Objective.ToString().ToLowerInvariant()}, which learns from data that is there: start it with `uniscale train`.");
+        });
+        command.Add(Score());
+        return command;
+    }
 
     private static Command Score()
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Uniscale.Alignment;
 using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
 using Uniscale.Data;
@@ -8,7 +9,6 @@ using Uniscale.Telemetry;
 using Uniscale.Training;
 using Uniscale.Training.Ownership;
 using Uniscale.Training.Runs;
-using Uniscale.Training.Validation;
 
 namespace Uniscale.Cli.Commands;
 
@@ -21,6 +21,15 @@ internal static class TrainCommand
     public static Command Create()
     {
         var command = new Command("train", "Train a model; ranks are threads of this process (see launch for processes). Ctrl-C and SIGTERM save and stop.");
+        AddTo(command, _ => { });
+        return command;
+    }
+
+    /// <summary>Makes a command that trains.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="check">Refuses configurations that it is not for.</param>
+    internal static void AddTo(Command command, Action<RunConfiguration> check)
+    {
         var configuration = new ConfigurationInput(command);
         var ranks = new Option<int?>("--ranks") { Description = "Number of ranks; default: as many as the layout names." };
         var resume = new Option<bool>("--resume") { Description = "Continue the run from its newest good checkpoint." };
@@ -36,6 +45,7 @@ internal static class TrainCommand
         command.SetAction(parsed =>
         {
             var resolved = configuration.Load(parsed);
+            check(resolved.Value);
             foreach (var (option, path) in new[] { ("--trace", parsed.GetValue(trace)), ("--profile", parsed.GetValue(profile)) })
                 if (path is not null) OutputFile.Check(path, option);
             var options = new TrainingOptions
@@ -47,10 +57,11 @@ internal static class TrainCommand
             };
             if (parsed.GetValue(deep)) CheckShards(resolved.Value);
             if (options.StopAfter < 1) throw new UserErrorException($"--stop-after {options.StopAfter} is no step: give 1 or more.");
+            if (resolved.Value is { Rollout.Updates: var updates } run && run.Objective.DrawsAnswers() && options.StopAfter != long.MaxValue && options.StopAfter % updates != 0)
+                throw new UserErrorException($"--stop-after {options.StopAfter} lies within a batch of {updates} updates, which is drawn with the same weights: give a multiple of {updates}.");
             Train(resolved, options, parsed.GetValue(ranks));
             return 0;
         });
-        return command;
     }
 
     /// <summary>Training itself looks at the fingerprints only, which see 256 places of a large shard.</summary>
@@ -91,7 +102,7 @@ internal static class TrainCommand
         // Under a launcher the directory is the launcher's to make, and one rank's.
         if (!environment.IsLaunched) folder.Prepare(options.Resume);
         using var held = owned = environment.IsLaunched ? null : folder.Own(Console.Error.WriteLine);
-        job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, MoreCallbacks = ValidationReports.Callbacks, Ownership = owned, ExpectedBytes = forecast is null ? null : forecast.BytesOfProcess };
+        job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, Data = AlignmentData.Open, MoreCallbacks = AlignmentReports.Callbacks, Ownership = owned, ExpectedBytes = forecast is null ? null : forecast.BytesOfProcess };
         try
         {
             RankLauncher.Run(ranks, folder.FullPath, rank =>

@@ -17,7 +17,7 @@ internal static class Objectives
                 throw new UserErrorException($"{preset.Origin.Exact}: reward.preset is '{preset.Text}', which is not known{Schema.Names.Hint(preset.Text, KnownRewards)}");
             root = root.Over(Read(Text(preset.Text), $"reward {preset.Text}"));
         }
-        return root["objective"] is ScalarNode { Text: "sft" or "reward" or "dpo" } objective
+        return root["objective"] is ScalarNode { Text: "sft" or "reward" or "dpo" or "grpo" } objective
             ? root.Over(Read(objective.Text == "reward" ? "model: { head: score, document_mask: true }" : "model: { document_mask: true }", $"objective {objective.Text}"))
             : root;
     }

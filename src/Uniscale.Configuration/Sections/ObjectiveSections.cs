@@ -16,6 +16,9 @@ public enum ObjectiveKind
 
     /// <summary>To make the better of two answers likelier than the model does that the run starts from (direct preference optimization; Rafailov et al., 2023).</summary>
     Dpo,
+
+    /// <summary>To give answers of its own that are rewarded, each judged beside the others to its prompt (group relative policy optimization; Shao et al., 2024).</summary>
+    Grpo,
 }
 
 /// <summary>What objectives have in common.</summary>
@@ -23,6 +26,12 @@ public static class ObjectiveKinds
 {
     /// <summary>Whether answers are compared, rather than tokens learned.</summary>
     public static bool ComparesAnswers(this ObjectiveKind objective) => objective is ObjectiveKind.Reward or ObjectiveKind.Dpo;
+
+    /// <summary>Whether the model learns from answers that it draws itself.</summary>
+    public static bool DrawsAnswers(this ObjectiveKind objective) => objective is ObjectiveKind.Grpo;
+
+    /// <summary>Whether the model is compared with the one that the run starts from, which is held beside it.</summary>
+    public static bool ReadsReference(this ObjectiveKind objective) => objective == ObjectiveKind.Dpo || objective.DrawsAnswers();
 }
 
 /// <summary>What the last block of the model gives.</summary>

@@ -208,7 +208,7 @@ public sealed record EvaluationSection
     [Range(0)]
     public long Every { get; init; }
 
-    /// <summary>Sequences of each validation source; 0: all.</summary>
+    /// <summary>Sequences of each validation source, and prompts that are answered where the model learns from answers of its own; 0: all.</summary>
     [Range(0)]
     public int Sequences { get; init; } = 64;
 }

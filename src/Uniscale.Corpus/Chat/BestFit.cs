@@ -1,7 +1,7 @@
 namespace Uniscale.Corpus.Chat;
 
 /// <summary>Best-fit decreasing (Johnson, 1973): the longest first, each into the fullest bin that still has room. Never more than 11/9 of the fewest bins, plus one.</summary>
-internal static class BestFit
+public static class BestFit
 {
     /// <summary>Deals items to bins.</summary>
     /// <param name="lengths">Length of each item, at least 1 and at most <paramref name="capacity"/>.</param>

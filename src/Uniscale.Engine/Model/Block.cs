@@ -42,6 +42,9 @@ public sealed record MicrobatchContext
     /// <summary>Answers that are compared; null: every target is learned for itself.</summary>
     public AnswerSet? Answers { get; init; }
 
+    /// <summary>Answers of the model's own whose tokens have each a loss; null: there are none.</summary>
+    public RolloutTokens? Rollouts { get; init; }
+
     /// <summary>Base of the rotary angles where the phase has its own; null: the model's.</summary>
     public double? RopeBase { get; init; }
 

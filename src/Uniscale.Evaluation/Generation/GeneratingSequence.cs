@@ -16,6 +16,7 @@ internal sealed class GeneratingSequence : IDisposable
     private readonly List<double> _logProbabilities = [];
     private readonly bool[] _drawable;
     private int _windowStart;
+    private double _cutMass;
 
     /// <param name="number">Number of the request.</param>
     /// <param name="request">What is asked.</param>
@@ -81,6 +82,7 @@ internal sealed class GeneratingSequence : IDisposable
         int token = _sampler.Draw(logits, _drawable);
         double temperature = _request.Sampling.Temperature;
         _tokens.Add(token);
+        _cutMass += _sampler.CutMass;
         _logProbabilities.Add(LogProbabilities.Of(logits, token, temperature == 0 ? 1 : temperature));
         bool stopped = _request.StopTokens.Any(EndsWith);
         // The text of a stop sequence is none of the text.
@@ -95,7 +97,7 @@ internal sealed class GeneratingSequence : IDisposable
         }
         if (reason != FinishReason.Stop && _text?.Finish() == true) reason = FinishReason.Stop;
         NewText = _text?.Take(final: true) ?? "";
-        Result = new Continuation([.. _tokens[_request.Prompt.Count..]], _logProbabilities, reason.Value, _text?.Text ?? "");
+        Result = new Continuation([.. _tokens[_request.Prompt.Count..]], _logProbabilities, reason.Value, _text?.Text ?? "") { CutMass = _cutMass / _logProbabilities.Count };
     }
 
     public void Dispose() => Cache.Dispose();

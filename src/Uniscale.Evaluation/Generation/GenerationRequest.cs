@@ -54,7 +54,11 @@ public enum FinishReason
 /// </param>
 /// <param name="Reason">Why it ended.</param>
 /// <param name="Text">The text, without the stop sequence; empty where the generator has no tokenizer.</param>
-public sealed record Continuation(IReadOnlyList<int> Tokens, IReadOnlyList<double> LogProbabilities, FinishReason Reason, string Text);
+public sealed record Continuation(IReadOnlyList<int> Tokens, IReadOnlyList<double> LogProbabilities, FinishReason Reason, string Text)
+{
+    /// <summary>Probability that top-p, top-k and min-p took away, mean over the tokens; 0: every token was drawn from the model's own distribution.</summary>
+    public double CutMass { get; init; }
+}
 
 /// <summary>A token that was drawn.</summary>
 /// <param name="Request">Number of the request.</param>

@@ -19,6 +19,9 @@ public sealed class Sampler
         _seen = options.RepetitionPenalty == 1 ? [] : [.. prompt ?? []];
     }
 
+    /// <summary>Probability that top-p, top-k and min-p took away in the last draw, of what could be drawn; 0: none.</summary>
+    public double CutMass { get; private set; }
+
     /// <summary>The next token.</summary>
     /// <param name="logits">Of the whole vocabulary.</param>
     /// <param name="drawable">Entries that may be drawn; empty: all. Shorter than the logits: those beyond may not.</param>
@@ -54,6 +57,7 @@ public sealed class Sampler
         int kept = 0;
         double mass = 0;
         while (kept < order.Count && Keeps(kept, mass, total, order[kept].Weight)) mass += order[kept++].Weight;
+        CutMass = Math.Max(0, 1 - (mass / total));
         double mark = Uniform() * mass;
         for (int i = 0; i < kept; i++)
         {

@@ -16,6 +16,9 @@ namespace Uniscale.Telemetry.Sinks;
 /// <param name="earlier">Losses of the run before it was resumed, for the curve.</param>
 public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveStyle.Braille, IReadOnlyList<double>? earlier = null) : ITelemetrySink
 {
+    /// <summary>Beginnings of the names of measures that a line leaves out.</summary>
+    private static readonly string[] Details = ["loss/", "policy/", "rollout/", "val/", "frac_", "objective/beta", "answer/distinct"];
+
     private const int CurveWidth = 72;
     private const int CurveHeight = 10;
 
@@ -48,7 +51,7 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     public void Validation(ValidationReport report)
     {
         string bits = report.BitsPerByte is { } known ? string.Create(CultureInfo.InvariantCulture, $" | {known:F4} bits/byte") : "";
-        Write(string.Create(CultureInfo.InvariantCulture, $"validation at step {report.Step} | {report.Name} | loss {report.Loss:F4}{bits} | perplexity {report.Perplexity:F2} | {report.Tokens} tokens"));
+        Write(string.Create(CultureInfo.InvariantCulture, $"validation at step {report.Step} | {report.Name} | loss {report.Loss:F4}{bits} | perplexity {report.Perplexity:F2} | {report.Tokens} tokens{FormatMeasures(report.Measures)}"));
     }
 
     /// <inheritdoc/>
@@ -120,8 +123,7 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
         if (report.Phase is { } phase)
             line.Append(" | phase ").Append(phase);
         line.Append(CultureInfo.InvariantCulture, $" | loss {report.Loss:F4} | grad {report.GradientNorm:F3} | lr {report.LearningRate:0.00e-00}");
-        foreach (var (name, value) in report.Measures ?? new Dictionary<string, double>())
-            line.Append(CultureInfo.InvariantCulture, $" | {name} {value:F3}");
+        line.Append(FormatMeasures(report.Measures));
         line.Append(CultureInfo.InvariantCulture, $" | {report.TokensPerSecond:F0} tok/s | {Units.Flops(report.ModelFlops)} | mfu {Units.Mfu(report.Mfu)}");
         line.Append(CultureInfo.InvariantCulture, $" | mem {Units.Bytes(report.MemoryBytes)}");
         if (report.DeviceMemoryBytes is { } device)
@@ -135,6 +137,10 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
             line.Append(CultureInfo.InvariantCulture, $" | rollbacks {report.Rollbacks}");
         return line.ToString();
     }
+
+    /// <summary>What the loss measured. The details of a policy and of its rollouts are many, and stand in the metrics.</summary>
+    private static string FormatMeasures(IReadOnlyDictionary<string, double>? measures) => measures is null ? "" : string.Concat(
+        measures.Where(measure => !Details.Any(detail => measure.Key.StartsWith(detail, StringComparison.Ordinal))).Select(measure => string.Create(CultureInfo.InvariantCulture, $" | {measure.Key} {measure.Value:F3}")));
 
     private void Print()
     {

@@ -4,7 +4,7 @@ using Uniscale.Data;
 namespace Uniscale.Training.Feeding;
 
 /// <summary>Whether data is of the kind that an objective learns from.</summary>
-internal static class ObjectiveData
+public static class ObjectiveData
 {
     /// <summary>Refuses a source that an objective cannot read.</summary>
     /// <exception cref="UserErrorException">The source is of another kind.</exception>
@@ -24,6 +24,8 @@ internal static class ObjectiveData
     public static void Check(ObjectiveKind objective, IReadOnlyList<TokenSource> sources)
     {
         foreach (var source in sources) Check(objective, source);
+        if (objective.DrawsAnswers() && sources.FirstOrDefault(source => source.Packs is null) is { } text)
+            throw new UserErrorException($"objective is {objective.ToString().ToLowerInvariant()}, but the data source '{text.Name}' has no prompts: make it with `uniscale data chat --format prompt`.");
         if (objective == ObjectiveKind.Sft && sources.All(source => source.Packs is null))
             throw new UserErrorException("objective is sft, but no data source has answers that are learned: make one with `uniscale data chat`, or set objective to pretrain.");
     }

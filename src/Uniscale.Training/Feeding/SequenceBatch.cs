@@ -41,6 +41,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
     /// <summary>Target of a token that takes no part in the loss.</summary>
     public const long Ignored = MicrobatchContext.Ignored;
 
+    private readonly IRolloutSource? _rollouts = source as IRolloutSource;
     private readonly MicrobatchContext?[] _contexts = new MicrobatchContext?[view.Specification.Microbatches];
     private readonly long[] _valid = new long[view.Specification.Microbatches];
     private readonly int[][] _rowDomains = new int[view.Specification.Microbatches][];
@@ -48,6 +49,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
     private readonly long[] _domainTokens = new long[view.Compares ? 0 : source.Domains.Count];
     private ulong _digest;
     private IAnswerLoss? _loss;
+    private ITokenLoss? _tokenLoss;
 
     /// <inheritdoc/>
     public int Count => _contexts.Length;
@@ -74,11 +76,30 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         }
     }
 
-    /// <inheritdoc/>
-    public IReadOnlyList<string> Measures => _loss?.Measures ?? [];
+    /// <summary>What becomes of tokens of answers that the model has drawn; null: they are only read.</summary>
+    public ITokenLoss? TokenLoss
+    {
+        get => _tokenLoss;
+        set
+        {
+            _tokenLoss = value;
+            foreach (var context in _contexts)
+                if (context?.Rollouts is { } rollouts) rollouts.Loss = value;
+        }
+    }
 
     /// <inheritdoc/>
-    public IEnumerable<Tensor> Measured => _contexts.Select(context => context?.Answers?.Measured).OfType<Tensor>();
+    public IReadOnlyList<string> Measures => _loss?.Measures ?? _tokenLoss?.Measures ?? [];
+
+    /// <inheritdoc/>
+    public IEnumerable<Tensor> Measured => _contexts.Select(context => context?.Answers?.Measured ?? context?.Rollouts?.Measured).OfType<Tensor>();
+
+    /// <summary>What the head found at the tokens of microbatches that this rank has read: number of the microbatch, fp32 [rows, places].</summary>
+    public IEnumerable<(int Microbatch, Tensor Found)> Found =>
+        _contexts.Select((context, number) => (number, context?.Rollouts?.Found)).Where(pair => pair.Item2 is not null).Select(pair => (pair.number, pair.Item2!));
+
+    /// <summary>Place among the step's sequences of a row of a microbatch.</summary>
+    public int SequenceOf(int microbatch, int row) => (microbatch * view.Specification.Mesh.Data + view.Data) * view.Specification.MicrobatchSize + row;
 
     /// <inheritdoc/>
     public ulong Digest => view.Counts ? _digest : 0;
@@ -105,6 +126,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
             context?.Positions?.Dispose();
             context?.Documents?.Dispose();
             context?.Answers?.Dispose();
+            context?.Rollouts?.Dispose();
         }
     }
 
@@ -119,7 +141,8 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         int[] documents = view.DocumentMask ? new int[step.Context + 1] : [];
         var marks = source.HasMarks ? new TokenMarks[step.Context + 1] : [];
         var answers = view.Compares ? new AnswerRows(view, step.Context) : null;
-        long first = step.FirstSample + (long)(microbatch * view.Specification.Mesh.Data + view.Data) * rows;
+        var drawn = _rollouts is null ? null : new RolloutRows(_rollouts, step, view);
+        long first = step.FirstSample + SequenceOf(microbatch, 0);
         _rowDomains[microbatch] = new int[rows];
         for (int row = 0; row < rows; row++)
         {
@@ -128,12 +151,13 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
             if (marks.Length > 0) source.ReadMarks(step, first + row, marks);
             long valid = made.Fill(row, tokens, documents, marks);
             answers?.Add(marks, documents);
-            _valid[microbatch] += answers is null ? valid : 0;
+            drawn?.Add(first + row);
+            _valid[microbatch] += answers is null && drawn is not { CountsAnswers: true } ? valid : 0;
             if (DomainCount == 0) continue;
             int domain = _rowDomains[microbatch][row] = source.DomainOf(step, first + row);
             _domainTokens[domain] += valid;
         }
-        if (view.Counts) _valid[microbatch] += answers?.Comparisons ?? 0;
+        if (view.Counts) _valid[microbatch] += answers?.Comparisons ?? (drawn is { CountsAnswers: true } ? drawn.Answers : 0);
         return new MicrobatchContext
         {
             Index = microbatch,
@@ -143,6 +167,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
             Documents = made.Documents is { } numbers ? Give(numbers) : null,
             RopeBase = view.RopeBase,
             Answers = AnswersOf(answers),
+            Rollouts = drawn?.ToTokens(_tokenLoss),
             LossScale = 0,
         };
     }

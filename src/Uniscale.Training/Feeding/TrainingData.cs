@@ -13,6 +13,8 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
     /// <exception cref="UserErrorException">Something is missing, damaged, or does not fit together.</exception>
     public static TrainingData Open(RunConfiguration configuration)
     {
+        if (configuration.Objective.DrawsAnswers())
+            throw new UserErrorException($"objective is {configuration.Objective.ToString().ToLowerInvariant()}, whose answers are drawn as the run goes: start it with `uniscale align`.");
         int vocabulary = VocabularyOf(configuration);
         var curriculum = Curriculum.FromConfiguration(configuration, vocabulary);
         try
@@ -32,7 +34,7 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
     {
         if (configuration.Data.Sources.Count > 0) return Open(configuration);
         int vocabulary = VocabularyOf(configuration);
-        var source = new SyntheticSource(configuration, vocabulary);
+        var source = SyntheticRollouts.Of(configuration, vocabulary);
         return new TrainingData(source, source.StepAt(0).PhaseTokens, vocabulary);
     }
 

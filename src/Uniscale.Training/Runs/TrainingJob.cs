@@ -66,6 +66,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     /// <summary>More to do around the steps of a rank, e.g. validation.</summary>
     public Func<RankRuntime, RunTelemetry, IEnumerable<ITrainingCallback>> MoreCallbacks { get; init; } = (_, _) => [];
 
+    /// <summary>Opens the data of a rank; by default the sources that the configuration names.</summary>
+    public Func<RunConfiguration, TrainingData> Data { get; init; } = TrainingData.Open;
+
     /// <summary>What damages numbers of a rank on purpose; none by default.</summary>
     public Func<RankContext, IFaultInjector?> Faults { get; init; } = _ => null;
 
@@ -93,16 +96,16 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         // It may have been another's until now.
         if (world.Rank == 0) Folder.Prepare(options.Resume);
         var identity = world.Rank == 0 ? RunIdentity.For(Folder.FullPath, _configuration, options.Resume, Folder.Checkpoints) : null;
-        if (_configuration is { Objective: ObjectiveKind.Dpo, StartFrom: null })
-            throw new UserErrorException("objective is dpo, which compares with the model that the run starts from: set start_from to a run, a checkpoint or an imported model.");
+        if (_configuration.Objective.ReadsReference() && _configuration.StartFrom is null)
+            throw new UserErrorException($"objective is {_configuration.Objective.ToString().ToLowerInvariant()}, which compares with the model that the run starts from: set start_from to a run, a checkpoint or an imported model.");
         var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
         var preflight = LookAtNodes(rank, faults);
-        using var data = TrainingData.Open(_configuration);
+        using var data = Data(_configuration);
         RankAgreement.OnData(data, _configuration).Check(world, rank.Environment.Host);
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
         using var runtime = RankRuntime.Create(
-            _configuration, faults?.Around(world) ?? world, faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording,
+            _configuration, faults?.Around(world) ?? world, data.Source is IRolloutSource ? data.Source : faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording,
             faults is null ? null : faults.Around);
         runtime.Faults = Faults(rank) ?? faults;
         double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
@@ -238,7 +241,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         if (_configuration.StartFrom is not { } path) return;
         var origin = begins ? StartingPoint.Find(path) : runtime.Origin;
         // What a run does not compare with may be gone once it has begun.
-        if (origin is null || (!begins && _configuration.Objective != ObjectiveKind.Dpo)) return;
+        if (origin is null || (!begins && !_configuration.Objective.ReadsReference())) return;
         origin.Check();
         runtime.StartFrom(store, origin, begins);
     }

@@ -34,13 +34,15 @@ public sealed partial class RankRuntime : IDisposable
     private readonly IAnswerLoss? _answerLoss;
     private readonly ReferenceModel? _reference;
     private int? _phase;
-    private readonly PrefetchingSource _data;
+    private readonly ISequenceSource _data;
+    private readonly ITokenLoss? _tokenLoss;
 
     private RankRuntime(RuntimeParts parts)
     {
         Configuration = parts.Configuration;
         World = parts.World;
-        _data = new PrefetchingSource(parts.Data, parts.RunTokens, Configuration.Model.DocumentMask);
+        // What is drawn as the run goes cannot be read ahead.
+        _data = parts.Data is IRolloutSource ? parts.Data : new PrefetchingSource(parts.Data, parts.RunTokens, Configuration.Model.DocumentMask);
         RunTokens = parts.RunTokens;
         Model = parts.Model;
         Timeline = parts.Timeline;
@@ -50,6 +52,7 @@ public sealed partial class RankRuntime : IDisposable
         _kernels = parts.Kernels;
         _waits = parts.Waits;
         _answerLoss = AnswerLosses.Of(Configuration);
+        _tokenLoss = TokenLosses.Of(Configuration);
         _reference = parts.Reference;
         _image = Model.Link.Image();
         _judge = new StepJudge(Configuration.BadSteps);
@@ -165,10 +168,12 @@ public sealed partial class RankRuntime : IDisposable
         var plan = Data.StepAt(Position.ConsumedTokens);
         _phase = plan.Phase;
         PendingValidation = null;
-        var (specification, program, view) = _programs.For(plan, Position.Step);
+        Rollouts?.Prepare(this, plan);
+        var fed = Fed(plan);
+        var (specification, program, view) = _programs.For(fed, Position.Step);
         double rate = LearningRate.At(Configuration, plan, RunTokens);
-        using var batch = new SequenceBatch(Data, plan, view) { Loss = _answerLoss };
-        _reference?.Read(plan, batch);
+        using var batch = new SequenceBatch(Data, fed, view) { Loss = _answerLoss, TokenLoss = _tokenLoss };
+        if (Configuration.ComparesAnswers) _reference?.Read(plan, batch);
         var optimizer = Configuration.Optimizer;
         double decay = plan.Phase < Configuration.Phases.Count ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay : optimizer.WeightDecay;
         var update = new AdamWStep(rate, optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, decay, Position.Updates + 1, GradientScale: 1);
@@ -180,6 +185,7 @@ public sealed partial class RankRuntime : IDisposable
         var decision = _executor.Run(specification, program, input, out var difference);
         _kernels.ParametersChanged();
         if (specification.ComparesReplicas) Compared(difference, Position.Step + 1);
+        decision = Rollouts?.Done(this, plan, decision) ?? decision;
         return Conclude(plan, decision, judgement) with { LearningRate = rate, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
     }
 
@@ -219,7 +225,7 @@ public sealed partial class RankRuntime : IDisposable
             var part = plan with { FirstSample = first, Sequences = replicas * share };
             var (specification, program, view) = _programs.ForEvaluation(part);
             using var batch = new SequenceBatch(source, part, view) { Loss = _answerLoss };
-            _reference?.Read(part, batch);
+            if (Configuration.ComparesAnswers) _reference?.Read(part, batch);
             total = total.Plus(_executor.Evaluate(specification, program, batch));
         }
         return total;
@@ -239,7 +245,7 @@ public sealed partial class RankRuntime : IDisposable
 
     /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
     public IReadOnlyDictionary<string, string> ExtraToSave() =>
-        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data), .. PendingValidation?.ToExtra() ?? [], .. Origin?.ToExtra() ?? []]);
+        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data), .. PendingValidation?.ToExtra() ?? [], .. Origin?.ToExtra() ?? [], .. Rollouts?.ToExtra() ?? []]);
 
     /// <summary>Takes weights, optimizer state and position from the newest checkpoint; returns null where there is none.</summary>
     /// <param name="store">The run's checkpoints.</param>
@@ -269,7 +275,7 @@ public sealed partial class RankRuntime : IDisposable
         Model.Dispose();
         Model.Groups.Dispose();
         (_kernels as IDisposable)?.Dispose();
-        _data.Dispose();
+        (_data as PrefetchingSource)?.Dispose();
     }
 
     private IReadOnlyList<StateSlice> StateToLoad(HostImage image)
@@ -286,5 +292,6 @@ public sealed partial class RankRuntime : IDisposable
     {
         if (!DataChange.IsSame(manifest, Data)) throw new UserErrorException(DataChange.Sentence(manifest, Data));
         Position = TrainingPosition.FromCheckpoint(manifest.Step, manifest.ConsumedTokens, manifest.Extra);
+        Rollouts?.Restore(manifest.Extra);
     }
 }

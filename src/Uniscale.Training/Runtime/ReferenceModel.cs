@@ -41,14 +41,14 @@ internal sealed class ReferenceModel : IDisposable
         StartingWeights.Load(_model, store, folder);
     }
 
-    /// <summary>Reads what the log-probabilities of a batch's answers are under this model. Collective.</summary>
+    /// <summary>Reads what the log-probabilities of a batch's answers, or of their tokens, are under this model. Collective.</summary>
     public void Read(StepPlan plan, SequenceBatch batch)
     {
-        var loss = batch.Loss;
-        batch.Loss = null;
+        var (loss, tokenLoss) = (batch.Loss, batch.TokenLoss);
+        (batch.Loss, batch.TokenLoss) = (null, null);
         var (specification, program, _) = _programs.ForEvaluation(plan);
         _executor.Evaluate(specification, program, batch);
-        batch.Loss = loss;
+        (batch.Loss, batch.TokenLoss) = (loss, tokenLoss);
     }
 
     /// <summary>Waits until nothing posted touches the memory, which is about to be freed.</summary>

@@ -55,7 +55,7 @@ internal sealed record RuntimeParts(
         var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(seen) ?? seen, device), blocks, type, link);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline)
         {
-            Reference = configuration.Objective == ObjectiveKind.Dpo ? ReferenceModel.Build(configuration, programs, model) : null,
+            Reference = configuration.Objective.ReadsReference() ? ReferenceModel.Build(configuration, programs, model) : null,
         };
     }
 

@@ -38,7 +38,7 @@ public sealed class PreferenceScorer(CheckpointReader checkpoint, RunConfigurati
         using var runtime = RankRuntime.Create(run, world, new SyntheticSource(run, run.Model.Vocabulary), runTokens: (long)Sequences * run.Model.Context);
         using var store = new CheckpointStore(Path.GetDirectoryName(checkpoint.Folder)!, world);
         runtime.StartFrom(store, StartingPoint.Of(checkpoint.Folder), begins: true);
-        if (configuration.Objective == ObjectiveKind.Dpo && StartingPoint.Read(checkpoint.Manifest.Extra) is { } reference)
+        if (configuration.Objective.ReadsReference() && StartingPoint.Read(checkpoint.Manifest.Extra) is { } reference)
         {
             reference.Check();
             runtime.StartFrom(store, reference, begins: false);

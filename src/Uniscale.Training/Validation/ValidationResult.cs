@@ -11,6 +11,9 @@ public sealed record ValidationResult(string Name, string Domain, long TokenCoun
     /// <summary>Sums of what the loss measured besides itself, by name.</summary>
     public IReadOnlyDictionary<string, double> Measures { get; init; } = new Dictionary<string, double>();
 
+    /// <summary>Means of what was measured besides, by name.</summary>
+    public IReadOnlyDictionary<string, double> Averages { get; init; } = new Dictionary<string, double>();
+
     /// <summary>Mean cross-entropy of a token, in nats, or mean loss of a comparison.</summary>
     public double Loss => TokenCount == 0 ? double.NaN : LossSum / TokenCount;
 

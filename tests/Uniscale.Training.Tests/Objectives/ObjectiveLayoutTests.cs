@@ -19,6 +19,9 @@ public sealed class ObjectiveLayoutTests
     [InlineData(ObjectiveKind.Dpo, "tp2 sp pp2")]
     [InlineData(ObjectiveKind.Dpo, "cp2 ulysses")]
     [InlineData(ObjectiveKind.Dpo, "pp2 dp2 zb zero2")]
+    [InlineData(ObjectiveKind.Grpo, "dp4 zero3")]
+    [InlineData(ObjectiveKind.Grpo, "tp2 sp cp2")]
+    [InlineData(ObjectiveKind.Grpo, "pp2 dp2 zb zero2")]
     public void EveryLayoutLearnsTheSame(ObjectiveKind objective, string layout)
     {
         var run = Of(objective);
@@ -32,6 +35,7 @@ public sealed class ObjectiveLayoutTests
     [InlineData(ObjectiveKind.Sft)]
     [InlineData(ObjectiveKind.Reward)]
     [InlineData(ObjectiveKind.Dpo)]
+    [InlineData(ObjectiveKind.Grpo)]
     public void NoSplitIntoMicrobatchesChangesTheLoss(ObjectiveKind objective)
     {
         double[] Losses(int micro, string layout)
@@ -75,5 +79,7 @@ public sealed class ObjectiveLayoutTests
         Objective = objective,
         Model = TestRuns.Tiny.Model with { DocumentMask = true, Head = objective == ObjectiveKind.Reward ? HeadKind.Score : HeadKind.Vocabulary, ScoreStd = 0.02 },
         Dpo = new DpoSection { Beta = 0.5, LabelSmoothing = 0.1, LengthNormalised = true },
+        Rollout = new RolloutSection { Temperature = 0.8 },
+        Grpo = new GrpoSection { Beta = 0.1 },
     };
 }

@@ -36,7 +36,7 @@ internal static class TestRuns
     /// <summary>A runtime on synthetic data.</summary>
     public static RankRuntime Runtime(RunConfiguration configuration, IWorld world, Recording recording = Recording.None, HostLink? link = null)
     {
-        var data = new SyntheticSource(configuration, configuration.Model.Vocabulary);
+        var data = SyntheticRollouts.Of(configuration, configuration.Model.Vocabulary);
         return RankRuntime.Create(configuration, world, data, data.StepAt(0).PhaseTokens, vocabulary: 0, recording, link);
     }
 

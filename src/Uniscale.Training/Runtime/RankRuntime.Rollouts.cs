@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using Uniscale.Data;
+using Uniscale.Engine.Devices;
+using Uniscale.Training.Feeding;
+using static TorchSharp.torch;
+
+namespace Uniscale.Training.Runtime;
+
+/// <summary>What runs need that draw their own data: log-probabilities of tokens as they are, and steps of which not every sequence holds something.</summary>
+public sealed partial class RankRuntime
+{
+    /// <summary>The data, where the run draws it itself; null: it reads it.</summary>
+    public IRolloutSource? Rollouts => _data as IRolloutSource;
+
+    /// <summary>Whether the run may be saved or ended behind the next step: a batch that was drawn is learned from to its end.</summary>
+    public bool MayEndAfterNextStep => Rollouts?.EndsBatch(Data.StepAt(Position.ConsumedTokens)) ?? true;
+
+    /// <summary>
+    /// log π of every target of a step's sequences by the weights as they are, or by the reference's; [sequences of the plan, context], 0 where this step has none. The forward
+    /// pass is that of training, on the same microbatches, so that the weights that drew a batch find the very numbers again. Collective; the same on all ranks.
+    /// </summary>
+    /// <param name="plan">The step, prepared.</param>
+    /// <param name="ofReference">By the model that the run started from.</param>
+    public double[] ReadProbabilities(StepPlan plan, bool ofReference)
+    {
+        var fed = Fed(plan);
+        var (specification, program, view) = _programs.ForEvaluation(fed);
+        using var batch = new SequenceBatch(Data, fed, view);
+        if (ofReference) (_reference ?? throw new InvalidOperationException("The run has no reference.")).Read(fed, batch);
+        else _executor.Evaluate(specification, program, batch);
+        return Collect(batch, view, plan);
+    }
+
+    /// <summary>The sequences of a step that hold something, as many as the layout takes together. A pipeline gets all: its bubble depends on their number.</summary>
+    private StepPlan Fed(StepPlan plan)
+    {
+        if (Rollouts is not { } rollouts || Specification.Mesh.Pipeline > 1) return plan;
+        int unit = Specification.Mesh.Data * Math.Max(1, Configuration.Batch.Micro);
+        int filled = Math.Max(1, rollouts.FilledSequences(plan));
+        return plan with { Sequences = Math.Min(plan.Sequences, (filled + unit - 1) / unit * unit) };
+    }
+
+    /// <summary>Puts what the ranks have found into its places. One rank of a tensor group speaks for it.</summary>
+    private double[] Collect(SequenceBatch batch, BatchView view, StepPlan plan)
+    {
+        using var all = zeros([plan.Sequences, plan.Context], ScalarType.Float64);
+        var numbers = MemoryMarshal.Cast<byte, double>(all.bytes);
+        if (Model.Groups.Tensor.Rank == 0)
+        {
+            foreach (var (microbatch, found) in batch.Found)
+            {
+                float[] own = Model.Link.Read<float>(found);
+                for (int i = 0; i < own.Length; i++)
+                {
+                    var (row, place) = Math.DivRem(i, view.Places.Count);
+                    numbers[(batch.SequenceOf(microbatch, row) * plan.Context) + (int)view.Places[place]] = own[i];
+                }
+            }
+        }
+        World.HostGroup.AllReduce(TensorBuffer.Of(all)).Wait();
+        return numbers.ToArray();
+    }
+}

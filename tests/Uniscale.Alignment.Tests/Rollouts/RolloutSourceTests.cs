@@ -1,0 +1,84 @@
+using Uniscale.Alignment.Tests.Support;
+using Uniscale.Configuration;
+using Uniscale.Engine.Tests.Support;
+using Uniscale.Training.Runtime;
+
+namespace Uniscale.Alignment.Tests.Rollouts;
+
+/// <summary>Small runs from drawn weights, whose reference has the same.</summary>
+public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
+{
+    [Fact]
+    public void TheFirstUpdateOfABatchFindsTheVeryLogProbabilities()
+    {
+        var steps = Steps(sums.Run(), 1, 8);
+        // The run begins with the reference's weights.
+        Assert.Equal(0, steps[0]["objective/kl"]);
+        Assert.NotEqual(0, steps[4]["objective/kl"]);
+        foreach (int first in (int[])[0, 4])
+        {
+            Assert.Equal(0, steps[first]["val/log_ratio"]);
+            Assert.Equal(1, steps[first]["val/ratio"], 1e-12);
+        }
+        foreach (int later in (int[])[1, 2, 3, 5, 6, 7]) Assert.NotEqual(0, steps[later]["val/log_ratio"]);
+        Assert.All(steps, step => Assert.InRange(step["val/logprob_gap"], 0, 1e-4));
+        Assert.All(steps.Take(4), step => Assert.Equal(steps[0]["objective/scores"], step["objective/scores"]));
+    }
+
+    /// <summary>Prompts, seeds and texts are the same on every layout; what adds sums in another order is off by rounding.</summary>
+    [Theory]
+    [InlineData("parallel.data=2", 2)]
+    [InlineData("parallel.data=2;parallel.zero.stage=3", 2)]
+    [InlineData("parallel.tensor=2;parallel.sequence=true", 2)]
+    [InlineData("parallel.pipeline=2", 2)]
+    [InlineData("parallel.context=2", 2)]
+    public void EveryLayoutDrawsAndLearnsTheSame(string layout, int ranks)
+    {
+        var one = Steps(sums.Run(), 1, 5);
+        var many = Steps(sums.Run(layout), ranks, 5);
+        foreach (var (expected, found) in one.Zip(many))
+            foreach (string name in (string[])["loss", "objective/scores", "objective/kl", "objective/entropy", "reward/number", "answer/length", "val/ratio"])
+                Assert.Equal(expected[name], found[name], 2e-4);
+    }
+
+    [Fact]
+    public void BelowOneTopPIsTold()
+    {
+        var run = sums.Run("rollout.top_p=0.8;rollout.temperature=0.7");
+        using var data = AlignmentData.Open(run);
+        Assert.Contains("rollout.top_p is 0.8: answers are not drawn from the policy itself", Assert.Single(((Alignment.Rollouts.RolloutSource)data.Source).Warnings));
+        var step = Steps(run, 1, 1)[0];
+        Assert.InRange(step["val/cut_mass"], 0.01, 0.2);
+        Assert.InRange(step["val/logprob_gap"], 0, 1e-4);
+        Assert.Equal(0, Steps(sums.Run(), 1, 1)[0]["val/cut_mass"]);
+    }
+
+    [Fact]
+    public void AnAnswerThatDoesNotEndIsPunished()
+    {
+        double Scores(string more) => Steps(sums.Run(more), 1, 1)[0]["objective/scores"];
+        var plain = Steps(sums.Run(), 1, 1)[0];
+        Assert.InRange(plain["answer/ended"], 0, 0.99);
+        Assert.Equal(plain["objective/scores"] - (1 - plain["answer/ended"]), Scores("rollout.missing_end_penalty=1"), 1e-12);
+    }
+
+    [Theory]
+    [InlineData("batch.global=2", "batch.global is 2, but the 8 answers of an update")]
+    [InlineData("data.tokenizer=null;model.vocabulary=300", "data.tokenizer is not set")]
+    [InlineData("rollout.template=chatty", "chatty")]
+    public void WhatDoesNotFitIsOneSentence(string more, string expected) =>
+        Assert.Contains(expected, Assert.Throws<UserErrorException>(() => AlignmentData.Open(sums.Run(more))).Message);
+
+    private static List<Dictionary<string, double>> Steps(RunConfiguration run, int ranks, int steps) => Ranks.Run(ranks, world =>
+    {
+        using var data = AlignmentData.Open(run);
+        using var runtime = RankRuntime.Create(run, world, data.Source, data.Tokens, data.Vocabulary);
+        var found = new List<Dictionary<string, double>>();
+        for (int i = 0; i < steps; i++)
+        {
+            var decision = runtime.Step().Decision;
+            found.Add(new Dictionary<string, double>(decision.Measures) { ["loss"] = decision.Loss });
+        }
+        return found;
+    })[0];
+}

@@ -1,0 +1,108 @@
+using System.Text.Json;
+using Uniscale.Corpus;
+using Uniscale.Corpus.Chat;
+using static Uniscale.Cli.Tests.CommandRun;
+
+namespace Uniscale.Cli.Tests.Commands;
+
+/// <summary>Runs that learn from answers of their own: their metrics, a kill inside a batch, several ranks, and what is refused.</summary>
+public sealed class AlignCommandTests(AlignedRuns runs) : IClassFixture<AlignedRuns>
+{
+    [Fact]
+    public void A_run_tells_of_its_answers_and_goes_on_after_a_kill_inside_a_batch()
+    {
+        Ok("align", In("grpo.yaml"));
+        var steps = Measures("grpo", "step");
+        Assert.Equal(8, steps.Count);
+        foreach (string name in (string[])["objective/kl", "objective/rlhf_reward", "objective/scores", "objective/entropy", "objective/beta", "policy/approxkl_avg", "policy/clipfrac_avg", "val/ratio",
+            "val/num_eos_tokens", "val/logprob_gap", "reward/number", "reward/format", "answer/length", "answer/ended", "answer/distinct2", "frac_reward_zero_std"])
+            Assert.All(steps, step => Assert.Contains(name, step.Keys));
+        Assert.Equal((0, 0), (steps[0]["objective/kl"], steps[0]["val/log_ratio"]));
+        Assert.Contains(steps, step => step["reward/format"] > 0);
+        Assert.NotEqual(steps[0]["objective/beta"], steps[2]["objective/beta"]);
+        var held = Measures("grpo", "validation");
+        Assert.Equal(2, held.Count);
+        Assert.All(held, validation => Assert.Contains("reward/number", validation.Keys));
+
+        string[] elsewhere = ["align", In("grpo.yaml"), "--set", $"run_directory={In("runs/killed")}"];
+        var (code, _, error) = SmallCorpus.Uniscale([], [.. elsewhere, "--set", "faults.enabled=true", "--set", "faults.inject=[{kind: kill, step: 6}]"]);
+        Assert.True(code == 137, $"{code} {error}");
+        Assert.Equal(6, Measures("killed", "step").Count + 1);
+        Ok([.. elsewhere, "--resume"]);
+        Assert.Matches(@"(\d+) of \1 tensors are bit-equal", Ok("checkpoint", "diff", In("runs/grpo"), In("runs/killed")));
+
+        Ok("align", In("grpo.yaml"), "--ranks", "2", "--set", $"run_directory={In("runs/two")}");
+        foreach (var (one, two) in steps.Zip(Measures("two", "step"))) Assert.Equal(one["objective/scores"], two["objective/scores"], 1e-12);
+    }
+
+    [Theory]
+    [InlineData("train.steps=7", "train.steps 7 lies within a batch of 2 updates")]
+    [InlineData("checkpoint.every=3", "checkpoint.every 3 lies within a batch of 2 updates")]
+    [InlineData("evaluation.every=5", "evaluation.every 5 lies within a batch of 2 updates")]
+    [InlineData("rewards=[]", "nothing says what an answer is rewarded for")]
+    [InlineData("rewards=[{kind: format}]", "rewards[0].pattern does not say which")]
+    [InlineData("rewards=[{kind: format, pattern: '(a'}]", "rewards[0].pattern is no regular expression")]
+    [InlineData("rewards=[{kind: format, pattern: '(?=a)b'}]", "rewards[0].pattern is no regular expression")]
+    [InlineData("rewards=[{kind: exact, pattern: a}]", "rewards[0].pattern is for kind format")]
+    [InlineData("rollout.minibatches=3", "set rollout.minibatches to a divisor")]
+    [InlineData("rollout.max_tokens=64", "leaves no room for a prompt")]
+    [InlineData("rollout.max_tokens=62", "None of the")]
+    [InlineData("batch.global=1", "may need")]
+    [InlineData("start_from=null", "set start_from to a run, a checkpoint or an imported model")]
+    [InlineData("train={tokens: 1000}", "set train.steps, a multiple of 2, instead of train.tokens")]
+    [InlineData("bad_steps.loss_spike=rollback", "a rollback of bad steps would learn from answers of other weights")]
+    [InlineData("data.tokenizer=null", "data.tokenizer")]
+    [InlineData("rollout.template=chatml2", "chatml2")]
+    [InlineData("objective=sft", "start it with `uniscale train`")]
+    public void What_does_not_fit_is_one_sentence(string setting, string expected) => Assert.Contains(expected, Refused("align", In("grpo.yaml"), "--set", setting));
+
+    [Fact]
+    public void A_stop_inside_a_batch_is_refused() => Assert.Contains("give a multiple of 2", Refused("align", In("grpo.yaml"), "--stop-after", "3"));
+
+    private string In(string path) => runs.In(path);
+
+    private List<Dictionary<string, double>> Measures(string run, string kind) =>
+        [.. File.ReadLines(In($"runs/{run}/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).Where(record => record.GetProperty("kind").GetString() == kind)
+            .Select(record => record.GetProperty("measures").EnumerateObject().ToDictionary(measure => measure.Name, measure => measure.Value.GetDouble()))];
+}
+
+/// <summary>A folder with a vocabulary, sums as prompts, and a model to start from; made once.</summary>
+public sealed class AlignedRuns : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public AlignedRuns()
+    {
+        File.WriteAllText(In("text.txt"), string.Join('\n', Enumerable.Range(0, 200).Select(i => $"user assistant {i} + {i * 3} = ? {i * 4}")));
+        TokenizerTrainer.Train(DocumentReader.Read(In("text.txt")), In("sums.model"), new TokenizerTraining { VocabularySize = 300, Threads = 1, Symbols = ChatTemplate.Of("internlm2").SpecialTokens });
+        File.WriteAllLines(In("sums.jsonl"), Enumerable.Range(0, 48).Select(i => $$"""{"prompt": "{{i % 8}} + {{i / 8}} = ?", "completion": "{{(i % 8) + (i / 8)}}"}"""));
+        Ok("data", "chat", In("sums.jsonl"), "--format", "prompt", "--domain", "sums", "--tokenizer", In("sums.model"), "--context", "64", "--validation", "0.2", "--out", In("store"));
+        Configure("sft", "objective: sft\ntrain: { steps: 4, threads: 1 }");
+        Configure("grpo", $$"""
+            objective: grpo
+            start_from: {{In("runs/sft")}}
+            rollout: { prompts: 4, max_tokens: 6, minibatches: 2 }
+            grpo: { group: 4, kl_target: 1, kl_horizon: 100 }
+            rewards: [{ kind: number }, { kind: format, pattern: "[^0-9]*[0-9]+[^0-9]*", weight: 0.5 }]
+            train: { steps: 8, threads: 1 }
+            checkpoint: { every: 2 }
+            evaluation: { every: 4, sequences: 5 }
+            """);
+        Ok("train", In("sft.yaml"));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    public string In(string path) => _folder.In(path);
+
+    private void Configure(string name, string more) => File.WriteAllText(In($"{name}.yaml"), $$"""
+        name: {{name}}
+        run_directory: {{In($"runs/{name}")}}
+        model: { layers: 1, hidden: 32, heads: 2, ffn: 64, context: 64, init_std: 0.1 }
+        data: { tokenizer: {{In("sums.model")}}, sources: [{ name: sums, shards: ["{{In("store/sums.train")}}"] }], validation: [{ name: held, shards: ["{{In("store/sums.validation")}}"] }] }
+        batch: { global: 8, micro: 1 }
+        optimizer: { lr: 3e-3 }
+        logging: { tensor_board: false, peak_flops: 1G, every: 1 }
+
+        """ + more);
+}
