@@ -10,6 +10,7 @@ public sealed partial class HostReadsTests
     private static readonly Dictionary<string, string> OfTheHost = new()
     {
         ["Training/Feeding/SequenceBatch.cs"] = "columns are filled from the data before they are brought over",
+        ["Training/Runtime/RankRuntime.Rollouts.cs"] = "what all ranks have found is put together on the host, once a batch",
         ["Training/Faults/Damage.cs"] = "a bit of host memory is turned over on purpose",
         ["Training/Runs/PeakMeasurement.cs"] = "the peak is measured before the first step",
         ["Engine/Initialization/ParameterInitializer.cs"] = "first weights are drawn on the host",
