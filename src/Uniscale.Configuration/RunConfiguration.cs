@@ -10,7 +10,7 @@ public sealed record RunConfiguration
     [Schema.FilePath]
     public string? RunDirectory { get; init; }
 
-    /// <summary>What the run learns. All but <c>pretrain</c> set <c>model.document_mask</c>, and <c>reward</c> sets <c>model.head</c>, where the file is silent.</summary>
+    /// <summary>What the run learns. All but <c>pretrain</c> set <c>model.document_mask</c>, <c>reward</c> sets <c>model.head</c>, and <c>grpo</c> sets <c>bad_steps.loss_threshold</c> to 0, where the file is silent.</summary>
     public ObjectiveKind Objective { get; init; } = ObjectiveKind.Pretrain;
 
     /// <summary>Run, checkpoint or imported model whose weights the run begins with; the optimizer begins anew. Not set: weights are drawn.</summary>

@@ -18,9 +18,17 @@ internal static class Objectives
             root = root.Over(Read(Text(preset.Text), $"reward {preset.Text}"));
         }
         return root["objective"] is ScalarNode { Text: "sft" or "reward" or "dpo" or "grpo" } objective
-            ? root.Over(Read(objective.Text == "reward" ? "model: { head: score, document_mask: true }" : "model: { document_mask: true }", $"objective {objective.Text}"))
+            ? root.Over(Read(ValuesOf(objective.Text), $"objective {objective.Text}"))
             : root;
     }
+
+    private static string ValuesOf(string objective) => objective switch
+    {
+        "reward" => "model: { head: score, document_mask: true }",
+        // The loss of a policy lies about 0: what is far from its median there is no spike.
+        "grpo" => "{ model: { document_mask: true }, bad_steps: { loss_threshold: 0 } }",
+        _ => "model: { document_mask: true }",
+    };
 
     private static MapNode Read(string yaml, string name)
     {
