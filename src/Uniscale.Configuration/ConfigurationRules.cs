@@ -48,7 +48,16 @@ public static class ConfigurationRules
         if (model.RopeScaling != RopeScalingKind.None && model.Positions != PositionKind.Rope)
             yield return ("model.rope_scaling", "model.rope_scaling stretches rotary angles, but model.positions is learned: set model.rope_scaling to none, or model.positions to rope.");
         if (model.RopeScaling == RopeScalingKind.None && model.RopeFactor != 1)
-            yield return ("model.rope_factor", $"model.rope_factor is {Quantity.Format(model.RopeFactor)}, but model.rope_scaling is none: set model.rope_scaling to linear or ntk-aware, or take model.rope_factor out.");
+            yield return ("model.rope_factor", $"model.rope_factor is {Quantity.Format(model.RopeFactor)}, but model.rope_scaling is none: set model.rope_scaling, for example to linear or yarn, or take model.rope_factor out.");
+        bool trained = model.RopeScaling is RopeScalingKind.Dynamic or RopeScalingKind.Yarn or RopeScalingKind.Llama3;
+        if (!trained && model.RopeTrainedContext != 0)
+            yield return ("model.rope_trained_context", $"model.rope_trained_context is {model.RopeTrainedContext}, which model.rope_scaling {Names.Kebab(model.RopeScaling.ToString())} does not look at: take it out, or set model.rope_scaling to dynamic, yarn or llama3.");
+        if (model.RopeScaling is RopeScalingKind.Yarn or RopeScalingKind.Llama3 && model.RopeTrainedContext == 0)
+            yield return ("model.rope_trained_context", $"model.rope_scaling is {Names.Kebab(model.RopeScaling.ToString())}, which needs the context before the stretching: set model.rope_trained_context, for example to {Math.Max(1, (int)(model.Context / model.RopeFactor))}.");
+        if (model.RopeFastTurns <= model.RopeSlowTurns)
+            yield return ("model.rope_fast_turns", $"model.rope_fast_turns {Quantity.Format(model.RopeFastTurns)} must be above model.rope_slow_turns {Quantity.Format(model.RopeSlowTurns)}: set it to 32, and the other to 1.");
+        if (model.RopeHighFrequency <= model.RopeLowFrequency)
+            yield return ("model.rope_high_frequency", $"model.rope_high_frequency {Quantity.Format(model.RopeHighFrequency)} must be above model.rope_low_frequency {Quantity.Format(model.RopeLowFrequency)}: set it to 4, and the other to 1.");
     }
 
     private static IEnumerable<(string, string)> ObjectiveRules(RunConfiguration configuration)

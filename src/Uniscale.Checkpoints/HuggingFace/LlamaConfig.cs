@@ -4,10 +4,29 @@ using System.Text.Json.Serialization;
 namespace Uniscale.Checkpoints.HuggingFace;
 
 /// <summary>Rotary positions, as <c>rope_parameters</c> (and <c>rope_scaling</c> before it) write them.</summary>
-/// <param name="RopeType"><c>default</c> or <c>linear</c>.</param>
+/// <param name="RopeType"><c>default</c>, <c>linear</c>, <c>dynamic</c>, <c>yarn</c> or <c>llama3</c>.</param>
 /// <param name="RopeTheta">Base of the angles.</param>
-/// <param name="Factor">Positions are divided by it; null: by 1.</param>
-public sealed record LlamaRope(string RopeType, double RopeTheta, double? Factor = null);
+/// <param name="Factor">By what the context is stretched; null: by 1.</param>
+public sealed record LlamaRope(string RopeType, double RopeTheta, double? Factor = null)
+{
+    /// <summary>Context before the stretching, in tokens (yarn, llama3).</summary>
+    public int? OriginalMaxPositionEmbeddings { get; init; }
+
+    /// <summary>Turns within that context above which a pair is kept (yarn).</summary>
+    public double? BetaFast { get; init; }
+
+    /// <summary>Turns within that context below which a pair is divided by the factor (yarn).</summary>
+    public double? BetaSlow { get; init; }
+
+    /// <summary>By what cosines and sines are multiplied (yarn); null: 0.1·ln(factor) + 1.</summary>
+    public double? AttentionFactor { get; init; }
+
+    /// <summary>Turns within that context below which a pair is divided by the factor (llama3).</summary>
+    public double? LowFreqFactor { get; init; }
+
+    /// <summary>Turns within that context above which a pair is kept (llama3).</summary>
+    public double? HighFreqFactor { get; init; }
+}
 
 /// <summary><c>config.json</c> of a Llama at Hugging Face, as far as the weights need it.</summary>
 public sealed record LlamaConfig
@@ -65,9 +84,16 @@ public sealed record LlamaConfig
     public double RopeTheta => RopeParameters.RopeTheta;
 
     /// <summary>The stretching, where readers before version 5 look for it.</summary>
-    public IReadOnlyDictionary<string, object>? RopeScaling => RopeParameters.Factor is { } factor
-        ? new Dictionary<string, object> { ["type"] = RopeParameters.RopeType, ["rope_type"] = RopeParameters.RopeType, ["factor"] = factor }
-        : null;
+    public IReadOnlyDictionary<string, object>? RopeScaling
+    {
+        get
+        {
+            if (RopeParameters.Factor is null) return null;
+            var written = JsonSerializer.SerializeToElement(RopeParameters, Json).EnumerateObject().Where(property => property.Name != "rope_theta").ToDictionary(property => property.Name, property => (object)property.Value);
+            written["type"] = RopeParameters.RopeType;
+            return written;
+        }
+    }
 
     /// <summary>Biases of all four attention projections.</summary>
     public bool AttentionBias { get; init; }

@@ -82,6 +82,7 @@ internal sealed class LlamaConfigReader
         string activation = Text("hidden_act") ?? "silu";
         if (activation is not ("silu" or "swish"))
             throw Refused("hidden_act", $"is '{activation}'; Uniscale's Llama has silu");
+        int longest = Count("max_position_embeddings") ?? throw Missing("max_position_embeddings");
         var config = new LlamaConfig
         {
             HiddenSize = Count("hidden_size") ?? throw Missing("hidden_size"),
@@ -90,10 +91,10 @@ internal sealed class LlamaConfigReader
             NumAttentionHeads = Count("num_attention_heads") ?? throw Missing("num_attention_heads"),
             NumKeyValueHeads = Count("num_key_value_heads"),
             HeadDim = Count("head_dim"),
-            MaxPositionEmbeddings = Count("max_position_embeddings") ?? throw Missing("max_position_embeddings"),
+            MaxPositionEmbeddings = longest,
             VocabSize = Count("vocab_size") ?? throw Missing("vocab_size"),
             RmsNormEps = Number("rms_norm_eps") ?? 1e-6,
-            RopeParameters = Rope(),
+            RopeParameters = Rope(longest),
             AttentionBias = Flag("attention_bias") ?? false,
             MlpBias = Flag("mlp_bias") ?? false,
             TieWordEmbeddings = Flag("tie_word_embeddings") ?? false,
@@ -119,54 +120,21 @@ internal sealed class LlamaConfigReader
         }
     }
 
-    /// <summary>The base may stand alone or in either section; where it stands twice it must be the same.</summary>
-    private LlamaRope Rope()
+    private LlamaRope Rope(int longest)
     {
-        var bases = new List<double>();
+        var reader = new LlamaRopeReader(Refused);
         if (Number("rope_theta") is { } alone)
-            bases.Add(alone);
-        var (kind, factor) = ("default", (double?)null);
+            reader.TakeBase("rope_theta", alone);
         foreach (string section in (string[])["rope_parameters", "rope_scaling"])
         {
             if (Take(section) is not { } element)
                 continue;
             if (element.ValueKind != JsonValueKind.Object)
                 throw Refused(section, $"is {Excerpt(element)}, but must be an object");
-            foreach (var property in element.EnumerateObject())
-            {
-                string key = $"{section}.{property.Name}";
-                switch (property.Name)
-                {
-                    case "rope_type" or "type":
-                        kind = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : throw Wrong(key, property.Value, "a text");
-                        break;
-                    case "rope_theta":
-                        bases.Add(Number(key, property.Value));
-                        break;
-                    case "factor" when property.Value.ValueKind != JsonValueKind.Null:
-                        factor = Number(key, property.Value);
-                        break;
-                    case "partial_rotary_factor" when IsOne(property.Value):
-                    case "original_max_position_embeddings" when kind == "default" || property.Value.ValueKind == JsonValueKind.Null:
-                    case "factor":
-                        break;
-                    default:
-                        throw Refused(key, "is not known to Uniscale, and changes the positions");
-                }
-            }
+            reader.Take(section, element);
         }
-        if (bases.Distinct().Count() > 1)
-            throw Refused("rope_theta", $"stands there as {string.Join(" and as ", bases.Distinct())}");
-        return kind switch
-        {
-            "default" when factor is null or 1 => new LlamaRope(kind, Base(bases)),
-            "linear" when factor is >= 1 => new LlamaRope(kind, Base(bases), factor),
-            "default" or "linear" => throw Refused("rope_parameters.factor", $"is {factor?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "missing"} with rope_type '{kind}'"),
-            _ => throw Refused("rope_parameters.rope_type", $"is '{kind}'; Uniscale knows 'default' and 'linear'"),
-        };
+        return reader.Read(longest);
     }
-
-    private double Base(List<double> bases) => bases.Count == 0 ? 10_000 : bases[0] > 1 ? bases[0] : throw Refused("rope_theta", $"is {bases[0]}, but must be greater than 1");
 
     private JsonElement? Take(string key) => _left.Remove(key) && _root.GetProperty(key) is { ValueKind: not JsonValueKind.Null } value ? value : null;
 

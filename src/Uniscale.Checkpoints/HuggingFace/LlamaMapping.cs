@@ -20,10 +20,6 @@ public static class LlamaMapping
             throw new UserErrorException(
                 "Only models of Llama's kind can be exported: norm rmsnorm, activation swiglu, positions rope, and biases on all attention projections or on none.");
         }
-        // A static stretch of the base is a base; Hugging Face's own "dynamic" kind is another thing.
-        double ropeBase = model.RopeScaling == RopeScalingKind.NtkAware
-            ? model.RopeBase * Math.Pow(model.RopeFactor, model.HeadWidth / (model.HeadWidth - 2.0))
-            : model.RopeBase;
         return new LlamaConfig
         {
             HiddenSize = model.Hidden,
@@ -35,7 +31,7 @@ public static class LlamaMapping
             MaxPositionEmbeddings = model.Context,
             VocabSize = (int)vocabulary,
             RmsNormEps = model.NormEpsilon,
-            RopeParameters = model.RopeScaling == RopeScalingKind.Linear ? new LlamaRope("linear", ropeBase, model.RopeFactor) : new LlamaRope("default", ropeBase),
+            RopeParameters = Rope(model),
             AttentionBias = model.QkvBias,
             MlpBias = model.FfnBias,
             TieWordEmbeddings = model.TiedEmbeddings,
@@ -46,6 +42,50 @@ public static class LlamaMapping
         };
 
         static int? IdOf(int? id) => id >= 0 ? id : null;
+    }
+
+    private static LlamaRope Rope(ModelSection model)
+    {
+        var (angleBase, factor, trained) = (model.RopeBase, model.RopeFactor, model.RopeTrainedContext);
+        switch (model.RopeScaling)
+        {
+            case RopeScalingKind.None:
+                return new LlamaRope("default", angleBase);
+            case RopeScalingKind.NtkAware:
+                // A static stretch of the base is a base; Hugging Face's own "dynamic" kind is another thing.
+                return new LlamaRope("default", angleBase * Math.Pow(factor, model.HeadWidth / (model.HeadWidth - 2.0)));
+            case RopeScalingKind.Linear:
+                return new LlamaRope("linear", angleBase, factor);
+            case RopeScalingKind.Dynamic:
+                return trained == 0 || trained == model.Context
+                    ? new LlamaRope("dynamic", angleBase, factor)
+                    : throw new UserErrorException($"model.rope_trained_context is {trained} and model.context {model.Context}: the dynamic kind at Hugging Face takes the longest context for the trained one, so such a model cannot be exported.");
+            case RopeScalingKind.Yarn:
+                return new LlamaRope("yarn", angleBase, factor)
+                {
+                    OriginalMaxPositionEmbeddings = trained,
+                    BetaFast = model.RopeFastTurns,
+                    BetaSlow = model.RopeSlowTurns,
+                    AttentionFactor = model.RopeAttentionFactor > 0 ? model.RopeAttentionFactor : null,
+                };
+            case RopeScalingKind.Llama3:
+                return new LlamaRope("llama3", angleBase, factor) { OriginalMaxPositionEmbeddings = trained, LowFreqFactor = model.RopeLowFrequency, HighFreqFactor = model.RopeHighFrequency };
+            default:
+                throw new InvalidOperationException($"Positions {model.RopeScaling} have no place in {LlamaConfig.FileName}.");
+        }
+    }
+
+    private static IEnumerable<string> OursOf(LlamaRope rope)
+    {
+        if (rope.RopeType == "default" || (rope is { RopeType: "linear", Factor: 1 })) yield break;
+        yield return $"model.rope_scaling={rope.RopeType}";
+        (string Key, double? Value)[] values =
+        [
+            ("factor", rope.Factor), ("trained_context", rope.OriginalMaxPositionEmbeddings), ("fast_turns", rope.BetaFast), ("slow_turns", rope.BetaSlow),
+            ("attention_factor", rope.AttentionFactor), ("low_frequency", rope.LowFreqFactor), ("high_frequency", rope.HighFreqFactor),
+        ];
+        foreach (var (key, value) in values)
+            if (value is { } number) yield return FormattableString.Invariant($"model.rope_{key}={number:R}");
     }
 
     /// <summary>A configuration with the shape of a Llama, as overrides of keys.</summary>
@@ -59,7 +99,7 @@ public static class LlamaMapping
             .. Set("head_dim", config.HeadDim ?? config.HiddenSize / config.NumAttentionHeads),
             .. Set("ffn", config.IntermediateSize), .. Set("context", config.MaxPositionEmbeddings), .. Set("vocabulary", config.VocabSize),
             .. Set("norm_epsilon", config.RmsNormEps), .. Set("rope_base", config.RopeTheta),
-            .. config.RopeParameters is { RopeType: "linear", Factor: > 1 and var factor } ? ["model.rope_scaling=linear", .. Set("rope_factor", factor)] : Array.Empty<string>(),
+            .. OursOf(config.RopeParameters),
             .. Set("qkv_bias", config.AttentionBias), .. Set("attention_output_bias", config.AttentionBias), .. Set("ffn_bias", config.MlpBias),
             .. Set("tied_embeddings", config.TieWordEmbeddings),
         ];

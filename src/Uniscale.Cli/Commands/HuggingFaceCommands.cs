@@ -1,11 +1,13 @@
 using System.CommandLine;
 using Uniscale.Checkpoints;
+using Uniscale.Checkpoints.Gguf;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Loading;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Data;
+using Uniscale.Engine.Model;
 using Uniscale.Programs;
 using Uniscale.Training.Runs;
 
@@ -17,18 +19,26 @@ internal static class HuggingFaceCommands
     public static Command Export()
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run, its checkpoints directory, or one checkpoint (step-…)." };
-        var to = new Option<string>("--to") { Description = "Folder that receives the model.", Required = true };
+        var to = new Option<string>("--to") { Description = "Folder that receives the model; with --format gguf, the file.", Required = true };
+        var format = new Option<string>("--format") { Description = "llama: a folder as Hugging Face has it; gguf: one file as llama.cpp reads it.", DefaultValueFactory = _ => "llama" };
+        format.AcceptOnlyFromAmong("llama", "gguf");
+        var type = new Option<GgufType?>("--type") { Description = "Type of the matrices in a GGUF file: f32, f16 or bf16; default: that of the run's weights." };
         var step = new Option<long?>("--step") { Description = "The checkpoint of this step; default: the newest good one." };
         var shard = new Option<long>("--shard-bytes") { Description = "Size of a file.", DefaultValueFactory = _ => HuggingFaceExport.DefaultShardBytes };
         var tokenizer = new Option<string?>("--tokenizer") { Description = "SentencePiece model of the run, where it is not found.", HelpName = "FILE" };
         var without = WithoutTokenizer();
-        var command = new Command("export", "Write a checkpoint's weights as a Hugging Face Llama: safetensors, config.json, tokenizer.") { run, to, step, shard, tokenizer, without };
+        var command = new Command("export", "Write a checkpoint's weights as a Hugging Face Llama (safetensors, config.json, tokenizer), or as one GGUF file.") { run, to, format, type, step, shard, tokenizer, without };
         command.SetAction(parsed =>
         {
             var (path, target, shardBytes) = (parsed.GetValue(run)!, parsed.GetValue(to)!, parsed.GetValue(shard));
             if (shardBytes < 1)
                 throw new UserErrorException($"--shard-bytes {shardBytes} is no size of a file: give 1 or more.");
             var reader = CheckpointInput.Open(path, parsed.GetValue(step));
+            bool gguf = parsed.GetValue(format) == "gguf";
+            if (!gguf && parsed.GetValue(type) is not null)
+                throw new UserErrorException("--type is for GGUF files alone; a Hugging Face folder has the run's own types: take it out, or add --format gguf.");
+            if (gguf && (File.Exists(target) || Directory.Exists(target)))
+                throw new UserErrorException($"--to {target} is there already: name a file that is to be made.");
             if (HuggingFaceModel.HoldsWeights(target))
                 throw new UserErrorException($"--to {target} already holds a model: name a folder that is to be made, or empty it.");
             var configuration = CheckpointInput.ConfigurationOf(reader);
@@ -36,7 +46,7 @@ internal static class HuggingFaceCommands
                 throw new UserErrorException($"{path} is a reward model, whose head a Hugging Face Llama has no place for: name a run of another objective.");
             using var text = parsed.GetValue(without) ? null : TokenizerOf(path, configuration.Data.Tokenizer, parsed.GetValue(tokenizer));
             var output = parsed.InvocationConfiguration.Output;
-            int count = CheckpointInput.Given(() => Write(reader, configuration, target, shardBytes, text));
+            int count = CheckpointInput.Given(() => gguf ? WriteGguf(reader, configuration, target, parsed.GetValue(type), text) : Write(reader, configuration, target, shardBytes, text));
             output.WriteLine($"{count} tensors of step {reader.Manifest.Step} are in {target}");
             if (text is null)
                 output.WriteLine("No tokenizer was written: the run names none, or none was wanted.");
@@ -96,6 +106,17 @@ internal static class HuggingFaceCommands
         int count = HuggingFaceExport.Write(reader, target, shardBytes);
         config.Write(target);
         return count;
+    }
+
+    private static int WriteGguf(CheckpointReader reader, RunConfiguration configuration, string target, GgufType? type, Tokenizer? tokenizer)
+    {
+        var model = configuration.ModelAt(reader.Manifest.ConsumedTokens);
+        (string, SpecialTokens)? text = tokenizer is null ? null : (tokenizer.Path, new SpecialTokens(tokenizer.BeginId, tokenizer.EndId, tokenizer.PaddingId));
+        if (Path.GetDirectoryName(Path.GetFullPath(target)) is { } folder) Directory.CreateDirectory(folder);
+        IReadOnlyList<double> plain = [], stretched = [];
+        if (model.RopeScaling == RopeScalingKind.Llama3)
+            (plain, stretched) = (new RotaryFrequencies(model.HeadWidth, model.RopeBase).Frequencies, new RotaryFrequencies(model.HeadWidth, model.RopeBase, RotaryStretch.Of(model)).Frequencies);
+        return GgufExport.Write(reader, model, configuration.Name, target, type, text, [.. plain.Zip(stretched)]);
     }
 
     private static (int Count, string Place) Import(string source, string run, ResolvedConfiguration configuration)

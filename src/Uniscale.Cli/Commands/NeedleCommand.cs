@@ -22,8 +22,8 @@ internal static class NeedleCommand
     private static readonly Option<string> Needle = new("--needle") { Description = "The sentence that is hidden; {key} stands for the key.", DefaultValueFactory = _ => Defaults.Needle };
     private static readonly Option<string> Question = new("--question") { Description = "What stands behind the text, up to the place of the key.", DefaultValueFactory = _ => Defaults.Question };
     private static readonly Option<int> Tokens = new("--tokens") { Description = "Tokens that the model may answer with; they are part of the length.", DefaultValueFactory = _ => Defaults.AnswerTokens };
-    private static readonly Option<string?> Scaling = new("--rope-scaling") { Description = "Stretch the rotary angles for texts that are longer than the model's context: linear or ntk-aware." };
-    private static readonly Option<double?> Factor = new("--rope-factor") { Description = "Stretch factor; default: what each length needs." };
+    private static readonly Option<string?> Scaling = new("--rope-scaling") { Description = "Stretch the rotary angles for texts that are longer than the model's context: linear, ntk-aware, dynamic, yarn or llama3." };
+    private static readonly Option<double?> Factor = new("--rope-factor") { Description = "Stretch factor; default: what each length needs, and 2 with dynamic." };
     private static readonly Option<int> Ranks = new("--ranks") { Description = "Threads that read the model; the figures do not depend on it.", DefaultValueFactory = _ => 1 };
     private static readonly Option<string?> Out = new("--out") { Description = "Folder of the table and the answers; default: evaluation in the run's folder." };
     private static readonly Option<string?> Plot = new("--plot") { Description = "Draw a heat map: a file .png or .svg.", HelpName = "FILE" };

@@ -45,6 +45,15 @@ public enum RopeScalingKind
 
     /// <summary>The base multiplied by factor^(d/(d-2)), d the width of a head.</summary>
     NtkAware,
+
+    /// <summary>Texts up to the trained context as trained; for a longer one of n tokens, in inference, the base multiplied by (factor·n/context − (factor − 1))^(d/(d-2)).</summary>
+    Dynamic,
+
+    /// <summary>Fast pairs as trained, slow ones divided by the factor, queries and keys scaled (YaRN, Peng et al., 2023).</summary>
+    Yarn,
+
+    /// <summary>Fast pairs as trained, slow ones divided by the factor, by wavelength (Llama 3.1).</summary>
+    Llama3,
 }
 
 /// <summary>Shape of a decoder-only transformer.</summary>
@@ -108,6 +117,30 @@ public sealed record ModelSection
     /// <summary>Stretch factor of <see cref="RopeScaling"/>.</summary>
     [Range(1)]
     public double RopeFactor { get; init; } = 1;
+
+    /// <summary>Context of which <see cref="RopeScaling"/> speaks: the trained one before the stretching; 0 with dynamic: <see cref="Context"/>.</summary>
+    [Range(0, Limits.Context)]
+    public int RopeTrainedContext { get; init; }
+
+    /// <summary>With yarn, pairs that turn more often than this within the trained context are kept.</summary>
+    [Range(0, MinimumExclusive = true)]
+    public double RopeFastTurns { get; init; } = 32;
+
+    /// <summary>With yarn, pairs that turn less often than this within the trained context are divided by the factor.</summary>
+    [Range(0, MinimumExclusive = true)]
+    public double RopeSlowTurns { get; init; } = 1;
+
+    /// <summary>With yarn, by what queries and keys are multiplied; 0: 0.1·ln(factor) + 1.</summary>
+    [Range(0)]
+    public double RopeAttentionFactor { get; init; }
+
+    /// <summary>With llama3, pairs that turn more often than this within the trained context are kept.</summary>
+    [Range(0, MinimumExclusive = true)]
+    public double RopeHighFrequency { get; init; } = 4;
+
+    /// <summary>With llama3, pairs that turn less often than this within the trained context are divided by the factor.</summary>
+    [Range(0, MinimumExclusive = true)]
+    public double RopeLowFrequency { get; init; } = 1;
 
     /// <summary>Bias of the query, key and value projections.</summary>
     public bool QkvBias { get; init; }

@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Engine.Devices;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Model;
@@ -11,29 +12,26 @@ namespace Uniscale.Engine.Model;
 public sealed class RotaryFrequencies
 {
     private readonly double[] _frequencies;
-    private readonly (int HeadDim, double AngleBase, RopeScalingKind Scaling, double Factor) _given;
+    private readonly double _magnitude;
+    private readonly (int HeadDim, double AngleBase, RotaryStretch Stretch) _given;
     private RotaryFrequencies? _other;
 
     /// <param name="headDim">Width of a head; even.</param>
     /// <param name="angleBase">Base of the angles.</param>
-    /// <param name="scaling">Linear: positions divided by the factor (Chen et al., 2023). NTK-aware: the base multiplied by
-    /// factor^(headDim/(headDim−2)), so that the lowest frequency is stretched by the factor and the highest is kept.</param>
-    /// <param name="factor">Stretch factor.</param>
-    public RotaryFrequencies(int headDim, double angleBase, RopeScalingKind scaling = RopeScalingKind.None, double factor = 1)
+    /// <param name="stretch">How angles are stretched beyond the trained context; null: they are not.</param>
+    public RotaryFrequencies(int headDim, double angleBase, RotaryStretch? stretch = null)
     {
         if (headDim % 2 != 0)
             throw new UserErrorException($"Rotary positions turn pairs of features, so model.head_dim must be even, not {headDim}.");
-        _given = (headDim, angleBase, scaling, factor);
-        if (scaling == RopeScalingKind.NtkAware && headDim > 2)
-            angleBase *= Math.Pow(factor, headDim / (headDim - 2.0));
-        double divisor = scaling == RopeScalingKind.Linear ? factor : 1;
-        _frequencies = new double[headDim / 2];
-        for (int i = 0; i < _frequencies.Length; i++)
-            _frequencies[i] = Math.Pow(angleBase, -2.0 * i / headDim) / divisor;
+        _given = (headDim, angleBase, stretch ?? RotaryStretch.None);
+        (_frequencies, _magnitude) = (_given.Stretch.Frequencies(headDim, angleBase), _given.Stretch.Magnitude);
     }
 
     /// <summary>Angle per position of each pair, [headDim/2].</summary>
     public IReadOnlyList<double> Frequencies => _frequencies;
+
+    /// <summary>Cosines and sines are multiplied by it: queries and keys grow by it (YaRN); 1 with other formulas.</summary>
+    public double Magnitude => _magnitude;
 
     /// <summary>The same with another base, as a phase of the curriculum may have one; null: this one. The last one asked for is kept.</summary>
     public RotaryFrequencies WithBase(double? angleBase)
@@ -41,7 +39,7 @@ public sealed class RotaryFrequencies
         if (angleBase is not { } wanted || wanted == _given.AngleBase)
             return this;
         var kept = _other;
-        return kept?._given.AngleBase == wanted ? kept : _other = new RotaryFrequencies(_given.HeadDim, wanted, _given.Scaling, _given.Factor);
+        return kept?._given.AngleBase == wanted ? kept : _other = new RotaryFrequencies(_given.HeadDim, wanted, _given.Stretch);
     }
 
     /// <summary>fp32 cosines and sines of positions int64 [batch or 1, sequence]: [batch or 1, sequence, 1, headDim/2]. Angles are fp64.</summary>
@@ -50,6 +48,12 @@ public sealed class RotaryFrequencies
         using var scope = NewDisposeScope();
         var perPosition = DeviceConstants.Of(_given, positions.device, _ => from_array(_frequencies));
         var angles = positions.to(float64).unsqueeze(-1).unsqueeze(-1) * perPosition;
-        return scope.MoveToOuter(angles.cos().to(float32), angles.sin().to(float32));
+        var (cosine, sine) = (angles.cos(), angles.sin());
+        if (_magnitude != 1)
+        {
+            var magnitude = Scalars.Of(_magnitude);
+            (cosine, sine) = (cosine * magnitude, sine * magnitude);
+        }
+        return scope.MoveToOuter(cosine.to(float32), sine.to(float32));
     }
 }

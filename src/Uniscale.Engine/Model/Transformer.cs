@@ -13,7 +13,7 @@ public static class Transformer
     {
         model = ModelShapes.Resolve(model);
         var rotary = model.Positions == PositionKind.Rope
-            ? new RotaryFrequencies(model.HeadDim, model.RopeBase, model.RopeScaling, model.RopeFactor)
+            ? new RotaryFrequencies(model.HeadDim, model.RopeBase, RotaryStretch.Of(model))
             : null;
         return
         [

@@ -1,11 +1,15 @@
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
+using Uniscale.Engine.Model;
 
 namespace Uniscale.Evaluation.Needles;
 
 /// <summary>What a needle test asks.</summary>
 public sealed record NeedleOptions
 {
+    /// <summary>The factor that InternLM2's authors serve with under dynamic NTK.</summary>
+    private const double DynamicFactor = 2;
+
     /// <summary>Stands for the key in <see cref="Needle"/>.</summary>
     public const string KeyMark = "{key}";
 
@@ -33,7 +37,7 @@ public sealed record NeedleOptions
     /// <summary>How rotary angles are stretched; null: as the model was trained.</summary>
     public RopeScalingKind? Scaling { get; init; }
 
-    /// <summary>Stretch factor; null: what each length needs beyond the model's context.</summary>
+    /// <summary>Stretch factor; null: what each length needs beyond the model's context, and 2 with the dynamic one.</summary>
     public double? Factor { get; init; }
 
     /// <summary>The places in percent.</summary>
@@ -89,13 +93,20 @@ public sealed record NeedleOptions
     {
         if (Scaling is null or RopeScalingKind.None)
         {
-            return length <= shape.Context ? shape : throw new UserErrorException(
+            return length <= shape.Context || shape.RopeScaling == RopeScalingKind.Dynamic ? RotaryStretch.At(shape, length) : throw new UserErrorException(
                 $"--lengths asks for {length} tokens, and the model was trained for {shape.Context}: shorten --lengths, or stretch its positions with --rope-scaling.");
         }
         if (shape.Positions != PositionKind.Rope)
             throw new UserErrorException("--rope-scaling stretches rotary angles, and this model has a learned table of positions: leave it out.");
         if (shape.RopeScaling != RopeScalingKind.None)
             throw new UserErrorException($"--rope-scaling would stretch positions that are stretched already (model.rope_factor is {Quantity.Format(shape.RopeFactor)}): leave it out.");
-        return shape with { Context = Math.Max(length, shape.Context), RopeScaling = Scaling.Value, RopeFactor = Factor ?? Math.Max(1, (double)length / shape.Context) };
+        bool dynamic = Scaling == RopeScalingKind.Dynamic, trained = dynamic || Scaling is RopeScalingKind.Yarn or RopeScalingKind.Llama3;
+        var stretched = shape with
+        {
+            RopeScaling = Scaling.Value,
+            RopeFactor = Factor ?? (dynamic ? DynamicFactor : Math.Max(1, (double)length / shape.Context)),
+            RopeTrainedContext = trained ? shape.Context : 0,
+        };
+        return RotaryStretch.At(stretched with { Context = Math.Max(length, shape.Context) }, length);
     }
 }

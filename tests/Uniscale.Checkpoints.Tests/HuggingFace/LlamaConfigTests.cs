@@ -35,7 +35,17 @@ public sealed class LlamaConfigTests : IDisposable
 
     [Theory]
     [InlineData("""{"rope_parameters":{"rope_type":"default","rope_theta":500000.0},"rope_theta":10000}""", "rope_theta stands there as 10000 and as 500000")]
-    [InlineData("""{"rope_scaling":{"rope_type":"llama3","factor":8}}""", "rope_parameters.rope_type is 'llama3'; Uniscale knows 'default' and 'linear'")]
+    [InlineData("""{"rope_scaling":{"rope_type":"longrope","factor":8}}""", "rope_parameters.rope_type is 'longrope'; Uniscale knows 'default', 'linear', 'dynamic', 'yarn', 'llama3'")]
+    [InlineData("""{"rope_scaling":{"rope_type":"llama3","factor":8}}""", "rope_parameters.low_freq_factor is missing with rope_type 'llama3'")]
+    [InlineData("""{"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":1}}""", "rope_parameters.high_freq_factor is 1, but must be above low_freq_factor")]
+    [InlineData("""{"rope_scaling":{"rope_type":"yarn","factor":0.5}}""", "rope_parameters.factor is 0.5 with rope_type 'yarn'")]
+    [InlineData("""{"rope_scaling":{"rope_type":"yarn","factor":4,"truncate":false}}""", "rope_scaling.truncate is false, which Uniscale does not have with rope_type 'yarn'")]
+    [InlineData("""{"rope_scaling":{"rope_type":"yarn","factor":4,"beta_fast":1}}""", "rope_parameters.beta_fast is 1, but must be above beta_slow")]
+    [InlineData("""{"rope_scaling":{"rope_type":"yarn","factor":4,"original_max_position_embeddings":"8"}}""", "rope_scaling.original_max_position_embeddings is \"8\", but must be a whole number of at least 1")]
+    [InlineData("""{"rope_scaling":{"type":"dynamic","factor":2,"original_max_position_embeddings":16}}""", "is 16 with rope_type 'dynamic', whose trained context is max_position_embeddings (32)")]
+    [InlineData("""{"rope_scaling":{"type":"linear","rope_type":"dynamic","factor":2}}""", "rope_scaling.rope_type is \"dynamic\", but rope_scaling.type is \"linear\"")]
+    [InlineData("""{"rope_parameters":{"rope_type":"linear","factor":2},"rope_scaling":{"type":"linear","factor":4}}""", "rope_scaling.factor is 4, but rope_parameters.factor is 2")]
+    [InlineData("""{"rope_parameters":{"rope_type":"default","partial_rotary_factor":0.5}}""", "rope_parameters.partial_rotary_factor is 0.5, which Uniscale's Llama does not have")]
     [InlineData("""{"rope_scaling":{"rope_type":"linear","factor":8,"low_freq_factor":1}}""", "rope_scaling.low_freq_factor is not known to Uniscale, and changes the positions")]
     [InlineData("""{"rope_scaling":{"type":"linear"}}""", "rope_parameters.factor is missing with rope_type 'linear'")]
     [InlineData("""{"rope_scaling":{"type":7}}""", "rope_scaling.type is 7, but must be a text")]
@@ -80,6 +90,36 @@ public sealed class LlamaConfigTests : IDisposable
     {
         Read("""{"use_cache":true,"torch_dtype":"bfloat16","eos_token_id":[1,2],"initializer_range":0.02,"attention_dropout":0.0,"sliding_window":null,"pretraining_tp":1,"transformers_version":"5.0.0","pruned_heads":{}}""");
         Assert.Equal(8, Read("""{"quantization_config":{"bits":4}}""", "quantization_config").HiddenSize);
+    }
+
+    [Fact]
+    public void StretchingsAreReadWithTheirNumbers()
+    {
+        Assert.Equal(new LlamaRope("dynamic", 1e6, 2), Read("""{"rope_theta":1000000,"rope_scaling":{"type":"dynamic","factor":2.0}}""").RopeParameters);
+        var yarn = new LlamaRope("yarn", 10_000, 4) { OriginalMaxPositionEmbeddings = 8, BetaFast = 32, BetaSlow = 1 };
+        Assert.Equal(yarn, Read("""{"rope_scaling":{"rope_type":"yarn","factor":4,"original_max_position_embeddings":8}}""").RopeParameters);
+        Assert.Equal(yarn with { OriginalMaxPositionEmbeddings = 32, BetaFast = 16 }, Read("""{"rope_parameters":{"rope_type":"yarn","factor":4,"beta_fast":16,"truncate":true}}""").RopeParameters);
+        // DeepSeek's two scales stand for a quotient: (0.1·0.707·ln 40 + 1) / (0.1·1·ln 40 + 1).
+        Assert.Equal(0.92104236, Read("""{"rope_scaling":{"type":"yarn","factor":40,"original_max_position_embeddings":8,"mscale":0.707,"mscale_all_dim":1.0}}""").RopeParameters.AttentionFactor!.Value, 1e-8);
+        Assert.Equal(
+            new LlamaRope("llama3", 500_000, 8) { OriginalMaxPositionEmbeddings = 8, LowFreqFactor = 1, HighFreqFactor = 4 },
+            Read("""{"rope_theta":500000.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8}}""").RopeParameters);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"linear","factor":4}""")]
+    [InlineData("""{"type":"dynamic","factor":2}""")]
+    [InlineData("""{"type":"yarn","factor":4,"original_max_position_embeddings":8,"attention_factor":1.5}""")]
+    [InlineData("""{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8}""")]
+    public void EveryStretchingThatIsWrittenIsRead(string stretching)
+    {
+        var config = Read($$"""{"rope_scaling":{{stretching}}}""");
+        config.Write(_folder.Path);
+        Assert.Equal(config.RopeParameters, LlamaConfig.Read(_folder.Path).RopeParameters);
+        // Older readers look for the section of that name, newer ones for the other.
+        var written = JsonNode.Parse(File.ReadAllText(_folder["config.json"]))!;
+        Assert.Equal(written["rope_parameters"]!["rope_type"]!.GetValue<string>(), written["rope_scaling"]!["type"]!.GetValue<string>());
+        Assert.Equal(written["rope_parameters"]!["factor"]!.GetValue<double>(), written["rope_scaling"]!["factor"]!.GetValue<double>());
     }
 
     [Fact]

@@ -64,6 +64,24 @@ public sealed class HuggingFaceCommandsTests : IDisposable
         Assert.Equal(2, CommandRun.Of("import", At("model"), "--to", At("back")).Code);
     }
 
+    /// <summary>Out and back with the same positions, whatever their formula; a base that was stretched comes back as a base.</summary>
+    [Theory]
+    [InlineData("none")]
+    [InlineData("linear", "model.rope_factor=4")]
+    [InlineData("dynamic", "model.rope_factor=2")]
+    [InlineData("yarn", "model.rope_factor=4", "model.rope_trained_context=8", "model.rope_fast_turns=16")]
+    [InlineData("yarn", "model.rope_factor=4", "model.rope_trained_context=8", "model.rope_attention_factor=1.25")]
+    [InlineData("llama3", "model.rope_factor=8", "model.rope_trained_context=4", "model.rope_low_frequency=0.5", "model.rope_high_frequency=3")]
+    public void PositionsGoOutAndComeBack(string scaling, params string[] overrides)
+    {
+        Save([Tied, "model.rope_base=500000", $"model.rope_scaling={scaling}", .. overrides]);
+        CommandRun.Ok("export", At("run"), "--to", At("model"));
+        CommandRun.Ok("import", At("model"), "--to", At("back"));
+        ModelSection[] both = [.. new[] { "run", "back" }.Select(name => ConfigurationLoader.Parse(CheckpointReader.Open(CheckpointCatalog.Find(At(name))).Manifest.ConfigurationYaml).Value.Model)];
+        Assert.Equal(both[0].RopeBase, both[1].RopeBase);
+        Assert.Equal(RotaryStretch.Of(both[0]), RotaryStretch.Of(both[1]));
+    }
+
     [Fact]
     public void AModelThatIsNoLlamaIsRefused()
     {

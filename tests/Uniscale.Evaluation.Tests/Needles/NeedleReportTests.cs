@@ -84,6 +84,6 @@ public sealed class NeedleReportTests
     public void StretchingsAreThoseOfTheConfiguration()
     {
         Assert.Equal(RopeScalingKind.NtkAware, NeedleOptions.ParseScaling("ntk-aware"));
-        Assert.Contains("give one of none, linear, ntk-aware", Assert.Throws<UserErrorException>(() => NeedleOptions.ParseScaling("ntk")).Message, StringComparison.Ordinal);
+        Assert.Contains("give one of none, linear, ntk-aware, dynamic, yarn, llama3", Assert.Throws<UserErrorException>(() => NeedleOptions.ParseScaling("ntk")).Message, StringComparison.Ordinal);
     }
 }

@@ -57,16 +57,59 @@ public sealed class NeedleTestTests : IDisposable
     }
 
     /// <summary>
-    /// Positions stretched twice: the head that looks one place back looks two places back under the linear formula, and finds nothing; the NTK-aware one leaves
-    /// the fast pairs nearly as they are.
+    /// Twice the trained length. Which place the first layer looks at is computed beforehand from the published formulas: the one where Σ cos(θ'·n − θ) over the pairs is largest. It is the
+    /// place before under a formula that leaves the fast pairs alone, and another one under the linear formula, which divides them.
     /// </summary>
-    [Fact]
-    public void LongerTextsNeedPositionsThatAreStretched()
+    [Theory]
+    [InlineData(RopeScalingKind.Linear, 2)]
+    [InlineData(RopeScalingKind.NtkAware, 1)]
+    [InlineData(RopeScalingKind.Dynamic, 1)]
+    [InlineData(RopeScalingKind.Yarn, 1)]
+    [InlineData(RopeScalingKind.Llama3, 1)]
+    public void FormulasFindNeedlesWhereTheirAnglesSayIt(RopeScalingKind scaling, int looksBack)
     {
-        var longer = Options with { Lengths = [2 * Context] };
-        Assert.Contains("--lengths asks for 1200 tokens, and the model was trained for 600", Refused(longer), StringComparison.Ordinal);
-        Assert.Equal(0, Run("linear", longer with { Scaling = RopeScalingKind.Linear }, 1, induction: true).Found.Value);
-        Assert.Equal(1, Run("ntk", longer with { Scaling = RopeScalingKind.NtkAware }, 1, induction: true).Found.Value);
+        double[] angles = Angles(scaling, factor: 2);
+        Assert.Equal(looksBack, Enumerable.Range(0, 2 * Context).MaxBy(n => angles.Select((angle, pair) => Math.Cos(angle * n - InductionModel.Frequency(pair))).Sum()));
+        var longer = Options with { Lengths = [2 * Context], Depths = 3, Scaling = scaling };
+        Assert.Equal(looksBack == 1 ? 1 : 0, Run(scaling.ToString(), longer, 1, induction: true).Found.Value);
+    }
+
+    /// <summary>The formulas, written down once more.</summary>
+    private static double[] Angles(RopeScalingKind scaling, double factor)
+    {
+        const int Dim = InductionModel.HeadDim;
+        const double Base = InductionModel.Base;
+        // Dynamic NTK at twice the length with factor 2 stretches as the static one by 3.
+        double stretched = Base * Math.Pow(scaling == RopeScalingKind.Dynamic ? 2 * factor - (factor - 1) : factor, Dim / (Dim - 2.0));
+        double Ramp(double turns) => Dim * Math.Log(Context / (turns * 2 * Math.PI)) / (2 * Math.Log(Base));
+        double low = Math.Max(0, Math.Floor(Ramp(32))), high = Math.Ceiling(Ramp(1));
+        return [.. Enumerable.Range(0, Dim / 2).Select(pair =>
+        {
+            double angle = Math.Pow(Base, -2.0 * pair / Dim), turns = Context * angle / (2 * Math.PI);
+            double kept = scaling == RopeScalingKind.Yarn ? 1 - Math.Clamp((pair - low) / (high - low), 0, 1) : Math.Clamp((turns - 1) / 3, 0, 1);
+            return scaling switch
+            {
+                RopeScalingKind.Linear => angle / factor,
+                RopeScalingKind.NtkAware or RopeScalingKind.Dynamic => Math.Pow(stretched, -2.0 * pair / Dim),
+                _ => (1 - kept) * angle / factor + kept * angle,
+            };
+        })];
+    }
+
+    [Fact]
+    public void LongerTextsNeedPositionsThatAreStretched() =>
+        Assert.Contains("--lengths asks for 1200 tokens, and the model was trained for 600", Refused(Options with { Lengths = [2 * Context] }), StringComparison.Ordinal);
+
+    /// <summary>A model whose own positions are dynamic reads longer texts without a word.</summary>
+    [Fact]
+    public void ADynamicModelNeedsNoOption()
+    {
+        var shape = InductionModel.Shape(500, Context) with { RopeScaling = RopeScalingKind.Dynamic, RopeFactor = 2 };
+        var (own, given) = (Options.At(shape, 1200), (Options with { Scaling = RopeScalingKind.Dynamic }).At(InductionModel.Shape(500, Context), 1200));
+        Assert.Equal(1200, own.Context);
+        Assert.Equal(given.RopeBase, own.RopeBase);
+        Assert.True(own.RopeBase > shape.RopeBase);
+        Assert.Equal(shape.RopeBase, Options.At(shape, 300).RopeBase);
     }
 
     [Fact]

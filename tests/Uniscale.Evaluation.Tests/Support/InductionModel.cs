@@ -18,8 +18,14 @@ namespace Uniscale.Evaluation.Tests.Support;
 /// </summary>
 internal static class InductionModel
 {
-    /// <summary>Width of the only head, and pairs of it whose angles are slow.</summary>
-    private const int HeadDim = 128, SlowPairs = 32, CodeWidth = 2 * SlowPairs;
+    /// <summary>Width of the only head.</summary>
+    public const int HeadDim = 128;
+
+    /// <summary>Base of its angles.</summary>
+    public const double Base = 1e8;
+
+    /// <summary>Pairs whose angles are slow.</summary>
+    private const int SlowPairs = 32, CodeWidth = 2 * SlowPairs;
 
     /// <summary>Strength of the first layer's attention by place, and of the second's by content.</summary>
     private const double PlaceStrength = 40, ContentStrength = 60;
@@ -35,12 +41,12 @@ internal static class InductionModel
         Ffn = 8,
         Context = context,
         Vocabulary = vocabulary,
-        RopeBase = 1e8,
+        RopeBase = Base,
         NormEpsilon = 1e-9,
     };
 
     /// <summary>Angle per position of a pair as the first layer expects it.</summary>
-    public static double Frequency(int pair) => Math.Pow(1e8, -2.0 * pair / HeadDim);
+    public static double Frequency(int pair) => Math.Pow(Base, -2.0 * pair / HeadDim);
 
     public static TrainedModel Load(int vocabulary, int context)
     {
