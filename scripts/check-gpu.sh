@@ -35,12 +35,14 @@ if [[ $device == cuda ]]; then
         *B200*) peak=2250T ;; *GH200* | *H200* | *H100*SXM* | *"H100 80GB HBM3"*) peak=989T ;; *H100*) peak=756T ;; *A100*) peak=312T ;; *L40S*) peak=362T ;;
         *L4*) peak=121T ;; *A10*) peak=125T ;; *4090*) peak=165T ;; *3090*) peak=71T ;; *) peak=0 ;;
     esac
+    model='layers: 4, hidden: 128, heads: 4, kv_heads: 2, context: 128'
     shape=(--set model.layers=12 --set model.hidden=768 --set model.heads=12 --set model.context=1024 --set model.vocabulary=32768
         --set batch.global=$((32 * ranks)) --set batch.micro=16)
 else
     ((ranks > 0)) || ranks=2
     peak=${peak:-0}
-    shape=(--set model.layers=2 --set model.hidden=64 --set model.heads=4 --set model.context=64 --set batch.global=$((8 * ranks)) --set batch.micro=4)
+    model='layers: 2, hidden: 64, heads: 4, kv_heads: 2, context: 64'
+    shape=(--set batch.global=$((8 * ranks)) --set batch.micro=4)
 fi
 
 # UNISCALE_PROGRAM: another program than the one of this folder, for tests.
@@ -76,7 +78,7 @@ corpus() {
     uniscale tokenizer train "$work/text" --vocabulary 512 --out "$work/tokenizer.model"
     uniscale data tokenize "$work"/text/*.txt --tokenizer "$work/tokenizer.model" --out "$work/tokens"
     cat >"$work/run.yaml" <<YAML
-model: { layers: 4, hidden: 128, heads: 4, kv_heads: 2, context: 128 }
+model: { $model }
 data:
   tokenizer: $work/tokenizer.model
   sources: [{ name: text, shards: ["$work/tokens/text.train"] }]
