@@ -96,13 +96,8 @@ static IEnumerable<string> Listening()
 // Steps until any rank is asked to stop; all ranks end at the same step.
 static void Loop(IWorld world, ManualResetEventSlim stopping)
 {
-    int step = 0;
-    while (Sum(world, stopping.IsSet ? 1 : 0) == 0)
-    {
-        step++;
-        Thread.Sleep(20);
-    }
-    Console.WriteLine($"rank {world.Rank} saved and stopped after {(step > 0 ? "some" : "no")} steps");
+    while (Sum(world, stopping.IsSet ? 1 : 0) == 0) Thread.Sleep(20);
+    Console.WriteLine($"rank {world.Rank} saved and stopped");
 }
 
 static int Sum(IWorld world, int value)

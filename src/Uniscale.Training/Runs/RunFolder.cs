@@ -93,13 +93,25 @@ public sealed class RunFolder(RunConfiguration configuration)
     public void Forget()
     {
         if (!_isNew || HoldsRun || HoldsCheckpoints) return;
+        // Ranks that are still starting make files there (heartbeats, journals), so that a folder just emptied is not empty. What is left at last
+        // holds no run, and the refusal is what the user has to read.
+        for (int attempt = 0; attempt < 50 && !TryDelete(); attempt++) Thread.Sleep(10);
+    }
+
+    private bool TryDelete()
+    {
         try
         {
             Directory.Delete(FullPath, recursive: true);
+            return true;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return true;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // What is left holds no run, and the refusal is what the user has to read.
+            return false;
         }
     }
 
