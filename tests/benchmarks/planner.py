@@ -23,7 +23,7 @@ BEGIN, END = "<!-- machine -->", "<!-- end -->"
 TIME, MEMORY = 0.05, 0.10
 
 # name: (ranks, under MPI, settings)
-SMALL = "model.layers=4 model.hidden=320 model.heads=5 model.context=128 batch.global=8 batch.micro=4"
+SMALL = "model.layers=4 model.hidden=320 model.heads=4 model.context=128 batch.global=8 batch.micro=4"
 LAYOUTS = {
     "one": (1, False, SMALL),
     "wide": (1, False, "model.layers=2 model.hidden=640 model.heads=5 model.context=128 batch.global=4 batch.micro=2"),
