@@ -35,3 +35,6 @@ bash "$here/make-data.sh" work/raw
 
 # Or rewards for answers of its own, which a rule checks.
 "$uniscale" align work/grpo.yaml
+
+# Or by the reward model, with a critic.
+"$uniscale" align work/ppo.yaml

@@ -31,7 +31,7 @@ public static class AlignmentReports
         var asked = Enumerable.Range(0, count).Select(i => all[(int)((long)i * all.Count / count)]).ToList();
         var reader = rollouts.Reader;
         var answers = new AnswerSampler(runtime, reader.Stops).Draw(asked, _ => [SamplingOptions.Greedy], configuration.Rollout.MaxTokens, configuration.Rollout.Batch);
-        foreach (var answer in answers) reader.Reward(answer);
+        reader.Reward(runtime, answers);
         return BatchMeasures.OfAnswers(answers, reader.Rules);
     }
 

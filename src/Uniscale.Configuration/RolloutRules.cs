@@ -1,3 +1,5 @@
+using Uniscale.Configuration.Schema;
+
 namespace Uniscale.Configuration;
 
 /// <summary>Rules of objectives that learn from answers that the model draws itself.</summary>
@@ -10,7 +12,7 @@ internal static class RolloutRules
                 yield return broken;
         if (!configuration.Objective.DrawsAnswers())
             yield break;
-        foreach (var broken in BatchRules(configuration).Concat(EndRules(configuration)))
+        foreach (var broken in BatchRules(configuration).Concat(EndRules(configuration)).Concat(ModelRules(configuration)).Concat(TextRules(configuration)))
             yield return broken;
     }
 
@@ -41,6 +43,31 @@ internal static class RolloutRules
         foreach (var (key, steps) in new[] { ("train.steps", train.Steps), ("checkpoint.every", configuration.Checkpoint.Every), ("evaluation.every", configuration.Evaluation.Every) })
             if (steps % updates != 0)
                 yield return (key, $"{key} {steps} lies within a batch of {updates} updates (rollout.minibatches {configuration.Rollout.Minibatches} × rollout.epochs {configuration.Rollout.Epochs}), which is drawn with the same weights: set it to {(steps / updates + 1) * updates}.");
+    }
+
+    private static IEnumerable<(string, string)> ModelRules(RunConfiguration configuration)
+    {
+        bool scores = configuration.Rewards.Any(rule => rule.Kind == RewardKind.Model);
+        if (scores && configuration.RewardModel.From is null)
+            yield return ("reward_model.from", "rewards has kind model, but reward_model.from names none: set it to a run with objective reward.");
+        if (!scores && configuration.RewardModel.From is not null)
+            yield return ("reward_model.from", "reward_model.from names a model that no rule of rewards uses: add {kind: model} to rewards, or take reward_model out.");
+    }
+
+    /// <summary>Text that is not to be forgotten goes through the same pass as the answers.</summary>
+    private static IEnumerable<(string, string)> TextRules(RunConfiguration configuration)
+    {
+        var ppo = configuration.Ppo;
+        if (configuration.Objective != ObjectiveKind.Ppo || (ppo.Ptx == 0 && ppo.PtxSequences == 0))
+            yield break;
+        if (ppo.PtxSequences == 0)
+            yield return ("ppo.ptx_sequences", $"ppo.ptx is {Quantity.Format(ppo.Ptx)}, but an update has no text: set ppo.ptx_sequences and name a source of plain text in data.sources, or set ppo.ptx to 0.");
+        else if (ppo.Ptx == 0)
+            yield return ("ppo.ptx", $"ppo.ptx_sequences is {ppo.PtxSequences}, but ppo.ptx gives the text no weight: set it, for example to 0.5.");
+        if (ppo.PtxSequences >= configuration.Batch.Global)
+            yield return ("ppo.ptx_sequences", $"ppo.ptx_sequences {ppo.PtxSequences} leaves no sequence of batch.global {configuration.Batch.Global} to the answers: lower it, or raise batch.global.");
+        if (configuration.Rollout.Temperature != 1)
+            yield return ("rollout.temperature", $"rollout.temperature is {Quantity.Format(configuration.Rollout.Temperature)}, at which text would be learned too: set it to 1, or ppo.ptx to 0.");
     }
 
     private static IEnumerable<(string, string)> RewardRules(RewardRuleSection rule, string path)

@@ -10,7 +10,7 @@ public sealed record RunConfiguration
     [Schema.FilePath]
     public string? RunDirectory { get; init; }
 
-    /// <summary>What the run learns. All but <c>pretrain</c> set <c>model.document_mask</c>, <c>reward</c> sets <c>model.head</c>, and <c>grpo</c> sets <c>bad_steps.loss_threshold</c> to 0, where the file is silent.</summary>
+    /// <summary>What the run learns. All but <c>pretrain</c> set <c>model.document_mask</c>, <c>reward</c> sets <c>model.head</c>, and <c>grpo</c> and <c>ppo</c> set <c>bad_steps.loss_threshold</c> to 0, where the file is silent.</summary>
     public ObjectiveKind Objective { get; init; } = ObjectiveKind.Pretrain;
 
     /// <summary>Run, checkpoint or imported model whose weights the run begins with; the optimizer begins anew. Not set: weights are drawn.</summary>
@@ -23,7 +23,7 @@ public sealed record RunConfiguration
     /// <summary>Loss of direct preference optimization (<c>objective: dpo</c>).</summary>
     public DpoSection Dpo { get; init; } = new();
 
-    /// <summary>How answers are drawn that the run learns from (<c>objective: grpo</c>).</summary>
+    /// <summary>How answers are drawn that the run learns from (<c>objective: grpo</c> and <c>ppo</c>).</summary>
     public RolloutSection Rollout { get; init; } = new();
 
     /// <summary>What answers are rewarded for; the reward is the sum of all rules.</summary>
@@ -31,6 +31,12 @@ public sealed record RunConfiguration
 
     /// <summary>Group relative policy optimization (<c>objective: grpo</c>).</summary>
     public GrpoSection Grpo { get; init; } = new();
+
+    /// <summary>Proximal policy optimization (<c>objective: ppo</c>).</summary>
+    public PpoSection Ppo { get; init; } = new();
+
+    /// <summary>The model that scores answers.</summary>
+    public RewardModelSection RewardModel { get; init; } = new();
 
     /// <summary>Shape of the model.</summary>
     public ModelSection Model { get; init; } = new();
@@ -76,6 +82,26 @@ public sealed record RunConfiguration
 
     /// <summary>Phases of a multi-phase curriculum; empty: one phase over all of <see cref="Data"/>.</summary>
     public IReadOnlyList<PhaseSection> Phases { get; init; } = [];
+
+    /// <summary>Whether each step of the run trains a critic beside the policy.</summary>
+    public bool HasCritic => Objective == ObjectiveKind.Ppo && Model.Head == HeadKind.Vocabulary;
+
+    /// <summary>Whether the run compares with the model that it starts from, which is held beside it.</summary>
+    public bool ReadsReference => Objective.ReadsReference() && Model.Head == HeadKind.Vocabulary;
+
+    /// <summary>Whether a reward model is held beside the policy.</summary>
+    public bool ReadsScores => Objective.DrawsAnswers() && Model.Head == HeadKind.Vocabulary && RewardModel.From is not null;
+
+    /// <summary>Answers that are drawn to each prompt.</summary>
+    public int AnswersPerPrompt => Objective == ObjectiveKind.Grpo ? Grpo.Group : 1;
+
+    /// <summary>The critic's run beside this one: the same but for head, rate, and what is done about bad steps (an update that is not finite is left out).</summary>
+    public RunConfiguration OfCritic() => this with
+    {
+        Model = Model with { Head = HeadKind.Score },
+        Optimizer = Optimizer with { Lr = Ppo.CriticLr ?? Optimizer.Lr },
+        BadSteps = BadSteps with { NotFinite = BadStepAction.Skip, LossThreshold = 0, GradientThreshold = 0 },
+    };
 
     /// <summary>Whether the run learns from answers that are compared.</summary>
     public bool ComparesAnswers => Objective.ComparesAnswers();

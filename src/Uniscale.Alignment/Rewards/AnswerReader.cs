@@ -1,5 +1,6 @@
 using Uniscale.Alignment.Rollouts;
 using Uniscale.Data;
+using Uniscale.Training.Runtime;
 
 namespace Uniscale.Alignment.Rewards;
 
@@ -8,7 +9,8 @@ namespace Uniscale.Alignment.Rewards;
 /// <param name="tokenizer">The vocabulary; owned.</param>
 /// <param name="stops">Tokens that end an answer and are no text.</param>
 /// <param name="missingEndPenalty">Subtracted where an answer does not end.</param>
-public sealed class AnswerReader(IReadOnlyList<RewardRule> rules, Tokenizer tokenizer, IReadOnlyList<int> stops, double missingEndPenalty) : IDisposable
+/// <param name="scorer">Asks the reward model; null: there is none.</param>
+public sealed class AnswerReader(IReadOnlyList<RewardRule> rules, Tokenizer tokenizer, IReadOnlyList<int> stops, double missingEndPenalty, AnswerScorer? scorer = null) : IDisposable
 {
     /// <summary>Tokens that end an answer.</summary>
     public IReadOnlyList<int> Stops => stops;
@@ -16,11 +18,17 @@ public sealed class AnswerReader(IReadOnlyList<RewardRule> rules, Tokenizer toke
     /// <summary>The rules.</summary>
     public IReadOnlyList<RewardRule> Rules => rules;
 
-    /// <summary>Rewards an answer.</summary>
-    public void Reward(DrawnAnswer answer)
+    /// <summary>Rewards answers. Collective where there is a reward model.</summary>
+    public void Reward(RankRuntime runtime, IReadOnlyList<DrawnAnswer> answers)
+    {
+        scorer?.Score(runtime, answers);
+        foreach (var answer in answers) Reward(answer);
+    }
+
+    private void Reward(DrawnAnswer answer)
     {
         string text = TextOf(answer.Tokens), reference = TextOf(answer.Prompt.Reference);
-        answer.Rules = [.. rules.Select(rule => rule.Of(text, reference))];
+        answer.Rules = [.. rules.Select(rule => rule.Of(answer, text, reference))];
         answer.Reward = rules.Select((rule, i) => rule.Weight * answer.Rules[i]).Sum() - (answer.IsEnded ? 0 : missingEndPenalty);
     }
 

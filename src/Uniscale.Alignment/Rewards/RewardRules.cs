@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Uniscale.Alignment.Rollouts;
 using Uniscale.Configuration;
 
 namespace Uniscale.Alignment.Rewards;
@@ -18,6 +19,7 @@ public abstract partial class RewardRule
     {
         RewardKind.Number => new NumberRule { Weight = section.Weight },
         RewardKind.Exact => new ExactRule { Weight = section.Weight },
+        RewardKind.Model => new ModelRule { Weight = section.Weight },
         RewardKind.Format => new FormatRule(section.Pattern!) { Weight = section.Weight },
         _ => throw new ArgumentOutOfRangeException(nameof(section), section.Kind, "Unknown rule."),
     };
@@ -26,6 +28,9 @@ public abstract partial class RewardRule
     /// <param name="answer">What the model wrote, without what ends it.</param>
     /// <param name="reference">The answer of the sample, without what ends it.</param>
     public abstract double Of(string answer, string reference);
+
+    /// <summary>What the rule gives for an answer of which more than its text is known.</summary>
+    public virtual double Of(DrawnAnswer drawn, string answer, string reference) => Of(answer, reference);
 
     /// <summary>The last number of a text, as it would be written plainly; null: there is none.</summary>
     internal static string? LastNumber(string text)
@@ -52,6 +57,15 @@ public abstract partial class RewardRule
         public override string Name => "exact";
 
         public override double Of(string answer, string reference) => answer.Trim() == reference.Trim() ? 1 : 0;
+    }
+
+    private sealed class ModelRule : RewardRule
+    {
+        public override string Name => "model";
+
+        public override double Of(string answer, string reference) => throw new NotSupportedException("A score is not a matter of the text alone.");
+
+        public override double Of(DrawnAnswer drawn, string answer, string reference) => drawn.Score;
     }
 
     private sealed class FormatRule(string pattern) : RewardRule

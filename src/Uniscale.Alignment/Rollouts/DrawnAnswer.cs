@@ -13,7 +13,16 @@ public sealed record DrawnAnswer(ChatPrompt Prompt, int[] Tokens, double[] Drawn
     /// <summary>What it is rewarded with.</summary>
     public double Reward { get; set; }
 
-    /// <summary>What each rule gave, from 0 to 1.</summary>
+    /// <summary>Score of the reward model.</summary>
+    public double Score { get; set; }
+
+    /// <summary>What the critic foresaw before each token.</summary>
+    public double[] Values { get; set; } = [];
+
+    /// <summary>What it should have foreseen.</summary>
+    public double[] Returns { get; set; } = [];
+
+    /// <summary>What each rule gave, from 0 to 1, or the score.</summary>
     public double[] Rules { get; set; } = [];
 
     /// <summary>log π of each token by the weights that drew it, as training computes it.</summary>

@@ -30,8 +30,14 @@ public sealed class RolloutBatch
     /// <summary>The answers, prompt by prompt.</summary>
     public IReadOnlyList<DrawnAnswer> Answers { get; }
 
+    /// <summary>Minibatches.</summary>
+    public int Minibatches => _packs.Count;
+
     /// <summary>Packs of a minibatch.</summary>
     public int PacksOf(int minibatch) => _packs[minibatch].Count;
+
+    /// <summary>What the loss of a minibatch is a mean over: its answers, or their tokens.</summary>
+    public int CountOf(int minibatch, bool isMeanOfAnswers) => _packs[minibatch].Sum(pack => isMeanOfAnswers ? pack.Count : pack.Sum(answer => answer.Tokens.Length));
 
     /// <summary>Packs that hold any answers of at most so many tokens, however long each is: a pack that has fewer than fit has room for one more.</summary>
     public static int MostPacks(int answers, int longest, int context) => (answers + (context / longest) - 1) / (context / longest);
@@ -78,6 +84,8 @@ public sealed class RolloutBatch
             Put(answer.Old, Column(columns, RolloutColumn.Old)[first..]);
             Put(answer.Reference, Column(columns, RolloutColumn.Reference)[first..]);
             Put(answer.Advantages, Column(columns, RolloutColumn.Advantage)[first..]);
+            Put(answer.Values, Column(columns, RolloutColumn.Value)[first..]);
+            Put(answer.Returns, Column(columns, RolloutColumn.Return)[first..]);
             at += answer.Length;
         }
         return Pack(minibatch, pack).Count;
@@ -85,7 +93,7 @@ public sealed class RolloutBatch
 
     /// <summary>Deals numbers that were found at the places of a minibatch to its answers.</summary>
     /// <param name="minibatch">Which.</param>
-    /// <param name="found">[packs, context], as <see cref="Uniscale.Training.Runtime.RankRuntime.ReadProbabilities"/> gives them.</param>
+    /// <param name="found">[packs, context], as <see cref="Uniscale.Training.Runtime.RankRuntime.Read"/> gives them.</param>
     /// <param name="take">Takes an answer and its numbers, one a token.</param>
     public void Deal(int minibatch, ReadOnlySpan<double> found, Action<DrawnAnswer, double[]> take)
     {

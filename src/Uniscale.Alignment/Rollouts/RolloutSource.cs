@@ -19,7 +19,8 @@ namespace Uniscale.Alignment.Rollouts;
 /// <param name="configuration">The run.</param>
 /// <param name="prompts">Which prompt comes when.</param>
 /// <param name="reader">Rewards answers; owned.</param>
-public sealed class RolloutSource(RunConfiguration configuration, PromptOrder prompts, AnswerReader reader) : IRolloutSource, IDisposable
+/// <param name="text">Text that is learned beside the answers; owned; null: none.</param>
+public sealed class RolloutSource(RunConfiguration configuration, PromptOrder prompts, AnswerReader reader, TextStream? text = null) : IRolloutSource, IDisposable
 {
     /// <summary>
     /// How far log π of the same weights may lie apart, mean over tokens. The same microbatches go through the same code, so on a CPU it is 0; a device may add in another order.
@@ -27,7 +28,8 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     private const double Rounding = 1e-4;
 
     private readonly RolloutSection _rollout = configuration.Rollout;
-    private readonly KlController _kl = new(configuration.Grpo.Beta, configuration.Grpo.KlTarget, configuration.Grpo.KlHorizon);
+    private readonly PolicyMethod _method = PolicyMethod.Of(configuration);
+    private readonly TextRows? _text = text is null ? null : new TextRows(text, configuration);
     private RolloutBatch? _batch;
     private Dictionary<string, double> _measures = [];
 
@@ -38,16 +40,16 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
     /// <inheritdoc/>
-    public string Fingerprint => prompts.Fingerprint;
+    public string Fingerprint { get; } = text is null ? prompts.Fingerprint : $"{prompts.Fingerprint} {text.Fingerprint}";
 
     /// <inheritdoc/>
     public double Temperature => _rollout.Temperature;
 
     /// <inheritdoc/>
-    public double KlWeight => _kl.Beta;
+    public double KlWeight => _method.LossWeight;
 
     /// <inheritdoc/>
-    public bool CountsAnswers => configuration.Grpo.Mean == PolicyMean.Answer;
+    public bool CountsAnswers => _method.CountsAnswers;
 
     /// <inheritdoc/>
     public bool HasMarks => true;
@@ -68,17 +70,32 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     public bool EndsBatch(StepPlan step) => Within(step) == _rollout.Updates - 1;
 
     /// <inheritdoc/>
-    public int FilledSequences(StepPlan step) => BatchOf(step).PacksOf(Minibatch(step));
+    public bool TeachesCriticAlone(StepPlan step) => _method.TeachesCriticAlone(Number(step) / _rollout.Updates);
 
     /// <inheritdoc/>
-    public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents) => BatchOf(step).Read(Minibatch(step), (int)(index - step.FirstSample), tokens, documents, []);
+    public int FilledSequences(StepPlan step) => BatchOf(step).PacksOf(Minibatch(step)) + (_text?.Sequences ?? 0);
 
     /// <inheritdoc/>
-    public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks) => BatchOf(step).Read(Minibatch(step), (int)(index - step.FirstSample), [], [], marks);
+    public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
+    {
+        if (TextRow(step, index) is { } row) _text!.Read(Number(step), row, tokens, documents);
+        else BatchOf(step).Read(Minibatch(step), (int)(index - step.FirstSample), tokens, documents, []);
+    }
 
     /// <inheritdoc/>
-    public int ReadColumns(StepPlan step, long index, Span<double> columns) =>
-        BatchOf(step).ReadColumns(Minibatch(step), (int)(index - step.FirstSample), columns, CountsAnswers);
+    public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
+    {
+        if (TextRow(step, index) is not null) marks.Fill(TokenMarks.Learned);
+        else BatchOf(step).Read(Minibatch(step), (int)(index - step.FirstSample), [], [], marks);
+    }
+
+    /// <inheritdoc/>
+    public int ReadColumns(StepPlan step, long index, Span<double> columns)
+    {
+        if (TextRow(step, index) is not { } row) return BatchOf(step).ReadColumns(Minibatch(step), (int)(index - step.FirstSample), columns, CountsAnswers);
+        _text!.ReadColumns(Number(step), row, columns, BatchOf(step).CountOf(Minibatch(step), CountsAnswers));
+        return 0;
+    }
 
     /// <inheritdoc/>
     public void Prepare(RankRuntime runtime, StepPlan step)
@@ -86,12 +103,11 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
         if (Within(step) > 0) return;
         long start = Stopwatch.GetTimestamp();
         _batch = new RolloutBatch(Number(step) / _rollout.Updates, Draw(runtime, Number(step) / _rollout.Updates), _rollout.Minibatches, configuration.Model.Context);
-        foreach (var answer in _batch.Answers) reader.Reward(answer);
-        var advantages = _batch.Answers.Chunk(configuration.Grpo.Group).Select(group => GroupAdvantages.Of([.. group.Select(answer => answer.Reward)], configuration.Grpo.Scale));
-        foreach (var (answer, advantage) in _batch.Answers.Zip(advantages.SelectMany(group => group)))
-            answer.Advantages = [.. Enumerable.Repeat(advantage, answer.Tokens.Length)];
+        reader.Reward(runtime, _batch.Answers);
         double drawing = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        ReadProbabilities(runtime, step);
+        StepPlan StepOf(int minibatch) => StepAt(step.ConsumedTokens + (minibatch * StepTokens));
+        ReadProbabilities(runtime, StepOf);
+        _method.Judge(runtime, _batch, StepOf);
         _measures = Measure(drawing);
         if (runtime.Position.Updates == 0) CheckReference(runtime.Position.Step);
     }
@@ -100,28 +116,33 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     /// <exception cref="InvalidOperationException">The first update of a batch sees other log-probabilities than the ones that the batch was read with.</exception>
     public StepDecision Done(RankRuntime runtime, StepPlan step, StepDecision decision)
     {
-        double apart = decision.Measures[PolicyLoss.LogRatio];
+        // Where the critic alone learns, nothing is known of ratios.
+        double apart = decision.Measures.GetValueOrDefault(PolicyLoss.LogRatio);
         if (Within(step) == 0 && double.IsFinite(apart) && apart > Rounding)
         {
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
                 $"The first update of a batch finds log-probabilities {apart:0.0e+0} from those that the batch was read with by the same weights (step {runtime.Position.Step + 1}): forward passes do not repeat themselves."));
         }
-        if (EndsBatch(step)) _kl.Move(_measures[BatchMeasures.Divergence], _batch!.Answers.Count);
+        if (EndsBatch(step) && !TeachesCriticAlone(step)) _method.Kl.Move(_measures[BatchMeasures.Divergence], _batch!.Answers.Count);
         return decision with { Measures = new Dictionary<string, double>([.. _measures, .. decision.Measures]) };
     }
 
     /// <inheritdoc/>
-    public IEnumerable<KeyValuePair<string, string>> ToExtra() => _kl.ToExtra();
+    public IEnumerable<KeyValuePair<string, string>> ToExtra() => _method.ToExtra();
 
     /// <inheritdoc/>
     public void Restore(IReadOnlyDictionary<string, string> extra)
     {
         _batch = null;
-        _kl.Restore(extra);
+        _method.Restore(extra);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => reader.Dispose();
+    public void Dispose()
+    {
+        reader.Dispose();
+        text?.Dispose();
+    }
 
     private IReadOnlyList<DrawnAnswer> Draw(RankRuntime runtime, long batch)
     {
@@ -131,28 +152,26 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     }
 
     /// <summary>How the answers to prompt <paramref name="number"/> of the run are drawn: each has a seed of its own.</summary>
-    private IReadOnlyList<SamplingOptions> Sampling(long number) => [.. Enumerable.Range(0, configuration.Grpo.Group)
+    private IReadOnlyList<SamplingOptions> Sampling(long number) => [.. Enumerable.Range(0, configuration.AnswersPerPrompt)
         .Select(i => new SamplingOptions(_rollout.Temperature, _rollout.TopP, unchecked((long)Mixing.Key((ulong)configuration.Train.Seed, (ulong)number, (ulong)i))))];
 
-    private void ReadProbabilities(RankRuntime runtime, StepPlan first)
+    private void ReadProbabilities(RankRuntime runtime, Func<int, StepPlan> stepOf)
     {
         for (int minibatch = 0; minibatch < _rollout.Minibatches; minibatch++)
         {
-            var step = StepAt(first.ConsumedTokens + (minibatch * StepTokens));
-            _batch!.Deal(minibatch, runtime.ReadProbabilities(step, ofReference: false), (answer, found) => answer.Old = found);
-            _batch.Deal(minibatch, runtime.ReadProbabilities(step, ofReference: true), (answer, found) => answer.Reference = found);
+            _batch!.Deal(minibatch, runtime.Read(stepOf(minibatch), RolloutReader.Trained), (answer, found) => answer.Old = found);
+            _batch.Deal(minibatch, runtime.Read(stepOf(minibatch), RolloutReader.Reference), (answer, found) => answer.Reference = found);
         }
     }
 
     private Dictionary<string, double> Measure(double drawing)
     {
         var answers = _batch!.Answers;
-        var groups = answers.Chunk(configuration.Grpo.Group).ToList();
         return new(
         [
-            .. BatchMeasures.OfProbabilities(answers, KlWeight),
+            .. BatchMeasures.OfProbabilities(answers, _method.Kl.Beta),
             .. BatchMeasures.OfAnswers(answers, reader.Rules),
-            new("frac_reward_zero_std", groups.Average(group => group.All(answer => answer.Reward == group[0].Reward) ? 1.0 : 0)),
+            .. _method.Measure(_batch),
             new("rollout/seconds", drawing),
             new("rollout/tokens_per_second", answers.Sum(answer => answer.Tokens.Length) / drawing),
         ]);
@@ -167,6 +186,13 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
                 $"The weights are those of the reference, but their log-probabilities are {apart:0.0e+0} apart (step {step + 1}): the two forward passes differ."));
         }
+    }
+
+    /// <summary>Which row of text a sequence is; null: it is none.</summary>
+    private int? TextRow(StepPlan step, long index)
+    {
+        long row = index - step.FirstSample - BatchOf(step).PacksOf(Minibatch(step));
+        return _text is not null && row >= 0 && row < _text.Sequences ? (int)row : null;
     }
 
     private long Number(StepPlan step) => step.ConsumedTokens / StepTokens;

@@ -19,6 +19,9 @@ public enum ObjectiveKind
 
     /// <summary>To give answers of its own that are rewarded, each judged beside the others to its prompt (group relative policy optimization; Shao et al., 2024).</summary>
     Grpo,
+
+    /// <summary>The same with a critic that foresees the reward at every token (proximal policy optimization; Schulman et al., 2017).</summary>
+    Ppo,
 }
 
 /// <summary>What objectives have in common.</summary>
@@ -28,7 +31,7 @@ public static class ObjectiveKinds
     public static bool ComparesAnswers(this ObjectiveKind objective) => objective is ObjectiveKind.Reward or ObjectiveKind.Dpo;
 
     /// <summary>Whether the model learns from answers that it draws itself.</summary>
-    public static bool DrawsAnswers(this ObjectiveKind objective) => objective is ObjectiveKind.Grpo;
+    public static bool DrawsAnswers(this ObjectiveKind objective) => objective is ObjectiveKind.Grpo or ObjectiveKind.Ppo;
 
     /// <summary>Whether the model is compared with the one that the run starts from, which is held beside it.</summary>
     public static bool ReadsReference(this ObjectiveKind objective) => objective == ObjectiveKind.Dpo || objective.DrawsAnswers();

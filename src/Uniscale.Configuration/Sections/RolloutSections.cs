@@ -125,6 +125,9 @@ public enum RewardKind
 
     /// <summary>The pattern matches the whole of it: 1, otherwise 0.</summary>
     Format,
+
+    /// <summary>The score of the reward model (<c>reward_model</c>).</summary>
+    Model,
 }
 
 /// <summary>A rule by which answers are rewarded; the reward is the sum of the rules, each times its weight.</summary>
@@ -133,9 +136,107 @@ public sealed record RewardRuleSection
     /// <summary>What is rewarded.</summary>
     public RewardKind Kind { get; init; } = RewardKind.Number;
 
-    /// <summary>What the rule's 0 or 1 is multiplied with.</summary>
+    /// <summary>What the rule's 0 or 1, or the score, is multiplied with.</summary>
     public double Weight { get; init; } = 1;
 
     /// <summary>Regular expression of .NET for <c>format</c>, matched against the answer from end to end.</summary>
     public string? Pattern { get; init; }
+}
+
+/// <summary>The model that scores answers (<c>rewards: [{kind: model}]</c>): of the same shape and layout as the policy, but for its head.</summary>
+public sealed record RewardModelSection
+{
+    /// <summary>Run with <c>objective: reward</c>, or one of its checkpoints.</summary>
+    [FilePath]
+    public string? From { get; init; }
+
+    /// <summary>System prompt of each domain, which the reward model alone sees; a domain without one has none.</summary>
+    public IReadOnlyDictionary<string, string> Conditions { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Piece at which the score is read; not set: the template's.</summary>
+    public string? Token { get; init; }
+}
+
+/// <summary>Proximal policy optimization with a critic.</summary>
+public sealed record PpoSection
+{
+    /// <summary>Published recipe whose values are taken where the file is silent: internlm2, instructgpt, openrlhf, trl.</summary>
+    public string? Preset { get; init; }
+
+    /// <summary>ε: the ratio of probabilities counts no further than 1 − ε and 1 + ε.</summary>
+    [Range(0, 1, MinimumExclusive = true, MaximumExclusive = true)]
+    public double Clip { get; init; } = 0.2;
+
+    /// <summary>How far a value counts from the one that the batch was read with; 0: as far as it goes.</summary>
+    [Range(0)]
+    public double ValueClip { get; init; } = 0.2;
+
+    /// <summary>What the critic's loss is multiplied with.</summary>
+    [Range(0, MinimumExclusive = true)]
+    public double ValueCoefficient { get; init; } = 1;
+
+    /// <summary>γ: what a reward one token later is worth.</summary>
+    [Range(0, 1)]
+    public double Gamma { get; init; } = 1;
+
+    /// <summary>λ of generalized advantage estimation (Schulman et al., 2016).</summary>
+    [Range(0, 1)]
+    public double Lambda { get; init; } = 0.95;
+
+    /// <summary>β: weight of the divergence from the model that the run starts from, subtracted from the reward of each token.</summary>
+    [Range(0)]
+    public double Beta { get; init; } = 0.05;
+
+    /// <summary>Estimate of the divergence.</summary>
+    public KlKind Kl { get; init; } = KlKind.K1;
+
+    /// <summary>Divergence of an answer, in nats, towards which β is moved after each batch (Ziegler et al., 2019); 0: β is fixed.</summary>
+    [Range(0)]
+    public double KlTarget { get; init; }
+
+    /// <summary>Answers over which β is moved.</summary>
+    [Range(1)]
+    public double KlHorizon { get; init; } = 10_000;
+
+    /// <summary>Subtracted from each reward, e.g. the mean of the reference's answers.</summary>
+    public double RewardBias { get; init; }
+
+    /// <summary>Rewards are divided by the standard deviation of all rewards so far, after their mean is subtracted.</summary>
+    public bool NormaliseRewards { get; init; }
+
+    /// <summary>Rewards are held to so much on either side of 0, after that; 0: they are not.</summary>
+    [Range(0)]
+    public double RewardClip { get; init; }
+
+    /// <summary>Rewards of tokens are divided by their standard deviation in the batch.</summary>
+    public bool WhitenRewards { get; init; }
+
+    /// <summary>Advantages of the batch are brought to mean 0 and variance 1.</summary>
+    public bool WhitenAdvantages { get; init; } = true;
+
+    /// <summary>What the losses are a mean over.</summary>
+    public PolicyMean Mean { get; init; } = PolicyMean.Token;
+
+    /// <summary>Run or checkpoint that the critic begins with; not set: the reward model's, or else the policy's.</summary>
+    [FilePath]
+    public string? CriticFrom { get; init; }
+
+    /// <summary>The critic's head begins as <c>model.score_std</c> says, also where its run has one.</summary>
+    public bool FreshCriticHead { get; init; } = true;
+
+    /// <summary>Peak of the critic's learning rate; not set: the policy's.</summary>
+    [Range(0, MinimumExclusive = true)]
+    public double? CriticLr { get; init; }
+
+    /// <summary>Batches at the beginning from which the critic alone learns.</summary>
+    [Range(0)]
+    public int CriticWarmup { get; init; }
+
+    /// <summary>Weight of the loss of text that the policy is not to forget: sequences of those <c>data.sources</c> that are plain text. 0: none.</summary>
+    [Range(0)]
+    public double Ptx { get; init; }
+
+    /// <summary>Sequences of that text in each update.</summary>
+    [Range(0, Limits.Sequences)]
+    public int PtxSequences { get; init; }
 }

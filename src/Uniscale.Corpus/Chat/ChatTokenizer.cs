@@ -82,6 +82,30 @@ public sealed class ChatTokenizer
         return tokens.WrittenSpan.ToArray();
     }
 
+    /// <summary>
+    /// What a reward model reads of an answer that was drawn: the tokens that a chat of the same messages has in <c>data chat --format preference</c>, the reward token last. Nobody else sees
+    /// the condition.
+    /// </summary>
+    /// <param name="prompt">Tokens before the answer, as <see cref="Encode"/> gives them.</param>
+    /// <param name="answer">Tokens of the answer, with what ends it.</param>
+    /// <param name="isEnded">Whether anything ends it.</param>
+    /// <param name="condition">System prompt that stands before all; null: none.</param>
+    public int[] EncodeScored(ReadOnlySpan<int> prompt, ReadOnlySpan<int> answer, bool isEnded, string? condition)
+    {
+        var tokens = new ArrayBufferWriter<int>();
+        if (condition is not null)
+        {
+            int[] begin = Encode([]).Tokens;
+            tokens.Write(Encode([new ChatMessage(ChatMessage.System, condition)]).Tokens);
+            if (prompt.StartsWith(begin)) prompt = prompt[begin.Length..];
+        }
+        tokens.Write(prompt);
+        tokens.Write(answer);
+        if (isEnded) EncodeTemplate(Template.TurnOf(ChatMessage.Assistant)?.Separator ?? "", tokens);
+        tokens.Write([RewardToken]);
+        return tokens.WrittenSpan.ToArray();
+    }
+
     /// <summary>Text of the template: special tokens are tokens, what lies between is ordinary text.</summary>
     private void EncodeTemplate(string text, ArrayBufferWriter<int> tokens)
     {

@@ -16,6 +16,15 @@ public enum RolloutColumn
 
     /// <summary>How much better the token was than expected.</summary>
     Advantage,
+
+    /// <summary>What the critic foresaw before the token.</summary>
+    Value,
+
+    /// <summary>What it should have foreseen.</summary>
+    Return,
+
+    /// <summary>Weight of −log π in the loss: text that is learned as in pre-training.</summary>
+    Text,
 }
 
 /// <summary>

@@ -10,6 +10,19 @@ public static class Divergence
     /// <summary>Log-ratios are held to so much on either side.</summary>
     public const double Bound = 10;
 
+    /// <summary>The estimate at a token.</summary>
+    public static double Of(KlKind kind, double policy, double reference)
+    {
+        double l = Math.Clamp(policy - reference, -Bound, Bound);
+        return kind switch
+        {
+            KlKind.K1 => l,
+            KlKind.K2 => l * l / 2,
+            KlKind.K3 => Math.Exp(-l) - 1 + l,
+            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Unknown estimate."),
+        };
+    }
+
     /// <summary>The estimate at each token, of the shape given; differentiable by <paramref name="policy"/>.</summary>
     /// <param name="kind">Which.</param>
     /// <param name="policy">log π.</param>

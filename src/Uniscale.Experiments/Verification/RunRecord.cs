@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Experiments.Verification;
 
-/// <summary>What a short run computed, whatever its layout.</summary>
+/// <summary>What a short run computed, whatever its layout; the critic's tensors are among the others by their names in checkpoints.</summary>
 /// <param name="Losses">Loss of every step.</param>
 /// <param name="Gradients">Gradients of the first step by global name.</param>
 /// <param name="Weights">fp32 weights after the last step by global name.</param>
@@ -19,15 +19,26 @@ public sealed record RunRecord(
     public static RunRecord Of(RankRuntime runtime, int steps)
     {
         var losses = new List<double>();
-        IReadOnlyDictionary<string, float[]> gradients = new Dictionary<string, float[]>();
-        runtime.GradientsReady = _ => gradients = Gather(runtime, BucketSlices.Gradients);
+        var gradients = new Dictionary<string, float[]>();
+        (RankRuntime Part, string Prefix)[] parts = [(runtime, ""), .. runtime.Critic is { } critic ? [(critic, RankRuntime.CriticPrefix)] : Array.Empty<(RankRuntime, string)>()];
+        foreach (var (part, prefix) in parts) part.GradientsReady = _ => Add(gradients, prefix, Gather(part, BucketSlices.Gradients));
         for (int step = 0; step < steps; step++)
         {
             losses.Add(runtime.Step().Decision.Loss);
-            runtime.GradientsReady = null;
+            foreach (var (part, _) in parts) part.GradientsReady = null;
         }
-        runtime.Settle();
-        return new RunRecord(losses, gradients, Gather(runtime, BucketSlices.Weights), runtime.Model.Memory);
+        var weights = new Dictionary<string, float[]>();
+        foreach (var (part, prefix) in parts)
+        {
+            part.Settle();
+            Add(weights, prefix, Gather(part, BucketSlices.Weights));
+        }
+        return new RunRecord(losses, gradients, weights, parts.Aggregate(default(MemoryAccount), (sum, part) => sum + part.Part.Model.Memory));
+    }
+
+    private static void Add(Dictionary<string, float[]> all, string prefix, Dictionary<string, float[]> found)
+    {
+        foreach (var (name, values) in found) all[prefix + name] = values;
     }
 
     /// <summary>

@@ -26,6 +26,9 @@ public interface IRolloutSource : ISequenceSource
     /// <summary>Sequences of a step that hold something, at most those of the plan; known once it is prepared.</summary>
     int FilledSequences(StepPlan step) => step.Sequences;
 
+    /// <summary>Whether the critic alone learns from a step.</summary>
+    bool TeachesCriticAlone(StepPlan step) => false;
+
     /// <summary>Whether a step is the last of its batch, so that the run may be saved or ended behind it.</summary>
     bool EndsBatch(StepPlan step) => true;
 

@@ -152,12 +152,13 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
             long valid = made.Fill(row, tokens, documents, marks);
             answers?.Add(marks, documents);
             drawn?.Add(first + row);
-            _valid[microbatch] += answers is null && drawn is not { CountsAnswers: true } ? valid : 0;
+            _valid[microbatch] += answers is null && drawn is null ? valid : 0;
             if (DomainCount == 0) continue;
             int domain = _rowDomains[microbatch][row] = source.DomainOf(step, first + row);
             _domainTokens[domain] += valid;
         }
-        if (view.Counts) _valid[microbatch] += answers?.Comparisons ?? (drawn is { CountsAnswers: true } ? drawn.Answers : 0);
+        if (view.Counts) _valid[microbatch] += answers?.Comparisons ?? 0;
+        _valid[microbatch] += drawn?.Counted ?? 0;
         return new MicrobatchContext
         {
             Index = microbatch,

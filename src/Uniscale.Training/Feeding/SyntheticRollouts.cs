@@ -25,10 +25,10 @@ public sealed class SyntheticRollouts(RunConfiguration configuration, long vocab
     public double Temperature => configuration.Rollout.Temperature;
 
     /// <inheritdoc/>
-    public double KlWeight => configuration.Grpo.Beta;
+    public double KlWeight => configuration.Objective == ObjectiveKind.Grpo ? configuration.Grpo.Beta : 0;
 
     /// <inheritdoc/>
-    public bool CountsAnswers => configuration.Grpo.Mean == PolicyMean.Answer;
+    public bool CountsAnswers => (configuration.Objective == ObjectiveKind.Grpo ? configuration.Grpo.Mean : configuration.Ppo.Mean) == PolicyMean.Answer;
 
     /// <inheritdoc/>
     public StepPlan StepAt(long consumedTokens) => _answers.StepAt(consumedTokens);
@@ -64,6 +64,8 @@ public sealed class SyntheticRollouts(RunConfiguration configuration, long vocab
                 columns[((int)RolloutColumn.Old * context) + place] = -Math.Log(vocabulary) + numbers.NextDouble() - 0.5;
                 columns[((int)RolloutColumn.Reference * context) + place] = -Math.Log(vocabulary) + numbers.NextDouble() - 0.5;
                 columns[((int)RolloutColumn.Advantage * context) + place] = advantage;
+                columns[((int)RolloutColumn.Value * context) + place] = numbers.NextDouble() - 0.5;
+                columns[((int)RolloutColumn.Return * context) + place] = advantage + numbers.NextDouble();
             }
             answers += learned.Length > 0 ? 1 : 0;
             first = end + 1;

@@ -23,11 +23,11 @@ public sealed record StartingPoint(string Folder, string Digest)
     }
 
     /// <summary>What a checkpoint says; null: its run began with weights of its own.</summary>
-    public static StartingPoint? Read(IReadOnlyDictionary<string, string> extra) =>
-        extra.TryGetValue(Key, out string? text) && text.Split(' ', 2) is [var digest, var folder] ? new StartingPoint(folder, digest) : null;
+    public static StartingPoint? Read(IReadOnlyDictionary<string, string> extra, string key = Key) =>
+        extra.TryGetValue(key, out string? text) && text.Split(' ', 2) is [var digest, var folder] ? new StartingPoint(folder, digest) : null;
 
     /// <summary>For a checkpoint to keep.</summary>
-    internal IEnumerable<KeyValuePair<string, string>> ToExtra() => [new(Key, $"{Digest} {Folder}")];
+    internal IEnumerable<KeyValuePair<string, string>> ToExtra(string key = Key) => [new(key, $"{Digest} {Folder}")];
 
     /// <summary>Refuses to read another checkpoint than the one that the run began with.</summary>
     /// <exception cref="UserErrorException">It is gone, or not what it was.</exception>

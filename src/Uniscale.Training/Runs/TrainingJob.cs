@@ -244,6 +244,20 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         if (origin is null || (!begins && !_configuration.Objective.ReadsReference())) return;
         origin.Check();
         runtime.StartFrom(store, origin, begins);
+        StartModelsBeside(runtime, store, begins);
+    }
+
+    /// <summary>The critic begins as the reward model or the policy where nothing else is said; the reward model is the same one whenever the run goes on.</summary>
+    private void StartModelsBeside(RankRuntime runtime, CheckpointStore store, bool begins)
+    {
+        if (runtime.Critic is not null && begins)
+            runtime.StartCritic(store, StartingPoint.Find(_configuration.Ppo.CriticFrom ?? _configuration.RewardModel.From ?? _configuration.StartFrom!));
+        if (!_configuration.ReadsScores) return;
+        var origin = (begins ? null : runtime.RewardOrigin) ?? StartingPoint.Find(_configuration.RewardModel.From!);
+        origin.Check();
+        if (CheckpointInput.ConfigurationOf(CheckpointInput.Open(origin.Folder, step: null)).Objective != ObjectiveKind.Reward)
+            throw new UserErrorException($"reward_model.from names {origin.Folder}, which gives no scores: set it to a run with objective reward.");
+        runtime.StartRewardModel(store, origin);
     }
 
     private static ResumedPosition PositionOf(CheckpointManifest manifest, ISequenceSource data)

@@ -26,6 +26,7 @@ public sealed partial class RankRuntime
     /// <exception cref="ReplicaMismatchException">They differ.</exception>
     public void CompareBeforeSave()
     {
+        Critic?.CompareBeforeSave();
         if (!Specification.ComparesReplicas || _comparedStep == Position.Step) return;
         Compared(_executor.CompareReplicas(Specification), Position.Step);
     }
@@ -37,6 +38,7 @@ public sealed partial class RankRuntime
     internal LoadedCheckpoint? Load(CheckpointStore store, Func<long, bool>? fits, Action<CheckpointManifest>? check = null)
     {
         _executor.Settle();
+        Critic?.Settle();
         using var image = Model.Link.Image();
         WeightsAlone[]? weights = null;
         try
@@ -54,6 +56,7 @@ public sealed partial class RankRuntime
             else if (loaded is not null)
                 foreach (var block in weights!) block.Apply(Model.Link);
             _kernels.ParametersChanged();
+            Critic?._kernels.ParametersChanged();
             return loaded;
         }
         finally

@@ -6,6 +6,19 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Training.Runtime;
 
+/// <summary>Who reads a batch of drawn answers.</summary>
+public enum RolloutReader
+{
+    /// <summary>The weights that are trained.</summary>
+    Trained,
+
+    /// <summary>The model that the run started from.</summary>
+    Reference,
+
+    /// <summary>The critic.</summary>
+    Critic,
+}
+
 /// <summary>What runs need that draw their own data: log-probabilities of tokens as they are, and steps of which not every sequence holds something.</summary>
 public sealed partial class RankRuntime
 {
@@ -16,28 +29,43 @@ public sealed partial class RankRuntime
     public bool MayEndAfterNextStep => Rollouts?.EndsBatch(Data.StepAt(Position.ConsumedTokens)) ?? true;
 
     /// <summary>
-    /// log π of every target of a step's sequences by the weights as they are, or by the reference's; [sequences of the plan, context], 0 where this step has none. The forward
-    /// pass is that of training, on the same microbatches, so that the weights that drew a batch find the very numbers again. Collective; the same on all ranks.
+    /// What the head finds at every place of a step's sequences: log π of the target, or of the critic its value; [sequences of the plan, context], 0 where the step has none. The
+    /// forward pass is that of training, on the same microbatches, so that the weights that drew a batch find the very numbers again. Collective; the same on all ranks.
     /// </summary>
     /// <param name="plan">The step, prepared.</param>
-    /// <param name="ofReference">By the model that the run started from.</param>
-    public double[] ReadProbabilities(StepPlan plan, bool ofReference)
+    /// <param name="reader">Who reads.</param>
+    public double[] Read(StepPlan plan, RolloutReader reader)
     {
+        if (reader == RolloutReader.Critic) return (Critic ?? throw new InvalidOperationException("The run has no critic.")).Read(plan, RolloutReader.Trained);
         var fed = Fed(plan);
         var (specification, program, view) = _programs.ForEvaluation(fed);
         using var batch = new SequenceBatch(Data, fed, view);
-        if (ofReference) (_reference ?? throw new InvalidOperationException("The run has no reference.")).Read(fed, batch);
+        if (reader == RolloutReader.Reference) (_reference ?? throw new InvalidOperationException("The run has no reference.")).Read(fed, batch);
         else _executor.Evaluate(specification, program, batch);
         return Collect(batch, view, plan);
     }
 
-    /// <summary>The sequences of a step that hold something, as many as the layout takes together. A pipeline gets all: its bubble depends on their number.</summary>
-    private StepPlan Fed(StepPlan plan)
+    /// <summary>The reward model's score at every place of some sequences, as <see cref="Read"/> gives its numbers. Collective; the same on all ranks.</summary>
+    /// <param name="source">The sequences.</param>
+    /// <param name="plan">Which, no more than those of a step.</param>
+    public double[] ReadScores(IRolloutSource source, StepPlan plan)
     {
-        if (Rollouts is not { } rollouts || Specification.Mesh.Pipeline > 1) return plan;
+        var model = _rewardModel ?? throw new InvalidOperationException("The run has no reward model.");
+        var fed = Fed(plan, source.FilledSequences(plan));
+        var (_, _, view) = model.ProgramFor(fed);
+        using var batch = new SequenceBatch(source, fed, view);
+        model.Read(fed, batch);
+        return Collect(batch, view, plan);
+    }
+
+    /// <summary>The sequences of a step that hold something, as many as the layout takes together. A pipeline gets all: its bubble depends on their number.</summary>
+    private StepPlan Fed(StepPlan plan) => Rollouts is { } rollouts ? Fed(plan, rollouts.FilledSequences(plan)) : plan;
+
+    private StepPlan Fed(StepPlan plan, int filled)
+    {
+        if (Specification.Mesh.Pipeline > 1) return plan;
         int unit = Specification.Mesh.Data * Math.Max(1, Configuration.Batch.Micro);
-        int filled = Math.Max(1, rollouts.FilledSequences(plan));
-        return plan with { Sequences = Math.Min(plan.Sequences, (filled + unit - 1) / unit * unit) };
+        return plan with { Sequences = Math.Min(plan.Sequences, (Math.Max(1, filled) + unit - 1) / unit * unit) };
     }
 
     /// <summary>Puts what the ranks have found into its places. One rank of a tensor group speaks for it.</summary>

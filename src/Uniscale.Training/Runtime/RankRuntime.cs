@@ -13,6 +13,7 @@ using Uniscale.Engine.Objectives;
 using Uniscale.Engine.Optimizer;
 using Uniscale.Kernels;
 using Uniscale.Kernels.Optimizer;
+using Uniscale.Launching.Ranks;
 using Uniscale.Programs;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Recovery;
@@ -33,6 +34,8 @@ public sealed partial class RankRuntime : IDisposable
     private readonly HostImage _image;
     private readonly IAnswerLoss? _answerLoss;
     private readonly ReferenceModel? _reference;
+    private readonly ReferenceModel? _rewardModel;
+    private readonly IReadOnlyList<StateTensor> _tensors;
     private int? _phase;
     private readonly ISequenceSource _data;
     private readonly ITokenLoss? _tokenLoss;
@@ -47,13 +50,13 @@ public sealed partial class RankRuntime : IDisposable
         Model = parts.Model;
         Timeline = parts.Timeline;
         AllParameters = [.. Transformer.Blocks(Configuration.Model, parts.Programs.Base.Model.Vocabulary).SelectMany(block => block.Parameters).DistinctBy(p => p.Name)];
-        TensorsToSave = SavedState.Tensors(AllParameters, TensorBuffer.TypeOf(Model.Buckets[0].Type));
+        _tensors = SavedState.Tensors(AllParameters, TensorBuffer.TypeOf(Model.Buckets[0].Type));
         _programs = parts.Programs;
         _kernels = parts.Kernels;
         _waits = parts.Waits;
         _answerLoss = AnswerLosses.Of(Configuration);
         _tokenLoss = TokenLosses.Of(Configuration);
-        _reference = parts.Reference;
+        (_reference, _rewardModel) = (parts.Reference, parts.RewardModel);
         _image = Model.Link.Image();
         _judge = new StepJudge(Configuration.BadSteps);
         var optimizer = NativeOptimizerKernel.For(parts.Model.Link.Device);
@@ -148,13 +151,13 @@ public sealed partial class RankRuntime : IDisposable
     public static RankRuntime Create(
         RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary = 0,
         Recording recording = Recording.None, Func<IKernels, IKernels>? kernels = null) =>
-        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link: null, buckets: null, kernels));
+        WithCritic(new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link: null, buckets: null, kernels)), vocabulary);
 
     /// <summary>The same with another link than the world's, and blocks cut into several buckets, for tests.</summary>
     internal static RankRuntime Create(
         RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link,
         Func<ProcessGroups, BucketPlan>? buckets = null) =>
-        new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link, buckets));
+        WithCritic(new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link, buckets)), vocabulary);
 
     /// <summary>Runs the next optimizer step.</summary>
     /// <param name="stopAsked">This rank was asked to stop; the outcome says whether any was.</param>
@@ -168,7 +171,11 @@ public sealed partial class RankRuntime : IDisposable
         var plan = Data.StepAt(Position.ConsumedTokens);
         _phase = plan.Phase;
         PendingValidation = null;
-        Rollouts?.Prepare(this, plan);
+        if (!_isCritic) Rollouts?.Prepare(this, plan);
+        bool criticAlone = Critic is not null && Rollouts!.TeachesCriticAlone(plan);
+        var critic = Critic?.Step(criticAlone && stopAsked, criticAlone && saveAsked);
+        if (critic?.Incident is { Action: BadStepAction.Stop } end) throw new TrainingStoppedException($"The critic cannot go on: {end.Sentence}");
+        if (criticAlone) return ConcludeCriticAlone(plan, critic!) with { Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
         var fed = Fed(plan);
         var (specification, program, view) = _programs.For(fed, Position.Step);
         double rate = LearningRate.At(Configuration, plan, RunTokens);
@@ -185,7 +192,7 @@ public sealed partial class RankRuntime : IDisposable
         var decision = _executor.Run(specification, program, input, out var difference);
         _kernels.ParametersChanged();
         if (specification.ComparesReplicas) Compared(difference, Position.Step + 1);
-        decision = Rollouts?.Done(this, plan, decision) ?? decision;
+        if (!_isCritic) decision = Rollouts?.Done(this, plan, WithMeasuresOf(decision, critic)) ?? decision;
         return Conclude(plan, decision, judgement) with { LearningRate = rate, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
     }
 
@@ -237,15 +244,15 @@ public sealed partial class RankRuntime : IDisposable
         _executor.Settle();
         IReadOnlyList<StateSlice> slices = [.. Model.Buckets.SelectMany(bucket => BucketSlices.Shard(bucket, _image, Model.GroupsOf(bucket).ShardReplicas.WorldRanks))];
         _image.Fetch();
-        return slices;
+        return Critic is null ? slices : [.. slices, .. Critic.StateToSave().Select(OfCritic)];
     }
 
     /// <summary>All tensors of the state, those of other ranks too.</summary>
-    public IReadOnlyList<StateTensor> TensorsToSave { get; }
+    public IReadOnlyList<StateTensor> TensorsToSave => Critic is null ? _tensors : [.. _tensors, .. Critic._tensors.Select(tensor => tensor with { Name = CriticPrefix + tensor.Name })];
 
     /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
     public IReadOnlyDictionary<string, string> ExtraToSave() =>
-        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data), .. PendingValidation?.ToExtra() ?? [], .. Origin?.ToExtra() ?? [], .. Rollouts?.ToExtra() ?? []]);
+        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data), .. PendingValidation?.ToExtra() ?? [], .. Origin?.ToExtra() ?? [], .. Rollouts?.ToExtra() ?? [], .. CriticToExtra()]);
 
     /// <summary>Takes weights, optimizer state and position from the newest checkpoint; returns null where there is none.</summary>
     /// <param name="store">The run's checkpoints.</param>
@@ -258,6 +265,7 @@ public sealed partial class RankRuntime : IDisposable
         Record.Restore(loaded.Manifest.Extra);
         _judge.Restore(loaded.Manifest.Extra);
         Origin = StartingPoint.Read(loaded.Manifest.Extra);
+        RewardOrigin = StartingPoint.Read(loaded.Manifest.Extra, RewardOriginKey);
         LoadedPending = PendingValidation = PendingValidation.Read(loaded.Manifest.Extra);
         return loaded;
     }
@@ -270,8 +278,11 @@ public sealed partial class RankRuntime : IDisposable
     {
         _executor.Abandon();
         _reference?.Abandon();
+        _rewardModel?.Abandon();
+        Critic?.Dispose();
         _image.Dispose();
         _reference?.Dispose();
+        _rewardModel?.Dispose();
         Model.Dispose();
         Model.Groups.Dispose();
         (_kernels as IDisposable)?.Dispose();
@@ -280,7 +291,11 @@ public sealed partial class RankRuntime : IDisposable
 
     private IReadOnlyList<StateSlice> StateToLoad(HostImage image)
     {
-        IReadOnlyList<StateSlice> slices = [.. Model.Buckets.SelectMany(bucket => BucketSlices.Held(bucket, image))];
+        IReadOnlyList<StateSlice> slices =
+        [
+            .. Model.Buckets.SelectMany(bucket => BucketSlices.Held(bucket, image)),
+            .. Critic?.Model.Buckets.SelectMany(bucket => BucketSlices.Held(bucket, image)).Select(OfCritic) ?? [],
+        ];
         // What no slice covers stays as it is.
         image.Fetch();
         return slices;
@@ -293,5 +308,6 @@ public sealed partial class RankRuntime : IDisposable
         if (!DataChange.IsSame(manifest, Data)) throw new UserErrorException(DataChange.Sentence(manifest, Data));
         Position = TrainingPosition.FromCheckpoint(manifest.Step, manifest.ConsumedTokens, manifest.Extra);
         Rollouts?.Restore(manifest.Extra);
+        RestoreCritic(manifest.Extra);
     }
 }

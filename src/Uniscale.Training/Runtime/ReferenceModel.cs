@@ -1,8 +1,10 @@
 using Uniscale.Checkpoints;
+using Uniscale.Collectives;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
 using Uniscale.Kernels.Optimizer;
+using Uniscale.Programs;
 using Uniscale.Training.Feeding;
 
 namespace Uniscale.Training.Runtime;
@@ -33,6 +35,23 @@ internal sealed class ReferenceModel : IDisposable
         var blocks = BlockFactory.Build(configuration, programs.Base, trained.Groups, trained.ActivationType, trained.Link, isFrozen: true);
         return new ReferenceModel(programs, new RankState(trained.Groups, trained.Ops, blocks, trained.ActivationType, trained.Link, ownsLink: false));
     }
+
+    /// <summary>Makes one that scores answers, with programs of its own.</summary>
+    /// <param name="configuration">The run.</param>
+    /// <param name="programs">Programs of its layout.</param>
+    /// <param name="trained">The model that is trained.</param>
+    /// <param name="world">All ranks.</param>
+    /// <param name="vocabulary">Entries of the tokenizer.</param>
+    public static ReferenceModel OfScores(RunConfiguration configuration, Programs programs, RankState trained, IWorld world, int vocabulary)
+    {
+        var scores = configuration.OfCritic();
+        var blocks = BlockFactory.Build(scores, programs.Base, trained.Groups, trained.ActivationType, trained.Link, isFrozen: true);
+        var model = new RankState(trained.Groups, trained.Ops, blocks, trained.ActivationType, trained.Link, ownsLink: false);
+        return new ReferenceModel(new Programs(scores, world.Rank, world.Size, vocabulary, trained.Link), model);
+    }
+
+    /// <summary>Programs that go forward only, and this rank's share of a step.</summary>
+    public (StepSpecification Specification, StepProgram Program, BatchView View) ProgramFor(StepPlan plan) => _programs.ForEvaluation(plan);
 
     /// <summary>Takes the weights of a checkpoint. Collective.</summary>
     public void Load(CheckpointStore store, string folder)

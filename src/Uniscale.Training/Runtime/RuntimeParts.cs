@@ -35,6 +35,9 @@ internal sealed record RuntimeParts(
     /// <summary>The model that answers are compared under; null: the objective needs none.</summary>
     public ReferenceModel? Reference { get; private init; }
 
+    /// <summary>The model that scores answers; null: the run has none.</summary>
+    public ReferenceModel? RewardModel { get; private init; }
+
     public static RuntimeParts Build(
         RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link,
         Func<ProcessGroups, BucketPlan>? buckets, Func<IKernels, IKernels>? around = null)
@@ -55,7 +58,8 @@ internal sealed record RuntimeParts(
         var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(seen) ?? seen, device), blocks, type, link);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline)
         {
-            Reference = configuration.Objective.ReadsReference() ? ReferenceModel.Build(configuration, programs, model) : null,
+            Reference = configuration.ReadsReference ? ReferenceModel.Build(configuration, programs, model) : null,
+            RewardModel = configuration.ReadsScores ? ReferenceModel.OfScores(configuration, programs, model, world, vocabulary) : null,
         };
     }
 

@@ -10,8 +10,12 @@ namespace Uniscale.Training.Runtime;
 internal static class StartingWeights
 {
     /// <summary>Fills a model; moments begin at 0. A score's head that the checkpoint does not have keeps its first weights. Collective.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="store">Reads checkpoints.</param>
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="freshHead">A score's head keeps its first weights also where the checkpoint has one.</param>
     /// <exception cref="UserErrorException">The checkpoint is damaged or of another shape.</exception>
-    public static void Load(RankState model, CheckpointStore store, string folder)
+    public static void Load(RankState model, CheckpointStore store, string folder, bool freshHead = false)
     {
         WeightsAlone[] weights = [.. model.Buckets.Select(bucket => new WeightsAlone(bucket))];
         try
@@ -19,7 +23,7 @@ internal static class StartingWeights
             store.Load(folder, manifest =>
             {
                 var names = manifest.Tensors.Select(tensor => tensor.Name).ToHashSet();
-                return [.. weights.SelectMany(block => block.Slices).Select(slice => Stored(slice, names)).OfType<StateSlice>()];
+                return [.. weights.SelectMany(block => block.Slices).Select(slice => freshHead && slice.Name == Block.ScoreWeight ? null : Stored(slice, names)).OfType<StateSlice>()];
             });
             foreach (var block in weights) block.Apply(model.Link);
         }

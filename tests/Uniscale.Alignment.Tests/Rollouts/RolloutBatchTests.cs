@@ -26,7 +26,7 @@ public sealed class RolloutBatchTests
             {
                 int[] tokens = new int[Context + 1], documents = new int[Context + 1];
                 var marks = new TokenMarks[Context + 1];
-                double[] columns = new double[4 * Context];
+                double[] columns = new double[7 * Context];
                 batch.Read(minibatch, pack, tokens, documents, marks);
                 batch.ReadColumns(minibatch, pack, columns, isMeanOfAnswers: true);
                 for (int place = 0; place < Context; place++)
@@ -50,7 +50,7 @@ public sealed class RolloutBatchTests
     public void TheTokensOfAnAnswerWeighOneTogether()
     {
         var batch = new RolloutBatch(0, [Answer([1], [2, 3, 4, 5]), Answer([1], [2])], minibatches: 1, Context);
-        double[] columns = new double[4 * Context];
+        double[] columns = new double[7 * Context];
         Assert.Equal(2, batch.ReadColumns(0, 0, columns, isMeanOfAnswers: true));
         Assert.Equal(2, columns[..Context].Sum(), 1e-12);
         batch.ReadColumns(0, 0, columns, isMeanOfAnswers: false);

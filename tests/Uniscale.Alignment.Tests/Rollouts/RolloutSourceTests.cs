@@ -8,6 +8,9 @@ namespace Uniscale.Alignment.Tests.Rollouts;
 /// <summary>Small runs from drawn weights, whose reference has the same.</summary>
 public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
 {
+    /// <summary>A policy whose weights are drawn writes some answers without a digit.</summary>
+    private const string Rewarded = "objective=ppo;rewards=[{kind: format, pattern: '[^0-9]*'}]";
+
     [Fact]
     public void TheFirstUpdateOfABatchFindsTheVeryLogProbabilities()
     {
@@ -32,13 +35,72 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
     [InlineData("parallel.tensor=2;parallel.sequence=true", 2)]
     [InlineData("parallel.pipeline=2", 2)]
     [InlineData("parallel.context=2", 2)]
+    [InlineData(Rewarded + ";parallel.data=2;parallel.zero.stage=3", 2)]
+    [InlineData(Rewarded + ";parallel.tensor=2;parallel.sequence=true", 2)]
+    [InlineData(Rewarded + ";parallel.pipeline=2;parallel.context=2", 4)]
     public void EveryLayoutDrawsAndLearnsTheSame(string layout, int ranks)
     {
-        var one = Steps(sums.Run(), 1, 5);
+        bool hasCritic = layout.Contains("ppo", StringComparison.Ordinal);
+        var one = Steps(sums.Run(hasCritic ? Rewarded : ""), 1, 5);
         var many = Steps(sums.Run(layout), ranks, 5);
         foreach (var (expected, found) in one.Zip(many))
-            foreach (string name in (string[])["loss", "objective/scores", "objective/kl", "objective/entropy", "reward/number", "answer/length", "val/ratio"])
+            foreach (string name in (string[])["loss", "objective/scores", "objective/kl", "objective/entropy", hasCritic ? "reward/format" : "reward/number", "answer/length", "val/ratio", .. hasCritic ? (string[])["loss/value_avg", "critic/grad"] : []])
                 Assert.Equal(expected[name], found[name], 2e-4);
+    }
+
+    [Fact]
+    public void ACriticLearnsBesideThePolicy()
+    {
+        var steps = Steps(sums.Run($"{Rewarded};ppo.critic_lr=1e-2"), 1, 8);
+        foreach (int first in (int[])[0, 4]) Assert.Equal(0, steps[first]["val/log_ratio"]);
+        Assert.Equal((0, 0), (steps[0]["objective/kl"], steps[0]["val/value_avg"]));
+        Assert.NotEqual(0, steps[4]["val/value_avg"]);
+        Assert.NotEqual(0, steps[4]["objective/kl"]);
+        Assert.True(steps[3]["loss/value_avg"] < steps[0]["loss/value_avg"], $"{steps[3]["loss/value_avg"]} {steps[0]["loss/value_avg"]}");
+        foreach (string name in (string[])["objective/non_score_reward", "val/clipfrac_avg", "val/return_avg", "critic/skipped"]) Assert.Contains(name, steps[0].Keys);
+    }
+
+    [Fact]
+    public void InItsWarmUpTheCriticLearnsAlone()
+    {
+        var steps = Steps(sums.Run($"{Rewarded};ppo.critic_warmup=1"), 1, 8);
+        Assert.Equal((0, 0), (steps[0]["objective/kl"], steps[4]["objective/kl"]));
+        Assert.DoesNotContain("val/ratio", steps[3].Keys);
+        Assert.Equal(steps[3]["loss"], steps[3]["loss/value_avg"], 1e-6);
+        Assert.NotEqual(0, steps[4]["val/value_avg"]);
+        Assert.NotEqual(0, steps[5]["val/log_ratio"]);
+    }
+
+    /// <summary>A policy whose weights are drawn knows nothing of text: its loss is about the logarithm of the vocabulary, here times a half.</summary>
+    [Fact]
+    public void TextIsLearnedBesideAnswers()
+    {
+        string sources = $"data.sources=[{{name: sums, shards: [{sums.In("store/sums.train")}]}}, {{name: text, shards: [{sums.In("text")}]}}]";
+        var steps = Steps(sums.Run($"objective=ppo;{sources};ppo.ptx=0.5;ppo.ptx_sequences=2;optimizer.lr=1e-2"), 1, 8);
+        Assert.InRange(steps[0]["loss/ptx"], 2.5, 3.3);
+        Assert.True(steps[7]["loss/ptx"] < steps[0]["loss/ptx"] - 0.1, $"{steps[7]["loss/ptx"]}");
+        Assert.Equal(0, steps[4]["val/log_ratio"]);
+        var many = Steps(sums.Run($"objective=ppo;{sources};ppo.ptx=0.5;ppo.ptx_sequences=2;optimizer.lr=1e-2;parallel.data=2"), 2, 3);
+        foreach (var (one, two) in steps.Zip(many)) Assert.Equal(one["loss"], two["loss"], 1e-4);
+        Assert.Contains("no data source is plain text", Assert.Throws<UserErrorException>(() => AlignmentData.Open(sums.Run("objective=ppo;ppo.ptx=0.5;ppo.ptx_sequences=2"))).Message);
+    }
+
+    [Theory]
+    [InlineData("ppo.reward_bias=1")]
+    [InlineData("ppo.reward_clip=0.1")]
+    [InlineData("ppo.normalise_rewards=true")]
+    [InlineData("ppo.whiten_rewards=true")]
+    [InlineData("ppo.whiten_advantages=false")]
+    [InlineData("ppo.gamma=0.9")]
+    [InlineData("ppo.lambda=0.5")]
+    [InlineData("ppo.kl=k3")]
+    [InlineData("ppo.mean=answer")]
+    [InlineData("ppo.value_clip=0.001")]
+    [InlineData("ppo.value_coefficient=0.5")]
+    public void EveryConstantCounts(string constant)
+    {
+        var (plain, other) = (Steps(sums.Run(Rewarded), 1, 6), Steps(sums.Run($"{Rewarded};{constant}"), 1, 6));
+        Assert.Contains(plain.Zip(other), pair => pair.First["loss"] != pair.Second["loss"] || pair.First["loss/value_avg"] != pair.Second["loss/value_avg"]);
     }
 
     [Fact]

@@ -22,6 +22,9 @@ public sealed class Sums : IDisposable
         using var store = new ChatStore(In("store"), options, tokenizer);
         foreach (var sample in new ChatReader(options, new ChatTokenizer(options.Template, tokenizer)).Read([raw])) store.Add(sample);
         store.Complete();
+        using var shard = new Data.ShardWriter(In("text"), tokenizer.Size);
+        foreach (string line in File.ReadLines(text)) shard.Add(tokenizer.Encode(line));
+        shard.Complete();
     }
 
     /// <summary>A run of two minibatches and two passes.</summary>

@@ -66,6 +66,7 @@ public sealed partial class ExamplesTests : IDisposable
         Assert.Matches(@"correct +400 +[0-9.]+%", output);
         Assert.True(File.Exists(_folder.In("alignment/runs/dpo/metrics.jsonl")));
         Assert.True(File.Exists(_folder.In("alignment/runs/grpo/metrics.jsonl")));
+        Assert.True(File.Exists(_folder.In("alignment/runs/ppo/metrics.jsonl")));
     }
 
     [System.Text.RegularExpressions.GeneratedRegex(@"steps: \d+")]

@@ -51,6 +51,19 @@ public sealed class ChatReaderTests(ChatVocabulary vocabulary) : IClassFixture<C
         Assert.Equal((64, 1), (Assert.Single(cut.Chats).Tokens.Length, cut.Truncated));
     }
 
+    /// <summary>What a reward model reads of an answer that was drawn is what it was trained on.</summary>
+    [Theory]
+    [InlineData("math", "be exact")]
+    [InlineData("other", null)]
+    public void A_drawn_answer_is_scored_as_one_of_a_comparison(string domain, string? condition)
+    {
+        var options = Options("preference") with { Conditions = new Dictionary<string, string> { ["math"] = "be exact" } };
+        var trained = ReadAll(options, $$"""{"prompt":"q","chosen":"a","rejected":"b","domain":"{{domain}}"}""")[0].Chats[0];
+        var drawn = Assert.Single(Read("prompt", """{"prompt":"q","completion":"a"}""").Chats);
+        int first = Array.FindIndex(drawn.Marks, mark => mark.HasFlag(TokenMarks.Learned)), end = Array.FindLastIndex(drawn.Marks, mark => mark.HasFlag(TokenMarks.Learned)) + 1;
+        Assert.Equal(trained.Tokens, vocabulary.Writer().EncodeScored(drawn.Tokens.AsSpan(0, first), drawn.Tokens.AsSpan(first, end - first), isEnded: true, condition));
+    }
+
     [Fact]
     public void A_domain_has_its_condition_and_others_have_none()
     {

@@ -71,6 +71,18 @@ public sealed class PolicyLossTests
         Assert.Equal(0, gradient[2]);
     }
 
+    /// <summary>Tokens of text are learned by −log π and their own weight, and take no part in the rest.</summary>
+    [Fact]
+    public void TextIsLearnedBesideAnswers()
+    {
+        var loss = new PolicyLoss(0.2, 0.2, KlKind.K3, learnsText: true);
+        var (value, gradient, measured) = Judge(loss, 0, [(-1, -1.5, -1, 1, 1), (-2, 0, 0, 0, 0), (-3, 0, 0, 0, 0), (double.NegativeInfinity, 0, 0, 0, 0)], text: [0, 0.5, 0.25, 0]);
+        Assert.Equal(-1.2 + 1 + 0.75, value, 1e-9);
+        Assert.Equal([0, -0.5, -0.25, 0], gradient.Select(number => Math.Round(number, 9)));
+        Assert.Equal("loss/ptx", loss.Measures[^1]);
+        Assert.Equal(1.75, measured[^1], 1e-9);
+    }
+
     /// <summary>The head's log-probabilities are those of the full softmax at the temperature, in loss and gradients, in one chunk and in several.</summary>
     [Theory]
     [InlineData(50, 1.0)]
@@ -83,7 +95,7 @@ public sealed class PolicyLossTests
         var x = randn([1, Tokens, 4]).requires_grad_();
         var weight = randn([vocabulary, 4]).mul_(Scalars.Of(0.3)).requires_grad_();
         var targets = randint(0, vocabulary, [1, Tokens], dtype: int64);
-        var columns = zeros([4, 1, Tokens], float64);
+        var columns = zeros([Enum.GetValues<RolloutColumn>().Length, 1, Tokens], float64);
         columns[(long)RolloutColumn.Weight].fill_(Scalars.Of(1.0))[0, 5] = 0;
         columns[(long)RolloutColumn.Old].fill_(Scalars.Of(-Math.Log(vocabulary) / temperature));
         columns[(long)RolloutColumn.Advantage].copy_(randn([1, Tokens], float64));
@@ -109,11 +121,12 @@ public sealed class PolicyLossTests
         Closeness.AssertClose("weight gradient", sum, wanted[1], 1e-5);
     }
 
-    private static (double Loss, double[] Gradient, double[] Measured) Judge(PolicyLoss loss, double beta, (double Policy, double Old, double Reference, double Advantage, double Weight)[] tokens)
+    private static (double Loss, double[] Gradient, double[] Measured) Judge(PolicyLoss loss, double beta, (double Policy, double Old, double Reference, double Advantage, double Weight)[] tokens, double[]? text = null)
     {
         using var scope = NewDisposeScope();
         double[] columns = [.. tokens.Select(token => token.Weight), .. tokens.Select(token => token.Old), .. tokens.Select(token => token.Reference), .. tokens.Select(token => token.Advantage)];
-        using var rollouts = new RolloutTokens { Columns = tensor(columns, [4, 1, tokens.Length], float64), KlWeight = beta, Loss = loss };
+        columns = [.. columns, .. new double[2 * tokens.Length], .. text ?? new double[tokens.Length]];
+        using var rollouts = new RolloutTokens { Columns = tensor(columns, [7, 1, tokens.Length], float64), KlWeight = beta, Loss = loss };
         var (value, gradient) = rollouts.Judge(tensor(tokens.Select(token => token.Policy).ToArray(), float64));
         return (value.item<double>(), gradient.data<double>().ToArray(), rollouts.Measured!.data<double>().ToArray());
     }

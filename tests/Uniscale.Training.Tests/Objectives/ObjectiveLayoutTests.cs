@@ -22,6 +22,9 @@ public sealed class ObjectiveLayoutTests
     [InlineData(ObjectiveKind.Grpo, "dp4 zero3")]
     [InlineData(ObjectiveKind.Grpo, "tp2 sp cp2")]
     [InlineData(ObjectiveKind.Grpo, "pp2 dp2 zb zero2")]
+    [InlineData(ObjectiveKind.Ppo, "dp2 zero3")]
+    [InlineData(ObjectiveKind.Ppo, "tp2 sp pp2")]
+    [InlineData(ObjectiveKind.Ppo, "cp2 dp2 zero1")]
     public void EveryLayoutLearnsTheSame(ObjectiveKind objective, string layout)
     {
         var run = Of(objective);
@@ -36,6 +39,7 @@ public sealed class ObjectiveLayoutTests
     [InlineData(ObjectiveKind.Reward)]
     [InlineData(ObjectiveKind.Dpo)]
     [InlineData(ObjectiveKind.Grpo)]
+    [InlineData(ObjectiveKind.Ppo)]
     public void NoSplitIntoMicrobatchesChangesTheLoss(ObjectiveKind objective)
     {
         double[] Losses(int micro, string layout)
