@@ -56,7 +56,8 @@ public sealed class CheckpointCallback(
         store.Drain();
         bool isSaved = (result.Position.Step == _loadedStep && runtime.PendingValidation == runtime.LoadedPending)
             || (_last?.Step == result.Position.Step && _last.Wait().Status == SaveStatus.Durable);
-        if (isSaved) return;
+        // Whoever resumes goes on from the checkpoint before.
+        if (isSaved || !runtime.MaySave) return;
         var save = store.Save(State(runtime));
         store.Drain();
         if (save.Status != SaveStatus.Durable) throw new CheckpointException($"The end of the run is not saved: {save.Reason}.");

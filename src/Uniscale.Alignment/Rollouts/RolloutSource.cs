@@ -67,6 +67,9 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     }
 
     /// <inheritdoc/>
+    public bool BeginsBatch(StepPlan step) => Within(step) == 0;
+
+    /// <inheritdoc/>
     public bool EndsBatch(StepPlan step) => Within(step) == _rollout.Updates - 1;
 
     /// <inheritdoc/>

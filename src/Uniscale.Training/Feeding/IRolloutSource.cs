@@ -29,6 +29,9 @@ public interface IRolloutSource : ISequenceSource
     /// <summary>Whether the critic alone learns from a step.</summary>
     bool TeachesCriticAlone(StepPlan step) => false;
 
+    /// <summary>Whether a step is the first of its batch.</summary>
+    bool BeginsBatch(StepPlan step) => true;
+
     /// <summary>Whether a step is the last of its batch, so that the run may be saved or ended behind it.</summary>
     bool EndsBatch(StepPlan step) => true;
 

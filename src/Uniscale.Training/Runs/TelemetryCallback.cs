@@ -34,7 +34,7 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
         time.AddStep(step, outcome.Elapsed.TotalSeconds, outcome.Waited.TotalSeconds, outcome.Decision.Applied);
         if (incident?.BackTo is { } back) time.TakeBack(back);
         if (incident is not null) time.Add(TimeUse.Restarting, incident.Took.TotalSeconds);
-        telemetry.Step(_meter.Complete(new StepReport
+        telemetry.Step(AtItsSpeed(outcome, _meter.Complete(new StepReport
         {
             Step = step,
             TotalSteps = runtime.TotalSteps,
@@ -58,7 +58,7 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
             Rollbacks = runtime.Record.Rollbacks,
             Account = time.Account,
             DataDigest = outcome.Decision.DataDigest.ToString("x16", CultureInfo.InvariantCulture),
-        }, FlopsPerToken(runtime, outcome.Plan.Context)));
+        }, FlopsPerToken(runtime, outcome.Plan.Context))));
         if (incident is not null) Tell(incident);
         TellNotes();
     }
@@ -102,6 +102,10 @@ internal sealed class TelemetryCallback(RunTelemetry telemetry, RunStart start, 
             $"Checkpoint of step {result.Step} is durable: {result.Path} (training waited {result.Blocked.TotalSeconds:F2} s of {result.Total.TotalSeconds:F2} s).");
         return new Note(result.Step, "checkpoint-durable", message) { Seconds = result.Total.TotalSeconds };
     }
+
+    /// <summary>Speeds of what was computed, where a step has room for more.</summary>
+    private static StepReport AtItsSpeed(StepOutcome outcome, StepReport report) => outcome.FedShare == 1 ? report
+        : report with { TokensPerSecond = report.TokensPerSecond * outcome.FedShare, ModelFlops = report.ModelFlops * outcome.FedShare, Mfu = report.Mfu * outcome.FedShare };
 
     /// <summary>Model operations of a token in sequences of a length, which phases may change.</summary>
     private static double FlopsPerToken(RankRuntime runtime, int context) =>

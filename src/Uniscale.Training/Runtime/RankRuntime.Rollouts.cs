@@ -28,6 +28,9 @@ public sealed partial class RankRuntime
     /// <summary>Whether the run may be saved or ended behind the next step: a batch that was drawn is learned from to its end.</summary>
     public bool MayEndAfterNextStep => Rollouts?.EndsBatch(Data.StepAt(Position.ConsumedTokens)) ?? true;
 
+    /// <summary>Whether the state as it is can be gone on from: between batches, and with the critic as far as the policy. A bad step that ends the run may leave it otherwise.</summary>
+    public bool MaySave => Rollouts is not { } rollouts || (rollouts.BeginsBatch(Data.StepAt(Position.ConsumedTokens)) && (Critic is null || Critic.Position.Step == Position.Step));
+
     /// <summary>
     /// What the head finds at every place of a step's sequences: log π of the target, or of the critic its value; [sequences of the plan, context], 0 where the step has none. The
     /// forward pass is that of training, on the same microbatches, so that the weights that drew a batch find the very numbers again. Collective; the same on all ranks.

@@ -175,7 +175,7 @@ public sealed partial class RankRuntime : IDisposable
         bool criticAlone = Critic is not null && Rollouts!.TeachesCriticAlone(plan);
         var critic = Critic?.Step(criticAlone && stopAsked, criticAlone && saveAsked);
         if (critic?.Incident is { Action: BadStepAction.Stop } end) throw new TrainingStoppedException($"The critic cannot go on: {end.Sentence}");
-        if (criticAlone) return ConcludeCriticAlone(plan, critic!) with { Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
+        if (criticAlone) return ConcludeCriticAlone(plan, critic!) with { FedShare = critic!.FedShare, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
         var fed = Fed(plan);
         var (specification, program, view) = _programs.For(fed, Position.Step);
         double rate = LearningRate.At(Configuration, plan, RunTokens);
@@ -193,7 +193,7 @@ public sealed partial class RankRuntime : IDisposable
         _kernels.ParametersChanged();
         if (specification.ComparesReplicas) Compared(difference, Position.Step + 1);
         if (!_isCritic) decision = Rollouts?.Done(this, plan, WithMeasuresOf(decision, critic)) ?? decision;
-        return Conclude(plan, decision, judgement) with { LearningRate = rate, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
+        return Conclude(plan, decision, judgement) with { LearningRate = rate, FedShare = (double)fed.Sequences / plan.Sequences, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
     }
 
     /// <summary>The checkpoint that the run began with; null: weights of its own.</summary>

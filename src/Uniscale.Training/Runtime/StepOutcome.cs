@@ -19,8 +19,11 @@ public sealed record StepOutcome(
     /// <summary>What went wrong in the step and what was done about it; null: nothing went wrong.</summary>
     public Incident? Incident { get; init; }
 
+    /// <summary>Share of the plan's tokens that were computed: where data is drawn as the run goes, a step has room for more.</summary>
+    public double FedShare { get; init; } = 1;
+
     /// <summary>Tokens of the global batch per second.</summary>
-    public double TokensPerSecond => Plan.Tokens / Elapsed.TotalSeconds;
+    public double TokensPerSecond => Plan.Tokens * FedShare / Elapsed.TotalSeconds;
 }
 
 /// <summary>Why training ended.</summary>

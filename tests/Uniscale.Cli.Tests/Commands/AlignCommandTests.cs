@@ -58,6 +58,18 @@ public sealed class AlignCommandTests(AlignedRuns runs) : IClassFixture<AlignedR
         Assert.NotEqual("", Ok("generate", In("runs/ppo"), "--prompt", "1 + 1 = ?", "--tokens", "4"));
     }
 
+    /// <summary>A gradient that is not finite inside a batch ends the run where the configuration says so; it goes on from the batch before, with the bits of a run that nothing happened to.</summary>
+    [Fact]
+    public void A_bad_step_inside_a_batch_leaves_a_run_that_goes_on()
+    {
+        string[] broken = ["align", In("grpo.yaml"), "--set", $"run_directory={In("runs/bad")}", "--set", "bad_steps.not_finite=stop"];
+        string[] faults = ["--set", "faults.enabled=true", "--set", "faults.inject=[{kind: nan-gradient, step: 6}]"];
+        Assert.Equal(1, Of([.. broken, .. faults]).Code);
+        Ok([.. broken, "--resume"]);
+        Ok("align", In("grpo.yaml"), "--set", $"run_directory={In("runs/whole")}");
+        Assert.Matches(@"(\d+) of \1 tensors are bit-equal", Ok("checkpoint", "diff", In("runs/whole"), In("runs/bad")));
+    }
+
     [Theory]
     [InlineData("reward_model.from={0}/runs/sft", "gives no scores: set it to a run with objective reward")]
     [InlineData("reward_model.from=null", "reward_model.from names none")]
