@@ -26,12 +26,13 @@ public static class HuggingFaceExport
     /// <summary>Writes the tensors that a Llama has; memory is bounded by a block. Returns the number of tensors.</summary>
     /// <param name="reader">A checkpoint of any layout.</param>
     /// <param name="folder">Receives the files.</param>
+    /// <param name="config">The model's <c>config.json</c>, which says by what names and in what order of rows tensors are kept.</param>
     /// <param name="shardBytes">Bytes of tensors in a file.</param>
-    public static int Write(CheckpointReader reader, string folder, long shardBytes = DefaultShardBytes)
+    public static int Write(CheckpointReader reader, string folder, LlamaConfig config, long shardBytes = DefaultShardBytes)
     {
         Directory.CreateDirectory(folder);
-        var tensors = reader.Manifest.Tensors.Where(tensor => LlamaNames.ToTheirs(tensor.Name) is not null).ToArray();
-        if (tensors.Length == 0)
+        var tensors = Outgoing(reader, new FamilyNames(config));
+        if (tensors.Count == 0)
             throw new CheckpointException($"{reader.Folder} holds no weights of a model");
         var shards = Shards(tensors, shardBytes);
         var weightMap = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -42,19 +43,45 @@ public static class HuggingFaceExport
                 : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:00000}-of-{shards.Count:00000}.safetensors");
             WriteShard(reader, shards[i], Path.Combine(folder, name));
             foreach (var tensor in shards[i])
-                weightMap[LlamaNames.ToTheirs(tensor.Name)!] = name;
+                weightMap[tensor.Name] = name;
         }
         if (shards.Count > 1)
         {
             var index = new { metadata = new { total_size = tensors.Sum(tensor => tensor.SizeBytes) }, weight_map = weightMap };
             File.WriteAllText(Path.Combine(folder, IndexName), JsonSerializer.Serialize(index, Json) + "\n");
         }
-        return tensors.Length;
+        return tensors.Count;
     }
 
-    private static List<List<TensorRecord>> Shards(IEnumerable<TensorRecord> tensors, long shardBytes)
+    /// <summary>The tensors of the files, in the order of the checkpoint; a packed one stands where the first of its parts does.</summary>
+    private static List<OutgoingTensor> Outgoing(CheckpointReader reader, FamilyNames names)
     {
-        var shards = new List<List<TensorRecord>> { new() };
+        var outgoing = new List<OutgoingTensor>();
+        foreach (var group in reader.Manifest.Tensors.Where(tensor => names.ToTheirs(tensor.Name) is not null).GroupBy(tensor => names.ToTheirs(tensor.Name)!))
+        {
+            var held = group.ToDictionary(tensor => tensor.Name);
+            var parts = names.ToOurs(group.Key);
+            // Row by row of the foreign tensor: which parameter has them, and from which of its rows on.
+            outgoing.Add(new OutgoingTensor(group.Key, parts is [(_, null)]
+                ? [(group.First(), null)]
+                : [.. parts.SelectMany(part => Stretches(held[part.Name], part.Rows!)).OrderBy(stretch => stretch.Theirs).Select(stretch => (stretch.Tensor, (RowRange?)stretch.Rows))]));
+        }
+        return outgoing;
+    }
+
+    private static IEnumerable<(TensorRecord Tensor, long Theirs, RowRange Rows)> Stretches(TensorRecord tensor, IReadOnlyList<RowRange> theirs)
+    {
+        long first = 0;
+        foreach (var rows in theirs)
+        {
+            yield return (tensor, rows.First, new RowRange(first, rows.Count));
+            first += rows.Count;
+        }
+    }
+
+    private static List<List<OutgoingTensor>> Shards(IEnumerable<OutgoingTensor> tensors, long shardBytes)
+    {
+        var shards = new List<List<OutgoingTensor>> { new() };
         long size = 0;
         foreach (var tensor in tensors)
         {
@@ -69,15 +96,15 @@ public static class HuggingFaceExport
         return shards;
     }
 
-    private static void WriteShard(CheckpointReader reader, List<TensorRecord> tensors, string path)
+    private static void WriteShard(CheckpointReader reader, List<OutgoingTensor> tensors, string path)
     {
-        byte[] header = SafeTensorsHeader.Build(tensors.Select(tensor => (LlamaNames.ToTheirs(tensor.Name)!, tensor.Type, tensor.Shape)), Metadata);
+        byte[] header = SafeTensorsHeader.Build(tensors.Select(tensor => (tensor.Name, tensor.Parts[0].Tensor.Type, tensor.Shape)), Metadata);
         using var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
         RandomAccess.Write(file, header, 0);
         long position = header.Length;
-        foreach (var tensor in tensors)
+        foreach (var (tensor, rows) in tensors.SelectMany(tensor => tensor.Parts))
         {
-            TensorBlocks.ForEach(reader, tensor, BlockBytes, (address, bytes) =>
+            TensorBlocks.ForEach(reader, tensor, BlockBytes, rows, (address, bytes) =>
             {
                 RandomAccess.Write(file, PageMemory.Span(address, bytes), position);
                 position += bytes;
@@ -85,4 +112,16 @@ public static class HuggingFaceExport
         }
         RandomAccess.FlushToDisk(file);
     }
+}
+
+/// <summary>A tensor of an export.</summary>
+/// <param name="Name">Its name there.</param>
+/// <param name="Parts">The tensors of the checkpoint whose rows it holds, one stretch after the other; null: all rows.</param>
+internal sealed record OutgoingTensor(string Name, IReadOnlyList<(TensorRecord Tensor, RowRange? Rows)> Parts)
+{
+    /// <summary>Its shape.</summary>
+    public long[] Shape => Parts is [(var whole, null)] ? whole.Shape : [Parts.Sum(part => part.Rows!.Value.Count), .. Parts[0].Tensor.Shape[1..]];
+
+    /// <summary>Its bytes.</summary>
+    public long SizeBytes => Parts is [(var whole, null)] ? whole.SizeBytes : Parts.Sum(part => part.Tensor.SizeBytes / part.Tensor.Shape[0] * part.Rows!.Value.Count);
 }

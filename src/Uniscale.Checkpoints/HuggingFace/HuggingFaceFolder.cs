@@ -9,7 +9,14 @@ namespace Uniscale.Checkpoints.HuggingFace;
 /// <param name="File">Its file.</param>
 /// <param name="Entry">Its place there.</param>
 /// <param name="Name">Uniscale's name.</param>
-internal sealed record ForeignTensor(SafeTensorsFile File, SafeTensorsEntry Entry, string Name);
+internal sealed record ForeignTensor(SafeTensorsFile File, SafeTensorsEntry Entry, string Name)
+{
+    /// <summary>The rows that it is, in order; null: all.</summary>
+    public IReadOnlyList<RowRange>? Rows { get; init; }
+
+    /// <summary>Its shape.</summary>
+    public long[] Shape => Rows is null ? Entry.Shape : [Rows.Sum(rows => rows.Count), .. Entry.Shape[1..]];
+}
 
 /// <summary>The safetensors files of a Hugging Face folder, held against the parameters that the model must have.</summary>
 internal sealed partial class HuggingFaceFolder : IDisposable
@@ -48,7 +55,8 @@ internal sealed partial class HuggingFaceFolder : IDisposable
     /// hold one that the model does not have; rotary frequencies that old versions stored, and a head equal to the embedding that it is tied to, are passed over.
     /// </summary>
     /// <param name="parameters">Shape of each parameter of the model by Uniscale's name.</param>
-    public IReadOnlyList<ForeignTensor> Match(IReadOnlyDictionary<string, long[]> parameters)
+    /// <param name="names">The names that the model's family has.</param>
+    public IReadOnlyList<ForeignTensor> Match(IReadOnlyDictionary<string, long[]> parameters, FamilyNames names)
     {
         var found = new Dictionary<string, ForeignTensor>(StringComparer.Ordinal);
         foreach (var file in _files)
@@ -56,18 +64,25 @@ internal sealed partial class HuggingFaceFolder : IDisposable
             {
                 if (RotaryFrequencies().IsMatch(entry.Name))
                     continue;
-                string name = LlamaNames.ToOurs(entry.Name) ?? throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which Uniscale's Llama does not have");
-                if (!parameters.ContainsKey(name) && name != OutputName)
-                    throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which the model of {LlamaConfig.FileName} does not have");
-                if (!found.TryAdd(name, new ForeignTensor(file, entry, name)))
-                    throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which {found[name].File.Path} holds too");
+                var parts = names.ToOurs(entry.Name);
+                if (parts.Count == 0)
+                    throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which {names.Title} does not have");
+                if (parts[0].Rows is not null && entry.Shape.FirstOrDefault() != names.PackedRows)
+                    throw new CheckpointMismatchException($"{file.Path}: '{entry.Name}' has {entry.Shape.FirstOrDefault()} rows, the heads of {LlamaConfig.FileName} want {names.PackedRows}");
+                foreach (var (name, rows) in parts)
+                {
+                    if (!parameters.ContainsKey(name) && name != OutputName)
+                        throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which the model of {LlamaConfig.FileName} does not have");
+                    if (!found.TryAdd(name, new ForeignTensor(file, entry, name) { Rows = rows }))
+                        throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which {found[name].File.Path} holds too");
+                }
             }
         foreach (var (name, shape) in parameters)
         {
             if (!found.TryGetValue(name, out var tensor))
-                throw new CheckpointMismatchException($"{_folder} has no tensor '{LlamaNames.ToTheirs(name)}', which the model of {LlamaConfig.FileName} has");
-            if (!tensor.Entry.Shape.AsSpan().SequenceEqual(shape))
-                throw new CheckpointMismatchException($"{tensor.File.Path}: '{tensor.Entry.Name}' has the shape {Box.Show(tensor.Entry.Shape)}, the model of {LlamaConfig.FileName} wants {Box.Show(shape)}");
+                throw new CheckpointMismatchException($"{_folder} has no tensor '{names.ToTheirs(name)}', which the model of {LlamaConfig.FileName} has");
+            if (!tensor.Shape.AsSpan().SequenceEqual(shape))
+                throw new CheckpointMismatchException($"{tensor.File.Path}: '{tensor.Entry.Name}' has the shape {Box.Show(tensor.Shape)}, the model of {LlamaConfig.FileName} wants {Box.Show(shape)}");
         }
         if (!parameters.ContainsKey(OutputName) && found.Remove(OutputName, out var head) && !SameBytes(head, found[EmbeddingName]))
             throw new CheckpointMismatchException($"{head.File.Path}: '{head.Entry.Name}' differs from the embedding although tie_word_embeddings is true");

@@ -36,15 +36,16 @@ public sealed class HuggingFaceImport : IDisposable
     /// <param name="folder">With <c>model.safetensors</c>, or an index and its files.</param>
     /// <param name="scratchFolder">Where there is room for the weights in fp32.</param>
     /// <param name="parameters">Shape of each parameter of the model by Uniscale's name.</param>
-    public static HuggingFaceImport Open(string folder, string scratchFolder, IReadOnlyDictionary<string, long[]> parameters)
+    /// <param name="config">Its <c>config.json</c>, which says by what names and in what order of rows the tensors are kept.</param>
+    public static HuggingFaceImport Open(string folder, string scratchFolder, IReadOnlyDictionary<string, long[]> parameters, LlamaConfig config)
     {
         using var opened = HuggingFaceFolder.Open(folder);
-        var tensors = opened.Match(parameters);
+        var tensors = opened.Match(parameters, new FamilyNames(config));
         foreach (var tensor in tensors)
             if (tensor.Entry.ElementType is not (ElementType.Float32 or ElementType.BFloat16 or ElementType.Float16))
                 throw new CheckpointException($"tensor '{tensor.Entry.Name}' has type {tensor.Entry.Type}; weights of F32, BF16 and F16 are read");
         Directory.CreateDirectory(scratchFolder);
-        var import = new HuggingFaceImport(Path.Combine(scratchFolder, $".import-{Environment.ProcessId}"), tensors.Sum(tensor => ScratchBytes(tensor.Entry)));
+        var import = new HuggingFaceImport(Path.Combine(scratchFolder, $".import-{Environment.ProcessId}"), tensors.Sum(ScratchBytes));
         try
         {
             import.ReadAll(tensors);
@@ -65,31 +66,43 @@ public sealed class HuggingFaceImport : IDisposable
         File.Delete(_scratch);
     }
 
-    private static long ScratchBytes(SafeTensorsEntry entry) => PageMemory.RoundUp(Format.Box.CountOf(entry.Shape) * sizeof(float), 64);
+    private static long ScratchBytes(ForeignTensor tensor) => PageMemory.RoundUp(Format.Box.CountOf(tensor.Shape) * sizeof(float), 64);
 
     private void ReadAll(IReadOnlyList<ForeignTensor> tensors)
     {
         // One block for all: a fresh one a tensor would be cleared for each, however small.
         byte[] block = new byte[tensors.Select(tensor => Math.Min(BlockBytes, tensor.Entry.SizeBytes)).DefaultIfEmpty(0).Max()];
         nint address = _view.SafeMemoryMappedViewHandle.DangerousGetHandle();
-        foreach (var (file, entry, name) in tensors)
+        foreach (var tensor in tensors)
         {
-            ReadAsFloat(file, entry, block, address);
-            _slices.Add(new StateSlice(name, ElementType.Float32, entry.Shape, new long[entry.Shape.Length], entry.Shape, address));
-            address += (nint)ScratchBytes(entry);
+            nint at = address;
+            foreach (var (first, bytes) in Stretches(tensor))
+                at = ReadAsFloat(tensor.File, tensor.Entry, first, bytes, block, at);
+            _slices.Add(new StateSlice(tensor.Name, ElementType.Float32, tensor.Shape, new long[tensor.Shape.Length], tensor.Shape, address));
+            address += (nint)ScratchBytes(tensor);
         }
     }
 
-    private static void ReadAsFloat(SafeTensorsFile file, SafeTensorsEntry entry, byte[] block, nint address)
+    /// <summary>Where a tensor's bytes begin in the file's tensor, and how many follow.</summary>
+    private static IEnumerable<(long First, long Bytes)> Stretches(ForeignTensor tensor)
+    {
+        if (tensor.Rows is null) return [(0, tensor.Entry.SizeBytes)];
+        long row = tensor.Entry.SizeBytes / tensor.Entry.Shape[0];
+        return tensor.Rows.Select(rows => (rows.First * row, rows.Count * row));
+    }
+
+    /// <summary>Reads a stretch; the address behind what it became.</summary>
+    private static nint ReadAsFloat(SafeTensorsFile file, SafeTensorsEntry entry, long first, long length, byte[] block, nint address)
     {
         int size = entry.ElementType.SizeBytes();
-        for (long start = 0; start < entry.SizeBytes; start += BlockBytes)
+        for (long start = 0; start < length; start += BlockBytes)
         {
-            var bytes = block.AsSpan(0, (int)Math.Min(BlockBytes, entry.SizeBytes - start));
-            file.Read(entry, start, bytes);
+            var bytes = block.AsSpan(0, (int)Math.Min(BlockBytes, length - start));
+            file.Read(entry, first + start, bytes);
             var values = PageMemory.Span(address + (nint)(start / size * sizeof(float)), bytes.Length / size * sizeof(float));
             Convert(entry.ElementType, bytes, MemoryMarshal.Cast<byte, float>(values));
         }
+        return address + (nint)(length / size * sizeof(float));
     }
 
     private static void Convert(ElementType type, ReadOnlySpan<byte> bytes, Span<float> values)

@@ -31,6 +31,12 @@ public sealed record LlamaRope(string RopeType, double RopeTheta, double? Factor
 /// <summary><c>config.json</c> of a Llama at Hugging Face, as far as the weights need it.</summary>
 public sealed record LlamaConfig
 {
+    /// <summary>Family of InternLM2, whose queries, keys and values lie in one matrix.</summary>
+    public const string InternLm2 = "internlm2";
+
+    /// <summary>Family of the first InternLM: a Llama with biases in attention and as many key as query heads.</summary>
+    public const string InternLm = "internlm";
+
     /// <summary>Name of the file in a model folder.</summary>
     public const string FileName = "config.json";
 
@@ -44,7 +50,7 @@ public sealed record LlamaConfig
     /// <summary>Classes of the transformers library that can hold the model.</summary>
     public IReadOnlyList<string> Architectures { get; init; } = ["LlamaForCausalLM"];
 
-    /// <summary>Family of the model.</summary>
+    /// <summary>Family of the model: <c>llama</c>, <see cref="InternLm2"/> or <see cref="InternLm"/>.</summary>
     public string ModelType { get; init; } = "llama";
 
     /// <summary>Activation of the gated feed-forward.</summary>
@@ -67,6 +73,14 @@ public sealed record LlamaConfig
 
     /// <summary>Width of a head; null: hidden size / query heads.</summary>
     public int? HeadDim { get; init; }
+
+    /// <summary>Width of a head, resolved.</summary>
+    [JsonIgnore]
+    public int HeadWidth => HeadDim ?? HiddenSize / NumAttentionHeads;
+
+    /// <summary>Key and value heads, resolved.</summary>
+    [JsonIgnore]
+    public int KvHeads => NumKeyValueHeads ?? NumAttentionHeads;
 
     /// <summary>Longest context, in tokens.</summary>
     public required int MaxPositionEmbeddings { get; init; }
@@ -125,5 +139,10 @@ public sealed record LlamaConfig
     public static LlamaConfig Read(string folder, IReadOnlyCollection<string>? ignored = null) => LlamaConfigReader.Read(Path.Combine(folder, FileName), ignored ?? []);
 
     /// <summary>Writes <c>config.json</c> to a folder.</summary>
-    public void Write(string folder) => File.WriteAllText(Path.Combine(folder, FileName), JsonSerializer.Serialize(this, Json) + "\n");
+    public void Write(string folder)
+    {
+        var written = JsonSerializer.SerializeToNode(this, Json)!.AsObject();
+        if (ModelType != "llama") InternLmConfig.Translate(written, this);
+        File.WriteAllText(Path.Combine(folder, FileName), written.ToJsonString(Json) + "\n");
+    }
 }

@@ -77,14 +77,18 @@ internal sealed class LlamaConfigReader
     private LlamaConfig Read()
     {
         string modelType = Text("model_type") ?? throw Missing("model_type");
-        if (modelType != "llama")
-            throw Refused("model_type", $"is '{modelType}'; Uniscale reads 'llama'");
+        if (modelType is not ("llama" or LlamaConfig.InternLm2 or LlamaConfig.InternLm))
+            throw Refused("model_type", $"is '{modelType}'; Uniscale reads 'llama', 'internlm2' and 'internlm'");
+        // Those two name the place of their own code, and have a key for the biases of attention.
+        bool? bias = modelType == "llama" ? null : Flag("bias");
+        if (modelType != "llama") _left.Remove("auto_map");
         string activation = Text("hidden_act") ?? "silu";
         if (activation is not ("silu" or "swish"))
             throw Refused("hidden_act", $"is '{activation}'; Uniscale's Llama has silu");
         int longest = Count("max_position_embeddings") ?? throw Missing("max_position_embeddings");
         var config = new LlamaConfig
         {
+            ModelType = modelType,
             HiddenSize = Count("hidden_size") ?? throw Missing("hidden_size"),
             IntermediateSize = Count("intermediate_size") ?? throw Missing("intermediate_size"),
             NumHiddenLayers = Count("num_hidden_layers") ?? throw Missing("num_hidden_layers"),
@@ -95,7 +99,7 @@ internal sealed class LlamaConfigReader
             VocabSize = Count("vocab_size") ?? throw Missing("vocab_size"),
             RmsNormEps = Number("rms_norm_eps") ?? 1e-6,
             RopeParameters = Rope(longest),
-            AttentionBias = Flag("attention_bias") ?? false,
+            AttentionBias = bias ?? Flag("attention_bias") ?? modelType == LlamaConfig.InternLm,
             MlpBias = Flag("mlp_bias") ?? false,
             TieWordEmbeddings = Flag("tie_word_embeddings") ?? false,
             TorchDtype = _root.TryGetProperty("torch_dtype", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null,
@@ -133,7 +137,37 @@ internal sealed class LlamaConfigReader
                 throw Refused(section, $"is {Excerpt(element)}, but must be an object");
             reader.Take(section, element);
         }
+        if (Take("rotary") is { } rotary)
+            TakeRotary(reader, rotary);
         return reader.Read(longest);
+    }
+
+    /// <summary>InternLM's own section: a base, and a kind, "origin" or "dynamic".</summary>
+    private void TakeRotary(LlamaRopeReader reader, JsonElement rotary)
+    {
+        if (rotary.ValueKind != JsonValueKind.Object)
+            throw Refused("rotary", $"is {Excerpt(rotary)}, but must be an object");
+        bool dynamic = false;
+        double? factor = null;
+        foreach (var property in rotary.EnumerateObject())
+        {
+            string key = $"rotary.{property.Name}";
+            switch (property.Name)
+            {
+                case "base":
+                    reader.TakeBase(key, Number(key, property.Value));
+                    break;
+                case "type" when property.Value.ValueKind == JsonValueKind.String && property.Value.GetString() is "origin" or "dynamic":
+                    dynamic = property.Value.GetString() == "dynamic";
+                    break;
+                case "scaling_factor":
+                    factor = Number(key, property.Value);
+                    break;
+                default:
+                    throw Refused(key, $"is {Excerpt(property.Value)}, which Uniscale's InternLM does not have");
+            }
+        }
+        if (dynamic) reader.Take("rotary", JsonSerializer.SerializeToElement(new { rope_type = "dynamic", factor = factor ?? 1 }));
     }
 
     private JsonElement? Take(string key) => _left.Remove(key) && _root.GetProperty(key) is { ValueKind: not JsonValueKind.Null } value ? value : null;

@@ -88,6 +88,9 @@ public static class LlamaMapping
             if (value is { } number) yield return FormattableString.Invariant($"model.rope_{key}={number:R}");
     }
 
+    /// <summary>The shape as one of InternLM2's (<see cref="LlamaConfig.InternLm2"/>) or InternLM's (<see cref="LlamaConfig.InternLm"/>) family; throws <see cref="UserErrorException"/> for a model that is none.</summary>
+    public static LlamaConfig AsFamily(LlamaConfig config, string family) => family == "llama" ? config : InternLmConfig.Of(config, family);
+
     /// <summary>A configuration with the shape of a Llama, as overrides of keys.</summary>
     public static IReadOnlyList<string> ToOurs(LlamaConfig config)
     {

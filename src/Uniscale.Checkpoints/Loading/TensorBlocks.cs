@@ -1,4 +1,5 @@
 using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Memory;
 
 namespace Uniscale.Checkpoints.Loading;
@@ -7,19 +8,23 @@ namespace Uniscale.Checkpoints.Loading;
 internal static class TensorBlocks
 {
     /// <summary>Calls <paramref name="body"/> with the memory and bytes of each block, from the first row to the last.</summary>
-    public static void ForEach(CheckpointReader reader, TensorRecord tensor, long blockBytes, Action<nint, int> body)
+    public static void ForEach(CheckpointReader reader, TensorRecord tensor, long blockBytes, Action<nint, int> body) => ForEach(reader, tensor, blockBytes, null, body);
+
+    /// <summary>The same for a stretch of rows; null: all.</summary>
+    public static void ForEach(CheckpointReader reader, TensorRecord tensor, long blockBytes, RowRange? stretch, Action<nint, int> body)
     {
         if (tensor.SizeBytes == 0)
             return;
-        long rows = tensor.Shape.Length == 0 ? 1 : tensor.Shape[0];
-        long rowBytes = tensor.SizeBytes / rows;
+        long all = tensor.Shape.Length == 0 ? 1 : tensor.Shape[0];
+        var (first, rows) = stretch ?? new RowRange(0, all);
+        long rowBytes = tensor.SizeBytes / all;
         long rowsPerBlock = Math.Clamp(blockBytes / rowBytes, 1, rows);
         nint memory = PageMemory.Allocate(rowsPerBlock * rowBytes);
         try
         {
-            for (long row = 0; row < rows; row += rowsPerBlock)
+            for (long row = first; row < first + rows; row += rowsPerBlock)
             {
-                long count = Math.Min(rowsPerBlock, rows - row);
+                long count = Math.Min(rowsPerBlock, first + rows - row);
                 reader.Load([SliceOf(tensor, row, count, memory)]);
                 body(memory, (int)(count * rowBytes));
             }

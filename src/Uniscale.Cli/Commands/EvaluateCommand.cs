@@ -12,7 +12,7 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale evaluate</c>: what a model scores in exams, and how well it predicts plain text.</summary>
 internal static class EvaluateCommand
 {
-    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face Llama." };
+    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face model (Llama, InternLM2, InternLM)." };
     private static readonly Option<string> Tasks = new("--tasks") { Description = $"Comma-separated: {string.Join(", ", ExamFiles.Names.Order())}, needle, perplexity.", DefaultValueFactory = _ => "" };
     private static readonly Option<string[]> TaskFiles = new("--task-file") { Description = "A task of one's own: a YAML file (may be given again).", HelpName = "FILE", DefaultValueFactory = _ => [] };
     private static readonly Option<string> Data = new("--data") { Description = "Folder of the task's files, or one with a folder for each task.", DefaultValueFactory = _ => "." };

@@ -8,7 +8,7 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale generate</c>: continue texts with what a run has learnt.</summary>
 internal static class GenerateCommand
 {
-    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face Llama." };
+    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face model (Llama, InternLM2, InternLM)." };
     private static readonly Option<string?> Prompt = new("--prompt") { Description = "Text to continue." };
     private static readonly Option<string?> Prompts = new("--prompts") { Description = "File of JSON lines like {\"prompt\": \"Once upon\"}, each of which is continued; results are JSON lines too." };
     private static readonly Option<int> Batch = new("--batch") { Description = "Prompts of a file that are continued at a time; the texts do not depend on it.", DefaultValueFactory = _ => 32 };

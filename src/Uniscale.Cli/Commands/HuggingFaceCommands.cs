@@ -8,7 +8,6 @@ using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Model;
-using Uniscale.Programs;
 using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
@@ -20,8 +19,8 @@ internal static class HuggingFaceCommands
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run, its checkpoints directory, or one checkpoint (step-…)." };
         var to = new Option<string>("--to") { Description = "Folder that receives the model; with --format gguf, the file.", Required = true };
-        var format = new Option<string>("--format") { Description = "llama: a folder as Hugging Face has it; gguf: one file as llama.cpp reads it.", DefaultValueFactory = _ => "llama" };
-        format.AcceptOnlyFromAmong("llama", "gguf");
+        var format = new Option<string>("--format") { Description = "llama, internlm2 or internlm: a folder as Hugging Face has it; gguf: one file as llama.cpp reads it.", DefaultValueFactory = _ => "llama" };
+        format.AcceptOnlyFromAmong("llama", LlamaConfig.InternLm2, LlamaConfig.InternLm, "gguf");
         var type = new Option<GgufType?>("--type") { Description = "Type of the matrices in a GGUF file: f32, f16 or bf16; default: that of the run's weights." };
         var step = new Option<long?>("--step") { Description = "The checkpoint of this step; default: the newest good one." };
         var shard = new Option<long>("--shard-bytes") { Description = "Size of a file.", DefaultValueFactory = _ => HuggingFaceExport.DefaultShardBytes };
@@ -46,7 +45,7 @@ internal static class HuggingFaceCommands
                 throw new UserErrorException($"{path} is a reward model, whose head a Hugging Face Llama has no place for: name a run of another objective.");
             using var text = parsed.GetValue(without) ? null : TokenizerOf(path, configuration.Data.Tokenizer, parsed.GetValue(tokenizer));
             var output = parsed.InvocationConfiguration.Output;
-            int count = CheckpointInput.Given(() => gguf ? WriteGguf(reader, configuration, target, parsed.GetValue(type), text) : Write(reader, configuration, target, shardBytes, text));
+            int count = CheckpointInput.Given(() => gguf ? WriteGguf(reader, configuration, target, parsed.GetValue(type), text) : Write(reader, configuration, target, parsed.GetValue(format)!, shardBytes, text));
             output.WriteLine($"{count} tensors of step {reader.Manifest.Step} are in {target}");
             if (text is null)
                 output.WriteLine("No tokenizer was written: the run names none, or none was wanted.");
@@ -56,7 +55,7 @@ internal static class HuggingFaceCommands
 
     public static Command Import()
     {
-        var folder = new Argument<string>("FOLDER") { Description = "A Hugging Face Llama: config.json, safetensors, tokenizer.model." };
+        var folder = new Argument<string>("FOLDER") { Description = "A Hugging Face Llama, InternLM2 or InternLM: config.json, safetensors, tokenizer.model." };
         var to = new Option<string>("--to") { Description = "Folder of the run to be made.", Required = true };
         var without = WithoutTokenizer();
         var ignored = new Option<string[]>("--ignore-key") { Description = "Key of config.json that does not change the model, although Uniscale does not know it (may be given again).", HelpName = "KEY", DefaultValueFactory = _ => [] };
@@ -71,12 +70,11 @@ internal static class HuggingFaceCommands
             var config = CheckpointInput.Given(() => LlamaConfig.Read(source, parsed.GetValue(ignored)));
             string? tokenizer = parsed.GetValue(without) ? null : HuggingFaceModel.TokenizerOf(source, config.VocabSize);
             var configuration = HuggingFaceModel.Configuration(source, config, Overrides(run, tokenizer is not null));
-            LayoutGate.Check(configuration);
             bool made = !Directory.Exists(run);
             try
             {
                 var output = parsed.InvocationConfiguration.Output;
-                var (count, place) = Import(source, run, configuration);
+                var (count, place) = Import(source, run, configuration, config);
                 if (tokenizer is not null)
                     File.Copy(tokenizer, Path.Combine(run, TokenizerExport.ModelName));
                 RunFolder.Write(Path.Combine(run, RunFolder.ConfigurationFile), configuration);
@@ -95,15 +93,15 @@ internal static class HuggingFaceCommands
 
     private static Option<bool> WithoutTokenizer() => new("--no-tokenizer") { Description = "The weights alone." };
 
-    private static int Write(CheckpointReader reader, RunConfiguration configuration, string target, long shardBytes, Tokenizer? tokenizer)
+    private static int Write(CheckpointReader reader, RunConfiguration configuration, string target, string family, long shardBytes, Tokenizer? tokenizer)
     {
         var embedding = reader["embedding.tokens.weight"];
         var model = configuration.ModelAt(reader.Manifest.ConsumedTokens);
-        var config = LlamaMapping.ToTheirs(model, embedding.Shape[0], embedding.Type == ElementType.BFloat16, new(tokenizer?.BeginId, tokenizer?.EndId, tokenizer?.PaddingId));
+        var config = LlamaMapping.AsFamily(LlamaMapping.ToTheirs(model, embedding.Shape[0], embedding.Type == ElementType.BFloat16, new(tokenizer?.BeginId, tokenizer?.EndId, tokenizer?.PaddingId)), family);
         Directory.CreateDirectory(target);
         if (tokenizer is not null)
             TokenizerExport.Write(tokenizer.Path, target, model.Context);
-        int count = HuggingFaceExport.Write(reader, target, shardBytes);
+        int count = HuggingFaceExport.Write(reader, target, config, shardBytes);
         config.Write(target);
         return count;
     }
@@ -119,9 +117,9 @@ internal static class HuggingFaceCommands
         return GgufExport.Write(reader, model, configuration.Name, target, type, text, [.. plain.Zip(stretched)]);
     }
 
-    private static (int Count, string Place) Import(string source, string run, ResolvedConfiguration configuration)
+    private static (int Count, string Place) Import(string source, string run, ResolvedConfiguration configuration, LlamaConfig config)
     {
-        using var weights = HuggingFaceModel.Weights(source, run, configuration.Value.Model);
+        using var weights = HuggingFaceModel.Weights(source, run, configuration.Value.Model, config);
         using var world = InProcessWorld.Create(1)[0];
         using var store = new CheckpointStore(Path.Combine(run, "checkpoints"), world);
         var result = store.Save(new CheckpointState

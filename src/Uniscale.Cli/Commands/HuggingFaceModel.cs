@@ -4,6 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Model;
 using Uniscale.Evaluation.Inference;
+using Uniscale.Programs;
 using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
@@ -29,7 +30,7 @@ internal static class HuggingFaceModel
         string scratch = Directory.CreateTempSubdirectory("uniscale-weights-").FullName;
         try
         {
-            using var weights = Weights(folder, scratch, shape);
+            using var weights = Weights(folder, scratch, shape, config);
             return new OpenedModel(TrainedModel.Of(shape, config.VocabSize, weights.Slices), Tokenizer.Load(path), Digest(folder));
         }
         finally
@@ -46,18 +47,21 @@ internal static class HuggingFaceModel
     {
         // A configuration must say how long to train; whoever trains on says it anew.
         const string Length = "train.steps=1";
-        return ConfigurationLoader.Parse("", [Length, .. LlamaMapping.ToOurs(config), .. overrides], name: Path.Combine(folder, LlamaConfig.FileName));
+        var configuration = ConfigurationLoader.Parse("", [Length, .. LlamaMapping.ToOurs(config), .. overrides], name: Path.Combine(folder, LlamaConfig.FileName));
+        LayoutGate.Check(configuration);
+        return configuration;
     }
 
     /// <summary>The weights, in a scratch file.</summary>
     /// <param name="folder">The model's folder.</param>
     /// <param name="scratch">Where there is room for them in fp32.</param>
     /// <param name="model">The model's shape.</param>
-    public static HuggingFaceImport Weights(string folder, string scratch, ModelSection model)
+    /// <param name="config">Its <c>config.json</c>.</param>
+    public static HuggingFaceImport Weights(string folder, string scratch, ModelSection model, LlamaConfig config)
     {
         var parameters = Transformer.Blocks(model, model.Vocabulary).SelectMany(block => block.Parameters)
             .DistinctBy(parameter => parameter.Name).ToDictionary(parameter => parameter.Name, parameter => parameter.Shape);
-        return CheckpointInput.Given(() => HuggingFaceImport.Open(folder, scratch, parameters));
+        return CheckpointInput.Given(() => HuggingFaceImport.Open(folder, scratch, parameters, config));
     }
 
     /// <summary>The folder's SentencePiece model, or null where it has no tokenizer at all.</summary>

@@ -12,7 +12,7 @@ internal static class NeedleCommand
 {
     private static readonly NeedleOptions Defaults = new() { Lengths = [] };
 
-    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face Llama." };
+    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face model (Llama, InternLM2, InternLM)." };
     private static readonly Option<string> Lengths = new("--lengths") { Description = "Tokens of prompt and answer: 1k,4k,32k, or 1k..200k (doubled from the first up to the last); 1k is 1,000.", Required = true };
     private static readonly Option<int> Depths = new("--depths") { Description = "Places of the needle, evenly from the begin of the text to its end.", DefaultValueFactory = _ => Defaults.Depths };
     private static readonly Option<int> Repeats = new("--repeats") { Description = "Cells of each length and depth, each with another order of documents and another key.", DefaultValueFactory = _ => Defaults.Repeats };

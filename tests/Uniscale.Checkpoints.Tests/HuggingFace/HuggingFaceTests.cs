@@ -35,6 +35,8 @@ public sealed class HuggingFaceTests : IDisposable
         return CheckpointReader.Open(CheckpointCatalog.Find(_folder["run"]));
     }
 
+    private static readonly LlamaConfig Llama = new() { HiddenSize = 4, IntermediateSize = 16, NumHiddenLayers = 12, NumAttentionHeads = 1, MaxPositionEmbeddings = 8, VocabSize = 16 };
+
     private static readonly Dictionary<string, long[]> Parameters = new()
     {
         ["embedding.tokens.weight"] = [16, 4],
@@ -46,7 +48,7 @@ public sealed class HuggingFaceTests : IDisposable
 
     private CheckpointReader Import()
     {
-        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters);
+        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters, Llama);
         ThreadWorld.Run(1, world =>
         {
             using var store = new CheckpointStore(_folder["back"], world);
@@ -61,7 +63,7 @@ public sealed class HuggingFaceTests : IDisposable
     public void ExportAndImportGiveTheSameBits(long shardBytes, int files)
     {
         var saved = Save(ElementType.Float32);
-        Assert.Equal(5, HuggingFaceExport.Write(saved, _folder["model"], shardBytes));
+        Assert.Equal(5, HuggingFaceExport.Write(saved, _folder["model"], Llama, shardBytes));
         Assert.Equal(files, Directory.GetFiles(_folder["model"], "*.safetensors").Length);
         var differences = CheckpointDiff.Compare(saved, Import()).ToArray();
         Assert.Equal(["optimizer.m/head.norm.weight"], differences.Where(difference => !difference.BitEqual).Select(difference => difference.Name));
@@ -71,7 +73,7 @@ public sealed class HuggingFaceTests : IDisposable
     [Fact]
     public void TheIndexNamesEveryTensorsFile()
     {
-        HuggingFaceExport.Write(Save(ElementType.BFloat16), _folder["model"], shardBytes: 200);
+        HuggingFaceExport.Write(Save(ElementType.BFloat16), _folder["model"], Llama, shardBytes: 200);
         using var index = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(_folder["model"], "model.safetensors.index.json")));
         var map = index.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(pair => pair.Name, pair => pair.Value.GetString()!);
         Assert.Equal(
@@ -106,7 +108,7 @@ public sealed class HuggingFaceTests : IDisposable
         {
             ["head.norm.weight"] = [2],
             ["head.output.weight"] = [1, 1],
-        });
+        }, Llama);
         float[] Values(string name) => MemoryMarshal.Cast<byte, float>(
             PageMemory.Span(import.Slices.Single(slice => slice.Name == name).Address, name == "head.norm.weight" ? 8 : 4)).ToArray();
         Assert.Equal([1.5f, -2f], Values("head.norm.weight"));
@@ -129,7 +131,7 @@ public sealed class HuggingFaceTests : IDisposable
         Directory.CreateDirectory(_folder["model"]);
         SafeTensorsFile.Write(Path.Combine(_folder["model"], "model.safetensors"), tensors);
         var parameters = new Dictionary<string, long[]> { ["embedding.tokens.weight"] = [2, 1], ["head.norm.weight"] = [1] };
-        return Assert.ThrowsAny<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], parameters).Dispose()).Message;
+        return Assert.ThrowsAny<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], parameters, Llama).Dispose()).Message;
     }
 
     private static SafeTensorsSource Tensor(string name, nint memory, params long[] shape) => new(name, ElementType.Float32, shape, memory);
@@ -158,7 +160,7 @@ public sealed class HuggingFaceTests : IDisposable
         // A head that is the embedding, and frequencies that every reader computes, say nothing new.
         SafeTensorsFile.Write(Path.Combine(_folder["model"], "model.safetensors"),
             [embedding, norm, Tensor("lm_head.weight", memory, 2, 1), Tensor("model.layers.0.self_attn.rotary_emb.inv_freq", memory, 4)]);
-        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], new Dictionary<string, long[]> { ["embedding.tokens.weight"] = [2, 1], ["head.norm.weight"] = [1] });
+        using var import = HuggingFaceImport.Open(_folder["model"], _folder["scratch"], new Dictionary<string, long[]> { ["embedding.tokens.weight"] = [2, 1], ["head.norm.weight"] = [1] }, Llama);
         Assert.Equal(["embedding.tokens.weight", "head.norm.weight"], import.Slices.Select(slice => slice.Name));
         PageMemory.Free(memory);
     }
@@ -175,7 +177,7 @@ public sealed class HuggingFaceTests : IDisposable
         Directory.CreateDirectory(_folder["model"]);
         SafeTensorsFile.Write(_folder["model/a.safetensors"], [Tensor("model.norm.weight", 0, 0)]);
         File.WriteAllText(_folder["model/model.safetensors.index.json"], json);
-        Assert.Contains(expected, Assert.ThrowsAny<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters)).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.ThrowsAny<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters, Llama)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -183,6 +185,6 @@ public sealed class HuggingFaceTests : IDisposable
     {
         Assert.Null(LlamaNames.ToTheirs("embedding.positions.weight"));
         Directory.CreateDirectory(_folder["model"]);
-        Assert.Contains("neither model.safetensors", Assert.Throws<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters)).Message);
+        Assert.Contains("neither model.safetensors", Assert.Throws<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters, Llama)).Message);
     }
 }

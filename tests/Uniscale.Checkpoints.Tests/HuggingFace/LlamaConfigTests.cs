@@ -55,7 +55,7 @@ public sealed class LlamaConfigTests : IDisposable
     [InlineData("""{"layer_types":["sliding_attention"]}""", "layer_types is [\"sliding_attention\"], which Uniscale's Llama does not have")]
     [InlineData("""{"quantization_config":{"bits":4}}""", "quantization_config is not known to Uniscale and may change the model; if it does not, import with --ignore-key quantization_config")]
     [InlineData("""{"hidden_act":"gelu"}""", "hidden_act is 'gelu'; Uniscale's Llama has silu")]
-    [InlineData("""{"model_type":"gpt2"}""", "model_type is 'gpt2'; Uniscale reads 'llama'")]
+    [InlineData("""{"model_type":"gpt2"}""", "model_type is 'gpt2'; Uniscale reads 'llama', 'internlm2' and 'internlm'")]
     [InlineData("""{"num_attention_heads":0}""", "num_attention_heads is 0, but must be a whole number of at least 1")]
     [InlineData("""{"num_attention_heads":3}""", "num_attention_heads is 3, which does not divide hidden_size (8)")]
     [InlineData("""{"hidden_size":"8"}""", "hidden_size is \"8\", but must be a whole number of at least 1")]
@@ -120,6 +120,18 @@ public sealed class LlamaConfigTests : IDisposable
         var written = JsonNode.Parse(File.ReadAllText(_folder["config.json"]))!;
         Assert.Equal(written["rope_parameters"]!["rope_type"]!.GetValue<string>(), written["rope_scaling"]!["type"]!.GetValue<string>());
         Assert.Equal(written["rope_parameters"]!["factor"]!.GetValue<double>(), written["rope_scaling"]!["factor"]!.GetValue<double>());
+    }
+
+    [Fact]
+    public void InternLmHasKeysOfItsOwn()
+    {
+        var second = Read("""{"model_type":"internlm2","bias":false,"auto_map":{"AutoModel":"x"},"num_key_value_heads":1,"rope_theta":1000000,"rope_scaling":{"type":"dynamic","factor":2.0}}""");
+        Assert.Equal(("internlm2", false, 1, new LlamaRope("dynamic", 1e6, 2)), (second.ModelType, second.AttentionBias, second.KvHeads, second.RopeParameters));
+        var first = Read("""{"model_type":"internlm","bias":true,"rotary":{"base":20000,"type":"dynamic"}}""");
+        Assert.Equal((true, 2, new LlamaRope("dynamic", 20_000, 1)), (first.AttentionBias, first.KvHeads, first.RopeParameters));
+        Assert.Equal((true, new LlamaRope("default", 10_000)), (Read("""{"model_type":"internlm"}""").AttentionBias, Read("""{"model_type":"internlm"}""").RopeParameters));
+        Assert.EndsWith("bias is not known to Uniscale and may change the model; if it does not, import with --ignore-key bias", Assert.Throws<CheckpointException>(() => Read("""{"bias":true}""")).Message, StringComparison.Ordinal);
+        Assert.EndsWith("rotary.type is \"other\", which Uniscale's InternLM does not have", Assert.Throws<CheckpointException>(() => Read("""{"model_type":"internlm","rotary":{"type":"other"}}""")).Message, StringComparison.Ordinal);
     }
 
     [Fact]

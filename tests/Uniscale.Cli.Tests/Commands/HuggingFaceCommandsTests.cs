@@ -4,6 +4,7 @@ using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Loading;
+using Uniscale.Checkpoints.Safetensors;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
@@ -80,6 +81,77 @@ public sealed class HuggingFaceCommandsTests : IDisposable
         ModelSection[] both = [.. new[] { "run", "back" }.Select(name => ConfigurationLoader.Parse(CheckpointReader.Open(CheckpointCatalog.Find(At(name))).Manifest.ConfigurationYaml).Value.Model)];
         Assert.Equal(both[0].RopeBase, both[1].RopeBase);
         Assert.Equal(RotaryStretch.Of(both[0]), RotaryStretch.Of(both[1]));
+    }
+
+    /// <summary>For each key-value head its query heads, its key, its value: 8 queries, 2 keys and values of width 2 lie in 24 rows.</summary>
+    [Fact]
+    public void InternLm2KeepsQueriesKeysAndValuesTogether()
+    {
+        Save("model.heads=8", "model.head_dim=2", "model.hidden=16", "model.kv_heads=2", "model.rope_scaling=dynamic", "model.rope_factor=2");
+        CommandRun.Ok("export", At("run"), "--to", At("model"), "--format", "internlm2");
+        var config = JsonNode.Parse(File.ReadAllText(At("model/config.json")))!;
+        Assert.Equal(("internlm2", """{"type":"dynamic","factor":2}""", "InternLM2ForCausalLM"), (config["model_type"]!.GetValue<string>(), config["rope_scaling"]!.ToJsonString(), config["architectures"]![0]!.GetValue<string>()));
+        CommandRun.Ok("import", At("model"), "--to", At("back"));
+        Assert.Contains("12 of 13 tensors are bit-equal", CommandRun.Of("checkpoint", "diff", At("run"), At("back")).Output);
+        // Against the order of rows as it is published: "(kv (g+2) d)".
+        using var file = SafeTensorsFile.Open(At("model/model.safetensors"));
+        float[] packed = Read(file, "model.layers.0.attention.wqkv.weight"), q = Weights("layers.0.attention.wq.weight"), k = Weights("layers.0.attention.wk.weight"), v = Weights("layers.0.attention.wv.weight");
+        const int Row = 16;
+        for (int head = 0; head < 2; head++)
+        {
+            int first = head * 6 * 2 * Row;
+            Assert.Equal(q[(head * 8 * Row)..((head + 1) * 8 * Row)], packed[first..(first + 8 * Row)]);
+            Assert.Equal(k[(head * 2 * Row)..((head + 1) * 2 * Row)], packed[(first + 8 * Row)..(first + 10 * Row)]);
+            Assert.Equal(v[(head * 2 * Row)..((head + 1) * 2 * Row)], packed[(first + 10 * Row)..(first + 12 * Row)]);
+        }
+        config["num_key_value_heads"] = 4;
+        File.WriteAllText(At("model/config.json"), config.ToJsonString());
+        Assert.Contains("'model.layers.0.attention.wqkv.weight' has 24 rows, the heads of config.json want 32", CommandRun.Refused("import", At("model"), "--to", At("other")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheFirstInternLmGoesOutAndComesBack()
+    {
+        Save("model.qkv_bias=true", "model.attention_output_bias=true", "model.rope_base=20000");
+        CommandRun.Ok("export", At("run"), "--to", At("model"), "--format", "internlm");
+        var config = JsonNode.Parse(File.ReadAllText(At("model/config.json")))!;
+        Assert.Equal("""{"base":20000,"type":"origin"}""", config["rotary"]!.ToJsonString());
+        Assert.True(config["bias"]!.GetValue<bool>());
+        CommandRun.Ok("import", At("model"), "--to", At("back"));
+        Assert.Contains("16 of 17 tensors are bit-equal", CommandRun.Of("checkpoint", "diff", At("run"), At("back")).Output);
+        Assert.Equal(20000, ConfigurationLoader.Parse(CheckpointReader.Open(CheckpointCatalog.Find(At("back"))).Manifest.ConfigurationYaml).Value.Model.RopeBase);
+    }
+
+    [Theory]
+    [InlineData("internlm", "InternLM has as many key as query heads", "model.kv_heads=1")]
+    [InlineData("internlm2", "the heads of InternLM2 fill the hidden size", "model.head_dim=2")]
+    [InlineData("internlm2", "InternLM2 has no biases in its feed-forward layers", "model.ffn_bias=true")]
+    [InlineData("internlm2", "InternLM2 has no positions of the kind 'yarn'", "model.rope_scaling=yarn", "model.rope_factor=4", "model.rope_trained_context=8")]
+    [InlineData("internlm", "InternLM has no positions of the kind 'linear'", "model.rope_scaling=linear", "model.rope_factor=4")]
+    public void AModelThatTheFamilyLacksIsRefused(string family, string sentence, params string[] overrides)
+    {
+        Save(overrides);
+        Assert.Contains(sentence, CommandRun.Refused("export", At("run"), "--to", At("model"), "--format", family), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(At("model")));
+    }
+
+    private static float[] Read(SafeTensorsFile file, string name)
+    {
+        var entry = file.Header.Entries.Single(entry => entry.Name == name);
+        byte[] bytes = new byte[entry.SizeBytes];
+        file.Read(entry, 0, bytes);
+        return MemoryMarshal.Cast<byte, float>(bytes.AsSpan()).ToArray();
+    }
+
+    private float[] Weights(string name)
+    {
+        var reader = CheckpointReader.Open(CheckpointCatalog.Find(At("run")));
+        var record = reader[name];
+        float[] values = new float[record.SizeBytes / 4];
+        var pin = GCHandle.Alloc(values, GCHandleType.Pinned);
+        reader.Load([new StateSlice(name, record.Type, record.Shape, new long[record.Shape.Length], record.Shape, pin.AddrOfPinnedObject())]);
+        pin.Free();
+        return values;
     }
 
     [Fact]
