@@ -3,6 +3,7 @@ using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Slurm;
 using Uniscale.Launching.Supervision;
 using Uniscale.Programs;
 using Uniscale.Telemetry.Export;
@@ -33,7 +34,7 @@ internal static class LaunchCommand
 
     private static readonly Option<int> HostFaults = new("--host-faults")
     {
-        Description = "Leave a host out on restart after so many faults (needs --hosts).",
+        Description = "Leave a host out on restart after so many faults (needs --hosts, or an allocation of Slurm).",
         DefaultValueFactory = _ => 2,
     };
 
@@ -51,7 +52,7 @@ internal static class LaunchCommand
 
     private static readonly Option<string?> MpirunName = new("--mpirun")
     {
-        Description = "The mpirun to use; default: the first on PATH, MPICH's (mpirun.mpich) where several lie beside each other.",
+        Description = "The mpirun to use; default: srun in an allocation of Slurm, else the first on PATH, MPICH's (mpirun.mpich) where several lie beside each other.",
         HelpName = "NAME",
     };
 
@@ -65,13 +66,18 @@ internal static class LaunchCommand
 
     private static readonly Option<bool> Tags = new("--tag-output") { Description = "Begin every line of output with the rank that wrote it." };
 
+    private static readonly Option<bool> Requeue = new("--requeue")
+    {
+        Description = "In a job of Slurm: queue it again where its time ends (SIGUSR1), others need its nodes (SIGTERM), or restarts here do not help.",
+    };
+
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Print the mpirun command and start nothing." };
 
     public static Command Create()
     {
-        var command = new Command("launch", "Train a model with ranks as processes under mpirun. Ctrl-C and SIGTERM save and stop; a second one ends at once.")
+        var command = new Command("launch", "Train a model with ranks as processes under mpirun, or under srun in an allocation of Slurm. Ctrl-C and SIGTERM save and stop; a second one ends at once.")
         {
-            Ranks, Hosts, Resume, MaxRestarts, Elastic, HostFaults, HangSeconds, StartSeconds, Grace, MpirunName, Bind, Tags, DryRun, TrainCommand.StopAfter,
+            Ranks, Hosts, Resume, MaxRestarts, Elastic, HostFaults, HangSeconds, StartSeconds, Grace, MpirunName, Bind, Tags, Requeue, DryRun, TrainCommand.StopAfter,
         };
         var configuration = new ConfigurationInput(command);
         command.SetAction(parsed => Launch(parsed, configuration));
@@ -83,26 +89,31 @@ internal static class LaunchCommand
         var resolved = input.Load(parsed);
         var parallel = resolved.Value.Parallel;
         int ranks = parsed.GetValue(Ranks);
-        if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
+        string? starterName = parsed.GetValue(MpirunName);
+        var allocation = AllocationFor(starterName, parsed.GetValue(Hosts));
+        if (allocation is not null) starterName ??= SlurmAllocation.Starter;
+        if (ranks == 0) ranks = parallel.Data == 0 && allocation is not null ? allocation.Slots : parallel.ReplicaRanks * Math.Max(1, parallel.Data);
         if (ranks < 1) throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
         LayoutGate.CheckWorld(resolved.Value, ranks);
+        allocation?.CheckRoom(ranks);
         // Ranks of several hosts look themselves, each at its own.
         if (parsed.GetValue(Hosts) is null && !MpiLauncher.IsInAllocation) MemoryForecast.Of(resolved.Value, ranks, threads: false)?.Check(0, ranks);
 
         var folder = new RunFolder(resolved.Value);
         string launchFolder = Path.Combine(folder.FullPath, RankLauncher.FolderName);
         if (parsed.GetValue(HostFaults) is < 1 and var faults) throw new UserErrorException($"--host-faults {faults} is not a number of faults: give 1 or more.");
-        var shape = new JobShape(resolved.Value, ranks, parsed.GetValue(Elastic), parsed.GetValue(Hosts), parsed.GetValue(HostFaults), launchFolder);
+        var shape = new JobShape(resolved.Value, ranks, parsed.GetValue(Elastic), parsed.GetValue(Hosts), parsed.GetValue(HostFaults), launchFolder, allocation?.Hosts);
 
         LaunchOptions Job(int attempt) => new()
         {
             Ranks = shape.Ranks,
             Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume), shape.Replicas),
-            HostFile = shape.HostFile,
+            HostFile = allocation is null ? shape.HostFile : null,
+            Allocation = allocation is null ? null : shape.Hosts,
             Forwarded = [.. resolved.References.Values.SelectMany(reference => reference.Variables).Distinct()],
             Threads = resolved.Value.Train.Threads,
             Binding = parsed.GetValue(Bind),
-            Mpirun = parsed.GetValue(MpirunName),
+            Mpirun = starterName,
             TagOutput = parsed.GetValue(Tags),
             Environment = Variables(refusesSlow: attempt <= parsed.GetValue(MaxRestarts) && shape.CanSpareAHost),
             Grace = TimeSpan.FromSeconds(parsed.GetValue(Grace)),
@@ -113,8 +124,8 @@ internal static class LaunchCommand
             parsed.InvocationConfiguration.Output.WriteLine(string.Join(' ', MpiLauncher.CommandLine(Job(1))));
             return 0;
         }
-        var mpirun = Mpirun.Find(parsed.GetValue(MpirunName));
-        MpiLauncher.CheckAllocation(mpirun);
+        MpiLauncher.CheckAllocation(starterName);
+        var mpirun = Mpirun.Find(starterName);
         folder.Prepare(parsed.GetValue(Resume));
         string run = folder.FullPath;
         var error = parsed.InvocationConfiguration.Error;
@@ -128,15 +139,40 @@ internal static class LaunchCommand
                 if (entry.Kind is JobEventKind.Fault or JobEventKind.GivenUp) notifier?.Tell("hang", entry.Step, entry.Message);
             },
             Folder = launchFolder,
+            Lost = allocation is null ? null : () => SlurmJob.LostNodes([.. SrunCommand.HostsOfTasks(shape.Hosts!, shape.Ranks).Distinct()]),
             Shape = shape,
             MaxRestarts = parsed.GetValue(MaxRestarts),
             Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)), Start = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds)) },
         };
         error.WriteLine($"Starting {ranks} {(ranks == 1 ? "rank" : "ranks")} with {mpirun.Command} ({mpirun.Version}).");
-        var result = new Supervisor(supervision, Job, error.WriteLine).Run();
+        var supervisor = new Supervisor(supervision, Job, error.WriteLine);
+        var result = supervisor.Run();
         if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}");
         if (result.First is { IsUserError: true }) folder.ForgetIfFree();
-        return result.ExitCode;
+        return result.Requeue is { } reason && parsed.GetValue(Requeue) ? QueueAgain(supervisor, reason, result.ExitCode, error.WriteLine) : result.ExitCode;
+    }
+
+    /// <summary>The allocation of Slurm in which srun is to start the ranks; null: an mpirun does, here or on the hosts of a file.</summary>
+    private static SlurmAllocation? AllocationFor(string? starter, string? hosts)
+    {
+        if (hosts is not null || (starter is not null && Path.GetFileName(starter) != SlurmAllocation.Starter)) return null;
+        return SlurmAllocation.Current
+            ?? (starter is null ? null : throw new UserErrorException($"--mpirun {starter} starts ranks in an allocation of Slurm, and this shell is in none: launch from sbatch or salloc, or name an mpirun."));
+    }
+
+    private static int QueueAgain(Supervisor supervisor, string reason, int exitCode, Action<string> say)
+    {
+        // Slurm has queued or cancelled a job itself that is not running any more.
+        if (SlurmJob.Current is not { IsRunning: true } job) return exitCode;
+        if (supervisor.TellRequeue(reason) is { } refusal)
+        {
+            say($"Job {job.Id} is not queued again: {refusal}.");
+            return exitCode;
+        }
+        say($"Job {job.Id} goes back into the queue: {reason}.");
+        if (job.Requeue()) return 0;
+        say($"uniscale: scontrol requeue {job.Id} failed: queue the job again by hand; --resume goes on from the newest checkpoint.");
+        return 1;
     }
 
     /// <summary>Variables of the ranks.</summary>

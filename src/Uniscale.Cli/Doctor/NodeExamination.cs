@@ -32,7 +32,7 @@ internal static class NodeExamination
         if (device is not ("cpu" or "cuda")) throw new UserErrorException($"--device {device} is no device: give cpu or cuda.");
         var file = HostFile.Read(hosts);
         if (file.Lines.Count == 0) throw new UserErrorException($"The host file {hosts} names no hosts: write one a line, such as n0 slots=2.");
-        MpiLauncher.CheckAllocation(Mpirun.Find(mpirun));
+        MpiLauncher.CheckAllocation(mpirun);
         using var said = new StringWriter();
         var result = MpiLauncher.Run(new LaunchOptions
         {

@@ -124,6 +124,15 @@ public sealed record SweepConfiguration
     /// <summary>Ranks of a run are processes under mpirun, not threads of one process.</summary>
     public bool Processes { get; init; }
 
+    /// <summary>CUDA devices that are divided among the runs, one a rank; empty: those that this machine shows, where the runs compute on them.</summary>
+    public IReadOnlyList<string> Devices { get; init; } = [];
+
+    /// <summary>Host file whose hosts are divided among the runs, by their slots; runs need <see cref="Processes"/>.</summary>
+    public string? Hosts { get; init; }
+
+    /// <summary>More options of sbatch, for <c>uniscale sweep --submit slurm</c>.</summary>
+    public IReadOnlyList<string> Slurm { get; init; } = [];
+
     /// <summary>Times that a run which failed goes on from its newest checkpoint before it counts as failed.</summary>
     [Range(0)]
     public int Restarts { get; init; } = 1;

@@ -15,6 +15,8 @@ public sealed class SweepJob : IDisposable
     /// <summary>Output of all starts of the run, in its directory.</summary>
     public const string OutputFile = "output.log";
 
+    private const string HostsFile = "hosts";
+
     /// <summary>
     /// The kernel ends the child when the thread that started it is gone, in whatever way: SIGTERM, on which it saves. Between fork and that
     /// wish the sweep may die; the shell looks once more. A lock on the run directory, held as long as any of the run's processes lives, keeps
@@ -35,11 +37,18 @@ public sealed class SweepJob : IDisposable
     /// <param name="target">Step that it is to come to; <see cref="long.MaxValue"/>: its end.</param>
     /// <param name="arguments">Arguments of this program.</param>
     /// <param name="threads">Compute threads of a rank.</param>
+    /// <param name="place">Where it runs.</param>
     /// <param name="program">What to run, with its own first arguments; null: this executable.</param>
-    public SweepJob(SweepRun run, long target, IReadOnlyList<string> arguments, int threads, IReadOnlyList<string>? program = null)
+    public SweepJob(SweepRun run, long target, IReadOnlyList<string> arguments, int threads, SweepPlace place, IReadOnlyList<string>? program = null)
     {
-        (Run, Target) = (run, target);
+        (Run, Target, Place) = (run, target, place);
         Directory.CreateDirectory(run.Directory);
+        if (place.Hosts is { } hosts)
+        {
+            string file = Path.Combine(run.Directory, HostsFile);
+            hosts.Write(file);
+            arguments = [.. arguments, "--hosts", file];
+        }
         _output = Path.Combine(run.Directory, OutputFile);
         _outputStart = File.Exists(_output) ? new FileInfo(_output).Length : 0;
         var start = new ProcessStartInfo("setsid");
@@ -47,11 +56,15 @@ public sealed class SweepJob : IDisposable
         foreach (string word in (string[])["setpriv", "--pdeathsig", "TERM", "sh", "-c", Script, "sh", .. own, .. program ?? MpiLauncher.ThisExecutable(), .. arguments])
             start.ArgumentList.Add(word);
         start.Environment["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
+        foreach (var (name, value) in place.Environment) start.Environment[name] = value;
         _process = Process.Start(start)!;
     }
 
     /// <summary>The run.</summary>
     public SweepRun Run { get; }
+
+    /// <summary>Where it runs.</summary>
+    public SweepPlace Place { get; }
 
     /// <summary>Step that it is to come to; <see cref="long.MaxValue"/>: its end.</summary>
     public long Target { get; }

@@ -81,7 +81,7 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
             LayoutGate.Check(resolved);
             LayoutGate.CheckWorld(resolved.Value, sweep.Ranks);
             CheckMilestones(sweep, resolved.Value);
-            return new SweepRun(index, own, overrides, run, resolved.Hash, resolved.Value.Train.Steps);
+            return new SweepRun(index, own, overrides, run, resolved.Hash, resolved.Value.Train.Steps, Device: resolved.Value.Train.Device);
         }
         catch (UserErrorException refusal)
         {

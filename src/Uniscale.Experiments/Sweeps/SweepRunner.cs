@@ -11,13 +11,17 @@ namespace Uniscale.Experiments.Sweeps;
 /// killed goes on where it was. <see cref="Run"/> starts processes that live only as long as the thread that calls it.
 /// </summary>
 /// <param name="plan">The sweep.</param>
-/// <param name="jobs">Runs side by side.</param>
+/// <param name="places">Where runs go, side by side; each holds one at a time.</param>
 /// <param name="say">Takes sentences for the user.</param>
 /// <param name="program">What to start for a run, with its own first arguments; null: this executable.</param>
-public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IReadOnlyList<string>? program = null)
+/// <param name="only">The one run that is taken further here, by its index, while other jobs of a batch system do the others; null: all.</param>
+public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places, Action<string> say, IReadOnlyList<string>? program = null, int? only = null)
 {
     private const string PlanFile = "plan.json";
     private const string FailureFile = "failure.txt";
+
+    /// <summary>SIGUSR1: what batch systems are asked to send before the end of a job's time.</summary>
+    private const PosixSignal UserSignal1 = (PosixSignal)10;
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
@@ -33,10 +37,11 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
     /// <exception cref="UserErrorException">The directory holds another sweep, or another process works on this one.</exception>
     public SweepTable? Run()
     {
-        using var hold = Begin();
+        using var hold = Begin(isShared: only is not null);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        for (int run = 0; run < plan.Runs.Count; run++) Look(run);
+        using var warning = only is null ? null : PosixSignalRegistration.Create(UserSignal1, OnSignal);
+        LookAtAll();
         try
         {
             for (long look = Stopwatch.GetTimestamp(); Advance(); look = Stopwatch.GetTimestamp())
@@ -63,6 +68,7 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
     /// <summary>One look at all runs; false: there is nothing more to do.</summary>
     private bool Advance()
     {
+        if (only is not null) LookAtAll();
         foreach (var job in _running) Look(job.Run.Index);
         foreach (var job in _running.FindAll(job => job.End is not null)) Ended(job, job.End!);
         if (_isStopped) return false;
@@ -74,7 +80,7 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
                 job.Stop();
             }
         foreach (var run in plan.Runs)
-            if (_running.Count < jobs && IsToStart(run.Index, verdicts[run.Index])) Start(run, verdicts[run.Index].Target);
+            if (_running.Count < places.Count && run.Index == (only ?? run.Index) && IsToStart(run.Index, verdicts[run.Index])) Start(run, verdicts[run.Index].Target);
         return _running.Count > 0;
     }
 
@@ -85,9 +91,10 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
 
     private void Start(SweepRun run, long target)
     {
-        var job = new SweepJob(run, target, Arguments(plan, run, target), plan.Sweep.Threads, program);
+        var place = places.First(place => !_running.Exists(other => ReferenceEquals(other.Place, place)));
+        var job = new SweepJob(run, target, Arguments(plan, run, target), plan.Sweep.Threads, place, program);
         _running.Add(job);
-        say($"{run.Name} of {plan.Runs.Count}{(target == long.MaxValue ? "" : $", to step {target}")}: {run.Title}");
+        say($"{run.Name} of {plan.Runs.Count}{(target == long.MaxValue ? "" : $", to step {target}")}: {run.Title}{(place.Title.Length > 0 ? $" ({place.Title})" : "")}");
     }
 
     /// <summary>Arguments of this program that take a run to a step or, with <see cref="long.MaxValue"/>, to its end.</summary>
@@ -120,6 +127,24 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
         say($"{plan.Runs[run].Name}: failed: {sentence}");
     }
 
+    /// <summary>Makes the sweep's directory and writes its plan down, for jobs that come later.</summary>
+    /// <exception cref="UserErrorException">The directory holds another sweep, or another process works on this one.</exception>
+    public void Prepare() => Begin(isShared: true).Dispose();
+
+    /// <summary>Runs that are to go on, as things stand in the runs' directories.</summary>
+    /// <returns>Indices; runs that wait for others are not among them.</returns>
+    public IReadOnlyList<int> Needed()
+    {
+        LookAtAll();
+        var verdicts = _rule.Judge(Progress());
+        return [.. plan.Runs.Select(run => run.Index).Where(run => IsToStart(run, verdicts[run]))];
+    }
+
+    private void LookAtAll()
+    {
+        for (int run = 0; run < plan.Runs.Count; run++) Look(run);
+    }
+
     private void Look(int run)
     {
         _curves[run] = RunCurve.Read(plan.Runs[run].Directory, plan.Sweep.Metric);
@@ -130,13 +155,16 @@ public sealed class SweepRunner(SweepPlan plan, int jobs, Action<string> say, IR
     private RunProgress[] Progress() => [.. _curves.Zip(_failures, (curve, failure) => new RunProgress(curve, failure is not null))];
 
     /// <summary>Makes the sweep's directory, or takes up the one that is there.</summary>
-    private FileStream Begin()
+    private FileStream Begin(bool isShared)
     {
         Directory.CreateDirectory(plan.Directory);
         FileStream hold;
         try
         {
-            hold = new FileStream(Path.Combine(plan.Directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            // Jobs of a batch system share the sweep, each with a run of its own.
+            hold = !isShared
+                ? new FileStream(Path.Combine(plan.Directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None)
+                : new FileStream(Path.Combine(plan.Directory, "lock"), FileMode.OpenOrCreate, FileAccess.Read, FileShare.Read);
         }
         catch (IOException error)
         {

@@ -36,7 +36,7 @@ internal static class Allocation
             throw Stale($"{job} says that this shell is in an allocation of Slurm ({hosts}), but there is no srun on PATH to start ranks with", $"{SlurmJob} {SlurmJobBefore} {SlurmHosts} {SlurmJobHosts}");
     }
 
-    private static bool IsOnPath(string program, IReadOnlyDictionary<string, string> environment) =>
+    internal static bool IsOnPath(string program, IReadOnlyDictionary<string, string> environment) =>
         environment.GetValueOrDefault("PATH", "").Split(':').Any(folder => File.Exists(Path.Combine(folder, program)));
 
     private static UserErrorException Stale(string what, string variables) =>

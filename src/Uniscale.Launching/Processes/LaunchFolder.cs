@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Uniscale.Launching.Slurm;
 
 namespace Uniscale.Launching.Processes;
 
@@ -39,6 +40,11 @@ public sealed class LaunchFolder(string path)
     /// <summary>Tells ranks where the folder is.</summary>
     public const string Variable = "UNISCALE_LAUNCH_FOLDER";
 
+    /// <summary>Name of the file with the host of each rank, one a line, where srun places them.</summary>
+    internal const string TasksFileName = "tasks";
+
+    private const string AskedFileName = "asked-to-end";
+
     private const string Reports = "failure-*.json";
 
     private readonly string _launcherFile = Path.Combine(path, "mpirun");
@@ -63,6 +69,22 @@ public sealed class LaunchFolder(string path)
 
     /// <summary>Whether a rank has come to MPI's start.</summary>
     internal bool IsJoining(int rank) => File.Exists(JoiningPath(rank));
+
+    /// <summary>Writes down that a rank was asked by a signal to save and end, from wherever it came. A full disk is passed over: then the job counts as finished.</summary>
+    public void SayAsked()
+    {
+        try
+        {
+            File.Create(Path.Combine(FullPath, AskedFileName)).Dispose();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The rank ends all the same.
+        }
+    }
+
+    /// <summary>Whether a signal has asked a rank to save and end.</summary>
+    internal bool WasAsked => File.Exists(Path.Combine(FullPath, AskedFileName));
 
     /// <summary>Writes down a rank's failure; the first of a rank counts.</summary>
     /// <returns>Whether it stands there; on a full disk it does not, and the rank has to say it itself.</returns>
@@ -97,7 +119,7 @@ public sealed class LaunchFolder(string path)
     /// <summary>Takes away what an earlier job has left.</summary>
     internal void Clear()
     {
-        foreach (string old in (string[])[Reports, "rank-*.joining", "rank-*.shm", .. RankGuard.Files])
+        foreach (string old in (string[])[Reports, "rank-*.joining", "rank-*.shm", SlurmJob.StepFileName, AskedFileName, .. RankGuard.Files])
             foreach (string path in Directory.EnumerateFiles(FullPath, old)) File.Delete(path);
     }
 

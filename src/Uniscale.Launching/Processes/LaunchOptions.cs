@@ -28,6 +28,9 @@ public sealed record LaunchOptions
     /// <summary>Host file of mpirun; null: this machine, or what the allocation of a batch system says.</summary>
     public string? HostFile { get; init; }
 
+    /// <summary>Hosts of an allocation for srun, each for as many ranks as it has slots; null: it is mpirun that starts the ranks.</summary>
+    public HostFile? Allocation { get; init; }
+
     /// <summary>All ranks are on this machine and need no network.</summary>
     internal bool IsOneHost { get; init; }
 
@@ -69,4 +72,8 @@ public sealed record LaunchOptions
 /// <param name="ExitCode">0: done; 2: the user's input is at fault; 1: anything else.</param>
 /// <param name="First">The first failure; null where there is none or it could not be told.</param>
 /// <param name="WasStopped">True if a signal to the launcher ended it.</param>
-public sealed record LaunchResult(int ExitCode, RankFailure? First, bool WasStopped);
+public sealed record LaunchResult(int ExitCode, RankFailure? First, bool WasStopped)
+{
+    /// <summary>Why the job could go on in another allocation of a batch system; null: it is done, was stopped by a person, or would fail again.</summary>
+    public string? Requeue { get; init; }
+}

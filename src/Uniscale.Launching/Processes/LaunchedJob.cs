@@ -1,18 +1,22 @@
 using System.Diagnostics;
 using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Slurm;
 
 namespace Uniscale.Launching.Processes;
 
-/// <summary>A running job of processes under mpirun. It is asked to save and end when this process is killed.</summary>
+/// <summary>A running job of processes under mpirun or srun. It is asked to save and end when this process is killed.</summary>
 public sealed class LaunchedJob : IDisposable
 {
     /// <summary>Time that mpirun has to end the others once a rank has failed; the whole job is to be gone in under ten seconds.</summary>
     private static readonly TimeSpan EndOfFailedJob = TimeSpan.FromSeconds(5);
 
+    /// <summary>Time that Slurm has to tell srun of the end of a step.</summary>
+    private static readonly TimeSpan EndOfStep = TimeSpan.FromSeconds(15);
+
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
     private readonly LaunchOptions _options;
-    private readonly bool _isOpenMpi;
+    private readonly Mpirun _starter;
     private readonly bool _ownsFolder;
     private readonly Process _mpirun;
     private readonly Process _deathWatch;
@@ -23,13 +27,15 @@ public sealed class LaunchedJob : IDisposable
     private int _stopCount;
     private bool _isKilled;
 
-    internal LaunchedJob(LaunchOptions options, LaunchFolder folder, Mpirun mpirun, IReadOnlyList<string> arguments, bool ownsFolder)
+    internal LaunchedJob(
+        LaunchOptions options, LaunchFolder folder, Mpirun mpirun, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?> environment, bool ownsFolder)
     {
-        (_options, Folder, _isOpenMpi, _ownsFolder) = (options, folder, mpirun.IsOpenMpi, ownsFolder);
+        (_options, Folder, _starter, _ownsFolder) = (options, folder, mpirun, ownsFolder);
         // A session of its own keeps the terminal's Ctrl-C from mpirun, which would kill the ranks before they can save.
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = options.Output is not null };
         foreach (string argument in (IEnumerable<string>)[mpirun.Command, .. arguments]) start.ArgumentList.Add(argument);
         RankEnvironment.Clear(start.Environment);
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         _mpirun = Process.Start(start)!;
         folder.Mpirun = _mpirun.Id;
         _deathWatch = WatchForDeath(_mpirun.Id);
@@ -37,11 +43,14 @@ public sealed class LaunchedJob : IDisposable
         _streams = Task.WhenAll(RelayErrors(), options.Output is null ? Task.CompletedTask : RelayOutput(options.Output));
     }
 
-    /// <summary>Open MPI's mpirun passes SIGUSR1 on to every rank, on every host; MPICH's SIGINT, once.</summary>
-    private string StopSignal => _isOpenMpi ? "USR1" : "INT";
+    /// <summary>Open MPI's mpirun and srun pass SIGUSR1 on to every rank, on every host; MPICH's SIGINT, once.</summary>
+    private string StopSignal => _starter.IsOpenMpi || _starter.IsSrun ? "USR1" : "INT";
 
     /// <summary>Where the ranks report.</summary>
     public LaunchFolder Folder { get; }
+
+    /// <summary>What started the ranks, in a sentence.</summary>
+    internal string StarterName => _starter.IsSrun ? "srun" : "mpirun";
 
     /// <summary>True if the ranks were ended because they had not ended by themselves in the time that a stop leaves them.</summary>
     public bool HasOutlastedGrace { get; private set; }
@@ -68,8 +77,10 @@ public sealed class LaunchedJob : IDisposable
     public void Kill()
     {
         _isKilled = true;
-        Signal("TERM");
-        if (!_mpirun.WaitForExit(TimeSpan.FromSeconds(3))) _mpirun.Kill(entireProcessTree: true);
+        // srun only passes SIGTERM on, on which ranks would save; Slurm ends them on all nodes.
+        bool isAsked = _starter.IsSrun && SlurmJob.KillStep(Folder.FullPath);
+        if (!isAsked) Signal("TERM");
+        if (!_mpirun.WaitForExit(isAsked ? EndOfStep : TimeSpan.FromSeconds(3))) _mpirun.Kill(entireProcessTree: true);
     }
 
     /// <summary>Waits for the end.</summary>
@@ -120,7 +131,7 @@ public sealed class LaunchedJob : IDisposable
         var first = Folder.First() ?? _words.Unreachable;
         // mpirun may end as its ranks did, but not before them.
         if (!_isKilled && RankGuard.IsSignal(_mpirun.ExitCode) && (first is null || first.Time > _mpirun.ExitTime))
-            first = RankGuard.Failure(-1, Environment.MachineName, _mpirun.ExitTime, _mpirun.ExitCode, "mpirun");
+            first = RankGuard.Failure(-1, Environment.MachineName, _mpirun.ExitTime, _mpirun.ExitCode, StarterName);
         return new(first?.IsUserError == true ? 2 : 1, first, wasStopped);
     }
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Uniscale.Configuration;
 using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Slurm;
 
 namespace Uniscale.Launching.Processes;
 
@@ -32,12 +33,30 @@ public static class MpiLauncher
         folder.Clear();
         var told = options with { Environment = new Dictionary<string, string>(options.Environment) { [LaunchFolder.Variable] = folder.FullPath } };
         var mpirun = Mpirun.Find(options.Mpirun);
-        if (options.HostFile is { } file)
+        if (mpirun.IsSrun && options.Allocation is null)
+            throw new UserErrorException($"{mpirun.Command} starts ranks in an allocation of Slurm, and this shell is in none: launch from sbatch or salloc, or name an mpirun.");
+        if (options.HostFile is { } file && !mpirun.IsSrun)
         {
             told = told with { HostFile = Path.Combine(folder.FullPath, "hosts") };
             HostFile.Read(file).WriteFor(mpirun.IsOpenMpi, told.HostFile);
         }
-        return new LaunchedJob(told, folder, mpirun, Arguments(told, mpirun), ownsFolder: options.Folder is null);
+        return new LaunchedJob(told, folder, mpirun, Arguments(told, mpirun), EnvironmentOf(told, mpirun, folder.FullPath), ownsFolder: options.Folder is null);
+    }
+
+    /// <summary>What the environment of the starter must have besides this process's own.</summary>
+    private static IReadOnlyDictionary<string, string?> EnvironmentOf(LaunchOptions options, Mpirun starter, string folder)
+    {
+        if (!starter.IsSrun) return new Dictionary<string, string?>();
+        string hosts = Path.Combine(folder, LaunchFolder.TasksFileName);
+        File.WriteAllLines(hosts, SrunCommand.HostsOfTasks(options.Allocation!, options.Ranks));
+        return Srun().Environment(options, hosts);
+    }
+
+    /// <summary>srun as the environment and the MPI of this machine want it.</summary>
+    private static SrunCommand Srun()
+    {
+        bool isChosen = Environment.GetEnvironmentVariable("SLURM_MPI_TYPE") is { Length: > 0 };
+        return new(isChosen ? null : SrunCommand.MpiOf(Mpirun.IsDefaultOpenMpi), SlurmAllocation.Current?.CoresOfTask);
     }
 
     /// <summary>The whole command that <see cref="Start"/> would run, for people to read.</summary>
@@ -49,7 +68,8 @@ public static class MpiLauncher
 
     /// <summary>Refuses variables of a batch system with which no mpirun can work; to be asked before anything is made.</summary>
     /// <exception cref="UserErrorException">They are left over from a job that is another or over.</exception>
-    public static void CheckAllocation(Mpirun mpirun) => Allocation.Check(mpirun.IsOpenMpi, RankEnvironment.AllVariables());
+    /// <param name="starter">What starts the ranks, as the user has named it; null: the default.</param>
+    public static void CheckAllocation(string? starter) => Allocation.Check(Mpirun.Find(starter).IsOpenMpi, RankEnvironment.AllVariables());
 
     /// <summary>Whether the environment says where ranks go, which then need not all be on this machine.</summary>
     public static bool IsInAllocation => Allocation.IsIn(RankEnvironment.AllVariables());
@@ -57,6 +77,7 @@ public static class MpiLauncher
     private static IReadOnlyList<string> Arguments(LaunchOptions options, Mpirun mpirun)
     {
         var environment = RankEnvironment.AllVariables();
+        if (mpirun.IsSrun) return Srun().Arguments(options, options.Program ?? ThisExecutable());
         options = options with { IsOneHost = OneHost.Holds(options.HostFile is { } hosts && File.Exists(hosts) ? HostFile.Read(hosts).Names : null, options.Ranks, environment) };
         return new MpirunCommand(mpirun.IsOpenMpi, Environment.IsPrivilegedProcess, Environment.ProcessorCount)
             .Arguments(options, options.Program ?? ThisExecutable(), environment);

@@ -5,12 +5,15 @@ using Uniscale.Configuration;
 
 namespace Uniscale.Launching.Processes;
 
-/// <summary>An mpirun of this machine.</summary>
+/// <summary>An mpirun of this machine, or Slurm's srun in its place.</summary>
 /// <param name="Command">What starts it: a name on PATH, or a path.</param>
 /// <param name="IsOpenMpi">Whether it is Open MPI's; else it takes the options of MPICH's Hydra, as those of Intel MPI and MVAPICH do.</param>
 /// <param name="Version">Whose and which, for people.</param>
 public sealed partial record Mpirun(string Command, bool IsOpenMpi, string Version)
 {
+    /// <summary>Whether it is Slurm's srun, which starts ranks without an mpirun.</summary>
+    public bool IsSrun { get; init; }
+
     private const string Plain = "mpirun";
 
     /// <summary>How Debian names MPICH's beside those of others.</summary>
@@ -39,10 +42,27 @@ public sealed partial record Mpirun(string Command, bool IsOpenMpi, string Versi
         }
     }
 
+    /// <summary>Whether the MPI of this machine is Open MPI, by the mpirun that would be taken; false where there is none.</summary>
+    internal static bool IsDefaultOpenMpi
+    {
+        get
+        {
+            try
+            {
+                return Find().IsOpenMpi;
+            }
+            catch (UserErrorException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>Reads what <c>--version</c> prints.</summary>
     internal static Mpirun Parse(string command, string text)
     {
         string number = Number().Match(text) is { Success: true } match ? $" {match.Value}" : "";
+        if (text.StartsWith("slurm", StringComparison.OrdinalIgnoreCase)) return new(command, false, "Slurm" + number) { IsSrun = true };
         bool isOpenMpi = OpenMpiName().IsMatch(text);
         string whose = isOpenMpi ? "Open MPI" : text.Contains("Intel", StringComparison.Ordinal) ? "Intel MPI" : "MPICH's Hydra";
         return new(command, isOpenMpi, whose + number);

@@ -19,6 +19,12 @@ public sealed partial class MpirunOutput
     /// <summary>Takes a line of mpirun's errors and returns the lines to show.</summary>
     public IReadOnlyList<string> Take(string line)
     {
+        if (SrunWords().IsMatch(line)) return [];
+        if (Unreachable is null && LostNode().Match(line) is { Success: true } lost)
+        {
+            string node = lost.Groups["host"].Value;
+            Unreachable = new(-1, node, DateTimeOffset.UtcNow, "lost host", $"host {node} is lost ({line.Trim().TrimEnd('.')})", IsUserError: false);
+        }
         if (Unreachable is null && UnreachableHost().Match(line) is { Success: true } match)
         {
             string host = match.Groups["host"].Value;
@@ -48,6 +54,14 @@ public sealed partial class MpirunOutput
     [GeneratedRegex(@"^Primary job +terminated|^\S*(mpirun|mpiexec|prterun)\S* (detected that one or more processes|has exited due to process|noticed that process rank)"
         + "|BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES")]
     private static partial Regex LastWords();
+
+    /// <summary>What srun and its daemons say when a task ends badly, or when a step waits for the one before it to be cleared away.</summary>
+    [GeneratedRegex(@"^srun: (?:error: \S+: tasks? \S+: |error: Timed out waiting for job step|launch/slurm: |Force Terminat|Terminating |Job \d+ step creation |Step created for|Job step aborted|got SIG|forcing job termination)"
+        + @"|^slurmstepd\S*: error: \*\*\* STEP")]
+    private static partial Regex SrunWords();
+
+    [GeneratedRegex(@"^srun: error: (?:Node failure on (?<host>[^\s,\[]+)|Task launch for \S+ failed on node (?<host>[^\s:]+))")]
+    private static partial Regex LostNode();
 
     [GeneratedRegex("^YOUR APPLICATION TERMINATED WITH|^This typically refers to a problem|^Please see the FAQ page|^$")]
     private static partial Regex Afterword();

@@ -18,8 +18,8 @@ public static class RankWorld
             return InProcessWorld.Create(1)[0];
         if (environment.Launcher == LauncherKind.Torchrun)
             throw new UserErrorException(
-                $"This process is rank {environment.Rank} of {environment.WorldSize} for torchrun, which Uniscale does not join: use 'uniscale launch -n "
-                + $"{environment.WorldSize}', mpirun or srun.");
+                $"This process is rank {environment.Rank} of {environment.WorldSize} for torchrun{Meeting()}, which Uniscale does not join: use 'uniscale launch -n "
+                + $"{environment.WorldSize}', mpirun or srun; under Kubernetes an MPIJob (scripts/templates/kubernetes-mpijob.yaml) in place of a PyTorchJob.");
         var world = MpiWorld.Join();
         if (world.Size == environment.WorldSize && world.Rank == environment.Rank) return world;
         string advice = environment.Launcher == LauncherKind.Slurm
@@ -30,4 +30,8 @@ public static class RankWorld
         world.Dispose();
         throw new UserErrorException(message);
     }
+
+    /// <summary>Where the ranks of torchrun and of Kubeflow's PyTorchJob meet: a store over TCP, of which Uniscale has none.</summary>
+    private static string Meeting() =>
+        Environment.GetEnvironmentVariable("MASTER_ADDR") is { Length: > 0 } address ? $" or a PyTorchJob that meets at {address}:{Environment.GetEnvironmentVariable("MASTER_PORT")}" : "";
 }

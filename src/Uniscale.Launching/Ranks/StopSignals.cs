@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Uniscale.Launching.Processes;
 
 namespace Uniscale.Launching.Ranks;
 
@@ -17,6 +19,9 @@ public sealed class StopSignals : IDisposable
 
     private const PosixSignal UserSignal1 = (PosixSignal)10;
 
+    /// <summary>Slurm signals all processes of a job, and srun passes its own signal on to the ranks once more: within this time that is one request.</summary>
+    private static readonly TimeSpan SameRequest = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan FilePoll = TimeSpan.FromSeconds(1);
 
     private readonly List<PosixSignalRegistration> _registrations = [];
@@ -24,6 +29,8 @@ public sealed class StopSignals : IDisposable
     private readonly Action? _askSave;
     private readonly string? _runDirectory;
     private readonly Timer? _timer;
+    private readonly bool _isSlurms = Environment.GetEnvironmentVariable("SLURM_STEP_ID") is not null;
+    private long _lastSignal;
     private int _signalCount;
 
     /// <param name="ask">Called from another thread, once for every way of asking.</param>
@@ -48,8 +55,17 @@ public sealed class StopSignals : IDisposable
     private void OnSignal(PosixSignalContext context)
     {
         // mpirun sends SIGTERM to ranks that it is about to kill; waiting for the others then would be in vain, and it kills soon.
-        context.Cancel = Interlocked.Increment(ref _signalCount) == 1 || context.Signal == UserSignal1;
+        bool isSame = IsSameRequest();
+        context.Cancel = Interlocked.Increment(ref _signalCount) == 1 || isSame || context.Signal == UserSignal1;
+        // Batch systems signal the ranks and not their launcher, who would take their end for that of the run.
+        LaunchFolder.OfThisJob()?.SayAsked();
         _ask();
+    }
+
+    private bool IsSameRequest()
+    {
+        long before = Interlocked.Exchange(ref _lastSignal, Stopwatch.GetTimestamp());
+        return _isSlurms && before != 0 && Stopwatch.GetElapsedTime(before) < SameRequest;
     }
 
     private void LookForFiles()

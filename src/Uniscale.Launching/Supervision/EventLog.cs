@@ -27,6 +27,9 @@ public enum JobEventKind
 
     /// <summary>All steps are done.</summary>
     Finished,
+
+    /// <summary>It went back into the queue of its batch system, to go on in another allocation.</summary>
+    Requeued,
 }
 
 /// <summary>One line of the log.</summary>

@@ -33,11 +33,12 @@ public sealed class JobShape
     /// <param name="hostFile">Host file of mpirun; null: this machine, or the batch system's allocation.</param>
     /// <param name="hostFaults">Faults after which a host is left out.</param>
     /// <param name="folder">Launch folder of the run.</param>
-    public JobShape(RunConfiguration configuration, int ranks, bool isElastic, string? hostFile, int hostFaults, string folder)
+    /// <param name="allocation">Hosts of the batch system's allocation, where ranks are placed on them one by one; null: mpirun places them.</param>
+    public JobShape(RunConfiguration configuration, int ranks, bool isElastic, string? hostFile, int hostFaults, string folder, HostFile? allocation = null)
     {
         (_configuration, Ranks, WholeRanks, _isElastic, HostFile, _hostFaults, _folder) = (configuration, ranks, ranks, isElastic, hostFile, hostFaults, folder);
         _failing = new FailingHosts(folder);
-        _hosts = hostFile is not null && File.Exists(hostFile) ? Processes.HostFile.Read(hostFile) : null;
+        _hosts = hostFile is not null && File.Exists(hostFile) ? Processes.HostFile.Read(hostFile) : allocation;
         _share = _hosts is { Lines.Count: > 0 and var lines } ? (ranks + lines - 1) / lines : ranks;
     }
 
@@ -46,6 +47,9 @@ public sealed class JobShape
 
     /// <summary>Ranks of the whole job.</summary>
     public int WholeRanks { get; }
+
+    /// <summary>Hosts of the next start; null: mpirun's choice.</summary>
+    public HostFile? Hosts => _hosts;
 
     /// <summary>Host file of the next start; null: none.</summary>
     public string? HostFile { get; private set; }
@@ -91,8 +95,10 @@ public sealed class JobShape
         bool isOther = false;
         foreach (string host in fault.Refused.Where(host => _hosts?.Contains(host) == true))
         {
-            _failing.Add(NameOf(host), least: _hostFaults);
-            var change = LeaveOut(host, "was refused by the preflight");
+            // What is gone may come back by itself, what computes wrongly does not.
+            bool isRefused = fault.Kind == RankFailure.PreflightKind;
+            _failing.Add(NameOf(host), least: isRefused ? _hostFaults : 1);
+            var change = LeaveOut(host, isRefused ? "was refused by the preflight" : "is gone");
             isOther |= change.IsOther;
             said.Add(change.Said ?? change.Refusal!);
         }
@@ -107,7 +113,8 @@ public sealed class JobShape
         int slots = others.SlotsOf(_share);
         string failed = $"host {host} {why ?? $"has failed {_failing[NameOf(host)]} times"}";
         if (slots < Ranks && !_isElastic) return new($"{failed}, but the others have {slots} slots for {Ranks} ranks, so it is used again (add a host, or give --elastic)");
-        string left = $"{failed} and is left out (mended? take it out of {Path.Combine(_folder, FailingHosts.FileName)})";
+        bool isRemembered = _failing[NameOf(host)] >= _hostFaults;
+        string left = $"{failed} and is left out{(isRemembered ? $" (mended? take it out of {Path.Combine(_folder, FailingHosts.FileName)})" : "")}";
         var change = slots < Ranks ? Shrink(slots) : default;
         if (change.Refusal is not null) return change;
         _hosts = others;

@@ -15,9 +15,13 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
     /// <summary>A rank beats every second; one that was silent for longer when the others still beat was gone before them.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(4);
 
+    private readonly string[] _hosts = ReadTasks(folder);
     private bool _isDone;
     private TimeSpan _waited;
     private DateTimeOffset? _last;
+
+    /// <summary>All ranks have joined, or the fault was told.</summary>
+    public bool IsDone => _isDone;
 
     /// <summary>Looks at who has joined.</summary>
     /// <returns>The fault, once the limit is over; else null.</returns>
@@ -58,7 +62,7 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
         var begun = RankGuard.Begun(folder).ToDictionary(rank => rank.Rank);
         var reports = new LaunchFolder(folder);
         return [.. Enumerable.Range(0, ranks).Where(rank => !joined.Contains(rank) && !RankMonitor.IsUnwatched(folder, rank))
-            .Select(rank => new MissingRank(rank, begun.GetValueOrDefault(rank)?.Host ?? "", reports.IsJoining(rank)))];
+            .Select(rank => new MissingRank(rank, begun.GetValueOrDefault(rank)?.Host ?? "", _hosts.ElementAtOrDefault(rank) ?? "", reports.IsJoining(rank)))];
     }
 
     private Fault FaultOf(List<MissingRank> missing, string when)
@@ -66,13 +70,16 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
         // Those that came further only wait for those that did not.
         var ordered = missing.OrderBy(rank => rank.HasBegun).ThenBy(rank => rank.IsJoining).ToList();
         string states = string.Join("; ", ordered.GroupBy(rank => rank.State).Select(same => $"{RankNames.Of([.. same.Select(rank => rank.Rank)])} {same.Key}"));
-        return new(RankFailure.StartKind, 0, ordered[0].Rank, ordered[0].Host, $"{missing.Count} of {ranks} ranks did not join the job {when}: {states}");
+        return new(RankFailure.StartKind, 0, ordered[0].Rank, ordered[0].HasBegun ? ordered[0].Host : ordered[0].Placed, $"{missing.Count} of {ranks} ranks did not join the job {when}: {states}");
     }
 
-    private sealed record MissingRank(int Rank, string Host, bool IsJoining)
+    /// <summary>Where srun was told to start each rank.</summary>
+    private static string[] ReadTasks(string folder) => Path.Combine(folder, LaunchFolder.TasksFileName) is var path && File.Exists(path) ? File.ReadAllLines(path) : [];
+
+    private sealed record MissingRank(int Rank, string Host, string Placed, bool IsJoining)
     {
         public bool HasBegun => Host.Length > 0;
 
-        public string State => !HasBegun ? "never began" : $"began on {Host} and {(IsJoining ? "waits in MPI's start" : "did not come to MPI's start")}";
+        public string State => !HasBegun ? $"never began{(Placed.Length > 0 ? $" on {Placed}" : "")}" : $"began on {Host} and {(IsJoining ? "waits in MPI's start" : "did not come to MPI's start")}";
     }
 }

@@ -1,9 +1,9 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Uniscale.Launching.Processes;
-
-
 using Uniscale.Launching.Ranks;
+
 namespace Uniscale.Launching.Supervision;
 
 /// <summary>How a job is watched and started again.</summary>
@@ -24,6 +24,9 @@ public sealed record SupervisionOptions
     /// <summary>On how many ranks and which hosts the job is started, where that may change.</summary>
     public JobShape? Shape { get; init; }
 
+    /// <summary>Hosts of the next or present start that the batch system has lost; it is asked while ranks are missing. Null: nobody knows.</summary>
+    public Func<IReadOnlyList<string>>? Lost { get; init; }
+
     /// <summary>Hears of every turn in the job's life; it must return at once. Null: nobody.</summary>
     public Action<JobEvent>? Told { get; init; }
 
@@ -37,12 +40,24 @@ public sealed record SupervisionOptions
 /// <param name="say">Takes sentences for the user.</param>
 public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptions> job, Action<string> say)
 {
+    /// <summary>What batch systems are asked to send before the end of a job's time.</summary>
+    private const PosixSignal UserSignal1 = (PosixSignal)10;
+
+    private const string LostKind = "lost host";
+
+    private const int MostMissed = 4;
+
+    private static readonly TimeSpan LostPeriod = TimeSpan.FromSeconds(5);
+
     private readonly RestartBudget _budget = new(options.MaxRestarts, options.MaxSameFault);
     private readonly EventLog _log = new(options.Folder);
     private readonly Lock _gate = new();
     private LaunchedJob? _running;
     private bool _isStopped;
+    private bool _isToMakeRoom;
     private string? _change;
+    private readonly Dictionary<string, int> _missed = [];
+    private long _lostLook;
     private TimeSpan _nextLook = options.Hang.Minimum;
 
     /// <summary>
@@ -55,6 +70,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         foreach (string attempt in Directory.EnumerateDirectories(options.Folder, "attempt-*")) SharedSegments.Remove(attempt);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using var warning = PosixSignalRegistration.Create(UserSignal1, OnSignal);
         _change = options.Shape?.Begin().Said;
         if (_change is not null) say($"{_change}.");
         for (int attempt = 1; ; attempt++)
@@ -64,7 +80,11 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
             if (fault is null) return Ended(attempt, result);
             string? refusal = result.First?.IsUserError == true ? "the input is at fault"
                 : result.First?.Kind == nameof(TrainingStoppedException) ? "the run ended itself as its configuration asks" : _isStopped ? "the job was stopped" : Prepare(fault);
-            if (refusal is not null) return GivenUp(attempt, result, fault, refusal);
+            if (refusal is not null)
+            {
+                bool isForElsewhere = !_isStopped && result.First is not ({ IsUserError: true } or { Kind: nameof(TrainingStoppedException) });
+                return GivenUp(attempt, result, fault, refusal) with { Requeue = isForElsewhere ? fault.Message : null };
+            }
             string changed = _change is null ? "" : $" {char.ToUpperInvariant(_change[0])}{_change[1..]}.";
             say($"{fault.Message}.{changed} Starting again from the newest checkpoint ({_budget.Restarts} of {options.MaxRestarts} restarts).");
             Thread.Sleep(options.RestartDelay);
@@ -96,19 +116,25 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
             _running = running;
             if (_isStopped) running.Stop();
         }
+        _missed.Clear();
         var detector = new HangDetector(options.Hang);
         var start = new StartWatch(folder, launch.Ranks, options.Hang.Start);
         Fault? hang = null;
         bool isUnbegun = false;
         var result = running.Wait(() => hang ??= (isUnbegun |= EndUnbegun(running, folder)) ? null : LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder));
         lock (_gate) _running = null;
-        if (Leftovers.End(folder) is > 0 and var count) say($"mpirun was gone before {count} of its ranks; they have been ended.");
+        if (Leftovers.End(folder) is > 0 and var count) say($"{running.StarterName} was gone before {count} of its ranks; they have been ended.");
         if (isUnbegun) return (new LaunchResult(0, null, WasStopped: true), null);
         if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
         long step = StepOf(folder);
         // Ranks that were ended have nothing to say of it, and an mpirun that ended them may call it a success.
         var outlasted = running.HasOutlastedGrace ? Outlasted(step, launch.Grace) : null;
         if (outlasted is not null) result = result with { ExitCode = 1, First = FailureOf(outlasted) };
+        if (result.ExitCode == 0 && !result.WasStopped && running.Folder.WasAsked)
+        {
+            _isToMakeRoom = true;
+            result = result with { WasStopped = true };
+        }
         if (result.ExitCode == 0) return (result, null);
         var fault = outlasted ?? (result.First is { } first ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString()) { Refused = first.Refused }
             : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above"));
@@ -133,10 +159,26 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
 
     private Fault? LookForAbsence(LaunchedJob running, StartWatch start, int attempt)
     {
-        if (start.Observe(DateTimeOffset.UtcNow) is not { } fault) return null;
+        if ((start.Observe(DateTimeOffset.UtcNow) ?? LookForLostHosts(start)) is not { } fault) return null;
         Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault);
         running.Kill();
         return fault;
+    }
+
+    /// <summary>
+    /// A job waits in vain for hosts that are gone, and srun for the end of what ran there before. A busy host may miss a question of the batch system: it is gone when it has missed
+    /// several.
+    /// </summary>
+    private Fault? LookForLostHosts(StartWatch start)
+    {
+        if (options.Lost is null || start.IsDone || Stopwatch.GetElapsedTime(_lostLook) < LostPeriod) return null;
+        _lostLook = Stopwatch.GetTimestamp();
+        var lost = options.Lost();
+        foreach (string found in _missed.Keys.Except(lost).ToList()) _missed.Remove(found);
+        foreach (string host in lost) _missed[host] = _missed.GetValueOrDefault(host) + 1;
+        string[] gone = [.. _missed.Where(host => host.Value >= MostMissed).Select(host => host.Key)];
+        return gone.Length == 0 ? null
+            : new Fault(LostKind, 0, -1, gone[0], $"{(gone.Length == 1 ? "host" : "hosts")} {string.Join(", ", gone)} {(gone.Length == 1 ? "does" : "do")} not answer the batch system") { Refused = gone };
     }
 
     private Fault? LookForHang(LaunchedJob running, HangDetector detector, int attempt, string folder)
@@ -178,7 +220,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     {
         Tell(result.WasStopped ? JobEventKind.Stopped : JobEventKind.Finished, attempt, StepOf(AttemptFolder(options.Folder, attempt)),
             result.WasStopped ? "stopped as asked" : "finished");
-        return result;
+        return result with { Requeue = result.WasStopped && _isToMakeRoom ? "its time is over or others need the nodes" : null };
     }
 
     private LaunchResult GivenUp(int attempt, LaunchResult result, Fault fault, string refusal)
@@ -195,6 +237,18 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         return beats.Count == 0 ? 0 : beats.Max(beat => beat.Step);
     }
 
+    /// <summary>Puts into the log that the job goes back into the queue of its batch system, as far as it may.</summary>
+    /// <param name="reason">Why.</param>
+    /// <returns>Null if it may; else why not, in a sentence.</returns>
+    public string? TellRequeue(string reason)
+    {
+        var events = EventLog.Read(options.Folder);
+        long step = events.Count > 0 ? events[^1].Step : 0;
+        string? refusal = RequeueBudget.Refusal(events, step);
+        if (refusal is null) Tell(JobEventKind.Requeued, events.Count > 0 ? events[^1].Attempt : 0, step, reason);
+        return refusal;
+    }
+
     private void Tell(JobEventKind kind, int attempt, long step, string message, Fault? fault = null, IReadOnlyList<string>? details = null)
     {
         var entry = new JobEvent(DateTimeOffset.UtcNow, kind, attempt, step, message, fault, details);
@@ -205,6 +259,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
+        if (context.Signal != PosixSignal.SIGINT) _isToMakeRoom = true;
         Stop();
     }
 }

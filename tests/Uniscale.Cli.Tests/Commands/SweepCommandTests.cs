@@ -83,6 +83,59 @@ public sealed class SweepCommandTests : IDisposable
         Assert.False(Directory.Exists(In("dry")));
     }
 
+    [Fact]
+    public void Devices_are_divided_among_the_runs_and_a_dry_run_shows_it()
+    {
+        string file = Write("devices", "ranks: 2\ndevices: [0, 1, 2, 3]\nlist: [{}, {}, {}]");
+        string output = CommandRun.Ok("sweep", file, "--dry-run");
+        Assert.EndsWith($"3 runs, 2 side by side, in {In("devices")}\n  CUDA_VISIBLE_DEVICES=0,1\n  CUDA_VISIBLE_DEVICES=2,3\n", output, StringComparison.Ordinal);
+        Assert.Contains("--jobs 3 asks for more", CommandRun.Refused("sweep", file, "--jobs", "3"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Tasks of job arrays are started by hand here, as Slurm would: a queue that remembers, and one that is asked.</summary>
+    [Fact]
+    public void A_sweep_of_job_arrays_gives_the_table_of_one_on_this_machine()
+    {
+        const string rest = "stop: { rule: halving, after: 2, factor: 3 }\ngrid: { optimizer.lr: [1e-5, 1e-3, 1e-2] }";
+        End(Sweep(Write("whole", rest)));
+        string bin = In("bin"), file = Write("array", rest);
+        Directory.CreateDirectory(bin);
+        foreach (var (name, script) in new[] { ("sbatch", """echo "$*" >>"$0.log"; wc -l <"$0.log" """), ("squeue", "printf '1_1 RUNNING\\n1_2 RUNNING\\n1_3 PENDING\\n'") })
+        {
+            File.WriteAllText(Path.Combine(bin, name), $"#!/bin/sh\n{script}\n");
+            Process.Start("chmod", ["+x", Path.Combine(bin, name)]).WaitForExit();
+        }
+        string Run(params (string, string)[] variables)
+        {
+            string[] how = variables.Length > 0 ? ["--task"] : ["--submit", "slurm"];
+            var (code, output, error) = SmallCorpus.Uniscale([.. variables, ("PATH", $"{bin}:{Environment.GetEnvironmentVariable("PATH")}")], ["sweep", file, .. how]);
+            Assert.True(code == 0, error);
+            return output;
+        }
+        string Task(int job, int task) => Run(("SLURM_ARRAY_JOB_ID", $"{job}"), ("SLURM_ARRAY_TASK_ID", $"{task}"));
+
+        Assert.Contains("3 runs are queued as job 1: run-0001, run-0002, run-0003.", Run(), StringComparison.Ordinal);
+        Task(1, 2);
+        Task(1, 3);
+        Assert.Single(File.ReadAllLines(In("bin/sbatch.log")));
+        Assert.Contains("1 run is queued as job 2: run-0003.", Task(1, 1), StringComparison.Ordinal);
+        Assert.Contains("--array=3 ", File.ReadAllLines(In("bin/sbatch.log"))[1], StringComparison.Ordinal);
+        Assert.False(File.Exists(In("array/table.csv")));
+        Task(2, 3);
+        Assert.Equal(File.ReadAllText(In("whole/table.csv")), File.ReadAllText(In("array/table.csv")));
+        Assert.Contains("table.csv, table.json and sweep.html", Run(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_cannot_be_queued_is_refused()
+    {
+        string file = Write("refused", "list: [{}]");
+        Assert.Contains("--submit pbs is no batch system: give slurm.", CommandRun.Refused("sweep", file, "--submit", "pbs"), StringComparison.Ordinal);
+        Assert.Contains("--task is for the tasks of `uniscale sweep SWEEP --submit slurm`", CommandRun.Refused("sweep", file, "--task"), StringComparison.Ordinal);
+        Assert.Contains("exec ", CommandRun.Ok("sweep", file, "--submit", "slurm", "--dry-run"), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(In("refused")));
+    }
+
     private string Twelve(string name) => Write(name, "grid: { optimizer.lr: [1e-3, 2e-3, 3e-3, 4e-3, 6e-3, 8e-3], model.hidden: [16, 32] }");
 
     private string Write(string name, string rest)

@@ -24,6 +24,22 @@ public sealed class MpirunOutputTests
         Assert.Equal("host n3 cannot be reached (ssh: connect to host n3 port 22: No route to host)", output.Unreachable.ToString());
     }
 
+    [Fact]
+    public void WhatSrunSaysOfItsTasksIsNotShownAndALostNodeIsNamed()
+    {
+        Assert.Equal(["srun: error: Unable to create step for job 7: Invalid feature specification"], Take(
+            "srun: error: n2: task 3: Killed", "srun: error: n[1-2]: tasks 0-2: Aborted", "srun: launch/slurm: _step_signal: Terminating StepId=7.0",
+            "slurmstepd-n1: error: *** STEP 7.0 ON n1 CANCELLED AT 2026-11-30T07:18:51 ***", "srun: Job 7 step creation temporarily disabled, retrying (Requested nodes are busy)",
+            "srun: Step created for job 7", "srun: Job step aborted: Waiting up to 32 seconds for job step to finish.", "srun: got SIGCONT", "srun: forcing job termination",
+            "srun: error: Unable to create step for job 7: Invalid feature specification"));
+        var output = new MpirunOutput();
+        output.Take("srun: error: Node failure on n3");
+        Assert.Equal(("n3", "lost host"), (output.Unreachable!.Host, output.Unreachable.Kind));
+        output = new MpirunOutput();
+        output.Take("srun: error: Task launch for StepId=7.1 failed on node n2: Communication connection failure");
+        Assert.Equal("n2", output.Unreachable!.Host);
+    }
+
     public static TheoryData<string, string[]> LastWords => new()
     {
         { "Open MPI 4, signal", [Frame, "mpirun noticed that process rank 1 with PID 812 on node n7 exited on signal 9 (Killed).", Frame] },

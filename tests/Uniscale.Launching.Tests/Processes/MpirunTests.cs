@@ -18,6 +18,9 @@ public sealed class MpirunTests : IDisposable
         Assert.Equal(new Mpirun("mpirun", isOpenMpi, version), Mpirun.Parse("mpirun", text));
 
     [Fact]
+    public void SlurmsSrunIsRecognised() => Assert.Equal(new Mpirun("srun", false, "Slurm 22.05.8") { IsSrun = true }, Mpirun.Parse("srun", "slurm-wlm 22.05.8\n"));
+
+    [Fact]
     public void MpichComesFirstWithinAFolderAndTheUsersFoldersBeforeIt()
     {
         string module = Path.Combine(_folder, "module"), system = Path.Combine(_folder, "system");

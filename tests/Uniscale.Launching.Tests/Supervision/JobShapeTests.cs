@@ -88,6 +88,19 @@ public sealed class JobShapeTests : IDisposable
         Assert.Contains("host n1 has failed 2 times and is left out", next.Begin().Said, StringComparison.Ordinal);
     }
 
+    /// <summary>Slurm's nodes may come back: the next start tries them again.</summary>
+    [Fact]
+    public void AHostThatIsGoneIsLeftOutForThisStart()
+    {
+        var allocation = new Uniscale.Launching.Processes.HostFile([new("n1 slots=2", "n1", 2), new("n2 slots=2", "n2", 2), new("n3 slots=2", "n3", 2)]);
+        JobShape OnAllocation() => new(Run(), 4, isElastic: false, hostFile: null, hostFaults: 2, Path.Combine(_folder, "launch"), allocation);
+        var shape = OnAllocation();
+        var change = shape.After(new Fault("lost host", 0, -1, "n2", "host n2 does not answer the batch system") { Refused = ["n2"] }, isLost: false);
+        Assert.Equal(("host n2 is gone and is left out", true), (change.Said, change.IsOther));
+        Assert.Equal(["n1", "n3"], shape.Hosts!.Names);
+        Assert.Null(OnAllocation().Begin().Said);
+    }
+
     [Fact]
     public void ARefusedHostThatTheJobNeedsEndsIt()
     {

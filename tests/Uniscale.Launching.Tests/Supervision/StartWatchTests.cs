@@ -42,6 +42,18 @@ public sealed class StartWatchTests : IDisposable
             + "rank 1 began on n1 and did not come to MPI's start; rank 2 began on n1 and waits in MPI's start"), ObserveFor(40));
     }
 
+    /// <summary>srun is told where each rank goes, so that the host of one that never began is known.</summary>
+    [Fact]
+    public void ARankThatNeverBeganIsNamedByThePlaceThatItWasGiven()
+    {
+        File.WriteAllLines(Path.Combine(_folder, "tasks"), ["n1", "n1", "n2", "n2"]);
+        var watch = new StartWatch(_folder, ranks: 4, TimeSpan.FromSeconds(1));
+        Join(2);
+        watch.Observe(Begin);
+        var fault = watch.Observe(Begin + TimeSpan.FromSeconds(2));
+        Assert.Equal(("n2", "2 of 4 ranks did not join the job within 1 s (--start-seconds): ranks 2, 3 never began on n2"), (fault!.Host, fault.Message));
+    }
+
     [Fact]
     public void NobodyIsMissedBeforeTheLimitOrAfterAllHaveCome()
     {
