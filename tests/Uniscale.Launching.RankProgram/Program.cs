@@ -71,6 +71,10 @@ static void Break(string how)
             Thread.Sleep(Timeout.Infinite);
             break;
         case "sleep": Thread.Sleep(Timeout.Infinite); break;
+        case "asked":
+            System.Diagnostics.Process.Start("sh", ["-c", $"kill -TERM {Environment.ProcessId}"]).WaitForExit();
+            Thread.Sleep(500);
+            break;
         case "freeze":
             System.Diagnostics.Process.Start("sh", ["-c", $"kill -STOP {Environment.ProcessId}"]).WaitForExit();
             Thread.Sleep(Timeout.Infinite);

@@ -140,6 +140,27 @@ public sealed class LaunchCommandTests : IDisposable
         Assert.False(Directory.Exists(corpus.In("run")));
     }
 
+    /// <summary>Slurm's srun and environment, as far as a dry run looks at them.</summary>
+    [Fact]
+    public void In_an_allocation_of_Slurm_srun_starts_the_ranks()
+    {
+        string bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName, srun = Path.Combine(bin, "srun");
+        File.WriteAllText(srun, "#!/bin/sh\necho slurm 22.05.8\n");
+        System.Diagnostics.Process.Start("chmod", ["+x", srun]).WaitForExit();
+        (string, string)[] Allocation(string tasks) =>
+            [("PATH", $"{bin}:{System.Environment.GetEnvironmentVariable("PATH")}"), ("SLURM_JOB_ID", "7"), ("SLURM_JOB_NODELIST", "n[1-3]"), ("SLURM_TASKS_PER_NODE", tasks), ("SLURM_CPUS_PER_TASK", "8")];
+        var (code, output, error) = SmallCorpus.Uniscale(Allocation("2(x3)"), "launch", _file, "--dry-run");
+        Assert.True(code == 0, error);
+        Assert.StartsWith("srun --ntasks=4 --distribution=arbitrary ", output, StringComparison.Ordinal);
+        Assert.Contains(" --mpi=pmi2 --cpus-per-task=8 ", output, StringComparison.Ordinal);
+        // As many as the job has tasks, where the layout leaves it open.
+        Assert.StartsWith("srun --ntasks=6 ", SmallCorpus.Uniscale(Allocation("2(x3)"), "launch", _file, "--dry-run", "--set", "parallel.data=0", "--set", "batch.global=24").Output, StringComparison.Ordinal);
+        Assert.StartsWith("mpirun.mpich ", SmallCorpus.Uniscale(Allocation("2(x3)"), "launch", _file, "--dry-run", "--mpirun", "mpirun.mpich").Output, StringComparison.Ordinal);
+        (code, _, error) = SmallCorpus.Uniscale(Allocation("1(x3)"), "launch", _file, "--dry-run");
+        Assert.Equal((2, "uniscale: The layout has 4 ranks, but job 7 of Slurm has 3 tasks on 3 nodes: ask for more (--nodes, --ntasks-per-node), or give -n and a layout that fits."), (code, error.Trim()));
+        Assert.Contains("--mpirun srun starts ranks in an allocation of Slurm, and this shell is in none", CommandRun.Refused("launch", _file, "--mpirun", "srun"), StringComparison.Ordinal);
+    }
+
     private static (string, string)[] Environment(params string[] variables) => [.. variables.Select(text => text.Split('=')).Select(pair => (pair[0], pair[1]))];
 
     [Theory]

@@ -109,6 +109,7 @@ public sealed class RankEnvironmentTests
     {
         var error = Assert.Throws<UserErrorException>(() => RankWorld.Join(RankEnvironment.Detect(Variables(Torchrun))));
         Assert.Contains("uniscale launch -n 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("an MPIJob (scripts/templates/kubernetes-mpijob.yaml) in place of a PyTorchJob", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

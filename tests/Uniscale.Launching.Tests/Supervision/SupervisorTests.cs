@@ -129,6 +129,20 @@ public sealed class SupervisorTests : IDisposable
         Assert.Equal([JobEventKind.Started, .. code == 0 ? (JobEventKind[])[] : [JobEventKind.Fault], end], Events());
     }
 
+    /// <summary>Slurm signals the ranks at a pre-emption, and not their launcher: they save and end in order, but the run is not done.</summary>
+    [Fact]
+    public void RanksThatSomebodyElseAskedToEndHaveNotFinished()
+    {
+        var job = Job("asked", maxRestarts: 2, breaksInAttempts: 1);
+        var result = job.Run();
+        Assert.Equal((0, true), (result.ExitCode, result.WasStopped));
+        Assert.NotNull(result.Requeue);
+        Assert.Null(job.TellRequeue(result.Requeue));
+        Assert.Equal([JobEventKind.Started, JobEventKind.Stopped, JobEventKind.Requeued], Events());
+        Assert.Null(Run("end", maxRestarts: 0, breaksInAttempts: 0).Requeue);
+        Assert.NotNull(Run("kill", maxRestarts: 0, breaksInAttempts: 1).Requeue);
+    }
+
     [Fact]
     public void AnElasticJobGoesOnWithoutTheRankThatIsLost()
     {
