@@ -93,7 +93,7 @@ kill_host() {
 until_true() {
     local seconds=$1
     shift
-    for ((i = 0; i < seconds * 5; i++)); do
+    for ((i = 0; i < seconds * 10; i++)); do
         "$@" >/dev/null 2>&1 && return
         sleep 0.2
     done
@@ -171,6 +171,82 @@ is_as_whole() {
     diff <(weights whole) <(weights "$1")
 }
 
+break_ranks() {
+    echo "test-slurm: three nodes of which one is a spare, and one has a slow GEMM"
+    job=$(submit broken 3 -n 4)
+    until_true 240 is_at broken 60
+    grep "the preflight refuses n2: rank [23] multiplies" "$work/runs/$job.log"
+    grep -q "host n2 was refused by the preflight and is left out" "$work/runs/broken/launch/events.jsonl"
+
+    echo "test-slurm: kill -9 of rank 3"
+    kill -9 "$(rank broken 3)"
+    until_true 60 grep "rank 3 on n3 failed first: it was ended by signal 9 (Killed). Starting again" "$work/runs/$job.log"
+    comes_further broken
+
+    echo "test-slurm: SIGSTOP of rank 1"
+    kill -STOP "$(rank broken 1)"
+    until_true 60 grep "rank 1 on n1 (process [0-9]*) has not run for" "$work/runs/$job.log"
+    comes_further broken
+
+    echo "test-slurm: the signal before the time limit, on which the job queues itself again"
+    scancel --signal=USR1 --batch "$job"
+    until_true 60 grep "Job $job goes back into the queue" "$work/runs/$job.log"
+    until_true 60 job_is "$job" PENDING
+    until_true 120 job_is "$job" RUNNING
+    comes_further broken
+
+    echo "test-slurm: a pre-emption by a job of a partition with a higher priority"
+    urgent=$(sbatch --parsable --partition=urgent --nodes=3 --ntasks-per-node=2 --output=/dev/null --wrap "sleep 3")
+    until_true 120 has_left_the_queue "$urgent"
+    until_true 120 job_is "$job" RUNNING
+    (($(grep -c "Stopped after step" "$work/runs/$job.log") >= 2))
+    comes_further broken
+
+    echo "test-slurm: scancel, which is final, and a new job"
+    scancel "$job"
+    until_true 120 has_left_the_queue "$job"
+    job=$(submit broken 3 -n 4)
+    until_true 300 has_left_the_queue "$job"
+    is_as_whole broken
+    uniscale why "$work/runs/broken"
+}
+
+lose_host() {
+    echo "test-slurm: a host that dies, and a spare in its place"
+    job=$(submit lost 3 -n 4)
+    until_true 240 is_at lost 60
+    kill_host n2
+    until_true 120 grep "Host n2 is gone and is left out" "$work/runs/$job.log"
+    until_true 300 has_left_the_queue "$job"
+    is_as_whole lost
+    start_host n2
+}
+
+sweep() {
+    until_true 60 all_are_idle
+
+    echo "test-slurm: a sweep of 12 runs with successive halving as a job array, cancelled twice"
+    make_sweep here
+    uniscale sweep "$work/sweep-here.yaml" >"$work/sweep-here.log" 2>&1
+    make_sweep array
+    runs_begun() { (($(find "$work/runs/sweep-array" -name metrics.jsonl | wc -l) >= $1)); }
+    queue() { uniscale sweep "$work/sweep-array.yaml" --submit slurm >>"$work/sweep-array.log" 2>&1; }
+    no_jobs() { (($(squeue --noheader | wc -l) == 0)); }
+    queue
+    until_true 240 runs_begun 5
+    scancel --user=root
+    until_true 120 no_jobs
+    queue
+    until_true 400 test -e "$work/runs/sweep-array/task-12.log"
+    until_true 400 grep -lq "to step 20" "$work"/runs/sweep-array/task-*.log
+    scancel --user=root
+    until_true 120 no_jobs
+    queue
+    until_true 600 test -s "$work/runs/sweep-array/table.csv"
+    diff "$work"/runs/sweep-{here,array}/table.csv
+    grep "queued as job" "$work/sweep-array.log" "$work"/runs/sweep-array/task-*.log
+}
+
 make_run >"$work/make.log" 2>&1
 start_slurm
 srun --mpi=list 2>&1 | tr '\n' ' '
@@ -181,73 +257,5 @@ job=$(submit whole 2)
 until_true 300 has_left_the_queue "$job"
 is_finished whole
 
-echo "test-slurm: three nodes of which one is a spare, and one has a slow GEMM"
-job=$(submit broken 3 -n 4)
-until_true 240 is_at broken 60
-grep "the preflight refuses n2: rank [23] multiplies" "$work/runs/$job.log"
-grep -q "host n2 was refused by the preflight and is left out" "$work/runs/broken/launch/events.jsonl"
-
-echo "test-slurm: kill -9 of rank 3"
-kill -9 "$(rank broken 3)"
-until_true 60 grep "rank 3 on n3 failed first: it was ended by signal 9 (Killed). Starting again" "$work/runs/$job.log"
-comes_further broken
-
-echo "test-slurm: SIGSTOP of rank 1"
-kill -STOP "$(rank broken 1)"
-until_true 60 grep "rank 1 on n1 (process [0-9]*) has not run for" "$work/runs/$job.log"
-comes_further broken
-
-echo "test-slurm: the signal before the time limit, on which the job queues itself again"
-scancel --signal=USR1 --batch "$job"
-until_true 60 grep "Job $job goes back into the queue" "$work/runs/$job.log"
-until_true 60 job_is "$job" PENDING
-until_true 120 job_is "$job" RUNNING
-comes_further broken
-
-echo "test-slurm: a pre-emption by a job of a partition with a higher priority"
-urgent=$(sbatch --parsable --partition=urgent --nodes=3 --ntasks-per-node=2 --output=/dev/null --wrap "sleep 3")
-until_true 120 has_left_the_queue "$urgent"
-until_true 120 job_is "$job" RUNNING
-(($(grep -c "Stopped after step" "$work/runs/$job.log") >= 2))
-comes_further broken
-
-echo "test-slurm: scancel, which is final, and a new job"
-scancel "$job"
-until_true 120 has_left_the_queue "$job"
-job=$(submit broken 3 -n 4)
-until_true 300 has_left_the_queue "$job"
-is_as_whole broken
-uniscale why "$work/runs/broken"
-
-echo "test-slurm: a host that dies, and a spare in its place"
-job=$(submit lost 3 -n 4)
-until_true 240 is_at lost 60
-kill_host n2
-until_true 120 grep "Host n2 is gone and is left out" "$work/runs/$job.log"
-until_true 300 has_left_the_queue "$job"
-is_as_whole lost
-start_host n2
-until_true 60 all_are_idle
-
-echo "test-slurm: a sweep of 12 runs with successive halving as a job array, cancelled twice"
-make_sweep here
-uniscale sweep "$work/sweep-here.yaml" >"$work/sweep-here.log" 2>&1
-make_sweep array
-runs_begun() { (($(find "$work/runs/sweep-array" -name metrics.jsonl | wc -l) >= $1)); }
-queue() { uniscale sweep "$work/sweep-array.yaml" --submit slurm >>"$work/sweep-array.log" 2>&1; }
-no_jobs() { (($(squeue --noheader | wc -l) == 0)); }
-queue
-until_true 240 runs_begun 5
-scancel --user=root
-until_true 120 no_jobs
-queue
-until_true 400 test -e "$work/runs/sweep-array/task-12.log"
-until_true 400 grep -lq "to step 20" "$work"/runs/sweep-array/task-*.log
-scancel --user=root
-until_true 120 no_jobs
-queue
-until_true 600 test -s "$work/runs/sweep-array/table.csv"
-diff "$work"/runs/sweep-{here,array}/table.csv
-grep "queued as job" "$work/sweep-array.log" "$work"/runs/sweep-array/task-*.log
-
+for part in "${@:-break_ranks lose_host sweep}"; do for one in $part; do "$one"; done; done
 echo "test-slurm: losses and weights of all runs are bit-identical to those of the unbroken one, and so is the table of the sweep"

@@ -110,6 +110,7 @@ internal static class LaunchCommand
             Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume), shape.Replicas),
             HostFile = allocation is null ? shape.HostFile : null,
             Allocation = allocation is null ? null : shape.Hosts,
+            OverlapsEarlierStart = shape.HasGoneHosts,
             Forwarded = [.. resolved.References.Values.SelectMany(reference => reference.Variables).Distinct()],
             Threads = resolved.Value.Train.Threads,
             Binding = parsed.GetValue(Bind),
@@ -132,17 +133,9 @@ internal static class LaunchCommand
         using var owned = RunOwnership.ToLaunch(run, error.WriteLine);
         var notify = resolved.Value.Telemetry.Notify;
         using var notifier = Notifier.IsWanted(notify) ? new Notifier(notify, resolved.Value.Name, error.WriteLine) : null;
-        var supervision = new SupervisionOptions
+        var supervision = Supervision(parsed, shape, launchFolder, notifier) with
         {
-            Told = entry =>
-            {
-                if (entry.Kind is JobEventKind.Fault or JobEventKind.GivenUp) notifier?.Tell("hang", entry.Step, entry.Message);
-            },
-            Folder = launchFolder,
             Lost = allocation is null ? null : () => SlurmJob.LostNodes([.. SrunCommand.HostsOfTasks(shape.Hosts!, shape.Ranks).Distinct()]),
-            Shape = shape,
-            MaxRestarts = parsed.GetValue(MaxRestarts),
-            Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)), Start = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds)) },
         };
         error.WriteLine($"Starting {ranks} {(ranks == 1 ? "rank" : "ranks")} with {mpirun.Command} ({mpirun.Version}).");
         var supervisor = new Supervisor(supervision, Job, error.WriteLine);
@@ -151,6 +144,18 @@ internal static class LaunchCommand
         if (result.First is { IsUserError: true }) folder.ForgetIfFree();
         return result.Requeue is { } reason && parsed.GetValue(Requeue) ? QueueAgain(supervisor, reason, result.ExitCode, error.WriteLine) : result.ExitCode;
     }
+
+    private static SupervisionOptions Supervision(ParseResult parsed, JobShape shape, string folder, Notifier? notifier) => new()
+    {
+        Told = entry =>
+        {
+            if (entry.Kind is JobEventKind.Fault or JobEventKind.GivenUp) notifier?.Tell("hang", entry.Step, entry.Message);
+        },
+        Folder = folder,
+        Shape = shape,
+        MaxRestarts = parsed.GetValue(MaxRestarts),
+        Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)), Start = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds)) },
+    };
 
     /// <summary>The allocation of Slurm in which srun is to start the ranks; null: an mpirun does, here or on the hosts of a file.</summary>
     private static SlurmAllocation? AllocationFor(string? starter, string? hosts)

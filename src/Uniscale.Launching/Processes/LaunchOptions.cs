@@ -31,6 +31,9 @@ public sealed record LaunchOptions
     /// <summary>Hosts of an allocation for srun, each for as many ranks as it has slots; null: it is mpirun that starts the ranks.</summary>
     public HostFile? Allocation { get; init; }
 
+    /// <summary>With srun: do not wait for the end of an earlier start, of which a part was on hosts that are gone.</summary>
+    public bool OverlapsEarlierStart { get; init; }
+
     /// <summary>All ranks are on this machine and need no network.</summary>
     internal bool IsOneHost { get; init; }
 

@@ -22,6 +22,7 @@ public sealed record SrunCommand(string? Mpi, int? CoresOfTask)
             // Task i runs on the i-th line of SLURM_HOSTFILE, so that hosts which are left out stay so.
             string.Create(CultureInfo.InvariantCulture, $"--ntasks={options.Ranks}"), "--distribution=arbitrary", "--export=ALL", "--input=none", "--kill-on-bad-exit=1", "--wait=0",
         };
+        if (options.OverlapsEarlierStart) arguments.Add("--overlap");
         if (Mpi is not null) arguments.Add($"--mpi={Mpi}");
         if (CoresOfTask is { } cores) arguments.Add(string.Create(CultureInfo.InvariantCulture, $"--cpus-per-task={cores}"));
         // Else as the cluster is set up.

@@ -57,6 +57,9 @@ public sealed class JobShape
     /// <summary>Replicas of the next start where it is smaller than the whole job; null: the configuration's.</summary>
     public int? Replicas => Ranks == WholeRanks ? null : Ranks / _configuration.Parallel.ReplicaRanks;
 
+    /// <summary>Whether hosts of this start are gone: what ran there counts as running for the batch system until it gives them up, minutes later.</summary>
+    public bool HasGoneHosts { get; private set; }
+
     /// <summary>Leaves out hosts that failed too often in earlier starts of the run.</summary>
     public ShapeChange Begin()
     {
@@ -100,6 +103,7 @@ public sealed class JobShape
             _failing.Add(NameOf(host), least: isRefused ? _hostFaults : 1);
             var change = LeaveOut(host, isRefused ? "was refused by the preflight" : "is gone");
             isOther |= change.IsOther;
+            HasGoneHosts |= change.IsOther && !isRefused;
             said.Add(change.Said ?? change.Refusal!);
         }
         return isOther ? new(string.Join("; ", said), IsOther: true) : new(Refusal: said.Count > 0 ? string.Join("; ", said) : "no host file says what to use instead (--hosts)");

@@ -19,6 +19,10 @@ public sealed class SrunCommandTests
     public void BindingIsTheClustersUnlessTheUserSaysOtherwise(Binding binding, string expected) =>
         Assert.Contains($"--wait=0 {expected}", Line(new(null, null), new() { Ranks = 1, Arguments = [], Binding = binding, TagOutput = true }), StringComparison.Ordinal);
 
+    [Fact]
+    public void AStartAfterAHostIsGoneDoesNotWaitForTheEndOfTheOneBefore() =>
+        Assert.Contains(" --overlap ", Line(new(null, null), new() { Ranks = 1, Arguments = [], OverlapsEarlierStart = true }), StringComparison.Ordinal);
+
     /// <summary>No value stands on the command line, where every user of the node can read it.</summary>
     [Fact]
     public void VariablesGoByTheEnvironment()

@@ -98,6 +98,7 @@ public sealed class JobShapeTests : IDisposable
         var change = shape.After(new Fault("lost host", 0, -1, "n2", "host n2 does not answer the batch system") { Refused = ["n2"] }, isLost: false);
         Assert.Equal(("host n2 is gone and is left out", true), (change.Said, change.IsOther));
         Assert.Equal(["n1", "n3"], shape.Hosts!.Names);
+        Assert.True(shape.HasGoneHosts);
         Assert.Null(OnAllocation().Begin().Said);
     }
 
