@@ -99,6 +99,8 @@ public sealed class LaunchedJob : IDisposable
         }
         _deathWatch.Kill();
         _streams.Wait();
+        // Ranks outlive an srun that was killed, on other nodes out of the launcher's reach.
+        if (_starter.IsSrun && _mpirun.ExitCode != 0) SlurmJob.KillStep(Folder.FullPath);
         return Result();
     }
 
