@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Uniscale.Cli.Corpora;
 using Uniscale.Configuration;
 using Uniscale.Corpus;
 using Uniscale.Corpus.Reading;
@@ -13,7 +14,7 @@ internal static class ImportCommand
 
     private const int PreviewedDocuments = 1000;
 
-    private static readonly Argument<string[]> Raw = new("RAW") { Description = "Files and directories, as they were downloaded: plain, or gzip, zstd, bzip2, xz, lz4, tar, zip, 7z. What a file is, its content tells first.", Arity = ArgumentArity.OneOrMore };
+    private static readonly Argument<string[]> Raw = new("RAW") { Description = "Files, directories, and s3://bucket/prefix, as they were downloaded: plain, or gzip, zstd, bzip2, xz, lz4, tar, zip, 7z. What a file is, its content tells first.", Arity = ArgumentArity.OneOrMore };
 
     private static readonly Option<string> Domain = new("--domain") { Description = "Domain of the documents, e.g. books.", DefaultValueFactory = _ => "" };
 
@@ -40,12 +41,33 @@ internal static class ImportCommand
     public static Command Create()
     {
         var command = new Command("import", "Add raw files to a store of documents.") { Raw, Domain, Store, Form, Text, Template, Keep, DryRun, Strict, Partial, Again, Workers };
-        command.SetAction((parsed, cancellation) => parsed.GetValue(DryRun) ? Task.FromResult(Look(parsed)) : RunAsync(parsed, cancellation));
+        command.SetAction((parsed, cancellation) => WithStoresAsync(parsed, (paths, stores) => parsed.GetValue(DryRun) ? Task.FromResult(Look(parsed, paths, stores)) : RunAsync(parsed, paths, stores, cancellation)));
         return command;
     }
 
-    private static ImportOptions OptionsOf(ParseResult parsed, Action<long, long>? progress = null) => new()
+    /// <summary>Opens the object stores among what was given.</summary>
+    private static async Task<int> WithStoresAsync(ParseResult parsed, Func<string[], IReadOnlyList<IRawStore>, Task<int>> body)
     {
+        string[] given = parsed.GetValue(Raw)!;
+        var stores = new List<S3RawStore>();
+        try
+        {
+            stores.AddRange(given.Where(S3RawStore.IsLocation).Select(S3RawStore.Open));
+            return await body([.. given.Where(path => !S3RawStore.IsLocation(path))], stores);
+        }
+        catch (RawStoreException problem)
+        {
+            throw new UserErrorException($"{problem.Message.TrimEnd('.')}. What was imported until now is in the store, and the same command goes on behind it.", problem);
+        }
+        finally
+        {
+            stores.ForEach(store => store.Dispose());
+        }
+    }
+
+    private static ImportOptions OptionsOf(ParseResult parsed, IReadOnlyList<IRawStore> stores, Action<long, long>? progress = null) => new()
+    {
+        Stores = stores,
         Reading = new ReadingOptions
         {
             Form = parsed.GetValue(Form)!,
@@ -60,15 +82,15 @@ internal static class ImportCommand
         Progress = progress,
     };
 
-    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
+    private static async Task<int> RunAsync(ParseResult parsed, string[] paths, IReadOnlyList<IRawStore> stores, CancellationToken cancellation)
     {
         var console = parsed.InvocationConfiguration.Output;
         string domain = Required(parsed, Domain, "books"), store = Required(parsed, Store, "data/store");
-        var importer = new Importer(store, domain, OptionsOf(parsed, new CorpusProgress(console).Tell));
+        var importer = new Importer(store, domain, OptionsOf(parsed, stores, new CorpusProgress(console).Tell));
         ImportReport report;
         try
         {
-            report = await importer.RunAsync(parsed.GetValue(Raw)!, cancellation);
+            report = await importer.RunAsync(paths, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -89,10 +111,10 @@ internal static class ImportCommand
         return 0;
     }
 
-    private static int Look(ParseResult parsed)
+    private static int Look(ParseResult parsed, string[] paths, IReadOnlyList<IRawStore> stores)
     {
         var console = parsed.InvocationConfiguration.Output;
-        foreach (var file in new Importer("", "", OptionsOf(parsed)).Look(parsed.GetValue(Raw)!, PreviewedDocuments))
+        foreach (var file in new Importer("", "", OptionsOf(parsed, stores)).Look(paths, PreviewedDocuments))
         {
             console.WriteLine($"{file.Path}: {file.Form}, {file.Documents}{(file.IsWhole ? "" : " or more")} documents{LeftOut(file.LeftOut)}");
             foreach (string first in file.First)

@@ -26,7 +26,7 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
     /// <exception cref="UserErrorException">A file does not exist, or is damaged.</exception>
     public IEnumerable<TokenizedSample> Read(IEnumerable<string> paths)
     {
-        using var samples = RawFiles.Find(paths, _ => { }).SelectMany(file => Records(file.Path)).AsParallel().AsOrdered().Select(Tokenize).GetEnumerator();
+        using var samples = RawFiles.Find(paths, [], _ => { }).SelectMany(file => Records(file.Path)).AsParallel().AsOrdered().Select(Tokenize).GetEnumerator();
         while (Advances(samples))
             yield return samples.Current;
     }

@@ -17,6 +17,9 @@ public sealed record ImportOptions
     /// <summary>Files that the domain has already are imported once more.</summary>
     public bool Again { get; init; }
 
+    /// <summary>Other places whose files are imported too.</summary>
+    public IReadOnlyList<IRawStore> Stores { get; init; } = [];
+
     /// <summary>Files that are read at once, and documents that are worked on at once; the store is the same for any number.</summary>
     public int Workers { get; init; } = Environment.ProcessorCount;
 

@@ -15,7 +15,7 @@ public sealed record ImportPreview(
 {
     private const int Shown = 3, ShownCharacters = 100;
 
-    internal static ImportPreview Of(RawFile file, ReadingContext context, int mostDocuments)
+    internal static ImportPreview Of(RawFile file, ReadingContext context, string work, int mostDocuments)
     {
         var first = new List<string>();
         var left = new SortedDictionary<string, long>(StringComparer.Ordinal);
@@ -24,8 +24,8 @@ public sealed record ImportPreview(
         bool isWhole = true;
         try
         {
-            using var input = RawInput.Open(file.Path);
-            foreach (var raw in context.Read(input))
+            using var local = LocalFile.Open(file, work);
+            foreach (var raw in context.Read(local.Input))
             {
                 isWhole = ++looked <= mostDocuments;
                 if (!isWhole)
@@ -38,7 +38,7 @@ public sealed record ImportPreview(
                     first.Add(Beginning(text));
             }
         }
-        catch (Exception error) when (error is not OperationCanceledException)
+        catch (Exception error) when (error is not (OperationCanceledException or RawStoreException))
         {
             damage = Sentence.Of(error);
         }

@@ -32,10 +32,11 @@ public sealed class Importer
 
     /// <summary>Imports files and whole directories.</summary>
     /// <exception cref="UserErrorException">A path does not exist, another import has the domain, or a file is damaged and the first such ends the import.</exception>
+    /// <exception cref="RawStoreException">Another place does not answer; what was imported until then is in the store, and the same call goes on behind it.</exception>
     /// <exception cref="OperationCanceledException">It was stopped; what was imported until then is in the store, and the same call goes on behind it.</exception>
     public async Task<ImportReport> RunAsync(IEnumerable<string> paths, CancellationToken cancellation = default)
     {
-        var found = RawFiles.Find(paths, reason => _report.Leave(reason));
+        var found = RawFiles.Find(paths, _options.Stores, reason => _report.Leave(reason));
         using var domain = new DomainFolder(_store, _domain);
         var files = RawFiles.Fingerprint(found, _options.Workers, reason => _report.Leave(reason), cancellation);
         var units = Plan(files, domain);
@@ -50,11 +51,20 @@ public sealed class Importer
     /// <summary>What files are, their first documents, and what would be left out of these and why. Nothing is written.</summary>
     /// <param name="paths">Files and directories.</param>
     /// <param name="mostDocuments">Documents of a file that are looked at.</param>
+    /// <exception cref="RawStoreException">Another place does not answer.</exception>
     public IEnumerable<ImportPreview> Look(IEnumerable<string> paths, int mostDocuments)
     {
         string work = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        foreach (var file in RawFiles.Find(paths, _ => { }))
-            yield return ImportPreview.Of(file, new ReadingContext(_options.Reading, work), mostDocuments);
+        try
+        {
+            foreach (var file in RawFiles.Find(paths, _options.Stores, _ => { }))
+                yield return ImportPreview.Of(file, new ReadingContext(_options.Reading, work), work, mostDocuments);
+        }
+        finally
+        {
+            if (Directory.Exists(work))
+                Directory.Delete(work, recursive: true);
+        }
     }
 
     /// <summary>What is to be done; where the same import was stopped, under the numbers that it began with.</summary>

@@ -161,7 +161,7 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
                 if (!documents.MoveNext())
                     break;
             }
-            catch (Exception error) when (error is not OperationCanceledException)
+            catch (Exception error) when (error is not (OperationCanceledException or RawStoreException))
             {
                 Damage(tally, context, error);
                 yield break;
@@ -175,10 +175,10 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
             throw new UserErrorException($"{tally.File.Path}: {context.Damaged[0]} cannot be read.");
     }
 
-    private static IEnumerable<RawDocument> Documents(RawFile file, ReadingContext context)
+    private IEnumerable<RawDocument> Documents(RawFile file, ReadingContext context)
     {
-        using var input = RawInput.Open(file.Path);
-        foreach (var document in context.Read(input))
+        using var local = LocalFile.Open(file, WorkFolder);
+        foreach (var document in context.Read(local.Input))
             yield return document;
     }
 

@@ -125,7 +125,7 @@ internal sealed class LocalObjectStore : IDisposable
     private byte[] List(string bucket, string prefix)
     {
         var found = Objects.Keys.Where(path => path.StartsWith(bucket + prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
-        var contents = found.Select(path => $"<Contents><Key>{SecurityElement.Escape(path[bucket.Length..])}</Key><Size>{Objects[path].Length}</Size></Contents>");
+        var contents = found.Select(path => $"<Contents><Key>{SecurityElement.Escape(path[bucket.Length..])}</Key><Size>{Objects[path].Length}</Size><ETag>{Tag(Objects[path])}</ETag></Contents>");
         return Xml($"<ListBucketResult><IsTruncated>false</IsTruncated>{string.Concat(contents)}</ListBucketResult>");
     }
 
