@@ -14,7 +14,7 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
     public static TrainingData Open(RunConfiguration configuration)
     {
         if (configuration.Objective.DrawsAnswers())
-            throw new UserErrorException($"objective is {configuration.Objective.ToString().ToLowerInvariant()}, whose answers are drawn as the run goes: start it with `uniscale align`.");
+            throw new UserErrorException($"objective is {configuration.Objective.ToString().ToLowerInvariant()}, whose answers are drawn as the run goes, so there is no order of data to read: `uniscale align` trains it.");
         int vocabulary = VocabularyOf(configuration);
         var curriculum = Curriculum.FromConfiguration(configuration, vocabulary);
         try
