@@ -22,7 +22,7 @@ public static class NeedlePicture
         PictureFonts.Require();
     }
 
-    /// <summary>Draws it: lengths to the right, depths downwards, scores from red (0) to green (100).</summary>
+    /// <summary>Draws it: lengths to the right, depths downwards, scores from dark (0) to bright (100).</summary>
     /// <param name="report">What is drawn.</param>
     /// <param name="title">What stands above.</param>
     /// <param name="path">File with the ending .png or .svg.</param>
