@@ -13,12 +13,15 @@ public class ProgramCheckerTests
     public void EveryLayoutOfAScheduleIsRight(string schedule)
     {
         int[] chunkCounts = ScheduleRegistry.Find(schedule).Interleaves ? [1, 2] : [1];
-        foreach (int pipeline in new[] { 1, 2, 3, 4 })
-            foreach (int chunks in chunkCounts)
-                foreach (int microbatches in new[] { 1, 2, 3, 5, 8 })
-                    for (int zero = 0; zero <= 3; zero++)
-                        foreach (bool tied in new[] { false, true })
-                            AssertPasses(Specs.Of(pipeline, 2, 1, 2, microbatches, schedule, chunks, zero, tied: tied) with { Checksum = true });
+        var specs =
+            from pipeline in new[] { 1, 2, 3, 4 }
+            from chunks in chunkCounts
+            from microbatches in new[] { 1, 2, 3, 5, 8 }
+            from zero in Enumerable.Range(0, 4)
+            from tied in new[] { false, true }
+            select Specs.Of(pipeline, 2, 1, 2, microbatches, schedule, chunks, zero, tied: tied);
+        foreach (var spec in specs)
+            AssertPasses(spec with { Checksum = true });
     }
 
     [Fact]

@@ -56,7 +56,8 @@ internal static partial class RawText
         try
         {
             string text = Encoding.GetEncoding(encoding.CodePage, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback).GetString(bytes);
-            return text.AsSpan().IndexOfAnyInRange('\u0080', '\u009F') < 0 || encoding.CodePage == 1252 ? text : null; // controls show a wrong encoding
+            // Controls show a wrong encoding.
+            return text.AsSpan().IndexOfAnyInRange('\u0080', '\u009F') < 0 || encoding.CodePage == 1252 ? text : null;
         }
         catch (DecoderFallbackException)
         {

@@ -38,7 +38,8 @@ public sealed class WarcTests : IDisposable
         _folder.AssertDamaged("length.wet", [.. first, .. Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(second).Replace("Content-Length: 8", "Content-Length: 7", StringComparison.Ordinal))], "record 2 is longer than it says");
         byte[] compressed = [.. ImportFolder.Gzip(first), .. ImportFolder.Gzip(second)];
         _folder.AssertDamaged("cut.wet.gz", compressed[..^3], "gzip member is cut");
-        compressed[ImportFolder.Gzip(first).Length] ^= 1; // the second member's magic: readers that stop there pass half a file for a whole one
+        // The second member's magic: readers that stop there pass half a file for a whole one.
+        compressed[ImportFolder.Gzip(first).Length] ^= 1;
         _folder.AssertDamaged("magic.wet.gz", compressed, "behind a gzip member stands what is none");
     }
 
