@@ -30,6 +30,10 @@ public sealed record RankFailure(int Rank, string Host, DateTimeOffset Time, str
     [JsonIgnore]
     public bool WasKilled { get; init; }
 
+    /// <summary>True if the process gave itself up, as communication libraries do that miss a peer.</summary>
+    [JsonIgnore]
+    public bool WasAborted => Kind == "signal 6";
+
     /// <inheritdoc/>
     public override string ToString() => Rank < 0 || Kind is HangKind or StartKind or PreflightKind ? Message : $"rank {Rank}{(Host.Length > 0 ? $" on {Host}" : "")} failed first: {Message}";
 }
@@ -46,6 +50,9 @@ public sealed class LaunchFolder(string path)
     private const string AskedFileName = "asked-to-end";
 
     private const string Reports = "failure-*.json";
+
+    /// <summary>In this time a library that misses a peer notices it.</summary>
+    private static readonly TimeSpan PeersNotice = TimeSpan.FromSeconds(2);
 
     private readonly string _launcherFile = Path.Combine(path, "mpirun");
 
@@ -112,9 +119,15 @@ public sealed class LaunchFolder(string path)
     }
 
     /// <summary>
-    /// The failure that the others came of. A rank that was killed says nothing, and those that miss it may speak before its guard does.
+    /// The failure that the others came of. A rank that was killed says nothing, and those that miss it may speak, or be aborted by their communication library,
+    /// before its guard does.
     /// </summary>
-    public RankFailure? First() => Failures() is { Count: > 0 } failures ? failures.FirstOrDefault(failure => failure.WasKilled) ?? failures[0] : null;
+    public RankFailure? First()
+    {
+        var failures = Failures();
+        if (failures.FirstOrDefault(failure => failure.WasKilled) is not { } killed) return failures.Count > 0 ? failures[0] : null;
+        return failures.FirstOrDefault(failure => failure is { WasKilled: true, WasAborted: false } && failure.Time - killed.Time < PeersNotice) ?? killed;
+    }
 
     /// <summary>Takes away what an earlier job has left.</summary>
     internal void Clear()

@@ -111,6 +111,18 @@ public sealed class RankGuardTests : IDisposable
     }
 
     [Fact]
+    public void AKilledRankComesBeforeThoseWhoseLibraryAbortsThem()
+    {
+        Guard(1, "kill -ABRT $$");
+        Assert.Equal("signal 6", new LaunchFolder(_folder).First()!.Kind);
+        Guard(2, "kill -9 $$");
+        Assert.Equal((2, "signal 9"), (new LaunchFolder(_folder).First()!.Rank, new LaunchFolder(_folder).First()!.Kind));
+        // One that ends long after the first was ended because of it.
+        File.SetLastWriteTimeUtc(Path.Combine(_folder, "rank-00001.exit"), DateTime.UtcNow - TimeSpan.FromSeconds(10));
+        Assert.Equal((1, "signal 6"), (new LaunchFolder(_folder).First()!.Rank, new LaunchFolder(_folder).First()!.Kind));
+    }
+
+    [Fact]
     public void ARankThatMpirunEndedDoesNotComeBeforeTheFirstFailure()
     {
         Report(0, "the disk is on fire", DateTime.UtcNow - TimeSpan.FromSeconds(1));
