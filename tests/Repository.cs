@@ -13,7 +13,11 @@ internal static class Repository
     {
         var at = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(at.FullName, "Uniscale.sln")))
-            at = at.Parent ?? throw new InvalidOperationException($"The tests run outside the repository: no folder above {AppContext.BaseDirectory} holds Uniscale.sln.");
+            at =
+                at.Parent
+                ?? throw new InvalidOperationException(
+                    $"The tests run outside the repository: no folder above {AppContext.BaseDirectory} holds Uniscale.sln."
+                );
         return at.FullName;
     }
 }

@@ -10,12 +10,16 @@ using var added = ScheduleRegistry.Add(new BoundedSchedule(inFlight: 3));
 foreach (string schedule in (string[])["1f1b", "bounded"])
 {
     // From here on configurations may name the schedule, as `parallel.schedule: bounded`.
-    var configuration = ConfigurationLoader.Parse($$"""
-        model: { layers: 8, hidden: 128, heads: 8, vocabulary: 512, context: 128 }
-        batch: { global: 16, micro: 1 }
-        parallel: { pipeline: 4, data: 2, zero: { stage: 1 }, schedule: {{schedule}} }
-        train: { steps: 1 }
-        """).Value;
+    var configuration = ConfigurationLoader
+        .Parse(
+            $$"""
+            model: { layers: 8, hidden: 128, heads: 8, vocabulary: 512, context: 128 }
+            batch: { global: 16, micro: 1 }
+            parallel: { pipeline: 4, data: 2, zero: { stage: 1 }, schedule: {{schedule}} }
+            train: { steps: 1 }
+            """
+        )
+        .Value;
     var spec = SpecificationBuilder.Build(configuration);
     var verdict = ProgramChecker.Check(spec);
     if (!verdict.Passed)
@@ -24,8 +28,10 @@ foreach (string schedule in (string[])["1f1b", "bounded"])
         return 1;
     }
     var timeline = PipelineTimeline.Simulate(spec, StepCosts.Even(spec, new PassTimes(1, 1, 1)));
-    Console.WriteLine($"{schedule}: {verdict.InstructionCount} instructions of {spec.Mesh.Size} ranks checked; bubble {timeline.BubbleRatio:P1}; "
-        + $"activations at most {verdict.PeakActivationBytes.Max() / 1024} KiB on a rank");
+    Console.WriteLine(
+        $"{schedule}: {verdict.InstructionCount} instructions of {spec.Mesh.Size} ranks checked; bubble {timeline.BubbleRatio:P1}; "
+            + $"activations at most {verdict.PeakActivationBytes.Max() / 1024} KiB on a rank"
+    );
     Console.WriteLine(PipelinePicture.Render(timeline, 100));
 }
 return 0;
@@ -41,11 +47,13 @@ internal sealed class BoundedSchedule(int inFlight) : ISchedule
     public IEnumerable<Slot> SlotsOf(PipelineShape shape, int stage)
     {
         int ahead = Math.Min(Math.Min(shape.Stages - stage, inFlight), shape.Microbatches);
-        for (int m = 0; m < ahead; m++) yield return new Slot(Pass.Forward, m);
+        for (int m = 0; m < ahead; m++)
+            yield return new Slot(Pass.Forward, m);
         for (int m = 0; m < shape.Microbatches; m++)
         {
             yield return new Slot(Pass.Backward, m);
-            if (m + ahead < shape.Microbatches) yield return new Slot(Pass.Forward, m + ahead);
+            if (m + ahead < shape.Microbatches)
+                yield return new Slot(Pass.Forward, m + ahead);
         }
     }
 

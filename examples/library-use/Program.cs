@@ -26,7 +26,8 @@ void Shards()
     string prefix = Path.Combine(folder, "numbers");
     using (var writer = new ShardWriter(prefix, vocabulary: 1000))
     {
-        for (int document = 0; document < 3; document++) writer.Add([.. Enumerable.Range(100 * document, 10)]);
+        for (int document = 0; document < 3; document++)
+            writer.Add([.. Enumerable.Range(100 * document, 10)]);
         writer.Complete();
     }
     using var shard = TokenShard.Open(prefix);
@@ -40,7 +41,18 @@ void Programs()
 {
     var spec = new StepSpecification
     {
-        Model = new ModelShape(Layers: 80, Hidden: 8192, Heads: 64, KvHeads: 8, HeadDim: 128, Ffn: 28672, Vocabulary: 65536, Context: 4096, GatedFfn: true, TiedEmbeddings: false),
+        Model = new ModelShape(
+            Layers: 80,
+            Hidden: 8192,
+            Heads: 64,
+            KvHeads: 8,
+            HeadDim: 128,
+            Ffn: 28672,
+            Vocabulary: 65536,
+            Context: 4096,
+            GatedFfn: true,
+            TiedEmbeddings: false
+        ),
         Mesh = new MeshShape(Pipeline: 8, Data: 32, Context: 1, Tensor: 8),
         Microbatches = 16,
         MicrobatchSize = 1,
@@ -48,7 +60,9 @@ void Programs()
         ZeroGroup = 32,
     };
     var verdict = ProgramChecker.Check(spec);
-    Console.WriteLine($"programs: {spec.Mesh.Size} ranks, {verdict.InstructionCount} instructions, {(verdict.Passed ? "no deadlock" : verdict.Violations[0].ToString())}");
+    Console.WriteLine(
+        $"programs: {spec.Mesh.Size} ranks, {verdict.InstructionCount} instructions, {(verdict.Passed ? "no deadlock" : verdict.Violations[0].ToString())}"
+    );
 }
 
 // Uniscale.Checkpoints: a safetensors file that Python reads, and one tensor of it back.
@@ -73,5 +87,6 @@ void Messages()
     var pinned = GCHandle.Alloc(sum, GCHandleType.Pinned);
     mpi.World.AllReduce(pinned.AddrOfPinnedObject(), sum.Length, MpiElement.Float64);
     pinned.Free();
-    if (mpi.World.Rank == 0) Console.WriteLine($"mpi: {mpi.World.Size} rank{(mpi.World.Size == 1 ? "" : "s")}, sum {sum[0]}");
+    if (mpi.World.Rank == 0)
+        Console.WriteLine($"mpi: {mpi.World.Size} rank{(mpi.World.Size == 1 ? "" : "s")}, sum {sum[0]}");
 }

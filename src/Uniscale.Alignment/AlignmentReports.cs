@@ -15,11 +15,20 @@ public static class AlignmentReports
     /// <summary>The callbacks of a rank, for every objective.</summary>
     public static IEnumerable<ITrainingCallback> Callbacks(RankRuntime runtime, RunTelemetry telemetry)
     {
-        if (runtime.Rollouts is not RolloutSource rollouts) return ValidationReports.Callbacks(runtime, telemetry);
+        if (runtime.Rollouts is not RolloutSource rollouts)
+            return ValidationReports.Callbacks(runtime, telemetry);
         var configuration = runtime.Configuration;
-        if (configuration.Data.Validation.Count == 0) return [new Warner(telemetry, rollouts)];
-        var held = configuration.Data.Validation.ToDictionary(section => section.Name, section => PromptSource.Open(section, configuration, TrainingData.VocabularyOf(configuration)));
-        return [new Warner(telemetry, rollouts), .. ValidationReports.Callbacks(runtime, telemetry, name => Answer(runtime, rollouts, held[name]))];
+        if (configuration.Data.Validation.Count == 0)
+            return [new Warner(telemetry, rollouts)];
+        var held = configuration.Data.Validation.ToDictionary(
+            section => section.Name,
+            section => PromptSource.Open(section, configuration, TrainingData.VocabularyOf(configuration))
+        );
+        return
+        [
+            new Warner(telemetry, rollouts),
+            .. ValidationReports.Callbacks(runtime, telemetry, name => Answer(runtime, rollouts, held[name])),
+        ];
     }
 
     /// <summary>How held-out prompts are answered with the likeliest tokens. Collective.</summary>
@@ -30,7 +39,12 @@ public static class AlignmentReports
         // Spread evenly, the same at every validation.
         var asked = Enumerable.Range(0, count).Select(i => all[(int)((long)i * all.Count / count)]).ToList();
         var reader = rollouts.Reader;
-        var answers = new AnswerSampler(runtime, reader.Stops).Draw(asked, _ => [SamplingOptions.Greedy], configuration.Rollout.MaxTokens, configuration.Rollout.Batch);
+        var answers = new AnswerSampler(runtime, reader.Stops).Draw(
+            asked,
+            _ => [SamplingOptions.Greedy],
+            configuration.Rollout.MaxTokens,
+            configuration.Rollout.Batch
+        );
         reader.Reward(runtime, answers);
         return BatchMeasures.OfAnswers(answers, reader.Rules);
     }
@@ -39,8 +53,10 @@ public static class AlignmentReports
     {
         public void Started(RankRuntime runtime)
         {
-            if (runtime.World.Rank > 0) return;
-            foreach (string warning in rollouts.Warnings) telemetry.Note(new Note(runtime.Position.Step, "rollouts", warning, NoteLevel.Warning));
+            if (runtime.World.Rank > 0)
+                return;
+            foreach (string warning in rollouts.Warnings)
+                telemetry.Note(new Note(runtime.Position.Step, "rollouts", warning, NoteLevel.Warning));
         }
     }
 }

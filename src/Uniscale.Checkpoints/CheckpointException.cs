@@ -4,10 +4,12 @@ namespace Uniscale.Checkpoints;
 public class CheckpointException : Exception
 {
     /// <inheritdoc/>
-    public CheckpointException(string message) : base(message) { }
+    public CheckpointException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public CheckpointException(string message, Exception inner) : base(message, inner) { }
+    public CheckpointException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public CheckpointException() { }
@@ -17,10 +19,12 @@ public class CheckpointException : Exception
 public sealed class CheckpointDamagedException : CheckpointException
 {
     /// <inheritdoc/>
-    public CheckpointDamagedException(string message) : base(message) { }
+    public CheckpointDamagedException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public CheckpointDamagedException(string message, Exception inner) : base(message, inner) { }
+    public CheckpointDamagedException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public CheckpointDamagedException() { }
@@ -33,10 +37,12 @@ public sealed class CheckpointMismatchException : CheckpointException
     public string? ConfigurationYaml { get; init; }
 
     /// <inheritdoc/>
-    public CheckpointMismatchException(string message) : base(message) { }
+    public CheckpointMismatchException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public CheckpointMismatchException(string message, Exception inner) : base(message, inner) { }
+    public CheckpointMismatchException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public CheckpointMismatchException() { }

@@ -21,7 +21,10 @@ public sealed record CheckpointOptions
     /// <summary>Every n-th checkpoint is kept for ever; 0: none.</summary>
     public int KeepEvery { get; init; }
 
-    /// <summary>Checkpoints of so many steps before the newest stay too, and the one before them, so that a run can always go back so far; 0: none for that reason.</summary>
+    /// <summary>
+    /// Checkpoints of so many steps before the newest stay too, and the one before them, so that a run can always go back so far; 0: none
+    /// for that reason.
+    /// </summary>
     public long Reach { get; init; }
 
     /// <summary>What happens to a save while another is being written.</summary>
@@ -40,7 +43,8 @@ public sealed record CheckpointOptions
     public bool Direct { get; init; } = true;
 
     /// <summary>
-    /// Further places to which rank 0 copies the newest checkpoint asynchronously: directories, or <c>s3://bucket/prefix</c>. A run whose own
+    /// Further places to which rank 0 copies the newest checkpoint asynchronously: directories, or <c>s3://bucket/prefix</c>. A run whose
+    /// own
     /// directory has no good checkpoint is restored from the first that has one.
     /// </summary>
     public IReadOnlyList<string> Tiers { get; init; } = [];

@@ -21,12 +21,17 @@ public sealed record CheckpointState
     /// <summary>Kept by retention for ever, e.g. the end of a phase.</summary>
     public bool Keep { get; init; }
 
-    /// <summary>What other parts of a run want back at a resume, by name (curriculum position, ledger, spike statistics); opaque here.</summary>
+    /// <summary>
+    /// What other parts of a run want back at a resume, by name (curriculum position, ledger, spike statistics); opaque here.
+    /// </summary>
     public IReadOnlyDictionary<string, string> Extra { get; init; } = new Dictionary<string, string>();
 
     /// <summary>This rank's parts of the tensors. What several ranks hold alike is written once.</summary>
     public required IReadOnlyList<StateSlice> Slices { get; init; }
 
-    /// <summary>All tensors of the checkpoint, those too of which this rank holds nothing; the same on every rank. Null: those of <see cref="Slices"/>.</summary>
+    /// <summary>
+    /// All tensors of the checkpoint, those too of which this rank holds nothing; the same on every rank. Null: those of
+    /// <see cref="Slices"/>.
+    /// </summary>
     public IReadOnlyList<StateTensor>? Tensors { get; init; }
 }

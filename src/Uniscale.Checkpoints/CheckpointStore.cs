@@ -42,13 +42,15 @@ public sealed class CheckpointStore : IDisposable
     public bool Busy => _writer.Busy;
 
     /// <summary>
-    /// Finds the plan of the saves to come and, for asynchronous ones, makes the host buffer, so that the first is as quick as the others. Collective.
+    /// Finds the plan of the saves to come and, for asynchronous ones, makes the host buffer, so that the first is as quick as the others.
+    /// Collective.
     /// </summary>
     /// <param name="slices">This rank's part of the state.</param>
     /// <param name="behind">Whether saves are written asynchronously.</param>
     /// <param name="tensors">All tensors, as in <see cref="CheckpointState.Tensors"/>.</param>
     /// <returns>Why a save would be refused now, for lack of room say, and what to do; null: it would not.</returns>
-    public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind, IReadOnlyList<StateTensor>? tensors = null) => _writer.Prepare(slices, tensors, behind);
+    public string? Prepare(IReadOnlyList<StateSlice> slices, bool behind, IReadOnlyList<StateTensor>? tensors = null) =>
+        _writer.Prepare(slices, tensors, behind);
 
     /// <summary>Saves and returns once the checkpoint is committed or given up; needs no host buffer. Collective.</summary>
     public SaveResult Save(CheckpointState state) => _writer.Begin(state, staged: false).Wait();
@@ -64,22 +66,31 @@ public sealed class CheckpointStore : IDisposable
     }
 
     /// <summary>
-    /// Loads the newest good checkpoint, from a tier where the directory has none, or returns null where there is none at all. A damaged one is passed over with a sentence in the notes,
+    /// Loads the newest good checkpoint, from a tier where the directory has none, or returns null where there is none at all. A damaged
+    /// one is passed over with a sentence in the notes,
     /// by all ranks together. Throws <see cref="CheckpointMismatchException"/> where the checkpoint is of another model and
     /// <see cref="CheckpointDamagedException"/> where all are damaged. Collective.
     /// </summary>
     /// <param name="wanted">Gives this rank's slices, whose memory is then overwritten.</param>
-    /// <param name="fits">Whether the checkpoint of a step will do; null: any does. Where none fits, null is returned and no tier is asked.</param>
+    /// <param name="fits">Whether the checkpoint of a step will do; null: any does. Where none fits, null is returned and no tier is
+    /// asked.</param>
     public LoadedCheckpoint? LoadNewest(Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted, Func<long, bool>? fits = null)
     {
         var notes = new List<string>();
-        string names = _group.Rank == 0 ? string.Join('\n', CheckpointFolders.Scan(DirectoryPath).Where(folder => fits?.Invoke(folder.Step) ?? true).Select(folder => folder.Path)) : "";
+        string names =
+            _group.Rank == 0
+                ? string.Join(
+                    '\n',
+                    CheckpointFolders.Scan(DirectoryPath).Where(folder => fits?.Invoke(folder.Step) ?? true).Select(folder => folder.Path)
+                )
+                : "";
         string[] folders = GroupExchange.Broadcast(_group, names).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         foreach (string folder in folders)
         {
             if (TryLoad(folder, wanted, out string? damage) is { } manifest)
                 return new LoadedCheckpoint(folder, manifest, notes);
-            if (_group.Rank == 0) CheckpointFolders.MarkDamaged(folder, damage);
+            if (_group.Rank == 0)
+                CheckpointFolders.MarkDamaged(folder, damage);
             notes.Add($"{damage}; the checkpoint before it is tried");
         }
         if (fits is null && RestoreFromTiers(notes) is { } restored)
@@ -115,14 +126,17 @@ public sealed class CheckpointStore : IDisposable
     }
 
     /// <summary>
-    /// Deletes the checkpoints of some steps, as those that a run has taken back; those kept for ever stay. Call it on every rank while no save is
+    /// Deletes the checkpoints of some steps, as those that a run has taken back; those kept for ever stay. Call it on every rank while no
+    /// save is
     /// under way; one of them does it.
     /// </summary>
     public void Discard(Func<long, bool> steps)
     {
         if (_group.Rank != 0)
             return;
-        foreach (var folder in CheckpointFolders.Scan(DirectoryPath).Where(folder => folder.Marker is { Keep: false } && steps(folder.Step)))
+        foreach (
+            var folder in CheckpointFolders.Scan(DirectoryPath).Where(folder => folder.Marker is { Keep: false } && steps(folder.Step))
+        )
             CheckpointFolders.Delete(folder.Path);
     }
 
@@ -139,7 +153,8 @@ public sealed class CheckpointStore : IDisposable
         _replicator?.Dispose();
     }
 
-    // Rank 0 reads the manifest for all; each rank then reads what it wants, and its share of what is to be proved besides. All ranks act on all verdicts alike.
+    // Rank 0 reads the manifest for all; each rank then reads what it wants, and its share of what is to be proved besides. All ranks act
+    // on all verdicts alike.
     private CheckpointManifest? TryLoad(string folder, Func<CheckpointManifest, IReadOnlyList<StateSlice>> wanted, out string damage)
     {
         CheckpointManifest? manifest = null;

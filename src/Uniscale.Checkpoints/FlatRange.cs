@@ -6,7 +6,8 @@ namespace Uniscale.Checkpoints;
 public static class FlatRange
 {
     /// <summary>
-    /// Elements [<paramref name="start"/>, <paramref name="start"/> + <paramref name="count"/>) of a local tensor in row-major order, as the
+    /// Elements [<paramref name="start"/>, <paramref name="start"/> + <paramref name="count"/>) of a local tensor in row-major order, as
+    /// the
     /// few rectangles that they are: an optimizer shard may begin and end in the middle of a row.
     /// </summary>
     /// <param name="name">Global name.</param>
@@ -18,7 +19,15 @@ public static class FlatRange
     /// <param name="count">Elements in the range.</param>
     /// <param name="address">Memory of the range's first element.</param>
     public static IEnumerable<StateSlice> Slices(
-        string name, ElementType type, long[] globalShape, long[] localOffset, long[] localShape, long start, long count, nint address)
+        string name,
+        ElementType type,
+        long[] globalShape,
+        long[] localOffset,
+        long[] localShape,
+        long start,
+        long count,
+        nint address
+    )
     {
         long[] inner = new long[localShape.Length];
         long stride = 1;

@@ -25,8 +25,11 @@ public sealed record StateSlice(string Name, ElementType Type, long[] GlobalShap
 
     /// <summary>Whether another slice is the same part of the same tensor, wherever it lies.</summary>
     internal bool IsSamePart(StateSlice other) =>
-        Name == other.Name && Type == other.Type && GlobalShape.AsSpan().SequenceEqual(other.GlobalShape)
-        && Offset.AsSpan().SequenceEqual(other.Offset) && Shape.AsSpan().SequenceEqual(other.Shape)
+        Name == other.Name
+        && Type == other.Type
+        && GlobalShape.AsSpan().SequenceEqual(other.GlobalShape)
+        && Offset.AsSpan().SequenceEqual(other.Offset)
+        && Shape.AsSpan().SequenceEqual(other.Shape)
         && (ReferenceEquals(Holders, other.Holders) || (Holders ?? []).SequenceEqual(other.Holders ?? []));
 }
 

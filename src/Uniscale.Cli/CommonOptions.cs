@@ -34,8 +34,11 @@ internal sealed class ConfigurationInput
     /// <summary>Loads and checks the configuration, its layout included.</summary>
     public ResolvedConfiguration Load(ParseResult parsed)
     {
-        string path = File(parsed)
-            ?? throw new UserErrorException($"{parsed.CommandResult.Command.Name} needs a configuration file, for example configs/quickstart.yaml.");
+        string path =
+            File(parsed)
+            ?? throw new UserErrorException(
+                $"{parsed.CommandResult.Command.Name} needs a configuration file, for example configs/quickstart.yaml."
+            );
         var resolved = ConfigurationLoader.Load(path, Overrides(parsed), RunFolder.OfConfiguration(path));
         LayoutGate.Check(resolved);
         return resolved;
@@ -49,8 +52,10 @@ internal static class OutputFile
     public static void Check(string path, string option)
     {
         string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
-        if (Directory.Exists(path)) throw new UserErrorException($"{option} {path} is a folder: name a file in it.");
-        if (!Directory.Exists(folder)) throw new UserErrorException($"{option} {path}: there is no folder {folder}; make it first.");
+        if (Directory.Exists(path))
+            throw new UserErrorException($"{option} {path} is a folder: name a file in it.");
+        if (!Directory.Exists(folder))
+            throw new UserErrorException($"{option} {path}: there is no folder {folder}; make it first.");
     }
 }
 

@@ -1,2 +1,3 @@
 using Uniscale.Cli;
+
 return Shell.Run(args, Console.Out, Console.Error);

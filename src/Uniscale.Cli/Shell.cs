@@ -25,7 +25,20 @@ public static class Shell
     };
 
     /// <summary>Commands that look, read and write, and never compute.</summary>
-    private static readonly HashSet<string> WithoutTensors = ["doctor", "config", "data", "tokenizer", "curriculum", "program", "plan", "status", "why", "checkpoint", "dashboard"];
+    private static readonly HashSet<string> WithoutTensors =
+    [
+        "doctor",
+        "config",
+        "data",
+        "tokenizer",
+        "curriculum",
+        "program",
+        "plan",
+        "status",
+        "why",
+        "checkpoint",
+        "dashboard",
+    ];
 
     /// <summary>Options whose values are texts, not paths.</summary>
     private static readonly string[] TextOptions = ["--prompt", "--symbol", "--text", "--set", "--reward-token"];
@@ -71,7 +84,8 @@ public static class Shell
     private static string TopCommand(ParseResult parsed)
     {
         var result = parsed.CommandResult;
-        while (result.Parent is CommandResult { Parent: not null } above) result = above;
+        while (result.Parent is CommandResult { Parent: not null } above)
+            result = above;
         return result.Command.Name;
     }
 
@@ -84,17 +98,23 @@ public static class Shell
         {
             if (Misunderstood(parsed) is { } sentence)
                 throw new UserErrorException(sentence);
-            if (parsed.Action is not HelpAction && parsed.CommandResult.Command.Name != DoctorCommand.Name && ProcessorSupport.Refusal() is { } refusal)
+            if (
+                parsed.Action is not HelpAction
+                && parsed.CommandResult.Command.Name != DoctorCommand.Name
+                && ProcessorSupport.Refusal() is { } refusal
+            )
                 throw new UserErrorException(refusal);
             if (!WithoutTensors.Contains(TopCommand(parsed)) && Libtorch.Load() is { } problem)
                 throw new UserErrorException(problem);
-            return parsed.Invoke(new InvocationConfiguration
-            {
-                Output = output,
-                Error = error,
-                EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = null,
-            });
+            return parsed.Invoke(
+                new InvocationConfiguration
+                {
+                    Output = output,
+                    Error = error,
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = null,
+                }
+            );
         }
         catch (Exception failure)
         {
@@ -103,7 +123,8 @@ public static class Shell
     }
 
     /// <summary>
-    /// The arguments with <c>help COMMAND</c> as what it means, and with paths at the home folder, which a shell leaves alone behind <c>=</c> and in quotes.
+    /// The arguments with <c>help COMMAND</c> as what it means, and with paths at the home folder, which a shell leaves alone behind
+    /// <c>=</c> and in quotes.
     /// </summary>
     private static string[] Arguments(IReadOnlyList<string> given)
     {
@@ -112,7 +133,10 @@ public static class Shell
         {
             if (i > 0 && TextOptions.Contains(arguments[i - 1]))
                 continue;
-            var (option, value) = arguments[i].StartsWith("--", StringComparison.Ordinal) && arguments[i].Split('=', 2) is [var name, var behind] ? (name, behind) : ("", arguments[i]);
+            var (option, value) =
+                arguments[i].StartsWith("--", StringComparison.Ordinal) && arguments[i].Split('=', 2) is [var name, var behind]
+                    ? (name, behind)
+                    : ("", arguments[i]);
             string? home = Environment.GetEnvironmentVariable("HOME");
             if (value.StartsWith("~/", StringComparison.Ordinal) && !TextOptions.Contains(option) && !string.IsNullOrEmpty(home))
                 arguments[i] = (option.Length > 0 ? option + "=" : "") + home + value[1..];
@@ -138,7 +162,10 @@ public static class Shell
         if (ProcessRank.IsReported(failure) && !debug)
             return isUsers ? 2 : 1;
         string sentence = FailureSentence.Of(failure);
-        string details = isUsers || debug ? "" : LogFile is { } log ? $"{Stop(sentence)} The log is {log}." : $"{Stop(sentence)} Run it again with --debug to see where.";
+        string details =
+            isUsers || debug ? ""
+            : LogFile is { } log ? $"{Stop(sentence)} The log is {log}."
+            : $"{Stop(sentence)} Run it again with --debug to see where.";
         error.WriteLine($"uniscale: {sentence}{details}");
         if (debug)
             error.WriteLine(Secrets.Mask(failure.ToString()));
@@ -153,7 +180,10 @@ public static class Shell
         try
         {
             if (LogFile is { } log && File.Exists(log))
-                File.AppendAllText(log, $"{DateTime.Now:yyyy-MM-dd HH:mm:ss.fff} ERR {Secrets.Mask(failure.ToString())}{Environment.NewLine}");
+                File.AppendAllText(
+                    log,
+                    $"{DateTime.Now:yyyy-MM-dd HH:mm:ss.fff} ERR {Secrets.Mask(failure.ToString())}{Environment.NewLine}"
+                );
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -165,17 +195,26 @@ public static class Shell
     private static string? Misunderstood(ParseResult parsed)
     {
         // The parser takes a misspelt option for an argument wherever one is allowed.
-        string? option = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
-            .Select(token => token.Value).FirstOrDefault(value => value.StartsWith("--", StringComparison.Ordinal));
+        string? option = parsed
+            .CommandResult.Children.OfType<ArgumentResult>()
+            .SelectMany(argument => argument.Tokens)
+            .Select(token => token.Value)
+            .FirstOrDefault(value => value.StartsWith("--", StringComparison.Ordinal));
         // A request for help silences the parser's own errors; what it does not know stays unknown.
         if (parsed.Errors.Count == 0 && option is null && parsed.UnmatchedTokens is [var stray, ..])
             option = stray;
         if (parsed.Errors.Count == 0 && option is null)
             return null;
-        string problem = option is not null && !option.StartsWith('-') ? $"Unrecognized command or argument '{option}'" : option is null ? InWords(parsed.Errors[0].Message.TrimEnd('.')) : $"Unrecognized option '{option}'";
+        string problem =
+            option is not null && !option.StartsWith('-') ? $"Unrecognized command or argument '{option}'"
+            : option is null ? InWords(parsed.Errors[0].Message.TrimEnd('.'))
+            : $"Unrecognized option '{option}'";
         var command = parsed.CommandResult.Command;
         string[] known = command.Subcommands.Select(sub => sub.Name).Concat(command.Options.Select(known => known.Name)).ToArray();
-        string? nearest = parsed.UnmatchedTokens.Prepend(option ?? "").Select(token => Names.Nearest(token, known)).FirstOrDefault(name => name is not null);
+        string? nearest = parsed
+            .UnmatchedTokens.Prepend(option ?? "")
+            .Select(token => Names.Nearest(token, known))
+            .FirstOrDefault(name => name is not null);
         string hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
         return $"{problem}{hint}; {FullName(parsed.CommandResult)} --help shows what there is.";
     }
@@ -185,9 +224,11 @@ public static class Shell
     {
         const string Type = " as expected type '";
         int at = problem.IndexOf(Type, StringComparison.Ordinal);
-        if (at < 0) return problem;
+        if (at < 0)
+            return problem;
         string name = problem[(at + Type.Length)..];
-        string kind = name.Contains("Int", StringComparison.Ordinal) ? "a whole number"
+        string kind =
+            name.Contains("Int", StringComparison.Ordinal) ? "a whole number"
             : name.Contains("Double", StringComparison.Ordinal) || name.Contains("Single", StringComparison.Ordinal) ? "a number"
             : name.Contains("Boolean", StringComparison.Ordinal) ? "true or false"
             : "one of the values that its help names";

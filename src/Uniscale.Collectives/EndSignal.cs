@@ -29,6 +29,7 @@ internal sealed class EndSignal
             spinner.SpinOnce(sleep1Threshold: -1);
         }
         lock (_gate)
-            while (!_isSet) Monitor.Wait(_gate);
+            while (!_isSet)
+                Monitor.Wait(_gate);
     }
 }

@@ -48,21 +48,21 @@ public enum ReduceOp
 public readonly record struct CommBuffer(nint Address, long Count, ElementType Type)
 {
     /// <summary>Part of the buffer.</summary>
-    public CommBuffer Slice(long offset, long count) =>
-        new(Address + (nint)(offset * Type.SizeBytes()), count, Type);
+    public CommBuffer Slice(long offset, long count) => new(Address + (nint)(offset * Type.SizeBytes()), count, Type);
 }
 
 /// <summary>Facts about element types.</summary>
 public static class ElementTypes
 {
     /// <summary>Bytes of an element.</summary>
-    public static int SizeBytes(this ElementType type) => type switch
-    {
-        ElementType.UInt8 => 1,
-        ElementType.BFloat16 or ElementType.Float16 => 2,
-        ElementType.Int32 or ElementType.Float32 => 4,
-        _ => 8,
-    };
+    public static int SizeBytes(this ElementType type) =>
+        type switch
+        {
+            ElementType.UInt8 => 1,
+            ElementType.BFloat16 or ElementType.Float16 => 2,
+            ElementType.Int32 or ElementType.Float32 => 4,
+            _ => 8,
+        };
 }
 
 /// <summary>
@@ -75,7 +75,8 @@ public interface IWork
     bool IsCompleted { get; }
 
     /// <summary>
-    /// Blocks until the result is in place; throws <see cref="CollectiveException"/> with rank, operation and size on failure. For tensors of a device: until it
+    /// Blocks until the result is in place; throws <see cref="CollectiveException"/> with rank, operation and size on failure. For tensors
+    /// of a device: until it
     /// is in place for whatever the rank's compute stream is given next, which does not wait for the device.
     /// </summary>
     void Wait();
@@ -115,10 +116,16 @@ public interface IProcessGroup : IDisposable
     /// <summary>Reduces in place; every member ends with the same bits.</summary>
     IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum);
 
-    /// <summary>Reduces <paramref name="input"/> (Size × output count) and leaves part Rank in <paramref name="output"/>, which may be that part of the input itself.</summary>
+    /// <summary>
+    /// Reduces <paramref name="input"/> (Size × output count) and leaves part Rank in <paramref name="output"/>, which may be that part of
+    /// the input itself.
+    /// </summary>
     IWork ReduceScatter(CommBuffer input, CommBuffer output, ReduceOp op = ReduceOp.Sum);
 
-    /// <summary>Gathers every member's <paramref name="input"/> into <paramref name="output"/> (Size × input count); the input may be part Rank of the output.</summary>
+    /// <summary>
+    /// Gathers every member's <paramref name="input"/> into <paramref name="output"/> (Size × input count); the input may be part Rank of
+    /// the output.
+    /// </summary>
     IWork AllGather(CommBuffer input, CommBuffer output);
 
     /// <summary>Copies the root's buffer to all (root is a group rank).</summary>
@@ -137,7 +144,8 @@ public interface IProcessGroup : IDisposable
     IWork Barrier();
 
     /// <summary>
-    /// Memory of zeros that all members see at one address; null where they are not in one process. All members ask for the same, in the same
+    /// Memory of zeros that all members see at one address; null where they are not in one process. All members ask for the same, in the
+    /// same
     /// order. Who reads what another has written comes after a collective that the writer posted after writing.
     /// </summary>
     SharedMemory? Share(long bytes) => null;
@@ -155,13 +163,17 @@ public interface IWorld : IDisposable
     /// <summary>The group of all ranks.</summary>
     IProcessGroup Group { get; }
 
-    /// <summary>The group of all ranks for host memory, whose results the host reads; <see cref="Group"/> itself where tensors lie in host memory.</summary>
+    /// <summary>
+    /// The group of all ranks for host memory, whose results the host reads; <see cref="Group"/> itself where tensors lie in host memory.
+    /// </summary>
     IProcessGroup HostGroup => Group;
 
     /// <summary>Copies between the host and the rank's device; null where tensors lie in host memory alone.</summary>
     DeviceStaging? Staging => null;
 
-    /// <summary>Makes a group of some ranks. All ranks of the world call it, in the same order, with the same groups; ranks outside get null.</summary>
+    /// <summary>
+    /// Makes a group of some ranks. All ranks of the world call it, in the same order, with the same groups; ranks outside get null.
+    /// </summary>
     IProcessGroup? CreateGroup(IReadOnlyList<int> worldRanks, string name);
 
     /// <summary>What carries the messages between processes, for people; empty where the ranks are threads of one.</summary>
@@ -181,10 +193,12 @@ public interface IWorld : IDisposable
 public sealed class CollectiveException : Exception
 {
     /// <inheritdoc/>
-    public CollectiveException(string message) : base(message) { }
+    public CollectiveException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public CollectiveException(string message, Exception inner) : base(message, inner) { }
+    public CollectiveException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public CollectiveException() { }

@@ -39,9 +39,11 @@ internal abstract class ProcessGroup(string name, int rank, IReadOnlyList<int> w
     public IWork AllToAll(CommBuffer input, CommBuffer output)
     {
         if (input.Count != output.Count || input.Type != output.Type || input.Count % Size != 0)
-            throw new ArgumentException($"all-to-all in {Name}: {input.Count} {input.Type} to {output.Count} {output.Type} "
-                + $"do not split into {Size} parts");
-        if (Overlap(input, output)) throw new ArgumentException($"all-to-all in {Name}: the input and the output overlap");
+            throw new ArgumentException(
+                $"all-to-all in {Name}: {input.Count} {input.Type} to {output.Count} {output.Type} " + $"do not split into {Size} parts"
+            );
+        if (Overlap(input, output))
+            throw new ArgumentException($"all-to-all in {Name}: the input and the output overlap");
         return Post(new(OperationKind.AllToAll, input.Count, input.Type), input, output);
     }
 
@@ -69,19 +71,23 @@ internal abstract class ProcessGroup(string name, int rank, IReadOnlyList<int> w
     protected abstract IWork Post(in OperationSignature signature, CommBuffer input, CommBuffer output);
 
     /// <summary>A group's name with its members: <c>dp[0,2]</c>; long lists keep their ends.</summary>
-    public static string NameOf(string name, IReadOnlyList<int> worldRanks) => worldRanks.Count <= 8
-        ? $"{name}[{string.Join(',', worldRanks)}]"
-        : $"{name}[{worldRanks[0]},{worldRanks[1]},...,{worldRanks[^1]}; {worldRanks.Count} ranks]";
+    public static string NameOf(string name, IReadOnlyList<int> worldRanks) =>
+        worldRanks.Count <= 8
+            ? $"{name}[{string.Join(',', worldRanks)}]"
+            : $"{name}[{worldRanks[0]},{worldRanks[1]},...,{worldRanks[^1]}; {worldRanks.Count} ranks]";
 
     private void CheckPeer(int peer)
     {
-        if ((uint)peer >= (uint)Size) throw new ArgumentOutOfRangeException(nameof(peer), $"{Name} has {Size} members; there is no {peer}");
+        if ((uint)peer >= (uint)Size)
+            throw new ArgumentOutOfRangeException(nameof(peer), $"{Name} has {Size} members; there is no {peer}");
     }
 
     private void CheckParts(string operation, CommBuffer whole, CommBuffer part)
     {
         if (whole.Type != part.Type || whole.Count != part.Count * Size)
-            throw new ArgumentException($"{operation} in {Name}: {whole.Count} {whole.Type} are not {Size} parts of {part.Count} {part.Type}");
+            throw new ArgumentException(
+                $"{operation} in {Name}: {whole.Count} {whole.Type} are not {Size} parts of {part.Count} {part.Type}"
+            );
     }
 
     private void CheckOverlap(string operation, CommBuffer whole, CommBuffer part)

@@ -6,12 +6,14 @@ namespace Uniscale.Collectives;
 internal static unsafe class RawMemory
 {
     /// <summary>Elements at an address.</summary>
-    public static Span<T> Span<T>(nint address, int count) where T : unmanaged => new((void*)address, count);
+    public static Span<T> Span<T>(nint address, int count)
+        where T : unmanaged => new((void*)address, count);
 
     /// <summary>Copies bytes; the ranges may not overlap unless they are the same.</summary>
     public static void Copy(nint source, nint destination, long bytes)
     {
-        if (source != destination) Buffer.MemoryCopy((void*)source, (void*)destination, bytes, bytes);
+        if (source != destination)
+            Buffer.MemoryCopy((void*)source, (void*)destination, bytes, bytes);
     }
 
     /// <summary>Memory on a 64-byte boundary, to be given back with <see cref="Free"/>.</summary>

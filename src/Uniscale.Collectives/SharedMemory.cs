@@ -14,6 +14,7 @@ public sealed class SharedMemory : IDisposable
     /// <summary>This member needs it no more; nothing of it may refer to the memory.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 0) _letGo();
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+            _letGo();
     }
 }

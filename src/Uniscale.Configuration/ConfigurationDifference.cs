@@ -20,31 +20,46 @@ public static class ConfigurationDifference
     public const string SecretSuffix = " (secret)";
 
     /// <summary>
-    /// One change for each value that differs. <paramref name="stored"/> is what <see cref="ResolvedConfiguration.ToYaml"/> wrote, perhaps by another version:
+    /// One change for each value that differs. <paramref name="stored"/> is what <see cref="ResolvedConfiguration.ToYaml"/> wrote, perhaps
+    /// by another version:
     /// keys that one side lacks are shown as absent. A secret counts by its reference.
     /// </summary>
     public static IReadOnlyList<ConfigurationChange> Of(string stored, ResolvedConfiguration current)
     {
         var before = Flatten(stored);
         var after = Flatten(current.ToYaml());
-        return [.. before.Keys.Union(after.Keys)
-            .Where(path => before.GetValueOrDefault(path) != after.GetValueOrDefault(path))
-            .Select(path => new ConfigurationChange(path, before.GetValueOrDefault(path), after.GetValueOrDefault(path), current.OriginOf(path)))];
+        return
+        [
+            .. before
+                .Keys.Union(after.Keys)
+                .Where(path => before.GetValueOrDefault(path) != after.GetValueOrDefault(path))
+                .Select(path => new ConfigurationChange(
+                    path,
+                    before.GetValueOrDefault(path),
+                    after.GetValueOrDefault(path),
+                    current.OriginOf(path)
+                )),
+        ];
     }
 
     /// <summary>
-    /// Every value by its path, as <see cref="Of"/> compares them. A secret is there as its reference, and again with <see cref="SecretSuffix"/> as a digest that
+    /// Every value by its path, as <see cref="Of"/> compares them. A secret is there as its reference, and again with
+    /// <see cref="SecretSuffix"/> as a digest that
     /// tells two apart and is not to be shown.
     /// </summary>
     public static IReadOnlyDictionary<string, string> Values(ResolvedConfiguration configuration)
     {
         var values = Flatten(configuration.ToYaml());
         foreach (var (path, reference) in configuration.References)
-            if (reference.IsSecret) values[path + SecretSuffix] = reference.Digest;
+            if (reference.IsSecret)
+                values[path + SecretSuffix] = reference.Digest;
         return values;
     }
 
-    /// <summary>Every value of a stored configuration by its path, as the text stands: variables, secrets and other files that it names are not looked up.</summary>
+    /// <summary>
+    /// Every value of a stored configuration by its path, as the text stands: variables, secrets and other files that it names are not
+    /// looked up.
+    /// </summary>
     /// <exception cref="UserErrorException">The text is no YAML, or too much of it.</exception>
     public static IReadOnlyDictionary<string, string> ValuesOf(string yaml) => Flatten(yaml);
 
@@ -73,10 +88,11 @@ public static class ConfigurationDifference
         }
     }
 
-    private static string Text(ConfigNode node) => node switch
-    {
-        ScalarNode scalar => scalar.Text.Length == 0 ? "''" : scalar.Text,
-        ListNode list => "[" + string.Join(", ", list.Items.Select(Text)) + "]",
-        _ => "{}",
-    };
+    private static string Text(ConfigNode node) =>
+        node switch
+        {
+            ScalarNode scalar => scalar.Text.Length == 0 ? "''" : scalar.Text,
+            ListNode list => "[" + string.Join(", ", list.Items.Select(Text)) + "]",
+            _ => "{}",
+        };
 }

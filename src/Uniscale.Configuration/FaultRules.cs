@@ -4,23 +4,48 @@ namespace Uniscale.Configuration;
 internal static class FaultRules
 {
     private static readonly FaultKind[] WithMoment =
-        [FaultKind.Kill, FaultKind.Terminate, FaultKind.Hang, FaultKind.SegmentationFault, FaultKind.KillLauncher, FaultKind.Exception, FaultKind.OutOfMemory];
+    [
+        FaultKind.Kill,
+        FaultKind.Terminate,
+        FaultKind.Hang,
+        FaultKind.SegmentationFault,
+        FaultKind.KillLauncher,
+        FaultKind.Exception,
+        FaultKind.OutOfMemory,
+    ];
 
-    private static readonly string[] OfRankZero = ["folder-created", "all-durable", "manifest-written", "marker-written", "renamed", "pruned"];
+    private static readonly string[] OfRankZero =
+    [
+        "folder-created",
+        "all-durable",
+        "manifest-written",
+        "marker-written",
+        "renamed",
+        "pruned",
+    ];
 
     public static IEnumerable<(string, string)> Broken(RunConfiguration configuration)
     {
         var faults = configuration.Faults;
         if (faults.Inject.Count > 0 && !faults.Enabled)
-            yield return ("faults.inject", "faults.inject breaks the run on purpose: set faults.enabled to true if that is what you want, or take the section out.");
+            yield return (
+                "faults.inject",
+                "faults.inject breaks the run on purpose: set faults.enabled to true if that is what you want, or take the section out."
+            );
         for (int i = 0; i < faults.Inject.Count; i++)
         {
             var fault = faults.Inject[i];
             string path = $"faults.inject[{i}]";
             if (fault.Moment != FaultMoment.Step && !WithMoment.Contains(fault.Kind))
-                yield return ($"{path}.moment", $"{path}.moment is for faults that can happen at any; what happens here has its own: take moment out.");
+                yield return (
+                    $"{path}.moment",
+                    $"{path}.moment is for faults that can happen at any; what happens here has its own: take moment out."
+                );
             if (fault.IsOfPreflight && configuration.Preflight.When == PreflightWhen.Never)
-                yield return ($"{path}.kind", $"{path}.kind happens in the preflight, which preflight.when: never leaves out: set preflight.when to always.");
+                yield return (
+                    $"{path}.kind",
+                    $"{path}.kind happens in the preflight, which preflight.when: never leaves out: set preflight.when to always."
+                );
             if (UsesPoint(fault) && OfRankZero.Contains(fault.Point) && (fault.Rank != 0 || fault.AllRanks))
                 yield return ($"{path}.point", $"{path}.point is {fault.Point}, which only rank 0 passes: set {path}.rank to 0.");
         }

@@ -10,7 +10,10 @@ public static class PictureFonts
     /// <exception cref="UserErrorException">This machine has no font.</exception>
     public static void Require()
     {
-        if (OperatingSystem.IsLinux() && !(Directory.Exists(Folder) && Directory.EnumerateFiles(Folder, "*.tt?", SearchOption.AllDirectories).Any()))
+        if (
+            OperatingSystem.IsLinux()
+            && !(Directory.Exists(Folder) && Directory.EnumerateFiles(Folder, "*.tt?", SearchOption.AllDirectories).Any())
+        )
             throw new UserErrorException("Pictures need a font, and this machine has none: install fonts-dejavu-core.");
     }
 }

@@ -11,7 +11,8 @@ namespace Uniscale.Configuration;
 public sealed record ResumedPosition(long ConsumedTokens, int BegunPhases, bool SameData);
 
 /// <summary>
-/// What a resumed run may change. It is a list: what is not on it is refused by its key, because the steps done were decided by it and those to come would be
+/// What a resumed run may change. It is a list: what is not on it is refused by its key, because the steps done were decided by it and
+/// those to come would be
 /// the steps of another run.
 /// </summary>
 public static partial class ResumeRules
@@ -49,7 +50,17 @@ public static partial class ResumeRules
     private static readonly string[] OfData = ["data.sources", "data.window"];
 
     /// <summary>Keys of a phase that has begun which may change: they do not say what was fed.</summary>
-    private static readonly string[] OfBegunPhase = ["name", "tokens", "lr", "final_ratio", "warmup_ratio", "weight_decay", "evaluate", "stop_above"];
+    private static readonly string[] OfBegunPhase =
+    [
+        "name",
+        "tokens",
+        "lr",
+        "final_ratio",
+        "warmup_ratio",
+        "weight_decay",
+        "evaluate",
+        "stop_above",
+    ];
 
     /// <summary>Refuses a resumption that changes what the steps done were decided by.</summary>
     /// <param name="stored">Configuration that the checkpoint was saved with.</param>
@@ -61,9 +72,12 @@ public static partial class ResumeRules
         var refused = ConfigurationDifference.Of(stored, current).Where(change => !IsAllowed(change, current, position)).ToArray();
         if (refused.Length == 0)
             return;
-        string keys = string.Join("; ", refused.Take(5).Select(change => change.ToString())) + (refused.Length > 5 ? $"; and {refused.Length - 5} more" : "");
+        string keys =
+            string.Join("; ", refused.Take(5).Select(change => change.ToString()))
+            + (refused.Length > 5 ? $"; and {refused.Length - 5} more" : "");
         throw new UserErrorException(
-            $"The run cannot be continued with other values of what its steps were decided by: {keys}. Resume with the values of the run, or begin another run with --set name=OTHER; docs/reference/checkpoints.md#resuming lists what may change.");
+            $"The run cannot be continued with other values of what its steps were decided by: {keys}. Resume with the values of the run, or begin another run with --set name=OTHER; docs/reference/checkpoints.md#resuming lists what may change."
+        );
     }
 
     /// <summary>What follows from a change that is allowed, in words; null: it says so itself.</summary>
@@ -79,7 +93,8 @@ public static partial class ResumeRules
         if (OfData.Any(data => IsBelow(key, data)))
             return position.SameData;
         if (PhaseOf(key) is { } phase)
-            return phase >= position.BegunPhases || OfBegunPhase.Contains(key[(key.IndexOf(']', StringComparison.Ordinal) + 2)..].Split('.', '[')[0]);
+            return phase >= position.BegunPhases
+                || OfBegunPhase.Contains(key[(key.IndexOf(']', StringComparison.Ordinal) + 2)..].Split('.', '[')[0]);
         // A key that one of the two versions does not know stands at what it did without it.
         return key != "phases" && (change.After is null || (change.Before is null && current.OriginOf(key) is Origin.InDefault));
     }

@@ -12,7 +12,12 @@ internal static class RolloutRules
                 yield return broken;
         if (!configuration.Objective.DrawsAnswers())
             yield break;
-        foreach (var broken in BatchRules(configuration).Concat(EndRules(configuration)).Concat(ModelRules(configuration)).Concat(TextRules(configuration)))
+        foreach (
+            var broken in BatchRules(configuration)
+                .Concat(EndRules(configuration))
+                .Concat(ModelRules(configuration))
+                .Concat(TextRules(configuration))
+        )
             yield return broken;
     }
 
@@ -20,17 +25,32 @@ internal static class RolloutRules
     {
         var (rollout, name) = (configuration.Rollout, configuration.Objective.ToString().ToLowerInvariant());
         if (configuration.Rewards.Count == 0)
-            yield return ("rewards", $"objective is {name}, but nothing says what an answer is rewarded for: set rewards, for example to [{{kind: number}}].");
+            yield return (
+                "rewards",
+                $"objective is {name}, but nothing says what an answer is rewarded for: set rewards, for example to [{{kind: number}}]."
+            );
         if (rollout.Prompts % rollout.Minibatches != 0)
-            yield return ("rollout.minibatches", $"rollout.prompts {rollout.Prompts} cannot be divided into {rollout.Minibatches} minibatches: set rollout.minibatches to a divisor of it.");
+            yield return (
+                "rollout.minibatches",
+                $"rollout.prompts {rollout.Prompts} cannot be divided into {rollout.Minibatches} minibatches: set rollout.minibatches to a divisor of it."
+            );
         if (rollout.MaxTokens >= configuration.Model.Context)
-            yield return ("rollout.max_tokens", $"rollout.max_tokens {rollout.MaxTokens} leaves no room for a prompt in model.context {configuration.Model.Context}: lower it.");
+            yield return (
+                "rollout.max_tokens",
+                $"rollout.max_tokens {rollout.MaxTokens} leaves no room for a prompt in model.context {configuration.Model.Context}: lower it."
+            );
         if (configuration.Phases.Count > 0)
-            yield return ("phases", $"objective is {name}, whose data is drawn as the run goes, and phases divide data that is there: take phases out.");
+            yield return (
+                "phases",
+                $"objective is {name}, whose data is drawn as the run goes, and phases divide data that is there: take phases out."
+            );
         if (configuration.Batch.Ramp.Count > 0)
             yield return ("batch.ramp", $"objective is {name}, whose batch is rollout.prompts: take batch.ramp out.");
         if (configuration.BadSteps.RollsBack())
-            yield return ("bad_steps", $"objective is {name}, and a rollback of bad steps would learn from answers of other weights: set the actions of bad_steps to skip or stop.");
+            yield return (
+                "bad_steps",
+                $"objective is {name}, and a rollback of bad steps would learn from answers of other weights: set the actions of bad_steps to skip or stop."
+            );
     }
 
     /// <summary>A batch is drawn with the same weights, so a run begins, ends, is saved and judged between batches.</summary>
@@ -39,19 +59,38 @@ internal static class RolloutRules
         int updates = configuration.Rollout.Updates;
         var (train, name) = (configuration.Train, configuration.Objective.ToString().ToLowerInvariant());
         if (train.Tokens > 0)
-            yield return ("train.tokens", $"objective is {name}, whose tokens are drawn as the run goes: set train.steps, a multiple of {updates}, instead of train.tokens.");
-        foreach (var (key, steps) in new[] { ("train.steps", train.Steps), ("checkpoint.every", configuration.Checkpoint.Every), ("evaluation.every", configuration.Evaluation.Every) })
+            yield return (
+                "train.tokens",
+                $"objective is {name}, whose tokens are drawn as the run goes: set train.steps, a multiple of {updates}, instead of train.tokens."
+            );
+        foreach (
+            var (key, steps) in new[]
+            {
+                ("train.steps", train.Steps),
+                ("checkpoint.every", configuration.Checkpoint.Every),
+                ("evaluation.every", configuration.Evaluation.Every),
+            }
+        )
             if (steps % updates != 0)
-                yield return (key, $"{key} {steps} lies within a batch of {updates} updates (rollout.minibatches {configuration.Rollout.Minibatches} × rollout.epochs {configuration.Rollout.Epochs}), which is drawn with the same weights: set it to {(steps / updates + 1) * updates}.");
+                yield return (
+                    key,
+                    $"{key} {steps} lies within a batch of {updates} updates (rollout.minibatches {configuration.Rollout.Minibatches} × rollout.epochs {configuration.Rollout.Epochs}), which is drawn with the same weights: set it to {(steps / updates + 1) * updates}."
+                );
     }
 
     private static IEnumerable<(string, string)> ModelRules(RunConfiguration configuration)
     {
         bool scores = configuration.Rewards.Any(rule => rule.Kind == RewardKind.Model);
         if (scores && configuration.RewardModel.From is null)
-            yield return ("reward_model.from", "rewards has kind model, but reward_model.from names none: set it to a run with objective reward.");
+            yield return (
+                "reward_model.from",
+                "rewards has kind model, but reward_model.from names none: set it to a run with objective reward."
+            );
         if (!scores && configuration.RewardModel.From is not null)
-            yield return ("reward_model.from", "reward_model.from names a model that no rule of rewards uses: add {kind: model} to rewards, or take reward_model out.");
+            yield return (
+                "reward_model.from",
+                "reward_model.from names a model that no rule of rewards uses: add {kind: model} to rewards, or take reward_model out."
+            );
     }
 
     /// <summary>Text that is not to be forgotten goes through the same pass as the answers.</summary>
@@ -61,23 +100,41 @@ internal static class RolloutRules
         if (configuration.Objective != ObjectiveKind.Ppo || (ppo.Ptx == 0 && ppo.PtxSequences == 0))
             yield break;
         if (ppo.PtxSequences == 0)
-            yield return ("ppo.ptx_sequences", $"ppo.ptx is {Quantity.Format(ppo.Ptx)}, but an update has no text: set ppo.ptx_sequences and name a source of plain text in data.sources, or set ppo.ptx to 0.");
+            yield return (
+                "ppo.ptx_sequences",
+                $"ppo.ptx is {Quantity.Format(ppo.Ptx)}, but an update has no text: set ppo.ptx_sequences and name a source of plain text in data.sources, or set ppo.ptx to 0."
+            );
         else if (ppo.Ptx == 0)
-            yield return ("ppo.ptx", $"ppo.ptx_sequences is {ppo.PtxSequences}, but ppo.ptx gives the text no weight: set it, for example to 0.5.");
+            yield return (
+                "ppo.ptx",
+                $"ppo.ptx_sequences is {ppo.PtxSequences}, but ppo.ptx gives the text no weight: set it, for example to 0.5."
+            );
         if (ppo.PtxSequences >= configuration.Batch.Global)
-            yield return ("ppo.ptx_sequences", $"ppo.ptx_sequences {ppo.PtxSequences} leaves no sequence of batch.global {configuration.Batch.Global} to the answers: lower it, or raise batch.global.");
+            yield return (
+                "ppo.ptx_sequences",
+                $"ppo.ptx_sequences {ppo.PtxSequences} leaves no sequence of batch.global {configuration.Batch.Global} to the answers: lower it, or raise batch.global."
+            );
         if (configuration.Rollout.Temperature != 1)
-            yield return ("rollout.temperature", $"rollout.temperature is {Quantity.Format(configuration.Rollout.Temperature)}, at which text would be learned too: set it to 1, or ppo.ptx to 0.");
+            yield return (
+                "rollout.temperature",
+                $"rollout.temperature is {Quantity.Format(configuration.Rollout.Temperature)}, at which text would be learned too: set it to 1, or ppo.ptx to 0."
+            );
     }
 
     private static IEnumerable<(string, string)> RewardRules(RewardRuleSection rule, string path)
     {
         if (rule.Kind != RewardKind.Format && rule.Pattern is not null)
-            yield return ($"{path}.pattern", $"{path}.pattern is for kind format, not for {rule.Kind.ToString().ToLowerInvariant()}: take it out.");
+            yield return (
+                $"{path}.pattern",
+                $"{path}.pattern is for kind format, not for {rule.Kind.ToString().ToLowerInvariant()}: take it out."
+            );
         if (rule.Kind != RewardKind.Format)
             yield break;
         if (string.IsNullOrEmpty(rule.Pattern))
-            yield return ($"{path}.pattern", $"{path} rewards a format, but {path}.pattern does not say which: set it to a regular expression, for example \"-?[0-9]+\".");
+            yield return (
+                $"{path}.pattern",
+                $"{path} rewards a format, but {path}.pattern does not say which: set it to a regular expression, for example \"-?[0-9]+\"."
+            );
         else if (Problem(rule.Pattern) is { } problem)
             yield return ($"{path}.pattern", $"{path}.pattern is no regular expression ({problem}): correct it.");
     }

@@ -10,10 +10,15 @@ public sealed record RunConfiguration
     [Schema.FilePath]
     public string? RunDirectory { get; init; }
 
-    /// <summary>What the run learns. All but <c>pretrain</c> set <c>model.document_mask</c>, <c>reward</c> sets <c>model.head</c>, and <c>grpo</c> and <c>ppo</c> set <c>bad_steps.loss_threshold</c> to 0, where the file is silent.</summary>
+    /// <summary>
+    /// What the run learns. All but <c>pretrain</c> set <c>model.document_mask</c>, <c>reward</c> sets <c>model.head</c>, and <c>grpo</c>
+    /// and <c>ppo</c> set <c>bad_steps.loss_threshold</c> to 0, where the file is silent.
+    /// </summary>
     public ObjectiveKind Objective { get; init; } = ObjectiveKind.Pretrain;
 
-    /// <summary>Run, checkpoint or imported model whose weights the run begins with; the optimizer begins anew. Not set: weights are drawn.</summary>
+    /// <summary>
+    /// Run, checkpoint or imported model whose weights the run begins with; the optimizer begins anew. Not set: weights are drawn.
+    /// </summary>
     [Schema.FilePath]
     public string? StartFrom { get; init; }
 
@@ -95,13 +100,17 @@ public sealed record RunConfiguration
     /// <summary>Answers that are drawn to each prompt.</summary>
     public int AnswersPerPrompt => Objective == ObjectiveKind.Grpo ? Grpo.Group : 1;
 
-    /// <summary>The critic's run beside this one: the same but for head, rate, and what is done about bad steps (an update that is not finite is left out).</summary>
-    public RunConfiguration OfCritic() => this with
-    {
-        Model = Model with { Head = HeadKind.Score },
-        Optimizer = Optimizer with { Lr = Ppo.CriticLr ?? Optimizer.Lr },
-        BadSteps = BadSteps with { NotFinite = BadStepAction.Skip, LossThreshold = 0, GradientThreshold = 0 },
-    };
+    /// <summary>
+    /// The critic's run beside this one: the same but for head, rate, and what is done about bad steps (an update that is not finite is
+    /// left out).
+    /// </summary>
+    public RunConfiguration OfCritic() =>
+        this with
+        {
+            Model = Model with { Head = HeadKind.Score },
+            Optimizer = Optimizer with { Lr = Ppo.CriticLr ?? Optimizer.Lr },
+            BadSteps = BadSteps with { NotFinite = BadStepAction.Skip, LossThreshold = 0, GradientThreshold = 0 },
+        };
 
     /// <summary>Whether the run learns from answers that are compared.</summary>
     public bool ComparesAnswers => Objective.ComparesAnswers();
@@ -111,7 +120,9 @@ public sealed record RunConfiguration
 
     /// <summary>The batch of the run and those of its phases, each with its key and the context length that it has.</summary>
     public IEnumerable<(string Key, BatchSection Batch, int Context)> Batches() =>
-        Phases.Select((phase, i) => ($"phases[{i}].batch", phase.Batch ?? Batch, phase.Context ?? Model.Context)).Prepend(("batch", Batch, Model.Context));
+        Phases
+            .Select((phase, i) => ($"phases[{i}].batch", phase.Batch ?? Batch, phase.Context ?? Model.Context))
+            .Prepend(("batch", Batch, Model.Context));
 
     /// <summary>
     /// The model as it is trained after this many tokens: with rotary base and (a learned table of positions keeps its rows) context of the

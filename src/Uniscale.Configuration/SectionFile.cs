@@ -3,7 +3,9 @@ using Uniscale.Configuration.Schema;
 
 namespace Uniscale.Configuration;
 
-/// <summary>YAML files of other kinds than a run's, read as strictly: <c>extends</c>, <c>${VAR}</c>, units, bounds, and every key known.</summary>
+/// <summary>
+/// YAML files of other kinds than a run's, read as strictly: <c>extends</c>, <c>${VAR}</c>, units, bounds, and every key known.
+/// </summary>
 public static class SectionFile
 {
     /// <summary>Reads a file into a record whose properties are the keys.</summary>

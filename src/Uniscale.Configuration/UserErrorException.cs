@@ -8,19 +8,13 @@ public sealed class UserErrorException : Exception
 {
     /// <inheritdoc/>
     public UserErrorException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     /// <inheritdoc/>
     public UserErrorException(string message, Exception inner)
-        : base(message, inner)
-    {
-    }
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public UserErrorException()
-        : this("The input is wrong.")
-    {
-    }
+        : this("The input is wrong.") { }
 }

@@ -26,24 +26,38 @@ internal static class EmbeddedAssets
     public static string AddressOf(string name) => $"/assets/{name}?v={Load(name).Tag}";
 
     /// <summary>Answers for all of them.</summary>
-    public static void Map(IEndpointRouteBuilder routes) => routes.MapGet("/assets/{name}", (string name, HttpContext context) =>
-    {
-        if (!Types.TryGetValue(name, out string? type)) return Results.NotFound();
-        var asset = Load(name);
-        context.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
-        bool isPacked = context.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal);
-        if (isPacked) context.Response.Headers.ContentEncoding = "gzip";
-        context.Response.Headers.Vary = "Accept-Encoding";
-        return Results.Bytes(isPacked ? asset.Packed : asset.Plain, type);
-    });
+    public static void Map(IEndpointRouteBuilder routes) =>
+        routes.MapGet(
+            "/assets/{name}",
+            (string name, HttpContext context) =>
+            {
+                if (!Types.TryGetValue(name, out string? type))
+                    return Results.NotFound();
+                var asset = Load(name);
+                context.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
+                bool isPacked = context.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.Ordinal);
+                if (isPacked)
+                    context.Response.Headers.ContentEncoding = "gzip";
+                context.Response.Headers.Vary = "Accept-Encoding";
+                return Results.Bytes(isPacked ? asset.Packed : asset.Plain, type);
+            }
+        );
 
-    private static Asset Load(string name) => Loaded.GetOrAdd(name, static name =>
-    {
-        using var stream = typeof(EmbeddedAssets).Assembly.GetManifestResourceStream(name) ?? throw new InvalidOperationException($"The asset {name} is not in the assembly.");
-        using MemoryStream plain = new(), packed = new();
-        stream.CopyTo(plain);
-        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true)) gzip.Write(plain.GetBuffer(), 0, (int)plain.Length);
-        byte[] bytes = plain.ToArray();
-        return new Asset(bytes, packed.ToArray(), Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 6)));
-    });
+    private static Asset Load(string name) =>
+        Loaded.GetOrAdd(
+            name,
+            static name =>
+            {
+                using var stream =
+                    typeof(EmbeddedAssets).Assembly.GetManifestResourceStream(name)
+                    ?? throw new InvalidOperationException($"The asset {name} is not in the assembly.");
+                using MemoryStream plain = new(),
+                    packed = new();
+                stream.CopyTo(plain);
+                using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+                    gzip.Write(plain.GetBuffer(), 0, (int)plain.Length);
+                byte[] bytes = plain.ToArray();
+                return new Asset(bytes, packed.ToArray(), Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 6)));
+            }
+        );
 }

@@ -23,7 +23,9 @@ public readonly record struct GradientSum(Tensor Values, bool IsEmpty)
     /// <summary>Adds a gradient of any type.</summary>
     public void Add(Tensor gradient)
     {
-        if (IsEmpty) Values.copy_(gradient);
-        else Values.add_(gradient, Scalars.One);
+        if (IsEmpty)
+            Values.copy_(gradient);
+        else
+            Values.add_(gradient, Scalars.One);
     }
 }

@@ -15,7 +15,9 @@ public interface IKernels
     /// <summary>Weight matrices may have new values or another place: copies that kernels keep of them are stale.</summary>
     void ParametersChanged();
 
-    /// <summary>Rows of a table that holds the entries [first, first + entries) of a larger one; zeros for ids outside. [..., hidden].</summary>
+    /// <summary>
+    /// Rows of a table that holds the entries [first, first + entries) of a larger one; zeros for ids outside. [..., hidden].
+    /// </summary>
     /// <param name="ids">int64 [...].</param>
     /// <param name="table">[at least entries, hidden].</param>
     /// <param name="first">First entry.</param>
@@ -40,20 +42,25 @@ public interface IKernels
     /// <summary>The same, written to the contiguous <paramref name="result"/> or added to it.</summary>
     void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add);
 
-    /// <summary>Gradient of what the linear layer's input is the <see cref="Gelu"/> of: dy·W · gelu'(pre), [..., out] → [..., in].</summary>
+    /// <summary>
+    /// Gradient of what the linear layer's input is the <see cref="Gelu"/> of: dy·W · gelu'(pre), [..., out] → [..., in].
+    /// </summary>
     Tensor LinearInputGradientBeforeGelu(Tensor gradient, Tensor weight, Tensor pre);
 
     /// <summary>Gradient of W: dyᵀ·x over all tokens, [out, in], in the type of x.</summary>
     Tensor LinearWeightGradient(Tensor gradient, Tensor x);
 
-    /// <summary>Adds dyᵀ·x to a sum [out, in], and the sum of dy over all tokens, which is the gradient of a bias, to <paramref name="bias"/> [out].</summary>
+    /// <summary>
+    /// Adds dyᵀ·x to a sum [out, in], and the sum of dy over all tokens, which is the gradient of a bias, to <paramref name="bias"/> [out].
+    /// </summary>
     void AccumulateWeightGradient(GradientSum sum, Tensor gradient, Tensor x, GradientSum? bias = null);
 
     /// <summary>Layer or RMS normalisation over the last dim.</summary>
     NormResult Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);
 
     /// <summary>
-    /// Gradients of a normalisation from its input and the statistics of its forward; <paramref name="carried"/>, what comes back to the input
+    /// Gradients of a normalisation from its input and the statistics of its forward; <paramref name="carried"/>, what comes back to the
+    /// input
     /// beside the norm, is added to the input's.
     /// </summary>
     NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale, Tensor? carried = null);
@@ -83,12 +90,16 @@ public interface IKernels
     AttentionResult Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, bool keepProbabilities);
 
     /// <summary>
-    /// Causal attention of new tokens of several sequences, q [1, all their queries, heads, headDim] in the order of the sequences, each over the keys and
+    /// Causal attention of new tokens of several sequences, q [1, all their queries, heads, headDim] in the order of the sequences, each
+    /// over the keys and
     /// values of its own tokens.
     /// </summary>
     Tensor AttentionOfSequences(Tensor q, IReadOnlyList<SequenceKeys> sequences);
 
-    /// <summary>Σ over headDim of gradient · output, both [batch, queries, heads, headDim]: what softmax's backward subtracts, fp32 [batch, heads, queries].</summary>
+    /// <summary>
+    /// Σ over headDim of gradient · output, both [batch, queries, heads, headDim]: what softmax's backward subtracts, fp32 [batch, heads,
+    /// queries].
+    /// </summary>
     Tensor AttentionDelta(Tensor gradient, Tensor output);
 
     /// <summary>
@@ -105,8 +116,16 @@ public interface IKernels
     /// <param name="probabilities">What the forward kept; empty: computed again.</param>
     /// <param name="type">Type of the gradients.</param>
     AttentionGradients AttentionBackward(
-        Tensor gradient, Tensor q, Tensor k, Tensor v, Tensor logSumExp, Tensor delta, AttentionMask mask, IReadOnlyList<Tensor> probabilities,
-        ScalarType type);
+        Tensor gradient,
+        Tensor q,
+        Tensor k,
+        Tensor v,
+        Tensor logSumExp,
+        Tensor delta,
+        AttentionMask mask,
+        IReadOnlyList<Tensor> probabilities,
+        ScalarType type
+    );
 
     /// <summary>
     /// What the cross-entropy needs of a rank's part of the logits: fp32 [tokens] maximum, Σ exp(logit − maximum) and logit of the target

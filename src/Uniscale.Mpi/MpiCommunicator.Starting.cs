@@ -4,19 +4,33 @@ public sealed unsafe partial class MpiCommunicator
 {
     /// <summary>Starts reducing a buffer in place.</summary>
     public MpiRequest StartAllReduce(nint buffer, long count, MpiElement type, MpiReduction reduction = MpiReduction.Sum) =>
-        Chunked(new("all-reduce", count, type), (offset, n) =>
-        {
-            nint request;
-            int code = _mpi.Direct.Iallreduce(
-                _mpi.Handles.InPlace, buffer + At(offset, type), n, _mpi.TypeOf(type), _mpi.OpOf(type, reduction), _handle, &request);
-            return (code, request);
-        });
+        Chunked(
+            new("all-reduce", count, type),
+            (offset, n) =>
+            {
+                nint request;
+                int code = _mpi.Direct.Iallreduce(
+                    _mpi.Handles.InPlace,
+                    buffer + At(offset, type),
+                    n,
+                    _mpi.TypeOf(type),
+                    _mpi.OpOf(type, reduction),
+                    _handle,
+                    &request
+                );
+                return (code, request);
+            }
+        );
 
-    /// <summary>Starts reducing Size × <paramref name="count"/> elements; part Rank lands in <paramref name="output"/>, which does not overlap the input.</summary>
+    /// <summary>
+    /// Starts reducing Size × <paramref name="count"/> elements; part Rank lands in <paramref name="output"/>, which does not overlap the
+    /// input.
+    /// </summary>
     public MpiRequest StartReduceScatter(nint input, nint output, long count, MpiElement type, MpiReduction reduction = MpiReduction.Sum)
     {
         var call = new MpiCall("reduce-scatter", count, type);
-        nint mpiType = _mpi.TypeOf(type), op = _mpi.OpOf(type, reduction);
+        nint mpiType = _mpi.TypeOf(type),
+            op = _mpi.OpOf(type, reduction);
         if (count <= MpiRuntime.MaxCount)
         {
             nint request;
@@ -29,8 +43,19 @@ public sealed unsafe partial class MpiCommunicator
             {
                 nint request;
                 int n = (int)Math.Min(MpiRuntime.MaxCount, count - offset);
-                Check(_mpi.Direct.Ireduce(input + At(root * count + offset, type), output + At(offset, type), n, mpiType, op, root, _handle, &request),
-                    call);
+                Check(
+                    _mpi.Direct.Ireduce(
+                        input + At(root * count + offset, type),
+                        output + At(offset, type),
+                        n,
+                        mpiType,
+                        op,
+                        root,
+                        _handle,
+                        &request
+                    ),
+                    call
+                );
                 requests.Add(request);
             }
         return new MpiRequest(_mpi, this, call, [.. requests]);
@@ -56,29 +81,39 @@ public sealed unsafe partial class MpiCommunicator
 
     /// <summary>Starts copying the root's buffer to all.</summary>
     public MpiRequest StartBroadcast(nint buffer, long count, MpiElement type, int root) =>
-        Chunked(new("broadcast", count, type), (offset, n) =>
-        {
-            nint request;
-            return (_mpi.Direct.Ibcast(buffer + At(offset, type), n, _mpi.TypeOf(type), root, _handle, &request), request);
-        });
+        Chunked(
+            new("broadcast", count, type),
+            (offset, n) =>
+            {
+                nint request;
+                return (_mpi.Direct.Ibcast(buffer + At(offset, type), n, _mpi.TypeOf(type), root, _handle, &request), request);
+            }
+        );
 
     /// <summary>Starts sending.</summary>
     public MpiRequest StartSend(nint buffer, long count, MpiElement type, int peer, int tag = 0) =>
-        Chunked(new("send", count, type, peer, tag), (offset, n) =>
-        {
-            int code = _mpi.Binding.Send(buffer + At(offset, type), n, _mpi.TypeOf(type), peer, tag, _handle, out nint request);
-            return (code, request);
-        });
+        Chunked(
+            new("send", count, type, peer, tag),
+            (offset, n) =>
+            {
+                int code = _mpi.Binding.Send(buffer + At(offset, type), n, _mpi.TypeOf(type), peer, tag, _handle, out nint request);
+                return (code, request);
+            }
+        );
 
     /// <summary>Starts receiving; fails when the sender's count is another, unless the sender may be <see cref="AnyRank"/>.</summary>
     public MpiRequest StartReceive(nint buffer, long count, MpiElement type, int peer, int tag = 0)
     {
         int source = peer == AnyRank ? _mpi.Handles.AnySource : peer;
-        return Chunked(new("receive", count, type, peer, tag), (offset, n) =>
-        {
-            int code = _mpi.Binding.Receive(buffer + At(offset, type), n, _mpi.TypeOf(type), source, tag, _handle, out nint request);
-            return (code, request);
-        }, expectedBytes: peer == AnyRank ? -1 : count * type.SizeBytes());
+        return Chunked(
+            new("receive", count, type, peer, tag),
+            (offset, n) =>
+            {
+                int code = _mpi.Binding.Receive(buffer + At(offset, type), n, _mpi.TypeOf(type), source, tag, _handle, out nint request);
+                return (code, request);
+            },
+            expectedBytes: peer == AnyRank ? -1 : count * type.SizeBytes()
+        );
     }
 
     /// <summary>Starts a barrier.</summary>
@@ -108,11 +143,14 @@ public sealed unsafe partial class MpiCommunicator
         return new MpiRequest(_mpi, this, call, [request], ownedType);
     }
 
-    /// <summary>A type and an int that together mean <paramref name="count"/> elements; past the limit, one element of a type made for it.</summary>
+    /// <summary>
+    /// A type and an int that together mean <paramref name="count"/> elements; past the limit, one element of a type made for it.
+    /// </summary>
     private (nint Type, int Count, nint Owned) Whole(long count, MpiElement type)
     {
         nint element = _mpi.TypeOf(type);
-        if (count <= MpiRuntime.MaxCount) return (element, (int)count, 0);
+        if (count <= MpiRuntime.MaxCount)
+            return (element, (int)count, 0);
         var (blocks, rest) = Math.DivRem(count, MpiRuntime.MaxCount);
         var call = new MpiCall("type", count, type);
         Check(_mpi.Binding.Contiguous((int)MpiRuntime.MaxCount, element, out nint block), call);
@@ -121,7 +159,8 @@ public sealed unsafe partial class MpiCommunicator
         int* lengths = stackalloc int[] { 1, 1 };
         nint* offsets = stackalloc nint[] { 0, At(blocks * MpiRuntime.MaxCount, type) };
         nint* types = stackalloc nint[] { blockRow, tail };
-        if (_mpi.Handles.AreIntegers) ((int*)types)[1] = (int)tail;
+        if (_mpi.Handles.AreIntegers)
+            ((int*)types)[1] = (int)tail;
         nint whole;
         Check(_mpi.Direct.TypeCreateStruct(2, lengths, offsets, types, &whole), call);
         Check(_mpi.Binding.Commit(ref whole), call);
@@ -134,7 +173,8 @@ public sealed unsafe partial class MpiCommunicator
     }
 
     /// <summary>The input of a gather, or the address that says that it lies in its place already.</summary>
-    private nint InPlaceOf(nint input, nint output, long count, MpiElement type) => input == output + At(Rank * count, type) ? _mpi.Handles.InPlace : input;
+    private nint InPlaceOf(nint input, nint output, long count, MpiElement type) =>
+        input == output + At(Rank * count, type) ? _mpi.Handles.InPlace : input;
 
     private static nint At(long offset, MpiElement type) => (nint)(offset * type.SizeBytes());
 }

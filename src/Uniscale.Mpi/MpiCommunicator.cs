@@ -55,7 +55,8 @@ public sealed unsafe partial class MpiCommunicator : IDisposable
     /// <summary>Gives the communicator back; all members do.</summary>
     public void Dispose()
     {
-        if (!_owned || _handle == 0) return;
+        if (!_owned || _handle == 0)
+            return;
         nint handle = _handle;
         _handle = 0;
         Check(_mpi.Binding.Free(ref handle), new("free", 0, MpiElement.UInt8));
@@ -65,6 +66,7 @@ public sealed unsafe partial class MpiCommunicator : IDisposable
 
     private void Check(int code, in MpiCall call)
     {
-        if (code != 0) throw new MpiException($"{Describe(call)}: {_mpi.ErrorText(code)}");
+        if (code != 0)
+            throw new MpiException($"{Describe(call)}: {_mpi.ErrorText(code)}");
     }
 }

@@ -42,11 +42,12 @@ public enum MpiReduction
 public static class MpiElements
 {
     /// <summary>Bytes of an element.</summary>
-    public static int SizeBytes(this MpiElement type) => type switch
-    {
-        MpiElement.UInt8 => 1,
-        MpiElement.BFloat16 or MpiElement.Float16 => 2,
-        MpiElement.Int32 or MpiElement.Float32 => 4,
-        _ => 8,
-    };
+    public static int SizeBytes(this MpiElement type) =>
+        type switch
+        {
+            MpiElement.UInt8 => 1,
+            MpiElement.BFloat16 or MpiElement.Float16 => 2,
+            MpiElement.Int32 or MpiElement.Float32 => 4,
+            _ => 8,
+        };
 }

@@ -4,10 +4,12 @@ namespace Uniscale.Mpi;
 public sealed class MpiException : Exception
 {
     /// <inheritdoc/>
-    public MpiException(string message) : base(message) { }
+    public MpiException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public MpiException(string message, Exception inner) : base(message, inner) { }
+    public MpiException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public MpiException() { }

@@ -24,8 +24,7 @@ public sealed unsafe class MpiRequest
     private long _receivedBytes;
     private int _next;
 
-    internal MpiRequest(
-        MpiLoaded mpi, MpiCommunicator owner, in MpiCall call, nint[] requests, nint ownedType = 0, long expectedBytes = -1)
+    internal MpiRequest(MpiLoaded mpi, MpiCommunicator owner, in MpiCall call, nint[] requests, nint ownedType = 0, long expectedBytes = -1)
     {
         _mpi = mpi;
         _owner = owner;
@@ -42,9 +41,11 @@ public sealed unsafe class MpiRequest
         for (; _next < _requests.Length; _next++)
         {
             Check(_mpi.Binding.Test(ref _requests[_next], out int done, (nint)status));
-            if (done == 0) return false;
+            if (done == 0)
+                return false;
             Count((nint)status);
-            if (_next == _requests.Length - 1) Finish();
+            if (_next == _requests.Length - 1)
+                Finish();
         }
         return true;
     }
@@ -57,7 +58,8 @@ public sealed unsafe class MpiRequest
         {
             Check(_mpi.Binding.Wait(ref _requests[_next], (nint)status));
             Count((nint)status);
-            if (_next == _requests.Length - 1) Finish();
+            if (_next == _requests.Length - 1)
+                Finish();
         }
     }
 
@@ -74,7 +76,8 @@ public sealed unsafe class MpiRequest
 
     private void Count(nint status)
     {
-        if (_expectedBytes < 0) return;
+        if (_expectedBytes < 0)
+            return;
         Check(_mpi.Binding.Count(status, _mpi.Handles.Byte, out int bytes));
         _receivedBytes += bytes;
     }
@@ -92,6 +95,7 @@ public sealed unsafe class MpiRequest
 
     private void Check(int code)
     {
-        if (code != 0) throw new MpiException($"{_owner.Describe(_call)}: {_mpi.ErrorText(code)}");
+        if (code != 0)
+            throw new MpiException($"{_owner.Describe(_call)}: {_mpi.ErrorText(code)}");
     }
 }

@@ -40,7 +40,9 @@ public sealed unsafe class MpiRuntime : IDisposable
     /// <summary>All ranks.</summary>
     public MpiCommunicator World { get; }
 
-    /// <summary>Elements above which an operation is cut into several calls or given a derived type; MPI's counts are ints. Tests lower it.</summary>
+    /// <summary>
+    /// Elements above which an operation is cut into several calls or given a derived type; MPI's counts are ints. Tests lower it.
+    /// </summary>
     internal static long MaxCount { get; set; } = 1 << 30;
 
     /// <summary>Finds the library and asks for its version; throws <see cref="MpiException"/> where there is none.</summary>
@@ -70,10 +72,13 @@ public sealed unsafe class MpiRuntime : IDisposable
     public static MpiRuntime Initialize()
     {
         var loaded = Loaded.Value;
-        if (loaded.Binding.IsRunning) throw new MpiException("MPI is already running in this process");
+        if (loaded.Binding.IsRunning)
+            throw new MpiException("MPI is already running in this process");
         int provided = loaded.Binding.Start();
         if (provided < loaded.Handles.ThreadMultiple)
-            throw new MpiException($"MPI ({loaded.Name}) was built without MPI_THREAD_MULTIPLE, which Uniscale needs (it provides level {provided})");
+            throw new MpiException(
+                $"MPI ({loaded.Name}) was built without MPI_THREAD_MULTIPLE, which Uniscale needs (it provides level {provided})"
+            );
         return new MpiRuntime(loaded);
     }
 
@@ -83,7 +88,8 @@ public sealed unsafe class MpiRuntime : IDisposable
     /// <summary>Leaves the job; waits until all ranks do.</summary>
     public void Dispose()
     {
-        if (_finished) return;
+        if (_finished)
+            return;
         _finished = true;
         Loaded.Value.Binding.Finish();
     }

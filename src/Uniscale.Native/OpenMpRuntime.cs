@@ -4,14 +4,18 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Native;
 
 /// <summary>
-/// What must be settled before the first library that uses OpenMP is loaded; compiled into each assembly that binds one. Its threads spin for
+/// What must be settled before the first library that uses OpenMP is loaded; compiled into each assembly that binds one. Its threads spin
+/// for
 /// microseconds only: GNU OpenMP's milliseconds are right for a program that has the machine to itself; beside other ranks, builds or a
-/// checkpoint's writer they take the processor from those that would end the wait (docs/explanation/performance.md#openmp-spin-time). And there is one runtime in the
-/// process: libtorch's packages bring one under a name of their own, which serves all others if it is there first, and is a second one if it is not.
+/// checkpoint's writer they take the processor from those that would end the wait (docs/explanation/performance.md#openmp-spin-time). And
+/// there is one runtime in the
+/// process: libtorch's packages bring one under a name of their own, which serves all others if it is there first, and is a second one if
+/// it is not.
 /// </summary>
 internal static partial class OpenMpRuntime
 {
-    private const string SpinVariable = "GOMP_SPINCOUNT", PolicyVariable = "OMP_WAIT_POLICY";
+    private const string SpinVariable = "GOMP_SPINCOUNT",
+        PolicyVariable = "OMP_WAIT_POLICY";
 
     /// <summary>Folder of a libtorch in place of the one beside the program.</summary>
     private const string LibtorchVariable = "UNISCALE_LIBTORCH";
@@ -24,11 +28,15 @@ internal static partial class OpenMpRuntime
 #pragma warning restore CA2255
     internal static void Settle()
     {
-        if (!OperatingSystem.IsLinux()) return;
-        if (Environment.GetEnvironmentVariable(PolicyVariable) is not { Length: > 0 }) _ = setenv(SpinVariable, Rounds, overwrite: 0);
+        if (!OperatingSystem.IsLinux())
+            return;
+        if (Environment.GetEnvironmentVariable(PolicyVariable) is not { Length: > 0 })
+            _ = setenv(SpinVariable, Rounds, overwrite: 0);
         string folder = Environment.GetEnvironmentVariable(LibtorchVariable) is { Length: > 0 } named ? named : AppContext.BaseDirectory;
-        if (!Directory.Exists(folder)) return;
-        foreach (string bundled in Directory.EnumerateFiles(folder, "libgomp*.so*")) NativeLibrary.TryLoad(bundled, out _);
+        if (!Directory.Exists(folder))
+            return;
+        foreach (string bundled in Directory.EnumerateFiles(folder, "libgomp*.so*"))
+            NativeLibrary.TryLoad(bundled, out _);
     }
 
     // The environment that .NET shows is a copy; native libraries read the original.

@@ -5,7 +5,9 @@ namespace Uniscale.Telemetry;
 /// <summary>Lines of a file that somebody may be writing to, in bounded memory.</summary>
 public static class BoundedLines
 {
-    /// <summary>Reads lines; one that is longer than <paramref name="longest"/> characters ends the file with an <see cref="InvalidDataException"/>.</summary>
+    /// <summary>
+    /// Reads lines; one that is longer than <paramref name="longest"/> characters ends the file with an <see cref="InvalidDataException"/>.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="longest">Characters of a line.</param>
     public static IEnumerable<string> Read(string path, int longest)
@@ -21,14 +23,17 @@ public static class BoundedLines
                 yield return Take(line, longest);
             }
             line.Append(block, start, count - start);
-            if (line.Length > longest) throw TooLong(longest);
+            if (line.Length > longest)
+                throw TooLong(longest);
         }
-        if (line.Length > 0) yield return Take(line, longest);
+        if (line.Length > 0)
+            yield return Take(line, longest);
     }
 
     private static string Take(StringBuilder line, int longest)
     {
-        if (line.Length > longest) throw TooLong(longest);
+        if (line.Length > longest)
+            throw TooLong(longest);
         string text = line.ToString().TrimEnd('\r');
         line.Clear();
         return text;

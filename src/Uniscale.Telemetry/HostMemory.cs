@@ -14,13 +14,19 @@ public static class HostMemory
     public static long PeakResidentBytes() => Kibibytes("/proc/self/status", "VmHWM:") ?? Environment.WorkingSet;
 
     /// <summary>
-    /// What the processes of this machine may use together, in bytes: its memory, or the tightest limit of the control groups that this process is in (docs.kernel.org,
+    /// What the processes of this machine may use together, in bytes: its memory, or the tightest limit of the control groups that this
+    /// process is in (docs.kernel.org,
     /// cgroup-v2, memory.max), whichever is less.
     /// </summary>
     public static HostLimit Limit()
     {
-        var machine = new HostLimit(Kibibytes("/proc/meminfo", "MemTotal:") ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, "the machine's memory");
-        return LimitOf("/proc/self/cgroup", ControlGroups) is { } group && group < machine.Bytes ? new HostLimit(group, "the limit of its control group") : machine;
+        var machine = new HostLimit(
+            Kibibytes("/proc/meminfo", "MemTotal:") ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            "the machine's memory"
+        );
+        return LimitOf("/proc/self/cgroup", ControlGroups) is { } group && group < machine.Bytes
+            ? new HostLimit(group, "the limit of its control group")
+            : machine;
     }
 
     /// <summary>The tightest limit on the way from a process's group up to the root; null: there is none.</summary>
@@ -28,29 +34,46 @@ public static class HostMemory
     /// <param name="root">Where the groups' file system lies.</param>
     internal static long? LimitOf(string membership, string root)
     {
-        if (!File.Exists(membership)) return null;
+        if (!File.Exists(membership))
+            return null;
         long? tightest = null;
         foreach (string line in File.ReadLines(membership))
         {
             string[] parts = line.Split(':', 3);
-            if (parts.Length < 3 || (parts[1].Length > 0 && !parts[1].Split(',').Contains("memory"))) continue;
+            if (parts.Length < 3 || (parts[1].Length > 0 && !parts[1].Split(',').Contains("memory")))
+                continue;
             bool isUnified = parts[1].Length == 0;
             string top = isUnified ? root : Path.Combine(root, "memory");
             // Inside a container the path is often that of the host, and the limit lies at the root.
-            for (string? folder = Path.Combine(top, parts[2].TrimStart('/')); folder is not null && folder.Length >= top.Length; folder = Path.GetDirectoryName(folder))
-                if (Bytes(Path.Combine(folder, isUnified ? "memory.max" : "memory.limit_in_bytes")) is { } limit && (tightest is null || limit < tightest)) tightest = limit;
+            for (
+                string? folder = Path.Combine(top, parts[2].TrimStart('/'));
+                folder is not null && folder.Length >= top.Length;
+                folder = Path.GetDirectoryName(folder)
+            )
+                if (
+                    Bytes(Path.Combine(folder, isUnified ? "memory.max" : "memory.limit_in_bytes")) is { } limit
+                    && (tightest is null || limit < tightest)
+                )
+                    tightest = limit;
         }
         return tightest;
     }
 
     private static long? Bytes(string file) =>
-        File.Exists(file) && long.TryParse(File.ReadAllText(file), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out long bytes) && bytes < NoLimit ? bytes : null;
+        File.Exists(file)
+        && long.TryParse(File.ReadAllText(file), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out long bytes)
+        && bytes < NoLimit
+            ? bytes
+            : null;
 
     private static long? Kibibytes(string path, string key)
     {
-        if (!File.Exists(path)) return null;
+        if (!File.Exists(path))
+            return null;
         string? line = File.ReadLines(path).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
-        return line is null ? null : long.Parse(line.AsSpan(key.Length).Trim().ToString().Split(' ')[0], CultureInfo.InvariantCulture) * 1024;
+        return line is null
+            ? null
+            : long.Parse(line.AsSpan(key.Length).Trim().ToString().Split(' ')[0], CultureInfo.InvariantCulture) * 1024;
     }
 }
 

@@ -21,7 +21,9 @@ public interface ITelemetrySink : IDisposable
     /// <summary>A text that says something of the run, e.g. what a phase feeds.</summary>
     void Sample(TextSample sample) { }
 
-    /// <summary>The run went back: what was told of the steps after <paramref name="step"/> no longer holds, they will be told again.</summary>
+    /// <summary>
+    /// The run went back: what was told of the steps after <paramref name="step"/> no longer holds, they will be told again.
+    /// </summary>
     void WentBack(long step) { }
 
     /// <summary>Training is over.</summary>

@@ -9,7 +9,8 @@ public static class MetricsFile
     private const int LongestLine = 1 << 20;
 
     /// <summary>
-    /// Gives each record to <paramref name="take"/>. A line that is no record, or whose fields are not what they should be, is left out and counted: the
+    /// Gives each record to <paramref name="take"/>. A line that is no record, or whose fields are not what they should be, is left out and
+    /// counted: the
     /// last one may be half written.
     /// </summary>
     /// <param name="path">The file.</param>
@@ -19,7 +20,8 @@ public static class MetricsFile
     /// <exception cref="UserErrorException">The file cannot be read, or not one line of it is a record.</exception>
     public static long Read(string path, Action<JsonElement> take, bool mayBeginLate = false)
     {
-        long good = 0, bad = 0;
+        long good = 0,
+            bad = 0;
         try
         {
             foreach (string line in BoundedLines.Read(path, LongestLine))
@@ -30,7 +32,15 @@ public static class MetricsFile
                     take(document.RootElement);
                     good++;
                 }
-                catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or OverflowException or ArgumentException)
+                catch (Exception error)
+                    when (error
+                            is JsonException
+                                or InvalidOperationException
+                                or KeyNotFoundException
+                                or FormatException
+                                or OverflowException
+                                or ArgumentException
+                    )
                 {
                     bad++;
                 }
@@ -40,6 +50,8 @@ public static class MetricsFile
         {
             throw new UserErrorException($"{path} cannot be read ({error.Message.TrimEnd('.')}).", error);
         }
-        return good > 0 || bad == 0 || mayBeginLate ? bad : throw new UserErrorException($"{path} holds no record of a run: none of its {bad} lines is one.");
+        return good > 0 || bad == 0 || mayBeginLate
+            ? bad
+            : throw new UserErrorException($"{path} holds no record of a run: none of its {bad} lines is one.");
     }
 }

@@ -107,11 +107,14 @@ public sealed record StepReport
     /// <summary>Its highest value so far, between steps too.</summary>
     public long PeakMemoryBytes { get; init; }
 
-    /// <summary>Memory of the rank's device that is in use, by whatever process, as the device says; null: tensors lie in host memory.</summary>
+    /// <summary>
+    /// Memory of the rank's device that is in use, by whatever process, as the device says; null: tensors lie in host memory.
+    /// </summary>
     public long? DeviceMemoryBytes { get; init; }
 
     /// <summary>
-    /// Resident memory now by what it is for, in bytes: parameters, gradients and optimizer (of the ranks of this process), cached (freed tensors that are
+    /// Resident memory now by what it is for, in bytes: parameters, gradients and optimizer (of the ranks of this process), cached (freed
+    /// tensors that are
     /// kept for the next step's), managed (objects of .NET), other (activations under way, libraries, the rest).
     /// </summary>
     public IReadOnlyDictionary<string, long> MemoryParts { get; init; } = new Dictionary<string, long>();
@@ -199,7 +202,12 @@ public enum NoteLevel
 /// <param name="Kind">A short word for programs, e.g. <c>checkpoint-durable</c>.</param>
 /// <param name="Message">A sentence for people.</param>
 /// <param name="Level">How serious it is.</param>
-public sealed record Note(long Step, [property: JsonPropertyName("note")] string Kind, string Message, NoteLevel Level = NoteLevel.Information)
+public sealed record Note(
+    long Step,
+    [property: JsonPropertyName("note")] string Kind,
+    string Message,
+    NoteLevel Level = NoteLevel.Information
+)
 {
     /// <summary>How long it took, of what took time; null: nothing did, or it is not known.</summary>
     public double? Seconds { get; init; }

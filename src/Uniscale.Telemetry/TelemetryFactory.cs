@@ -31,7 +31,13 @@ public static class TelemetryFactory
     /// <param name="rank">The rank.</param>
     /// <param name="resumedStep">Step that the run continues after.</param>
     /// <param name="export">What monitoring is told; null: nothing.</param>
-    public static RunTelemetry Open(LoggingSection section, string runDirectory, int rank, long resumedStep, TelemetrySection? export = null)
+    public static RunTelemetry Open(
+        LoggingSection section,
+        string runDirectory,
+        int rank,
+        long resumedStep,
+        TelemetrySection? export = null
+    )
     {
         bool live = rank == 0 && IsInteractive();
         var log = CreateLog(LogFile(runDirectory, rank), console: rank == 0 && !live);
@@ -43,13 +49,23 @@ public static class TelemetryFactory
         var sinks = new List<ITelemetrySink> { new LineSink(log, section.Every, Style, earlier) };
         if (live)
             sinks.Add(new LiveSink(AnsiConsole.Console, Style, earlier));
-        sinks.AddRange(new ITelemetrySink?[]
-        {
-            Guarded(problems, () => new MetricsSink(metrics, resumedStep)),
-            section.TensorBoard ? Guarded(problems, () => new TensorBoardSink(Path.Combine(runDirectory, TensorBoardFolder), resumedStep)) : null,
-            export is null ? null : ExportSink.Open(export, Path.GetFileName(Path.TrimEndingDirectorySeparator(runDirectory)), rank,
-                message => log.Warning("{Message:l}", message)),
-        }.OfType<ITelemetrySink>());
+        sinks.AddRange(
+            new ITelemetrySink?[]
+            {
+                Guarded(problems, () => new MetricsSink(metrics, resumedStep)),
+                section.TensorBoard
+                    ? Guarded(problems, () => new TensorBoardSink(Path.Combine(runDirectory, TensorBoardFolder), resumedStep))
+                    : null,
+                export is null
+                    ? null
+                    : ExportSink.Open(
+                        export,
+                        Path.GetFileName(Path.TrimEndingDirectorySeparator(runDirectory)),
+                        rank,
+                        message => log.Warning("{Message:l}", message)
+                    ),
+            }.OfType<ITelemetrySink>()
+        );
         var telemetry = new RunTelemetry(log, sinks);
         foreach (string problem in problems)
             telemetry.Note(new Note(resumedStep, "telemetry-failed", problem, NoteLevel.Warning));
@@ -71,7 +87,9 @@ public static class TelemetryFactory
 
     /// <summary>A terminal that can redraw; <c>UNISCALE_PLAIN=1</c> forces plain lines.</summary>
     private static bool IsInteractive() =>
-        !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Ansi && Environment.GetEnvironmentVariable("UNISCALE_PLAIN") is null or "" or "0"
+        !Console.IsOutputRedirected
+        && AnsiConsole.Profile.Capabilities.Ansi
+        && Environment.GetEnvironmentVariable("UNISCALE_PLAIN") is null or "" or "0"
         && Environment.GetEnvironmentVariable("TERM") is not ("dumb" or null);
 
     /// <summary>What <paramref name="open"/> gives, or null and a sentence where the file system refuses it.</summary>

@@ -12,19 +12,22 @@ public static class Units
     public static string Bytes(double value) => Scaled(value, 1024, [" B", " KiB", " MiB", " GiB", " TiB"]);
 
     /// <summary>Operations a second.</summary>
-    public static string Flops(double value) => Scaled(value, 1000, [" FLOP/s", " KFLOP/s", " MFLOP/s", " GFLOP/s", " TFLOP/s", " PFLOP/s"]);
+    public static string Flops(double value) =>
+        Scaled(value, 1000, [" FLOP/s", " KFLOP/s", " MFLOP/s", " GFLOP/s", " TFLOP/s", " PFLOP/s"]);
 
     /// <summary>A share of the peak, or n/a.</summary>
-    public static string Mfu(double? share) => share is { } known ? (known * 100).ToString("F1", CultureInfo.InvariantCulture) + "%" : "n/a";
+    public static string Mfu(double? share) =>
+        share is { } known ? (known * 100).ToString("F1", CultureInfo.InvariantCulture) + "%" : "n/a";
 
     /// <summary>A duration as its two largest units: 3d04h, 2h05m, 3m12s, 9s.</summary>
-    public static string Duration(TimeSpan duration) => duration switch
-    {
-        { TotalDays: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{(int)duration.TotalDays}d{duration.Hours:00}h"),
-        { TotalHours: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{duration.Hours}h{duration.Minutes:00}m"),
-        { TotalMinutes: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{duration.Minutes}m{duration.Seconds:00}s"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{duration.Seconds}s"),
-    };
+    public static string Duration(TimeSpan duration) =>
+        duration switch
+        {
+            { TotalDays: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{(int)duration.TotalDays}d{duration.Hours:00}h"),
+            { TotalHours: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{duration.Hours}h{duration.Minutes:00}m"),
+            { TotalMinutes: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{duration.Minutes}m{duration.Seconds:00}s"),
+            _ => string.Create(CultureInfo.InvariantCulture, $"{duration.Seconds}s"),
+        };
 
     /// <summary>Figures by name in one line, e.g. <c>code 1.2345 · docs 2.3456</c>.</summary>
     public static string Named<T>(IReadOnlyDictionary<string, T> figures, Func<T, string> written) =>
@@ -38,7 +41,10 @@ public static class Units
             value /= unit;
             index++;
         }
-        string digits = index == 0 || Math.Abs(value) >= 100 ? "F0" : Math.Abs(value) >= 10 ? "F1" : "F2";
+        string digits =
+            index == 0 || Math.Abs(value) >= 100 ? "F0"
+            : Math.Abs(value) >= 10 ? "F1"
+            : "F2";
         return value.ToString(digits, CultureInfo.InvariantCulture) + suffixes[index];
     }
 }

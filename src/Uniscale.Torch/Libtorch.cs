@@ -10,7 +10,9 @@ public static class Libtorch
 
     private const string WithCuda = "libtorch_cuda.so";
 
-    /// <summary>What depends on nothing after it. Once a library is loaded, whatever asks for its name is given it, from whichever folder.</summary>
+    /// <summary>
+    /// What depends on nothing after it. Once a library is loaded, whatever asks for its name is given it, from whichever folder.
+    /// </summary>
     private static readonly string[] InOrder = ["libc10.so", "libtorch_cpu.so", "libc10_cuda.so", WithCuda, "libtorch.so"];
 
     private static readonly Lazy<string?> Problem = new(() =>
@@ -20,10 +22,12 @@ public static class Libtorch
     });
 
     /// <summary>Where it lies.</summary>
-    public static string Folder => Environment.GetEnvironmentVariable(FolderVariable) is { Length: > 0 } named ? named : AppContext.BaseDirectory;
+    public static string Folder =>
+        Environment.GetEnvironmentVariable(FolderVariable) is { Length: > 0 } named ? named : AppContext.BaseDirectory;
 
     /// <summary>
-    /// Loads it where the environment names one or where it has CUDA, which has to be there before the first operator runs: what libtorch knows of
+    /// Loads it where the environment names one or where it has CUDA, which has to be there before the first operator runs: what libtorch
+    /// knows of
     /// devices it asks for once. Elsewhere TorchSharp does, when it is first used. Returns what is wrong, or null.
     /// </summary>
     public static string? Load() => Problem.Value;
@@ -36,11 +40,13 @@ public static class Libtorch
     {
         if (!File.Exists(Path.Combine(folder, InOrder[1])))
             return $"There is no {InOrder[1]} in {folder}: name a folder that has it in {FolderVariable}, e.g. site-packages/torch/lib of a PyTorch.";
-        if (folder == AppContext.BaseDirectory && !HasCuda(folder)) return null;
+        if (folder == AppContext.BaseDirectory && !HasCuda(folder))
+            return null;
         foreach (string name in InOrder)
         {
             string path = Path.Combine(folder, name);
-            if (File.Exists(path) && WhyNot(path) is { } reason) return $"{path} cannot be loaded: {reason}.";
+            if (File.Exists(path) && WhyNot(path) is { } reason)
+                return $"{path} cannot be loaded: {reason}.";
         }
         // Debian's libtorch has other names within than PyTorch's, by which TorchSharp's library asks.
         string bridge = Path.Combine(AppContext.BaseDirectory, "libLibTorchSharp.so");
@@ -64,8 +70,15 @@ public static class Libtorch
 
     /// <summary>The dynamic linker's own line.</summary>
     private static string Reason(string message) =>
-        message.Split('\n').Select(line => line.Trim()).FirstOrDefault(line => line.Contains("cannot open", StringComparison.Ordinal) || line.Contains("symbol", StringComparison.Ordinal)) ?? message.Trim();
+        message
+            .Split('\n')
+            .Select(line => line.Trim())
+            .FirstOrDefault(line =>
+                line.Contains("cannot open", StringComparison.Ordinal) || line.Contains("symbol", StringComparison.Ordinal)
+            )
+        ?? message.Trim();
 
     /// <summary>Runs this assembly's initializers, which see to it that there is one OpenMP.</summary>
-    private static void OpenMpSettled() => System.Runtime.CompilerServices.RuntimeHelpers.RunModuleConstructor(typeof(Libtorch).Module.ModuleHandle);
+    private static void OpenMpSettled() =>
+        System.Runtime.CompilerServices.RuntimeHelpers.RunModuleConstructor(typeof(Libtorch).Module.ModuleHandle);
 }

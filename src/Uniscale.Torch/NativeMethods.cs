@@ -3,18 +3,28 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Torch;
 
 /// <summary>
-/// Functions of TorchSharp's native library that its own interface keeps to itself (TorchSharp 0.107, src/Native/LibTorchSharp). Handles are
+/// Functions of TorchSharp's native library that its own interface keeps to itself (TorchSharp 0.107, src/Native/LibTorchSharp). Handles
+/// are
 /// addresses of <c>at::Tensor</c>. They leave an error of libtorch for <c>torch.CheckForErrors</c>.
 /// </summary>
 internal static unsafe partial class NativeMethods
 {
-    private const string Library = "LibTorchSharp", Memory = "uniscale_memory";
+    private const string Library = "LibTorchSharp",
+        Memory = "uniscale_memory";
 
     /// <summary>A tensor over memory; the deleter, which may be null, is given the memory when the last tensor over it is gone.</summary>
     [LibraryImport(Library)]
     internal static partial nint THSTensor_new(
-        void* memory, delegate* unmanaged<void*, void> deleter, long* sizes, int dims, sbyte memoryType, sbyte type, int deviceType, int deviceIndex,
-        [MarshalAs(UnmanagedType.U1)] bool requiresGrad);
+        void* memory,
+        delegate* unmanaged<void*, void> deleter,
+        long* sizes,
+        int dims,
+        sbyte memoryType,
+        sbyte type,
+        int deviceType,
+        int deviceIndex,
+        [MarshalAs(UnmanagedType.U1)] bool requiresGrad
+    );
 
     [LibraryImport(Library)]
     internal static partial void* THSTensor_data(nint handle);
@@ -36,10 +46,19 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial void THSAutograd_backward(
-        nint* tensors, long tensorCount, nint* gradients, long gradientCount, [MarshalAs(UnmanagedType.U1)] bool retainGraph,
-        [MarshalAs(UnmanagedType.U1)] bool createGraph, nint* inputs, long inputCount);
+        nint* tensors,
+        long tensorCount,
+        nint* gradients,
+        long gradientCount,
+        [MarshalAs(UnmanagedType.U1)] bool retainGraph,
+        [MarshalAs(UnmanagedType.U1)] bool createGraph,
+        nint* inputs,
+        long inputCount
+    );
 
-    /// <summary>A node that calls <paramref name="apply"/> in backward and <paramref name="deleted"/> when nothing refers to it any more.</summary>
+    /// <summary>
+    /// A node that calls <paramref name="apply"/> in backward and <paramref name="deleted"/> when nothing refers to it any more.
+    /// </summary>
     [LibraryImport(Library)]
     internal static partial NodePointers THSAutograd_CSharpNode_ctor(nint apply, nint deleted);
 
@@ -50,7 +69,11 @@ internal static unsafe partial class NativeMethods
     internal static partial void THSAutograd_CSharpNode_disposeWeakPtr(NodePointers node);
 
     [LibraryImport(Library)]
-    internal static partial void THSAutograd_CSharpNode_setNextEdges(NodePointers node, HandleArray inputs, [MarshalAs(UnmanagedType.U1)] bool records);
+    internal static partial void THSAutograd_CSharpNode_setNextEdges(
+        NodePointers node,
+        HandleArray inputs,
+        [MarshalAs(UnmanagedType.U1)] bool records
+    );
 
     [LibraryImport(Library)]
     internal static partial void THSAutograd_CSharpNode_clearInputMetadata(NodePointers node);
@@ -58,10 +81,20 @@ internal static unsafe partial class NativeMethods
     /// <summary>Ties outputs to the node; new handles on them go where <paramref name="allocate"/> says.</summary>
     [LibraryImport(Library)]
     internal static partial void THSAutograd_Function_wrapOutputs(
-        HandleArray inputs, HandleArray constant, HandleArray dirty, HandleArray outputs, NodePointers node, delegate* unmanaged<nuint, nint*> allocate);
+        HandleArray inputs,
+        HandleArray constant,
+        HandleArray dirty,
+        HandleArray outputs,
+        NodePointers node,
+        delegate* unmanaged<nuint, nint*> allocate
+    );
 
     [LibraryImport(Library)]
-    internal static partial nint THSAutograd_SavedVariable_ctor(nint handle, NodePointers node, [MarshalAs(UnmanagedType.U1)] bool changedInPlace);
+    internal static partial nint THSAutograd_SavedVariable_ctor(
+        nint handle,
+        NodePointers node,
+        [MarshalAs(UnmanagedType.U1)] bool changedInPlace
+    );
 
     [LibraryImport(Library)]
     internal static partial nint THSAutograd_SavedVariable_unpack(nint saved, NodePointers node);

@@ -8,7 +8,9 @@ namespace Uniscale.Torch;
 /// </summary>
 public sealed partial class ReleasableMemory : IDisposable
 {
-    private const int ProtectReadWrite = 3, MapPrivateAnonymous = 0x22, AdviseDontNeed = 4;
+    private const int ProtectReadWrite = 3,
+        MapPrivateAnonymous = 0x22,
+        AdviseDontNeed = 4;
 
     private readonly nuint _size;
 
@@ -19,7 +21,8 @@ public sealed partial class ReleasableMemory : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(sizeBytes, 1);
         _size = (nuint)sizeBytes;
         Address = mmap(0, _size, ProtectReadWrite, MapPrivateAnonymous, -1, 0);
-        if (Address == -1) throw new InsufficientMemoryException($"{sizeBytes} bytes of address space could not be reserved.");
+        if (Address == -1)
+            throw new InsufficientMemoryException($"{sizeBytes} bytes of address space could not be reserved.");
     }
 
     /// <summary>First byte, on a page boundary.</summary>
@@ -35,7 +38,8 @@ public sealed partial class ReleasableMemory : IDisposable
     /// <summary>Ends the reservation; nothing may refer to the memory any more.</summary>
     public void Dispose()
     {
-        if (Address == 0) return;
+        if (Address == 0)
+            return;
         _ = munmap(Address, _size);
         Address = 0;
     }

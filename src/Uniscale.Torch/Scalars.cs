@@ -3,8 +3,10 @@ using TorchSharp;
 namespace Uniscale.Torch;
 
 /// <summary>
-/// Numbers handed to libtorch beside tensors. TorchSharp passes a <see cref="Scalar"/> on by its address, and nothing holds the object while
-/// libtorch reads there: a garbage collection in that moment frees the number, and the operation computes with whatever lies there next. A number
+/// Numbers handed to libtorch beside tensors. TorchSharp passes a <see cref="Scalar"/> on by its address, and nothing holds the object
+/// while
+/// libtorch reads there: a garbage collection in that moment frees the number, and the operation computes with whatever lies there next. A
+/// number
 /// made here outlives the call.
 /// </summary>
 public static class Scalars

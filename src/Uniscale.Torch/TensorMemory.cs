@@ -28,8 +28,10 @@ public static unsafe class TensorMemory
     public static Tensor Empty(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null)
     {
         long bytes = ElementBytes(dtype);
-        foreach (long size in shape) bytes *= size;
-        if (device is { type: not DeviceType.CPU } || bytes < SmallestKept) return empty(shape, dtype, device);
+        foreach (long size in shape)
+            bytes *= size;
+        if (device is { type: not DeviceType.CPU } || bytes < SmallestKept)
+            return empty(shape, dtype, device);
         void* memory = NativeMethods.uniscale_memory_take((nuint)bytes);
         return memory == null
             ? throw new OutOfMemoryException($"There is not enough memory for a tensor of {bytes} bytes.")
@@ -40,12 +42,14 @@ public static unsafe class TensorMemory
     public static Tensor EmptyLike(Tensor tensor, ScalarType? dtype = null)
     {
         Span<long> shape = stackalloc long[(int)tensor.dim()];
-        for (int i = 0; i < shape.Length; i++) shape[i] = tensor.size(i);
+        for (int i = 0; i < shape.Length; i++)
+            shape[i] = tensor.size(i);
         return Empty(shape, dtype ?? tensor.dtype, tensor.device_type == DeviceType.CPU ? null : tensor.device);
     }
 
     /// <summary>
-    /// A tensor of zeros in such memory, for what lives as long as the run: buffers of megabytes lie on huge pages, which libtorch's own allocator on the CPU
+    /// A tensor of zeros in such memory, for what lives as long as the run: buffers of megabytes lie on huge pages, which libtorch's own
+    /// allocator on the CPU
     /// does not ask for.
     /// </summary>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
@@ -55,13 +59,15 @@ public static unsafe class TensorMemory
     public static nint DataPointer(Tensor tensor)
     {
         nint address = (nint)NativeMethods.THSTensor_data(tensor.Handle);
-        if (address == 0 && tensor.numel() > 0) CheckForErrors();
+        if (address == 0 && tensor.numel() > 0)
+            CheckForErrors();
         GC.KeepAlive(tensor);
         return address;
     }
 
     /// <summary>The elements of a contiguous tensor on the CPU as a span; the tensor must outlive it.</summary>
-    public static Span<T> Elements<T>(Tensor tensor) where T : unmanaged
+    public static Span<T> Elements<T>(Tensor tensor)
+        where T : unmanaged
     {
         if (!tensor.is_contiguous() || tensor.device_type != DeviceType.CPU || tensor.element_size() != sizeof(T))
             throw new ArgumentException($"{tensor} has no contiguous elements of {sizeof(T)} bytes on the CPU.", nameof(tensor));
@@ -71,21 +77,33 @@ public static unsafe class TensorMemory
     /// <summary>Bytes of the tensor's elements.</summary>
     public static long ByteCount(Tensor tensor) => tensor.numel() * tensor.element_size();
 
-    private static long ElementBytes(ScalarType type) => type switch
-    {
-        ScalarType.Float64 or ScalarType.Int64 or ScalarType.ComplexFloat32 => 8,
-        ScalarType.Float32 or ScalarType.Int32 => 4,
-        ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Int16 => 2,
-        ScalarType.Byte or ScalarType.Int8 or ScalarType.Bool => 1,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Kernels write no tensors of this type."),
-    };
+    private static long ElementBytes(ScalarType type) =>
+        type switch
+        {
+            ScalarType.Float64 or ScalarType.Int64 or ScalarType.ComplexFloat32 => 8,
+            ScalarType.Float32 or ScalarType.Int32 => 4,
+            ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Int16 => 2,
+            ScalarType.Byte or ScalarType.Int8 or ScalarType.Bool => 1,
+            _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Kernels write no tensors of this type."),
+        };
 
     private static Tensor Over(nint address, ReadOnlySpan<long> shape, ScalarType dtype, delegate* unmanaged<void*, void> deleter)
     {
         nint handle;
         fixed (long* sizes = shape)
-            handle = NativeMethods.THSTensor_new((void*)address, deleter, sizes, shape.Length, (sbyte)dtype, (sbyte)dtype, (int)DeviceType.CPU, -1, false);
-        if (handle == 0) CheckForErrors();
+            handle = NativeMethods.THSTensor_new(
+                (void*)address,
+                deleter,
+                sizes,
+                shape.Length,
+                (sbyte)dtype,
+                (sbyte)dtype,
+                (int)DeviceType.CPU,
+                -1,
+                false
+            );
+        if (handle == 0)
+            CheckForErrors();
         return Tensor.UnsafeCreateTensor(handle);
     }
 }

@@ -6,7 +6,8 @@ namespace Uniscale.Torch;
 public static class TorchThreads
 {
     /// <summary>
-    /// Sets it for the calling thread; others that have used libtorch keep theirs. A thread's first use of libtorch takes the number set last
+    /// Sets it for the calling thread; others that have used libtorch keep theirs. A thread's first use of libtorch takes the number set
+    /// last
     /// by any thread, so that use is made to be over before.
     /// </summary>
     public static void Set(int count)

@@ -63,20 +63,32 @@ public sealed class SaveRequest
 /// <param name="lastStep">Step after which the run is saved and ends, to be continued; its curves are those of the whole run.</param>
 /// <param name="recovery">Goes back to checkpoints; null: a run whose configuration asks for that fails where it would.</param>
 public sealed class Trainer(
-    RankRuntime runtime, IReadOnlyList<ITrainingCallback> callbacks, StopRequest stop, SaveRequest? save = null, long lastStep = long.MaxValue,
-    RunRecovery? recovery = null)
+    RankRuntime runtime,
+    IReadOnlyList<ITrainingCallback> callbacks,
+    StopRequest stop,
+    SaveRequest? save = null,
+    long lastStep = long.MaxValue,
+    RunRecovery? recovery = null
+)
 {
     private StepOutcome? _last;
     private StopReason? _reason;
     private long? _stepBegan;
 
-    /// <summary>Trains from the runtime's position until the tokens are consumed, the last step is done, a stop is asked for, or a bad step ends the run.</summary>
+    /// <summary>
+    /// Trains from the runtime's position until the tokens are consumed, the last step is done, a stop is asked for, or a bad step ends the
+    /// run.
+    /// </summary>
     public TrainingResult Run()
     {
         runtime.StopAsked = () => stop.IsAsked;
-        foreach (var callback in callbacks) callback.Started(runtime);
+        foreach (var callback in callbacks)
+            callback.Started(runtime);
         // What was still to be judged when the run was stopped, or a stop in the meantime.
-        _reason = WhyStop is not null ? StopReason.Judged : runtime.IsStopSeen ? StopReason.Asked : null;
+        _reason =
+            WhyStop is not null ? StopReason.Judged
+            : runtime.IsStopSeen ? StopReason.Asked
+            : null;
         while (!IsOver && _reason is null)
         {
             try
@@ -88,11 +100,16 @@ public sealed class Trainer(
                 // A step that found differing replicas has no outcome: its time is part of going back.
                 long start = _stepBegan ?? Stopwatch.GetTimestamp();
                 var incident = recovery.Undo(damage) with { Took = Stopwatch.GetElapsedTime(start) };
-                foreach (var callback in callbacks) callback.WentBack(runtime, incident);
+                foreach (var callback in callbacks)
+                    callback.WentBack(runtime, incident);
             }
         }
-        var result = new TrainingResult(runtime.Position, _reason ?? (runtime.IsFinished ? StopReason.Finished : StopReason.Asked), _last) { Sentence = WhyStop };
-        foreach (var callback in callbacks) callback.Ended(runtime, result);
+        var result = new TrainingResult(runtime.Position, _reason ?? (runtime.IsFinished ? StopReason.Finished : StopReason.Asked), _last)
+        {
+            Sentence = WhyStop,
+        };
+        foreach (var callback in callbacks)
+            callback.Ended(runtime, result);
         return result;
     }
 
@@ -102,20 +119,26 @@ public sealed class Trainer(
 
     private void Step()
     {
-        foreach (var callback in callbacks) callback.StepStarting(runtime);
+        foreach (var callback in callbacks)
+            callback.StepStarting(runtime);
         _stepBegan = Stopwatch.GetTimestamp();
         bool mayEnd = runtime.MayEndAfterNextStep;
         _last = runtime.Step(mayEnd && stop.IsAsked, mayEnd && save?.Take() == true);
         _stepBegan = null;
-        if (_last.Judgement is { Verdict: not StepVerdict.Good, Action: BadStepAction.Rollback }) _last = RollBack(_last);
-        foreach (var callback in callbacks) callback.StepDone(runtime, _last);
-        StopReason? reason = _last.Incident?.Action == BadStepAction.Stop ? StopReason.BadStep
+        if (_last.Judgement is { Verdict: not StepVerdict.Good, Action: BadStepAction.Rollback })
+            _last = RollBack(_last);
+        foreach (var callback in callbacks)
+            callback.StepDone(runtime, _last);
+        StopReason? reason =
+            _last.Incident?.Action == BadStepAction.Stop ? StopReason.BadStep
             : runtime.IsStopSeen ? StopReason.Asked
             : runtime.IsFinished ? null
             : WhyStop is not null ? StopReason.Judged
-            : _last.Decision.Stop ? StopReason.Asked : null;
+            : _last.Decision.Stop ? StopReason.Asked
+            : null;
         // What ends the run is saved; while it can still go back, its replicas are compared.
-        if (IsOver || reason is not null) runtime.CompareBeforeSave();
+        if (IsOver || reason is not null)
+            runtime.CompareBeforeSave();
         _reason = reason;
     }
 
@@ -123,6 +146,10 @@ public sealed class Trainer(
     {
         long start = Stopwatch.GetTimestamp();
         long back = (recovery ?? throw new InvalidOperationException("A rollback needs the run's checkpoints.")).RollBack(bad);
-        return bad with { Position = runtime.Position, Incident = Incident.Of(bad, bad.Position.Step, back) with { Took = Stopwatch.GetElapsedTime(start) } };
+        return bad with
+        {
+            Position = runtime.Position,
+            Incident = Incident.Of(bad, bad.Position.Step, back) with { Took = Stopwatch.GetElapsedTime(start) },
+        };
     }
 }

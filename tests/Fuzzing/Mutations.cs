@@ -1,16 +1,46 @@
 namespace Uniscale.Fuzzing;
 
 /// <summary>
-/// Inputs near those of a corpus: bytes flipped, pieces cut, doubled, moved between seeds, numbers made extreme. The same seed gives the same inputs. A target
+/// Inputs near those of a corpus: bytes flipped, pieces cut, doubled, moved between seeds, numbers made extreme. The same seed gives the
+/// same inputs. A target
 /// is a method of a byte array that returns whatever the bytes are, or fails the test.
 /// </summary>
 internal static class Mutations
 {
     private static readonly byte[][] Pieces =
     [
-        .. ((string[])["0", "-1", "7", "null", "[]", "{}", "[", "]", "{", "}", "\"", ",", ":", "\n", "18446744073709551615", "-9223372036854775808", "1e999", "NaN", "../../x", "/etc/passwd", "\0", "\u00e9", "*a", "&a "])
-            .Select(System.Text.Encoding.UTF8.GetBytes),
-        [0xFF], [0xC0, 0x80], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
+        .. (
+            (string[])
+                [
+                    "0",
+                    "-1",
+                    "7",
+                    "null",
+                    "[]",
+                    "{}",
+                    "[",
+                    "]",
+                    "{",
+                    "}",
+                    "\"",
+                    ",",
+                    ":",
+                    "\n",
+                    "18446744073709551615",
+                    "-9223372036854775808",
+                    "1e999",
+                    "NaN",
+                    "../../x",
+                    "/etc/passwd",
+                    "\0",
+                    "\u00e9",
+                    "*a",
+                    "&a ",
+                ]
+        ).Select(System.Text.Encoding.UTF8.GetBytes),
+        [0xFF],
+        [0xC0, 0x80],
+        [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
     ];
 
     /// <summary>The seeds themselves, then as many mutants.</summary>

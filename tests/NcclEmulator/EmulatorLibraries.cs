@@ -13,11 +13,8 @@ internal static class EmulatorLibraries
     public const int TooOld = 21701;
 
     /// <summary>What names the emulator to product code.</summary>
-    public static IReadOnlyDictionary<string, string> Variables(int version = Newest) => new Dictionary<string, string>
-    {
-        ["UNISCALE_NCCL_LIBRARY"] = PathOf(version),
-        ["UNISCALE_CUDART_LIBRARY"] = PathOf(version),
-    };
+    public static IReadOnlyDictionary<string, string> Variables(int version = Newest) =>
+        new Dictionary<string, string> { ["UNISCALE_NCCL_LIBRARY"] = PathOf(version), ["UNISCALE_CUDART_LIBRARY"] = PathOf(version) };
 
     /// <summary>The library of one version.</summary>
     public static string PathOf(int version) => Repository.PathOf($".build/native/nccl_emulator/libnccl_emulator_{version}.so");

@@ -11,7 +11,8 @@ internal static unsafe class NcclEmulator
     /// <summary>Makes this process use the emulator; before anything has looked for NCCL.</summary>
     public static void Use()
     {
-        foreach (var (name, value) in EmulatorLibraries.Variables()) Environment.SetEnvironmentVariable(name, value);
+        foreach (var (name, value) in EmulatorLibraries.Variables())
+            Environment.SetEnvironmentVariable(name, value);
     }
 
     /// <summary>Changes a setting until the result is disposed.</summary>
@@ -26,13 +27,20 @@ internal static unsafe class NcclEmulator
 
     /// <summary>Copies on a device's own stream, as compute would write.</summary>
     public static void Copy(nint source, nint destination, long bytes) =>
-        ((delegate* unmanaged<nint, nint, nuint, int, nint, int>)NativeLibrary.GetExport(Loaded.Value, "cudaMemcpyAsync"))(destination, source, (nuint)bytes, 4, 0);
+        ((delegate* unmanaged<nint, nint, nuint, int, nint, int>)NativeLibrary.GetExport(Loaded.Value, "cudaMemcpyAsync"))(
+            destination,
+            source,
+            (nuint)bytes,
+            4,
+            0
+        );
 
     /// <summary>Waits for a device's own stream, as a host that reads a result does.</summary>
     public static void Synchronize() => ((delegate* unmanaged<nint, int>)NativeLibrary.GetExport(Loaded.Value, "cudaStreamSynchronize"))(0);
 
     /// <summary>Makes a device the calling thread's.</summary>
-    public static void SelectDevice(int device) => ((delegate* unmanaged<int, int>)NativeLibrary.GetExport(Loaded.Value, "cudaSetDevice"))(device);
+    public static void SelectDevice(int device) =>
+        ((delegate* unmanaged<int, int>)NativeLibrary.GetExport(Loaded.Value, "cudaSetDevice"))(device);
 
     private static void Set(string setting, long value)
     {

@@ -6,13 +6,15 @@ public sealed class ArrowTests
     public static TheoryData<string> Projects() => [.. Assemblies.Projects];
 
     [Theory, MemberData(nameof(Projects))]
-    public void ThePageDrawsTheReferencesOfTheProject(string project) => Same(ArchitecturePage.Arrows[project], Assemblies.Referenced(project));
+    public void ThePageDrawsTheReferencesOfTheProject(string project) =>
+        Same(ArchitecturePage.Arrows[project], Assemblies.Referenced(project));
 
     [Theory, MemberData(nameof(Projects))]
     public void TheProjectUsesWhatItReferences(string project) => Same(Assemblies.Referenced(project), Assemblies.Used(project));
 
     [Fact]
-    public void ThePageDrawsNoOtherProject() => Assert.Equal(Assemblies.Projects, ArchitecturePage.Arrows.Keys.Order(StringComparer.Ordinal));
+    public void ThePageDrawsNoOtherProject() =>
+        Assert.Equal(Assemblies.Projects, ArchitecturePage.Arrows.Keys.Order(StringComparer.Ordinal));
 
     [Fact]
     public void NoProjectReadsOneThatReadsIt() => Assert.Empty(Cycle(ArchitecturePage.Arrows));
@@ -31,7 +33,9 @@ public sealed class ArrowTests
     private static void Same(IReadOnlySet<string> expected, IReadOnlySet<string> actual) =>
         Assert.Equal(string.Join(", ", expected.Order(StringComparer.Ordinal)), string.Join(", ", actual.Order(StringComparer.Ordinal)));
 
-    /// <summary>What is left when everything is taken away that reads nothing that is left: the members of cycles and what stands on them.</summary>
+    /// <summary>
+    /// What is left when everything is taken away that reads nothing that is left: the members of cycles and what stands on them.
+    /// </summary>
     private static HashSet<string> Cycle(IReadOnlyDictionary<string, IReadOnlySet<string>> arrows)
     {
         var left = arrows.Keys.ToHashSet();

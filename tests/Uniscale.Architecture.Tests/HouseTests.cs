@@ -12,11 +12,17 @@ public sealed class HouseTests
     public void TheTreeIsTheFoldersOfSrc() => Assert.Equal(Folders.Below("src"), ArchitecturePage.Tree.Order(StringComparer.Ordinal));
 
     [Fact]
-    public void TheTopFoldersAreThere() => Assert.All(ArchitecturePage.TopFolders, folder => Assert.True(Directory.Exists(Repository.PathOf(folder)), folder));
+    public void TheTopFoldersAreThere() =>
+        Assert.All(ArchitecturePage.TopFolders, folder => Assert.True(Directory.Exists(Repository.PathOf(folder)), folder));
 
     [Fact]
     public void EveryTopFolderIsOnThePage() =>
-        Assert.Empty(Folders.Below(".").Where(folder => !folder.StartsWith('.') && folder is not ("data" or "runs")).Except(ArchitecturePage.TopFolders));
+        Assert.Empty(
+            Folders
+                .Below(".")
+                .Where(folder => !folder.StartsWith('.') && folder is not ("data" or "runs"))
+                .Except(ArchitecturePage.TopFolders)
+        );
 
     [Fact]
     public void EveryProjectHasTests()
@@ -40,12 +46,18 @@ public sealed class HouseTests
     {
         // By a property: TorchSharpBackend names which of them brings libtorch.
         string[] chosen = ["libtorch-cpu-linux-x64", "TorchSharp-cuda-linux"];
-        var used =
-            ((string[])["src", "tests", "examples"]).SelectMany(folder => Directory.EnumerateFiles(Repository.PathOf(folder), "*", SearchOption.AllDirectories))
+        var used = ((string[])["src", "tests", "examples"])
+            .SelectMany(folder => Directory.EnumerateFiles(Repository.PathOf(folder), "*", SearchOption.AllDirectories))
             .Append(Repository.PathOf("Directory.Build.props"))
             .Where(file => Path.GetExtension(file) is ".csproj" or ".props" && !file.Contains("/obj/", StringComparison.Ordinal))
-            .SelectMany(file => XDocument.Load(file).Descendants("PackageReference").Select(reference => reference.Attribute("Include")?.Value)).ToHashSet();
-        var versions = XDocument.Load(Repository.PathOf("Directory.Packages.props")).Descendants("PackageVersion").Select(version => version.Attribute("Include")!.Value);
+            .SelectMany(file =>
+                XDocument.Load(file).Descendants("PackageReference").Select(reference => reference.Attribute("Include")?.Value)
+            )
+            .ToHashSet();
+        var versions = XDocument
+            .Load(Repository.PathOf("Directory.Packages.props"))
+            .Descendants("PackageVersion")
+            .Select(version => version.Attribute("Include")!.Value);
         Assert.DoesNotContain(versions.Except(chosen), name => !used.Contains(name));
     }
 }

@@ -12,12 +12,24 @@ public sealed class ShellTests
     }
 
     [Theory]
-    [InlineData("confg", "uniscale: Unrecognized command or argument 'confg' (did you mean 'config'?); uniscale --help shows what there is.\n")]
-    [InlineData("config --jsn a.yaml", "uniscale: Unrecognized option '--jsn' (did you mean '--json'?); uniscale config --help shows what there is.\n")]
+    [InlineData(
+        "confg",
+        "uniscale: Unrecognized command or argument 'confg' (did you mean 'config'?); uniscale --help shows what there is.\n"
+    )]
+    [InlineData(
+        "config --jsn a.yaml",
+        "uniscale: Unrecognized option '--jsn' (did you mean '--json'?); uniscale config --help shows what there is.\n"
+    )]
     [InlineData("config", "uniscale: config needs a configuration file, for example configs/quickstart.yaml.\n")]
-    [InlineData("train a.yaml --ranks x", "uniscale: The value 'x' of '--ranks' is not a whole number; uniscale train --help shows what there is.\n")]
+    [InlineData(
+        "train a.yaml --ranks x",
+        "uniscale: The value 'x' of '--ranks' is not a whole number; uniscale train --help shows what there is.\n"
+    )]
     [InlineData("config /", "uniscale: / is a folder: give the configuration file in it.\n")]
-    [InlineData("config nowhere.yaml", "uniscale: There is no configuration file nowhere.yaml; check the path (configs/ holds examples).\n")]
+    [InlineData(
+        "config nowhere.yaml",
+        "uniscale: There is no configuration file nowhere.yaml; check the path (configs/ holds examples).\n"
+    )]
     public void A_mistake_of_the_user_is_one_sentence_and_exit_code_2(string line, string expected)
     {
         var (code, output, error) = CommandRun.Of(line.Split(' '));
@@ -100,5 +112,9 @@ public sealed class ShellTests
 
     [Fact]
     public void A_path_at_home_is_the_home_folders() =>
-        Assert.Contains($"There is no folder {Environment.GetEnvironmentVariable("HOME")}/no-such-run", CommandRun.Refused("checkpoint", "list", "~/no-such-run"), StringComparison.Ordinal);
+        Assert.Contains(
+            $"There is no folder {Environment.GetEnvironmentVariable("HOME")}/no-such-run",
+            CommandRun.Refused("checkpoint", "list", "~/no-such-run"),
+            StringComparison.Ordinal
+        );
 }

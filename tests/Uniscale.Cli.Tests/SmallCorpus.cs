@@ -3,7 +3,9 @@ using Uniscale.Data;
 
 namespace Uniscale.Cli.Tests;
 
-/// <summary>A folder with tokens and a configuration whose steps take milliseconds, for commands that are started as processes and killed.</summary>
+/// <summary>
+/// A folder with tokens and a configuration whose steps take milliseconds, for commands that are started as processes and killed.
+/// </summary>
 internal sealed class SmallCorpus : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
@@ -22,7 +24,9 @@ internal sealed class SmallCorpus : IDisposable
             }
             writer.Complete();
         }
-        File.WriteAllText(In("base.yaml"), $$"""
+        File.WriteAllText(
+            In("base.yaml"),
+            $$"""
             run_directory: {{In("run")}}
             model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
             data:
@@ -32,7 +36,8 @@ internal sealed class SmallCorpus : IDisposable
             train: { steps: 8 }
             evaluation: { every: 2, sequences: 4 }
             logging: { tensor_board: false, peak_flops: 1G }
-            """);
+            """
+        );
     }
 
     public void Dispose() => _folder.Dispose();

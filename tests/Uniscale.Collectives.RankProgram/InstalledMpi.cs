@@ -13,7 +13,11 @@ public sealed record InstalledMpi(string Name, IReadOnlyList<string> Launcher, s
 
     // Four ranks on two processors, as root.
     private static readonly InstalledMpi OpenMpi = new(
-        "Open MPI", ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"], null, "OpenMpi by direct calls");
+        "Open MPI",
+        ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"],
+        null,
+        "OpenMpi by direct calls"
+    );
 
     /// <summary>All, each by its own binary interface, and by the standard's where it has that.</summary>
     public static IReadOnlyList<InstalledMpi> All { get; } = [.. Find(Mpich, "libmpi_abi_mpich*"), .. Find(OpenMpi, "libmpi_abi_openmpi*")];
@@ -24,10 +28,21 @@ public sealed record InstalledMpi(string Name, IReadOnlyList<string> Launcher, s
     private static IEnumerable<InstalledMpi> Find(InstalledMpi mpi, string standardFile)
     {
         string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
-        if (!folders.Any(folder => File.Exists(Path.Combine(folder, mpi.Launcher[0])))) yield break;
+        if (!folders.Any(folder => File.Exists(Path.Combine(folder, mpi.Launcher[0]))))
+            yield break;
         yield return mpi;
-        var twoLevels = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1, IgnoreInaccessible = true };
+        var twoLevels = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            MaxRecursionDepth = 1,
+            IgnoreInaccessible = true,
+        };
         if (Directory.EnumerateFiles("/usr/lib", standardFile, twoLevels).Any())
-            yield return mpi with { Name = $"{mpi.Name}, standard interface", Library = StandardLibrary, Flavour = "Standard by direct calls" };
+            yield return mpi with
+            {
+                Name = $"{mpi.Name}, standard interface",
+                Library = StandardLibrary,
+                Flavour = "Standard by direct calls",
+            };
     }
 }

@@ -26,14 +26,21 @@ public static class MpiJob
 
     private static Dictionary<string, string> ReadReport(string path, string output)
     {
-        if (!File.Exists(path)) throw new InvalidOperationException($"a rank wrote no {Path.GetFileName(path)}: {output}");
+        if (!File.Exists(path))
+            throw new InvalidOperationException($"a rank wrote no {Path.GetFileName(path)}: {output}");
         return File.ReadAllLines(path).Select(line => line.Split('\t', 2)).ToDictionary(parts => parts[0], parts => parts[1]);
     }
 
     private static string Launch(InstalledMpi mpi, int ranks, string[] arguments)
     {
-        var start = new ProcessStartInfo(mpi.Launcher[0]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])[.. mpi.Launcher.Skip(1), "-n", $"{ranks}", Program(), .. arguments]) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo(mpi.Launcher[0])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (string argument in (string[])[.. mpi.Launcher.Skip(1), "-n", $"{ranks}", Program(), .. arguments])
+            start.ArgumentList.Add(argument);
         start.Environment["UNISCALE_MPI_LIBRARY"] = mpi.Library;
         // Ranks of a test share a few processors: fewer threads of the runtime, less noise.
         start.Environment["DOTNET_TieredPGO"] = "0";

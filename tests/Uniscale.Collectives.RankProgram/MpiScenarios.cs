@@ -40,18 +40,25 @@ internal static class MpiScenarios
 
     private static double Value(int rank, long i) => (rank + 1 + i) % 11;
 
-    private static NativeBuffer Buffer(MpiElement type, long count, Func<long, double>? value = null) => new((ElementType)(int)type, count, value);
+    private static NativeBuffer Buffer(MpiElement type, long count, Func<long, double>? value = null) =>
+        new((ElementType)(int)type, count, value);
 
     private static void Expect(NativeBuffer buffer, Func<long, double> expected)
     {
         for (long i = 0; i < buffer.Buffer.Count; i++)
-            if (buffer[i] != expected(i)) throw new InvalidOperationException($"element {i} is {buffer[i]}, not {expected(i)}");
+            if (buffer[i] != expected(i))
+                throw new InvalidOperationException($"element {i} is {buffer[i]}, not {expected(i)}");
     }
 
     private static double Reduced(MpiCommunicator world, long i, MpiReduction reduction)
     {
         var values = Enumerable.Range(0, world.Size).Select(rank => Value(rank, i));
-        return reduction switch { MpiReduction.Sum => values.Sum(), MpiReduction.Max => values.Max(), _ => values.Min() };
+        return reduction switch
+        {
+            MpiReduction.Sum => values.Sum(),
+            MpiReduction.Max => values.Max(),
+            _ => values.Min(),
+        };
     }
 
     private static void AllReduce(MpiCommunicator world, MpiElement type)
@@ -105,7 +112,8 @@ internal static class MpiScenarios
 
     private static void Messages(MpiCommunicator world, MpiElement type)
     {
-        int next = (world.Rank + 1) % world.Size, previous = (world.Rank + world.Size - 1) % world.Size;
+        int next = (world.Rank + 1) % world.Size,
+            previous = (world.Rank + world.Size - 1) % world.Size;
         using var sent = Buffer(type, Count, i => Value(world.Rank, i));
         using var received = Buffer(type, Count);
         var send = world.StartSend(sent.Buffer.Address, Count, type, next, tag: 3);
@@ -122,19 +130,26 @@ internal static class MpiScenarios
         Expect(sum, _ => Enumerable.Range(0, world.Size).Where(rank => rank % 2 == world.Rank % 2).Sum());
         // Keys fall, so the highest rank comes first.
         int expected = (world.Size - 1 - world.Rank) / 2;
-        if (half.Rank != expected) throw new InvalidOperationException($"place {half.Rank}, not {expected}");
-        if (world.Split(world.Rank == 0 ? 0 : null, 0, "first") is null == (world.Rank == 0)) throw new InvalidOperationException("wrong members");
+        if (half.Rank != expected)
+            throw new InvalidOperationException($"place {half.Rank}, not {expected}");
+        if (world.Split(world.Rank == 0 ? 0 : null, 0, "first") is null == (world.Rank == 0))
+            throw new InvalidOperationException("wrong members");
     }
 
-    private static void ErrorsName(MpiCommunicator world) => Throws<MpiException>(
-        () => world.StartSend(1 << 12, 12, MpiElement.Float32, world.Size + 5, tag: 2),
-        $"rank {world.Rank} of world ({world.Size} ranks): send with {world.Size + 5} (tag 2) of 12 Float32 (48 bytes): ");
+    private static void ErrorsName(MpiCommunicator world) =>
+        Throws<MpiException>(
+            () => world.StartSend(1 << 12, 12, MpiElement.Float32, world.Size + 5, tag: 2),
+            $"rank {world.Rank} of world ({world.Size} ranks): send with {world.Size + 5} (tag 2) of 12 Float32 (48 bytes): "
+        );
 
     private static void OtherLength(MpiCommunicator world)
     {
         using var buffer = Buffer(MpiElement.Int32, 8);
         var send = world.StartSend(buffer.Buffer.Address, 4, MpiElement.Int32, world.Rank, tag: 9);
-        Throws<MpiException>(() => world.Receive(buffer.Buffer.Address, 8, MpiElement.Int32, world.Rank, tag: 9), "the sender sent 16 bytes, not 32");
+        Throws<MpiException>(
+            () => world.Receive(buffer.Buffer.Address, 8, MpiElement.Int32, world.Rank, tag: 9),
+            "the sender sent 16 bytes, not 32"
+        );
         send.Wait();
     }
 
@@ -147,7 +162,8 @@ internal static class MpiScenarios
         Throws<DivideByZeroException>(() => Console.WriteLine(1 / zero), "");
     }
 
-    private static void Throws<T>(Action action, string text) where T : Exception
+    private static void Throws<T>(Action action, string text)
+        where T : Exception
     {
         try
         {
@@ -155,7 +171,8 @@ internal static class MpiScenarios
         }
         catch (T exception)
         {
-            if (!exception.Message.Contains(text, StringComparison.Ordinal)) throw new InvalidOperationException($"the message is: {exception.Message}");
+            if (!exception.Message.Contains(text, StringComparison.Ordinal))
+                throw new InvalidOperationException($"the message is: {exception.Message}");
             return;
         }
         throw new InvalidOperationException("nothing was thrown");

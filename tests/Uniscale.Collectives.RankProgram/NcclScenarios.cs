@@ -5,7 +5,8 @@ using Uniscale.Collectives.Tests.Conformance;
 namespace Uniscale.Collectives.RankProgram;
 
 /// <summary>
-/// Ranks on devices that are processes: everything that goes over MPI. The emulator's devices belong to one process, so it takes the other ranks as
+/// Ranks on devices that are processes: everything that goes over MPI. The emulator's devices belong to one process, so it takes the other
+/// ranks as
 /// there (<c>alone=1</c>) and moves nothing.
 /// </summary>
 internal static class NcclScenarios
@@ -18,7 +19,14 @@ internal static class NcclScenarios
         using var world = NcclWorld.Join(MpiWorld.Join(), new NcclDevice(0) { ComputesOnHost = true });
         using var report = new Report(folder, world.Rank);
         int[] all = [.. Enumerable.Range(0, world.Size)];
-        IProcessGroup[] groups = [world.Group, .. ((int[][])[[.. all.Reverse()], [0, 1], [2, 3]]).Select((ranks, i) => world.CreateGroup(ranks, $"group{i}")).OfType<IProcessGroup>()];
+        IProcessGroup[] groups = [world.Group, .. (
+                (int[][])
+                    [
+                        [.. all.Reverse()],
+                        [0, 1],
+                        [2, 3],
+                    ]
+            ).Select((ranks, i) => world.CreateGroup(ranks, $"group{i}")).OfType<IProcessGroup>()];
         report.Check("operations end", () => PostInOrdersOfTheirOwn(world, groups));
         report.Check("nothing is pending", () => Expect(world.Journal.Pending().Count == 0));
         report.Check("host memory goes over MPI", () => SumsOnTheHost(world));
@@ -38,15 +46,19 @@ internal static class NcclScenarios
     {
         IWorld control = MpiWorld.Join();
         using var report = new Report(folder, control.Rank);
-        if (control.Rank == 0) report.Check("join", () => NcclWorld.Join(control, new NcclDevice(0)));
+        if (control.Rank == 0)
+            report.Check("join", () => NcclWorld.Join(control, new NcclDevice(0)));
         else
         {
             using var id = new NativeBuffer(ElementType.UInt8, 128);
-            report.Check("id", () =>
-            {
-                control.HostGroup.Broadcast(id.Buffer, root: 0).Wait();
-                Expect(id[0] != 0);
-            });
+            report.Check(
+                "id",
+                () =>
+                {
+                    control.HostGroup.Broadcast(id.Buffer, root: 0).Wait();
+                    Expect(id[0] != 0);
+                }
+            );
             control.Abort("out of luck");
         }
         return Scenarios.StayUntilAllHaveWritten(folder, control);
@@ -63,16 +75,21 @@ internal static class NcclScenarios
         }
         for (int round = 0; round < Rounds; round++)
         {
-            var posts = groups.SelectMany(group => (Func<IWork>[])
-            [
-                () => group.AllReduce(Buffer()),
-                () => group.Send(Buffer(), (group.Rank + 1) % group.Size, round),
-                () => group.Receive(Buffer(), (group.Rank + group.Size - 1) % group.Size, round),
-            ]).ToArray();
+            var posts = groups
+                .SelectMany(group =>
+                    (Func<IWork>[])
+                        [
+                            () => group.AllReduce(Buffer()),
+                            () => group.Send(Buffer(), (group.Rank + 1) % group.Size, round),
+                            () => group.Receive(Buffer(), (group.Rank + group.Size - 1) % group.Size, round),
+                        ]
+                )
+                .ToArray();
             random.Shuffle(posts);
             var works = posts.Select(post => post()).ToArray();
             random.Shuffle(works);
-            foreach (var work in works) work.Wait();
+            foreach (var work in works)
+                work.Wait();
         }
         buffers.ForEach(buffer => buffer.Dispose());
     }
@@ -86,6 +103,7 @@ internal static class NcclScenarios
 
     private static void Expect(bool condition)
     {
-        if (!condition) throw new InvalidOperationException("it is not so");
+        if (!condition)
+            throw new InvalidOperationException("it is not so");
     }
 }

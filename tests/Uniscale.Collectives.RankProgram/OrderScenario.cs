@@ -15,7 +15,12 @@ internal static class OrderScenario
         using var world = MpiWorld.Join();
         using var report = new Report(folder, world.Rank);
         int[] all = [.. Enumerable.Range(0, world.Size)];
-        IProcessGroup[] groups = [.. ((int[][])[all, [.. all.Reverse()], [0, 1], [1, 2, 3], [2, 3]]).Select((ranks, i) => world.CreateGroup(ranks, $"group{i}")).OfType<IProcessGroup>()];
+        IProcessGroup[] groups =
+        [
+            .. ((int[][])[all, [.. all.Reverse()], [0, 1], [1, 2, 3], [2, 3]])
+                .Select((ranks, i) => world.CreateGroup(ranks, $"group{i}"))
+                .OfType<IProcessGroup>(),
+        ];
         report.Check("order", () => throw new InvalidOperationException(string.Join(' ', OrderOf(world, groups))));
         world.Group.Barrier().Wait();
         return 0;
@@ -27,7 +32,13 @@ internal static class OrderScenario
         var pending = new List<Queue<Part>>();
         foreach (var group in groups)
         {
-            pending.Add(new(Enumerable.Range(0, Rounds).Select(i => new Part(group, new(OperationKind.AllReduce, i, ElementType.Float32), i, $"{group.Name}:{i}"))));
+            pending.Add(
+                new(
+                    Enumerable
+                        .Range(0, Rounds)
+                        .Select(i => new Part(group, new(OperationKind.AllReduce, i, ElementType.Float32), i, $"{group.Name}:{i}"))
+                )
+            );
             for (int peer = 0; peer < group.Size; peer++)
             {
                 pending.Add(Messages(group, OperationKind.Send, group.Rank, peer));
@@ -41,7 +52,8 @@ internal static class OrderScenario
             {
                 var next = pending[random.Next(pending.Count)];
                 order.Enter(next.Dequeue());
-                if (next.Count == 0) pending.Remove(next);
+                if (next.Count == 0)
+                    pending.Remove(next);
             }
             Thread.Yield();
             while (order.Advance() | order.TryTake(taken))
@@ -56,7 +68,11 @@ internal static class OrderScenario
     private static Queue<Part> Messages(IProcessGroup group, OperationKind kind, int from, int to)
     {
         int peer = kind == OperationKind.Send ? to : from;
-        return new(Enumerable.Range(0, Rounds / 4).Select(i => new Part(group, new(kind, 8, ElementType.Int32, Peer: peer, Tag: 1), i, $"{group.Name}:{from}>{to}:{i}")));
+        return new(
+            Enumerable
+                .Range(0, Rounds / 4)
+                .Select(i => new Part(group, new(kind, 8, ElementType.Int32, Peer: peer, Tag: 1), i, $"{group.Name}:{from}>{to}:{i}"))
+        );
     }
 
     private sealed record Part(IProcessGroup Control, OperationSignature Signature, long Sequence, string Name) : IOrderedOperation

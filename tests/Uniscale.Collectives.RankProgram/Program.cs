@@ -1,6 +1,7 @@
-
-// usage: Uniscale.Collectives.RankProgram SCENARIO [FOLDER]; started under mpirun, every process is one rank. speed RANKS runs threads instead.
+// usage: Uniscale.Collectives.RankProgram SCENARIO [FOLDER]; started under mpirun, every process is one rank. speed RANKS runs threads
+// instead.
 using Uniscale.Collectives.RankProgram;
+
 return args switch
 {
     ["conformance", var folder] => Scenarios.Conformance(folder),

@@ -10,7 +10,8 @@ internal static class Scenarios
     {
         using var world = MpiWorld.Join();
         using var report = new Report(folder, world.Rank);
-        foreach (var (name, body) in ConformanceSuite.Cases) report.Check(name, () => body(world));
+        foreach (var (name, body) in ConformanceSuite.Cases)
+            report.Check(name, () => body(world));
         return 0;
     }
 

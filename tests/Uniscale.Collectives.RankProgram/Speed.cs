@@ -21,10 +21,14 @@ internal static class Speed
     /// <summary>Between threads.</summary>
     public static int InProcess(int ranks)
     {
-        var threads = InProcessWorld.Create(ranks).Select(world => new Thread(() =>
-        {
-            using (world) Measure(world, "in one process");
-        })).ToList();
+        var threads = InProcessWorld
+            .Create(ranks)
+            .Select(world => new Thread(() =>
+            {
+                using (world)
+                    Measure(world, "in one process");
+            }))
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         return 0;
@@ -41,10 +45,14 @@ internal static class Speed
                 Marshal.WriteInt32(memory + (nint)(i * sizeof(float)), BitConverter.SingleToInt32Bits(1e-3f * (i % 1000)));
             var seconds = Time(world.Group, new CommBuffer(memory, count, ElementType.Float32));
             Marshal.FreeHGlobal(memory);
-            if (world.Rank != 0) continue;
+            if (world.Rank != 0)
+                continue;
             double median = seconds[Rounds / 2];
-            Console.WriteLine(FormattableString.Invariant(
-                $"Uniscale {how}, {world.Size} ranks, {mebibytes:0.###} MiB: {median * 1e3:0.000} ms, {count * sizeof(float) / median / 1e9:0.00} GB/s (best {count * sizeof(float) / seconds[0] / 1e9:0.00})"));
+            Console.WriteLine(
+                FormattableString.Invariant(
+                    $"Uniscale {how}, {world.Size} ranks, {mebibytes:0.###} MiB: {median * 1e3:0.000} ms, {count * sizeof(float) / median / 1e9:0.00} GB/s (best {count * sizeof(float) / seconds[0] / 1e9:0.00})"
+                )
+            );
         }
     }
 
@@ -61,14 +69,20 @@ internal static class Speed
             var watch = Stopwatch.StartNew();
             for (int i = 0; i < messages && world.Rank < 2; i++)
             {
-                if (world.Rank == i % 2) world.Group.Send(buffer, 1 - world.Rank).Wait();
-                else world.Group.Receive(buffer, 1 - world.Rank).Wait();
+                if (world.Rank == i % 2)
+                    world.Group.Send(buffer, 1 - world.Rank).Wait();
+                else
+                    world.Group.Receive(buffer, 1 - world.Rank).Wait();
             }
-            if (round >= 0) seconds.Add(watch.Elapsed.TotalSeconds / messages);
+            if (round >= 0)
+                seconds.Add(watch.Elapsed.TotalSeconds / messages);
         }
         Marshal.FreeHGlobal(memory);
         seconds.Sort();
-        if (world.Rank == 0) Console.WriteLine(FormattableString.Invariant($"Uniscale {how}, {world.Size} ranks, a message of 4 bytes: {seconds[2] * 1e6:0.0} us"));
+        if (world.Rank == 0)
+            Console.WriteLine(
+                FormattableString.Invariant($"Uniscale {how}, {world.Size} ranks, a message of 4 bytes: {seconds[2] * 1e6:0.0} us")
+            );
     }
 
     private static List<double> Time(IProcessGroup group, CommBuffer buffer)
@@ -79,7 +93,8 @@ internal static class Speed
             group.Barrier().Wait();
             var watch = Stopwatch.StartNew();
             group.AllReduce(buffer).Wait();
-            if (round >= 0) seconds.Add(watch.Elapsed.TotalSeconds);
+            if (round >= 0)
+                seconds.Add(watch.Elapsed.TotalSeconds);
         }
         seconds.Sort();
         return seconds;

@@ -11,26 +11,40 @@ internal static class RankThreads
     public static Exception?[] Run(IWorld[] worlds, Action<IWorld> body, Func<IEnumerable<IWorld>>? used = null)
     {
         var thrown = new Exception?[worlds.Length];
-        var threads = worlds.Select((world, rank) => new Thread(() =>
-        {
-            try
-            {
-                body(world);
-            }
-            catch (Exception exception)
-            {
-                thrown[rank] = exception;
-            }
-        })
-        { IsBackground = true }).ToList();
+        var threads = worlds
+            .Select(
+                (world, rank) =>
+                    new Thread(() =>
+                    {
+                        try
+                        {
+                            body(world);
+                        }
+                        catch (Exception exception)
+                        {
+                            thrown[rank] = exception;
+                        }
+                    })
+                    {
+                        IsBackground = true,
+                    }
+            )
+            .ToList();
         threads.ForEach(thread => thread.Start());
-        Assert.True(threads.TrueForAll(thread => thread.Join(Patience)), "a rank hangs: " + string.Join("; ",
-            (used?.Invoke() ?? worlds).SelectMany(world => world.Journal.Pending().Select(entry => $"rank {world.Rank}: {entry}"))));
+        Assert.True(
+            threads.TrueForAll(thread => thread.Join(Patience)),
+            "a rank hangs: "
+                + string.Join(
+                    "; ",
+                    (used?.Invoke() ?? worlds).SelectMany(world => world.Journal.Pending().Select(entry => $"rank {world.Rank}: {entry}"))
+                )
+        );
         return thrown;
     }
 
     public static void RunAll(IWorld[] worlds, Action<IWorld> body)
     {
-        foreach (var exception in Run(worlds, body)) Assert.Null(exception);
+        foreach (var exception in Run(worlds, body))
+            Assert.Null(exception);
     }
 }

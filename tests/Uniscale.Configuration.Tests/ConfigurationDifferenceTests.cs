@@ -8,7 +8,10 @@ public sealed class ConfigurationDifferenceTests
     public void Only_what_differs_is_named_with_its_origin()
     {
         string stored = ConfigurationLoader.Parse(Yaml).ToYaml();
-        var current = ConfigurationLoader.Parse(Yaml, ["optimizer.lr=1e-3", "data.sources[0].shards=[x, y]", "data.sources[1]={name: b, virtual_tokens: 1M}"]);
+        var current = ConfigurationLoader.Parse(
+            Yaml,
+            ["optimizer.lr=1e-3", "data.sources[0].shards=[x, y]", "data.sources[1]={name: b, virtual_tokens: 1M}"]
+        );
         var lines = Lines(stored, current);
         Assert.Contains("optimizer.lr: 0.0003 -> 0.001 (--set)", lines);
         Assert.Contains("data.sources[0].shards: [x] -> [x, y] (--set)", lines);
@@ -24,5 +27,6 @@ public sealed class ConfigurationDifferenceTests
         Assert.Equal(["old_key: 3 -> absent (default)"], Lines(current.ToYaml() + "old_key: 3\n", current));
     }
 
-    private static List<string> Lines(string stored, ResolvedConfiguration current) => [.. ConfigurationDifference.Of(stored, current).Select(change => change.ToString())];
+    private static List<string> Lines(string stored, ResolvedConfiguration current) =>
+        [.. ConfigurationDifference.Of(stored, current).Select(change => change.ToString())];
 }

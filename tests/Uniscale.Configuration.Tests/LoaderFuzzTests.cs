@@ -8,8 +8,43 @@ public sealed class LoaderFuzzTests
     // Pieces that matter to YAML, to the loader, or to numbers.
     private static readonly string[] Pieces =
     [
-        ":", " ", "\n", "- ", "{", "}", "[", "]", "\"", "'", "#", "&a ", "*a", "!!x ", "|", ">", "---\n", "\t", "${", "}", "${HOME}", "null", "~",
-        "-1", "0", "1e999", "99999999999999999999", "4M", "é", "\u0000", "extends: x\n", "model:", "=", "%", "@", "`", "<<: *a\n",
+        ":",
+        " ",
+        "\n",
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "'",
+        "#",
+        "&a ",
+        "*a",
+        "!!x ",
+        "|",
+        ">",
+        "---\n",
+        "\t",
+        "${",
+        "}",
+        "${HOME}",
+        "null",
+        "~",
+        "-1",
+        "0",
+        "1e999",
+        "99999999999999999999",
+        "4M",
+        "é",
+        "\u0000",
+        "extends: x\n",
+        "model:",
+        "=",
+        "%",
+        "@",
+        "`",
+        "<<: *a\n",
     ];
 
     public static TheoryData<string> Configurations() => RepositoryFiles.Configurations();
@@ -54,5 +89,8 @@ public sealed class LoaderFuzzTests
         return random.Next(4) == 0 ? piece : text[..Line(text, start)] + piece + text[Line(text, Math.Min(text.Length, start + 600))..];
     }
 
-    private static int Line(string text, int at) => at >= text.Length ? text.Length : at == 0 ? 0 : text.LastIndexOf('\n', at - 1) + 1;
+    private static int Line(string text, int at) =>
+        at >= text.Length ? text.Length
+        : at == 0 ? 0
+        : text.LastIndexOf('\n', at - 1) + 1;
 }

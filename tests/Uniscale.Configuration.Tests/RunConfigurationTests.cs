@@ -5,7 +5,17 @@ public sealed class RunConfigurationTests
     private static readonly RunConfiguration Phased = new()
     {
         Model = new() { Context = 64, RopeBase = 100 },
-        Phases = [new() { Name = "short", Tokens = 1000 }, new() { Name = "long", Tokens = 500, Context = 256, RopeBase = 9000 }],
+        Phases =
+        [
+            new() { Name = "short", Tokens = 1000 },
+            new()
+            {
+                Name = "long",
+                Tokens = 500,
+                Context = 256,
+                RopeBase = 9000,
+            },
+        ],
     };
 
     [Theory]

@@ -2,7 +2,9 @@ using Uniscale.Configuration;
 
 namespace Uniscale.Data.Tests;
 
-/// <summary>A folder of small shards that removes itself. Token values say where they come from, so that a test can tell what was read.</summary>
+/// <summary>
+/// A folder of small shards that removes itself. Token values say where they come from, so that a test can tell what was read.
+/// </summary>
 internal sealed class ShardFolder : IDisposable
 {
     public ShardFolder() => Root = Directory.CreateTempSubdirectory("uniscale-data-").FullName;
@@ -29,16 +31,23 @@ internal sealed class ShardFolder : IDisposable
     public SourceSection Source(string name, int tokens, int first = 0, double weight = 0)
     {
         int[] documents = [.. Enumerable.Repeat(37, tokens / 37), .. tokens % 37 > 0 ? new[] { tokens % 37 } : []];
-        return new SourceSection { Name = name, Domain = name, Shards = [Count(name, first, documents)], Weight = weight };
+        return new SourceSection
+        {
+            Name = name,
+            Domain = name,
+            Shards = [Count(name, first, documents)],
+            Weight = weight,
+        };
     }
 
-    public static RunConfiguration Run(int context, int batch, long tokens, params SourceSection[] sources) => new()
-    {
-        Model = new ModelSection { Context = context },
-        Batch = new BatchSection { Global = batch },
-        Train = new TrainSection { Tokens = tokens },
-        Data = new DataSection { Sources = sources },
-    };
+    public static RunConfiguration Run(int context, int batch, long tokens, params SourceSection[] sources) =>
+        new()
+        {
+            Model = new ModelSection { Context = context },
+            Batch = new BatchSection { Global = batch },
+            Train = new TrainSection { Tokens = tokens },
+            Data = new DataSection { Sources = sources },
+        };
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }

@@ -27,7 +27,10 @@ public sealed class FuzzTests : IDisposable
     [Theory, MemberData(nameof(Targets))]
     public void Damaged_and_hostile_inputs_end_in_order_or_in_a_sentence(string name)
     {
-        var result = new FuzzRun(FuzzTargets.All.Single(target => target.Name == name), _folder, seed: 1).Run(TimeSpan.FromMinutes(5), Executions);
+        var result = new FuzzRun(FuzzTargets.All.Single(target => target.Name == name), _folder, seed: 1).Run(
+            TimeSpan.FromMinutes(5),
+            Executions
+        );
         Assert.Empty(result.Findings);
         Assert.Equal(Executions, result.Executions);
     }

@@ -11,7 +11,8 @@ namespace Uniscale.Fuzz;
 public sealed record FuzzResult(string Target, long Executions, long Refused, IReadOnlyList<string> Findings);
 
 /// <summary>
-/// Gives a target inputs until a time or a number is reached. The input under way lies in FOLDER/NAME/, so that one which ends the process is there to see; one that
+/// Gives a target inputs until a time or a number is reached. The input under way lies in FOLDER/NAME/, so that one which ends the process
+/// is there to see; one that
 /// takes too long ends it with exit code 3.
 /// </summary>
 public sealed class FuzzRun(FuzzTarget target, string folder, int seed)
@@ -45,11 +46,16 @@ public sealed class FuzzRun(FuzzTarget target, string folder, int seed)
     private string? Problem(string path)
     {
         long allocated = GC.GetAllocatedBytesForCurrentThread();
-        using var watchdog = new Timer(_ =>
-        {
-            Console.Error.WriteLine($"{target.Name}: an input takes more than {Longest.TotalSeconds} s; it lies in {path}");
-            Environment.Exit(3);
-        }, null, Longest, Timeout.InfiniteTimeSpan);
+        using var watchdog = new Timer(
+            _ =>
+            {
+                Console.Error.WriteLine($"{target.Name}: an input takes more than {Longest.TotalSeconds} s; it lies in {path}");
+                Environment.Exit(3);
+            },
+            null,
+            Longest,
+            Timeout.InfiniteTimeSpan
+        );
         try
         {
             target.Read(path);
@@ -57,7 +63,9 @@ public sealed class FuzzRun(FuzzTarget target, string folder, int seed)
         catch (UserErrorException error)
         {
             _refused++;
-            return error.Message.Contains('\n', StringComparison.Ordinal) ? $"a refusal of several lines: {error.Message.Split('\n')[0]}" : null;
+            return error.Message.Contains('\n', StringComparison.Ordinal)
+                ? $"a refusal of several lines: {error.Message.Split('\n')[0]}"
+                : null;
         }
         catch (Exception error)
         {

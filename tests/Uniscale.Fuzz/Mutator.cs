@@ -2,12 +2,32 @@ using System.Buffers.Binary;
 
 namespace Uniscale.Fuzz;
 
-/// <summary>Makes inputs out of good ones: cut, flipped, overwritten, doubled, joined, with sizes that no reader should believe. The same seed makes the same inputs.</summary>
+/// <summary>
+/// Makes inputs out of good ones: cut, flipped, overwritten, doubled, joined, with sizes that no reader should believe. The same seed makes
+/// the same inputs.
+/// </summary>
 public sealed class Mutator(int seed, IReadOnlyList<byte[]> words)
 {
     private const int MostBytes = 1 << 20;
 
-    private static readonly long[] Sizes = [0, 1, -1, 127, 128, 255, 256, 65535, 65536, int.MaxValue, int.MinValue, uint.MaxValue, long.MaxValue, long.MinValue, 1L << 40];
+    private static readonly long[] Sizes =
+    [
+        0,
+        1,
+        -1,
+        127,
+        128,
+        255,
+        256,
+        65535,
+        65536,
+        int.MaxValue,
+        int.MinValue,
+        uint.MaxValue,
+        long.MaxValue,
+        long.MinValue,
+        1L << 40,
+    ];
 
     private readonly Random _random = new(seed);
 
@@ -24,7 +44,8 @@ public sealed class Mutator(int seed, IReadOnlyList<byte[]> words)
     {
         if (input.Length == 0)
             return [.. corpus[_random.Next(corpus.Count)]];
-        int at = _random.Next(input.Length), length = _random.Next(Math.Min(64, input.Length - at)) + 1;
+        int at = _random.Next(input.Length),
+            length = _random.Next(Math.Min(64, input.Length - at)) + 1;
         switch (_random.Next(9))
         {
             case 0:

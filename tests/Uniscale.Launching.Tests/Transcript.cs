@@ -11,12 +11,14 @@ internal sealed class Transcript : TextWriter
 
     public override void Write(char value)
     {
-        lock (_text) _text.Append(value);
+        lock (_text)
+            _text.Append(value);
     }
 
     public override Task WriteLineAsync(string? value)
     {
-        lock (_text) _text.AppendLine(value);
+        lock (_text)
+            _text.AppendLine(value);
         return Task.CompletedTask;
     }
 
@@ -24,6 +26,7 @@ internal sealed class Transcript : TextWriter
 
     public override string ToString()
     {
-        lock (_text) return _text.ToString();
+        lock (_text)
+            return _text.ToString();
     }
 }

@@ -5,14 +5,26 @@ namespace Uniscale.Mpi.Tests;
 /// <summary>Uniscale.Mpi in processes under every mpirun of this machine: one job runs all checks, each test looks at a kind.</summary>
 public sealed class MpiCommunicatorTests(MpiCommunicatorTests.Jobs jobs) : IClassFixture<MpiCommunicatorTests.Jobs>
 {
-    public static TheoryData<string, int, string> Kinds => new(
-        from mpi in InstalledMpi.All
-        from ranks in (int[])[2, 4]
-        from kind in (string[])[
-            "all-reduce", "reduce-scatter", "all-gather", "all-to-all", "broadcast", "messages", "split",
-            "an error names rank, operation and size", "a message of another length is an error",
-            "a null reference is still an exception", "a second start is refused"]
-        select (mpi.Name, ranks, kind));
+    public static TheoryData<string, int, string> Kinds =>
+        new(
+            from mpi in InstalledMpi.All
+            from ranks in (int[])[2, 4]
+            from kind in (string[])
+                [
+                    "all-reduce",
+                    "reduce-scatter",
+                    "all-gather",
+                    "all-to-all",
+                    "broadcast",
+                    "messages",
+                    "split",
+                    "an error names rank, operation and size",
+                    "a message of another length is an error",
+                    "a null reference is still an exception",
+                    "a second start is refused",
+                ]
+            select (mpi.Name, ranks, kind)
+        );
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -43,7 +55,8 @@ public sealed class MpiCommunicatorTests(MpiCommunicatorTests.Jobs jobs) : IClas
 
         public IReadOnlyList<IReadOnlyDictionary<string, string>> Of(string mpi, int ranks)
         {
-            if (!_reports.TryGetValue((mpi, ranks), out var reports)) _reports[(mpi, ranks)] = reports = MpiJob.Run(InstalledMpi.Of(mpi), ranks, "mpi");
+            if (!_reports.TryGetValue((mpi, ranks), out var reports))
+                _reports[(mpi, ranks)] = reports = MpiJob.Run(InstalledMpi.Of(mpi), ranks, "mpi");
             return reports;
         }
     }

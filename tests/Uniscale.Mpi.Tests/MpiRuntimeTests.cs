@@ -8,13 +8,19 @@ public sealed class MpiRuntimeTests
     public void DescribesTheLibraryWithoutStartingIt()
     {
         var description = MpiRuntime.Describe();
-        Assert.Equal((MpiFlavour.Mpich, "libmpich.so.12", "MPI.NET 1.4.0"), (description.Flavour, description.Library, description.Binding));
+        Assert.Equal(
+            (MpiFlavour.Mpich, "libmpich.so.12", "MPI.NET 1.4.0"),
+            (description.Flavour, description.Library, description.Binding)
+        );
         Assert.Matches(@"^MPICH \d+(\.\d+)+, libmpich\.so\.12, through MPI\.NET 1\.4\.0$", description.ToString());
     }
 
     [Fact]
     public void DescribesWhatRanksOfOpenMpiWillFind() =>
-        Assert.Matches(@"^Open MPI v\d+(\.\d+)+(rc\d+)?, libmpi\.so\.40, through direct calls$", MpiRuntime.DescribeUnder(isOpenMpis: true, named: null).ToString());
+        Assert.Matches(
+            @"^Open MPI v\d+(\.\d+)+(rc\d+)?, libmpi\.so\.40, through direct calls$",
+            MpiRuntime.DescribeUnder(isOpenMpis: true, named: null).ToString()
+        );
 
     [Fact]
     public void ALibraryThatIsNotMpiIsNamed()
@@ -34,8 +40,14 @@ public sealed class MpiRuntimeTests
     [InlineData("PMI_RANK UNISCALE_MPI_LIBRARY=/opt/mpi/libmpi.so", "/opt/mpi/libmpi.so")]
     public void TheLibraryOfTheLauncherIsTriedFirst(string environment, string names)
     {
-        var variables = environment.Split(' ').Select(entry => entry.Split('=')).ToDictionary(entry => entry[0], entry => entry.ElementAtOrDefault(1) ?? "0");
-        var candidates = MpiLibrary.Candidates(MpiLibrary.IsOpenMpis(variables.GetValueOrDefault), variables.GetValueOrDefault(MpiRuntime.LibraryVariable));
+        var variables = environment
+            .Split(' ')
+            .Select(entry => entry.Split('='))
+            .ToDictionary(entry => entry[0], entry => entry.ElementAtOrDefault(1) ?? "0");
+        var candidates = MpiLibrary.Candidates(
+            MpiLibrary.IsOpenMpis(variables.GetValueOrDefault),
+            variables.GetValueOrDefault(MpiRuntime.LibraryVariable)
+        );
         string[] expected = names.Split(' ');
         Assert.Equal(expected, candidates.Take(expected.Length));
     }

@@ -1,6 +1,8 @@
 namespace Uniscale.Programs.Tests;
 
-/// <summary>A member of <see cref="Axis"/> that is not carried through everywhere fails here, and is never taken for another axis.</summary>
+/// <summary>
+/// A member of <see cref="Axis"/> that is not carried through everywhere fails here, and is never taken for another axis.
+/// </summary>
 public sealed class MeshAxisTests
 {
     private static readonly Axis[] Axes = Enum.GetValues<Axis>();
@@ -11,7 +13,10 @@ public sealed class MeshAxisTests
         Assert.Equal(Axes, MeshAxis.All.Select(entry => entry.Axis));
         Assert.Equal(Axes.Length, MeshAxis.All.Select(entry => entry.Letters).Distinct().Count());
         Assert.All(MeshAxis.All, entry => Assert.Same(entry, MeshAxis.Find(entry.Letters)));
-        Assert.All(MeshAxis.All, entry => Assert.Equal(typeof(Configuration.ParallelSection).GetProperty(entry.Axis.ToString())!.Name, entry.Axis.ToString()));
+        Assert.All(
+            MeshAxis.All,
+            entry => Assert.Equal(typeof(Configuration.ParallelSection).GetProperty(entry.Axis.ToString())!.Name, entry.Axis.ToString())
+        );
     }
 
     [Fact]
@@ -33,6 +38,9 @@ public sealed class MeshAxisTests
 
     /// <summary>Gradients are summed over exactly the axes that do not divide parameters.</summary>
     [Fact]
-    public void Axes_that_divide_parameters_are_none_of_replicas() => Assert.Equal(
-        MeshAxis.All.Where(entry => entry.Split is not (AxisSplit.Blocks or AxisSplit.Matrices)).Select(entry => entry.Axis), MeshAxis.OfReplicas);
+    public void Axes_that_divide_parameters_are_none_of_replicas() =>
+        Assert.Equal(
+            MeshAxis.All.Where(entry => entry.Split is not (AxisSplit.Blocks or AxisSplit.Matrices)).Select(entry => entry.Axis),
+            MeshAxis.OfReplicas
+        );
 }

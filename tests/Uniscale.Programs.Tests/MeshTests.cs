@@ -15,6 +15,7 @@ public class MeshTests
     public void CoordinatesAndRanksAreInverse()
     {
         var mesh = new MeshShape(3, 2, 2, 4) { Order = [Axis.Data, Axis.Tensor, Axis.Pipeline, Axis.Context] };
-        for (int rank = 0; rank < mesh.Size; rank++) Assert.Equal(rank, mesh.RankOf(mesh.CoordinateOf(rank)));
+        for (int rank = 0; rank < mesh.Size; rank++)
+            Assert.Equal(rank, mesh.RankOf(mesh.CoordinateOf(rank)));
     }
 }

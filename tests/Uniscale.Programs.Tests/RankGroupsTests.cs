@@ -29,7 +29,17 @@ public class RankGroupsTests
         var spec = Specs.Of(pipeline: 2, data: 2, context: 2, tensor: 2, zero: 3, group: 2);
         spec = spec with { Mesh = spec.Mesh with { Order = [a, b, c, d] } };
         var groups = Enumerable.Range(0, 16).Select(rank => RankGroups.Of(spec, rank)).ToArray();
-        Func<RankGroups, IReadOnlyList<int>>[] kinds = [g => g.Tensor, g => g.Context, g => g.Data, g => g.Pipeline, g => g.Lockstep, g => g.Replicas, g => g.Shards, g => g.ShardReplicas];
+        Func<RankGroups, IReadOnlyList<int>>[] kinds =
+        [
+            g => g.Tensor,
+            g => g.Context,
+            g => g.Data,
+            g => g.Pipeline,
+            g => g.Lockstep,
+            g => g.Replicas,
+            g => g.Shards,
+            g => g.ShardReplicas,
+        ];
         foreach (var kind in kinds)
             for (int rank = 0; rank < 16; rank++)
             {

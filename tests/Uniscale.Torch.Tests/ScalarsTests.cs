@@ -20,7 +20,8 @@ public sealed class ScalarsTests
     public void OldNumbersAreLetGo()
     {
         var number = Made();
-        for (int i = 0; i < 16; i++) Scalars.Of(i);
+        for (int i = 0; i < 16; i++)
+            Scalars.Of(i);
         Collect();
         Assert.False(number.TryGetTarget(out _));
     }

@@ -23,24 +23,31 @@ public sealed class TensorPoolTests
     public void TensorsOfAllSizesBeginOnCacheLinesAndDoNotOverlap()
     {
         var alive = new ConcurrentBag<(Tensor Values, float Mark)>();
-        Parallel.For(0, 4, worker =>
-        {
-            var random = new Random(worker);
-            var mine = new List<(Tensor Values, float Mark)>();
-            for (int i = 0; i < 400; i++)
+        Parallel.For(
+            0,
+            4,
+            worker =>
             {
-                var values = TensorMemory.Empty([1 + (long)Math.Pow(2, 20 * random.NextDouble())], float32);
-                Assert.Equal(0, TensorMemory.DataPointer(values) % 64);
-                values.fill_(Scalars.Of(1000 * worker + i));
-                mine.Add((values, 1000 * worker + i));
-                if (mine.Count < 20) continue;
-                int freed = random.Next(mine.Count);
-                Check(mine[freed]);
-                mine.RemoveAt(freed);
+                var random = new Random(worker);
+                var mine = new List<(Tensor Values, float Mark)>();
+                for (int i = 0; i < 400; i++)
+                {
+                    var values = TensorMemory.Empty([1 + (long)Math.Pow(2, 20 * random.NextDouble())], float32);
+                    Assert.Equal(0, TensorMemory.DataPointer(values) % 64);
+                    values.fill_(Scalars.Of(1000 * worker + i));
+                    mine.Add((values, 1000 * worker + i));
+                    if (mine.Count < 20)
+                        continue;
+                    int freed = random.Next(mine.Count);
+                    Check(mine[freed]);
+                    mine.RemoveAt(freed);
+                }
+                foreach (var pair in mine)
+                    alive.Add(pair);
             }
-            foreach (var pair in mine) alive.Add(pair);
-        });
-        foreach (var pair in alive) Check(pair);
+        );
+        foreach (var pair in alive)
+            Check(pair);
     }
 
     private static void Check((Tensor Values, float Mark) pair)

@@ -10,13 +10,16 @@ public sealed class TorchThreadsTests
     {
         int[] numbers = new int[2];
         using var both = new Barrier(2);
-        var threads = Enumerable.Range(0, 2).Select(i => new Thread(() =>
-        {
-            TorchThreads.Set(i + 1);
-            both.SignalAndWait();
-            using var x = zeros(1 << 16).add(Scalars.Of(1));
-            numbers[i] = get_num_threads();
-        })).ToList();
+        var threads = Enumerable
+            .Range(0, 2)
+            .Select(i => new Thread(() =>
+            {
+                TorchThreads.Set(i + 1);
+                both.SignalAndWait();
+                using var x = zeros(1 << 16).add(Scalars.Of(1));
+                numbers[i] = get_num_threads();
+            }))
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         Assert.Equal([1, 2], numbers);

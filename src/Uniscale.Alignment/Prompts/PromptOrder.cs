@@ -4,7 +4,10 @@ using Uniscale.Data;
 
 namespace Uniscale.Alignment.Prompts;
 
-/// <summary>Which prompt comes when: a function of the seed and the prompt's number in the run. Sources take turns by weight, and each is shuffled anew when it begins again.</summary>
+/// <summary>
+/// Which prompt comes when: a function of the seed and the prompt's number in the run. Sources take turns by weight, and each is shuffled
+/// anew when it begins again.
+/// </summary>
 /// <param name="sources">The sources.</param>
 /// <param name="seed">Of the run.</param>
 public sealed class PromptOrder(IReadOnlyList<PromptSource> sources, long seed)
@@ -29,7 +32,10 @@ public sealed class PromptOrder(IReadOnlyList<PromptSource> sources, long seed)
 
     private static string Digest(IReadOnlyList<PromptSource> sources, long seed)
     {
-        string text = string.Join(' ', sources.Select(source => $"{source.Name} {source.Weight:R} {source.Prompts.Count} {source.Fingerprint}"));
+        string text = string.Join(
+            ' ',
+            sources.Select(source => $"{source.Name} {source.Weight:R} {source.Prompts.Count} {source.Fingerprint}")
+        );
         return Convert.ToHexStringLower(XxHash128.Hash(Encoding.UTF8.GetBytes($"prompts {seed} {text}")));
     }
 }

@@ -5,7 +5,8 @@ using Uniscale.Training.Feeding;
 namespace Uniscale.Alignment.Prompts;
 
 /// <summary>
-/// The prompts of a source: of each sample that <c>uniscale data chat</c> has packed, what stands before the last answer that is learned. Held in memory.
+/// The prompts of a source: of each sample that <c>uniscale data chat</c> has packed, what stands before the last answer that is learned.
+/// Held in memory.
 /// </summary>
 public sealed class PromptSource
 {
@@ -38,24 +39,30 @@ public sealed class PromptSource
     {
         using var source = TokenSource.Open(section, vocabulary);
         ObjectiveData.Check(configuration.Objective, [source]);
-        int room = configuration.Model.Context - configuration.Rollout.MaxTokens, leftOut = 0;
+        int room = configuration.Model.Context - configuration.Rollout.MaxTokens,
+            leftOut = 0;
         var prompts = new List<ChatPrompt>();
         foreach (var prompt in Read(source))
         {
-            if (prompt.Tokens.Length <= room) prompts.Add(prompt);
-            else leftOut++;
+            if (prompt.Tokens.Length <= room)
+                prompts.Add(prompt);
+            else
+                leftOut++;
         }
         if (prompts.Count == 0)
-            throw new UserErrorException(leftOut == 0
-                ? $"The data source '{source.Name}' has no sample with an answer: make it with `uniscale data chat --format prompt`."
-                : $"None of the {leftOut} prompts of the data source '{source.Name}' leaves room for an answer of {configuration.Rollout.MaxTokens} tokens in a context of {configuration.Model.Context}: lower rollout.max_tokens.");
+            throw new UserErrorException(
+                leftOut == 0
+                    ? $"The data source '{source.Name}' has no sample with an answer: make it with `uniscale data chat --format prompt`."
+                    : $"None of the {leftOut} prompts of the data source '{source.Name}' leaves room for an answer of {configuration.Rollout.MaxTokens} tokens in a context of {configuration.Model.Context}: lower rollout.max_tokens."
+            );
         return new PromptSource(source.Name, section.Weight > 0 ? section.Weight : prompts.Count, source.Fingerprint, prompts, leftOut);
     }
 
     private static IEnumerable<ChatPrompt> Read(TokenSource source)
     {
         int width = source.Packs!.Value.Tokens;
-        int[] tokens = new int[width], documents = new int[width];
+        int[] tokens = new int[width],
+            documents = new int[width];
         var marks = new TokenMarks[width];
         for (long start = 0; start + width <= source.TokenCount; start += width)
         {
@@ -64,8 +71,10 @@ public sealed class PromptSource
             source.ReadMarks(start, marks);
             for (int first = 0, end; first < width; first = end)
             {
-                for (end = first; end < width && documents[end] == documents[first];) end++;
-                if (Split(tokens.AsSpan(first, end - first), marks.AsSpan(first, end - first)) is var (prompt, answer)) yield return new ChatPrompt(source.Domain, prompt, answer);
+                for (end = first; end < width && documents[end] == documents[first];)
+                    end++;
+                if (Split(tokens.AsSpan(first, end - first), marks.AsSpan(first, end - first)) is var (prompt, answer))
+                    yield return new ChatPrompt(source.Domain, prompt, answer);
             }
         }
     }
@@ -74,9 +83,11 @@ public sealed class PromptSource
     private static (int[] Prompt, int[] Answer)? Split(ReadOnlySpan<int> tokens, ReadOnlySpan<TokenMarks> marks)
     {
         int end = marks.Length;
-        while (end > 0 && !marks[end - 1].HasFlag(TokenMarks.Learned)) end--;
+        while (end > 0 && !marks[end - 1].HasFlag(TokenMarks.Learned))
+            end--;
         int first = end;
-        while (first > 0 && marks[first - 1].HasFlag(TokenMarks.Learned)) first--;
+        while (first > 0 && marks[first - 1].HasFlag(TokenMarks.Learned))
+            first--;
         return first == 0 ? null : (tokens[..first].ToArray(), tokens[first..end].ToArray());
     }
 }

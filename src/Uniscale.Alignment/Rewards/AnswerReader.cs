@@ -10,7 +10,13 @@ namespace Uniscale.Alignment.Rewards;
 /// <param name="stops">Tokens that end an answer and are no text.</param>
 /// <param name="missingEndPenalty">Subtracted where an answer does not end.</param>
 /// <param name="scorer">Asks the reward model; null: there is none.</param>
-public sealed class AnswerReader(IReadOnlyList<RewardRule> rules, Tokenizer tokenizer, IReadOnlyList<int> stops, double missingEndPenalty, AnswerScorer? scorer = null) : IDisposable
+public sealed class AnswerReader(
+    IReadOnlyList<RewardRule> rules,
+    Tokenizer tokenizer,
+    IReadOnlyList<int> stops,
+    double missingEndPenalty,
+    AnswerScorer? scorer = null
+) : IDisposable
 {
     /// <summary>Tokens that end an answer.</summary>
     public IReadOnlyList<int> Stops => stops;
@@ -22,12 +28,14 @@ public sealed class AnswerReader(IReadOnlyList<RewardRule> rules, Tokenizer toke
     public void Reward(RankRuntime runtime, IReadOnlyList<DrawnAnswer> answers)
     {
         scorer?.Score(runtime, answers);
-        foreach (var answer in answers) Reward(answer);
+        foreach (var answer in answers)
+            Reward(answer);
     }
 
     private void Reward(DrawnAnswer answer)
     {
-        string text = TextOf(answer.Tokens), reference = TextOf(answer.Prompt.Reference);
+        string text = TextOf(answer.Tokens),
+            reference = TextOf(answer.Prompt.Reference);
         answer.Rules = [.. rules.Select(rule => rule.Of(answer, text, reference))];
         answer.Reward = rules.Select((rule, i) => rule.Weight * answer.Rules[i]).Sum() - (answer.IsEnded ? 0 : missingEndPenalty);
     }

@@ -15,7 +15,10 @@ public sealed class AnswerScorer(RunConfiguration configuration, ChatTokenizer c
     private readonly int _context = configuration.Model.Context;
 
     /// <summary>Tokens that the input has more than prompt and answer, at most.</summary>
-    public int MoreTokens => new string?[] { null }.Concat(configuration.RewardModel.Conditions.Values).Max(condition => chats.EncodeScored([], [], isEnded: true, condition).Length);
+    public int MoreTokens =>
+        new string?[] { null }
+            .Concat(configuration.RewardModel.Conditions.Values)
+            .Max(condition => chats.EncodeScored([], [], isEnded: true, condition).Length);
 
     /// <summary>Scores answers. Collective.</summary>
     public void Score(RankRuntime runtime, IReadOnlyList<DrawnAnswer> answers)
@@ -39,7 +42,12 @@ public sealed class AnswerScorer(RunConfiguration configuration, ChatTokenizer c
     }
 
     private int[] Input(DrawnAnswer answer) =>
-        chats.EncodeScored(answer.Prompt.Tokens, answer.Tokens, answer.IsEnded, configuration.RewardModel.Conditions.GetValueOrDefault(answer.Prompt.Domain));
+        chats.EncodeScored(
+            answer.Prompt.Tokens,
+            answer.Tokens,
+            answer.IsEnded,
+            configuration.RewardModel.Conditions.GetValueOrDefault(answer.Prompt.Domain)
+        );
 
     /// <summary>Inputs in packs, each a document; nothing is learned.</summary>
     private sealed class ScorePacks(int[][][] packs, int context) : IRolloutSource
@@ -63,15 +71,18 @@ public sealed class AnswerScorer(RunConfiguration configuration, ChatTokenizer c
         public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
         {
             tokens.Clear();
-            int at = 0, document = 0;
+            int at = 0,
+                document = 0;
             foreach (int[] input in index < packs.Length ? packs[index] : [])
             {
                 input.CopyTo(tokens[at..]);
-                if (!documents.IsEmpty) documents.Slice(at, input.Length).Fill(document);
+                if (!documents.IsEmpty)
+                    documents.Slice(at, input.Length).Fill(document);
                 at += input.Length;
                 document++;
             }
-            if (!documents.IsEmpty) documents[at..].Fill(document);
+            if (!documents.IsEmpty)
+                documents[at..].Fill(document);
         }
     }
 }

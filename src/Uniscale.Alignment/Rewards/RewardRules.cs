@@ -15,14 +15,15 @@ public abstract partial class RewardRule
     public double Weight { get; private init; }
 
     /// <summary>The rule of a configuration.</summary>
-    public static RewardRule Of(RewardRuleSection section) => section.Kind switch
-    {
-        RewardKind.Number => new NumberRule { Weight = section.Weight },
-        RewardKind.Exact => new ExactRule { Weight = section.Weight },
-        RewardKind.Model => new ModelRule { Weight = section.Weight },
-        RewardKind.Format => new FormatRule(section.Pattern!) { Weight = section.Weight },
-        _ => throw new ArgumentOutOfRangeException(nameof(section), section.Kind, "Unknown rule."),
-    };
+    public static RewardRule Of(RewardRuleSection section) =>
+        section.Kind switch
+        {
+            RewardKind.Number => new NumberRule { Weight = section.Weight },
+            RewardKind.Exact => new ExactRule { Weight = section.Weight },
+            RewardKind.Model => new ModelRule { Weight = section.Weight },
+            RewardKind.Format => new FormatRule(section.Pattern!) { Weight = section.Weight },
+            _ => throw new ArgumentOutOfRangeException(nameof(section), section.Kind, "Unknown rule."),
+        };
 
     /// <summary>From 0 to 1.</summary>
     /// <param name="answer">What the model wrote, without what ends it.</param>
@@ -35,10 +36,13 @@ public abstract partial class RewardRule
     /// <summary>The last number of a text, as it would be written plainly; null: there is none.</summary>
     internal static string? LastNumber(string text)
     {
-        if (Numbers().Matches(text) is not { Count: > 0 } found) return null;
+        if (Numbers().Matches(text) is not { Count: > 0 } found)
+            return null;
         string digits = found[^1].Value.Replace(",", "", StringComparison.Ordinal);
         // 7.0 is 7, and 007 too; what no decimal holds is compared as it stands.
-        return decimal.TryParse(digits, NumberStyles.Number, CultureInfo.InvariantCulture, out decimal number) ? number.ToString("0.############################", CultureInfo.InvariantCulture) : digits;
+        return decimal.TryParse(digits, NumberStyles.Number, CultureInfo.InvariantCulture, out decimal number)
+            ? number.ToString("0.############################", CultureInfo.InvariantCulture)
+            : digits;
     }
 
     /// <summary>A minus belongs to a number where no number or word stands before it; thousands may be set apart by commas.</summary>
@@ -49,7 +53,8 @@ public abstract partial class RewardRule
     {
         public override string Name => "number";
 
-        public override double Of(string answer, string reference) => LastNumber(answer) is { } number && number == LastNumber(reference) ? 1 : 0;
+        public override double Of(string answer, string reference) =>
+            LastNumber(answer) is { } number && number == LastNumber(reference) ? 1 : 0;
     }
 
     private sealed class ExactRule : RewardRule
@@ -63,7 +68,8 @@ public abstract partial class RewardRule
     {
         public override string Name => "model";
 
-        public override double Of(string answer, string reference) => throw new NotSupportedException("A score is not a matter of the text alone.");
+        public override double Of(string answer, string reference) =>
+            throw new NotSupportedException("A score is not a matter of the text alone.");
 
         public override double Of(DrawnAnswer drawn, string answer, string reference) => drawn.Score;
     }

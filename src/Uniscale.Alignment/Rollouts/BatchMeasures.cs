@@ -17,7 +17,9 @@ public static class BatchMeasures
     public static Dictionary<string, double> OfAnswers(IReadOnlyList<DrawnAnswer> answers, IReadOnlyList<RewardRule> rules)
     {
         var measures = new Dictionary<string, double> { [Scores] = answers.Average(answer => answer.Reward) };
-        foreach (var group in rules.Select((rule, i) => (rule.Name, Mean: answers.Average(answer => answer.Rules[i]))).GroupBy(rule => rule.Name))
+        foreach (
+            var group in rules.Select((rule, i) => (rule.Name, Mean: answers.Average(answer => answer.Rules[i]))).GroupBy(rule => rule.Name)
+        )
             measures[$"reward/{group.Key}"] = group.Average(rule => rule.Mean);
         measures["answer/length"] = answers.Average(answer => answer.Tokens.Length);
         measures["answer/ended"] = answers.Average(answer => answer.IsEnded ? 1.0 : 0);
@@ -30,7 +32,8 @@ public static class BatchMeasures
     /// <param name="beta">Weight of the divergence.</param>
     public static Dictionary<string, double> OfProbabilities(IReadOnlyList<DrawnAnswer> answers, double beta)
     {
-        double divergence = DivergenceOf(answers), tokens = answers.Sum(answer => answer.Tokens.Length);
+        double divergence = DivergenceOf(answers),
+            tokens = answers.Sum(answer => answer.Tokens.Length);
         return new()
         {
             [Divergence] = divergence,
@@ -44,16 +47,20 @@ public static class BatchMeasures
     }
 
     /// <summary>Mean of an answer's Σ log π − log π_ref.</summary>
-    public static double DivergenceOf(IReadOnlyList<DrawnAnswer> answers) => answers.Average(answer => answer.Old.Sum() - answer.Reference.Sum());
+    public static double DivergenceOf(IReadOnlyList<DrawnAnswer> answers) =>
+        answers.Average(answer => answer.Old.Sum() - answer.Reference.Sum());
 
-    /// <summary>Different pairs of neighbouring tokens, as a share of all pairs: answers that are alike, or repeat themselves, have few.</summary>
+    /// <summary>
+    /// Different pairs of neighbouring tokens, as a share of all pairs: answers that are alike, or repeat themselves, have few.
+    /// </summary>
     private static double DistinctPairs(IReadOnlyList<DrawnAnswer> answers)
     {
         var seen = new HashSet<(int, int)>();
         long all = 0;
         foreach (var answer in answers)
         {
-            for (int i = 1; i < answer.Tokens.Length; i++) seen.Add((answer.Tokens[i - 1], answer.Tokens[i]));
+            for (int i = 1; i < answer.Tokens.Length; i++)
+                seen.Add((answer.Tokens[i - 1], answer.Tokens[i]));
             all += answer.Tokens.Length - 1;
         }
         return all == 0 ? 1 : (double)seen.Count / all;

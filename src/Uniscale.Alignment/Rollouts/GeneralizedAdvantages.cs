@@ -1,7 +1,8 @@
 namespace Uniscale.Alignment.Rollouts;
 
 /// <summary>
-/// Generalized advantage estimation (Schulman et al., 2016): δ_t = r_t + γ·V_(t+1) − V_t, A_t = δ_t + γ·λ·A_(t+1), returns A + V. Behind the last token nothing is foreseen.
+/// Generalized advantage estimation (Schulman et al., 2016): δ_t = r_t + γ·V_(t+1) − V_t, A_t = δ_t + γ·λ·A_(t+1), returns A + V. Behind
+/// the last token nothing is foreseen.
 /// </summary>
 public static class GeneralizedAdvantages
 {
@@ -12,10 +13,17 @@ public static class GeneralizedAdvantages
     /// <param name="values">What was foreseen before each.</param>
     /// <param name="gamma">γ.</param>
     /// <param name="lambda">λ.</param>
-    public static (double[] Advantages, double[] Returns) Of(ReadOnlySpan<double> rewards, ReadOnlySpan<double> values, double gamma, double lambda)
+    public static (double[] Advantages, double[] Returns) Of(
+        ReadOnlySpan<double> rewards,
+        ReadOnlySpan<double> values,
+        double gamma,
+        double lambda
+    )
     {
-        double[] advantages = new double[rewards.Length], returns = new double[rewards.Length];
-        double next = 0, value = 0;
+        double[] advantages = new double[rewards.Length],
+            returns = new double[rewards.Length];
+        double next = 0,
+            value = 0;
         for (int t = rewards.Length - 1; t >= 0; t--)
         {
             next = rewards[t] + (gamma * value) - values[t] + (gamma * lambda * next);
@@ -28,11 +36,13 @@ public static class GeneralizedAdvantages
     public static void Whiten(IReadOnlyList<double[]> numbers, bool shifts)
     {
         long count = numbers.Sum(each => (long)each.Length);
-        if (count < 2) return;
+        if (count < 2)
+            return;
         double mean = numbers.Sum(each => each.Sum()) / count;
         double variance = numbers.Sum(each => each.Sum(number => (number - mean) * (number - mean))) / (count - 1);
         double by = 1 / Math.Sqrt(variance + Smallest);
         foreach (double[] each in numbers)
-            for (int i = 0; i < each.Length; i++) each[i] = (each[i] - (shifts ? mean : 0)) * by;
+            for (int i = 0; i < each.Length; i++)
+                each[i] = (each[i] - (shifts ? mean : 0)) * by;
     }
 }

@@ -3,7 +3,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Alignment.Rollouts;
 
 /// <summary>
-/// Advantages of answers to the same prompt by their rewards alone: (r − mean) / (standard deviation + 1e-4), the deviation of a sample, n − 1 (Shao et al., 2024), or r − mean
+/// Advantages of answers to the same prompt by their rewards alone: (r − mean) / (standard deviation + 1e-4), the deviation of a sample, n
+/// − 1 (Shao et al., 2024), or r − mean
 /// (Liu et al., 2025).
 /// </summary>
 public static class GroupAdvantages
@@ -21,7 +22,8 @@ public static class GroupAdvantages
     /// <summary>Standard deviation of a sample; 0 of one.</summary>
     public static double Deviation(IReadOnlyList<double> values)
     {
-        if (values.Count < 2) return 0;
+        if (values.Count < 2)
+            return 0;
         double mean = values.Average();
         return Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Count - 1));
     }

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Uniscale.Alignment.Rollouts;
 
 /// <summary>
-/// The weight β of the divergence: fixed, or moved towards a target after each batch, β·(1 + clip(KL/target − 1, ±0.2)·n/horizon) for n answers (Ziegler et al., 2019, section 2.2).
+/// The weight β of the divergence: fixed, or moved towards a target after each batch, β·(1 + clip(KL/target − 1, ±0.2)·n/horizon) for n
+/// answers (Ziegler et al., 2019, section 2.2).
 /// </summary>
 /// <param name="beta">First value.</param>
 /// <param name="target">Divergence of an answer, in nats, that is aimed at; 0: β is fixed.</param>
@@ -20,13 +21,16 @@ public sealed class KlController(double beta, double target, double horizon)
     /// <param name="answers">Answers of the batch.</param>
     public void Move(double divergence, int answers)
     {
-        if (target > 0) Beta *= 1 + (Math.Clamp((divergence / target) - 1, -0.2, 0.2) * answers / horizon);
+        if (target > 0)
+            Beta *= 1 + (Math.Clamp((divergence / target) - 1, -0.2, 0.2) * answers / horizon);
     }
 
-    internal IEnumerable<KeyValuePair<string, string>> ToExtra() => target > 0 ? [new(Key, Beta.ToString("R", CultureInfo.InvariantCulture))] : [];
+    internal IEnumerable<KeyValuePair<string, string>> ToExtra() =>
+        target > 0 ? [new(Key, Beta.ToString("R", CultureInfo.InvariantCulture))] : [];
 
     internal void Restore(IReadOnlyDictionary<string, string> extra)
     {
-        if (target > 0 && extra.TryGetValue(Key, out string? text)) Beta = double.Parse(text, CultureInfo.InvariantCulture);
+        if (target > 0 && extra.TryGetValue(Key, out string? text))
+            Beta = double.Parse(text, CultureInfo.InvariantCulture);
     }
 }

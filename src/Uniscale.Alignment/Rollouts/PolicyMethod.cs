@@ -20,7 +20,8 @@ internal abstract class PolicyMethod(KlController kl, PolicyMean mean)
     public abstract double LossWeight { get; }
 
     /// <summary>The method of a run.</summary>
-    public static PolicyMethod Of(RunConfiguration configuration) => configuration.Objective == ObjectiveKind.Ppo ? new PpoMethod(configuration.Ppo) : new GrpoMethod(configuration.Grpo);
+    public static PolicyMethod Of(RunConfiguration configuration) =>
+        configuration.Objective == ObjectiveKind.Ppo ? new PpoMethod(configuration.Ppo) : new GrpoMethod(configuration.Grpo);
 
     /// <summary>Says how much better each token was than expected. Rewards and log-probabilities are known. Collective.</summary>
     /// <param name="runtime">The run.</param>
@@ -43,23 +44,36 @@ internal abstract class PolicyMethod(KlController kl, PolicyMean mean)
 
 /// <summary>Advantages beside the other answers to the same prompt; the divergence is a part of the loss.</summary>
 /// <param name="section">Constants.</param>
-internal sealed class GrpoMethod(GrpoSection section) : PolicyMethod(new KlController(section.Beta, section.KlTarget, section.KlHorizon), section.Mean)
+internal sealed class GrpoMethod(GrpoSection section)
+    : PolicyMethod(new KlController(section.Beta, section.KlTarget, section.KlHorizon), section.Mean)
 {
     public override double LossWeight => Kl.Beta;
 
     public override void Judge(RankRuntime runtime, RolloutBatch batch, Func<int, StepPlan> stepOf)
     {
-        var advantages = batch.Answers.Chunk(section.Group).SelectMany(group => GroupAdvantages.Of([.. group.Select(answer => answer.Reward)], section.Scale));
-        foreach (var (answer, advantage) in batch.Answers.Zip(advantages)) answer.Advantages = [.. Enumerable.Repeat(advantage, answer.Tokens.Length)];
+        var advantages = batch
+            .Answers.Chunk(section.Group)
+            .SelectMany(group => GroupAdvantages.Of([.. group.Select(answer => answer.Reward)], section.Scale));
+        foreach (var (answer, advantage) in batch.Answers.Zip(advantages))
+            answer.Advantages = [.. Enumerable.Repeat(advantage, answer.Tokens.Length)];
     }
 
     public override IEnumerable<KeyValuePair<string, double>> Measure(RolloutBatch batch) =>
-        [new("frac_reward_zero_std", batch.Answers.Chunk(section.Group).Average(group => group.All(answer => answer.Reward == group[0].Reward) ? 1.0 : 0))];
+        [
+            new(
+                "frac_reward_zero_std",
+                batch.Answers.Chunk(section.Group).Average(group => group.All(answer => answer.Reward == group[0].Reward) ? 1.0 : 0)
+            ),
+        ];
 }
 
-/// <summary>Advantages over what the critic foresaw; the divergence is taken from the reward of each token, and the answer's reward comes with its last.</summary>
+/// <summary>
+/// Advantages over what the critic foresaw; the divergence is taken from the reward of each token, and the answer's reward comes with its
+/// last.
+/// </summary>
 /// <param name="section">Constants.</param>
-internal sealed class PpoMethod(PpoSection section) : PolicyMethod(new KlController(section.Beta, section.KlTarget, section.KlHorizon), section.Mean)
+internal sealed class PpoMethod(PpoSection section)
+    : PolicyMethod(new KlController(section.Beta, section.KlTarget, section.KlHorizon), section.Mean)
 {
     private readonly RunningMoments _moments = new();
 
@@ -72,19 +86,27 @@ internal sealed class PpoMethod(PpoSection section) : PolicyMethod(new KlControl
         for (int minibatch = 0; minibatch < batch.Minibatches; minibatch++)
             batch.Deal(minibatch, runtime.Read(stepOf(minibatch), RolloutReader.Critic), (answer, values) => answer.Values = values);
         if (section.NormaliseRewards)
-            foreach (var answer in batch.Answers) _moments.Add(answer.Reward - section.RewardBias);
+            foreach (var answer in batch.Answers)
+                _moments.Add(answer.Reward - section.RewardBias);
         double[][] rewards = [.. batch.Answers.Select(TokenRewards)];
-        if (section.WhitenRewards) GeneralizedAdvantages.Whiten(rewards, shifts: false);
+        if (section.WhitenRewards)
+            GeneralizedAdvantages.Whiten(rewards, shifts: false);
         foreach (var (answer, own) in batch.Answers.Zip(rewards))
             (answer.Advantages, answer.Returns) = GeneralizedAdvantages.Of(own, answer.Values, section.Gamma, section.Lambda);
-        if (section.WhitenAdvantages) GeneralizedAdvantages.Whiten([.. batch.Answers.Select(answer => answer.Advantages)], shifts: true);
+        if (section.WhitenAdvantages)
+            GeneralizedAdvantages.Whiten([.. batch.Answers.Select(answer => answer.Advantages)], shifts: true);
     }
 
     public override IEnumerable<KeyValuePair<string, double>> Measure(RolloutBatch batch) =>
-    [
-        new("objective/non_score_reward", batch.Answers.Average(answer => -Kl.Beta * answer.Old.Zip(answer.Reference, (policy, reference) => Divergence.Of(section.Kl, policy, reference)).Sum())),
-        new("val/return_avg", batch.Answers.Average(answer => answer.Returns.Average())),
-    ];
+        [
+            new(
+                "objective/non_score_reward",
+                batch.Answers.Average(answer =>
+                    -Kl.Beta * answer.Old.Zip(answer.Reference, (policy, reference) => Divergence.Of(section.Kl, policy, reference)).Sum()
+                )
+            ),
+            new("val/return_avg", batch.Answers.Average(answer => answer.Returns.Average())),
+        ];
 
     public override IEnumerable<KeyValuePair<string, string>> ToExtra() => [.. base.ToExtra(), .. _moments.ToExtra()];
 
@@ -97,9 +119,14 @@ internal sealed class PpoMethod(PpoSection section) : PolicyMethod(new KlControl
     private double[] TokenRewards(DrawnAnswer answer)
     {
         double reward = answer.Reward - section.RewardBias;
-        if (section.NormaliseRewards) reward = _moments.Normalise(reward);
-        if (section.RewardClip > 0) reward = Math.Clamp(reward, -section.RewardClip, section.RewardClip);
-        double[] rewards = [.. answer.Old.Zip(answer.Reference, (policy, reference) => -Kl.Beta * Divergence.Of(section.Kl, policy, reference))];
+        if (section.NormaliseRewards)
+            reward = _moments.Normalise(reward);
+        if (section.RewardClip > 0)
+            reward = Math.Clamp(reward, -section.RewardClip, section.RewardClip);
+        double[] rewards =
+        [
+            .. answer.Old.Zip(answer.Reference, (policy, reference) => -Kl.Beta * Divergence.Of(section.Kl, policy, reference)),
+        ];
         rewards[^1] += reward;
         return rewards;
     }

@@ -5,7 +5,8 @@ using Uniscale.Engine.Model;
 namespace Uniscale.Alignment.Rollouts;
 
 /// <summary>
-/// Answers that were drawn with the same weights, in packs: each minibatch has its own, so that a pass over the batch is divided by prompts.
+/// Answers that were drawn with the same weights, in packs: each minibatch has its own, so that a pass over the batch is divided by
+/// prompts.
 /// A pack holds whole samples (prompt and answer), each a document, and padding.
 /// </summary>
 public sealed class RolloutBatch
@@ -20,8 +21,19 @@ public sealed class RolloutBatch
     public RolloutBatch(long number, IReadOnlyList<DrawnAnswer> answers, int minibatches, int context)
     {
         (Number, Answers, _context) = (number, answers, context);
-        _packs = [.. answers.Chunk(answers.Count / minibatches).Select(part =>
-            (IReadOnlyList<IReadOnlyList<DrawnAnswer>>)[.. BestFit.Pack([.. part.Select(answer => answer.Length)], context).Select(pack => (IReadOnlyList<DrawnAnswer>)[.. pack.Select(item => part[item])])])];
+        _packs =
+        [
+            .. answers
+                .Chunk(answers.Count / minibatches)
+                .Select(part =>
+                    (IReadOnlyList<IReadOnlyList<DrawnAnswer>>)
+                        [
+                            .. BestFit
+                                .Pack([.. part.Select(answer => answer.Length)], context)
+                                .Select(pack => (IReadOnlyList<DrawnAnswer>)[.. pack.Select(item => part[item])]),
+                        ]
+                ),
+        ];
     }
 
     /// <summary>Number of the batch in the run.</summary>
@@ -37,9 +49,12 @@ public sealed class RolloutBatch
     public int PacksOf(int minibatch) => _packs[minibatch].Count;
 
     /// <summary>What the loss of a minibatch is a mean over: its answers, or their tokens.</summary>
-    public int CountOf(int minibatch, bool isMeanOfAnswers) => _packs[minibatch].Sum(pack => isMeanOfAnswers ? pack.Count : pack.Sum(answer => answer.Tokens.Length));
+    public int CountOf(int minibatch, bool isMeanOfAnswers) =>
+        _packs[minibatch].Sum(pack => isMeanOfAnswers ? pack.Count : pack.Sum(answer => answer.Tokens.Length));
 
-    /// <summary>Packs that hold any answers of at most so many tokens, however long each is: a pack that has fewer than fit has room for one more.</summary>
+    /// <summary>
+    /// Packs that hold any answers of at most so many tokens, however long each is: a pack that has fewer than fit has room for one more.
+    /// </summary>
     public static int MostPacks(int answers, int longest, int context) => (answers + (context / longest) - 1) / (context / longest);
 
     /// <summary>Copies a pack; one behind the last is empty.</summary>
@@ -53,18 +68,24 @@ public sealed class RolloutBatch
         tokens.Clear();
         documents.Clear();
         marks.Clear();
-        int at = 0, document = 0;
+        int at = 0,
+            document = 0;
         foreach (var answer in Pack(minibatch, pack))
         {
             int prompt = answer.Prompt.Tokens.Length;
-            if (!tokens.IsEmpty) answer.Prompt.Tokens.CopyTo(tokens[at..]);
-            if (!tokens.IsEmpty) answer.Tokens.CopyTo(tokens[(at + prompt)..]);
-            if (!documents.IsEmpty) documents.Slice(at, answer.Length).Fill(document);
-            if (!marks.IsEmpty) marks.Slice(at + prompt, answer.Tokens.Length).Fill(TokenMarks.Learned);
+            if (!tokens.IsEmpty)
+                answer.Prompt.Tokens.CopyTo(tokens[at..]);
+            if (!tokens.IsEmpty)
+                answer.Tokens.CopyTo(tokens[(at + prompt)..]);
+            if (!documents.IsEmpty)
+                documents.Slice(at, answer.Length).Fill(document);
+            if (!marks.IsEmpty)
+                marks.Slice(at + prompt, answer.Tokens.Length).Fill(TokenMarks.Learned);
             at += answer.Length;
             document++;
         }
-        if (!documents.IsEmpty) documents[at..].Fill(document);
+        if (!documents.IsEmpty)
+            documents[at..].Fill(document);
     }
 
     /// <summary>Copies the numbers of a pack, [<see cref="RolloutColumn"/>, context]; returns its answers.</summary>

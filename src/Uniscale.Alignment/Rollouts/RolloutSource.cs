@@ -13,17 +13,22 @@ using Uniscale.Training.Runtime;
 namespace Uniscale.Alignment.Rollouts;
 
 /// <summary>
-/// The data of a run that learns from answers of its own. The first step of a batch draws answers with the weights as they are, rewards them, and reads their log-probabilities
-/// under these weights and under the reference; the updates of the batch then learn from them. Everything is a function of (weights, seed, position).
+/// The data of a run that learns from answers of its own. The first step of a batch draws answers with the weights as they are, rewards
+/// them, and reads their log-probabilities
+/// under these weights and under the reference; the updates of the batch then learn from them. Everything is a function of (weights, seed,
+/// position).
 /// </summary>
 /// <param name="configuration">The run.</param>
 /// <param name="prompts">Which prompt comes when.</param>
 /// <param name="reader">Rewards answers; owned.</param>
 /// <param name="text">Text that is learned beside the answers; owned; null: none.</param>
-public sealed class RolloutSource(RunConfiguration configuration, PromptOrder prompts, AnswerReader reader, TextStream? text = null) : IRolloutSource, IDisposable
+public sealed class RolloutSource(RunConfiguration configuration, PromptOrder prompts, AnswerReader reader, TextStream? text = null)
+    : IRolloutSource,
+        IDisposable
 {
     /// <summary>
-    /// How far log π of the same weights may lie apart, mean over tokens. The same microbatches go through the same code, so on a CPU it is 0; a device may add in another order.
+    /// How far log π of the same weights may lie apart, mean over tokens. The same microbatches go through the same code, so on a CPU it is
+    /// 0; a device may add in another order.
     /// </summary>
     private const double Rounding = 1e-4;
 
@@ -81,21 +86,26 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     /// <inheritdoc/>
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
-        if (TextRow(step, index) is { } row) _text!.Read(Number(step), row, tokens, documents);
-        else BatchOf(step).Read(Minibatch(step), (int)(index - step.FirstSample), tokens, documents, []);
+        if (TextRow(step, index) is { } row)
+            _text!.Read(Number(step), row, tokens, documents);
+        else
+            BatchOf(step).Read(Minibatch(step), (int)(index - step.FirstSample), tokens, documents, []);
     }
 
     /// <inheritdoc/>
     public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
     {
-        if (TextRow(step, index) is not null) marks.Fill(TokenMarks.Learned);
-        else BatchOf(step).Read(Minibatch(step), (int)(index - step.FirstSample), [], [], marks);
+        if (TextRow(step, index) is not null)
+            marks.Fill(TokenMarks.Learned);
+        else
+            BatchOf(step).Read(Minibatch(step), (int)(index - step.FirstSample), [], [], marks);
     }
 
     /// <inheritdoc/>
     public int ReadColumns(StepPlan step, long index, Span<double> columns)
     {
-        if (TextRow(step, index) is not { } row) return BatchOf(step).ReadColumns(Minibatch(step), (int)(index - step.FirstSample), columns, CountsAnswers);
+        if (TextRow(step, index) is not { } row)
+            return BatchOf(step).ReadColumns(Minibatch(step), (int)(index - step.FirstSample), columns, CountsAnswers);
         _text!.ReadColumns(Number(step), row, columns, BatchOf(step).CountOf(Minibatch(step), CountsAnswers));
         return 0;
     }
@@ -103,30 +113,43 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     /// <inheritdoc/>
     public void Prepare(RankRuntime runtime, StepPlan step)
     {
-        if (Within(step) > 0) return;
+        if (Within(step) > 0)
+            return;
         long start = Stopwatch.GetTimestamp();
-        _batch = new RolloutBatch(Number(step) / _rollout.Updates, Draw(runtime, Number(step) / _rollout.Updates), _rollout.Minibatches, configuration.Model.Context);
+        _batch = new RolloutBatch(
+            Number(step) / _rollout.Updates,
+            Draw(runtime, Number(step) / _rollout.Updates),
+            _rollout.Minibatches,
+            configuration.Model.Context
+        );
         reader.Reward(runtime, _batch.Answers);
         double drawing = Stopwatch.GetElapsedTime(start).TotalSeconds;
         StepPlan StepOf(int minibatch) => StepAt(step.ConsumedTokens + (minibatch * StepTokens));
         ReadProbabilities(runtime, StepOf);
         _method.Judge(runtime, _batch, StepOf);
         _measures = Measure(drawing);
-        if (runtime.Position.Updates == 0) CheckReference(runtime.Position.Step);
+        if (runtime.Position.Updates == 0)
+            CheckReference(runtime.Position.Step);
     }
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">The first update of a batch sees other log-probabilities than the ones that the batch was read with.</exception>
+    /// <exception cref="InvalidOperationException">The first update of a batch sees other log-probabilities than the ones that the batch
+    /// was read with.</exception>
     public StepDecision Done(RankRuntime runtime, StepPlan step, StepDecision decision)
     {
         // Where the critic alone learns, nothing is known of ratios.
         double apart = decision.Measures.GetValueOrDefault(PolicyLoss.LogRatio);
         if (Within(step) == 0 && double.IsFinite(apart) && apart > Rounding)
         {
-            throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
-                $"The first update of a batch finds log-probabilities {apart:0.0e+0} from those that the batch was read with by the same weights (step {runtime.Position.Step + 1}): forward passes do not repeat themselves."));
+            throw new InvalidOperationException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The first update of a batch finds log-probabilities {apart:0.0e+0} from those that the batch was read with by the same weights (step {runtime.Position.Step + 1}): forward passes do not repeat themselves."
+                )
+            );
         }
-        if (EndsBatch(step) && !TeachesCriticAlone(step)) _method.Kl.Move(_measures[BatchMeasures.Divergence], _batch!.Answers.Count);
+        if (EndsBatch(step) && !TeachesCriticAlone(step))
+            _method.Kl.Move(_measures[BatchMeasures.Divergence], _batch!.Answers.Count);
         return decision with { Measures = new Dictionary<string, double>([.. _measures, .. decision.Measures]) };
     }
 
@@ -155,8 +178,16 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     }
 
     /// <summary>How the answers to prompt <paramref name="number"/> of the run are drawn: each has a seed of its own.</summary>
-    private IReadOnlyList<SamplingOptions> Sampling(long number) => [.. Enumerable.Range(0, configuration.AnswersPerPrompt)
-        .Select(i => new SamplingOptions(_rollout.Temperature, _rollout.TopP, unchecked((long)Mixing.Key((ulong)configuration.Train.Seed, (ulong)number, (ulong)i))))];
+    private IReadOnlyList<SamplingOptions> Sampling(long number) =>
+        [
+            .. Enumerable
+                .Range(0, configuration.AnswersPerPrompt)
+                .Select(i => new SamplingOptions(
+                    _rollout.Temperature,
+                    _rollout.TopP,
+                    unchecked((long)Mixing.Key((ulong)configuration.Train.Seed, (ulong)number, (ulong)i))
+                )),
+        ];
 
     private void ReadProbabilities(RankRuntime runtime, Func<int, StepPlan> stepOf)
     {
@@ -170,8 +201,7 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     private Dictionary<string, double> Measure(double drawing)
     {
         var answers = _batch!.Answers;
-        return new(
-        [
+        return new([
             .. BatchMeasures.OfProbabilities(answers, _method.Kl.Beta),
             .. BatchMeasures.OfAnswers(answers, reader.Rules),
             .. _method.Measure(_batch),
@@ -183,11 +213,17 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
     /// <summary>Before the first update the policy is the reference.</summary>
     private void CheckReference(long step)
     {
-        double apart = _batch!.Answers.Average(answer => answer.Old.Zip(answer.Reference, (old, reference) => Math.Abs(old - reference)).Average());
+        double apart = _batch!.Answers.Average(answer =>
+            answer.Old.Zip(answer.Reference, (old, reference) => Math.Abs(old - reference)).Average()
+        );
         if (apart > Rounding)
         {
-            throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
-                $"The weights are those of the reference, but their log-probabilities are {apart:0.0e+0} apart (step {step + 1}): the two forward passes differ."));
+            throw new InvalidOperationException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The weights are those of the reference, but their log-probabilities are {apart:0.0e+0} apart (step {step + 1}): the two forward passes differ."
+                )
+            );
         }
     }
 
@@ -204,7 +240,10 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
 
     private int Minibatch(StepPlan step) => Within(step) % _rollout.Minibatches;
 
-    private RolloutBatch BatchOf(StepPlan step) => _batch is { } batch && batch.Number == Number(step) / _rollout.Updates
-        ? batch
-        : throw new InvalidOperationException($"The batch of step {Number(step) + 1} is not drawn: a run goes on at the beginning of a batch.");
+    private RolloutBatch BatchOf(StepPlan step) =>
+        _batch is { } batch && batch.Number == Number(step) / _rollout.Updates
+            ? batch
+            : throw new InvalidOperationException(
+                $"The batch of step {Number(step) + 1} is not drawn: a run goes on at the beginning of a batch."
+            );
 }

@@ -5,7 +5,8 @@ using Uniscale.Engine.Model;
 namespace Uniscale.Alignment.Rollouts;
 
 /// <summary>
-/// The text of updates: its loss is the mean of −log π over its tokens, times <c>ppo.ptx</c>, beside a mean over answers; so a token of it weighs ptx · (what the other mean counts) / (tokens of text).
+/// The text of updates: its loss is the mean of −log π over its tokens, times <c>ppo.ptx</c>, beside a mean over answers; so a token of it
+/// weighs ptx · (what the other mean counts) / (tokens of text).
 /// </summary>
 /// <param name="text">The text; not owned.</param>
 /// <param name="configuration">The run.</param>
@@ -18,7 +19,8 @@ internal sealed class TextRows(TextStream text, RunConfiguration configuration)
     public int Sequences => configuration.Ppo.PtxSequences;
 
     /// <summary>Reads a row of an update.</summary>
-    public void Read(long update, int row, Span<int> tokens, Span<int> documents) => text.Read((update * Sequences) + row, tokens, documents);
+    public void Read(long update, int row, Span<int> tokens, Span<int> documents) =>
+        text.Read((update * Sequences) + row, tokens, documents);
 
     /// <summary>Weights of a row's targets.</summary>
     /// <param name="update">Number of the update.</param>
@@ -28,11 +30,13 @@ internal sealed class TextRows(TextStream text, RunConfiguration configuration)
     public void ReadColumns(long update, int row, Span<double> columns, int count)
     {
         columns.Clear();
-        if (_counted.Update != update) _counted = (update, Enumerable.Range(0, Sequences).Sum(each => (long)Targets(update, each).Count(isTarget => isTarget)));
+        if (_counted.Update != update)
+            _counted = (update, Enumerable.Range(0, Sequences).Sum(each => (long)Targets(update, each).Count(isTarget => isTarget)));
         double weight = configuration.Ppo.Ptx * count / Math.Max(1, _counted.Targets);
         var column = columns.Slice((int)RolloutColumn.Text * _context, _context);
         bool[] targets = Targets(update, row);
-        for (int i = 0; i < _context; i++) column[i] = targets[i] ? weight : 0;
+        for (int i = 0; i < _context; i++)
+            column[i] = targets[i] ? weight : 0;
     }
 
     /// <summary>Places whose next token is of the same document.</summary>

@@ -51,7 +51,9 @@ public static class CheckpointCatalog
         if (step is { } wanted)
         {
             return folders.FirstOrDefault(folder => folder.Step == wanted)?.Path
-                ?? throw new CheckpointException($"there is no checkpoint of step {wanted} in {directory}; there are {string.Join(", ", folders.Select(folder => folder.Step).Order())}");
+                ?? throw new CheckpointException(
+                    $"there is no checkpoint of step {wanted} in {directory}; there are {string.Join(", ", folders.Select(folder => folder.Step).Order())}"
+                );
         }
         return folders.Select(Describe).FirstOrDefault(entry => entry.Problem is null)?.Folder
             ?? throw new CheckpointDamagedException($"no checkpoint in {directory} is good");

@@ -26,7 +26,11 @@ public static class CheckpointDiff
     /// <summary>One record for each tensor of either, in order of name.</summary>
     public static IEnumerable<TensorDifference> Compare(CheckpointReader first, CheckpointReader second)
     {
-        var names = first.Manifest.Tensors.Concat(second.Manifest.Tensors).Select(tensor => tensor.Name).Distinct().Order(StringComparer.Ordinal);
+        var names = first
+            .Manifest.Tensors.Concat(second.Manifest.Tensors)
+            .Select(tensor => tensor.Name)
+            .Distinct()
+            .Order(StringComparer.Ordinal);
         foreach (string? name in names)
         {
             if (!first.Contains(name) || !second.Contains(name))
@@ -47,21 +51,26 @@ public static class CheckpointDiff
     {
         var result = new TensorDifference(tensor.Name, null, 0, 0, 0);
         long row = 0;
-        TensorBlocks.ForEach(first, tensor, BlockBytes, (address, bytes) =>
-        {
-            nint other = PageMemory.Allocate(bytes);
-            try
+        TensorBlocks.ForEach(
+            first,
+            tensor,
+            BlockBytes,
+            (address, bytes) =>
             {
-                long count = tensor.Shape.Length == 0 ? 1 : bytes / (tensor.SizeBytes / tensor.Shape[0]);
-                second.Load([TensorBlocks.SliceOf(tensor, row, count, other)]);
-                row += count;
-                result = CompareBlock(result, tensor.Type, PageMemory.Span(address, bytes), PageMemory.Span(other, bytes));
+                nint other = PageMemory.Allocate(bytes);
+                try
+                {
+                    long count = tensor.Shape.Length == 0 ? 1 : bytes / (tensor.SizeBytes / tensor.Shape[0]);
+                    second.Load([TensorBlocks.SliceOf(tensor, row, count, other)]);
+                    row += count;
+                    result = CompareBlock(result, tensor.Type, PageMemory.Span(address, bytes), PageMemory.Span(other, bytes));
+                }
+                finally
+                {
+                    PageMemory.Free(other);
+                }
             }
-            finally
-            {
-                PageMemory.Free(other);
-            }
-        });
+        );
         return result;
     }
 
@@ -81,14 +90,15 @@ public static class CheckpointDiff
         return sum with { DifferentCount = different, MaxAbsolute = maxAbsolute, MaxMagnitude = maxMagnitude };
     }
 
-    private static double ElementAt(ElementType type, ReadOnlySpan<byte> bytes) => type switch
-    {
-        ElementType.Float32 => MemoryMarshal.Read<float>(bytes),
-        ElementType.BFloat16 => BitConverter.Int32BitsToSingle(MemoryMarshal.Read<ushort>(bytes) << 16),
-        ElementType.Float16 => (double)MemoryMarshal.Read<Half>(bytes),
-        ElementType.Float64 => MemoryMarshal.Read<double>(bytes),
-        ElementType.Int64 => MemoryMarshal.Read<long>(bytes),
-        ElementType.Int32 => MemoryMarshal.Read<int>(bytes),
-        _ => bytes[0],
-    };
+    private static double ElementAt(ElementType type, ReadOnlySpan<byte> bytes) =>
+        type switch
+        {
+            ElementType.Float32 => MemoryMarshal.Read<float>(bytes),
+            ElementType.BFloat16 => BitConverter.Int32BitsToSingle(MemoryMarshal.Read<ushort>(bytes) << 16),
+            ElementType.Float16 => (double)MemoryMarshal.Read<Half>(bytes),
+            ElementType.Float64 => MemoryMarshal.Read<double>(bytes),
+            ElementType.Int64 => MemoryMarshal.Read<long>(bytes),
+            ElementType.Int32 => MemoryMarshal.Read<int>(bytes),
+            _ => bytes[0],
+        };
 }

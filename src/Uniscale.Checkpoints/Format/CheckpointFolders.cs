@@ -60,7 +60,9 @@ internal static class CheckpointFolders
         }
     }
 
-    /// <summary>Notes that a checkpoint is damaged, so that it does not count among those that are kept. It stays for the user to look at.</summary>
+    /// <summary>
+    /// Notes that a checkpoint is damaged, so that it does not count among those that are kept. It stays for the user to look at.
+    /// </summary>
     public static void MarkDamaged(string folder, string sentence)
     {
         try
@@ -73,7 +75,9 @@ internal static class CheckpointFolders
         }
     }
 
-    /// <summary>Gives a finished temporary folder its final name, durably. A folder that had the name is put aside first and deleted after.</summary>
+    /// <summary>
+    /// Gives a finished temporary folder its final name, durably. A folder that had the name is put aside first and deleted after.
+    /// </summary>
     public static void Publish(string directory, long step, string attempt)
     {
         string final = Final(directory, step);
@@ -87,7 +91,8 @@ internal static class CheckpointFolders
     }
 
     /// <summary>
-    /// Clears what broken saves left: partial and half-deleted folders go; a checkpoint that was put aside comes back where its successor never came.
+    /// Clears what broken saves left: partial and half-deleted folders go; a checkpoint that was put aside comes back where its successor
+    /// never came.
     /// Call it only while no save is under way.
     /// </summary>
     public static void CleanUp(string directory)

@@ -19,7 +19,9 @@ public sealed record TensorRecord(string Name, ElementType Type, long[] Shape)
     public long SizeBytes => Box.CountOf(Shape) * Type.SizeBytes();
 }
 
-/// <summary>What a checkpoint is: <c>manifest.json</c>. Its digest stands in the commit marker. The digests of the data lie in the data files.</summary>
+/// <summary>
+/// What a checkpoint is: <c>manifest.json</c>. Its digest stands in the commit marker. The digests of the data lie in the data files.
+/// </summary>
 public sealed record CheckpointManifest
 {
     /// <summary>The format that this code writes. Older ones are read.</summary>

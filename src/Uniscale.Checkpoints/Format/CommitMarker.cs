@@ -24,8 +24,10 @@ internal sealed record CommitMarker(long Step, long Ordinal, bool Keep, string A
 
     public byte[] ToBytes()
     {
-        string body = string.Create(CultureInfo.InvariantCulture,
-            $"{Magic}\nstep {Step}\nordinal {Ordinal}\nkeep {(Keep ? 1 : 0)}\nattempt {Attempt}\nmanifest {ManifestBytes} {ManifestDigest}\n");
+        string body = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Magic}\nstep {Step}\nordinal {Ordinal}\nkeep {(Keep ? 1 : 0)}\nattempt {Attempt}\nmanifest {ManifestBytes} {ManifestDigest}\n"
+        );
         return Encoding.ASCII.GetBytes($"{body}digest {Digest.Of(Encoding.ASCII.GetBytes(body))}\n");
     }
 
@@ -36,10 +38,13 @@ internal sealed record CommitMarker(long Step, long Ordinal, bool Keep, string A
         if (lines.Length != 8 || lines[0] != Magic)
             return null;
         string[][] words = lines[1..6].Select(line => line.Split(' ')).ToArray();
-        if (words.Any(parts => parts.Length < 2) || words[4].Length != 3
+        if (
+            words.Any(parts => parts.Length < 2)
+            || words[4].Length != 3
             || !long.TryParse(words[0][1], CultureInfo.InvariantCulture, out long step)
             || !long.TryParse(words[1][1], CultureInfo.InvariantCulture, out long ordinal)
-            || !long.TryParse(words[4][1], CultureInfo.InvariantCulture, out long size))
+            || !long.TryParse(words[4][1], CultureInfo.InvariantCulture, out long size)
+        )
         {
             return null;
         }

@@ -43,25 +43,26 @@ internal abstract record StoredManifest
     public abstract CheckpointManifest ToManifest();
 
     /// <summary>The manifest with what the format adds.</summary>
-    protected CheckpointManifest ToManifest(IReadOnlyList<TensorRecord> tensors, IPartMap parts) => new()
-    {
-        FormatVersion = FormatVersion,
-        Step = Step,
-        Ordinal = Ordinal,
-        Keep = Keep,
-        ConsumedTokens = ConsumedTokens,
-        SavedAt = SavedAt,
-        CodeVersion = CodeVersion,
-        WorldSize = WorldSize,
-        ConfigurationHash = ConfigurationHash,
-        DataFingerprint = DataFingerprint,
-        ChunkBytes = ChunkBytes,
-        ConfigurationYaml = ConfigurationYaml,
-        Extra = Extra,
-        Files = Files,
-        Tensors = tensors,
-        Parts = parts,
-    };
+    protected CheckpointManifest ToManifest(IReadOnlyList<TensorRecord> tensors, IPartMap parts) =>
+        new()
+        {
+            FormatVersion = FormatVersion,
+            Step = Step,
+            Ordinal = Ordinal,
+            Keep = Keep,
+            ConsumedTokens = ConsumedTokens,
+            SavedAt = SavedAt,
+            CodeVersion = CodeVersion,
+            WorldSize = WorldSize,
+            ConfigurationHash = ConfigurationHash,
+            DataFingerprint = DataFingerprint,
+            ChunkBytes = ChunkBytes,
+            ConfigurationYaml = ConfigurationYaml,
+            Extra = Extra,
+            Files = Files,
+            Tensors = tensors,
+            Parts = parts,
+        };
 }
 
 /// <summary>Reads and writes <c>manifest.json</c>.</summary>
@@ -87,10 +88,15 @@ internal static class ManifestJson
             {
                 1 => JsonSerializer.Deserialize<StoredManifest1>(json, Json),
                 2 => JsonSerializer.Deserialize<StoredManifest2>(json, Json),
-                var version => throw new CheckpointException($"{path} has format {version}; this version of Uniscale reads formats 1 to {CheckpointManifest.CurrentFormat}"),
+                var version => throw new CheckpointException(
+                    $"{path} has format {version}; this version of Uniscale reads formats 1 to {CheckpointManifest.CurrentFormat}"
+                ),
             };
-            if (stored is null) throw new JsonException("it is null");
-            return stored.Broken() is { } problem ? throw new CheckpointDamagedException($"{path} is no manifest: {problem}") : stored.ToManifest();
+            if (stored is null)
+                throw new JsonException("it is null");
+            return stored.Broken() is { } problem
+                ? throw new CheckpointDamagedException($"{path} is no manifest: {problem}")
+                : stored.ToManifest();
         }
         catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
@@ -146,10 +152,12 @@ internal static class ManifestJson
         var reader = new Utf8JsonReader(json);
         while (reader.Read())
         {
-            if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1) continue;
+            if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1)
+                continue;
             bool isVersion = reader.ValueTextEquals("format_version"u8);
             reader.Read();
-            if (isVersion) return reader.GetInt32();
+            if (isVersion)
+                return reader.GetInt32();
             reader.Skip();
         }
         throw new JsonException("it has no format_version");

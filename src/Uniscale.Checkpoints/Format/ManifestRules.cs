@@ -1,7 +1,8 @@
 namespace Uniscale.Checkpoints.Format;
 
 /// <summary>
-/// What must hold in a manifest of any format before a byte of the data is read. Its digest says that it is as it was written, not that whoever wrote it meant
+/// What must hold in a manifest of any format before a byte of the data is read. Its digest says that it is as it was written, not that
+/// whoever wrote it meant
 /// well: a name may not lead out of the folder, no number may ask for more than the files hold.
 /// </summary>
 internal static class ManifestRules
@@ -11,13 +12,22 @@ internal static class ManifestRules
     /// <summary>What is wrong with the fields that all formats have, or null.</summary>
     public static string? Broken(StoredManifest manifest)
     {
-        if (manifest is { Files: null } or { Extra: null } or { ConfigurationYaml: null } or { CodeVersion: null } or { DataFingerprint: null } or { ConfigurationHash: null })
+        if (
+            manifest
+            is { Files: null }
+                or { Extra: null }
+                or { ConfigurationYaml: null }
+                or { CodeVersion: null }
+                or { DataFingerprint: null }
+                or { ConfigurationHash: null }
+        )
             return "a field is null";
         if (manifest.ChunkBytes is < 1 or > LargestChunkBytes)
             return $"chunk_bytes is {manifest.ChunkBytes}, but must be from 1 to {LargestChunkBytes}";
         if (manifest is { Step: < 0 } or { ConsumedTokens: < 0 } or { WorldSize: < 1 })
             return $"step {manifest.Step}, consumed_tokens {manifest.ConsumedTokens} and world_size {manifest.WorldSize} are no position of a run";
-        return manifest.Files.Select(BrokenFile).FirstOrDefault(problem => problem is not null) ?? Doubled(manifest.Files.Select(file => file.Name), "file");
+        return manifest.Files.Select(BrokenFile).FirstOrDefault(problem => problem is not null)
+            ?? Doubled(manifest.Files.Select(file => file.Name), "file");
     }
 
     /// <summary>True for the name of a file in a folder, that leads nowhere else.</summary>
@@ -45,8 +55,11 @@ internal static class ManifestRules
     {
         if (file is null || !IsPlainName(file.Name))
             return $"'{file?.Name}' is no name of a file in the folder";
-        return file.SizeBytes < 0 || file.HeaderBytes < 0
-            || file.HeaderBytes > Math.Min(file.SizeBytes, Safetensors.SafeTensorsHeader.LimitBytes + Memory.PageMemory.PageBytes) || file.HeaderDigest is null
+        return
+            file.SizeBytes < 0
+            || file.HeaderBytes < 0
+            || file.HeaderBytes > Math.Min(file.SizeBytes, Safetensors.SafeTensorsHeader.LimitBytes + Memory.PageMemory.PageBytes)
+            || file.HeaderDigest is null
             ? $"file '{file.Name}' has {file.SizeBytes} bytes with a header of {file.HeaderBytes}"
             : null;
     }

@@ -18,11 +18,12 @@ internal sealed record StoredManifest1 : StoredManifest
 {
     public required IReadOnlyList<TensorRecord1> Tensors { get; init; }
 
-    public override string? Broken() => Tensors is null
-        ? "a field is null"
-        : ManifestRules.Broken(this)
-            ?? Tensors.Select(BrokenTensor).FirstOrDefault(problem => problem is not null)
-            ?? ManifestRules.Doubled(Tensors.Select(tensor => tensor.Name), "tensor");
+    public override string? Broken() =>
+        Tensors is null
+            ? "a field is null"
+            : ManifestRules.Broken(this)
+                ?? Tensors.Select(BrokenTensor).FirstOrDefault(problem => problem is not null)
+                ?? ManifestRules.Doubled(Tensors.Select(tensor => tensor.Name), "tensor");
 
     public override CheckpointManifest ToManifest() =>
         ToManifest([.. Tensors.Select(tensor => new TensorRecord(tensor.Name, tensor.Type, tensor.Shape))], new ListedParts(Tensors));
@@ -36,13 +37,20 @@ internal sealed record StoredManifest1 : StoredManifest
         foreach (var slice in tensor.Slices)
             if (BrokenSlice(tensor, slice) is { } problem)
                 return $"tensor '{tensor.Name}': {problem}";
-        var tiling = new Tiling(tensor.Shape, [.. tensor.Slices.Select(slice => slice.File)], [.. tensor.Slices.SelectMany(slice => slice.Offset.Concat(slice.Shape))]);
+        var tiling = new Tiling(
+            tensor.Shape,
+            [.. tensor.Slices.Select(slice => slice.File)],
+            [.. tensor.Slices.SelectMany(slice => slice.Offset.Concat(slice.Shape))]
+        );
         return tiling.Fault() is { } fault ? $"tensor '{tensor.Name}': {fault}" : null;
     }
 
     private string? BrokenSlice(TensorRecord1 tensor, SliceRecord1? slice)
     {
-        if (slice is null or { Offset: null } or { Shape: null } or { Digests: null } || !new Box(slice.Offset, slice.Shape).FitsIn(tensor.Shape))
+        if (
+            slice is null or { Offset: null } or { Shape: null } or { Digests: null }
+            || !new Box(slice.Offset, slice.Shape).FitsIn(tensor.Shape)
+        )
             return "a slice does not lie within it";
         if (slice.File < 0 || slice.File >= Files.Count)
             return $"a slice lies in file {slice.File} of {Files.Count}";
@@ -59,14 +67,17 @@ internal sealed record StoredManifest1 : StoredManifest
     private sealed class ListedParts(IReadOnlyList<TensorRecord1> tensors) : IPartMap
     {
         private readonly Lazy<ILookup<int, (int, StoredPart)>> _inFile = new(() =>
-            tensors.SelectMany((tensor, index) => tensor.Slices.Select(slice => (index, PartOf(slice)))).ToLookup(part => part.Item2.File));
+            tensors.SelectMany((tensor, index) => tensor.Slices.Select(slice => (index, PartOf(slice)))).ToLookup(part => part.Item2.File)
+        );
 
-        public IEnumerable<StoredPart> Of(int tensor, Box wanted) => tensors[tensor].Slices.Select(PartOf).Where(part => part.Box.Intersect(wanted).Count > 0);
+        public IEnumerable<StoredPart> Of(int tensor, Box wanted) =>
+            tensors[tensor].Slices.Select(PartOf).Where(part => part.Box.Intersect(wanted).Count > 0);
 
         public IEnumerable<(int Tensor, StoredPart Part)> In(int file) => _inFile.Value[file];
 
         public IEnumerable<DigestTable> TablesIn(int file) => [];
 
-        private static StoredPart PartOf(SliceRecord1 slice) => new(slice.File, slice.Start, new Box(slice.Offset, slice.Shape), DigestsAt: 0, slice.Digests);
+        private static StoredPart PartOf(SliceRecord1 slice) =>
+            new(slice.File, slice.Start, new Box(slice.Offset, slice.Shape), DigestsAt: 0, slice.Digests);
     }
 }

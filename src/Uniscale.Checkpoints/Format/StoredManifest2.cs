@@ -14,7 +14,8 @@ internal sealed record TilingRecord(long[] Shape, IReadOnlyList<long[]> Parts);
 internal sealed record TensorRecord2(string Name, ElementType Type, int Tiling);
 
 /// <summary>
-/// Format 2: tensors that are cut alike share a tiling, places in the files follow from the tilings, and digests lie in the files. So a manifest grows with the
+/// Format 2: tensors that are cut alike share a tiling, places in the files follow from the tilings, and digests lie in the files. So a
+/// manifest grows with the
 /// number of files and of tensors, not with their product.
 /// </summary>
 internal sealed record StoredManifest2 : StoredManifest
@@ -32,7 +33,8 @@ internal sealed record StoredManifest2 : StoredManifest
 
     public override string? Broken()
     {
-        if (this is { Shards: null } or { Tilings: null } or { Tensors: null }) return "a field is null";
+        if (this is { Shards: null } or { Tilings: null } or { Tensors: null })
+            return "a field is null";
         return ManifestRules.Broken(this)
             ?? Shards.Select(BrokenShard).FirstOrDefault(problem => problem is not null)
             ?? Files.Select((file, index) => Uncovered(file, index)).FirstOrDefault(problem => problem is not null)
@@ -41,9 +43,11 @@ internal sealed record StoredManifest2 : StoredManifest
             ?? ManifestRules.Doubled(Tensors.Select(tensor => tensor.Name), "tensor");
     }
 
-    public override CheckpointManifest ToManifest() => ToManifest(
-        [.. Tensors.Select(tensor => new TensorRecord(tensor.Name, tensor.Type, Tilings[tensor.Tiling].Shape))],
-        new TiledParts(Files, Shards, Cuts, [.. Tensors.Select(tensor => (tensor.Type, tensor.Tiling))], ChunkBytes));
+    public override CheckpointManifest ToManifest() =>
+        ToManifest(
+            [.. Tensors.Select(tensor => new TensorRecord(tensor.Name, tensor.Type, Tilings[tensor.Tiling].Shape))],
+            new TiledParts(Files, Shards, Cuts, [.. Tensors.Select(tensor => (tensor.Type, tensor.Tiling))], ChunkBytes)
+        );
 
     private string? BrokenShard(ShardRecord? shard)
     {
@@ -60,7 +64,8 @@ internal sealed record StoredManifest2 : StoredManifest
         Int128 end = file.HeaderBytes;
         foreach (var shard in ShardsOfFile[index])
         {
-            if (shard.Start != end) return $"a shard of file '{file.Name}' begins at byte {shard.Start}, what is before it ends at {end}";
+            if (shard.Start != end)
+                return $"a shard of file '{file.Name}' begins at byte {shard.Start}, what is before it ends at {end}";
             end += shard.SizeBytes;
         }
         return end == file.SizeBytes ? null : $"file '{file.Name}' has {file.SizeBytes} bytes, its header and shards {end}";
@@ -85,7 +90,9 @@ internal sealed record StoredManifest2 : StoredManifest
     {
         if (tensor is null || string.IsNullOrEmpty(tensor.Name) || tensor.Tiling < 0 || tensor.Tiling >= Tilings.Count)
             return $"tensor '{tensor?.Name}' has tiling {tensor?.Tiling} of {Tilings.Count}";
-        return ManifestRules.IsShape(Tilings[tensor.Tiling].Shape, tensor.Type.SizeBytes()) ? null : $"tensor '{tensor.Name}' has the shape {Box.Show(Tilings[tensor.Tiling].Shape)}";
+        return ManifestRules.IsShape(Tilings[tensor.Tiling].Shape, tensor.Type.SizeBytes())
+            ? null
+            : $"tensor '{tensor.Name}' has the shape {Box.Show(Tilings[tensor.Tiling].Shape)}";
     }
 
     internal static Tiling CutOf(TilingRecord record)

@@ -4,7 +4,8 @@ namespace Uniscale.Checkpoints.Format;
 /// <param name="File">Index into the manifest's files.</param>
 /// <param name="Start">First byte within the file.</param>
 /// <param name="Box">Its place in the tensor.</param>
-/// <param name="DigestsAt">First byte within the file of the digests of its chunks, <see cref="Digest.SizeBytes"/> each; unused where the manifest holds them.</param>
+/// <param name="DigestsAt">First byte within the file of the digests of its chunks, <see cref="Digest.SizeBytes"/> each; unused where the
+/// manifest holds them.</param>
 /// <param name="Digests">The digests, where the manifest holds them (format 1): 32 hexadecimal digits each.</param>
 internal readonly record struct StoredPart(int File, long Start, Box Box, long DigestsAt, string? Digests = null);
 

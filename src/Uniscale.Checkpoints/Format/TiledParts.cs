@@ -5,8 +5,10 @@ using Uniscale.Collectives;
 namespace Uniscale.Checkpoints.Format;
 
 /// <summary>
-/// A run of bytes of a file that one rank wrote: its parts without gaps, the digests of their chunks, and zeros up to the next page. The parts are ordered by the
-/// width of their elements, the widest first, then by tensor in the order of the manifest, then by place; so their places in the file follow from the tilings.
+/// A run of bytes of a file that one rank wrote: its parts without gaps, the digests of their chunks, and zeros up to the next page. The
+/// parts are ordered by the
+/// width of their elements, the widest first, then by tensor in the order of the manifest, then by place; so their places in the file
+/// follow from the tilings.
 /// </summary>
 /// <param name="File">Index into the manifest's files.</param>
 /// <param name="Start">First byte within the file.</param>
@@ -21,18 +23,24 @@ internal sealed record ShardRecord(int File, long Start, long SizeBytes, string 
 /// <param name="tensors">Type and tiling of each tensor.</param>
 /// <param name="chunkBytes">Bytes that one digest covers.</param>
 internal sealed class TiledParts(
-    IReadOnlyList<FileRecord> files, IReadOnlyList<ShardRecord> shards, IReadOnlyList<Tiling> tilings, IReadOnlyList<(ElementType Type, int Tiling)> tensors, int chunkBytes)
-    : IPartMap
+    IReadOnlyList<FileRecord> files,
+    IReadOnlyList<ShardRecord> shards,
+    IReadOnlyList<Tiling> tilings,
+    IReadOnlyList<(ElementType Type, int Tiling)> tensors,
+    int chunkBytes
+) : IPartMap
 {
     private readonly ConcurrentDictionary<int, ShardPlaces> _places = new();
     private readonly int[] _order = OrderOf([.. tensors.Select(tensor => tensor.Type)]);
     private readonly ILookup<int, int> _shardsOfFile = Enumerable.Range(0, shards.Count).ToLookup(shard => shards[shard].File);
 
     /// <summary>Indices of tensors in the order in which their parts lie in a shard.</summary>
-    public static int[] OrderOf(ElementType[] types) => [.. Enumerable.Range(0, types.Length).OrderByDescending(tensor => types[tensor].SizeBytes())];
+    public static int[] OrderOf(ElementType[] types) =>
+        [.. Enumerable.Range(0, types.Length).OrderByDescending(tensor => types[tensor].SizeBytes())];
 
     /// <summary>Bytes of a shard, given those of its parts and how many digests they have.</summary>
-    public static long SizeOf(long partBytes, long digestCount) => PageMemory.RoundUp(partBytes + digestCount * Digest.SizeBytes, PageMemory.PageBytes);
+    public static long SizeOf(long partBytes, long digestCount) =>
+        PageMemory.RoundUp(partBytes + digestCount * Digest.SizeBytes, PageMemory.PageBytes);
 
     public IEnumerable<StoredPart> Of(int tensor, Box wanted)
     {
@@ -50,7 +58,8 @@ internal sealed class TiledParts(
         {
             var places = Places(shard);
             foreach (int tensor in places.Tensors)
-                foreach (var (_, part) in places.PartsOf(tensor)) yield return (tensor, part);
+                foreach (var (_, part) in places.PartsOf(tensor))
+                    yield return (tensor, part);
         }
     }
 
@@ -67,9 +76,13 @@ internal sealed class TiledParts(
     {
         var record = shards[shard];
         var places = new ShardPlaces(this, record, [.. tilings.Select(tiling => tiling.In(shard))]);
-        return places.TableStart <= files[record.File].SizeBytes && SizeOf(places.TableStart - record.Start, places.DigestCount) == record.SizeBytes
+        return
+            places.TableStart <= files[record.File].SizeBytes
+            && SizeOf(places.TableStart - record.Start, places.DigestCount) == record.SizeBytes
             ? places
-            : throw new CheckpointDamagedException($"the manifest gives {files[record.File].Name} {record.SizeBytes} bytes from byte {record.Start}, which are not those of its parts");
+            : throw new CheckpointDamagedException(
+                $"the manifest gives {files[record.File].Name} {record.SizeBytes} bytes from byte {record.Start}, which are not those of its parts"
+            );
     }
 
     /// <summary>Where the parts of a shard lie.</summary>
@@ -88,11 +101,14 @@ internal sealed class TiledParts(
             foreach (int tensor in map._order)
             {
                 var (first, end) = ranges[map.TilingOf(tensor)];
-                if (first == end) continue;
+                if (first == end)
+                    continue;
                 _tensors.Add(tensor);
                 _firsts.Add(tensor, place);
-                for (int part = first; part < end; part++) place = After(place, tensor, part);
-                if (place.Start > map.SizeOf(record.File)) break;
+                for (int part = first; part < end; part++)
+                    place = After(place, tensor, part);
+                if (place.Start > map.SizeOf(record.File))
+                    break;
             }
             (TableStart, DigestCount) = place;
         }
@@ -113,7 +129,10 @@ internal sealed class TiledParts(
             var place = _firsts[tensor];
             for (int part = first; part < end; part++)
             {
-                yield return (part, new StoredPart(_record.File, place.Start, _map.BoxOf(tensor, part), TableStart + place.Digest * Digest.SizeBytes));
+                yield return (
+                    part,
+                    new StoredPart(_record.File, place.Start, _map.BoxOf(tensor, part), TableStart + place.Digest * Digest.SizeBytes)
+                );
                 place = After(place, tensor, part);
             }
         }

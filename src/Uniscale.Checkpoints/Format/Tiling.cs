@@ -1,7 +1,8 @@
 namespace Uniscale.Checkpoints.Format;
 
 /// <summary>
-/// How a tensor is cut: parts that cover it once, each in a shard. Tensors that are cut alike, as the same matrix of the layers of a stage and its moments are,
+/// How a tensor is cut: parts that cover it once, each in a shard. Tensors that are cut alike, as the same matrix of the layers of a stage
+/// and its moments are,
 /// share one, so that what a checkpoint says of its parts hardly grows with the number of layers.
 /// </summary>
 /// <param name="shape">Shape of the tensors.</param>
@@ -28,7 +29,8 @@ internal sealed class Tiling(long[] shape, int[] shards, long[] numbers)
     public long ElementsOf(int part)
     {
         long count = 1;
-        foreach (long extent in Extent(part)) count *= extent;
+        foreach (long extent in Extent(part))
+            count *= extent;
         return count;
     }
 
@@ -36,28 +38,35 @@ internal sealed class Tiling(long[] shape, int[] shards, long[] numbers)
     public (int First, int End) In(int shard)
     {
         int first = Array.BinarySearch(shards, shard);
-        if (first < 0) return (0, 0);
+        if (first < 0)
+            return (0, 0);
         int end = first + 1;
-        while (first > 0 && shards[first - 1] == shard) first--;
-        while (end < shards.Length && shards[end] == shard) end++;
+        while (first > 0 && shards[first - 1] == shard)
+            first--;
+        while (end < shards.Length && shards[end] == shard)
+            end++;
         return (first, end);
     }
 
     /// <summary>Parts with elements in a box.</summary>
     public IEnumerable<int> Touching(Box wanted)
     {
-        if (wanted.Count == 0) yield break;
+        if (wanted.Count == 0)
+            yield break;
         for (int part = 0; part < Count; part++)
-            if (Touches(part, wanted)) yield return part;
+            if (Touches(part, wanted))
+                yield return part;
     }
 
     /// <summary>What keeps the parts from covering the tensor once, as the end of a sentence; null: nothing.</summary>
     public string? Fault()
     {
         for (int part = 0; part < Count; part++)
-            if (!BoxOf(part).FitsIn(Shape)) return $"a part at {Box.Show(Offset(part).ToArray())} with extents {Box.Show(Extent(part).ToArray())} does not lie within {Box.Show(Shape)}";
+            if (!BoxOf(part).FitsIn(Shape))
+                return $"a part at {Box.Show(Offset(part).ToArray())} with extents {Box.Show(Extent(part).ToArray())} does not lie within {Box.Show(Shape)}";
         Int128 covered = 0;
-        for (int part = 0; part < Count; part++) covered += ElementsOf(part);
+        for (int part = 0; part < Count; part++)
+            covered += ElementsOf(part);
         long count = Box.CountOf(Shape);
         if (Overlap() is { } parts)
             return $"its parts at {Box.Show(Offset(parts.First).ToArray())} and {Box.Show(Offset(parts.Second).ToArray())} overlap";
@@ -67,14 +76,16 @@ internal sealed class Tiling(long[] shape, int[] shards, long[] numbers)
     // In order of their first dim only those that begin before the end of one can meet it.
     private (int First, int Second)? Overlap()
     {
-        if (Shape.Length == 0) return Count > 1 ? (0, 1) : null;
+        if (Shape.Length == 0)
+            return Count > 1 ? (0, 1) : null;
         int[] order = [.. Enumerable.Range(0, Count).OrderBy(part => Offset(part)[0])];
         for (int i = 0; i < order.Length; i++)
         {
             long end = Offset(order[i])[0] + Extent(order[i])[0];
             Box? box = null;
             for (int j = i + 1; j < order.Length && Offset(order[j])[0] < end; j++)
-                if (ElementsOf(order[i]) > 0 && Touches(order[j], box ??= BoxOf(order[i]))) return (order[i], order[j]);
+                if (ElementsOf(order[i]) > 0 && Touches(order[j], box ??= BoxOf(order[i])))
+                    return (order[i], order[j]);
         }
         return null;
     }
@@ -84,7 +95,12 @@ internal sealed class Tiling(long[] shape, int[] shards, long[] numbers)
         var offset = Offset(part);
         var extent = Extent(part);
         for (int dim = 0; dim < offset.Length; dim++)
-            if (extent[dim] == 0 || offset[dim] >= wanted.Offset[dim] + wanted.Shape[dim] || wanted.Offset[dim] >= offset[dim] + extent[dim]) return false;
+            if (
+                extent[dim] == 0
+                || offset[dim] >= wanted.Offset[dim] + wanted.Shape[dim]
+                || wanted.Offset[dim] >= offset[dim] + extent[dim]
+            )
+                return false;
         return true;
     }
 

@@ -11,21 +11,34 @@ using Uniscale.Configuration;
 namespace Uniscale.Checkpoints.Gguf;
 
 /// <summary>
-/// Writes a model of Llama's kind as one GGUF file, as llama.cpp reads it. Its rotary pairs are neighbours (2i, 2i + 1), ours are halves of a head, so the rows of query and key projections are
+/// Writes a model of Llama's kind as one GGUF file, as llama.cpp reads it. Its rotary pairs are neighbours (2i, 2i + 1), ours are halves of
+/// a head, so the rows of query and key projections are
 /// put in that order. Norms, biases and factors of angles are F32.
 /// </summary>
 public static partial class GgufExport
 {
-    private const string RopeFactors = "rope_freqs.weight", Master = "optimizer.master/";
+    private const string RopeFactors = "rope_freqs.weight",
+        Master = "optimizer.master/";
     private const long BlockBytes = 16 << 20;
 
     private static readonly (string Ours, string Theirs)[] Whole =
-        [("embedding.tokens", "token_embd"), ("head.norm", "output_norm"), ("head.output", "output")];
+    [
+        ("embedding.tokens", "token_embd"),
+        ("head.norm", "output_norm"),
+        ("head.output", "output"),
+    ];
 
     private static readonly (string Ours, string Theirs)[] InLayer =
     [
-        ("attention_norm", "attn_norm"), ("attention.wq", "attn_q"), ("attention.wk", "attn_k"), ("attention.wv", "attn_v"), ("attention.wo", "attn_output"),
-        ("ffn_norm", "ffn_norm"), ("ffn.w1", "ffn_gate"), ("ffn.w3", "ffn_up"), ("ffn.w2", "ffn_down"),
+        ("attention_norm", "attn_norm"),
+        ("attention.wq", "attn_q"),
+        ("attention.wk", "attn_k"),
+        ("attention.wv", "attn_v"),
+        ("attention.wo", "attn_output"),
+        ("ffn_norm", "ffn_norm"),
+        ("ffn.w1", "ffn_gate"),
+        ("ffn.w3", "ffn_up"),
+        ("ffn.w2", "ffn_down"),
     ];
 
     /// <summary>Writes the file; memory is bounded by a block. Returns the number of tensors.</summary>
@@ -35,20 +48,32 @@ public static partial class GgufExport
     /// <param name="path">The file to be made.</param>
     /// <param name="type">Type of matrices; null: that of the checkpoint's weights.</param>
     /// <param name="tokenizer">SentencePiece model with its special tokens; null: none.</param>
-    /// <param name="angles">Angle per position of each rotary pair as the base has it and as the model stretches it, where those are written.</param>
+    /// <param name="angles">Angle per position of each rotary pair as the base has it and as the model stretches it, where those are
+    /// written.</param>
     public static int Write(
-        CheckpointReader reader, ModelSection model, string name, string path, GgufType? type, (string Path, SpecialTokens Special)? tokenizer,
-        IReadOnlyList<(double Plain, double Stretched)> angles)
+        CheckpointReader reader,
+        ModelSection model,
+        string name,
+        string path,
+        GgufType? type,
+        (string Path, SpecialTokens Special)? tokenizer,
+        IReadOnlyList<(double Plain, double Stretched)> angles
+    )
     {
         var weights = reader.Manifest.Tensors.Where(tensor => NameOf(tensor.Name) is not null).ToList();
-        var embedding = weights.Find(tensor => tensor.Name == "embedding.tokens.weight") ?? throw new CheckpointException($"{reader.Folder} holds no weights of a model");
+        var embedding =
+            weights.Find(tensor => tensor.Name == "embedding.tokens.weight")
+            ?? throw new CheckpointException($"{reader.Folder} holds no weights of a model");
         var matrices = type ?? (embedding.Type == ElementType.BFloat16 ? GgufType.BF16 : GgufType.F32);
         var file = new GgufWriter();
         GgufMetadata.AddModel(file, name, model, embedding.Shape[0], matrices);
-        if (tokenizer is { } text) GgufMetadata.AddTokenizer(file, text.Path, embedding.Shape[0], text.Special);
+        if (tokenizer is { } text)
+            GgufMetadata.AddTokenizer(file, text.Path, embedding.Shape[0], text.Special);
         bool hasFactors = model.RopeScaling == RopeScalingKind.Llama3;
-        if (hasFactors) file.Add(new GgufTensor(RopeFactors, [angles.Count], GgufType.F32));
-        foreach (var tensor in weights) file.Add(new GgufTensor(NameOf(tensor.Name)!, tensor.Shape, tensor.Shape.Length > 1 ? matrices : GgufType.F32));
+        if (hasFactors)
+            file.Add(new GgufTensor(RopeFactors, [angles.Count], GgufType.F32));
+        foreach (var tensor in weights)
+            file.Add(new GgufTensor(NameOf(tensor.Name)!, tensor.Shape, tensor.Shape.Length > 1 ? matrices : GgufType.F32));
         string unfinished = path + ".unfinished";
         using (var handle = File.OpenHandle(unfinished, FileMode.Create, FileAccess.Write))
         {
@@ -77,18 +102,31 @@ public static partial class GgufExport
     /// <summary>The name in GGUF; null for what is no weight.</summary>
     internal static string? NameOf(string ours)
     {
-        if (OurName().Match(ours) is not { Success: true } match) return null;
+        if (OurName().Match(ours) is not { Success: true } match)
+            return null;
         var (layer, module, kind) = (match.Groups["layer"].Value, match.Groups["module"].Value, match.Groups["kind"].Value);
         string? theirs = (layer.Length > 0 ? InLayer : Whole).FirstOrDefault(pair => pair.Ours == module).Theirs;
-        return theirs is null ? null : layer.Length > 0 ? $"blk.{layer}.{theirs}.{kind}" : $"{theirs}.{kind}";
+        return theirs is null ? null
+            : layer.Length > 0 ? $"blk.{layer}.{theirs}.{kind}"
+            : $"{theirs}.{kind}";
     }
 
     /// <summary>Row of a head in GGUF's order of pairs, by its row in ours.</summary>
     internal static int Interleaved(int row, int headWidth) => row % (headWidth / 2) * 2 + row / (headWidth / 2);
 
-    private static int? HeadWidthOf(string name, ModelSection model) => name.Contains(".attention.wq.", StringComparison.Ordinal) || name.Contains(".attention.wk.", StringComparison.Ordinal) ? model.HeadWidth : null;
+    private static int? HeadWidthOf(string name, ModelSection model) =>
+        name.Contains(".attention.wq.", StringComparison.Ordinal) || name.Contains(".attention.wk.", StringComparison.Ordinal)
+            ? model.HeadWidth
+            : null;
 
-    private static void Write(CheckpointReader reader, TensorRecord tensor, GgufType type, Microsoft.Win32.SafeHandles.SafeFileHandle file, long position, int? headWidth)
+    private static void Write(
+        CheckpointReader reader,
+        TensorRecord tensor,
+        GgufType type,
+        Microsoft.Win32.SafeHandles.SafeFileHandle file,
+        long position,
+        int? headWidth
+    )
     {
         // bf16 runs keep fp32 masters beside the parameters; those are the weights.
         var source = reader.Manifest.Tensors.FirstOrDefault(other => other.Name == Master + tensor.Name) ?? tensor;
@@ -96,38 +134,47 @@ public static partial class GgufExport
         int rowBytes = (int)(rowElements * GgufTensor.SizeOf(type));
         long row = 0;
         byte[] converted = [];
-        TensorBlocks.ForEach(reader, source, BlockBytes, (address, bytes) =>
-        {
-            float[] values = Values(source.Type, PageMemory.Span(address, bytes));
-            if (converted.Length != values.Length * GgufTensor.SizeOf(type)) converted = new byte[values.Length * GgufTensor.SizeOf(type)];
-            Convert(values, type, converted);
-            long rows = values.Length / rowElements;
-            if (headWidth is not { } width)
-                RandomAccess.Write(file, converted, position + row * rowBytes);
-            else
+        TensorBlocks.ForEach(
+            reader,
+            source,
+            BlockBytes,
+            (address, bytes) =>
             {
-                for (int i = 0; i < rows; i++)
+                float[] values = Values(source.Type, PageMemory.Span(address, bytes));
+                if (converted.Length != values.Length * GgufTensor.SizeOf(type))
+                    converted = new byte[values.Length * GgufTensor.SizeOf(type)];
+                Convert(values, type, converted);
+                long rows = values.Length / rowElements;
+                if (headWidth is not { } width)
+                    RandomAccess.Write(file, converted, position + row * rowBytes);
+                else
                 {
-                    long head = (row + i) / width, place = head * width + Interleaved((int)((row + i) % width), width);
-                    RandomAccess.Write(file, converted.AsSpan(i * rowBytes, rowBytes), position + place * rowBytes);
+                    for (int i = 0; i < rows; i++)
+                    {
+                        long head = (row + i) / width,
+                            place = head * width + Interleaved((int)((row + i) % width), width);
+                        RandomAccess.Write(file, converted.AsSpan(i * rowBytes, rowBytes), position + place * rowBytes);
+                    }
                 }
+                row += rows;
             }
-            row += rows;
-        });
+        );
     }
 
-    private static float[] Values(ElementType type, Span<byte> bytes) => type switch
-    {
-        ElementType.Float32 => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
-        ElementType.BFloat16 => Widened(MemoryMarshal.Cast<byte, ushort>(bytes), bits => BitConverter.Int32BitsToSingle(bits << 16)),
-        ElementType.Float16 => Widened(MemoryMarshal.Cast<byte, Half>(bytes), value => (float)value),
-        _ => throw new CheckpointException($"weights of type {type} cannot be written as GGUF"),
-    };
+    private static float[] Values(ElementType type, Span<byte> bytes) =>
+        type switch
+        {
+            ElementType.Float32 => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
+            ElementType.BFloat16 => Widened(MemoryMarshal.Cast<byte, ushort>(bytes), bits => BitConverter.Int32BitsToSingle(bits << 16)),
+            ElementType.Float16 => Widened(MemoryMarshal.Cast<byte, Half>(bytes), value => (float)value),
+            _ => throw new CheckpointException($"weights of type {type} cannot be written as GGUF"),
+        };
 
     private static float[] Widened<T>(ReadOnlySpan<T> values, Func<T, float> widen)
     {
         float[] wide = new float[values.Length];
-        for (int i = 0; i < wide.Length; i++) wide[i] = widen(values[i]);
+        for (int i = 0; i < wide.Length; i++)
+            wide[i] = widen(values[i]);
         return wide;
     }
 
@@ -151,12 +198,18 @@ public static partial class GgufExport
                 {
                     halves[i] = (Half)values[i];
                     if (Half.IsInfinity(halves[i]) && float.IsFinite(values[i]))
-                        throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"a weight of {values[i]} is beyond the range of F16; export with --type bf16 or f32"));
+                        throw new CheckpointException(
+                            string.Create(
+                                CultureInfo.InvariantCulture,
+                                $"a weight of {values[i]} is beyond the range of F16; export with --type bf16 or f32"
+                            )
+                        );
                 }
                 break;
             default:
                 var upper = MemoryMarshal.Cast<byte, ushort>(bytes.AsSpan());
-                for (int i = 0; i < values.Length; i++) upper[i] = Narrowed(values[i]);
+                for (int i = 0; i < values.Length; i++)
+                    upper[i] = Narrowed(values[i]);
                 break;
         }
     }

@@ -19,7 +19,15 @@ internal static class GgufMetadata
         var config = LlamaMapping.ToTheirs(model, vocabulary, isBf16: false, default);
         file.Add("general.architecture", "llama");
         file.Add("general.name", name);
-        file.Add("general.file_type", type switch { GgufType.F32 => 0u, GgufType.F16 => 1u, _ => 32u });
+        file.Add(
+            "general.file_type",
+            type switch
+            {
+                GgufType.F32 => 0u,
+                GgufType.F16 => 1u,
+                _ => 32u,
+            }
+        );
         file.Add("llama.vocab_size", (uint)vocabulary);
         file.Add("llama.context_length", (uint)config.MaxPositionEmbeddings);
         file.Add("llama.embedding_length", (uint)config.HiddenSize);
@@ -43,18 +51,32 @@ internal static class GgufMetadata
     public static void AddTokenizer(GgufWriter file, string path, long vocabulary, SpecialTokens special)
     {
         var model = SentencePieceModel.Read(path);
-        string? other = model.Algorithm != SentencePieceAlgorithm.Bpe ? $"it is a {model.Algorithm} model"
+        string? other =
+            model.Algorithm != SentencePieceAlgorithm.Bpe ? $"it is a {model.Algorithm} model"
             : model.Rewriting.Length > 0 ? "it rewrites characters"
             : model.RemovesSpaces ? "it removes spaces"
-            : model.SpaceIsSuffix || !model.EscapesSpaces ? "it marks spaces otherwise" : null;
+            : model.SpaceIsSuffix || !model.EscapesSpaces ? "it marks spaces otherwise"
+            : null;
         if (other is not null)
-            throw new CheckpointException($"{path} cuts text in a way that llama.cpp does not ({other}); export the weights alone with --no-tokenizer");
+            throw new CheckpointException(
+                $"{path} cuts text in a way that llama.cpp does not ({other}); export the weights alone with --no-tokenizer"
+            );
         int unused = (int)vocabulary - model.Pieces.Count;
         file.Add("tokenizer.ggml.model", "llama");
         file.Add("tokenizer.ggml.pre", "default");
-        file.Add("tokenizer.ggml.tokens", [.. model.Pieces.Select(piece => piece.Text), .. Enumerable.Range(0, unused).Select(i => $"[PAD{i}]")]);
-        file.Add("tokenizer.ggml.scores", (IReadOnlyCollection<float>)[.. model.Pieces.Select(piece => piece.Score), .. Enumerable.Repeat(-1e4f, unused)]);
-        file.Add("tokenizer.ggml.token_type", (IReadOnlyCollection<int>)[.. model.Pieces.Select(piece => (int)piece.Kind), .. Enumerable.Repeat((int)SentencePieceKind.Unused, unused)]);
+        file.Add(
+            "tokenizer.ggml.tokens",
+            [.. model.Pieces.Select(piece => piece.Text), .. Enumerable.Range(0, unused).Select(i => $"[PAD{i}]")]
+        );
+        file.Add(
+            "tokenizer.ggml.scores",
+            (IReadOnlyCollection<float>)[.. model.Pieces.Select(piece => piece.Score), .. Enumerable.Repeat(-1e4f, unused)]
+        );
+        file.Add(
+            "tokenizer.ggml.token_type",
+            (IReadOnlyCollection<int>)
+                [.. model.Pieces.Select(piece => (int)piece.Kind), .. Enumerable.Repeat((int)SentencePieceKind.Unused, unused)]
+        );
         AddId("bos", special.Begin);
         AddId("eos", special.End);
         AddId("padding", special.Padding);
@@ -66,7 +88,8 @@ internal static class GgufMetadata
 
         void AddId(string name, int? id)
         {
-            if (id >= 0) file.Add($"tokenizer.ggml.{name}_token_id", (uint)id.Value);
+            if (id >= 0)
+                file.Add($"tokenizer.ggml.{name}_token_id", (uint)id.Value);
         }
     }
 
@@ -85,9 +108,13 @@ internal static class GgufMetadata
                 file.Add("llama.rope.scaling.original_context_length", (uint)rope.OriginalMaxPositionEmbeddings!.Value);
                 break;
             case "yarn":
-                throw new UserErrorException("GGUF has YaRN with 32 fast and 1 slow turns and its own attention factor alone; this model has others (model.rope_fast_turns, rope_slow_turns, rope_attention_factor), so it cannot be exported in that format.");
+                throw new UserErrorException(
+                    "GGUF has YaRN with 32 fast and 1 slow turns and its own attention factor alone; this model has others (model.rope_fast_turns, rope_slow_turns, rope_attention_factor), so it cannot be exported in that format."
+                );
             case "dynamic":
-                throw new UserErrorException("GGUF has no dynamic NTK (model.rope_scaling: dynamic); export the model with --format llama.");
+                throw new UserErrorException(
+                    "GGUF has no dynamic NTK (model.rope_scaling: dynamic); export the model with --format llama."
+                );
             default:
                 // Llama 3.1's angles lie in a tensor of their own (GgufExport).
                 break;

@@ -34,7 +34,8 @@ internal sealed record GgufTensor(string Name, long[] Shape, GgufType Type)
 }
 
 /// <summary>
-/// Header and directory of a GGUF file, version 3 (ggml's docs/gguf.md): magic, counts, keys with typed values, then name, extents, type and offset of each tensor. Data
+/// Header and directory of a GGUF file, version 3 (ggml's docs/gguf.md): magic, counts, keys with typed values, then name, extents, type
+/// and offset of each tensor. Data
 /// of tensors begin at multiples of 32 bytes behind it.
 /// </summary>
 internal sealed class GgufWriter
@@ -48,7 +49,15 @@ internal sealed class GgufWriter
     private readonly List<GgufTensor> _tensors = [];
     private ulong _keyCount;
 
-    private enum ValueType : uint { UInt32 = 4, Int32 = 5, Float32 = 6, Boolean = 7, Text = 8, Array = 9 }
+    private enum ValueType : uint
+    {
+        UInt32 = 4,
+        Int32 = 5,
+        Float32 = 6,
+        Boolean = 7,
+        Text = 8,
+        Array = 9,
+    }
 
     /// <summary>The tensors, in the order of their data.</summary>
     public IReadOnlyList<GgufTensor> Tensors => _tensors;
@@ -75,7 +84,8 @@ internal sealed class GgufWriter
     public void Add(string key, IReadOnlyCollection<float> values) => Values(key, ValueType.Float32, values, value => Float(_keys, value));
 
     /// <inheritdoc cref="Add(string, string)"/>
-    public void Add(string key, IReadOnlyCollection<int> values) => Values(key, ValueType.Int32, values, value => UInt32(_keys, unchecked((uint)value)));
+    public void Add(string key, IReadOnlyCollection<int> values) =>
+        Values(key, ValueType.Int32, values, value => UInt32(_keys, unchecked((uint)value)));
 
     /// <summary>What stands before the first tensor's data, up to the alignment.</summary>
     public byte[] Header()
@@ -91,7 +101,8 @@ internal sealed class GgufWriter
         {
             Text(header, tensor.Name);
             UInt32(header, (uint)tensor.Shape.Length);
-            foreach (long extent in tensor.Shape.Reverse()) UInt64(header, (ulong)extent);
+            foreach (long extent in tensor.Shape.Reverse())
+                UInt64(header, (ulong)extent);
             UInt32(header, (uint)tensor.Type);
             UInt64(header, offset);
             offset += (ulong)Aligned(tensor.SizeBytes);
@@ -111,12 +122,18 @@ internal sealed class GgufWriter
         _keyCount++;
     }
 
-    private void Values<T>(string key, ValueType type, IReadOnlyCollection<T> values, Action<T> write) => Key(key, ValueType.Array, () =>
-    {
-        UInt32(_keys, (uint)type);
-        UInt64(_keys, (ulong)values.Count);
-        foreach (var value in values) write(value);
-    });
+    private void Values<T>(string key, ValueType type, IReadOnlyCollection<T> values, Action<T> write) =>
+        Key(
+            key,
+            ValueType.Array,
+            () =>
+            {
+                UInt32(_keys, (uint)type);
+                UInt64(_keys, (ulong)values.Count);
+                foreach (var value in values)
+                    write(value);
+            }
+        );
 
     private static void Text(ArrayBufferWriter<byte> stream, string value)
     {

@@ -7,7 +7,9 @@ using Uniscale.Checkpoints.Safetensors;
 
 namespace Uniscale.Checkpoints.HuggingFace;
 
-/// <summary>Writes the weights of a checkpoint as Hugging Face keeps a Llama's: whole tensors in sharded safetensors with an index.</summary>
+/// <summary>
+/// Writes the weights of a checkpoint as Hugging Face keeps a Llama's: whole tensors in sharded safetensors with an index.
+/// </summary>
 public static class HuggingFaceExport
 {
     /// <summary>Size of a file that is not passed, unless by one tensor alone.</summary>
@@ -38,9 +40,10 @@ public static class HuggingFaceExport
         var weightMap = new SortedDictionary<string, string>(StringComparer.Ordinal);
         for (int i = 0; i < shards.Count; i++)
         {
-            string name = shards.Count == 1
-                ? SingleName
-                : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:00000}-of-{shards.Count:00000}.safetensors");
+            string name =
+                shards.Count == 1
+                    ? SingleName
+                    : string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:00000}-of-{shards.Count:00000}.safetensors");
             WriteShard(reader, shards[i], Path.Combine(folder, name));
             foreach (var tensor in shards[i])
                 weightMap[tensor.Name] = name;
@@ -57,19 +60,37 @@ public static class HuggingFaceExport
     private static List<OutgoingTensor> Outgoing(CheckpointReader reader, FamilyNames names)
     {
         var outgoing = new List<OutgoingTensor>();
-        foreach (var group in reader.Manifest.Tensors.Where(tensor => names.ToTheirs(tensor.Name) is not null).GroupBy(tensor => names.ToTheirs(tensor.Name)!))
+        foreach (
+            var group in reader
+                .Manifest.Tensors.Where(tensor => names.ToTheirs(tensor.Name) is not null)
+                .GroupBy(tensor => names.ToTheirs(tensor.Name)!)
+        )
         {
             var held = group.ToDictionary(tensor => tensor.Name);
             var parts = names.ToOurs(group.Key);
             // Row by row of the foreign tensor: which parameter has them, and from which of its rows on.
-            outgoing.Add(new OutgoingTensor(group.Key, parts is [(_, null)]
-                ? [(group.First(), null)]
-                : [.. parts.SelectMany(part => Stretches(held[part.Name], part.Rows!)).OrderBy(stretch => stretch.Theirs).Select(stretch => (stretch.Tensor, (RowRange?)stretch.Rows))]));
+            outgoing.Add(
+                new OutgoingTensor(
+                    group.Key,
+                    parts is [(_, null)]
+                        ? [(group.First(), null)]
+                        :
+                        [
+                            .. parts
+                                .SelectMany(part => Stretches(held[part.Name], part.Rows!))
+                                .OrderBy(stretch => stretch.Theirs)
+                                .Select(stretch => (stretch.Tensor, (RowRange?)stretch.Rows)),
+                        ]
+                )
+            );
         }
         return outgoing;
     }
 
-    private static IEnumerable<(TensorRecord Tensor, long Theirs, RowRange Rows)> Stretches(TensorRecord tensor, IReadOnlyList<RowRange> theirs)
+    private static IEnumerable<(TensorRecord Tensor, long Theirs, RowRange Rows)> Stretches(
+        TensorRecord tensor,
+        IReadOnlyList<RowRange> theirs
+    )
     {
         long first = 0;
         foreach (var rows in theirs)
@@ -98,17 +119,26 @@ public static class HuggingFaceExport
 
     private static void WriteShard(CheckpointReader reader, List<OutgoingTensor> tensors, string path)
     {
-        byte[] header = SafeTensorsHeader.Build(tensors.Select(tensor => (tensor.Name, tensor.Parts[0].Tensor.Type, tensor.Shape)), Metadata);
+        byte[] header = SafeTensorsHeader.Build(
+            tensors.Select(tensor => (tensor.Name, tensor.Parts[0].Tensor.Type, tensor.Shape)),
+            Metadata
+        );
         using var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
         RandomAccess.Write(file, header, 0);
         long position = header.Length;
         foreach (var (tensor, rows) in tensors.SelectMany(tensor => tensor.Parts))
         {
-            TensorBlocks.ForEach(reader, tensor, BlockBytes, rows, (address, bytes) =>
-            {
-                RandomAccess.Write(file, PageMemory.Span(address, bytes), position);
-                position += bytes;
-            });
+            TensorBlocks.ForEach(
+                reader,
+                tensor,
+                BlockBytes,
+                rows,
+                (address, bytes) =>
+                {
+                    RandomAccess.Write(file, PageMemory.Span(address, bytes), position);
+                    position += bytes;
+                }
+            );
         }
         RandomAccess.FlushToDisk(file);
     }
@@ -120,8 +150,12 @@ public static class HuggingFaceExport
 internal sealed record OutgoingTensor(string Name, IReadOnlyList<(TensorRecord Tensor, RowRange? Rows)> Parts)
 {
     /// <summary>Its shape.</summary>
-    public long[] Shape => Parts is [(var whole, null)] ? whole.Shape : [Parts.Sum(part => part.Rows!.Value.Count), .. Parts[0].Tensor.Shape[1..]];
+    public long[] Shape =>
+        Parts is [(var whole, null)] ? whole.Shape : [Parts.Sum(part => part.Rows!.Value.Count), .. Parts[0].Tensor.Shape[1..]];
 
     /// <summary>Its bytes.</summary>
-    public long SizeBytes => Parts is [(var whole, null)] ? whole.SizeBytes : Parts.Sum(part => part.Tensor.SizeBytes / part.Tensor.Shape[0] * part.Rows!.Value.Count);
+    public long SizeBytes =>
+        Parts is [(var whole, null)]
+            ? whole.SizeBytes
+            : Parts.Sum(part => part.Tensor.SizeBytes / part.Tensor.Shape[0] * part.Rows!.Value.Count);
 }

@@ -37,7 +37,9 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         try
         {
             var index = opened.ReadIndex();
-            foreach (string name in index?.Values.Distinct().Order(StringComparer.Ordinal) ?? (IEnumerable<string>)[HuggingFaceExport.SingleName])
+            foreach (
+                string name in index?.Values.Distinct().Order(StringComparer.Ordinal) ?? (IEnumerable<string>)[HuggingFaceExport.SingleName]
+            )
                 opened._files.Add(SafeTensorsFile.Open(Path.Combine(folder, name)));
             if (index is not null)
                 opened.ProveIndex(index);
@@ -51,8 +53,10 @@ internal sealed partial class HuggingFaceFolder : IDisposable
     }
 
     /// <summary>
-    /// The tensors of the model's parameters. Throws <see cref="CheckpointMismatchException"/> where one is missing, has another shape, or where the files
-    /// hold one that the model does not have; rotary frequencies that old versions stored, and a head equal to the embedding that it is tied to, are passed over.
+    /// The tensors of the model's parameters. Throws <see cref="CheckpointMismatchException"/> where one is missing, has another shape, or
+    /// where the files
+    /// hold one that the model does not have; rotary frequencies that old versions stored, and a head equal to the embedding that it is
+    /// tied to, are passed over.
     /// </summary>
     /// <param name="parameters">Shape of each parameter of the model by Uniscale's name.</param>
     /// <param name="names">The names that the model's family has.</param>
@@ -68,11 +72,15 @@ internal sealed partial class HuggingFaceFolder : IDisposable
                 if (parts.Count == 0)
                     throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which {names.Title} does not have");
                 if (parts[0].Rows is not null && entry.Shape.FirstOrDefault() != names.PackedRows)
-                    throw new CheckpointMismatchException($"{file.Path}: '{entry.Name}' has {entry.Shape.FirstOrDefault()} rows, the heads of {LlamaConfig.FileName} want {names.PackedRows}");
+                    throw new CheckpointMismatchException(
+                        $"{file.Path}: '{entry.Name}' has {entry.Shape.FirstOrDefault()} rows, the heads of {LlamaConfig.FileName} want {names.PackedRows}"
+                    );
                 foreach (var (name, rows) in parts)
                 {
                     if (!parameters.ContainsKey(name) && name != OutputName)
-                        throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which the model of {LlamaConfig.FileName} does not have");
+                        throw new CheckpointMismatchException(
+                            $"{file.Path} holds '{entry.Name}', which the model of {LlamaConfig.FileName} does not have"
+                        );
                     if (!found.TryAdd(name, new ForeignTensor(file, entry, name) { Rows = rows }))
                         throw new CheckpointMismatchException($"{file.Path} holds '{entry.Name}', which {found[name].File.Path} holds too");
                 }
@@ -80,12 +88,18 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         foreach (var (name, shape) in parameters)
         {
             if (!found.TryGetValue(name, out var tensor))
-                throw new CheckpointMismatchException($"{_folder} has no tensor '{names.ToTheirs(name)}', which the model of {LlamaConfig.FileName} has");
+                throw new CheckpointMismatchException(
+                    $"{_folder} has no tensor '{names.ToTheirs(name)}', which the model of {LlamaConfig.FileName} has"
+                );
             if (!tensor.Shape.AsSpan().SequenceEqual(shape))
-                throw new CheckpointMismatchException($"{tensor.File.Path}: '{tensor.Entry.Name}' has the shape {Box.Show(tensor.Shape)}, the model of {LlamaConfig.FileName} wants {Box.Show(shape)}");
+                throw new CheckpointMismatchException(
+                    $"{tensor.File.Path}: '{tensor.Entry.Name}' has the shape {Box.Show(tensor.Shape)}, the model of {LlamaConfig.FileName} wants {Box.Show(shape)}"
+                );
         }
         if (!parameters.ContainsKey(OutputName) && found.Remove(OutputName, out var head) && !SameBytes(head, found[EmbeddingName]))
-            throw new CheckpointMismatchException($"{head.File.Path}: '{head.Entry.Name}' differs from the embedding although tie_word_embeddings is true");
+            throw new CheckpointMismatchException(
+                $"{head.File.Path}: '{head.Entry.Name}' differs from the embedding although tie_word_embeddings is true"
+            );
         return [.. parameters.Keys.Select(name => found[name])];
     }
 
@@ -98,24 +112,42 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         {
             return File.Exists(single)
                 ? null
-                : throw new CheckpointException($"{_folder} has neither {HuggingFaceExport.SingleName} nor {HuggingFaceExport.IndexName}; weights in other formats are not read");
+                : throw new CheckpointException(
+                    $"{_folder} has neither {HuggingFaceExport.SingleName} nor {HuggingFaceExport.IndexName}; weights in other formats are not read"
+                );
         }
         if (File.Exists(single))
-            throw new CheckpointException($"{_folder} has both {HuggingFaceExport.SingleName} and {HuggingFaceExport.IndexName}; take the one away that is not meant");
+            throw new CheckpointException(
+                $"{_folder} has both {HuggingFaceExport.SingleName} and {HuggingFaceExport.IndexName}; take the one away that is not meant"
+            );
         try
         {
             using var stream = File.OpenRead(path);
             if (stream.Length > SafeTensorsHeader.LimitBytes)
                 throw new CheckpointException($"{path} has {stream.Length} bytes, more than {SafeTensorsHeader.LimitBytes}");
             using var json = JsonDocument.Parse(stream, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            var map = json.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(pair => pair.Name, pair => pair.Value.GetString() ?? "");
+            var map = json
+                .RootElement.GetProperty("weight_map")
+                .EnumerateObject()
+                .ToDictionary(pair => pair.Name, pair => pair.Value.GetString() ?? "");
             return map.Values.FirstOrDefault(name => !ManifestRules.IsPlainName(name)) is { } odd
-                ? throw new CheckpointException($"{path} names the file '{odd}', which is none of the folder")
-                : map.Count > 0 ? map : throw new CheckpointException($"{path} names no tensor");
+                    ? throw new CheckpointException($"{path} names the file '{odd}', which is none of the folder")
+                : map.Count > 0 ? map
+                : throw new CheckpointException($"{path} names no tensor");
         }
-        catch (Exception failure) when (failure is JsonException or InvalidOperationException or KeyNotFoundException or IOException or UnauthorizedAccessException)
+        catch (Exception failure)
+            when (failure
+                    is JsonException
+                        or InvalidOperationException
+                        or KeyNotFoundException
+                        or IOException
+                        or UnauthorizedAccessException
+            )
         {
-            throw new CheckpointException($"{path} is no index of safetensors files ({failure.Message.ReplaceLineEndings(" ").TrimEnd('.')})", failure);
+            throw new CheckpointException(
+                $"{path} is no index of safetensors files ({failure.Message.ReplaceLineEndings(" ").TrimEnd('.')})",
+                failure
+            );
         }
     }
 
@@ -124,7 +156,9 @@ internal sealed partial class HuggingFaceFolder : IDisposable
         var held = _files.ToDictionary(file => Path.GetFileName(file.Path));
         foreach (var (tensor, file) in index)
             if (!held[file].Contains(tensor))
-                throw new CheckpointMismatchException($"{held[file].Path} has no tensor '{tensor}', which {HuggingFaceExport.IndexName} says it holds");
+                throw new CheckpointMismatchException(
+                    $"{held[file].Path} has no tensor '{tensor}', which {HuggingFaceExport.IndexName} says it holds"
+                );
     }
 
     private static bool SameBytes(ForeignTensor one, ForeignTensor other)

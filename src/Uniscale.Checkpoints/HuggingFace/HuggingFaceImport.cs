@@ -21,8 +21,23 @@ public sealed class HuggingFaceImport : IDisposable
         _scratch = scratch;
         long bytes = Math.Max(1, scratchBytes);
         // Room is taken now: a disk that fills up while the map is written would end the process.
-        var file = new FileStream(scratch, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.ReadWrite, PreallocationSize = bytes });
-        _map = MemoryMappedFile.CreateFromFile(file, null, bytes, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, leaveOpen: false);
+        var file = new FileStream(
+            scratch,
+            new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.ReadWrite,
+                PreallocationSize = bytes,
+            }
+        );
+        _map = MemoryMappedFile.CreateFromFile(
+            file,
+            null,
+            bytes,
+            MemoryMappedFileAccess.ReadWrite,
+            HandleInheritability.None,
+            leaveOpen: false
+        );
         _view = _map.CreateViewAccessor();
     }
 
@@ -37,13 +52,20 @@ public sealed class HuggingFaceImport : IDisposable
     /// <param name="scratchFolder">Where there is room for the weights in fp32.</param>
     /// <param name="parameters">Shape of each parameter of the model by Uniscale's name.</param>
     /// <param name="config">Its <c>config.json</c>, which says by what names and in what order of rows the tensors are kept.</param>
-    public static HuggingFaceImport Open(string folder, string scratchFolder, IReadOnlyDictionary<string, long[]> parameters, LlamaConfig config)
+    public static HuggingFaceImport Open(
+        string folder,
+        string scratchFolder,
+        IReadOnlyDictionary<string, long[]> parameters,
+        LlamaConfig config
+    )
     {
         using var opened = HuggingFaceFolder.Open(folder);
         var tensors = opened.Match(parameters, new FamilyNames(config));
         foreach (var tensor in tensors)
             if (tensor.Entry.ElementType is not (ElementType.Float32 or ElementType.BFloat16 or ElementType.Float16))
-                throw new CheckpointException($"tensor '{tensor.Entry.Name}' has type {tensor.Entry.Type}; weights of F32, BF16 and F16 are read");
+                throw new CheckpointException(
+                    $"tensor '{tensor.Entry.Name}' has type {tensor.Entry.Type}; weights of F32, BF16 and F16 are read"
+                );
         Directory.CreateDirectory(scratchFolder);
         var import = new HuggingFaceImport(Path.Combine(scratchFolder, $".import-{Environment.ProcessId}"), tensors.Sum(ScratchBytes));
         try
@@ -78,7 +100,9 @@ public sealed class HuggingFaceImport : IDisposable
             nint at = address;
             foreach (var (first, bytes) in Stretches(tensor))
                 at = ReadAsFloat(tensor.File, tensor.Entry, first, bytes, block, at);
-            _slices.Add(new StateSlice(tensor.Name, ElementType.Float32, tensor.Shape, new long[tensor.Shape.Length], tensor.Shape, address));
+            _slices.Add(
+                new StateSlice(tensor.Name, ElementType.Float32, tensor.Shape, new long[tensor.Shape.Length], tensor.Shape, address)
+            );
             address += (nint)ScratchBytes(tensor);
         }
     }
@@ -86,7 +110,8 @@ public sealed class HuggingFaceImport : IDisposable
     /// <summary>Where a tensor's bytes begin in the file's tensor, and how many follow.</summary>
     private static IEnumerable<(long First, long Bytes)> Stretches(ForeignTensor tensor)
     {
-        if (tensor.Rows is null) return [(0, tensor.Entry.SizeBytes)];
+        if (tensor.Rows is null)
+            return [(0, tensor.Entry.SizeBytes)];
         long row = tensor.Entry.SizeBytes / tensor.Entry.Shape[0];
         return tensor.Rows.Select(rows => (rows.First * row, rows.Count * row));
     }

@@ -10,20 +10,29 @@ internal static class InternLmConfig
     public static LlamaConfig Of(LlamaConfig config, string family)
     {
         string title = family == LlamaConfig.InternLm2 ? "InternLM2" : "InternLM";
-        string? other = config.HeadWidth * config.NumAttentionHeads != config.HiddenSize ? $"the heads of {title} fill the hidden size, and these do not"
+        string? other =
+            config.HeadWidth * config.NumAttentionHeads != config.HiddenSize
+                ? $"the heads of {title} fill the hidden size, and these do not"
             : config.MlpBias ? $"{title} has no biases in its feed-forward layers"
             : family == LlamaConfig.InternLm && config.KvHeads != config.NumAttentionHeads ? "InternLM has as many key as query heads"
-            : config.RopeParameters.RopeType is not ("default" or "dynamic") && (family == LlamaConfig.InternLm || config.RopeParameters.RopeType != "linear") ? $"{title} has no positions of the kind '{config.RopeParameters.RopeType}'"
+            : config.RopeParameters.RopeType is not ("default" or "dynamic")
+            && (family == LlamaConfig.InternLm || config.RopeParameters.RopeType != "linear")
+                ? $"{title} has no positions of the kind '{config.RopeParameters.RopeType}'"
             : null;
         return other is null
-            ? config with { ModelType = family, Architectures = [$"{title}ForCausalLM"] }
+            ? config with
+            {
+                ModelType = family,
+                Architectures = [$"{title}ForCausalLM"],
+            }
             : throw new UserErrorException($"The model cannot be exported as {title}: {other}; export it with --format llama.");
     }
 
     /// <summary>Puts the keys of the family in the place of a Llama's.</summary>
     public static void Translate(JsonObject written, LlamaConfig config)
     {
-        foreach (string key in (string[])["rope_parameters", "rope_scaling", "head_dim", "mlp_bias", "attention_bias"]) written.Remove(key);
+        foreach (string key in (string[])["rope_parameters", "rope_scaling", "head_dim", "mlp_bias", "attention_bias"])
+            written.Remove(key);
         written["bias"] = config.AttentionBias;
         var rope = config.RopeParameters;
         if (config.ModelType == LlamaConfig.InternLm2)
@@ -35,7 +44,8 @@ internal static class InternLmConfig
         written.Remove("rope_theta");
         written.Remove("num_key_value_heads");
         var rotary = new JsonObject { ["base"] = rope.RopeTheta, ["type"] = rope.RopeType == "dynamic" ? "dynamic" : "origin" };
-        if (rope.Factor is { } scaling) rotary["scaling_factor"] = scaling;
+        if (rope.Factor is { } scaling)
+            rotary["scaling_factor"] = scaling;
         written["rotary"] = rotary;
     }
 }

@@ -102,8 +102,13 @@ public sealed record LlamaConfig
     {
         get
         {
-            if (RopeParameters.Factor is null) return null;
-            var written = JsonSerializer.SerializeToElement(RopeParameters, Json).EnumerateObject().Where(property => property.Name != "rope_theta").ToDictionary(property => property.Name, property => (object)property.Value);
+            if (RopeParameters.Factor is null)
+                return null;
+            var written = JsonSerializer
+                .SerializeToElement(RopeParameters, Json)
+                .EnumerateObject()
+                .Where(property => property.Name != "rope_theta")
+                .ToDictionary(property => property.Name, property => (object)property.Value);
             written["type"] = RopeParameters.RopeType;
             return written;
         }
@@ -136,13 +141,15 @@ public sealed record LlamaConfig
     /// </summary>
     /// <param name="folder">Folder of the model.</param>
     /// <param name="ignored">Keys that the user says do not matter.</param>
-    public static LlamaConfig Read(string folder, IReadOnlyCollection<string>? ignored = null) => LlamaConfigReader.Read(Path.Combine(folder, FileName), ignored ?? []);
+    public static LlamaConfig Read(string folder, IReadOnlyCollection<string>? ignored = null) =>
+        LlamaConfigReader.Read(Path.Combine(folder, FileName), ignored ?? []);
 
     /// <summary>Writes <c>config.json</c> to a folder.</summary>
     public void Write(string folder)
     {
         var written = JsonSerializer.SerializeToNode(this, Json)!.AsObject();
-        if (ModelType != "llama") InternLmConfig.Translate(written, this);
+        if (ModelType != "llama")
+            InternLmConfig.Translate(written, this);
         File.WriteAllText(Path.Combine(folder, FileName), written.ToJsonString(Json) + "\n");
     }
 }

@@ -15,10 +15,16 @@ public static class LlamaMapping
     /// <param name="special">Ids of the special tokens of the run's tokenizer.</param>
     public static LlamaConfig ToTheirs(ModelSection model, long vocabulary, bool isBf16, SpecialTokens special)
     {
-        if (model.Norm != NormKind.RmsNorm || model.Activation != ActivationKind.Swiglu || model.Positions != PositionKind.Rope || model.QkvBias != model.AttentionOutputBias)
+        if (
+            model.Norm != NormKind.RmsNorm
+            || model.Activation != ActivationKind.Swiglu
+            || model.Positions != PositionKind.Rope
+            || model.QkvBias != model.AttentionOutputBias
+        )
         {
             throw new UserErrorException(
-                "Only models of Llama's kind can be exported: norm rmsnorm, activation swiglu, positions rope, and biases on all attention projections or on none.");
+                "Only models of Llama's kind can be exported: norm rmsnorm, activation swiglu, positions rope, and biases on all attention projections or on none."
+            );
         }
         return new LlamaConfig
         {
@@ -59,7 +65,9 @@ public static class LlamaMapping
             case RopeScalingKind.Dynamic:
                 return trained == 0 || trained == model.Context
                     ? new LlamaRope("dynamic", angleBase, factor)
-                    : throw new UserErrorException($"model.rope_trained_context is {trained} and model.context {model.Context}: the dynamic kind at Hugging Face takes the longest context for the trained one, so such a model cannot be exported.");
+                    : throw new UserErrorException(
+                        $"model.rope_trained_context is {trained} and model.context {model.Context}: the dynamic kind at Hugging Face takes the longest context for the trained one, so such a model cannot be exported."
+                    );
             case RopeScalingKind.Yarn:
                 return new LlamaRope("yarn", angleBase, factor)
                 {
@@ -69,7 +77,12 @@ public static class LlamaMapping
                     AttentionFactor = model.RopeAttentionFactor > 0 ? model.RopeAttentionFactor : null,
                 };
             case RopeScalingKind.Llama3:
-                return new LlamaRope("llama3", angleBase, factor) { OriginalMaxPositionEmbeddings = trained, LowFreqFactor = model.RopeLowFrequency, HighFreqFactor = model.RopeHighFrequency };
+                return new LlamaRope("llama3", angleBase, factor)
+                {
+                    OriginalMaxPositionEmbeddings = trained,
+                    LowFreqFactor = model.RopeLowFrequency,
+                    HighFreqFactor = model.RopeHighFrequency,
+                };
             default:
                 throw new InvalidOperationException($"Positions {model.RopeScaling} have no place in {LlamaConfig.FileName}.");
         }
@@ -77,18 +90,28 @@ public static class LlamaMapping
 
     private static IEnumerable<string> OursOf(LlamaRope rope)
     {
-        if (rope.RopeType == "default" || (rope is { RopeType: "linear", Factor: 1 })) yield break;
+        if (rope.RopeType == "default" || (rope is { RopeType: "linear", Factor: 1 }))
+            yield break;
         yield return $"model.rope_scaling={rope.RopeType}";
         (string Key, double? Value)[] values =
         [
-            ("factor", rope.Factor), ("trained_context", rope.OriginalMaxPositionEmbeddings), ("fast_turns", rope.BetaFast), ("slow_turns", rope.BetaSlow),
-            ("attention_factor", rope.AttentionFactor), ("low_frequency", rope.LowFreqFactor), ("high_frequency", rope.HighFreqFactor),
+            ("factor", rope.Factor),
+            ("trained_context", rope.OriginalMaxPositionEmbeddings),
+            ("fast_turns", rope.BetaFast),
+            ("slow_turns", rope.BetaSlow),
+            ("attention_factor", rope.AttentionFactor),
+            ("low_frequency", rope.LowFreqFactor),
+            ("high_frequency", rope.HighFreqFactor),
         ];
         foreach (var (key, value) in values)
-            if (value is { } number) yield return FormattableString.Invariant($"model.rope_{key}={number:R}");
+            if (value is { } number)
+                yield return FormattableString.Invariant($"model.rope_{key}={number:R}");
     }
 
-    /// <summary>The shape as one of InternLM2's (<see cref="LlamaConfig.InternLm2"/>) or InternLM's (<see cref="LlamaConfig.InternLm"/>) family; throws <see cref="UserErrorException"/> for a model that is none.</summary>
+    /// <summary>
+    /// The shape as one of InternLM2's (<see cref="LlamaConfig.InternLm2"/>) or InternLM's (<see cref="LlamaConfig.InternLm"/>) family;
+    /// throws <see cref="UserErrorException"/> for a model that is none.
+    /// </summary>
     public static LlamaConfig AsFamily(LlamaConfig config, string family) => family == "llama" ? config : InternLmConfig.Of(config, family);
 
     /// <summary>A configuration with the shape of a Llama, as overrides of keys.</summary>
@@ -96,14 +119,23 @@ public static class LlamaMapping
     {
         return
         [
-            "model.norm=rmsnorm", "model.activation=swiglu", "model.positions=rope",
-            .. Set("layers", config.NumHiddenLayers), .. Set("hidden", config.HiddenSize), .. Set("heads", config.NumAttentionHeads),
+            "model.norm=rmsnorm",
+            "model.activation=swiglu",
+            "model.positions=rope",
+            .. Set("layers", config.NumHiddenLayers),
+            .. Set("hidden", config.HiddenSize),
+            .. Set("heads", config.NumAttentionHeads),
             .. Set("kv_heads", config.NumKeyValueHeads ?? config.NumAttentionHeads),
             .. Set("head_dim", config.HeadDim ?? config.HiddenSize / config.NumAttentionHeads),
-            .. Set("ffn", config.IntermediateSize), .. Set("context", config.MaxPositionEmbeddings), .. Set("vocabulary", config.VocabSize),
-            .. Set("norm_epsilon", config.RmsNormEps), .. Set("rope_base", config.RopeTheta),
+            .. Set("ffn", config.IntermediateSize),
+            .. Set("context", config.MaxPositionEmbeddings),
+            .. Set("vocabulary", config.VocabSize),
+            .. Set("norm_epsilon", config.RmsNormEps),
+            .. Set("rope_base", config.RopeTheta),
             .. OursOf(config.RopeParameters),
-            .. Set("qkv_bias", config.AttentionBias), .. Set("attention_output_bias", config.AttentionBias), .. Set("ffn_bias", config.MlpBias),
+            .. Set("qkv_bias", config.AttentionBias),
+            .. Set("attention_output_bias", config.AttentionBias),
+            .. Set("ffn_bias", config.MlpBias),
             .. Set("tied_embeddings", config.TieWordEmbeddings),
         ];
 

@@ -33,7 +33,9 @@ public static partial class LlamaNames
     {
         if (Whole.FirstOrDefault(pair => pair.Ours == ours).Theirs is { } whole)
             return whole;
-        return OurLayer().Match(ours) is { Success: true } match && InLayer.FirstOrDefault(pair => pair.Ours == match.Groups["module"].Value).Theirs is { } module
+        return
+            OurLayer().Match(ours) is { Success: true } match
+            && InLayer.FirstOrDefault(pair => pair.Ours == match.Groups["module"].Value).Theirs is { } module
             ? $"model.layers.{match.Groups["layer"].Value}.{module}.{match.Groups["kind"].Value}"
             : null;
     }
@@ -43,7 +45,9 @@ public static partial class LlamaNames
     {
         if (Whole.FirstOrDefault(pair => pair.Theirs == theirs).Ours is { } whole)
             return whole;
-        return TheirLayer().Match(theirs) is { Success: true } match && InLayer.FirstOrDefault(pair => pair.Theirs == match.Groups["module"].Value).Ours is { } module
+        return
+            TheirLayer().Match(theirs) is { Success: true } match
+            && InLayer.FirstOrDefault(pair => pair.Theirs == match.Groups["module"].Value).Ours is { } module
             ? $"layers.{match.Groups["layer"].Value}.{module}.{match.Groups["kind"].Value}"
             : null;
     }

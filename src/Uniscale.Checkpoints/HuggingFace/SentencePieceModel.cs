@@ -9,12 +9,28 @@ namespace Uniscale.Checkpoints.HuggingFace;
 internal sealed record SentencePiece(string Text, float Score, SentencePieceKind Kind);
 
 /// <summary>Kinds of pieces, numbered as in the file.</summary>
-internal enum SentencePieceKind { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 }
+internal enum SentencePieceKind
+{
+    Normal = 1,
+    Unknown = 2,
+    Control = 3,
+    UserDefined = 4,
+    Unused = 5,
+    Byte = 6,
+}
 
 /// <summary>How a SentencePiece model cuts text, numbered as in the file.</summary>
-internal enum SentencePieceAlgorithm { Unigram = 1, Bpe = 2, Word = 3, Char = 4 }
+internal enum SentencePieceAlgorithm
+{
+    Unigram = 1,
+    Bpe = 2,
+    Word = 3,
+    Char = 4,
+}
 
-/// <summary>A SentencePiece model as its file describes it (sentencepiece_model.proto), as far as another library needs it to cut text alike.</summary>
+/// <summary>
+/// A SentencePiece model as its file describes it (sentencepiece_model.proto), as far as another library needs it to cut text alike.
+/// </summary>
 internal sealed record SentencePieceModel
 {
     /// <summary>All pieces; a piece's place is its token.</summary>

@@ -8,7 +8,8 @@ namespace Uniscale.Checkpoints.HuggingFace;
 
 /// <summary>
 /// Writes a SentencePiece model as Hugging Face's AutoTokenizer reads it: <c>tokenizer.json</c>, whose rules give the same tokens, and
-/// <c>tokenizer_config.json</c>, beside <c>tokenizer.model</c> itself. Without these it would rebuild the model from defaults that are another model's.
+/// <c>tokenizer_config.json</c>, beside <c>tokenizer.model</c> itself. Without these it would rebuild the model from defaults that are
+/// another model's.
 /// </summary>
 public static class TokenizerExport
 {
@@ -20,9 +21,15 @@ public static class TokenizerExport
 
     private const string Space = "\u2581";
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
-    /// <summary>Writes the files. Throws <see cref="CheckpointException"/> for a model whose rules the other format does not have.</summary>
+    /// <summary>
+    /// Writes the files. Throws <see cref="CheckpointException"/> for a model whose rules the other format does not have.
+    /// </summary>
     /// <param name="path">The SentencePiece model.</param>
     /// <param name="folder">Receives the files.</param>
     /// <param name="context">Tokens in a sequence.</param>
@@ -37,19 +44,31 @@ public static class TokenizerExport
         Save(folder, "tokenizer_config.json", Configuration(model, context));
     }
 
-    private static void Save(string folder, string name, JsonObject content) => File.WriteAllText(Path.Combine(folder, name), content.ToJsonString(Json) + "\n");
+    private static void Save(string folder, string name, JsonObject content) =>
+        File.WriteAllText(Path.Combine(folder, name), content.ToJsonString(Json) + "\n");
 
     private static JsonObject Rules(SentencePieceModel model, string path)
     {
-        if (model.SpaceIsSuffix || !model.EscapesSpaces || model.Algorithm is not (SentencePieceAlgorithm.Bpe or SentencePieceAlgorithm.Unigram))
-            throw new CheckpointException($"{path} cuts text in a way that {FileName} cannot say ({model.Algorithm}{(model.SpaceIsSuffix ? ", spaces behind words" : "")})");
+        if (
+            model.SpaceIsSuffix
+            || !model.EscapesSpaces
+            || model.Algorithm is not (SentencePieceAlgorithm.Bpe or SentencePieceAlgorithm.Unigram)
+        )
+            throw new CheckpointException(
+                $"{path} cuts text in a way that {FileName} cannot say ({model.Algorithm}{(model.SpaceIsSuffix ? ", spaces behind words" : "")})"
+            );
         string[] symbols = Of(model, SentencePieceKind.UserDefined).Select(piece => piece.Text).ToArray();
         return new JsonObject
         {
             ["version"] = "1.0",
             ["truncation"] = null,
             ["padding"] = null,
-            ["added_tokens"] = new JsonArray([.. model.Pieces.Index().Where(piece => piece.Item.Kind is SentencePieceKind.Control or SentencePieceKind.Unknown).Select(piece => Special(piece.Index, piece.Item.Text))]),
+            ["added_tokens"] = new JsonArray([
+                .. model
+                    .Pieces.Index()
+                    .Where(piece => piece.Item.Kind is SentencePieceKind.Control or SentencePieceKind.Unknown)
+                    .Select(piece => Special(piece.Index, piece.Item.Text)),
+            ]),
             ["normalizer"] = Normalizer(model),
             ["pre_tokenizer"] = symbols.Length == 0 ? null : Splitter(model, symbols),
             ["post_processor"] = null,
@@ -58,18 +77,20 @@ public static class TokenizerExport
         };
     }
 
-    private static IEnumerable<SentencePiece> Of(SentencePieceModel model, SentencePieceKind kind) => model.Pieces.Where(piece => piece.Kind == kind);
+    private static IEnumerable<SentencePiece> Of(SentencePieceModel model, SentencePieceKind kind) =>
+        model.Pieces.Where(piece => piece.Kind == kind);
 
-    private static JsonObject Special(int id, string text) => new()
-    {
-        ["id"] = id,
-        ["content"] = text,
-        ["single_word"] = false,
-        ["lstrip"] = false,
-        ["rstrip"] = false,
-        ["normalized"] = false,
-        ["special"] = true,
-    };
+    private static JsonObject Special(int id, string text) =>
+        new()
+        {
+            ["id"] = id,
+            ["content"] = text,
+            ["single_word"] = false,
+            ["lstrip"] = false,
+            ["rstrip"] = false,
+            ["normalized"] = false,
+            ["special"] = true,
+        };
 
     private static JsonObject Normalizer(SentencePieceModel model)
     {
@@ -78,24 +99,51 @@ public static class TokenizerExport
             steps.Add(new JsonObject { ["type"] = "Precompiled", ["precompiled_charsmap"] = Convert.ToBase64String(model.Rewriting) });
         if (model.RemovesSpaces)
         {
-            steps.Add(new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["Regex"] = "^ +| +$" }, ["content"] = "" });
-            steps.Add(new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["Regex"] = " {2,}" }, ["content"] = " " });
+            steps.Add(
+                new JsonObject
+                {
+                    ["type"] = "Replace",
+                    ["pattern"] = new JsonObject { ["Regex"] = "^ +| +$" },
+                    ["content"] = "",
+                }
+            );
+            steps.Add(
+                new JsonObject
+                {
+                    ["type"] = "Replace",
+                    ["pattern"] = new JsonObject { ["Regex"] = " {2,}" },
+                    ["content"] = " ",
+                }
+            );
         }
         if (model.AddsSpace)
             steps.Add(new JsonObject { ["type"] = "Prepend", ["prepend"] = Space });
-        steps.Add(new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["String"] = " " }, ["content"] = Space });
+        steps.Add(
+            new JsonObject
+            {
+                ["type"] = "Replace",
+                ["pattern"] = new JsonObject { ["String"] = " " },
+                ["content"] = Space,
+            }
+        );
         return new JsonObject { ["type"] = "Sequence", ["normalizers"] = steps };
     }
 
     /// <summary>
-    /// Symbols are cut out before all else, the longest first. As added tokens they would be, too, but each stretch between them would get a space in front. What
+    /// Symbols are cut out before all else, the longest first. As added tokens they would be, too, but each stretch between them would get
+    /// a space in front. What
     /// spells a control or byte token and stands alone between symbols would be taken for it, so its first character is cut off.
     /// </summary>
     private static JsonObject Splitter(SentencePieceModel model, IEnumerable<string> symbols)
     {
-        string symbol = string.Join('|', symbols.Select(text => text.Replace(" ", Space, StringComparison.Ordinal)).OrderByDescending(text => text.Length).Select(Escape));
-        var spelled = model.Pieces
-            .Where(piece => piece.Kind is SentencePieceKind.Control or SentencePieceKind.Unknown or SentencePieceKind.Byte && piece.Text.Length > 1)
+        string symbol = string.Join(
+            '|',
+            symbols.Select(text => text.Replace(" ", Space, StringComparison.Ordinal)).OrderByDescending(text => text.Length).Select(Escape)
+        );
+        var spelled = model
+            .Pieces.Where(piece =>
+                piece.Kind is SentencePieceKind.Control or SentencePieceKind.Unknown or SentencePieceKind.Byte && piece.Text.Length > 1
+            )
             .Select(piece => $"{Escape(piece.Text[..1])}(?={Escape(piece.Text[1..])}(?:$|{symbol}))");
         return new JsonObject
         {
@@ -107,16 +155,31 @@ public static class TokenizerExport
     }
 
     /// <summary>A text as a pattern of the regular expressions that the other library has.</summary>
-    private static string Escape(string text) => Regex.Escape(text).Replace("]", "\\]", StringComparison.Ordinal).Replace("}", "\\}", StringComparison.Ordinal);
+    private static string Escape(string text) =>
+        Regex.Escape(text).Replace("]", "\\]", StringComparison.Ordinal).Replace("}", "\\}", StringComparison.Ordinal);
 
     private static JsonObject Decoder(SentencePieceModel model)
     {
         var steps = new JsonArray(
-            new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["String"] = Space }, ["content"] = " " },
+            new JsonObject
+            {
+                ["type"] = "Replace",
+                ["pattern"] = new JsonObject { ["String"] = Space },
+                ["content"] = " ",
+            },
             new JsonObject { ["type"] = "ByteFallback" },
-            new JsonObject { ["type"] = "Fuse" });
+            new JsonObject { ["type"] = "Fuse" }
+        );
         if (model.AddsSpace)
-            steps.Add(new JsonObject { ["type"] = "Strip", ["content"] = " ", ["start"] = 1, ["stop"] = 0 });
+            steps.Add(
+                new JsonObject
+                {
+                    ["type"] = "Strip",
+                    ["content"] = " ",
+                    ["start"] = 1,
+                    ["stop"] = 0,
+                }
+            );
         return new JsonObject { ["type"] = "Sequence", ["decoders"] = steps };
     }
 
@@ -141,7 +204,8 @@ public static class TokenizerExport
     }
 
     /// <summary>
-    /// SentencePiece joins any two neighbours that make a piece, the piece with the highest score first. So every way to cut a piece in two pieces is a merge,
+    /// SentencePiece joins any two neighbours that make a piece, the piece with the highest score first. So every way to cut a piece in two
+    /// pieces is a merge,
     /// in the order of the scores.
     /// </summary>
     private static JsonArray Merges(SentencePieceModel model)
@@ -152,7 +216,9 @@ public static class TokenizerExport
             .SelectMany(piece => Cuts(piece.Text).Where(cut => known.Contains(cut.Left) && known.Contains(cut.Right)))
             .ToArray();
         // Older readers know pairs as one text with a space between.
-        return merges.Any(merge => merge.Left.Contains(' ', StringComparison.Ordinal) || merge.Right.Contains(' ', StringComparison.Ordinal))
+        return merges.Any(merge =>
+            merge.Left.Contains(' ', StringComparison.Ordinal) || merge.Right.Contains(' ', StringComparison.Ordinal)
+        )
             ? new JsonArray([.. merges.Select(merge => new JsonArray(merge.Left, merge.Right))])
             : new JsonArray([.. merges.Select(merge => JsonValue.Create($"{merge.Left} {merge.Right}"))]);
     }
@@ -164,17 +230,24 @@ public static class TokenizerExport
                 yield return (piece[..at], piece[at..]);
     }
 
-    private static JsonObject Unigram(SentencePieceModel model) => new()
-    {
-        ["type"] = "Unigram",
-        ["unk_id"] = model.Pieces.FindIndex(piece => piece.Kind == SentencePieceKind.Unknown) is >= 0 and var unknown ? unknown : null,
-        ["vocab"] = new JsonArray([.. model.Pieces.Select(piece => new JsonArray(piece.Text, JsonValue.Create(decimal.Parse(piece.Score.ToString("F9", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))))]),
-        ["byte_fallback"] = model.ByteFallback,
-    };
+    private static JsonObject Unigram(SentencePieceModel model) =>
+        new()
+        {
+            ["type"] = "Unigram",
+            ["unk_id"] = model.Pieces.FindIndex(piece => piece.Kind == SentencePieceKind.Unknown) is >= 0 and var unknown ? unknown : null,
+            ["vocab"] = new JsonArray([
+                .. model.Pieces.Select(piece => new JsonArray(
+                    piece.Text,
+                    JsonValue.Create(decimal.Parse(piece.Score.ToString("F9", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))
+                )),
+            ]),
+            ["byte_fallback"] = model.ByteFallback,
+        };
 
     private static JsonObject Configuration(SentencePieceModel model, int context)
     {
-        string? Control(params string[] names) => names.FirstOrDefault(name => Of(model, SentencePieceKind.Control).Any(piece => piece.Text == name));
+        string? Control(params string[] names) =>
+            names.FirstOrDefault(name => Of(model, SentencePieceKind.Control).Any(piece => piece.Text == name));
         return new JsonObject
         {
             ["tokenizer_class"] = "PreTrainedTokenizerFast",

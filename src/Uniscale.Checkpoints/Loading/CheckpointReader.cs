@@ -51,8 +51,11 @@ public sealed class CheckpointReader
     {
         if (!Directory.Exists(folder))
             throw new CheckpointException($"there is no checkpoint {folder}");
-        var marker = CheckpointFolders.ReadMarker(folder)
-            ?? throw new CheckpointDamagedException($"{Path.Combine(folder, CommitMarker.FileName)} is missing or damaged: the checkpoint is not committed");
+        var marker =
+            CheckpointFolders.ReadMarker(folder)
+            ?? throw new CheckpointDamagedException(
+                $"{Path.Combine(folder, CommitMarker.FileName)} is missing or damaged: the checkpoint is not committed"
+            );
         string path = Path.Combine(folder, CheckpointManifest.FileName);
         try
         {
@@ -75,10 +78,14 @@ public sealed class CheckpointReader
 
     /// <summary>Where a tensor lies: for each part the file, its first byte there, its offset and its extents.</summary>
     public IEnumerable<(string File, long Start, long[] Offset, long[] Shape)> PartsOf(TensorRecord tensor) =>
-        Manifest.Parts.Of(Find(tensor.Name).Index, new Box(new long[tensor.Shape.Length], tensor.Shape))
+        Manifest
+            .Parts.Of(Find(tensor.Name).Index, new Box(new long[tensor.Shape.Length], tensor.Shape))
             .Select(part => (Manifest.Files[part.File].Name, part.Start, part.Box.Offset, part.Box.Shape));
 
-    /// <summary>Fills the wanted slices. Throws <see cref="CheckpointMismatchException"/> before anything is written, or <see cref="CheckpointDamagedException"/>.</summary>
+    /// <summary>
+    /// Fills the wanted slices. Throws <see cref="CheckpointMismatchException"/> before anything is written, or
+    /// <see cref="CheckpointDamagedException"/>.
+    /// </summary>
     /// <param name="wanted">Slices of this rank's layout; their memory is overwritten.</param>
     /// <param name="threads">Threads that read.</param>
     public void Load(IReadOnlyList<StateSlice> wanted, int threads = 1) => Load(wanted, threads, proves: null);
@@ -94,12 +101,22 @@ public sealed class CheckpointReader
         HashSet<int> proved = [.. proves is null ? touched : Enumerable.Range(0, Manifest.Files.Count).Where(proves)];
         foreach (int file in proved.Except(touched))
             OpenProved(file).Dispose();
-        InFiles(touched, proved, files => InParallel(jobs, threads, (job, buffer) => Copy(files[job.Part.File], job.Tensor, job.Part, job.Wanted, buffer)));
+        InFiles(
+            touched,
+            proved,
+            files => InParallel(jobs, threads, (job, buffer) => Copy(files[job.Part.File], job.Tensor, job.Part, job.Wanted, buffer))
+        );
     }
 
     /// <summary>Stored parts that wanted slices are made of, in order of their files and places.</summary>
     internal (TensorRecord Tensor, StoredPart Part, StateSlice[] Wanted)[] Find(IReadOnlyList<StateSlice> wanted) =>
-        [.. wanted.GroupBy(slice => slice.Name).SelectMany(group => FindOfOne([.. group])).OrderBy(job => job.Part.File).ThenBy(job => job.Part.Start)];
+        [
+            .. wanted
+                .GroupBy(slice => slice.Name)
+                .SelectMany(group => FindOfOne([.. group]))
+                .OrderBy(job => job.Part.File)
+                .ThenBy(job => job.Part.Start),
+        ];
 
     /// <summary>
     /// Reads every byte and returns one sentence for each thing that is not as it was written: the header of a file, a tensor's part.
@@ -112,7 +129,11 @@ public sealed class CheckpointReader
             try
             {
                 using var file = OpenProved(index);
-                InParallel(Manifest.Parts.In(index).ToArray(), threads, (found, buffer) => VerifyPart(file, Manifest.Tensors[found.Tensor], found.Part, buffer, damages));
+                InParallel(
+                    Manifest.Parts.In(index).ToArray(),
+                    threads,
+                    (found, buffer) => VerifyPart(file, Manifest.Tensors[found.Tensor], found.Part, buffer, damages)
+                );
             }
             catch (CheckpointDamagedException damage)
             {
@@ -124,9 +145,10 @@ public sealed class CheckpointReader
 
     private static Box BoxOf(StateSlice slice) => new(slice.Offset, slice.Shape);
 
-    private (TensorRecord Record, int Index) Find(string name) => _tensors.TryGetValue(name, out var tensor)
-        ? tensor
-        : throw new CheckpointMismatchException($"checkpoint {Folder} has no tensor '{name}': it was saved by another model");
+    private (TensorRecord Record, int Index) Find(string name) =>
+        _tensors.TryGetValue(name, out var tensor)
+            ? tensor
+            : throw new CheckpointMismatchException($"checkpoint {Folder} has no tensor '{name}': it was saved by another model");
 
     private StoredFile OpenProved(int index)
     {
@@ -169,12 +191,16 @@ public sealed class CheckpointReader
     private void ProveFit(TensorRecord tensor, StateSlice wanted)
     {
         if (!tensor.Shape.AsSpan().SequenceEqual(wanted.GlobalShape))
-            throw new CheckpointMismatchException($"tensor '{tensor.Name}' has shape {Box.Show(tensor.Shape)} in {Folder}, the model wants {Box.Show(wanted.GlobalShape)}");
+            throw new CheckpointMismatchException(
+                $"tensor '{tensor.Name}' has shape {Box.Show(tensor.Shape)} in {Folder}, the model wants {Box.Show(wanted.GlobalShape)}"
+            );
         if (tensor.Type != wanted.Type)
             throw new CheckpointMismatchException($"tensor '{tensor.Name}' is {tensor.Type} in {Folder}, the model wants {wanted.Type}");
         var box = BoxOf(wanted);
         if (!box.FitsIn(tensor.Shape))
-            throw new CheckpointException($"a slice of tensor '{tensor.Name}' at {Box.Show(box.Offset)} with extents {Box.Show(box.Shape)} is not within {Box.Show(tensor.Shape)}");
+            throw new CheckpointException(
+                $"a slice of tensor '{tensor.Name}' at {Box.Show(box.Offset)} with extents {Box.Show(box.Shape)} is not within {Box.Show(tensor.Shape)}"
+            );
     }
 
     private void Copy(StoredFile file, TensorRecord tensor, StoredPart stored, StateSlice[] wanted, Span<byte> buffer)
@@ -212,7 +238,8 @@ public sealed class CheckpointReader
         }
     }
 
-    private byte[] DigestsOf(StoredFile file, StoredPart part, long sizeBytes) => file.DigestsOf(part, Digest.ChunkCount(sizeBytes, Manifest.ChunkBytes));
+    private byte[] DigestsOf(StoredFile file, StoredPart part, long sizeBytes) =>
+        file.DigestsOf(part, Digest.ChunkCount(sizeBytes, Manifest.ChunkBytes));
 
     private void InFiles(IReadOnlyList<int> indices, HashSet<int> proved, Action<IReadOnlyDictionary<int, StoredFile>> body)
     {
@@ -220,7 +247,9 @@ public sealed class CheckpointReader
         try
         {
             foreach (int index in indices)
-                files[index] = proved.Contains(index) ? OpenProved(index) : StoredFile.Open(Folder, Manifest.Files[index], proveHeader: false);
+                files[index] = proved.Contains(index)
+                    ? OpenProved(index)
+                    : StoredFile.Open(Folder, Manifest.Files[index], proveHeader: false);
             body(files);
         }
         finally
@@ -236,14 +265,17 @@ public sealed class CheckpointReader
     {
         try
         {
-            Parallel.ForEach(items, new ParallelOptions { MaxDegreeOfParallelism = threads },
+            Parallel.ForEach(
+                items,
+                new ParallelOptions { MaxDegreeOfParallelism = threads },
                 () => ArrayPool<byte>.Shared.Rent(Manifest.ChunkBytes),
                 (item, _, buffer) =>
                 {
                     body(item, buffer);
                     return buffer;
                 },
-                buffer => ArrayPool<byte>.Shared.Return(buffer));
+                buffer => ArrayPool<byte>.Shared.Return(buffer)
+            );
         }
         catch (AggregateException failures)
         {

@@ -64,13 +64,23 @@ internal sealed class StoredFile : IDisposable
 
     /// <summary>Reads one chunk of a part and proves its digest.</summary>
     /// <returns>The chunk's bytes within <paramref name="buffer"/>.</returns>
-    public ReadOnlySpan<byte> ReadChunk(string tensor, StoredPart part, long sizeBytes, int chunkBytes, long chunk, ReadOnlySpan<byte> digests, Span<byte> buffer)
+    public ReadOnlySpan<byte> ReadChunk(
+        string tensor,
+        StoredPart part,
+        long sizeBytes,
+        int chunkBytes,
+        long chunk,
+        ReadOnlySpan<byte> digests,
+        Span<byte> buffer
+    )
     {
         long start = chunk * chunkBytes;
         var bytes = buffer[..(int)Math.Min(chunkBytes, sizeBytes - start)];
         ReadFully(bytes, part.Start + start, $"tensor '{tensor}'");
         if (!Digest.Fits(digests.Slice((int)chunk * Digest.SizeBytes, Digest.SizeBytes), bytes))
-            throw new CheckpointDamagedException($"{_path}: tensor '{tensor}' is not what was written (bytes {part.Start + start} to {part.Start + start + bytes.Length})");
+            throw new CheckpointDamagedException(
+                $"{_path}: tensor '{tensor}' is not what was written (bytes {part.Start + start} to {part.Start + start + bytes.Length})"
+            );
         return bytes;
     }
 

@@ -4,11 +4,14 @@ using Uniscale.Checkpoints.Memory;
 
 namespace Uniscale.Checkpoints.Loading;
 
-/// <summary>Reads a whole tensor of a checkpoint in blocks of whole rows, in memory bounded by a block (or a row, where that is larger).</summary>
+/// <summary>
+/// Reads a whole tensor of a checkpoint in blocks of whole rows, in memory bounded by a block (or a row, where that is larger).
+/// </summary>
 internal static class TensorBlocks
 {
     /// <summary>Calls <paramref name="body"/> with the memory and bytes of each block, from the first row to the last.</summary>
-    public static void ForEach(CheckpointReader reader, TensorRecord tensor, long blockBytes, Action<nint, int> body) => ForEach(reader, tensor, blockBytes, null, body);
+    public static void ForEach(CheckpointReader reader, TensorRecord tensor, long blockBytes, Action<nint, int> body) =>
+        ForEach(reader, tensor, blockBytes, null, body);
 
     /// <summary>The same for a stretch of rows; null: all.</summary>
     public static void ForEach(CheckpointReader reader, TensorRecord tensor, long blockBytes, RowRange? stretch, Action<nint, int> body)
@@ -36,9 +39,13 @@ internal static class TensorBlocks
     }
 
     /// <summary>Rows [row, row + count) of a tensor; a scalar is one row.</summary>
-    public static StateSlice SliceOf(TensorRecord tensor, long row, long count, nint address) => new(
-        tensor.Name, tensor.Type, tensor.Shape,
-        [.. tensor.Shape.Select((_, dim) => dim == 0 ? row : 0)],
-        [.. tensor.Shape.Select((extent, dim) => dim == 0 ? count : extent)],
-        address);
+    public static StateSlice SliceOf(TensorRecord tensor, long row, long count, nint address) =>
+        new(
+            tensor.Name,
+            tensor.Type,
+            tensor.Shape,
+            [.. tensor.Shape.Select((_, dim) => dim == 0 ? row : 0)],
+            [.. tensor.Shape.Select((extent, dim) => dim == 0 ? count : extent)],
+            address
+        );
 }

@@ -15,12 +15,16 @@ internal static unsafe class PageMemory
     public static Span<byte> Span(nint address, int count) => new((void*)address, count);
 
     /// <summary>
-    /// Copies with non-temporal stores: the destination is not read soon, and fetching its lines only to overwrite them would cost half as much again.
+    /// Copies with non-temporal stores: the destination is not read soon, and fetching its lines only to overwrite them would cost half as
+    /// much again.
     /// </summary>
     public static void StreamTo(ReadOnlySpan<byte> source, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, source.Length);
-        fixed (byte* from = source, to = destination)
+        fixed (
+            byte* from = source,
+                to = destination
+        )
         {
             int head = (int)Math.Min(source.Length, -(nint)to & (Vector256<byte>.Count - 1));
             nint i = (nint)head;

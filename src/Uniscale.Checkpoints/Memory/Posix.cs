@@ -40,16 +40,20 @@ internal static partial class Posix
             _ = Advise(address, (nuint)sizeBytes, AdviseHuge);
     }
 
-    private static IOException Failure(string what) =>
-        new($"{what}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
+    private static IOException Failure(string what) => new($"{what}: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, int mode);
 
-    /// <summary>Lets other threads have the processor first, from now on and for the calling thread alone. Does nothing where the system has no such thing.</summary>
+    /// <summary>
+    /// Lets other threads have the processor first, from now on and for the calling thread alone. Does nothing where the system has no such
+    /// thing.
+    /// </summary>
     public static void YieldProcessor()
     {
-        const int Thread = 0, Self = 0, Niceness = 19;
+        const int Thread = 0,
+            Self = 0,
+            Niceness = 19;
         if (OperatingSystem.IsLinux())
             _ = SetPriority(Thread, Self, Niceness);
     }

@@ -49,9 +49,8 @@ public sealed class SafeTensorsFile : IDisposable
     public bool Contains(string name) => _entries.ContainsKey(name);
 
     /// <summary>A tensor by name; throws <see cref="CheckpointMismatchException"/> where there is none.</summary>
-    public SafeTensorsEntry this[string name] => _entries.TryGetValue(name, out var entry)
-        ? entry
-        : throw new CheckpointMismatchException($"{Path} has no tensor '{name}'");
+    public SafeTensorsEntry this[string name] =>
+        _entries.TryGetValue(name, out var entry) ? entry : throw new CheckpointMismatchException($"{Path} has no tensor '{name}'");
 
     /// <summary>Reads bytes of a tensor into host memory.</summary>
     /// <param name="entry">The tensor.</param>
@@ -84,7 +83,9 @@ public sealed class SafeTensorsFile : IDisposable
     public static void Write(string path, IReadOnlyList<SafeTensorsSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         byte[] header = SafeTensorsHeader.Build(
-            tensors.Select(tensor => (tensor.Name, tensor.Type, tensor.Shape)), metadata ?? new Dictionary<string, string>());
+            tensors.Select(tensor => (tensor.Name, tensor.Type, tensor.Shape)),
+            metadata ?? new Dictionary<string, string>()
+        );
         using var handle = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
         RandomAccess.Write(handle, header, 0);
         long position = header.Length;

@@ -14,7 +14,8 @@ namespace Uniscale.Checkpoints.Safetensors;
 public sealed record SafeTensorsEntry(string Name, string Type, long[] Shape, long Start, long SizeBytes)
 {
     /// <summary>The type as the engine knows it; throws <see cref="CheckpointException"/> for one that it does not.</summary>
-    public ElementType ElementType => SafeTensorsHeader.ElementTypeOf(Type)
+    public ElementType ElementType =>
+        SafeTensorsHeader.ElementTypeOf(Type)
         ?? throw new CheckpointException($"tensor '{Name}' has type {Type}, which Uniscale does not read");
 }
 
@@ -30,10 +31,22 @@ public sealed class SafeTensorsHeader
 
     private static readonly (string Name, int Bytes, ElementType? Type)[] Types =
     [
-        ("F32", 4, ElementType.Float32), ("BF16", 2, ElementType.BFloat16), ("F16", 2, ElementType.Float16), ("F64", 8, ElementType.Float64),
-        ("I64", 8, ElementType.Int64), ("I32", 4, ElementType.Int32), ("U8", 1, ElementType.UInt8),
-        ("BOOL", 1, null), ("I8", 1, null), ("F8_E4M3", 1, null), ("F8_E5M2", 1, null), ("F8_E8M0", 1, null),
-        ("I16", 2, null), ("U16", 2, null), ("U32", 4, null), ("U64", 8, null),
+        ("F32", 4, ElementType.Float32),
+        ("BF16", 2, ElementType.BFloat16),
+        ("F16", 2, ElementType.Float16),
+        ("F64", 8, ElementType.Float64),
+        ("I64", 8, ElementType.Int64),
+        ("I32", 4, ElementType.Int32),
+        ("U8", 1, ElementType.UInt8),
+        ("BOOL", 1, null),
+        ("I8", 1, null),
+        ("F8_E4M3", 1, null),
+        ("F8_E5M2", 1, null),
+        ("F8_E8M0", 1, null),
+        ("I16", 2, null),
+        ("U16", 2, null),
+        ("U32", 4, null),
+        ("U64", 8, null),
     ];
 
     private SafeTensorsHeader(IReadOnlyList<SafeTensorsEntry> entries, IReadOnlyDictionary<string, string> metadata, long sizeBytes)
@@ -62,7 +75,10 @@ public sealed class SafeTensorsHeader
     /// <param name="metadata">Free text by key.</param>
     /// <param name="alignment">The data begins at a multiple of this power of two.</param>
     public static byte[] Build(
-        IEnumerable<(string Name, ElementType Type, long[] Shape)> tensors, IReadOnlyDictionary<string, string> metadata, int alignment = 8)
+        IEnumerable<(string Name, ElementType Type, long[] Shape)> tensors,
+        IReadOnlyDictionary<string, string> metadata,
+        int alignment = 8
+    )
     {
         using var json = new MemoryStream();
         json.Write(new byte[8]);
@@ -129,7 +145,8 @@ public sealed class SafeTensorsHeader
         {
             return Parse(json, stream.Length, file);
         }
-        catch (Exception failure) when (failure is JsonException or InvalidOperationException or FormatException or OverflowException or KeyNotFoundException)
+        catch (Exception failure)
+            when (failure is JsonException or InvalidOperationException or FormatException or OverflowException or KeyNotFoundException)
         {
             throw Malformed(file, $"its header is not what the format asks for ({failure.Message})");
         }
@@ -158,7 +175,10 @@ public sealed class SafeTensorsHeader
         foreach (var entry in entries)
         {
             if (entry.Start != end)
-                throw Malformed(file, $"the data of tensor '{entry.Name}' {(entry.Start < end ? "overlaps its neighbour's" : "begins after a hole")}");
+                throw Malformed(
+                    file,
+                    $"the data of tensor '{entry.Name}' {(entry.Start < end ? "overlaps its neighbour's" : "begins after a hole")}"
+                );
             end += entry.SizeBytes;
         }
         if (end != fileBytes)
@@ -174,14 +194,18 @@ public sealed class SafeTensorsHeader
         int elementBytes = Types.FirstOrDefault(row => row.Name == type).Bytes;
         if (elementBytes == 0)
             throw Malformed(file, $"tensor '{property.Name}' has the unknown type '{type}'");
-        if (range.Length != 2 || range[0] < 0 || range[1] < range[0] || shape.Any(extent => extent < 0)
-            || checked(Format.Box.CountOf(shape) * elementBytes) != range[1] - range[0])
+        if (
+            range.Length != 2
+            || range[0] < 0
+            || range[1] < range[0]
+            || shape.Any(extent => extent < 0)
+            || checked(Format.Box.CountOf(shape) * elementBytes) != range[1] - range[0]
+        )
         {
             throw Malformed(file, $"the range of tensor '{property.Name}' is not the size of its shape");
         }
         return new SafeTensorsEntry(property.Name, type, shape, checked(dataStart + range[0]), range[1] - range[0]);
     }
 
-    private static CheckpointDamagedException Malformed(string file, string what) =>
-        new($"{file} is not a valid safetensors file: {what}");
+    private static CheckpointDamagedException Malformed(string file, string what) => new($"{file} is not a valid safetensors file: {what}");
 }

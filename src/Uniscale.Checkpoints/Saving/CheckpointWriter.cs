@@ -24,7 +24,10 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
 
     public bool Busy => !_current.IsCompleted;
 
-    /// <summary>Finds the plan and, for asynchronous saves, makes the host buffer ahead of the first; says why a save would be refused now, or null. Collective.</summary>
+    /// <summary>
+    /// Finds the plan and, for asynchronous saves, makes the host buffer ahead of the first; says why a save would be refused now, or null.
+    /// Collective.
+    /// </summary>
     public string? Prepare(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? tensors, bool behind)
     {
         FindPlan(slices, tensors);
@@ -35,7 +38,8 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     }
 
     /// <summary>Begins a save; collective.</summary>
-    /// <param name="state">What is saved; its memory may change as soon as the call returns, unless <paramref name="staged"/> is false.</param>
+    /// <param name="state">What is saved; its memory may change as soon as the call returns, unless <paramref name="staged"/> is
+    /// false.</param>
     /// <param name="staged">False writes from the slices' own memory before the call returns.</param>
     public PendingSave Begin(CheckpointState state, bool staged)
     {
@@ -63,7 +67,11 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         if (staged)
             options.Observer?.Staged(new SaveStaged(state.Step, Image.SizeBytes, job.Blocked, job.Staging));
         _current = Task.Factory.StartNew(
-            () => Run(job, staged ? _staging.Address : 0, addresses), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Run(job, staged ? _staging.Address : 0, addresses),
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default
+        );
         if (!staged)
             _current.Wait();
         return new PendingSave(state.Step, _current);

@@ -5,7 +5,8 @@ namespace Uniscale.Checkpoints.Saving;
 
 /// <summary>Digests of a rank's file.</summary>
 /// <param name="Header">Digest of its header.</param>
-/// <param name="Table">Digests of the chunks of its slices in the order of the file, and zeros up to its end: the last bytes of the file.</param>
+/// <param name="Table">Digests of the chunks of its slices in the order of the file, and zeros up to its end: the last bytes of the
+/// file.</param>
 internal sealed record ShardDigests(string Header, byte[] Table)
 {
     /// <summary>Digest of the digests.</summary>
@@ -49,9 +50,10 @@ internal sealed class ChunkDigester
     }
 
     /// <summary>The digests, once all bytes are in.</summary>
-    public ShardDigests Finish() => _position == _image.TableStart
-        ? new ShardDigests(_header!, _table)
-        : throw new InvalidOperationException($"digests were asked for after {_position} of {_image.TableStart} bytes");
+    public ShardDigests Finish() =>
+        _position == _image.TableStart
+            ? new ShardDigests(_header!, _table)
+            : throw new InvalidOperationException($"digests were asked for after {_position} of {_image.TableStart} bytes");
 
     private void EndChunk()
     {
@@ -66,7 +68,8 @@ internal sealed class ChunkDigester
         {
             _hash.GetHashAndReset(digest);
             _digests++;
-            if (_image.Entries[_entry].End == _position) _entry++;
+            if (_image.Entries[_entry].End == _position)
+                _entry++;
         }
         if (_entry < _image.Entries.Count)
             _chunkEnd = Math.Min(_position + Digest.ChunkBytes, _image.Entries[_entry].End);

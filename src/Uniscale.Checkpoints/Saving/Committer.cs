@@ -28,24 +28,25 @@ internal sealed class Committer(string directory, CheckpointOptions options)
         options.Probe?.Invoke(SavePoint.Renamed);
     }
 
-    internal StoredManifest2 Describe(CheckpointState state, WorldPlan plan, IReadOnlyList<string> tableDigests, long ordinal) => new()
-    {
-        FormatVersion = CheckpointManifest.CurrentFormat,
-        Step = state.Step,
-        Ordinal = ordinal,
-        Keep = state.Keep,
-        ConsumedTokens = state.ConsumedTokens,
-        SavedAt = DateTimeOffset.UtcNow,
-        CodeVersion = options.CodeVersion,
-        WorldSize = plan.WorldSize,
-        ConfigurationHash = state.ConfigurationHash,
-        DataFingerprint = state.DataFingerprint,
-        ChunkBytes = Digest.ChunkBytes,
-        ConfigurationYaml = state.ConfigurationYaml,
-        Extra = state.Extra,
-        Files = plan.Files,
-        Shards = plan.Shards(tableDigests),
-        Tilings = plan.Tilings,
-        Tensors = plan.Tensors,
-    };
+    internal StoredManifest2 Describe(CheckpointState state, WorldPlan plan, IReadOnlyList<string> tableDigests, long ordinal) =>
+        new()
+        {
+            FormatVersion = CheckpointManifest.CurrentFormat,
+            Step = state.Step,
+            Ordinal = ordinal,
+            Keep = state.Keep,
+            ConsumedTokens = state.ConsumedTokens,
+            SavedAt = DateTimeOffset.UtcNow,
+            CodeVersion = options.CodeVersion,
+            WorldSize = plan.WorldSize,
+            ConfigurationHash = state.ConfigurationHash,
+            DataFingerprint = state.DataFingerprint,
+            ChunkBytes = Digest.ChunkBytes,
+            ConfigurationYaml = state.ConfigurationYaml,
+            Extra = state.Extra,
+            Files = plan.Files,
+            Shards = plan.Shards(tableDigests),
+            Tilings = plan.Tilings,
+            Tensors = plan.Tensors,
+        };
 }

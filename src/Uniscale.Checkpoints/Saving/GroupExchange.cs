@@ -8,7 +8,9 @@ namespace Uniscale.Checkpoints.Saving;
 /// <summary>Small exchanges of bytes between all ranks, for plans and verdicts. All are collective.</summary>
 public static class GroupExchange
 {
-    /// <summary>Every rank's bytes on every rank, in rank order; lengths may differ. What a rank holds grows with the number of ranks.</summary>
+    /// <summary>
+    /// Every rank's bytes on every rank, in rank order; lengths may differ. What a rank holds grows with the number of ranks.
+    /// </summary>
     public static byte[][] AllGather(IProcessGroup group, byte[] bytes)
     {
         if (group.Size == 1)
@@ -61,7 +63,8 @@ public static class GroupExchange
     }
 
     /// <summary>Rank 0's words on every rank.</summary>
-    public static string Broadcast(IProcessGroup group, string words) => Encoding.UTF8.GetString(Broadcast(group, Encoding.UTF8.GetBytes(words)));
+    public static string Broadcast(IProcessGroup group, string words) =>
+        Encoding.UTF8.GetString(Broadcast(group, Encoding.UTF8.GetBytes(words)));
 
     /// <summary>The largest of all ranks' numbers.</summary>
     public static int Max(IProcessGroup group, int number)
@@ -123,9 +126,12 @@ public static class GroupExchange
         try
         {
             bytes.CopyTo(PageMemory.Span(input, bytes.Length));
-            group.AllGather(
-                new CommBuffer(input, bytes.Length, ElementType.UInt8),
-                new CommBuffer(output, (long)bytes.Length * group.Size, ElementType.UInt8)).Wait();
+            group
+                .AllGather(
+                    new CommBuffer(input, bytes.Length, ElementType.UInt8),
+                    new CommBuffer(output, (long)bytes.Length * group.Size, ElementType.UInt8)
+                )
+                .Wait();
             return PageMemory.Span(output, bytes.Length * group.Size).ToArray();
         }
         finally

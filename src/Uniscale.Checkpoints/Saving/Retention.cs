@@ -17,11 +17,18 @@ internal sealed record Retention(int Keep, int KeepEvery, long Reach = 0)
         var committed = newestFirst.Where(folder => folder.Marker is not null && !folder.IsDamaged).ToList();
         if (Keep <= 0 || committed.Count == 0)
             return [];
-        long reached = committed.Where(folder => folder.Step <= committed[0].Step - Reach && !folder.Marker!.Keep).MaxBy(folder => folder.Step)?.Step ?? 0;
+        long reached =
+            committed.Where(folder => folder.Step <= committed[0].Step - Reach && !folder.Marker!.Keep).MaxBy(folder => folder.Step)?.Step
+            ?? 0;
         return
         [
-            .. committed.Skip(Keep)
-                .Where(folder => !folder.Marker!.Keep && (KeepEvery <= 0 || folder.Marker.Ordinal % KeepEvery != 0) && (Reach == 0 || folder.Step < reached)),
+            .. committed
+                .Skip(Keep)
+                .Where(folder =>
+                    !folder.Marker!.Keep
+                    && (KeepEvery <= 0 || folder.Marker.Ordinal % KeepEvery != 0)
+                    && (Reach == 0 || folder.Step < reached)
+                ),
         ];
     }
 

@@ -6,7 +6,8 @@ namespace Uniscale.Checkpoints.Saving;
 
 /// <summary>
 /// How the writing threads of the ranks meet: by small files in the temporary folder, never by collectives, which belong to training.
-/// A rank announces <c>rank-N.durable</c> (with the digest of its digests) or <c>rank-N.failed</c> (with a sentence); rank 0 collects them; the others
+/// A rank announces <c>rank-N.durable</c> (with the digest of its digests) or <c>rank-N.failed</c> (with a sentence); rank 0 collects them;
+/// the others
 /// see the end of the save when the temporary folder is gone.
 /// </summary>
 internal sealed class SaveRendezvous(string folder, TimeSpan timeout, CancellationToken cancelled)
@@ -16,8 +17,7 @@ internal sealed class SaveRendezvous(string folder, TimeSpan timeout, Cancellati
     public void AnnounceDurable(int rank, string tableDigest) =>
         WriteDurably(Path.Combine(folder, DurableName(rank)), Encoding.ASCII.GetBytes(tableDigest));
 
-    public void AnnounceFailure(int rank, string reason) =>
-        File.WriteAllText(Path.Combine(folder, FailedName(rank)), reason);
+    public void AnnounceFailure(int rank, string reason) => File.WriteAllText(Path.Combine(folder, FailedName(rank)), reason);
 
     /// <summary>Waits until every rank is durable; throws with the sentence of one that is not.</summary>
     public string[] CollectAll(int worldSize)

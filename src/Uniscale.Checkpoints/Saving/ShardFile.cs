@@ -9,7 +9,8 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
     private const int BlockBytes = 8 << 20;
 
     /// <summary>Writes and syncs the file; digests are taken of the bytes that go to the disk.</summary>
-    /// <param name="staged">The whole file in page-aligned memory, rounded up to a page; 0: it is taken from the slices block by block.</param>
+    /// <param name="staged">The whole file in page-aligned memory, rounded up to a page; 0: it is taken from the slices block by
+    /// block.</param>
     /// <param name="addresses">Memory of the slices, for a file that is not staged.</param>
     public ShardDigests Write(nint staged, IReadOnlyList<nint> addresses)
     {
@@ -56,7 +57,8 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
             if (count == 0)
                 throw new CheckpointDamagedException($"{path} ends at byte {offset} of {image.SizeBytes} when it is read back");
             digester.Append(block[..count]);
-            long from = Math.Max(offset, image.TableStart), end = Math.Min(offset + count, image.SizeBytes);
+            long from = Math.Max(offset, image.TableStart),
+                end = Math.Min(offset + count, image.SizeBytes);
             if (from < end)
                 block[(int)(from - offset)..(int)(end - offset)].CopyTo(table.AsSpan((int)(from - image.TableStart)));
             offset += count;
@@ -67,7 +69,8 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
     // All slices come before the digests, so these are known when their first block is reached.
     private void PutTable(byte[] table, long offset, Span<byte> block)
     {
-        long from = Math.Max(offset, image.TableStart), end = Math.Min(offset + block.Length, image.SizeBytes);
+        long from = Math.Max(offset, image.TableStart),
+            end = Math.Min(offset + block.Length, image.SizeBytes);
         table.AsSpan((int)(from - image.TableStart), (int)(end - from)).CopyTo(block[(int)(from - offset)..]);
     }
 
@@ -78,7 +81,8 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         return handle ?? File.OpenHandle(path, FileMode.Create, FileAccess.Write);
     }
 
-    // Some file systems open a file for direct access and then refuse it, so one page is tried; what else is wrong shows in the ordinary way.
+    // Some file systems open a file for direct access and then refuse it, so one page is tried; what else is wrong shows in the ordinary
+    // way.
     private SafeFileHandle? OpenDirect(bool write)
     {
         if (!direct || Posix.OpenDirect(path, write) is not { } handle)

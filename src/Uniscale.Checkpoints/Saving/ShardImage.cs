@@ -14,7 +14,8 @@ internal sealed record ShardEntry(SliceKey Key, long Start)
 }
 
 /// <summary>
-/// The bytes of a rank's file before they are written: a header of whole pages, then its slices without gaps, then the digests of their chunks as a tensor of
+/// The bytes of a rank's file before they are written: a header of whole pages, then its slices without gaps, then the digests of their
+/// chunks as a tensor of
 /// bytes that fills the last page.
 /// </summary>
 internal sealed class ShardImage
@@ -79,7 +80,10 @@ internal sealed class ShardImage
         {
             long from = Math.Max(offset, Entries[i].Start);
             int count = (int)(Math.Min(end, Entries[i].End) - from);
-            PageMemory.StreamTo(PageMemory.Span(addresses[i] + (nint)(from - Entries[i].Start), count), destination[(int)(from - offset)..]);
+            PageMemory.StreamTo(
+                PageMemory.Span(addresses[i] + (nint)(from - Entries[i].Start), count),
+                destination[(int)(from - offset)..]
+            );
         }
         if (end > TableStart)
             destination[(int)Math.Max(0, TableStart - offset)..].Clear();
@@ -96,7 +100,8 @@ internal sealed class ShardImage
 
     private int FirstEndingAfter(long offset)
     {
-        int low = 0, high = Entries.Count;
+        int low = 0,
+            high = Entries.Count;
         while (low < high)
         {
             int middle = (low + high) / 2;

@@ -9,7 +9,8 @@ namespace Uniscale.Checkpoints.Saving;
 internal sealed record PartGroup(IReadOnlyList<int> Tensors, IReadOnlyList<Box> Parts);
 
 /// <summary>
-/// What rank 0 has to know of a rank's file to write the manifest: told once for a plan, not at each save. Layers that lie alike are told in one group, so it is
+/// What rank 0 has to know of a rank's file to write the manifest: told once for a plan, not at each save. Layers that lie alike are told
+/// in one group, so it is
 /// a few kilobytes, however many slices the rank has.
 /// </summary>
 /// <param name="TensorsDigest">Digest of the table of tensors, which must be the same on all ranks.</param>
@@ -17,19 +18,36 @@ internal sealed record PartGroup(IReadOnlyList<int> Tensors, IReadOnlyList<Box> 
 /// <param name="HeaderBytes">Bytes of its header.</param>
 /// <param name="HeaderDigest">Digest of its header.</param>
 /// <param name="Groups">Its parts.</param>
-internal sealed record ShardSummary(byte[] TensorsDigest, long SizeBytes, long HeaderBytes, byte[] HeaderDigest, IReadOnlyList<PartGroup> Groups)
+internal sealed record ShardSummary(
+    byte[] TensorsDigest,
+    long SizeBytes,
+    long HeaderBytes,
+    byte[] HeaderDigest,
+    IReadOnlyList<PartGroup> Groups
+)
 {
     /// <summary>What a rank tells of its plan.</summary>
     public static ShardSummary Of(SavePlan plan)
     {
         var image = plan.Image;
         // Entries of a tensor follow one another, in order of their places.
-        var byTensor = image.Entries.GroupBy(entry => entry.Key.Tensor)
-            .Select(entries => (Tensor: entries.Key, Parts: entries.Select(entry => entry.Key.Box).ToArray(), entries.First().Key.GlobalShape));
-        var groups = byTensor.GroupBy(tensor => string.Join(';', tensor.Parts.Select(part => $"{string.Join(',', part.Offset)}:{string.Join(',', part.Shape)}")))
+        var byTensor = image
+            .Entries.GroupBy(entry => entry.Key.Tensor)
+            .Select(entries =>
+                (Tensor: entries.Key, Parts: entries.Select(entry => entry.Key.Box).ToArray(), entries.First().Key.GlobalShape)
+            );
+        var groups = byTensor
+            .GroupBy(tensor =>
+                string.Join(';', tensor.Parts.Select(part => $"{string.Join(',', part.Offset)}:{string.Join(',', part.Shape)}"))
+            )
             .Select(alike => new PartGroup([.. alike.Select(tensor => tensor.Tensor).Order()], alike.First().Parts));
         return new ShardSummary(
-            plan.Tensors.ToDigest(), image.Entries.Count == 0 ? 0 : image.SizeBytes, image.Header.Length, System.IO.Hashing.XxHash128.Hash(image.Header), [.. groups]);
+            plan.Tensors.ToDigest(),
+            image.Entries.Count == 0 ? 0 : image.SizeBytes,
+            image.Header.Length,
+            System.IO.Hashing.XxHash128.Hash(image.Header),
+            [.. groups]
+        );
     }
 
     public byte[] ToBytes()
@@ -52,7 +70,8 @@ internal sealed record ShardSummary(byte[] TensorsDigest, long SizeBytes, long H
             }
             writer.Write7BitEncodedInt(parts.Count);
             writer.Write7BitEncodedInt(parts[0].Offset.Length);
-            foreach (long number in parts.SelectMany(part => part.Offset.Concat(part.Shape))) writer.Write7BitEncodedInt64(number);
+            foreach (long number in parts.SelectMany(part => part.Offset.Concat(part.Shape)))
+                writer.Write7BitEncodedInt64(number);
         }
         return stream.ToArray();
     }
@@ -61,17 +80,20 @@ internal sealed record ShardSummary(byte[] TensorsDigest, long SizeBytes, long H
     {
         using var reader = new BinaryReader(new MemoryStream(bytes), Encoding.UTF8);
         byte[] tensors = reader.ReadBytes(Digest.SizeBytes);
-        long size = reader.Read7BitEncodedInt64(), header = reader.Read7BitEncodedInt64();
+        long size = reader.Read7BitEncodedInt64(),
+            header = reader.Read7BitEncodedInt64();
         byte[] digest = reader.ReadBytes(Digest.SizeBytes);
         var groups = new PartGroup[reader.Read7BitEncodedInt()];
         for (int i = 0; i < groups.Length; i++)
         {
             int last = 0;
             int[] indices = new int[reader.Read7BitEncodedInt()];
-            for (int k = 0; k < indices.Length; k++) indices[k] = last += reader.Read7BitEncodedInt();
+            for (int k = 0; k < indices.Length; k++)
+                indices[k] = last += reader.Read7BitEncodedInt();
             var parts = new Box[reader.Read7BitEncodedInt()];
             int dims = reader.Read7BitEncodedInt();
-            for (int k = 0; k < parts.Length; k++) parts[k] = new Box(Numbers(dims), Numbers(dims));
+            for (int k = 0; k < parts.Length; k++)
+                parts[k] = new Box(Numbers(dims), Numbers(dims));
             groups[i] = new PartGroup(indices, parts);
         }
         return new ShardSummary(tensors, size, header, digest, groups);
@@ -79,7 +101,8 @@ internal sealed record ShardSummary(byte[] TensorsDigest, long SizeBytes, long H
         long[] Numbers(int count)
         {
             long[] numbers = new long[count];
-            for (int i = 0; i < count; i++) numbers[i] = reader.Read7BitEncodedInt64();
+            for (int i = 0; i < count; i++)
+                numbers[i] = reader.Read7BitEncodedInt64();
             return numbers;
         }
     }

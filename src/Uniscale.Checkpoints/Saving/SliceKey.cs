@@ -21,5 +21,7 @@ internal sealed record SliceKey(int Tensor, string Name, ElementType Type, long[
 
     /// <summary>The plain name for a whole tensor, else <c>name@offsets:extents</c>.</summary>
     public static string IdOf(string name, long[] globalShape, long[] offset, long[] shape) =>
-        offset.All(index => index == 0) && shape.AsSpan().SequenceEqual(globalShape) ? name : $"{name}@{string.Join(',', offset)}:{string.Join(',', shape)}";
+        offset.All(index => index == 0) && shape.AsSpan().SequenceEqual(globalShape)
+            ? name
+            : $"{name}@{string.Join(',', offset)}:{string.Join(',', shape)}";
 }

@@ -26,8 +26,11 @@ internal sealed class StagingBuffer : IDisposable
 
     /// <summary>Copies the file's bytes here.</summary>
     public void Fill(ShardImage image, IReadOnlyList<nint> addresses, int threads) =>
-        ForBlocks(PageMemory.RoundUp(image.SizeBytes, PageMemory.PageBytes), threads,
-            (offset, count) => image.CopyTo(addresses, offset, PageMemory.Span(Address + (nint)offset, count)));
+        ForBlocks(
+            PageMemory.RoundUp(image.SizeBytes, PageMemory.PageBytes),
+            threads,
+            (offset, count) => image.CopyTo(addresses, offset, PageMemory.Span(Address + (nint)offset, count))
+        );
 
     public void Dispose()
     {

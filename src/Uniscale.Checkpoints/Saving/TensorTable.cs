@@ -4,7 +4,10 @@ using Uniscale.Checkpoints.Format;
 
 namespace Uniscale.Checkpoints.Saving;
 
-/// <summary>The tensors of a checkpoint in ordinal order of their names: every rank has the same, and they name tensors to one another by their place in it.</summary>
+/// <summary>
+/// The tensors of a checkpoint in ordinal order of their names: every rank has the same, and they name tensors to one another by their
+/// place in it.
+/// </summary>
 internal sealed class TensorTable
 {
     private readonly Dictionary<string, int> _byName = [];
@@ -13,7 +16,8 @@ internal sealed class TensorTable
     {
         Tensors = [.. tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)];
         foreach (var (index, tensor) in Tensors.Index())
-            if (!_byName.TryAdd(tensor.Name, index)) throw new CheckpointException($"there are two tensors '{tensor.Name}'");
+            if (!_byName.TryAdd(tensor.Name, index))
+                throw new CheckpointException($"there are two tensors '{tensor.Name}'");
     }
 
     public IReadOnlyList<StateTensor> Tensors { get; }
@@ -25,12 +29,17 @@ internal sealed class TensorTable
     /// <summary>A slice by the index of its tensor; throws <see cref="CheckpointException"/> for one that is of none.</summary>
     public SliceKey KeyOf(StateSlice slice)
     {
-        if (!_byName.TryGetValue(slice.Name, out int index)) throw new CheckpointException($"there is a slice of '{slice.Name}', which is no tensor of the checkpoint");
+        if (!_byName.TryGetValue(slice.Name, out int index))
+            throw new CheckpointException($"there is a slice of '{slice.Name}', which is no tensor of the checkpoint");
         var tensor = Tensors[index];
         if (tensor.Type != slice.Type || !tensor.Shape.AsSpan().SequenceEqual(slice.GlobalShape))
-            throw new CheckpointException($"a slice of tensor '{slice.Name}' is of another type or shape than the tensor ({tensor.Type} {Box.Show(tensor.Shape)})");
+            throw new CheckpointException(
+                $"a slice of tensor '{slice.Name}' is of another type or shape than the tensor ({tensor.Type} {Box.Show(tensor.Shape)})"
+            );
         if (!new Box(slice.Offset, slice.Shape).FitsIn(tensor.Shape))
-            throw new CheckpointException($"slice {SliceKey.IdOf(slice.Name, slice.GlobalShape, slice.Offset, slice.Shape)} does not lie within the tensor's shape {Box.Show(tensor.Shape)}");
+            throw new CheckpointException(
+                $"slice {SliceKey.IdOf(slice.Name, slice.GlobalShape, slice.Offset, slice.Shape)} does not lie within the tensor's shape {Box.Show(tensor.Shape)}"
+            );
         return new SliceKey(index, slice.Name, slice.Type, slice.GlobalShape, slice.Offset, slice.Shape);
     }
 
@@ -38,7 +47,8 @@ internal sealed class TensorTable
     public byte[] ToDigest()
     {
         var hash = new XxHash128();
-        foreach (var tensor in Tensors) hash.Append(Encoding.UTF8.GetBytes($"{tensor.Name}\0{tensor.Type}\0{Box.Show(tensor.Shape)}\n"));
+        foreach (var tensor in Tensors)
+            hash.Append(Encoding.UTF8.GetBytes($"{tensor.Name}\0{tensor.Type}\0{Box.Show(tensor.Shape)}\n"));
         return hash.GetHashAndReset();
     }
 }

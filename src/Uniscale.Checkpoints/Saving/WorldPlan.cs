@@ -3,7 +3,8 @@ using Uniscale.Checkpoints.Format;
 namespace Uniscale.Checkpoints.Saving;
 
 /// <summary>
-/// What all ranks write together, as the manifest tells it: files, shards and tilings. Rank 0 alone has it; it is made from what the ranks tell of their files when
+/// What all ranks write together, as the manifest tells it: files, shards and tilings. Rank 0 alone has it; it is made from what the ranks
+/// tell of their files when
 /// a plan changes, and proves that the parts make up every tensor once.
 /// </summary>
 internal sealed class WorldPlan
@@ -15,8 +16,15 @@ internal sealed class WorldPlan
     {
         WorldSize = ranks.Count;
         _writers = [.. Enumerable.Range(0, ranks.Count).Where(rank => ranks[rank].SizeBytes > 0)];
-        _files = [.. _writers.Select(rank => new FileRecord(
-            ShardImage.FileName(rank), ranks[rank].SizeBytes, ranks[rank].HeaderBytes, Convert.ToHexStringLower(ranks[rank].HeaderDigest)))];
+        _files =
+        [
+            .. _writers.Select(rank => new FileRecord(
+                ShardImage.FileName(rank),
+                ranks[rank].SizeBytes,
+                ranks[rank].HeaderBytes,
+                Convert.ToHexStringLower(ranks[rank].HeaderDigest)
+            )),
+        ];
         Tilings = tilings;
         Tensors = [.. tensors.Tensors.Select((tensor, index) => new TensorRecord2(tensor.Name, tensor.Type, tilingOf[index]))];
     }
@@ -35,9 +43,15 @@ internal sealed class WorldPlan
     /// <summary>Shards of a save.</summary>
     /// <param name="tableDigests">Digest of the digests of each rank's file; empty where the rank writes none.</param>
     public IReadOnlyList<ShardRecord> Shards(IReadOnlyList<string> tableDigests) =>
-        [.. _files.Select((file, index) => new ShardRecord(index, file.HeaderBytes, file.SizeBytes - file.HeaderBytes, tableDigests[_writers[index]]))];
+        [
+            .. _files.Select(
+                (file, index) => new ShardRecord(index, file.HeaderBytes, file.SizeBytes - file.HeaderBytes, tableDigests[_writers[index]])
+            ),
+        ];
 
-    /// <summary>Puts together what the ranks tell; throws <see cref="CheckpointException"/> where parts of a tensor overlap or leave something out.</summary>
+    /// <summary>
+    /// Puts together what the ranks tell; throws <see cref="CheckpointException"/> where parts of a tensor overlap or leave something out.
+    /// </summary>
     /// <param name="tensors">The table that all ranks have.</param>
     /// <param name="ranks">What each rank tells.</param>
     public static WorldPlan Make(TensorTable tensors, IReadOnlyList<ShardSummary> ranks)
@@ -45,12 +59,16 @@ internal sealed class WorldPlan
         byte[] digest = tensors.ToDigest();
         for (int rank = 0; rank < ranks.Count; rank++)
             if (!digest.AsSpan().SequenceEqual(ranks[rank].TensorsDigest))
-                throw new CheckpointException($"ranks 0 and {rank} disagree about the names, types and shapes of the tensors: they run different models or layouts");
+                throw new CheckpointException(
+                    $"ranks 0 and {rank} disagree about the names, types and shapes of the tensors: they run different models or layouts"
+                );
         int[] tilingOf = CutAlike(tensors, ranks);
         return new WorldPlan(tensors, ranks, Cut(tensors, ranks, tilingOf), tilingOf);
     }
 
-    /// <summary>Numbers tensors so that two have the same number exactly where they have one shape and the same parts on every rank.</summary>
+    /// <summary>
+    /// Numbers tensors so that two have the same number exactly where they have one shape and the same parts on every rank.
+    /// </summary>
     private static int[] CutAlike(TensorTable tensors, IReadOnlyList<ShardSummary> ranks)
     {
         // The partition is refined rank by rank: those that a group holds leave those of their class that it does not hold.
@@ -63,7 +81,8 @@ internal sealed class WorldPlan
             next.Clear();
             foreach (int tensor in group.Tensors)
             {
-                if (!next.TryGetValue(classOf[tensor], out int refined)) next[classOf[tensor]] = refined = classes++;
+                if (!next.TryGetValue(classOf[tensor], out int refined))
+                    next[classOf[tensor]] = refined = classes++;
                 classOf[tensor] = refined;
             }
         }
@@ -71,9 +90,11 @@ internal sealed class WorldPlan
         return [.. classOf.Select(number => Number(numbers, number))];
     }
 
-    private static int Number<T>(Dictionary<T, int> numbers, T key) where T : notnull
+    private static int Number<T>(Dictionary<T, int> numbers, T key)
+        where T : notnull
     {
-        if (!numbers.TryGetValue(key, out int number)) numbers[key] = number = numbers.Count;
+        if (!numbers.TryGetValue(key, out int number))
+            numbers[key] = number = numbers.Count;
         return number;
     }
 
@@ -81,7 +102,8 @@ internal sealed class WorldPlan
     {
         // One tensor speaks for all that are cut as it is.
         var speakers = new Dictionary<int, int>();
-        for (int tensor = 0; tensor < tilingOf.Length; tensor++) speakers.TryAdd(tilingOf[tensor], tensor);
+        for (int tensor = 0; tensor < tilingOf.Length; tensor++)
+            speakers.TryAdd(tilingOf[tensor], tensor);
         var parts = speakers.Keys.ToDictionary(tiling => tiling, _ => new List<long[]>());
         int shard = 0;
         foreach (var rank in ranks.Where(rank => rank.SizeBytes > 0))
@@ -91,9 +113,15 @@ internal sealed class WorldPlan
                     parts[tilingOf[tensor]].AddRange(group.Parts.Select(part => (long[])[shard, .. part.Offset, .. part.Shape]));
             shard++;
         }
-        TilingRecord[] tilings = [.. Enumerable.Range(0, speakers.Count).Select(tiling => new TilingRecord(tensors.Tensors[speakers[tiling]].Shape, parts[tiling]))];
+        TilingRecord[] tilings =
+        [
+            .. Enumerable
+                .Range(0, speakers.Count)
+                .Select(tiling => new TilingRecord(tensors.Tensors[speakers[tiling]].Shape, parts[tiling])),
+        ];
         foreach (var (tiling, record) in tilings.Index())
-            if (StoredManifest2.CutOf(record).Fault() is { } fault) throw new CheckpointException($"the ranks do not hold tensor '{tensors.Tensors[speakers[tiling]].Name}' once: {fault}");
+            if (StoredManifest2.CutOf(record).Fault() is { } fault)
+                throw new CheckpointException($"the ranks do not hold tensor '{tensors.Tensors[speakers[tiling]].Name}' once: {fault}");
         return tilings;
     }
 }

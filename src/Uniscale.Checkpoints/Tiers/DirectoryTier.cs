@@ -14,51 +14,68 @@ public sealed class DirectoryTier(string directory) : ITier
     public string Name => _root;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> List() => !Directory.Exists(_root)
-        ? []
-        : [.. Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(_root, path))];
+    public IReadOnlyList<string> List() =>
+        !Directory.Exists(_root)
+            ? []
+            : [.. Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(_root, path))];
 
     /// <inheritdoc/>
-    public void Put(string key, string file) => Guard($"cannot write {key}", () =>
-    {
-        string target = Path.Combine(_root, key);
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        try
-        {
-            Copy(file, target + NewSuffix);
-        }
-        catch
-        {
-            // The checkpoint may have been pruned meanwhile; nothing of it stays.
-            Remove(target + NewSuffix);
-            throw;
-        }
-        File.Move(target + NewSuffix, target, overwrite: true);
-        Posix.SyncDirectory(Path.GetDirectoryName(target)!);
-        Posix.SyncDirectory(_root);
-        return 0;
-    });
+    public void Put(string key, string file) =>
+        Guard(
+            $"cannot write {key}",
+            () =>
+            {
+                string target = Path.Combine(_root, key);
+                Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+                try
+                {
+                    Copy(file, target + NewSuffix);
+                }
+                catch
+                {
+                    // The checkpoint may have been pruned meanwhile; nothing of it stays.
+                    Remove(target + NewSuffix);
+                    throw;
+                }
+                File.Move(target + NewSuffix, target, overwrite: true);
+                Posix.SyncDirectory(Path.GetDirectoryName(target)!);
+                Posix.SyncDirectory(_root);
+                return 0;
+            }
+        );
 
     /// <inheritdoc/>
-    public void Get(string key, string file) => Guard($"cannot read {key}", () =>
-    {
-        Copy(Path.Combine(_root, key), file);
-        return 0;
-    });
+    public void Get(string key, string file) =>
+        Guard(
+            $"cannot read {key}",
+            () =>
+            {
+                Copy(Path.Combine(_root, key), file);
+                return 0;
+            }
+        );
 
     /// <inheritdoc/>
-    public byte[]? Read(string key) => Guard($"cannot read {key}", () =>
-    {
-        string path = Path.Combine(_root, key);
-        return File.Exists(path) ? File.ReadAllBytes(path) : null;
-    });
+    public byte[]? Read(string key) =>
+        Guard(
+            $"cannot read {key}",
+            () =>
+            {
+                string path = Path.Combine(_root, key);
+                return File.Exists(path) ? File.ReadAllBytes(path) : null;
+            }
+        );
 
     /// <inheritdoc/>
-    public void Delete(string key) => Guard($"cannot delete {key}", () =>
-    {
-        Remove(Path.Combine(_root, key));
-        return 0;
-    });
+    public void Delete(string key) =>
+        Guard(
+            $"cannot delete {key}",
+            () =>
+            {
+                Remove(Path.Combine(_root, key));
+                return 0;
+            }
+        );
 
     /// <inheritdoc/>
     public void Dispose() { }
@@ -68,7 +85,11 @@ public sealed class DirectoryTier(string directory) : ITier
     {
         if (File.Exists(path))
             File.Delete(path);
-        for (string folder = Path.GetDirectoryName(path)!; folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!)
+        for (
+            string folder = Path.GetDirectoryName(path)!;
+            folder != _root && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any();
+            folder = Path.GetDirectoryName(folder)!
+        )
             Directory.Delete(folder);
     }
 

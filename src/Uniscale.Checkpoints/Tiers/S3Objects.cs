@@ -14,7 +14,8 @@ public sealed record S3Object(string Key, long Length, string Tag);
 
 /// <summary>
 /// The objects of a bucket of an S3-compatible store. Credentials, region and endpoint come from where the AWS tools look for them
-/// (<c>AWS_ACCESS_KEY_ID</c>, <c>AWS_SECRET_ACCESS_KEY</c>, <c>AWS_REGION</c>, <c>AWS_ENDPOINT_URL</c>, profiles); the location may name another endpoint.
+/// (<c>AWS_ACCESS_KEY_ID</c>, <c>AWS_SECRET_ACCESS_KEY</c>, <c>AWS_REGION</c>, <c>AWS_ENDPOINT_URL</c>, profiles); the location may name
+/// another endpoint.
 /// Failures are <see cref="CheckpointException"/> with one sentence.
 /// </summary>
 public sealed class S3Objects : IDisposable
@@ -65,67 +66,90 @@ public sealed class S3Objects : IDisposable
     public string NameOf(string key) => $"s3://{_bucket}/{key}".TrimEnd('/');
 
     /// <summary>All objects whose keys begin so.</summary>
-    public IReadOnlyList<S3Object> List(string prefix) => Guard("cannot list", async () =>
-    {
-        var found = new List<S3Object>();
-        var request = new ListObjectsV2Request { BucketName = _bucket, Prefix = prefix };
-        ListObjectsV2Response response;
-        do
-        {
-            response = await _client.ListObjectsV2Async(request).ConfigureAwait(false);
-            found.AddRange((response.S3Objects ?? []).Select(held => new S3Object(held.Key, held.Size ?? 0, held.ETag ?? "")));
-            request.ContinuationToken = response.NextContinuationToken;
-        }
-        while (response.IsTruncated == true);
-        return found;
-    });
+    public IReadOnlyList<S3Object> List(string prefix) =>
+        Guard(
+            "cannot list",
+            async () =>
+            {
+                var found = new List<S3Object>();
+                var request = new ListObjectsV2Request { BucketName = _bucket, Prefix = prefix };
+                ListObjectsV2Response response;
+                do
+                {
+                    response = await _client.ListObjectsV2Async(request).ConfigureAwait(false);
+                    found.AddRange((response.S3Objects ?? []).Select(held => new S3Object(held.Key, held.Size ?? 0, held.ETag ?? "")));
+                    request.ContinuationToken = response.NextContinuationToken;
+                } while (response.IsTruncated == true);
+                return found;
+            }
+        );
 
     /// <summary>Stores a file, in parts where it is large.</summary>
-    public void Put(string key, string file) => Guard($"cannot write {key}", async () =>
-    {
-        using var transfer = new TransferUtility(_client);
-        await transfer.UploadAsync(new TransferUtilityUploadRequest
-        {
-            BucketName = _bucket,
-            Key = key,
-            FilePath = file,
-            PartSize = PartBytes,
-        }).ConfigureAwait(false);
-        return 0;
-    });
+    public void Put(string key, string file) =>
+        Guard(
+            $"cannot write {key}",
+            async () =>
+            {
+                using var transfer = new TransferUtility(_client);
+                await transfer
+                    .UploadAsync(
+                        new TransferUtilityUploadRequest
+                        {
+                            BucketName = _bucket,
+                            Key = key,
+                            FilePath = file,
+                            PartSize = PartBytes,
+                        }
+                    )
+                    .ConfigureAwait(false);
+                return 0;
+            }
+        );
 
     /// <summary>Fetches an object to a new file and syncs it.</summary>
-    public void Get(string key, string file) => Guard($"cannot read {key}", async () =>
-    {
-        using var response = await _client.GetObjectAsync(_bucket, key).ConfigureAwait(false);
-        using var output = new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
-        await response.ResponseStream.CopyToAsync(output).ConfigureAwait(false);
-        output.Flush(flushToDisk: true);
-        return 0;
-    });
+    public void Get(string key, string file) =>
+        Guard(
+            $"cannot read {key}",
+            async () =>
+            {
+                using var response = await _client.GetObjectAsync(_bucket, key).ConfigureAwait(false);
+                using var output = new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
+                await response.ResponseStream.CopyToAsync(output).ConfigureAwait(false);
+                output.Flush(flushToDisk: true);
+                return 0;
+            }
+        );
 
     /// <summary>A small object's bytes, or null where there is none.</summary>
-    public byte[]? Read(string key) => Guard($"cannot read {key}", async () =>
-    {
-        try
-        {
-            using var response = await _client.GetObjectAsync(_bucket, key).ConfigureAwait(false);
-            using var bytes = new MemoryStream();
-            await response.ResponseStream.CopyToAsync(bytes).ConfigureAwait(false);
-            return bytes.ToArray();
-        }
-        catch (AmazonS3Exception failure) when (failure.StatusCode == HttpStatusCode.NotFound)
-        {
-            return null;
-        }
-    });
+    public byte[]? Read(string key) =>
+        Guard(
+            $"cannot read {key}",
+            async () =>
+            {
+                try
+                {
+                    using var response = await _client.GetObjectAsync(_bucket, key).ConfigureAwait(false);
+                    using var bytes = new MemoryStream();
+                    await response.ResponseStream.CopyToAsync(bytes).ConfigureAwait(false);
+                    return bytes.ToArray();
+                }
+                catch (AmazonS3Exception failure) when (failure.StatusCode == HttpStatusCode.NotFound)
+                {
+                    return null;
+                }
+            }
+        );
 
     /// <summary>Deletes an object; it may be gone already.</summary>
-    public void Delete(string key) => Guard($"cannot delete {key}", async () =>
-    {
-        await _client.DeleteObjectAsync(_bucket, key).ConfigureAwait(false);
-        return 0;
-    });
+    public void Delete(string key) =>
+        Guard(
+            $"cannot delete {key}",
+            async () =>
+            {
+                await _client.DeleteObjectAsync(_bucket, key).ConfigureAwait(false);
+                return 0;
+            }
+        );
 
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
@@ -136,7 +160,9 @@ public sealed class S3Objects : IDisposable
         {
             return body().GetAwaiter().GetResult();
         }
-        catch (Exception failure) when (failure is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or TaskCanceledException)
+        catch (Exception failure)
+            when (failure is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or TaskCanceledException
+            )
         {
             throw new CheckpointException($"{Name}: {what} ({failure.Message})", failure);
         }

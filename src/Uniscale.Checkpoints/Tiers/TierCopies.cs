@@ -4,7 +4,8 @@ using Uniscale.Checkpoints.Loading;
 namespace Uniscale.Checkpoints.Tiers;
 
 /// <summary>
-/// Copies of a run's checkpoints in a tier. A copy lies under <c>OWNER/step-NUMBER.ATTEMPT/</c>; its commit marker is written last and deleted first, so
+/// Copies of a run's checkpoints in a tier. A copy lies under <c>OWNER/step-NUMBER.ATTEMPT/</c>; its commit marker is written last and
+/// deleted first, so
 /// that a copy with a marker is whole. What lies elsewhere is another run's, and is neither restored nor pruned.
 /// </summary>
 /// <param name="tier">The tier.</param>
@@ -17,7 +18,8 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
     public bool Push(string folder, int keep)
     {
         var reader = CheckpointReader.Open(folder);
-        var marker = CheckpointFolders.ReadMarker(folder)
+        var marker =
+            CheckpointFolders.ReadMarker(folder)
             ?? throw new CheckpointDamagedException($"{folder} lost its marker while it was copied to {tier.Name}");
         if (owner is not null)
             TierOwners.Tell(tier, owner);
@@ -25,7 +27,12 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
         bool isNew = tier.Read(Key(target, CommitMarker.FileName)) is null;
         if (isNew)
         {
-            foreach (string? name in reader.Manifest.Files.Select(file => file.Name).Append(CheckpointManifest.FileName).Append(CommitMarker.FileName))
+            foreach (
+                string? name in reader
+                    .Manifest.Files.Select(file => file.Name)
+                    .Append(CheckpointManifest.FileName)
+                    .Append(CommitMarker.FileName)
+            )
                 tier.Put(Key(target, name), Path.Combine(folder, name));
         }
         Prune(target, keep);
@@ -94,14 +101,23 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
         if (keep <= 0)
             return;
         var committed = Committed();
-        var stay = committed.Take(keep).Concat(committed.Where(copy => copy.Marker.Keep)).Select(copy => copy.Name).Append(justPushed).ToHashSet();
+        var stay = committed
+            .Take(keep)
+            .Concat(committed.Where(copy => copy.Marker.Keep))
+            .Select(copy => copy.Name)
+            .Append(justPushed)
+            .ToHashSet();
         var superfluous = Keys().Where(key => !stay.Contains(key[..key.LastIndexOf('/')]));
         foreach (string? key in superfluous.OrderBy(key => !key.EndsWith(CommitMarker.FileName, StringComparison.Ordinal)))
             tier.Delete(key);
     }
 
     /// <summary>Keys of the run's own copies, whole or not.</summary>
-    private IEnumerable<string> Keys() => tier.List().Where(key => key.StartsWith(_prefix + CheckpointFolders.Prefix, StringComparison.Ordinal) && key.LastIndexOf('/') > _prefix.Length);
+    private IEnumerable<string> Keys() =>
+        tier.List()
+            .Where(key =>
+                key.StartsWith(_prefix + CheckpointFolders.Prefix, StringComparison.Ordinal) && key.LastIndexOf('/') > _prefix.Length
+            );
 
     private static string Key(string folder, string file) => $"{folder}/{file}";
 }

@@ -18,7 +18,11 @@ public static class TierOwners
     public static IReadOnlyList<TierOwner> Of(string location)
     {
         using var tier = TierLocation.Open(location);
-        var ids = tier.List().Select(key => key.Split('/')).Where(parts => parts is [_, FileName] or [_, _, CommitMarker.FileName]).Select(parts => parts[0]).Distinct();
+        var ids = tier.List()
+            .Select(key => key.Split('/'))
+            .Where(parts => parts is [_, FileName] or [_, _, CommitMarker.FileName])
+            .Select(parts => parts[0])
+            .Distinct();
         return [.. ids.Select(id => new TierOwner(id, Encoding.UTF8.GetString(tier.Read($"{id}/{FileName}") ?? []).TrimEnd('\n')))];
     }
 
@@ -33,7 +37,8 @@ public static class TierOwners
     /// <summary>Writes down where a run is, where that is not known.</summary>
     internal static void Tell(ITier tier, TierOwner owner)
     {
-        string key = $"{owner.Id}/{FileName}", text = owner.Directory + "\n";
+        string key = $"{owner.Id}/{FileName}",
+            text = owner.Directory + "\n";
         if (tier.Read(key) is { } known && Encoding.UTF8.GetString(known) == text)
             return;
         string file = Path.GetTempFileName();

@@ -31,7 +31,12 @@ internal sealed class TierReplicator : IDisposable
         {
             _again = true;
             if (_current.IsCompleted)
-                _current = Task.Factory.StartNew(PushNewest, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                _current = Task.Factory.StartNew(
+                    PushNewest,
+                    CancellationToken.None,
+                    TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default
+                );
         }
     }
 

@@ -12,12 +12,20 @@ internal static class AlignCommand
 {
     public static Command Create()
     {
-        var command = new Command("align", "Train a model on answers that it draws itself and that are rewarded; or judge answers by a model of preferences.");
-        TrainCommand.AddTo(command, configuration =>
-        {
-            if (!configuration.Objective.DrawsAnswers())
-                throw new UserErrorException($"objective is {configuration.Objective.ToString().ToLowerInvariant()}, which learns from data that is there: start it with `uniscale train`.");
-        });
+        var command = new Command(
+            "align",
+            "Train a model on answers that it draws itself and that are rewarded; or judge answers by a model of preferences."
+        );
+        TrainCommand.AddTo(
+            command,
+            configuration =>
+            {
+                if (!configuration.Objective.DrawsAnswers())
+                    throw new UserErrorException(
+                        $"objective is {configuration.Objective.ToString().ToLowerInvariant()}, which learns from data that is there: start it with `uniscale train`."
+                    );
+            }
+        );
         command.Add(Score());
         return command;
     }
@@ -25,26 +33,58 @@ internal static class AlignCommand
     private static Command Score()
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run with objective reward or dpo, or one of its checkpoints." };
-        var data = new Option<string[]>("--data") { Description = "Comparisons: JSON lines or arrays of prompt, chosen, rejected (or ranked), each with its domain.", Required = true, HelpName = "FILE" };
-        var command = new Command("score", "Accuracy, confidence and mean scores of comparisons, by domain.") { run, data, ChatCommand.Template, ChatCommand.Conditions, ChatCommand.RewardToken, ChatCommand.Domain };
+        var data = new Option<string[]>("--data")
+        {
+            Description = "Comparisons: JSON lines or arrays of prompt, chosen, rejected (or ranked), each with its domain.",
+            Required = true,
+            HelpName = "FILE",
+        };
+        var command = new Command("score", "Accuracy, confidence and mean scores of comparisons, by domain.")
+        {
+            run,
+            data,
+            ChatCommand.Template,
+            ChatCommand.Conditions,
+            ChatCommand.RewardToken,
+            ChatCommand.Domain,
+        };
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(run)!;
             var checkpoint = CheckpointInput.Open(path, step: null);
             var configuration = CheckpointInput.ConfigurationOf(checkpoint);
             if (!configuration.ComparesAnswers)
-                throw new UserErrorException($"The run of {path} has objective {configuration.Objective.ToString().ToLowerInvariant()}, which compares no answers: name a run with objective reward or dpo.");
-            string model = configuration.Data.Tokenizer ?? throw new UserErrorException($"The run of {path} names no tokenizer (data.tokenizer), so texts cannot be turned into its tokens.");
-            using var tokenizer = Tokenizer.Load(RunTokenizer.Find(path, model) ?? throw new UserErrorException($"The tokenizer {model} of the run is not there."));
+                throw new UserErrorException(
+                    $"The run of {path} has objective {configuration.Objective.ToString().ToLowerInvariant()}, which compares no answers: name a run with objective reward or dpo."
+                );
+            string model =
+                configuration.Data.Tokenizer
+                ?? throw new UserErrorException(
+                    $"The run of {path} names no tokenizer (data.tokenizer), so texts cannot be turned into its tokens."
+                );
+            using var tokenizer = Tokenizer.Load(
+                RunTokenizer.Find(path, model) ?? throw new UserErrorException($"The tokenizer {model} of the run is not there.")
+            );
             var options = ChatCommand.OptionsOf(parsed, "preference", configuration.Model.Context);
             options.Check();
             var folder = Directory.CreateTempSubdirectory("uniscale-score-");
             try
             {
                 var reports = Pack(parsed.GetValue(data)!, options, tokenizer, folder.FullName);
-                var sources = reports.Where(report => report.Value.Samples > 0)
-                    .Select(report => new SourceSection { Name = report.Key, Domain = report.Key, Shards = [Path.Combine(folder.FullName, $"{report.Key}.train")] }).ToList();
-                Tell(parsed.InvocationConfiguration.Output, new PreferenceScorer(checkpoint, configuration).Score(sources, tokenizer.Size), reports);
+                var sources = reports
+                    .Where(report => report.Value.Samples > 0)
+                    .Select(report => new SourceSection
+                    {
+                        Name = report.Key,
+                        Domain = report.Key,
+                        Shards = [Path.Combine(folder.FullName, $"{report.Key}.train")],
+                    })
+                    .ToList();
+                Tell(
+                    parsed.InvocationConfiguration.Output,
+                    new PreferenceScorer(checkpoint, configuration).Score(sources, tokenizer.Size),
+                    reports
+                );
             }
             finally
             {
@@ -70,7 +110,9 @@ internal static class AlignCommand
         foreach (var result in results.Count > 1 ? [.. results, ValidationResult.Total([.. results])] : results)
         {
             double Mean(string name) => result.Measures.GetValueOrDefault(name) / Math.Max(1, result.TokenCount);
-            console.WriteLine($"{result.Name,-16}{result.TokenCount,12}{Mean("accuracy"),10:0.0%}{Mean("confidence"),12:0.0%}{Mean("reward/chosen"),9:0.000}{Mean("reward/rejected"),10:0.000}{result.Loss,9:0.0000}");
+            console.WriteLine(
+                $"{result.Name,-16}{result.TokenCount,12}{Mean("accuracy"),10:0.0%}{Mean("confidence"),12:0.0%}{Mean("reward/chosen"),9:0.000}{Mean("reward/rejected"),10:0.000}{result.Loss,9:0.0000}"
+            );
         }
         foreach (var (domain, report) in reports)
             foreach (var (reason, count) in report.LeftOut)

@@ -11,7 +11,9 @@ using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
 
-/// <summary><c>uniscale benchmark step|kernels|collectives|data|checkpoint</c>: how fast this machine trains, and each part of it alone.</summary>
+/// <summary>
+/// <c>uniscale benchmark step|kernels|collectives|data|checkpoint</c>: how fast this machine trains, and each part of it alone.
+/// </summary>
 internal static class BenchmarkCommand
 {
     internal static readonly JsonSerializerOptions Format = new()
@@ -22,14 +24,23 @@ internal static class BenchmarkCommand
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
-    public static Command Create() => new("benchmark", "Measure how fast this machine trains: whole steps, and kernels, collectives, data and checkpoints alone.")
-    {
-        Step(), Kernels(), Collectives(), Data(), CheckpointBenchmarkCommand.Create(), PipelineBenchmarkCommand.Create(),
-    };
+    public static Command Create() =>
+        new("benchmark", "Measure how fast this machine trains: whole steps, and kernels, collectives, data and checkpoints alone.")
+        {
+            Step(),
+            Kernels(),
+            Collectives(),
+            Data(),
+            CheckpointBenchmarkCommand.Create(),
+            PipelineBenchmarkCommand.Create(),
+        };
 
     private static Command Step()
     {
-        var command = new Command("step", "Time whole optimizer steps: tokens/s, model FLOP/s, share of the peak measured in the same run, time by part.");
+        var command = new Command(
+            "step",
+            "Time whole optimizer steps: tokens/s, model FLOP/s, share of the peak measured in the same run, time by part."
+        );
         var configuration = new ConfigurationInput(command);
         var steps = new Option<int>("--steps") { Description = "Measured steps; the median counts.", DefaultValueFactory = _ => 7 };
         var ranks = new Option<int?>("--ranks") { Description = "Number of ranks, as threads; default: as many as the layout names." };
@@ -44,16 +55,26 @@ internal static class BenchmarkCommand
             var config = configuration.Load(parsed).Value;
             int count = AtLeastOne(parsed, steps, "steps");
             if (parsed.GetValue(fed) && config.Data.Sources.Count == 0 && config.Phases.Count == 0)
-                throw new UserErrorException($"--data asks for the configuration's data, but {configuration.File(parsed)} names no sources: add data.sources or leave --data out.");
-            if (!parsed.GetValue(fed)) config = config with { Data = config.Data with { Sources = [], Tokenizer = null }, Phases = [] };
+                throw new UserErrorException(
+                    $"--data asks for the configuration's data, but {configuration.File(parsed)} names no sources: add data.sources or leave --data out."
+                );
+            if (!parsed.GetValue(fed))
+                config = config with { Data = config.Data with { Sources = [], Tokenizer = null }, Phases = [] };
             // The warm-up and the profile run too, and the run must not end before them.
-            config = config with { Train = config.Train with { Steps = Math.Max(config.Train.Steps, count + 10) } };
+            config = config with
+            {
+                Train = config.Train with { Steps = Math.Max(config.Train.Steps, count + 10) },
+            };
             int asked = parsed.GetValue(ranks) ?? config.Parallel.ReplicaRanks * Math.Max(1, config.Parallel.Data);
-            if (asked < 1) throw new UserErrorException($"--ranks {asked} is not a number of ranks: give 1 or more.");
-            if (new StepBenchmark(config, asked, count).Run() is not { } measured) return 0;
+            if (asked < 1)
+                throw new UserErrorException($"--ranks {asked} is not a number of ranks: give 1 or more.");
+            if (new StepBenchmark(config, asked, count).Run() is not { } measured)
+                return 0;
             var output = parsed.InvocationConfiguration.Output;
-            if (parsed.GetValue(json)) output.WriteLine(JsonSerializer.Serialize(measured, Format));
-            else Print(output, measured);
+            if (parsed.GetValue(json))
+                output.WriteLine(JsonSerializer.Serialize(measured, Format));
+            else
+                Print(output, measured);
             return 0;
         });
         return command;
@@ -61,17 +82,38 @@ internal static class BenchmarkCommand
 
     private static Command Kernels()
     {
-        var command = new Command("kernels", "Time each kernel alone: GEMM against the peak, the rest against a plain copy, both from the same run.");
+        var command = new Command(
+            "kernels",
+            "Time each kernel alone: GEMM against the peak, the rest against a plain copy, both from the same run."
+        );
         var rounds = Rounds(command);
-        var precision = new Option<PrecisionKind>("--precision") { Description = "fp32 or bf16.", DefaultValueFactory = _ => PrecisionKind.Bf16 };
-        var threads = new Option<int>("--threads") { Description = "Threads; default: the processors that are here.", DefaultValueFactory = _ => Environment.ProcessorCount };
-        var only = new Option<string>("--only") { Description = "Only kernels whose name contains this word.", DefaultValueFactory = _ => "" };
+        var precision = new Option<PrecisionKind>("--precision")
+        {
+            Description = "fp32 or bf16.",
+            DefaultValueFactory = _ => PrecisionKind.Bf16,
+        };
+        var threads = new Option<int>("--threads")
+        {
+            Description = "Threads; default: the processors that are here.",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
+        var only = new Option<string>("--only")
+        {
+            Description = "Only kernels whose name contains this word.",
+            DefaultValueFactory = _ => "",
+        };
         var json = CommonOptions.Json();
-        foreach (var option in (Option[])[precision, threads, only, json]) command.Add(option);
+        foreach (var option in (Option[])[precision, threads, only, json])
+            command.Add(option);
         command.SetAction(parsed =>
         {
             var type = parsed.GetValue(precision) == PrecisionKind.Bf16 ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32;
-            var benchmark = new KernelBenchmark(type, AtLeastOne(parsed, threads, "threads"), AtLeastOne(parsed, rounds, "rounds"), parsed.GetValue(only)!);
+            var benchmark = new KernelBenchmark(
+                type,
+                AtLeastOne(parsed, threads, "threads"),
+                AtLeastOne(parsed, rounds, "rounds"),
+                parsed.GetValue(only)!
+            );
             Tell(parsed, json, benchmark.Run());
         });
         return command;
@@ -87,7 +129,8 @@ internal static class BenchmarkCommand
         command.Add(json);
         command.SetAction(parsed =>
         {
-            if (new CollectiveBenchmark(AtLeastOne(parsed, ranks, "ranks"), AtLeastOne(parsed, rounds, "rounds")).Run() is { } measured) Tell(parsed, json, measured);
+            if (new CollectiveBenchmark(AtLeastOne(parsed, ranks, "ranks"), AtLeastOne(parsed, rounds, "rounds")).Run() is { } measured)
+                Tell(parsed, json, measured);
         });
         return command;
     }
@@ -115,8 +158,17 @@ internal static class BenchmarkCommand
         var output = parsed.InvocationConfiguration.Output;
         if (parsed.GetValue(json))
         {
-            output.WriteLine(JsonSerializer.Serialize(
-                new { Processor = Machine.Processor(), LoadAverage = Machine.LoadAverage(), Measurements = measurements.ToArray() }, Format));
+            output.WriteLine(
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        Processor = Machine.Processor(),
+                        LoadAverage = Machine.LoadAverage(),
+                        Measurements = measurements.ToArray(),
+                    },
+                    Format
+                )
+            );
             return;
         }
         output.WriteLine(Invariant($"{Machine.Processor()}; load average {Machine.LoadAverage():F1}"));
@@ -124,33 +176,54 @@ internal static class BenchmarkCommand
         foreach (var measured in measurements)
         {
             bool operations = measured.Yardstick == Yardstick.Peak;
-            string yardstick = measured.Yardstick switch { Yardstick.Peak => "peak", Yardstick.Copy => "plain copy", _ => "plain write" };
-            output.WriteLine(Invariant(
-                $"{measured.Name,-28} {measured.Seconds * 1e3,9:F3} ms {Rate(measured.Rate),14} {100 * measured.Share,6:F1}%  {yardstick}, {Rate(measured.YardstickRate)}  ({measured.Detail})"));
+            string yardstick = measured.Yardstick switch
+            {
+                Yardstick.Peak => "peak",
+                Yardstick.Copy => "plain copy",
+                _ => "plain write",
+            };
+            output.WriteLine(
+                Invariant(
+                    $"{measured.Name,-28} {measured.Seconds * 1e3,9:F3} ms {Rate(measured.Rate),14} {100 * measured.Share,6:F1}%  {yardstick}, {Rate(measured.YardstickRate)}  ({measured.Detail})"
+                )
+            );
 
             string Rate(double rate) => operations ? Units.Flops(rate) : Invariant($"{rate / 1e9:F2} GB/s");
         }
     }
 
-    internal static int AtLeastOne(ParseResult parsed, Option<int> option, string what) => parsed.GetValue(option) is > 0 and var count
-        ? count
-        : throw new UserErrorException($"{option.Name} {parsed.GetValue(option)} is not a number of {what}: give 1 or more.");
+    internal static int AtLeastOne(ParseResult parsed, Option<int> option, string what) =>
+        parsed.GetValue(option) is > 0 and var count
+            ? count
+            : throw new UserErrorException($"{option.Name} {parsed.GetValue(option)} is not a number of {what}: give 1 or more.");
 
     private static void Print(TextWriter output, StepMeasurement measured)
     {
         string peak = measured.PeakFlops is { } flops
-            ? Invariant($", {100 * measured.PeakShare:F1}% of the {Units.Flops(flops)} that {measured.Ranks * measured.Threads} threads reach with loads from the first-level cache, measured between the steps")
+            ? Invariant(
+                $", {100 * measured.PeakShare:F1}% of the {Units.Flops(flops)} that {measured.Ranks * measured.Threads} threads reach with loads from the first-level cache, measured between the steps"
+            )
             : "";
-        output.WriteLine(Invariant($"""
-            model      {measured.Name}: {Units.Count(measured.ParameterCount)} parameters, {measured.Precision}, {measured.BatchTokens} tokens a step
-            machine    {measured.Processor}; load average {measured.LoadAverage:F1} before the steps
-            layout     {measured.Layout}, {measured.Ranks} ranks of {measured.Threads} threads
-            step       {measured.MedianSeconds * 1e3:F1} ms, median of {measured.Seconds.Count} ({measured.Seconds.Min() * 1e3:F1} to {measured.Seconds.Max() * 1e3:F1})
-            speed      {measured.TokensPerSecond:F0} tokens/s, {Units.Flops(measured.ModelFlops)} ({ModelFlops.Formula}){peak}
-            memory     {Units.Bytes(measured.PeakResidentBytes)} resident at most
-            C#         {Units.Bytes(measured.ManagedBytes)} allocated a step, {measured.CollectionMilliseconds:F2} ms of garbage collection
-            """));
-        foreach (string line in ProfileText.Lines(measured.Profile)) output.WriteLine(line);
+        output.WriteLine(
+            Invariant(
+                $"""
+                model      {measured.Name}: {Units.Count(
+                    measured.ParameterCount
+                )} parameters, {measured.Precision}, {measured.BatchTokens} tokens a step
+                machine    {measured.Processor}; load average {measured.LoadAverage:F1} before the steps
+                layout     {measured.Layout}, {measured.Ranks} ranks of {measured.Threads} threads
+                step       {measured.MedianSeconds * 1e3:F1} ms, median of {measured.Seconds.Count} ({measured.Seconds.Min()
+                    * 1e3:F1} to {measured.Seconds.Max() * 1e3:F1})
+                speed      {measured.TokensPerSecond:F0} tokens/s, {Units.Flops(measured.ModelFlops)} ({ModelFlops.Formula}){peak}
+                memory     {Units.Bytes(measured.PeakResidentBytes)} resident at most
+                C#         {Units.Bytes(
+                    measured.ManagedBytes
+                )} allocated a step, {measured.CollectionMilliseconds:F2} ms of garbage collection
+                """
+            )
+        );
+        foreach (string line in ProfileText.Lines(measured.Profile))
+            output.WriteLine(line);
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -10,35 +10,85 @@ internal static class ChatCommand
 {
     private const int ShownSamples = 3;
 
-    private static readonly Argument<string[]> Files = new("FILES") { Description = "JSON lines or JSON arrays, plain or compressed, or folders of them.", Arity = ArgumentArity.OneOrMore };
+    private static readonly Argument<string[]> Files = new("FILES")
+    {
+        Description = "JSON lines or JSON arrays, plain or compressed, or folders of them.",
+        Arity = ArgumentArity.OneOrMore,
+    };
 
-    private static readonly Option<string> Format = new("--format") { Description = $"Form of the records: {string.Join(", ", ChatOptions.Formats)}.", Required = true };
+    private static readonly Option<string> Format = new("--format")
+    {
+        Description = $"Form of the records: {string.Join(", ", ChatOptions.Formats)}.",
+        Required = true,
+    };
 
-    private static readonly Option<string?> Output = new("--out") { Description = "Directory for the shards: DOMAIN.train and DOMAIN.validation, each .bin, .idx and .marks." };
+    private static readonly Option<string?> Output = new("--out")
+    {
+        Description = "Directory for the shards: DOMAIN.train and DOMAIN.validation, each .bin, .idx and .marks.",
+    };
 
     private static readonly Option<string> Model = new("--tokenizer") { Description = "SentencePiece model file.", Required = true };
 
-    private static readonly Option<int> Context = new("--context") { Description = "Tokens of a pack: the context that the model is trained with.", Required = true };
+    private static readonly Option<int> Context = new("--context")
+    {
+        Description = "Tokens of a pack: the context that the model is trained with.",
+        Required = true,
+    };
 
-    internal static Option<string> Template { get; } = new("--template") { Description = $"How chats are written: {string.Join(", ", ChatTemplate.BuiltIn)}, or a YAML file.", DefaultValueFactory = _ => "internlm2" };
+    internal static Option<string> Template { get; } =
+        new("--template")
+        {
+            Description = $"How chats are written: {string.Join(", ", ChatTemplate.BuiltIn)}, or a YAML file.",
+            DefaultValueFactory = _ => "internlm2",
+        };
 
-    internal static Option<string> Domain { get; } = new("--domain") { Description = "Domain of records that name none.", DefaultValueFactory = _ => "chat" };
+    internal static Option<string> Domain { get; } =
+        new("--domain") { Description = "Domain of records that name none.", DefaultValueFactory = _ => "chat" };
 
-    private static readonly Option<double> Validation = new("--validation") { Description = "Share of records set aside for validation, chosen by their tokens.", DefaultValueFactory = _ => 0 };
+    private static readonly Option<double> Validation = new("--validation")
+    {
+        Description = "Share of records set aside for validation, chosen by their tokens.",
+        DefaultValueFactory = _ => 0,
+    };
 
-    private static readonly Option<int> MaxLength = new("--max-length") { Description = "Tokens of one chat at most, the rest is cut; 0: of samples the context, of comparisons half of it.", DefaultValueFactory = _ => 0 };
+    private static readonly Option<int> MaxLength = new("--max-length")
+    {
+        Description = "Tokens of one chat at most, the rest is cut; 0: of samples the context, of comparisons half of it.",
+        DefaultValueFactory = _ => 0,
+    };
 
-    internal static Option<string?> Conditions { get; } = new("--conditions") { Description = "YAML file of domains and the system prompt that a reward model sees for each.", HelpName = "FILE" };
+    internal static Option<string?> Conditions { get; } =
+        new("--conditions")
+        {
+            Description = "YAML file of domains and the system prompt that a reward model sees for each.",
+            HelpName = "FILE",
+        };
 
-    internal static Option<string?> RewardToken { get; } = new("--reward-token") { Description = "Piece at which a reward model reads the score; by default the template's." };
+    internal static Option<string?> RewardToken { get; } =
+        new("--reward-token") { Description = "Piece at which a reward model reads the score; by default the template's." };
 
-    private static readonly Option<bool> Show = new("--show") { Description = $"Print the tokens of the first {ShownSamples} samples, what is learned in colour or between ⟦ and ⟧; without --out nothing is written." };
+    private static readonly Option<bool> Show = new("--show")
+    {
+        Description =
+            $"Print the tokens of the first {ShownSamples} samples, what is learned in colour or between ⟦ and ⟧; without --out nothing is written.",
+    };
 
     public static Command Create()
     {
         var command = new Command("chat", "Turn chats or comparisons of answers into packs of tokens with their loss mask.")
         {
-            Files, Format, Output, Model, Context, Template, Domain, Validation, MaxLength, Conditions, RewardToken, Show,
+            Files,
+            Format,
+            Output,
+            Model,
+            Context,
+            Template,
+            Domain,
+            Validation,
+            MaxLength,
+            Conditions,
+            RewardToken,
+            Show,
         };
         command.SetAction(Run);
         return command;
@@ -47,11 +97,17 @@ internal static class ChatCommand
     private static int Run(ParseResult parsed)
     {
         var console = parsed.InvocationConfiguration.Output;
-        var options = OptionsOf(parsed, parsed.GetValue(Format)!, parsed.GetValue(Context)) with { Validation = parsed.GetValue(Validation), MaxLength = parsed.GetValue(MaxLength) };
+        var options = OptionsOf(parsed, parsed.GetValue(Format)!, parsed.GetValue(Context)) with
+        {
+            Validation = parsed.GetValue(Validation),
+            MaxLength = parsed.GetValue(MaxLength),
+        };
         options.Check();
         string? directory = parsed.GetValue(Output);
         if (directory is null && !parsed.GetValue(Show))
-            throw new UserErrorException("--out is missing: give the directory for the shards, for example --out data/chat, or --show to look at the tokens alone.");
+            throw new UserErrorException(
+                "--out is missing: give the directory for the shards, for example --out data/chat, or --show to look at the tokens alone."
+            );
         using var tokenizer = Tokenizer.Load(parsed.GetValue(Model)!);
         var samples = new ChatReader(options, new ChatTokenizer(options.Template, tokenizer)).Read(parsed.GetValue(Files)!);
         if (directory is null)
@@ -85,7 +141,9 @@ internal static class ChatCommand
             Template = parsed.GetValue(RewardToken) is { Length: > 0 } token ? template with { RewardToken = token } : template,
             Context = context,
             Domain = parsed.GetValue(Domain)!,
-            Conditions = parsed.GetValue(Conditions) is { } path ? ConfigurationLoader.Read<ConditionFile>(path, "the conditions").Conditions : new Dictionary<string, string>(),
+            Conditions = parsed.GetValue(Conditions) is { } path
+                ? ConfigurationLoader.Read<ConditionFile>(path, "the conditions").Conditions
+                : new Dictionary<string, string>(),
         };
     }
 
@@ -95,7 +153,9 @@ internal static class ChatCommand
         console.WriteLine($"{"domain",-16}{what,12}{"validation",12}{"tokens",12}{"learned",12}{"packs",9}{"filled",9}{"cut",8}");
         foreach (var (domain, report) in store.Reports)
         {
-            console.WriteLine($"{domain,-16}{report.Samples,12}{report.ValidationSamples,12}{report.Tokens,12}{report.LearnedTokens,12}{report.Packs,9}{report.Fill,9:0.0%}{report.Truncated,8}");
+            console.WriteLine(
+                $"{domain,-16}{report.Samples,12}{report.ValidationSamples,12}{report.Tokens,12}{report.LearnedTokens,12}{report.Packs,9}{report.Fill,9:0.0%}{report.Truncated,8}"
+            );
             foreach (var (reason, count) in report.LeftOut)
                 console.WriteLine($"  left out: {count} with {reason}");
         }
@@ -105,7 +165,9 @@ internal static class ChatCommand
     {
         foreach (var chat in sample.Chats)
         {
-            console.WriteLine($"# {sample.Domain}, {chat.Tokens.Length} tokens, {chat.Marks.Count(mark => mark.HasFlag(TokenMarks.Learned))} learned");
+            console.WriteLine(
+                $"# {sample.Domain}, {chat.Tokens.Length} tokens, {chat.Marks.Count(mark => mark.HasFlag(TokenMarks.Learned))} learned"
+            );
             console.WriteLine(MarkedText.Of(chat.Tokens, chat.Marks, tokenizer, console));
         }
     }

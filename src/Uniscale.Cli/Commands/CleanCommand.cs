@@ -8,24 +8,54 @@ internal static class CleanCommand
 {
     public static Command Create()
     {
-        var pipeline = new Argument<string>("PIPELINE") { Description = "YAML file: input stores, the output store, and the steps with their settings (configs/clean.yaml is one)." };
-        var workers = new Option<int>("--workers") { Description = "Threads that clean; the store is the same for any number.", DefaultValueFactory = _ => Environment.ProcessorCount };
-        var quiet = new Option<bool>("--quiet") { Description = "No line for each shard." };
-        var command = new Command("clean", "Choose and repair the documents of stores: language, rules, quality, duplicates. One that was stopped goes on where it was.") { pipeline, workers, quiet };
-        command.SetAction((parsed, cancellation) =>
+        var pipeline = new Argument<string>("PIPELINE")
         {
-            var console = parsed.InvocationConfiguration.Output;
-            var settings = CleaningPipeline.Load(parsed.GetValue(pipeline)!);
-            var cleaner = new Cleaner(settings, parsed.GetValue(workers), parsed.GetValue(quiet) ? null : shard =>
-                console.WriteLine($"stage {shard.Stage} of {shard.Stages}: {shard.Shard}{(shard.IsTakenOver ? " was done before" : "")}"));
-            return Task.Run(() =>
+            Description = "YAML file: input stores, the output store, and the steps with their settings (configs/clean.yaml is one).",
+        };
+        var workers = new Option<int>("--workers")
+        {
+            Description = "Threads that clean; the store is the same for any number.",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
+        var quiet = new Option<bool>("--quiet") { Description = "No line for each shard." };
+        var command = new Command(
+            "clean",
+            "Choose and repair the documents of stores: language, rules, quality, duplicates. One that was stopped goes on where it was."
+        )
+        {
+            pipeline,
+            workers,
+            quiet,
+        };
+        command.SetAction(
+            (parsed, cancellation) =>
             {
-                var report = cleaner.Run(cancellation);
-                CleaningTable.Write(report, console);
-                console.WriteLine($"{Path.Combine(settings.Output, "report.html")} shows samples of what was dropped; report.json holds the figures.");
-                return 0;
-            }, cancellation);
-        });
+                var console = parsed.InvocationConfiguration.Output;
+                var settings = CleaningPipeline.Load(parsed.GetValue(pipeline)!);
+                var cleaner = new Cleaner(
+                    settings,
+                    parsed.GetValue(workers),
+                    parsed.GetValue(quiet)
+                        ? null
+                        : shard =>
+                            console.WriteLine(
+                                $"stage {shard.Stage} of {shard.Stages}: {shard.Shard}{(shard.IsTakenOver ? " was done before" : "")}"
+                            )
+                );
+                return Task.Run(
+                    () =>
+                    {
+                        var report = cleaner.Run(cancellation);
+                        CleaningTable.Write(report, console);
+                        console.WriteLine(
+                            $"{Path.Combine(settings.Output, "report.html")} shows samples of what was dropped; report.json holds the figures."
+                        );
+                        return 0;
+                    },
+                    cancellation
+                );
+            }
+        );
         return command;
     }
 }
@@ -42,18 +72,22 @@ internal static class CleaningTable
             var tally = step.Tally;
             long bytes = tally.Dropped.Bytes + tally.Cut.Bytes;
             console.WriteLine(
-                $"{step.Name,-22}{tally.Dropped.Documents,12}{tally.Dropped.Bytes / 1e6,10:0.00}{tally.Cut.Documents,12}{tally.Cut.Bytes / 1e6,10:0.00}{Share(bytes, report.Input.Bytes),10}" +
-                (report.HasTokens ? $"{tally.Dropped.Tokens + tally.Cut.Tokens,14}" : ""));
+                $"{step.Name,-22}{tally.Dropped.Documents,12}{tally.Dropped.Bytes / 1e6,10:0.00}{tally.Cut.Documents,12}{tally.Cut.Bytes / 1e6,10:0.00}{Share(bytes, report.Input.Bytes),10}"
+                    + (report.HasTokens ? $"{tally.Dropped.Tokens + tally.Cut.Tokens,14}" : "")
+            );
         }
         console.WriteLine();
         string kept = report.HasTokens ? $"{"tokens",14}{"kept",14}" : "";
         console.WriteLine($"{"domain",-22}{"documents",12}{"kept",12}{"MB",10}{"kept",10}{"of bytes",10}{kept}");
         foreach (var domain in report.Domains.Append(new DomainReport("all", report.Input, report.Kept)))
             console.WriteLine(
-                $"{domain.Name,-22}{domain.Input.Documents,12}{domain.Kept.Documents,12}{domain.Input.Bytes / 1e6,10:0.00}{domain.Kept.Bytes / 1e6,10:0.00}{Share(domain.Kept.Bytes, domain.Input.Bytes),10}" +
-                (report.HasTokens ? $"{domain.Input.Tokens,14}{domain.Kept.Tokens,14}" : ""));
+                $"{domain.Name,-22}{domain.Input.Documents,12}{domain.Kept.Documents,12}{domain.Input.Bytes / 1e6,10:0.00}{domain.Kept.Bytes / 1e6,10:0.00}{Share(domain.Kept.Bytes, domain.Input.Bytes),10}"
+                    + (report.HasTokens ? $"{domain.Input.Tokens,14}{domain.Kept.Tokens,14}" : "")
+            );
         console.WriteLine();
-        console.WriteLine($"languages kept: {string.Join(", ", report.Languages.Select(language => $"{language.Key} {language.Value.Bytes / 1e6:0.00} MB"))}");
+        console.WriteLine(
+            $"languages kept: {string.Join(", ", report.Languages.Select(language => $"{language.Key} {language.Value.Bytes / 1e6:0.00} MB"))}"
+        );
         console.WriteLine($"{report.ProcessorSeconds:0.0} s of processor time, {report.MegabytesPerCoreSecond:0.0} MB/s a core");
     }
 

@@ -22,14 +22,17 @@ internal sealed class CorpusProgress(TextWriter console)
             if (elapsed - _told < Between || done == 0 || done >= all)
                 return;
             _told = elapsed;
-            console.WriteLine($"  {done / 1e6:0} of {all / 1e6:0} MB of files, {done / 1e6 / elapsed.TotalSeconds:0.0} MB/s, {elapsed * ((double)(all - done) / done):hh\\:mm\\:ss} to go");
+            console.WriteLine(
+                $"  {done / 1e6:0} of {all / 1e6:0} MB of files, {done / 1e6 / elapsed.TotalSeconds:0.0} MB/s, {elapsed * ((double)(all - done) / done):hh\\:mm\\:ss} to go"
+            );
         }
     }
 
     /// <summary>Files as they are begun.</summary>
     public IEnumerable<string> Watch(IReadOnlyList<string> files)
     {
-        long done = 0, all = files.Sum(file => new FileInfo(file).Length);
+        long done = 0,
+            all = files.Sum(file => new FileInfo(file).Length);
         foreach (string file in files)
         {
             Tell(done, all);

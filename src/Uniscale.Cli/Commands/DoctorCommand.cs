@@ -10,14 +10,25 @@ internal static class DoctorCommand
     /// <summary>The one command that runs on a processor that all others refuse, to say so.</summary>
     public const string Name = "doctor";
 
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Format = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+    };
 
     public static Command Create()
     {
         var json = CommonOptions.Json();
-        var command = new Command(Name, "Look for everything that training needs, and say what to install. Exits with 1 where something required is missing.")
+        var command = new Command(
+            Name,
+            "Look for everything that training needs, and say what to install. Exits with 1 where something required is missing."
+        )
         {
-            json, NodeExamination.Hosts, NodeExamination.Device, NodeExamination.MpirunName, NodeExamination.IsRank,
+            json,
+            NodeExamination.Hosts,
+            NodeExamination.Device,
+            NodeExamination.MpirunName,
+            NodeExamination.IsRank,
         };
         command.SetAction(parsed =>
         {
@@ -28,7 +39,13 @@ internal static class DoctorCommand
                 return 0;
             }
             if (parsed.GetValue(NodeExamination.Hosts) is { } hosts)
-                return NodeExamination.Start(hosts, device, parsed.GetValue(NodeExamination.MpirunName), parsed.GetValue(json), parsed.InvocationConfiguration);
+                return NodeExamination.Start(
+                    hosts,
+                    device,
+                    parsed.GetValue(NodeExamination.MpirunName),
+                    parsed.GetValue(json),
+                    parsed.InvocationConfiguration
+                );
             var findings = Examination.Run(Libraries.OfSystem());
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(json))
@@ -45,12 +62,19 @@ internal static class DoctorCommand
         int width = findings.Max(finding => finding.Name.Length);
         foreach (var finding in findings)
         {
-            string mark = finding.Found ? "ok     " : finding.Required ? "MISSING" : "absent ";
+            string mark =
+                finding.Found ? "ok     "
+                : finding.Required ? "MISSING"
+                : "absent ";
             output.WriteLine($"{mark}  {finding.Name.PadRight(width)}  {finding.Details}");
             if (finding.Advice is { } advice)
                 output.WriteLine($"{new string(' ', 9)}{new string(' ', width)}  -> {advice}");
         }
         int missing = findings.Count(finding => finding is { Required: true, Found: false });
-        output.WriteLine(missing == 0 ? "Everything that training needs is here." : $"{missing} required {(missing == 1 ? "thing is" : "things are")} missing.");
+        output.WriteLine(
+            missing == 0
+                ? "Everything that training needs is here."
+                : $"{missing} required {(missing == 1 ? "thing is" : "things are")} missing."
+        );
     }
 }

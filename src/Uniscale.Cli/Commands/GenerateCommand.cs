@@ -8,24 +8,72 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale generate</c>: continue texts with what a run has learnt.</summary>
 internal static class GenerateCommand
 {
-    private static readonly Argument<string> Run = new("RUN") { Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face model (Llama, InternLM2, InternLM)." };
+    private static readonly Argument<string> Run = new("RUN")
+    {
+        Description = "Directory of a run, of one of its checkpoints, or of a Hugging Face model (Llama, InternLM2, InternLM).",
+    };
     private static readonly Option<string?> Prompt = new("--prompt") { Description = "Text to continue." };
-    private static readonly Option<string?> Prompts = new("--prompts") { Description = "File of JSON lines like {\"prompt\": \"Once upon\"}, each of which is continued; results are JSON lines too." };
-    private static readonly Option<int> Batch = new("--batch") { Description = "Prompts of a file that are continued at a time; the texts do not depend on it.", DefaultValueFactory = _ => 32 };
-    private static readonly Option<int> Tokens = new("--tokens") { Description = "Tokens to write at most.", DefaultValueFactory = _ => 200 };
-    private static readonly Option<string[]> Stop = new("--stop") { Description = "Text before which to end; may be given several times.", DefaultValueFactory = _ => [] };
-    private static readonly Option<double> Temperature = new("--temperature") { Description = "0: always the likeliest token.", DefaultValueFactory = _ => 0.8 };
+    private static readonly Option<string?> Prompts = new("--prompts")
+    {
+        Description = "File of JSON lines like {\"prompt\": \"Once upon\"}, each of which is continued; results are JSON lines too.",
+    };
+    private static readonly Option<int> Batch = new("--batch")
+    {
+        Description = "Prompts of a file that are continued at a time; the texts do not depend on it.",
+        DefaultValueFactory = _ => 32,
+    };
+    private static readonly Option<int> Tokens = new("--tokens")
+    {
+        Description = "Tokens to write at most.",
+        DefaultValueFactory = _ => 200,
+    };
+    private static readonly Option<string[]> Stop = new("--stop")
+    {
+        Description = "Text before which to end; may be given several times.",
+        DefaultValueFactory = _ => [],
+    };
+    private static readonly Option<double> Temperature = new("--temperature")
+    {
+        Description = "0: always the likeliest token.",
+        DefaultValueFactory = _ => 0.8,
+    };
     private static readonly Option<int> TopK = new("--top-k") { Description = "Draw from so many likeliest tokens; 0: from all." };
-    private static readonly Option<double> TopP = new("--top-p") { Description = "Draw from the likeliest tokens that sum to this probability.", DefaultValueFactory = _ => 0.95 };
-    private static readonly Option<double> MinP = new("--min-p") { Description = "Leave out tokens with less than this share of the likeliest one's probability." };
-    private static readonly Option<double> RepetitionPenalty = new("--repetition-penalty") { Description = "Above 1: tokens that were there become less likely.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<long> Seed = new("--seed") { Description = "The same seed writes the same text.", DefaultValueFactory = _ => 1234 };
+    private static readonly Option<double> TopP = new("--top-p")
+    {
+        Description = "Draw from the likeliest tokens that sum to this probability.",
+        DefaultValueFactory = _ => 0.95,
+    };
+    private static readonly Option<double> MinP = new("--min-p")
+    {
+        Description = "Leave out tokens with less than this share of the likeliest one's probability.",
+    };
+    private static readonly Option<double> RepetitionPenalty = new("--repetition-penalty")
+    {
+        Description = "Above 1: tokens that were there become less likely.",
+        DefaultValueFactory = _ => 1,
+    };
+    private static readonly Option<long> Seed = new("--seed")
+    {
+        Description = "The same seed writes the same text.",
+        DefaultValueFactory = _ => 1234,
+    };
 
     public static Command Create()
     {
         var command = new Command("generate", "Continue texts with the newest checkpoint of a run.")
         {
-            Run, Prompt, Prompts, Batch, Tokens, Stop, Temperature, TopK, TopP, MinP, RepetitionPenalty, Seed,
+            Run,
+            Prompt,
+            Prompts,
+            Batch,
+            Tokens,
+            Stop,
+            Temperature,
+            TopK,
+            TopP,
+            MinP,
+            RepetitionPenalty,
+            Seed,
         };
         command.SetAction(parsed =>
         {
@@ -37,16 +85,20 @@ internal static class GenerateCommand
                 RepetitionPenalty = parsed.GetValue(RepetitionPenalty),
             };
             sampling.Check();
-            string? text = parsed.GetValue(Prompt), file = parsed.GetValue(Prompts);
-            if (text is not null && file is not null) throw new UserErrorException("Both --prompt and --prompts are given: give one of them.");
+            string? text = parsed.GetValue(Prompt),
+                file = parsed.GetValue(Prompts);
+            if (text is not null && file is not null)
+                throw new UserErrorException("Both --prompt and --prompts are given: give one of them.");
             var prompts = file is null ? null : Evaluation.Generation.Prompt.ReadFile(file);
             int tokens = parsed.GetValue(Tokens);
             string[] stops = parsed.GetValue(Stop)!;
             using var opened = OpenedModel.Open(parsed.GetValue(Run)!);
             using var model = opened.Model.Reader();
             var generator = new TextGenerator(model, opened.Tokenizer, prompts is null ? 1 : parsed.GetValue(Batch));
-            if (prompts is null) Write(output, text ?? "", generator.Continue(text ?? "", tokens, sampling, stops));
-            else WriteLines(output, generator.Continue(prompts, tokens, sampling, stops));
+            if (prompts is null)
+                Write(output, text ?? "", generator.Continue(text ?? "", tokens, sampling, stops));
+            else
+                WriteLines(output, generator.Continue(prompts, tokens, sampling, stops));
             return 0;
         });
         return command;
@@ -70,19 +122,30 @@ internal static class GenerateCommand
     {
         foreach (var (prompt, result) in results)
         {
-            output.WriteLine(JsonSerializer.Serialize(
-                new
-                {
-                    prompt = prompt.Text,
-                    text = result.Text,
-                    finish_reason = result.Reason switch { FinishReason.Stop => "stop", FinishReason.Length => "length", _ => "context" },
-                    tokens = result.Tokens.Count,
-                    log_probability = result.LogProbabilities.Sum(),
-                },
-                Readable));
+            output.WriteLine(
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        prompt = prompt.Text,
+                        text = result.Text,
+                        finish_reason = result.Reason switch
+                        {
+                            FinishReason.Stop => "stop",
+                            FinishReason.Length => "length",
+                            _ => "context",
+                        },
+                        tokens = result.Tokens.Count,
+                        log_probability = result.LogProbabilities.Sum(),
+                    },
+                    Readable
+                )
+            );
             output.Flush();
         }
     }
 
-    private static readonly JsonSerializerOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 }

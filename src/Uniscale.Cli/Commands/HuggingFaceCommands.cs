@@ -18,15 +18,47 @@ internal static class HuggingFaceCommands
     public static Command Export()
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run, its checkpoints directory, or one checkpoint (step-…)." };
-        var to = new Option<string>("--to") { Description = "Folder that receives the model; with --format gguf, the file.", Required = true };
-        var format = new Option<string>("--format") { Description = "llama, internlm2 or internlm: a folder as Hugging Face has it; gguf: one file as llama.cpp reads it.", DefaultValueFactory = _ => "llama" };
+        var to = new Option<string>("--to")
+        {
+            Description = "Folder that receives the model; with --format gguf, the file.",
+            Required = true,
+        };
+        var format = new Option<string>("--format")
+        {
+            Description = "llama, internlm2 or internlm: a folder as Hugging Face has it; gguf: one file as llama.cpp reads it.",
+            DefaultValueFactory = _ => "llama",
+        };
         format.AcceptOnlyFromAmong("llama", LlamaConfig.InternLm2, LlamaConfig.InternLm, "gguf");
-        var type = new Option<GgufType?>("--type") { Description = "Type of the matrices in a GGUF file: f32, f16 or bf16; default: that of the run's weights." };
+        var type = new Option<GgufType?>("--type")
+        {
+            Description = "Type of the matrices in a GGUF file: f32, f16 or bf16; default: that of the run's weights.",
+        };
         var step = new Option<long?>("--step") { Description = "The checkpoint of this step; default: the newest good one." };
-        var shard = new Option<long>("--shard-bytes") { Description = "Size of a file.", DefaultValueFactory = _ => HuggingFaceExport.DefaultShardBytes };
-        var tokenizer = new Option<string?>("--tokenizer") { Description = "SentencePiece model of the run, where it is not found.", HelpName = "FILE" };
+        var shard = new Option<long>("--shard-bytes")
+        {
+            Description = "Size of a file.",
+            DefaultValueFactory = _ => HuggingFaceExport.DefaultShardBytes,
+        };
+        var tokenizer = new Option<string?>("--tokenizer")
+        {
+            Description = "SentencePiece model of the run, where it is not found.",
+            HelpName = "FILE",
+        };
         var without = WithoutTokenizer();
-        var command = new Command("export", "Write a checkpoint's weights as a Hugging Face Llama (safetensors, config.json, tokenizer), or as one GGUF file.") { run, to, format, type, step, shard, tokenizer, without };
+        var command = new Command(
+            "export",
+            "Write a checkpoint's weights as a Hugging Face Llama (safetensors, config.json, tokenizer), or as one GGUF file."
+        )
+        {
+            run,
+            to,
+            format,
+            type,
+            step,
+            shard,
+            tokenizer,
+            without,
+        };
         command.SetAction(parsed =>
         {
             var (path, target, shardBytes) = (parsed.GetValue(run)!, parsed.GetValue(to)!, parsed.GetValue(shard));
@@ -35,17 +67,25 @@ internal static class HuggingFaceCommands
             var reader = CheckpointInput.Open(path, parsed.GetValue(step));
             bool gguf = parsed.GetValue(format) == "gguf";
             if (!gguf && parsed.GetValue(type) is not null)
-                throw new UserErrorException("--type is for GGUF files alone; a Hugging Face folder has the run's own types: take it out, or add --format gguf.");
+                throw new UserErrorException(
+                    "--type is for GGUF files alone; a Hugging Face folder has the run's own types: take it out, or add --format gguf."
+                );
             if (gguf && (File.Exists(target) || Directory.Exists(target)))
                 throw new UserErrorException($"--to {target} is there already: name a file that is to be made.");
             if (HuggingFaceModel.HoldsWeights(target))
                 throw new UserErrorException($"--to {target} already holds a model: name a folder that is to be made, or empty it.");
             var configuration = CheckpointInput.ConfigurationOf(reader);
             if (configuration.Model.Head == HeadKind.Score)
-                throw new UserErrorException($"{path} is a reward model, whose head a Hugging Face Llama has no place for: name a run of another objective.");
+                throw new UserErrorException(
+                    $"{path} is a reward model, whose head a Hugging Face Llama has no place for: name a run of another objective."
+                );
             using var text = parsed.GetValue(without) ? null : TokenizerOf(path, configuration.Data.Tokenizer, parsed.GetValue(tokenizer));
             var output = parsed.InvocationConfiguration.Output;
-            int count = CheckpointInput.Given(() => gguf ? WriteGguf(reader, configuration, target, parsed.GetValue(type), text) : Write(reader, configuration, target, parsed.GetValue(format)!, shardBytes, text));
+            int count = CheckpointInput.Given(() =>
+                gguf
+                    ? WriteGguf(reader, configuration, target, parsed.GetValue(type), text)
+                    : Write(reader, configuration, target, parsed.GetValue(format)!, shardBytes, text)
+            );
             output.WriteLine($"{count} tensors of step {reader.Manifest.Step} are in {target}");
             if (text is null)
                 output.WriteLine("No tokenizer was written: the run names none, or none was wanted.");
@@ -55,11 +95,25 @@ internal static class HuggingFaceCommands
 
     public static Command Import()
     {
-        var folder = new Argument<string>("FOLDER") { Description = "A Hugging Face Llama, InternLM2 or InternLM: config.json, safetensors, tokenizer.model." };
+        var folder = new Argument<string>("FOLDER")
+        {
+            Description = "A Hugging Face Llama, InternLM2 or InternLM: config.json, safetensors, tokenizer.model.",
+        };
         var to = new Option<string>("--to") { Description = "Folder of the run to be made.", Required = true };
         var without = WithoutTokenizer();
-        var ignored = new Option<string[]>("--ignore-key") { Description = "Key of config.json that does not change the model, although Uniscale does not know it (may be given again).", HelpName = "KEY", DefaultValueFactory = _ => [] };
-        var command = new Command("import", "Make a run of a Hugging Face Llama, with its weights in fp32 as the checkpoint of step 0.") { folder, to, without, ignored };
+        var ignored = new Option<string[]>("--ignore-key")
+        {
+            Description = "Key of config.json that does not change the model, although Uniscale does not know it (may be given again).",
+            HelpName = "KEY",
+            DefaultValueFactory = _ => [],
+        };
+        var command = new Command("import", "Make a run of a Hugging Face Llama, with its weights in fp32 as the checkpoint of step 0.")
+        {
+            folder,
+            to,
+            without,
+            ignored,
+        };
         command.SetAction(parsed =>
         {
             var (source, run) = (parsed.GetValue(folder)!, Path.GetFullPath(parsed.GetValue(to)!));
@@ -93,11 +147,26 @@ internal static class HuggingFaceCommands
 
     private static Option<bool> WithoutTokenizer() => new("--no-tokenizer") { Description = "The weights alone." };
 
-    private static int Write(CheckpointReader reader, RunConfiguration configuration, string target, string family, long shardBytes, Tokenizer? tokenizer)
+    private static int Write(
+        CheckpointReader reader,
+        RunConfiguration configuration,
+        string target,
+        string family,
+        long shardBytes,
+        Tokenizer? tokenizer
+    )
     {
         var embedding = reader["embedding.tokens.weight"];
         var model = configuration.ModelAt(reader.Manifest.ConsumedTokens);
-        var config = LlamaMapping.AsFamily(LlamaMapping.ToTheirs(model, embedding.Shape[0], embedding.Type == ElementType.BFloat16, new(tokenizer?.BeginId, tokenizer?.EndId, tokenizer?.PaddingId)), family);
+        var config = LlamaMapping.AsFamily(
+            LlamaMapping.ToTheirs(
+                model,
+                embedding.Shape[0],
+                embedding.Type == ElementType.BFloat16,
+                new(tokenizer?.BeginId, tokenizer?.EndId, tokenizer?.PaddingId)
+            ),
+            family
+        );
         Directory.CreateDirectory(target);
         if (tokenizer is not null)
             TokenizerExport.Write(tokenizer.Path, target, model.Context);
@@ -106,14 +175,27 @@ internal static class HuggingFaceCommands
         return count;
     }
 
-    private static int WriteGguf(CheckpointReader reader, RunConfiguration configuration, string target, GgufType? type, Tokenizer? tokenizer)
+    private static int WriteGguf(
+        CheckpointReader reader,
+        RunConfiguration configuration,
+        string target,
+        GgufType? type,
+        Tokenizer? tokenizer
+    )
     {
         var model = configuration.ModelAt(reader.Manifest.ConsumedTokens);
-        (string, SpecialTokens)? text = tokenizer is null ? null : (tokenizer.Path, new SpecialTokens(tokenizer.BeginId, tokenizer.EndId, tokenizer.PaddingId));
-        if (Path.GetDirectoryName(Path.GetFullPath(target)) is { } folder) Directory.CreateDirectory(folder);
-        IReadOnlyList<double> plain = [], stretched = [];
+        (string, SpecialTokens)? text = tokenizer is null
+            ? null
+            : (tokenizer.Path, new SpecialTokens(tokenizer.BeginId, tokenizer.EndId, tokenizer.PaddingId));
+        if (Path.GetDirectoryName(Path.GetFullPath(target)) is { } folder)
+            Directory.CreateDirectory(folder);
+        IReadOnlyList<double> plain = [],
+            stretched = [];
         if (model.RopeScaling == RopeScalingKind.Llama3)
-            (plain, stretched) = (new RotaryFrequencies(model.HeadWidth, model.RopeBase).Frequencies, new RotaryFrequencies(model.HeadWidth, model.RopeBase, RotaryStretch.Of(model)).Frequencies);
+            (plain, stretched) = (
+                new RotaryFrequencies(model.HeadWidth, model.RopeBase).Frequencies,
+                new RotaryFrequencies(model.HeadWidth, model.RopeBase, RotaryStretch.Of(model)).Frequencies
+            );
         return GgufExport.Write(reader, model, configuration.Name, target, type, text, [.. plain.Zip(stretched)]);
     }
 
@@ -122,28 +204,40 @@ internal static class HuggingFaceCommands
         using var weights = HuggingFaceModel.Weights(source, run, configuration.Value.Model, config);
         using var world = InProcessWorld.Create(1)[0];
         using var store = new CheckpointStore(Path.Combine(run, "checkpoints"), world);
-        var result = store.Save(new CheckpointState
-        {
-            Step = 0,
-            ConsumedTokens = 0,
-            ConfigurationYaml = configuration.ToYaml(),
-            ConfigurationHash = configuration.Hash,
-            Slices = weights.Slices,
-        });
-        return result.Status == SaveStatus.Durable ? (weights.Slices.Count, result.Path) : throw new CheckpointException($"The model could not be saved: {result.Reason}.");
+        var result = store.Save(
+            new CheckpointState
+            {
+                Step = 0,
+                ConsumedTokens = 0,
+                ConfigurationYaml = configuration.ToYaml(),
+                ConfigurationHash = configuration.Hash,
+                Slices = weights.Slices,
+            }
+        );
+        return result.Status == SaveStatus.Durable
+            ? (weights.Slices.Count, result.Path)
+            : throw new CheckpointException($"The model could not be saved: {result.Reason}.");
     }
 
     private static Tokenizer? TokenizerOf(string run, string? configured, string? given)
     {
         if (given is null && configured is null)
             return null;
-        return Tokenizer.Load(given ?? RunTokenizer.Find(run, configured!) ?? throw new UserErrorException(
-            $"The tokenizer {configured} of the run is not there; paths in a configuration are relative to the directory that the run was started in: name the file with --tokenizer, or export the weights alone with --no-tokenizer."));
+        return Tokenizer.Load(
+            given
+                ?? RunTokenizer.Find(run, configured!)
+                ?? throw new UserErrorException(
+                    $"The tokenizer {configured} of the run is not there; paths in a configuration are relative to the directory that the run was started in: name the file with --tokenizer, or export the weights alone with --no-tokenizer."
+                )
+        );
     }
 
     private static IReadOnlyList<string> Overrides(string run, bool hasTokenizer) =>
-    [
-        ConfigurationLoader.Override("name", Path.GetFileName(run)), ConfigurationLoader.Override("run_directory", run),
-        .. hasTokenizer ? [ConfigurationLoader.Override("data.tokenizer", Path.Combine(run, TokenizerExport.ModelName))] : Array.Empty<string>(),
-    ];
+        [
+            ConfigurationLoader.Override("name", Path.GetFileName(run)),
+            ConfigurationLoader.Override("run_directory", run),
+            .. hasTokenizer
+                ? [ConfigurationLoader.Override("data.tokenizer", Path.Combine(run, TokenizerExport.ModelName))]
+                : Array.Empty<string>(),
+        ];
 }

@@ -18,14 +18,17 @@ internal static class HuggingFaceModel
     public static bool IsFolder(string path) => File.Exists(Path.Combine(path, LlamaConfig.FileName)) && HoldsWeights(path);
 
     /// <summary>Whether a folder holds weights.</summary>
-    public static bool HoldsWeights(string folder) => Directory.Exists(folder)
+    public static bool HoldsWeights(string folder) =>
+        Directory.Exists(folder)
         && (Directory.EnumerateFiles(folder, "*.safetensors").Any() || Directory.EnumerateFiles(folder, "*.safetensors.index.json").Any());
 
     /// <summary>The model to be read, without a run being made of it.</summary>
     public static OpenedModel Open(string folder)
     {
         var config = CheckpointInput.Given(() => LlamaConfig.Read(folder));
-        string path = TokenizerOf(folder, config.VocabSize) ?? throw new UserErrorException($"{folder} has no {TokenizerExport.ModelName}, so its tokens cannot be turned into text.");
+        string path =
+            TokenizerOf(folder, config.VocabSize)
+            ?? throw new UserErrorException($"{folder} has no {TokenizerExport.ModelName}, so its tokens cannot be turned into text.");
         var shape = Configuration(folder, config, []).Value.Model;
         string scratch = Directory.CreateTempSubdirectory("uniscale-weights-").FullName;
         try
@@ -47,7 +50,11 @@ internal static class HuggingFaceModel
     {
         // A configuration must say how long to train; whoever trains on says it anew.
         const string Length = "train.steps=1";
-        var configuration = ConfigurationLoader.Parse("", [Length, .. LlamaMapping.ToOurs(config), .. overrides], name: Path.Combine(folder, LlamaConfig.FileName));
+        var configuration = ConfigurationLoader.Parse(
+            "",
+            [Length, .. LlamaMapping.ToOurs(config), .. overrides],
+            name: Path.Combine(folder, LlamaConfig.FileName)
+        );
         LayoutGate.Check(configuration);
         return configuration;
     }
@@ -59,8 +66,11 @@ internal static class HuggingFaceModel
     /// <param name="config">Its <c>config.json</c>.</param>
     public static HuggingFaceImport Weights(string folder, string scratch, ModelSection model, LlamaConfig config)
     {
-        var parameters = Transformer.Blocks(model, model.Vocabulary).SelectMany(block => block.Parameters)
-            .DistinctBy(parameter => parameter.Name).ToDictionary(parameter => parameter.Name, parameter => parameter.Shape);
+        var parameters = Transformer
+            .Blocks(model, model.Vocabulary)
+            .SelectMany(block => block.Parameters)
+            .DistinctBy(parameter => parameter.Name)
+            .ToDictionary(parameter => parameter.Name, parameter => parameter.Shape);
         return CheckpointInput.Given(() => HuggingFaceImport.Open(folder, scratch, parameters, config));
     }
 
@@ -71,13 +81,17 @@ internal static class HuggingFaceModel
         if (!File.Exists(model))
         {
             return File.Exists(Path.Combine(folder, TokenizerExport.FileName))
-                ? throw new UserErrorException($"{folder} has {TokenizerExport.FileName}, which Uniscale does not read, but no {TokenizerExport.ModelName}: add the SentencePiece model, or import the weights alone with --no-tokenizer.")
+                ? throw new UserErrorException(
+                    $"{folder} has {TokenizerExport.FileName}, which Uniscale does not read, but no {TokenizerExport.ModelName}: add the SentencePiece model, or import the weights alone with --no-tokenizer."
+                )
                 : null;
         }
         using var tokenizer = Tokenizer.Load(model);
         return tokenizer.Size <= vocabulary
             ? model
-            : throw new UserErrorException($"{model} has {tokenizer.Size} tokens, but vocab_size of {LlamaConfig.FileName} is {vocabulary}: take the tokenizer of this model, or import the weights alone with --no-tokenizer.");
+            : throw new UserErrorException(
+                $"{model} has {tokenizer.Size} tokens, but vocab_size of {LlamaConfig.FileName} is {vocabulary}: take the tokenizer of this model, or import the weights alone with --no-tokenizer."
+            );
     }
 
     /// <summary>Names the weights: a digest of the configuration and all weight files.</summary>
@@ -85,10 +99,16 @@ internal static class HuggingFaceModel
     {
         var hash = new XxHash128();
         byte[] block = new byte[BlockBytes];
-        foreach (string path in Directory.EnumerateFiles(folder, "*.safetensors").Order(StringComparer.Ordinal).Prepend(Path.Combine(folder, LlamaConfig.FileName)))
+        foreach (
+            string path in Directory
+                .EnumerateFiles(folder, "*.safetensors")
+                .Order(StringComparer.Ordinal)
+                .Prepend(Path.Combine(folder, LlamaConfig.FileName))
+        )
         {
             using var file = File.OpenRead(path);
-            for (int read; (read = file.Read(block)) > 0;) hash.Append(block.AsSpan(0, read));
+            for (int read; (read = file.Read(block)) > 0;)
+                hash.Append(block.AsSpan(0, read));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

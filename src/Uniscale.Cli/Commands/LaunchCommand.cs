@@ -16,20 +16,29 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale launch</c>: trains with ranks that are processes under mpirun, watched and started again when they fail.</summary>
 internal static class LaunchCommand
 {
-    private static readonly Option<int> Ranks = new("-n", "--ranks") { Description = "Number of ranks; default: as many as the layout names." };
+    private static readonly Option<int> Ranks = new("-n", "--ranks")
+    {
+        Description = "Number of ranks; default: as many as the layout names.",
+    };
 
-    private static readonly Option<string?> Hosts = new("--hosts") { Description = "Host file of mpirun; default: this machine, or the batch system's allocation.", HelpName = "FILE" };
+    private static readonly Option<string?> Hosts = new("--hosts")
+    {
+        Description = "Host file of mpirun; default: this machine, or the batch system's allocation.",
+        HelpName = "FILE",
+    };
 
     private static readonly Option<bool> Resume = new("--resume") { Description = "Continue the run from its newest good checkpoint." };
 
     private static readonly Option<int> MaxRestarts = new("--max-restarts")
     {
-        Description = "Start again from the newest checkpoint at most so often when a rank fails or the job hangs; the same fault three times at one step ends it.",
+        Description =
+            "Start again from the newest checkpoint at most so often when a rank fails or the job hangs; the same fault three times at one step ends it.",
     };
 
     private static readonly Option<bool> Elastic = new("--elastic")
     {
-        Description = "When a rank or host is lost for good, go on with fewer data-parallel replicas: the same global batch, the same order of samples.",
+        Description =
+            "When a rank or host is lost for good, go on with fewer data-parallel replicas: the same global batch, the same order of samples.",
     };
 
     private static readonly Option<int> HostFaults = new("--host-faults")
@@ -52,7 +61,8 @@ internal static class LaunchCommand
 
     private static readonly Option<string?> MpirunName = new("--mpirun")
     {
-        Description = "The mpirun to use; default: srun in an allocation of Slurm, else the first on PATH, MPICH's (mpirun.mpich) where several lie beside each other.",
+        Description =
+            "The mpirun to use; default: srun in an allocation of Slurm, else the first on PATH, MPICH's (mpirun.mpich) where several lie beside each other.",
         HelpName = "NAME",
     };
 
@@ -64,20 +74,41 @@ internal static class LaunchCommand
 
     private static readonly Option<Binding> Bind = new("--bind") { Description = "Bind ranks to processors: auto, none, core." };
 
-    private static readonly Option<bool> Tags = new("--tag-output") { Description = "Begin every line of output with the rank that wrote it." };
+    private static readonly Option<bool> Tags = new("--tag-output")
+    {
+        Description = "Begin every line of output with the rank that wrote it.",
+    };
 
     private static readonly Option<bool> Requeue = new("--requeue")
     {
-        Description = "In a job of Slurm: queue it again where its time ends (SIGUSR1), others need its nodes (SIGTERM), or restarts here do not help.",
+        Description =
+            "In a job of Slurm: queue it again where its time ends (SIGUSR1), others need its nodes (SIGTERM), or restarts here do not help.",
     };
 
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Print the mpirun command and start nothing." };
 
     public static Command Create()
     {
-        var command = new Command("launch", "Train a model with ranks as processes under mpirun, or under srun in an allocation of Slurm. Ctrl-C and SIGTERM save and stop; a second one ends at once.")
+        var command = new Command(
+            "launch",
+            "Train a model with ranks as processes under mpirun, or under srun in an allocation of Slurm. Ctrl-C and SIGTERM save and stop; a second one ends at once."
+        )
         {
-            Ranks, Hosts, Resume, MaxRestarts, Elastic, HostFaults, HangSeconds, StartSeconds, Grace, MpirunName, Bind, Tags, Requeue, DryRun, TrainCommand.StopAfter,
+            Ranks,
+            Hosts,
+            Resume,
+            MaxRestarts,
+            Elastic,
+            HostFaults,
+            HangSeconds,
+            StartSeconds,
+            Grace,
+            MpirunName,
+            Bind,
+            Tags,
+            Requeue,
+            DryRun,
+            TrainCommand.StopAfter,
         };
         var configuration = new ConfigurationInput(command);
         command.SetAction(parsed => Launch(parsed, configuration));
@@ -91,34 +122,48 @@ internal static class LaunchCommand
         int ranks = parsed.GetValue(Ranks);
         string? starterName = parsed.GetValue(MpirunName);
         var allocation = AllocationFor(starterName, parsed.GetValue(Hosts));
-        if (allocation is not null) starterName ??= SlurmAllocation.Starter;
-        if (ranks == 0) ranks = parallel.Data == 0 && allocation is not null ? allocation.Slots : parallel.ReplicaRanks * Math.Max(1, parallel.Data);
-        if (ranks < 1) throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
+        if (allocation is not null)
+            starterName ??= SlurmAllocation.Starter;
+        if (ranks == 0)
+            ranks = parallel.Data == 0 && allocation is not null ? allocation.Slots : parallel.ReplicaRanks * Math.Max(1, parallel.Data);
+        if (ranks < 1)
+            throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
         LayoutGate.CheckWorld(resolved.Value, ranks);
         allocation?.CheckRoom(ranks);
         // Ranks of several hosts look themselves, each at its own.
-        if (parsed.GetValue(Hosts) is null && !MpiLauncher.IsInAllocation) MemoryForecast.Of(resolved.Value, ranks, threads: false)?.Check(0, ranks);
+        if (parsed.GetValue(Hosts) is null && !MpiLauncher.IsInAllocation)
+            MemoryForecast.Of(resolved.Value, ranks, threads: false)?.Check(0, ranks);
 
         var folder = new RunFolder(resolved.Value);
         string launchFolder = Path.Combine(folder.FullPath, RankLauncher.FolderName);
-        if (parsed.GetValue(HostFaults) is < 1 and var faults) throw new UserErrorException($"--host-faults {faults} is not a number of faults: give 1 or more.");
-        var shape = new JobShape(resolved.Value, ranks, parsed.GetValue(Elastic), parsed.GetValue(Hosts), parsed.GetValue(HostFaults), launchFolder, allocation?.Hosts);
+        if (parsed.GetValue(HostFaults) is < 1 and var faults)
+            throw new UserErrorException($"--host-faults {faults} is not a number of faults: give 1 or more.");
+        var shape = new JobShape(
+            resolved.Value,
+            ranks,
+            parsed.GetValue(Elastic),
+            parsed.GetValue(Hosts),
+            parsed.GetValue(HostFaults),
+            launchFolder,
+            allocation?.Hosts
+        );
 
-        LaunchOptions Job(int attempt) => new()
-        {
-            Ranks = shape.Ranks,
-            Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume), shape.Replicas),
-            HostFile = allocation is null ? shape.HostFile : null,
-            Allocation = allocation is null ? null : shape.Hosts,
-            OverlapsEarlierStart = shape.HasGoneHosts,
-            Forwarded = [.. resolved.References.Values.SelectMany(reference => reference.Variables).Distinct()],
-            Threads = resolved.Value.Train.Threads,
-            Binding = parsed.GetValue(Bind),
-            Mpirun = starterName,
-            TagOutput = parsed.GetValue(Tags),
-            Environment = Variables(refusesSlow: attempt <= parsed.GetValue(MaxRestarts) && shape.CanSpareAHost),
-            Grace = TimeSpan.FromSeconds(parsed.GetValue(Grace)),
-        };
+        LaunchOptions Job(int attempt) =>
+            new()
+            {
+                Ranks = shape.Ranks,
+                Arguments = InnerCommand(parsed, input, resume: attempt > 1 || parsed.GetValue(Resume), shape.Replicas),
+                HostFile = allocation is null ? shape.HostFile : null,
+                Allocation = allocation is null ? null : shape.Hosts,
+                OverlapsEarlierStart = shape.HasGoneHosts,
+                Forwarded = [.. resolved.References.Values.SelectMany(reference => reference.Variables).Distinct()],
+                Threads = resolved.Value.Train.Threads,
+                Binding = parsed.GetValue(Bind),
+                Mpirun = starterName,
+                TagOutput = parsed.GetValue(Tags),
+                Environment = Variables(refusesSlow: attempt <= parsed.GetValue(MaxRestarts) && shape.CanSpareAHost),
+                Grace = TimeSpan.FromSeconds(parsed.GetValue(Grace)),
+            };
 
         if (parsed.GetValue(DryRun))
         {
@@ -135,47 +180,72 @@ internal static class LaunchCommand
         using var notifier = Notifier.IsWanted(notify) ? new Notifier(notify, resolved.Value.Name, error.WriteLine) : null;
         var supervision = Supervision(parsed, shape, launchFolder, notifier) with
         {
-            Lost = allocation is null ? null : () => SlurmJob.LostNodes([.. SrunCommand.HostsOfTasks(shape.Hosts!, shape.Ranks).Distinct()]),
+            Lost = allocation is null
+                ? null
+                : () => SlurmJob.LostNodes([.. SrunCommand.HostsOfTasks(shape.Hosts!, shape.Ranks).Distinct()]),
         };
         error.WriteLine($"Starting {ranks} {(ranks == 1 ? "rank" : "ranks")} with {mpirun.Command} ({mpirun.Version}).");
         var supervisor = new Supervisor(supervision, Job, error.WriteLine);
         var result = supervisor.Run();
-        if (result.First is { } first) error.WriteLine($"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}");
-        if (result.First is { IsUserError: true }) folder.ForgetIfFree();
-        return result.Requeue is { } reason && parsed.GetValue(Requeue) ? QueueAgain(supervisor, reason, result.ExitCode, error.WriteLine) : result.ExitCode;
+        if (result.First is { } first)
+            error.WriteLine(
+                $"uniscale: {(first.IsUserError || first.Kind == nameof(TrainingStoppedException) ? first.Message : $"{first}. See: uniscale why {run}")}"
+            );
+        if (result.First is { IsUserError: true })
+            folder.ForgetIfFree();
+        return result.Requeue is { } reason && parsed.GetValue(Requeue)
+            ? QueueAgain(supervisor, reason, result.ExitCode, error.WriteLine)
+            : result.ExitCode;
     }
 
-    private static SupervisionOptions Supervision(ParseResult parsed, JobShape shape, string folder, Notifier? notifier) => new()
-    {
-        Told = entry =>
+    private static SupervisionOptions Supervision(ParseResult parsed, JobShape shape, string folder, Notifier? notifier) =>
+        new()
         {
-            if (entry.Kind is JobEventKind.Fault or JobEventKind.GivenUp) notifier?.Tell("hang", entry.Step, entry.Message);
-        },
-        Folder = folder,
-        Shape = shape,
-        MaxRestarts = parsed.GetValue(MaxRestarts),
-        Hang = new HangLimits { Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)), Start = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds)) },
-    };
+            Told = entry =>
+            {
+                if (entry.Kind is JobEventKind.Fault or JobEventKind.GivenUp)
+                    notifier?.Tell("hang", entry.Step, entry.Message);
+            },
+            Folder = folder,
+            Shape = shape,
+            MaxRestarts = parsed.GetValue(MaxRestarts),
+            Hang = new HangLimits
+            {
+                Minimum = TimeSpan.FromSeconds(parsed.GetValue(HangSeconds)),
+                Start = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds)),
+            },
+        };
 
-    /// <summary>The allocation of Slurm in which srun is to start the ranks; null: an mpirun does, here or on the hosts of a file.</summary>
+    /// <summary>
+    /// The allocation of Slurm in which srun is to start the ranks; null: an mpirun does, here or on the hosts of a file.
+    /// </summary>
     private static SlurmAllocation? AllocationFor(string? starter, string? hosts)
     {
-        if (hosts is not null || (starter is not null && Path.GetFileName(starter) != SlurmAllocation.Starter)) return null;
+        if (hosts is not null || (starter is not null && Path.GetFileName(starter) != SlurmAllocation.Starter))
+            return null;
         return SlurmAllocation.Current
-            ?? (starter is null ? null : throw new UserErrorException($"--mpirun {starter} starts ranks in an allocation of Slurm, and this shell is in none: launch from sbatch or salloc, or name an mpirun."));
+            ?? (
+                starter is null
+                    ? null
+                    : throw new UserErrorException(
+                        $"--mpirun {starter} starts ranks in an allocation of Slurm, and this shell is in none: launch from sbatch or salloc, or name an mpirun."
+                    )
+            );
     }
 
     private static int QueueAgain(Supervisor supervisor, string reason, int exitCode, Action<string> say)
     {
         // Slurm has queued or cancelled a job itself that is not running any more.
-        if (SlurmJob.Current is not { IsRunning: true } job) return exitCode;
+        if (SlurmJob.Current is not { IsRunning: true } job)
+            return exitCode;
         if (supervisor.TellRequeue(reason) is { } refusal)
         {
             say($"Job {job.Id} is not queued again: {refusal}.");
             return exitCode;
         }
         say($"Job {job.Id} goes back into the queue: {reason}.");
-        if (job.Requeue()) return 0;
+        if (job.Requeue())
+            return 0;
         say($"uniscale: scontrol requeue {job.Id} failed: queue the job again by hand; --resume goes on from the newest checkpoint.");
         return 1;
     }
@@ -185,18 +255,24 @@ internal static class LaunchCommand
     {
         var variables = new Dictionary<string, string>();
         // mpirun gives its ranks a terminal even where there is none.
-        if (Console.IsOutputRedirected) variables["TERM"] = "dumb";
-        if (refusesSlow) variables[NodePreflight.RefusesSlowVariable] = "1";
+        if (Console.IsOutputRedirected)
+            variables["TERM"] = "dumb";
+        if (refusesSlow)
+            variables[NodePreflight.RefusesSlowVariable] = "1";
         return variables;
     }
 
     private static List<string> InnerCommand(ParseResult parsed, ConfigurationInput input, bool resume, int? replicas)
     {
         List<string> arguments = ["train", input.File(parsed)!];
-        foreach (string value in input.Overrides(parsed)) arguments.AddRange(["--set", value]);
-        if (replicas is { } fewer) arguments.AddRange(["--set", $"parallel.data={fewer}"]);
-        if (parsed.GetValue(TrainCommand.StopAfter) is { } step) arguments.AddRange(["--stop-after", $"{step}"]);
-        if (resume) arguments.Add("--resume");
+        foreach (string value in input.Overrides(parsed))
+            arguments.AddRange(["--set", value]);
+        if (replicas is { } fewer)
+            arguments.AddRange(["--set", $"parallel.data={fewer}"]);
+        if (parsed.GetValue(TrainCommand.StopAfter) is { } step)
+            arguments.AddRange(["--stop-after", $"{step}"]);
+        if (resume)
+            arguments.Add("--resume");
         return arguments;
     }
 }

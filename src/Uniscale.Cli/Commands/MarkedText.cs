@@ -3,13 +3,17 @@ using Uniscale.Data;
 
 namespace Uniscale.Cli.Commands;
 
-/// <summary>Tokens as text that shows their marks: what is learned is green on a terminal and stands between ⟦ and ⟧ elsewhere, where a score is read stands ★.</summary>
+/// <summary>
+/// Tokens as text that shows their marks: what is learned is green on a terminal and stands between ⟦ and ⟧ elsewhere, where a score is
+/// read stands ★.
+/// </summary>
 internal static class MarkedText
 {
     /// <summary>The text of tokens with their marks, for a console.</summary>
     public static string Of(ReadOnlySpan<int> tokens, ReadOnlySpan<TokenMarks> marks, Tokenizer tokenizer, TextWriter console)
     {
-        bool colours = ReferenceEquals(console, Console.Out) && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null;
+        bool colours =
+            ReferenceEquals(console, Console.Out) && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null;
         var (begin, end) = colours ? ("\u001b[32m", "\u001b[0m") : ("⟦", "⟧");
         var text = new StringBuilder();
         for (int start = 0, next; start < tokens.Length; start = next)
@@ -18,12 +22,20 @@ internal static class MarkedText
             while (next < tokens.Length && marks[next] == marks[start])
                 next++;
             bool learned = marks[start].HasFlag(TokenMarks.Learned);
-            text.Append(marks[start].HasFlag(TokenMarks.Score) ? "★" : learned ? begin : "").Append(TextOf(tokens[start..next], tokenizer)).Append(learned ? end : "");
+            text.Append(
+                    marks[start].HasFlag(TokenMarks.Score) ? "★"
+                    : learned ? begin
+                    : ""
+                )
+                .Append(TextOf(tokens[start..next], tokenizer))
+                .Append(learned ? end : "");
         }
         return text.ToString();
     }
 
-    /// <summary>The text of tokens within a chat: control tokens by their names, and a first space that decoding takes for the beginning of a text.</summary>
+    /// <summary>
+    /// The text of tokens within a chat: control tokens by their names, and a first space that decoding takes for the beginning of a text.
+    /// </summary>
     private static string TextOf(ReadOnlySpan<int> tokens, Tokenizer tokenizer)
     {
         var text = new StringBuilder();

@@ -17,16 +17,32 @@ internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer, stri
     /// <param name="path">Directory of a run, of one of its checkpoints, or of a model.</param>
     public static OpenedModel Open(string path)
     {
-        if (HuggingFaceModel.IsFolder(path)) return HuggingFaceModel.Open(path);
+        if (HuggingFaceModel.IsFolder(path))
+            return HuggingFaceModel.Open(path);
         var checkpoint = CheckpointInput.Open(path, step: null);
         var configuration = CheckpointInput.ConfigurationOf(checkpoint);
-        string model = configuration.Data.Tokenizer
-            ?? throw new UserErrorException($"The run of {path} names no tokenizer (data.tokenizer), so its tokens cannot be turned into text.");
-        var tokenizer = Tokenizer.Load(RunTokenizer.Find(path, model)
-            ?? throw new UserErrorException($"The tokenizer {model} of the run is not there; paths in a configuration are relative to the directory that the run was started in."));
+        string model =
+            configuration.Data.Tokenizer
+            ?? throw new UserErrorException(
+                $"The run of {path} names no tokenizer (data.tokenizer), so its tokens cannot be turned into text."
+            );
+        var tokenizer = Tokenizer.Load(
+            RunTokenizer.Find(path, model)
+                ?? throw new UserErrorException(
+                    $"The tokenizer {model} of the run is not there; paths in a configuration are relative to the directory that the run was started in."
+                )
+        );
         long vocabulary = configuration.Model.Vocabulary > 0 ? configuration.Model.Vocabulary : tokenizer.Size;
-        string digest = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(checkpoint.Folder, CheckpointManifest.FileName))));
-        return CheckpointInput.Given(() => new OpenedModel(TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint), tokenizer, digest));
+        string digest = Convert.ToHexStringLower(
+            SHA256.HashData(File.ReadAllBytes(Path.Combine(checkpoint.Folder, CheckpointManifest.FileName)))
+        );
+        return CheckpointInput.Given(() =>
+            new OpenedModel(
+                TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint),
+                tokenizer,
+                digest
+            )
+        );
     }
 
     public void Dispose()

@@ -20,21 +20,56 @@ internal static class PlanCalibrateCommand
 {
     public static Command Create()
     {
-        var command = new Command("calibrate", "Measure this machine (some minutes) and write a cluster file for it, which plans of CPU configurations use.");
-        var file = new Option<string>("--out") { Description = "File to write.", HelpName = "FILE.yaml", DefaultValueFactory = _ => PlanInput.ThisMachine };
-        var precision = new Option<PrecisionKind>("--precision") { Description = "fp32 or bf16; a file holds one.", DefaultValueFactory = _ => PrecisionKind.Fp32 };
+        var command = new Command(
+            "calibrate",
+            "Measure this machine (some minutes) and write a cluster file for it, which plans of CPU configurations use."
+        );
+        var file = new Option<string>("--out")
+        {
+            Description = "File to write.",
+            HelpName = "FILE.yaml",
+            DefaultValueFactory = _ => PlanInput.ThisMachine,
+        };
+        var precision = new Option<PrecisionKind>("--precision")
+        {
+            Description = "fp32 or bf16; a file holds one.",
+            DefaultValueFactory = _ => PrecisionKind.Fp32,
+        };
         var threads = new Option<int>("--threads") { Description = "Threads of a rank.", DefaultValueFactory = _ => 1 };
-        var steps = new Option<int>("--steps") { Description = "Measured steps of each layout in a round; the median counts.", DefaultValueFactory = _ => 9 };
-        var rounds = new Option<int>("--rounds") { Description = "Times that all layouts are measured in turn; the median counts.", DefaultValueFactory = _ => 3 };
-        foreach (var option in (Option[])[file, precision, threads, steps, rounds]) command.Add(option);
+        var steps = new Option<int>("--steps")
+        {
+            Description = "Measured steps of each layout in a round; the median counts.",
+            DefaultValueFactory = _ => 9,
+        };
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = "Times that all layouts are measured in turn; the median counts.",
+            DefaultValueFactory = _ => 3,
+        };
+        foreach (var option in (Option[])[file, precision, threads, steps, rounds])
+            command.Add(option);
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(file)!;
             OutputFile.Check(path, "--out");
-            foreach (var (name, count) in new[] { ("--threads", parsed.GetValue(threads)), ("--steps", parsed.GetValue(steps)), ("--rounds", parsed.GetValue(rounds)) })
-                if (count < 1) throw new UserErrorException($"{name} {count} is too few: give 1 or more.");
+            foreach (
+                var (name, count) in new[]
+                {
+                    ("--threads", parsed.GetValue(threads)),
+                    ("--steps", parsed.GetValue(steps)),
+                    ("--rounds", parsed.GetValue(rounds)),
+                }
+            )
+                if (count < 1)
+                    throw new UserErrorException($"{name} {count} is too few: give 1 or more.");
             var error = parsed.InvocationConfiguration.Error;
-            var cluster = new Calibration(parsed.GetValue(precision), parsed.GetValue(threads), parsed.GetValue(steps), parsed.GetValue(rounds), error.WriteLine).Run();
+            var cluster = new Calibration(
+                parsed.GetValue(precision),
+                parsed.GetValue(threads),
+                parsed.GetValue(steps),
+                parsed.GetValue(rounds),
+                error.WriteLine
+            ).Run();
             File.WriteAllText(path, ClusterWriter.Text(cluster));
             parsed.InvocationConfiguration.Output.WriteLine($"{path}: {cluster.Summary}");
             return 0;
@@ -58,8 +93,17 @@ internal static class PlanCompareCommand
     {
         var command = new Command("compare", "Lay a run's measured step time and memory beside the planner's prediction.");
         var run = new Argument<string>("RUN") { Description = "Folder of the run." };
-        var cluster = new Option<string>("--cluster") { Description = $"Cluster by name or file; default: {PlanInput.ThisMachine}.", HelpName = "NAME|FILE", DefaultValueFactory = _ => PlanInput.ThisMachine };
-        var trace = new Option<string?>("--trace") { Description = "Trace that train --trace wrote of the run: the passes are compared too.", HelpName = "FILE.json" };
+        var cluster = new Option<string>("--cluster")
+        {
+            Description = $"Cluster by name or file; default: {PlanInput.ThisMachine}.",
+            HelpName = "NAME|FILE",
+            DefaultValueFactory = _ => PlanInput.ThisMachine,
+        };
+        var trace = new Option<string?>("--trace")
+        {
+            Description = "Trace that train --trace wrote of the run: the passes are compared too.",
+            HelpName = "FILE.json",
+        };
         command.Add(run);
         command.Add(cluster);
         var json = CommonOptions.Json();
@@ -69,7 +113,8 @@ internal static class PlanCompareCommand
         {
             string folder = parsed.GetValue(run)!;
             string stored = Path.Combine(folder, RunFolder.ConfigurationFile);
-            if (!File.Exists(stored)) throw new UserErrorException($"{folder} is no run: it has no {RunFolder.ConfigurationFile}.");
+            if (!File.Exists(stored))
+                throw new UserErrorException($"{folder} is no run: it has no {RunFolder.ConfigurationFile}.");
             var config = ConfigurationLoader.LoadStored(stored, folder).Value;
             var measured = Read(Path.Combine(folder, TelemetryFactory.MetricsFileName), folder);
             var hardware = ClusterCatalog.Load(parsed.GetValue(cluster)!);
@@ -78,12 +123,27 @@ internal static class PlanCompareCommand
             int vocabulary = config.Model.Vocabulary > 0 ? config.Model.Vocabulary : TrainingData.VocabularyOf(config);
             var spec = SpecificationBuilder.Build(config, measured.Ranks, vocabulary);
             var plan = PricedStep.Of(spec, hardware, stack, withIntervals: true);
-            double bytes = new HostAccount(spec, hardware, config.Checkpoint.Async, measured.Threads).Of(measured.Threads ? 0 : measured.Heaviest,
-                measured.Threads ? measured.Ranks : 1);
+            double bytes = new HostAccount(spec, hardware, config.Checkpoint.Async, measured.Threads).Of(
+                measured.Threads ? 0 : measured.Heaviest,
+                measured.Threads ? measured.Ranks : 1
+            );
             var rows = Rows(plan, measured, bytes, parsed.GetValue(trace)).ToArray();
             var output = parsed.InvocationConfiguration.Output;
-            if (parsed.GetValue(json)) output.WriteLine(PlanJson.Text(new { Layout = PlanJson.Of(spec), Cluster = hardware.Name, Stack = stack.Name, measured.Steps, Parts = rows }));
-            else Write(output, plan, measured, rows);
+            if (parsed.GetValue(json))
+                output.WriteLine(
+                    PlanJson.Text(
+                        new
+                        {
+                            Layout = PlanJson.Of(spec),
+                            Cluster = hardware.Name,
+                            Stack = stack.Name,
+                            measured.Steps,
+                            Parts = rows,
+                        }
+                    )
+                );
+            else
+                Write(output, plan, measured, rows);
             return 0;
         });
         return command;
@@ -93,17 +153,29 @@ internal static class PlanCompareCommand
     {
         var (ranks, threads, heaviest, peak) = (0, true, 0, 0.0);
         var seconds = new List<double>();
-        MetricsFile.Read(metrics, record =>
-        {
-            string? kind = record.GetProperty("kind").GetString();
-            if (kind == "start") (ranks, threads) = (record.GetProperty("ranks").GetInt32(), !record.TryGetProperty("transport", out var transport) || transport.GetString() is null or "");
-            if (kind == "end" && record.TryGetProperty("memory", out var memory) && memory.ValueKind == JsonValueKind.Object)
-                (heaviest, peak) = (memory.GetProperty("rank").GetInt32(), Math.Max(peak, memory.GetProperty("measured_bytes").GetDouble()));
-            if (kind != "step") return;
-            seconds.Add(record.GetProperty("seconds").GetDouble());
-            peak = Math.Max(peak, record.GetProperty("peak_memory_bytes").GetDouble());
-        });
-        if (ranks == 0 || seconds.Count <= Warmup) throw new UserErrorException($"{folder} has {seconds.Count} steps; a comparison needs more than {Warmup}.");
+        MetricsFile.Read(
+            metrics,
+            record =>
+            {
+                string? kind = record.GetProperty("kind").GetString();
+                if (kind == "start")
+                    (ranks, threads) = (
+                        record.GetProperty("ranks").GetInt32(),
+                        !record.TryGetProperty("transport", out var transport) || transport.GetString() is null or ""
+                    );
+                if (kind == "end" && record.TryGetProperty("memory", out var memory) && memory.ValueKind == JsonValueKind.Object)
+                    (heaviest, peak) = (
+                        memory.GetProperty("rank").GetInt32(),
+                        Math.Max(peak, memory.GetProperty("measured_bytes").GetDouble())
+                    );
+                if (kind != "step")
+                    return;
+                seconds.Add(record.GetProperty("seconds").GetDouble());
+                peak = Math.Max(peak, record.GetProperty("peak_memory_bytes").GetDouble());
+            }
+        );
+        if (ranks == 0 || seconds.Count <= Warmup)
+            throw new UserErrorException($"{folder} has {seconds.Count} steps; a comparison needs more than {Warmup}.");
         return new Measured(ranks, threads, Statistics.Median(seconds.Skip(Warmup).ToArray()), peak, heaviest, seconds.Count);
     }
 
@@ -119,16 +191,20 @@ internal static class PlanCompareCommand
         yield return new Row("step, ms", plan.Seconds * 1e3, measured.Seconds * 1e3);
         yield return new Row("tokens a rank and s", plan.TokensPerRank, plan.Tokens / measured.Seconds / plan.Spec.Mesh.Size);
         yield return new Row("peak memory, MiB", predictedBytes / (1 << 20), measured.PeakBytes / (1 << 20));
-        if (trace is null) yield break;
-        if (!File.Exists(trace)) throw new UserErrorException($"There is no trace {trace}: write one with uniscale train CONFIG.yaml --trace {trace}.");
+        if (trace is null)
+            yield break;
+        if (!File.Exists(trace))
+            throw new UserErrorException($"There is no trace {trace}: write one with uniscale train CONFIG.yaml --trace {trace}.");
         var steps = MeasuredTrace.Steps(trace);
         if (steps.Count == 0 || steps[0].Ranks.Count != plan.Spec.Mesh.Size)
             throw new UserErrorException($"{trace} has no complete step of {plan.Spec.Mesh.Size} ranks: trace this run's layout.");
         var shortest = steps.MinBy(step => step.PassesEnd)!;
         foreach (var op in new[] { Op.Forward, Op.Backward, Op.BackwardInput, Op.BackwardWeight })
         {
-            double predicted = PerRank(plan.Times.Intervals!, op), seen = PerRank(shortest.Intervals, op);
-            if (predicted + seen > 0) yield return new Row($"{Instruction.NameOf(op)}, ms", predicted * 1e3, seen * 1e3);
+            double predicted = PerRank(plan.Times.Intervals!, op),
+                seen = PerRank(shortest.Intervals, op);
+            if (predicted + seen > 0)
+                yield return new Row($"{Instruction.NameOf(op)}, ms", predicted * 1e3, seen * 1e3);
         }
     }
 
@@ -136,12 +212,15 @@ internal static class PlanCompareCommand
     {
         output.WriteLine($"{PlanText.Layout(plan.Spec)}; {measured.Steps} steps, cluster {plan.Cluster.Name}, stack {plan.Stack.Name}");
         output.WriteLine("                        predicted     measured    difference");
-        foreach (var row in rows) output.WriteLine($"  {row.Part,-20} {row.Predicted,11:N1} {row.Seen,12:N1} {row.Difference,13:+0.0%;-0.0%}");
+        foreach (var row in rows)
+            output.WriteLine($"  {row.Part,-20} {row.Predicted,11:N1} {row.Seen,12:N1} {row.Difference,13:+0.0%;-0.0%}");
     }
 
     private static double PerRank(IReadOnlyList<Interval> intervals, Op op)
     {
         int ranks = intervals.Select(interval => interval.Rank).Distinct().Count();
-        return intervals.Where(interval => interval.Lane == Lane.Compute && interval.Instruction.Op == op).Sum(interval => interval.Duration) / Math.Max(1, ranks);
+        return intervals
+                .Where(interval => interval.Lane == Lane.Compute && interval.Instruction.Op == op)
+                .Sum(interval => interval.Duration) / Math.Max(1, ranks);
     }
 }

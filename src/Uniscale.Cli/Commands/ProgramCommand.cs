@@ -25,14 +25,25 @@ internal static class ProgramCommand
 
     public static Command Create()
     {
-        var command = new Command("program", "Show the step program of a layout: groups, stages, instructions, the checker's verdict, and a picture of the pipeline.");
+        var command = new Command(
+            "program",
+            "Show the step program of a layout: groups, stages, instructions, the checker's verdict, and a picture of the pipeline."
+        );
         var configuration = new ConfigurationInput(command);
         var ranks = new Option<int>("--ranks") { Description = "Number of ranks; default: as many as the layout names." };
         var rank = new Option<int?>("--rank") { Description = "Show the whole program of this rank." };
-        var trace = new Option<string?>("--trace") { Description = "Write the predicted timeline as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
+        var trace = new Option<string?>("--trace")
+        {
+            Description = "Write the predicted timeline as a Chrome trace (opens in Perfetto).",
+            HelpName = "FILE.json",
+        };
         command.Add(ranks);
         command.Add(rank);
-        var measured = new Option<string?>("--measured") { Description = "Lay a trace that train --trace wrote of this layout beside the prediction.", HelpName = "FILE.json" };
+        var measured = new Option<string?>("--measured")
+        {
+            Description = "Lay a trace that train --trace wrote of this layout beside the prediction.",
+            HelpName = "FILE.json",
+        };
         command.Add(trace);
         var picture = new Option<string?>("--picture") { Description = "Write the predicted pipeline as an image.", HelpName = "FILE.svg" };
         command.Add(measured);
@@ -44,9 +55,13 @@ internal static class ProgramCommand
             var spec = SpecificationBuilder.Build(config, parsed.GetValue(ranks), vocabulary);
             int shown = parsed.GetValue(rank) ?? 0;
             if (shown < 0 || shown >= spec.Mesh.Size)
-                throw new UserErrorException($"--rank {shown} is not in the world of {spec.Mesh.Size} ranks: choose 0 to {spec.Mesh.Size - 1}.");
-            if (parsed.GetValue(trace) is { } wanted) OutputFile.Check(wanted, "--trace");
-            if (parsed.GetValue(picture) is { } drawn) OutputFile.Check(drawn, "--picture");
+                throw new UserErrorException(
+                    $"--rank {shown} is not in the world of {spec.Mesh.Size} ranks: choose 0 to {spec.Mesh.Size - 1}."
+                );
+            if (parsed.GetValue(trace) is { } wanted)
+                OutputFile.Check(wanted, "--trace");
+            if (parsed.GetValue(picture) is { } drawn)
+                OutputFile.Check(drawn, "--picture");
             var output = parsed.InvocationConfiguration.Output;
             WriteMesh(output, spec, shown);
             WriteStages(output, spec);
@@ -54,7 +69,8 @@ internal static class ProgramCommand
             double flops = config.Logging.PeakFlops > 0 ? config.Logging.PeakFlops : AssumedFlops;
             var timeline = PipelineTimeline.Simulate(spec, StepCosts.FromOperations(spec, flops));
             WritePicture(output, spec, timeline);
-            if (parsed.GetValue(measured) is { } measuredFile) WriteMeasured(output, spec, measuredFile);
+            if (parsed.GetValue(measured) is { } measuredFile)
+                WriteMeasured(output, spec, measuredFile);
             WriteMemory(output, spec);
             if (parsed.GetValue(trace) is { } file)
             {
@@ -74,8 +90,10 @@ internal static class ProgramCommand
     private static void WriteMesh(TextWriter output, StepSpecification spec, int shown)
     {
         var mesh = spec.Mesh;
-        output.WriteLine($"Mesh: {mesh.Size} {(mesh.Size == 1 ? "rank" : "ranks")} = {string.Join(" × ", MeshAxis.All.Select(axis => $"{axis.Name} {mesh[axis.Axis]}"))}, "
-            + $"slowest to fastest {string.Join(", ", mesh.Order.Select(axis => MeshAxis.Of(axis).Name))}");
+        output.WriteLine(
+            $"Mesh: {mesh.Size} {(mesh.Size == 1 ? "rank" : "ranks")} = {string.Join(" × ", MeshAxis.All.Select(axis => $"{axis.Name} {mesh[axis.Axis]}"))}, "
+                + $"slowest to fastest {string.Join(", ", mesh.Order.Select(axis => MeshAxis.Of(axis).Name))}"
+        );
         var kinds = new (string Name, Func<RankGroups, IReadOnlyList<int>> Of)[]
         {
             ("tensor", groups => groups.Tensor),
@@ -89,10 +107,14 @@ internal static class ProgramCommand
         bool all = mesh.Size <= ListedWorld;
         foreach (var (name, of) in kinds)
         {
-            if (name.StartsWith("zero", StringComparison.Ordinal) && spec.Sharding == 0) continue;
+            if (name.StartsWith("zero", StringComparison.Ordinal) && spec.Sharding == 0)
+                continue;
             var groups = (all ? Enumerable.Range(0, mesh.Size) : [shown])
-                .Select(rank => ProgramText.Ranks(of(RankGroups.Of(spec, rank)))).Distinct();
-            output.WriteLine($"  {name,-13} {string.Join("  ", groups.Select(group => $"[{group}]"))}{(all ? "" : $"   (of rank {shown})")}");
+                .Select(rank => ProgramText.Ranks(of(RankGroups.Of(spec, rank))))
+                .Distinct();
+            output.WriteLine(
+                $"  {name,-13} {string.Join("  ", groups.Select(group => $"[{group}]"))}{(all ? "" : $"   (of rank {shown})")}"
+            );
         }
     }
 
@@ -100,8 +122,10 @@ internal static class ProgramCommand
     {
         var partition = StagePartition.Of(spec);
         double total = Enumerable.Range(0, spec.Model.BlockCount).Sum(block => BlockCost.ForwardPerToken(spec.Model, block));
-        output.WriteLine($"\nStages: {spec.Model.BlockCount} blocks (0 embedding, 1..{spec.Model.Layers} layers, {spec.Model.Head} head), "
-            + $"{spec.Microbatches} microbatches of {spec.MicrobatchSize} sequences, schedule {spec.Schedule}");
+        output.WriteLine(
+            $"\nStages: {spec.Model.BlockCount} blocks (0 embedding, 1..{spec.Model.Layers} layers, {spec.Model.Head} head), "
+                + $"{spec.Microbatches} microbatches of {spec.MicrobatchSize} sequences, schedule {spec.Schedule}"
+        );
         for (int stage = 0; stage < spec.Mesh.Pipeline; stage++)
         {
             var ranges = Enumerable.Range(0, spec.Chunks).Select(chunk => $"b{partition.RangeOf(stage, chunk)}");
@@ -116,8 +140,10 @@ internal static class ProgramCommand
         var lines = ProgramText.Lines(program).ToList();
         int listed = whole || lines.Count <= ListedLines ? lines.Count : ListedLines;
         output.WriteLine($"\nProgram of rank {rank}: {program.Instructions.Count} instructions");
-        foreach (string? line in lines.Take(listed)) output.WriteLine($"  {line}");
-        if (listed < lines.Count) output.WriteLine($"  … {lines.Count - listed} more lines (--rank {rank} shows all)");
+        foreach (string? line in lines.Take(listed))
+            output.WriteLine($"  {line}");
+        if (listed < lines.Count)
+            output.WriteLine($"  … {lines.Count - listed} more lines (--rank {rank} shows all)");
     }
 
     private static void WritePicture(TextWriter output, StepSpecification spec, PipelineTimeline timeline)
@@ -125,13 +151,17 @@ internal static class ProgramCommand
         output.WriteLine($"\nPipeline, predicted from operations ({timeline.Ranks.Count} ranks of the first pipeline):");
         Draw(output, timeline);
         output.WriteLine(PipelinePicture.Legend);
-        double formula = ScheduleRegistry.Find(spec.Schedule).BubbleOf(
-            new PipelineShape(spec.Mesh.Pipeline, spec.Chunks, spec.Microbatches), new PassTimes(1, 1, 1));
+        double formula = ScheduleRegistry
+            .Find(spec.Schedule)
+            .BubbleOf(new PipelineShape(spec.Mesh.Pipeline, spec.Chunks, spec.Microbatches), new PassTimes(1, 1, 1));
         output.WriteLine($"Bubble: {timeline.BubbleRatio:P1} with these stages; {formula:P1} by the formula for equal stages.");
     }
 
     private static string TitleOf(StepSpecification spec, PipelineTimeline timeline) =>
-        string.Create(CultureInfo.InvariantCulture, $"{spec.Schedule}: {spec.Mesh.Pipeline} stages, {spec.Microbatches} microbatches, bubble {timeline.BubbleRatio * 100:0.0} %");
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{spec.Schedule}: {spec.Mesh.Pipeline} stages, {spec.Microbatches} microbatches, bubble {timeline.BubbleRatio * 100:0.0} %"
+        );
 
     private static void Draw(TextWriter output, PipelineTimeline timeline)
     {
@@ -140,10 +170,14 @@ internal static class ProgramCommand
         output.WriteLine(PipelinePicture.Render(timeline, width, terminal));
     }
 
-    /// <summary>The shortest measured step, which others on the machine disturbed least, and its bubble beside what the model predicts from the times of its own passes.</summary>
+    /// <summary>
+    /// The shortest measured step, which others on the machine disturbed least, and its bubble beside what the model predicts from the
+    /// times of its own passes.
+    /// </summary>
     private static void WriteMeasured(TextWriter output, StepSpecification spec, string file)
     {
-        if (!File.Exists(file)) throw new UserErrorException($"There is no trace {file}: write one with uniscale train CONFIG.yaml --trace {file}.");
+        if (!File.Exists(file))
+            throw new UserErrorException($"There is no trace {file}: write one with uniscale train CONFIG.yaml --trace {file}.");
         var steps = MeasuredTrace.Steps(file);
         if (steps.Count == 0 || steps[0].Ranks.Count != spec.Mesh.Size)
             throw new UserErrorException($"{file} has no complete step of {spec.Mesh.Size} ranks: trace the layout of this configuration.");
@@ -151,8 +185,10 @@ internal static class ProgramCommand
         var predicted = PipelineTimeline.Simulate(spec, StepCosts.FromMeasured(spec, [shortest]));
         output.WriteLine($"\nMeasured, the shortest of {steps.Count} steps:");
         Draw(output, shortest);
-        output.WriteLine($"Bubble: {shortest.BubbleRatio:P1} measured, {predicted.BubbleRatio:P1} predicted from the measured times of passes. "
-            + $"Passes of the step: {shortest.PassesEnd * 1e3:N1} ms measured, {predicted.PassesEnd * 1e3:N1} ms predicted.");
+        output.WriteLine(
+            $"Bubble: {shortest.BubbleRatio:P1} measured, {predicted.BubbleRatio:P1} predicted from the measured times of passes. "
+                + $"Passes of the step: {shortest.PassesEnd * 1e3:N1} ms measured, {predicted.PassesEnd * 1e3:N1} ms predicted."
+        );
     }
 
     private static void WriteMemory(TextWriter output, StepSpecification spec)
@@ -163,8 +199,19 @@ internal static class ProgramCommand
         foreach (int rank in spec.Mesh.GroupOf(0, Axis.Pipeline))
         {
             var plan = MemoryPlan.Of(spec, generator.Generate(rank));
-            long[] parts = [plan.ParameterBytes, plan.GradientBytes, plan.OptimizerBytes, plan.TransientBytes, plan.ActivationBytes, plan.TotalBytes];
-            output.WriteLine($"  stage {spec.Mesh.CoordinateOf(rank).Pipeline,-4}" + string.Concat(parts.Select(bytes => $"{bytes / (1024.0 * 1024),12:N1}")));
+            long[] parts =
+            [
+                plan.ParameterBytes,
+                plan.GradientBytes,
+                plan.OptimizerBytes,
+                plan.TransientBytes,
+                plan.ActivationBytes,
+                plan.TotalBytes,
+            ];
+            output.WriteLine(
+                $"  stage {spec.Mesh.CoordinateOf(rank).Pipeline,-4}"
+                    + string.Concat(parts.Select(bytes => $"{bytes / (1024.0 * 1024),12:N1}"))
+            );
         }
     }
 
@@ -172,12 +219,15 @@ internal static class ProgramCommand
     {
         var clock = Stopwatch.StartNew();
         var verdict = ProgramChecker.Check(spec);
-        foreach (var violation in verdict.Violations) output.WriteLine($"  refused: {violation}");
+        foreach (var violation in verdict.Violations)
+            output.WriteLine($"  refused: {violation}");
         double mebibytes = verdict.PeakActivationBytes[verdict.PeakRank] / (1024.0 * 1024);
-        output.WriteLine(verdict.Passed
-            ? $"\nChecked: {(spec.Mesh.Size == 1 ? "the one rank" : $"all {spec.Mesh.Size} ranks")}, {verdict.InstructionCount:N0} instructions in {clock.Elapsed.TotalSeconds:0.00} s: no deadlock, every microbatch complete. "
-              + $"Activations at most {mebibytes:N1} MiB (rank {verdict.PeakRank})."
-            : $"\nRefused: {verdict.Violations.Count} rules are broken.");
+        output.WriteLine(
+            verdict.Passed
+                ? $"\nChecked: {(spec.Mesh.Size == 1 ? "the one rank" : $"all {spec.Mesh.Size} ranks")}, {verdict.InstructionCount:N0} instructions in {clock.Elapsed.TotalSeconds:0.00} s: no deadlock, every microbatch complete. "
+                    + $"Activations at most {mebibytes:N1} MiB (rank {verdict.PeakRank})."
+                : $"\nRefused: {verdict.Violations.Count} rules are broken."
+        );
         return verdict.Passed;
     }
 }

@@ -7,22 +7,36 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale data inspect|verify|show</c>: what is in a shard, whether it is whole, and how it reads.</summary>
 internal static class ShardCommands
 {
-    private static Argument<string[]> Shards() => new("SHARD") { Description = "Shards: prefixes, .bin or .idx files, patterns, or folders of shards.", Arity = ArgumentArity.OneOrMore };
+    private static Argument<string[]> Shards() =>
+        new("SHARD")
+        {
+            Description = "Shards: prefixes, .bin or .idx files, patterns, or folders of shards.",
+            Arity = ArgumentArity.OneOrMore,
+        };
 
     public static Command Inspect()
     {
         var shards = Shards();
-        var command = new Command("inspect", "Count tokens and documents of shards; a shard that is not what was tokenized is refused, as far as its fingerprint sees.") { shards };
+        var command = new Command(
+            "inspect",
+            "Count tokens and documents of shards; a shard that is not what was tokenized is refused, as far as its fingerprint sees."
+        )
+        {
+            shards,
+        };
         command.SetAction(parsed =>
         {
             var output = parsed.InvocationConfiguration.Output;
-            long tokens = 0, documents = 0;
+            long tokens = 0,
+                documents = 0;
             foreach (var shard in Open(parsed.GetValue(shards)!))
             {
                 using (shard)
                 {
                     shard.CheckRecorded(whole: false);
-                    output.WriteLine($"{shard.Prefix}: {shard.TokenCount} tokens ({shard.Type}) in {shard.DocumentCount} documents, {shard.TokenCount / (double)Math.Max(1, shard.DocumentCount):0.#} a document{(shard.Marks is { } packs ? $", {packs.Kind.ToString().ToLowerInvariant()} in packs of {packs.PackTokens}" : "")}; fingerprint {shard.Fingerprint}");
+                    output.WriteLine(
+                        $"{shard.Prefix}: {shard.TokenCount} tokens ({shard.Type}) in {shard.DocumentCount} documents, {shard.TokenCount / (double)Math.Max(1, shard.DocumentCount):0.#} a document{(shard.Marks is { } packs ? $", {packs.Kind.ToString().ToLowerInvariant()} in packs of {packs.PackTokens}" : "")}; fingerprint {shard.Fingerprint}"
+                    );
                     (tokens, documents) = (tokens + shard.TokenCount, documents + shard.DocumentCount);
                 }
             }
@@ -36,7 +50,14 @@ internal static class ShardCommands
     {
         var shards = Shards();
         var model = new Option<string?>("--tokenizer") { Description = "Also check that every token is in this vocabulary." };
-        var command = new Command("verify", "Read every byte of shards: both files agree, and are what was tokenized where digests lie beside them.") { shards, model };
+        var command = new Command(
+            "verify",
+            "Read every byte of shards: both files agree, and are what was tokenized where digests lie beside them."
+        )
+        {
+            shards,
+            model,
+        };
         command.SetAction(parsed =>
         {
             int vocabulary = int.MaxValue;
@@ -47,7 +68,9 @@ internal static class ShardCommands
             }
             foreach (var shard in Open(parsed.GetValue(shards)!))
                 using (shard)
-                    parsed.InvocationConfiguration.Output.WriteLine($"{shard.Prefix}: whole, digest {shard.Verify(vocabulary)}{(shard.IsRecorded ? ", as it was tokenized" : "; no digest lies beside it to compare with")}");
+                    parsed.InvocationConfiguration.Output.WriteLine(
+                        $"{shard.Prefix}: whole, digest {shard.Verify(vocabulary)}{(shard.IsRecorded ? ", as it was tokenized" : "; no digest lies beside it to compare with")}"
+                    );
             return 0;
         });
         return command;
@@ -68,7 +91,9 @@ internal static class ShardCommands
                 throw new UserErrorException($"--tokens {parsed.GetValue(count)} shows nothing: give 1 or more.");
             if (parsed.GetValue(at) is null && IsEmpty(opened, parsed.GetValue(document) ?? 0))
             {
-                parsed.InvocationConfiguration.Output.WriteLine($"# {opened.Prefix}, document {parsed.GetValue(document) ?? 0} of {opened.DocumentCount} is empty");
+                parsed.InvocationConfiguration.Output.WriteLine(
+                    $"# {opened.Prefix}, document {parsed.GetValue(document) ?? 0} of {opened.DocumentCount} is empty"
+                );
                 return 0;
             }
             long first = parsed.GetValue(at) ?? StartOf(opened, parsed.GetValue(document) ?? 0);
@@ -79,7 +104,9 @@ internal static class ShardCommands
             int[] tokens = new int[Math.Min(parsed.GetValue(count), end - first)];
             opened.Read(first, tokens);
             var output = parsed.InvocationConfiguration.Output;
-            output.WriteLine($"# {opened.Prefix}, document {number} of {opened.DocumentCount}, tokens {first} to {first + tokens.Length - 1}");
+            output.WriteLine(
+                $"# {opened.Prefix}, document {number} of {opened.DocumentCount}, tokens {first} to {first + tokens.Length - 1}"
+            );
             if (parsed.GetValue(model) is not { } path)
             {
                 output.WriteLine(string.Join(' ', tokens));
@@ -101,9 +128,10 @@ internal static class ShardCommands
 
     private static bool IsEmpty(TokenShard shard, long document) => StartOf(shard, document) == shard.DocumentStart(document + 1);
 
-    private static long StartOf(TokenShard shard, long document) => document >= 0 && document < shard.DocumentCount
-        ? shard.DocumentStart(document)
-        : throw new UserErrorException($"Document {document} is not one of the {shard.DocumentCount} of {shard.Prefix}.");
+    private static long StartOf(TokenShard shard, long document) =>
+        document >= 0 && document < shard.DocumentCount
+            ? shard.DocumentStart(document)
+            : throw new UserErrorException($"Document {document} is not one of the {shard.DocumentCount} of {shard.Prefix}.");
 
     private static IEnumerable<TokenShard> Open(string[] patterns) => ShardPaths.Find(patterns).Select(TokenShard.Open);
 }

@@ -8,10 +8,14 @@ using Uniscale.Telemetry;
 
 namespace Uniscale.Cli.Commands;
 
-/// <summary><c>uniscale status --watch</c>: a run as it goes on, from the ends of its files, so that a long one costs no more to watch than a short one.</summary>
+/// <summary>
+/// <c>uniscale status --watch</c>: a run as it goes on, from the ends of its files, so that a long one costs no more to watch than a short
+/// one.
+/// </summary>
 internal static class StatusWatch
 {
-    private const int Columns = 80, MostSources = 8;
+    private const int Columns = 80,
+        MostSources = 8;
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
@@ -20,17 +24,23 @@ internal static class StatusWatch
     public static int Run(string directory, TextWriter output)
     {
         var catalog = Directory.Exists(directory) ? new RunCatalog(new RunsFolder(directory)) : null;
-        if (catalog?.Only() is not { } run) throw new UserErrorException($"There is no run in {directory}: name the directory of one, for example runs/quickstart.");
-        bool isPicture = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb")
+        if (catalog?.Only() is not { } run)
+            throw new UserErrorException($"There is no run in {directory}: name the directory of one, for example runs/quickstart.");
+        bool isPicture =
+            ReferenceEquals(output, Console.Out)
+            && !Console.IsOutputRedirected
+            && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb")
             && Environment.GetEnvironmentVariable("UNISCALE_PLAIN") is null or "" or "0";
         for (string last = ""; ;)
         {
             var summary = catalog.Summary(run);
             string text = isPicture ? Picture(run, summary) : Line(summary);
-            if (text != last) output.Write(isPicture ? $"\e[H\e[2J{text}" : $"{text}\n");
+            if (text != last)
+                output.Write(isPicture ? $"\e[H\e[2J{text}" : $"{text}\n");
             output.Flush();
             last = text;
-            if (summary.State is not (RunState.Running or RunState.Standing)) return 0;
+            if (summary.State is not (RunState.Running or RunState.Standing))
+                return 0;
             Thread.Sleep(Pause);
         }
     }
@@ -39,10 +49,18 @@ internal static class StatusWatch
     internal static string Line(RunSummary run)
     {
         var line = new StringBuilder();
-        line.Append(CultureInfo.InvariantCulture, $"{run.State.ToString().ToLowerInvariant()} step {run.Step}{(run.TotalSteps > 0 ? $"/{run.TotalSteps}" : "")}");
-        if (run.Phase is { } phase) line.Append(" | phase ").Append(phase);
-        line.Append(CultureInfo.InvariantCulture, $" | loss {Show.Odd(run.Loss)} | {Show.Number(run.TokensPerSecond, "N0")} tok/s | mfu {Show.Share(run.Mfu)} | effective {Show.Share(run.EffectiveShare)} | restarts {run.Restarts}");
-        foreach (var point in run.Validations.Values.Take(MostSources)) line.Append(CultureInfo.InvariantCulture, $" | {point.Name} {Show.Odd(point.Loss)}");
+        line.Append(
+            CultureInfo.InvariantCulture,
+            $"{run.State.ToString().ToLowerInvariant()} step {run.Step}{(run.TotalSteps > 0 ? $"/{run.TotalSteps}" : "")}"
+        );
+        if (run.Phase is { } phase)
+            line.Append(" | phase ").Append(phase);
+        line.Append(
+            CultureInfo.InvariantCulture,
+            $" | loss {Show.Odd(run.Loss)} | {Show.Number(run.TokensPerSecond, "N0")} tok/s | mfu {Show.Share(run.Mfu)} | effective {Show.Share(run.EffectiveShare)} | restarts {run.Restarts}"
+        );
+        foreach (var point in run.Validations.Values.Take(MostSources))
+            line.Append(CultureInfo.InvariantCulture, $" | {point.Name} {Show.Odd(point.Loss)}");
         return line.ToString();
     }
 
@@ -55,11 +73,16 @@ internal static class StatusWatch
         int done = (int)Math.Round((run.Progress ?? 0) * bar);
         Add("run", folder.Name);
         Add("state", run.State.ToString().ToLowerInvariant());
-        Add("step", $"{Show.Whole(run.Step)}{(run.TotalSteps > 0 ? $" of {Show.Whole(run.TotalSteps)}  [{new string('#', done)}{new string('.', bar - done)}]" : "")}");
+        Add(
+            "step",
+            $"{Show.Whole(run.Step)}{(run.TotalSteps > 0 ? $" of {Show.Whole(run.TotalSteps)}  [{new string('#', done)}{new string('.', bar - done)}]" : "")}"
+        );
         Add("tokens", Show.Whole(run.ConsumedTokens));
-        if (run.Phase is { } phase) Add("phase", phase);
+        if (run.Phase is { } phase)
+            Add("phase", phase);
         Add("loss", Show.Odd(run.Loss));
-        foreach (var point in run.Validations.Values.Take(MostSources)) Add($"  {point.Name}", $"{Show.Odd(point.Loss)} at step {point.Step}");
+        foreach (var point in run.Validations.Values.Take(MostSources))
+            Add($"  {point.Name}", $"{Show.Odd(point.Loss)} at step {point.Step}");
         Add("gradient norm", run.Loss is null ? Show.Nothing : Show.Odd(run.GradientNorm, "F3"));
         Add("learning rate", Show.Number(run.LearningRate, "0.00e-00"));
         Add("speed", $"{Show.Number(run.TokensPerSecond, "N0")} tokens/s, MFU {Show.Share(run.Mfu)}");
@@ -69,8 +92,10 @@ internal static class StatusWatch
         Add("checkpoint", run.CheckpointStep is { } step ? $"step {Show.Whole(step)}" : "none yet");
         Add("layout", run.Layout);
         Add("left", Show.Seconds(run.Remaining));
-        if (run.LastFault is { } fault) Add("last fault", fault);
-        if (run.Ending is { } ending) Add("end", ending);
+        if (run.LastFault is { } fault)
+            Add("last fault", fault);
+        if (run.Ending is { } ending)
+            Add("end", ending);
         return text.ToString();
     }
 

@@ -9,42 +9,83 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale tokenizer</c>: SentencePiece vocabularies, trained, applied and looked at.</summary>
 internal static class TokenizerCommand
 {
-    public static Command Create() => new("tokenizer", "Train a SentencePiece vocabulary, encode and decode with it, look at it.")
-    {
-        Train(), Encode(), Decode(), Inspect(),
-    };
+    public static Command Create() =>
+        new("tokenizer", "Train a SentencePiece vocabulary, encode and decode with it, look at it.")
+        {
+            Train(),
+            Encode(),
+            Decode(),
+            Inspect(),
+        };
 
     private static Argument<string> Model() => new("MODEL") { Description = "SentencePiece model file (tokenizer.model)." };
 
     private static Command Train()
     {
         var defaults = new TokenizerTraining();
-        var inputs = new Argument<string[]>("DOCUMENTS") { Description = "Stores, .txt or .jsonl files (.gz, .zst), directories of them.", Arity = ArgumentArity.OneOrMore };
+        var inputs = new Argument<string[]>("DOCUMENTS")
+        {
+            Description = "Stores, .txt or .jsonl files (.gz, .zst), directories of them.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var output = new Option<string>("--out") { Description = "Model file to write.", DefaultValueFactory = _ => "tokenizer.model" };
-        var vocabulary = new Option<int>("--vocabulary") { Description = "Number of tokens.", DefaultValueFactory = _ => defaults.VocabularySize };
-        var coverage = new Option<double>("--character-coverage") { Description = "Share of characters with a token of their own.", DefaultValueFactory = _ => defaults.CharacterCoverage };
-        var sample = new Option<string>("--sample") { Description = "Bytes of text to train on at most; lines are drawn evenly.", DefaultValueFactory = _ => "300M" };
+        var vocabulary = new Option<int>("--vocabulary")
+        {
+            Description = "Number of tokens.",
+            DefaultValueFactory = _ => defaults.VocabularySize,
+        };
+        var coverage = new Option<double>("--character-coverage")
+        {
+            Description = "Share of characters with a token of their own.",
+            DefaultValueFactory = _ => defaults.CharacterCoverage,
+        };
+        var sample = new Option<string>("--sample")
+        {
+            Description = "Bytes of text to train on at most; lines are drawn evenly.",
+            DefaultValueFactory = _ => "300M",
+        };
         var threads = new Option<int>("--threads") { Description = "Threads.", DefaultValueFactory = _ => defaults.Threads };
         var noBytes = new Option<bool>("--no-byte-fallback") { Description = "Unknown characters become <unk> instead of bytes." };
         var keepDigits = new Option<bool>("--keep-digits") { Description = "Numbers may be tokens; by default each digit is one." };
-        var symbols = new Option<string[]>("--symbol") { Description = "A piece that is never split (may be given again).", DefaultValueFactory = _ => [] };
-        var command = new Command("train", "Train a byte-pair vocabulary on documents.") { inputs, output, vocabulary, coverage, sample, threads, noBytes, keepDigits, symbols };
+        var symbols = new Option<string[]>("--symbol")
+        {
+            Description = "A piece that is never split (may be given again).",
+            DefaultValueFactory = _ => [],
+        };
+        var command = new Command("train", "Train a byte-pair vocabulary on documents.")
+        {
+            inputs,
+            output,
+            vocabulary,
+            coverage,
+            sample,
+            threads,
+            noBytes,
+            keepDigits,
+            symbols,
+        };
         command.SetAction(parsed =>
         {
             string[] files = [.. DocumentStore.Resolve(parsed.GetValue(inputs)!, "text").SelectMany(domain => domain.Files)];
             string path = parsed.GetValue(output)!;
-            long bytes = TokenizerTrainer.Train(DocumentReader.ReadAll(files), path, new TokenizerTraining
-            {
-                VocabularySize = parsed.GetValue(vocabulary),
-                CharacterCoverage = parsed.GetValue(coverage),
-                SampleBytes = Quantity.ParseTokens(parsed.GetValue(sample)!, "--sample"),
-                Threads = parsed.GetValue(threads),
-                ByteFallback = !parsed.GetValue(noBytes),
-                SplitDigits = !parsed.GetValue(keepDigits),
-                Symbols = parsed.GetValue(symbols)!,
-            });
+            long bytes = TokenizerTrainer.Train(
+                DocumentReader.ReadAll(files),
+                path,
+                new TokenizerTraining
+                {
+                    VocabularySize = parsed.GetValue(vocabulary),
+                    CharacterCoverage = parsed.GetValue(coverage),
+                    SampleBytes = Quantity.ParseTokens(parsed.GetValue(sample)!, "--sample"),
+                    Threads = parsed.GetValue(threads),
+                    ByteFallback = !parsed.GetValue(noBytes),
+                    SplitDigits = !parsed.GetValue(keepDigits),
+                    Symbols = parsed.GetValue(symbols)!,
+                }
+            );
             using var tokenizer = Tokenizer.Load(path);
-            parsed.InvocationConfiguration.Output.WriteLine($"{path}: {tokenizer.Size} tokens, trained on {bytes / 1e6:0.#} MB from {files.Length} file(s)");
+            parsed.InvocationConfiguration.Output.WriteLine(
+                $"{path}: {tokenizer.Size} tokens, trained on {bytes / 1e6:0.#} MB from {files.Length} file(s)"
+            );
             return 0;
         });
         return command;
@@ -53,7 +94,11 @@ internal static class TokenizerCommand
     private static Command Encode()
     {
         var model = Model();
-        var text = new Argument<string?>("TEXT") { Description = "Text; without it, each line of the standard input.", Arity = ArgumentArity.ZeroOrOne };
+        var text = new Argument<string?>("TEXT")
+        {
+            Description = "Text; without it, each line of the standard input.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var pieces = new Option<bool>("--pieces") { Description = "Print pieces instead of numbers." };
         var command = new Command("encode", "Turn text into tokens.") { model, text, pieces };
         command.SetAction(parsed =>
@@ -63,7 +108,10 @@ internal static class TokenizerCommand
             {
                 int[] tokens = tokenizer.Encode(line);
                 parsed.InvocationConfiguration.Output.WriteLine(
-                    parsed.GetValue(pieces) ? string.Join(' ', tokens.Select(token => tokenizer.PieceOf(token).Text)) : string.Join(' ', tokens));
+                    parsed.GetValue(pieces)
+                        ? string.Join(' ', tokens.Select(token => tokenizer.PieceOf(token).Text))
+                        : string.Join(' ', tokens)
+                );
             }
             return 0;
         });
@@ -73,7 +121,11 @@ internal static class TokenizerCommand
     private static Command Decode()
     {
         var model = Model();
-        var tokens = new Argument<string[]>("TOKENS") { Description = "Token numbers; without them, each line of the standard input.", Arity = ArgumentArity.ZeroOrMore };
+        var tokens = new Argument<string[]>("TOKENS")
+        {
+            Description = "Token numbers; without them, each line of the standard input.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
         var command = new Command("decode", "Turn tokens into text.") { model, tokens };
         command.SetAction(parsed =>
         {
@@ -102,23 +154,41 @@ internal static class TokenizerCommand
                     output.WriteLine($"{id}\t{pieces[id].Text}\t{pieces[id].Score}\t{pieces[id].Kind}");
                 return 0;
             }
-            output.WriteLine($"{tokenizer.Path}: {tokenizer.Size} tokens, stored in {(tokenizer.Size < 65_500 ? 16 : 32)} bits; fingerprint {tokenizer.Fingerprint}");
-            foreach ((string name, int id) in (ReadOnlySpan<(string, int)>)[("unknown", tokenizer.UnknownId), ("begin", tokenizer.BeginId), ("end", tokenizer.EndId), ("padding", tokenizer.PaddingId)])
+            output.WriteLine(
+                $"{tokenizer.Path}: {tokenizer.Size} tokens, stored in {(tokenizer.Size < 65_500 ? 16 : 32)} bits; fingerprint {tokenizer.Fingerprint}"
+            );
+            foreach (
+                (string name, int id) in (ReadOnlySpan<(string, int)>)
+                    [
+                        ("unknown", tokenizer.UnknownId),
+                        ("begin", tokenizer.BeginId),
+                        ("end", tokenizer.EndId),
+                        ("padding", tokenizer.PaddingId),
+                    ]
+            )
                 output.WriteLine($"  {name,-8} {(id < 0 ? "none" : $"{id} {pieces[id].Text}")}");
             foreach (var kind in pieces.GroupBy(piece => piece.Kind))
                 output.WriteLine($"  {kind.Count(),6} {kind.Key.ToString().ToLowerInvariant()}");
-            output.WriteLine($"  {pieces.Count(piece => piece.Text.Any(c => c is >= '\u3400' and <= '\u9fff')),6} hold Chinese characters");
-            output.WriteLine($"  longest: {string.Join("  ", pieces.OrderByDescending(piece => piece.Text.Length).Take(5).Select(piece => piece.Text))}");
+            output.WriteLine(
+                $"  {pieces.Count(piece => piece.Text.Any(c => c is >= '\u3400' and <= '\u9fff')),6} hold Chinese characters"
+            );
+            output.WriteLine(
+                $"  longest: {string.Join("  ", pieces.OrderByDescending(piece => piece.Text.Length).Take(5).Select(piece => piece.Text))}"
+            );
             return 0;
         });
         return command;
     }
 
     private static int[] Numbers(string line) =>
-    [
-        .. line.Split((char[])[' ', ',', '\t', '[', ']'], StringSplitOptions.RemoveEmptyEntries)
-            .Select(word => int.TryParse(word, out int token) ? token : throw new UserErrorException($"'{word}' is no token number; give numbers such as 17 204 9.")),
-    ];
+        [
+            .. line.Split((char[])[' ', ',', '\t', '[', ']'], StringSplitOptions.RemoveEmptyEntries)
+                .Select(word =>
+                    int.TryParse(word, out int token)
+                        ? token
+                        : throw new UserErrorException($"'{word}' is no token number; give numbers such as 17 204 9.")
+                ),
+        ];
 
     private static IEnumerable<string> StandardInput()
     {

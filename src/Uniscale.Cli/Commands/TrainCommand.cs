@@ -12,15 +12,25 @@ using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
 
-/// <summary><c>uniscale train</c>: trains with ranks that are threads of this process, or as one rank where mpirun or srun has started it.</summary>
+/// <summary>
+/// <c>uniscale train</c>: trains with ranks that are threads of this process, or as one rank where mpirun or srun has started it.
+/// </summary>
 internal static class TrainCommand
 {
     /// <summary><c>--stop-after</c>, for <c>train</c> and for <c>launch</c>, which passes it on.</summary>
-    public static Option<long?> StopAfter { get; } = new("--stop-after") { Description = "Save and end after this step; --resume goes on. The schedule stays that of the whole run.", HelpName = "STEP" };
+    public static Option<long?> StopAfter { get; } =
+        new("--stop-after")
+        {
+            Description = "Save and end after this step; --resume goes on. The schedule stays that of the whole run.",
+            HelpName = "STEP",
+        };
 
     public static Command Create()
     {
-        var command = new Command("train", "Train a model; ranks are threads of this process (see launch for processes). Ctrl-C and SIGTERM save and stop.");
+        var command = new Command(
+            "train",
+            "Train a model; ranks are threads of this process (see launch for processes). Ctrl-C and SIGTERM save and stop."
+        );
         AddTo(command, _ => { });
         return command;
     }
@@ -33,9 +43,20 @@ internal static class TrainCommand
         var configuration = new ConfigurationInput(command);
         var ranks = new Option<int?>("--ranks") { Description = "Number of ranks; default: as many as the layout names." };
         var resume = new Option<bool>("--resume") { Description = "Continue the run from its newest good checkpoint." };
-        var trace = new Option<string?>("--trace") { Description = "Write the measured timeline of some steps as a Chrome trace (opens in Perfetto).", HelpName = "FILE.json" };
-        var profile = new Option<string?>("--profile") { Description = "As --trace with every kernel, and a table of where the time went at the end.", HelpName = "FILE.json" };
-        var deep = new Option<bool>("--deep") { Description = "Before training, read every byte of the data's shards against the digests that lie beside them." };
+        var trace = new Option<string?>("--trace")
+        {
+            Description = "Write the measured timeline of some steps as a Chrome trace (opens in Perfetto).",
+            HelpName = "FILE.json",
+        };
+        var profile = new Option<string?>("--profile")
+        {
+            Description = "As --trace with every kernel, and a table of where the time went at the end.",
+            HelpName = "FILE.json",
+        };
+        var deep = new Option<bool>("--deep")
+        {
+            Description = "Before training, read every byte of the data's shards against the digests that lie beside them.",
+        };
         command.Add(ranks);
         command.Add(deep);
         command.Add(resume);
@@ -47,7 +68,8 @@ internal static class TrainCommand
             var resolved = configuration.Load(parsed);
             check(resolved.Value);
             foreach (var (option, path) in new[] { ("--trace", parsed.GetValue(trace)), ("--profile", parsed.GetValue(profile)) })
-                if (path is not null) OutputFile.Check(path, option);
+                if (path is not null)
+                    OutputFile.Check(path, option);
             var options = new TrainingOptions
             {
                 Resume = parsed.GetValue(resume),
@@ -55,10 +77,19 @@ internal static class TrainCommand
                 ProfilePath = parsed.GetValue(profile),
                 StopAfter = parsed.GetValue(StopAfter) ?? long.MaxValue,
             };
-            if (parsed.GetValue(deep)) CheckShards(resolved.Value);
-            if (options.StopAfter < 1) throw new UserErrorException($"--stop-after {options.StopAfter} is no step: give 1 or more.");
-            if (resolved.Value is { Rollout.Updates: var updates } run && run.Objective.DrawsAnswers() && options.StopAfter != long.MaxValue && options.StopAfter % updates != 0)
-                throw new UserErrorException($"--stop-after {options.StopAfter} lies within a batch of {updates} updates, which is drawn with the same weights: give a multiple of {updates}.");
+            if (parsed.GetValue(deep))
+                CheckShards(resolved.Value);
+            if (options.StopAfter < 1)
+                throw new UserErrorException($"--stop-after {options.StopAfter} is no step: give 1 or more.");
+            if (
+                resolved.Value is { Rollout.Updates: var updates } run
+                && run.Objective.DrawsAnswers()
+                && options.StopAfter != long.MaxValue
+                && options.StopAfter % updates != 0
+            )
+                throw new UserErrorException(
+                    $"--stop-after {options.StopAfter} lies within a batch of {updates} updates, which is drawn with the same weights: give a multiple of {updates}."
+                );
             Train(resolved, options, parsed.GetValue(ranks));
             return 0;
         });
@@ -70,7 +101,8 @@ internal static class TrainCommand
         foreach (var section in configuration.Data.Sources.Concat(configuration.Data.Validation).Where(section => section.Shards.Count > 0))
         {
             using var source = TokenSource.Open(section);
-            foreach (var shard in source.Shards) shard.CheckRecorded(whole: true);
+            foreach (var shard in source.Shards)
+                shard.CheckRecorded(whole: true);
         }
     }
 
@@ -78,39 +110,66 @@ internal static class TrainCommand
     {
         var environment = RankEnvironment.Detect();
         int ranks = asked ?? 0;
-        if (asked < 1) throw new UserErrorException($"--ranks {asked} is not a number of ranks: give 1 or more.");
+        if (asked < 1)
+            throw new UserErrorException($"--ranks {asked} is not a number of ranks: give 1 or more.");
         if (!environment.IsLaunched)
         {
             var parallel = resolved.Value.Parallel;
-            if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
+            if (ranks == 0)
+                ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
             LayoutGate.CheckWorld(resolved.Value, ranks);
         }
         var (stop, save) = (new StopRequest(), new SaveRequest());
         int localRanks = environment.IsLaunched ? environment.LocalSize : ranks;
-        var forecast = MemoryForecast.Of(resolved.Value, environment.IsLaunched ? environment.WorldSize : ranks, threads: !environment.IsLaunched);
-        if (!environment.IsLaunched) forecast?.Check(0, ranks);
+        var forecast = MemoryForecast.Of(
+            resolved.Value,
+            environment.IsLaunched ? environment.WorldSize : ranks,
+            threads: !environment.IsLaunched
+        );
+        if (!environment.IsLaunched)
+            forecast?.Check(0, ranks);
         var folder = new RunFolder(resolved.Value);
         Shell.LogFile = TelemetryFactory.LogFile(folder.FullPath, environment.Rank);
         RunOwnership? owned = null;
         TrainingJob? job = null;
-        // While data and weights are read there is nothing to save, and no step at whose end the ranks could agree. A launcher ends its ranks itself.
-        using var signals = new StopSignals(() =>
-        {
-            if (!environment.IsLaunched && job is not { HasBegun: true }) EndUnbegun(folder, owned);
-            stop.Ask();
-        }, folder.FullPath, save.Ask);
+        // While data and weights are read there is nothing to save, and no step at whose end the ranks could agree. A launcher ends its
+        // ranks itself.
+        using var signals = new StopSignals(
+            () =>
+            {
+                if (!environment.IsLaunched && job is not { HasBegun: true })
+                    EndUnbegun(folder, owned);
+                stop.Ask();
+            },
+            folder.FullPath,
+            save.Ask
+        );
         // Under a launcher the directory is the launcher's to make, and one rank's.
-        if (!environment.IsLaunched) folder.Prepare(options.Resume);
+        if (!environment.IsLaunched)
+            folder.Prepare(options.Resume);
         using var held = owned = environment.IsLaunched ? null : folder.Own(Console.Error.WriteLine);
-        job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop) { Save = save, Data = AlignmentData.Open, MoreCallbacks = AlignmentReports.Callbacks, Ownership = owned, ExpectedBytes = forecast is null ? null : forecast.BytesOfProcess };
+        job = new TrainingJob(resolved, options with { LocalRanks = localRanks }, stop)
+        {
+            Save = save,
+            Data = AlignmentData.Open,
+            MoreCallbacks = AlignmentReports.Callbacks,
+            Ownership = owned,
+            ExpectedBytes = forecast is null ? null : forecast.BytesOfProcess,
+        };
         try
         {
-            RankLauncher.Run(ranks, folder.FullPath, rank =>
-            {
-                // Hosts of a job may differ, and each knows its own.
-                if (environment.IsLaunched) forecast?.Check(environment.Rank - environment.LocalRank, environment.LocalSize);
-                job.Run(rank);
-            }, devices: RankDevices.Of(resolved.Value));
+            RankLauncher.Run(
+                ranks,
+                folder.FullPath,
+                rank =>
+                {
+                    // Hosts of a job may differ, and each knows its own.
+                    if (environment.IsLaunched)
+                        forecast?.Check(environment.Rank - environment.LocalRank, environment.LocalSize);
+                    job.Run(rank);
+                },
+                devices: RankDevices.Of(resolved.Value)
+            );
         }
         catch (UserErrorException) when (!environment.IsLaunched)
         {
@@ -122,7 +181,8 @@ internal static class TrainCommand
     private static void EndUnbegun(RunFolder folder, RunOwnership? owned)
     {
         Console.Error.WriteLine("uniscale: stopped before training began; there was nothing to save.");
-        if (owned is not null) folder.Forget();
+        if (owned is not null)
+            folder.Forget();
         owned?.Dispose();
         QuickExit.Now(0);
     }

@@ -6,7 +6,8 @@ using Uniscale.Corpus;
 namespace Uniscale.Cli.Corpora;
 
 /// <summary>
-/// Raw files of an object store: an object, all below a prefix, or those whose keys a pattern with <c>*</c> fits (<c>s3://bucket/web/*.wet.gz</c>).
+/// Raw files of an object store: an object, all below a prefix, or those whose keys a pattern with <c>*</c> fits
+/// (<c>s3://bucket/web/*.wet.gz</c>).
 /// </summary>
 internal sealed class S3RawStore : IRawStore, IDisposable
 {
@@ -31,24 +32,35 @@ internal sealed class S3RawStore : IRawStore, IDisposable
         int star = path.IndexOf('*', StringComparison.Ordinal);
         string fixedPart = star < 0 ? path : path[..star];
         int folder = fixedPart.LastIndexOf('/') + 1;
-        bool Fits(string key) => star >= 0
-            ? FileSystemName.MatchesSimpleExpression(path, key, ignoreCase: false)
-            : path.Length == 0 || key == path || key.StartsWith(path + "/", StringComparison.Ordinal);
+        bool Fits(string key) =>
+            star >= 0
+                ? FileSystemName.MatchesSimpleExpression(path, key, ignoreCase: false)
+                : path.Length == 0 || key == path || key.StartsWith(path + "/", StringComparison.Ordinal);
         string NameOf(string key) => star < 0 && key.Length > path.Length && path.Length > 0 ? key[(path.Length + 1)..] : key[folder..];
 
         // Some tools keep an empty object for a folder.
         var found = Guard(() => _objects.List(fixedPart)).Where(held => Fits(held.Key) && !held.Key.EndsWith('/'));
-        StoredRawFile[] files = [.. found.Select(held => new StoredRawFile(_objects.NameOf(held.Key), NameOf(held.Key), held.Length, held.Tag))];
-        return files.Length > 0 ? files : throw new RawStoreException($"{_location} names no objects: give a key, a prefix that ends at a /, or a pattern with *.");
+        StoredRawFile[] files =
+        [
+            .. found.Select(held => new StoredRawFile(_objects.NameOf(held.Key), NameOf(held.Key), held.Length, held.Tag)),
+        ];
+        return files.Length > 0
+            ? files
+            : throw new RawStoreException($"{_location} names no objects: give a key, a prefix that ends at a /, or a pattern with *.");
     }
 
     /// <inheritdoc/>
-    public void Get(StoredRawFile file, string path) => Guard(() =>
-    {
-        _objects.Get(file.Path[(_objects.NameOf("").Length + 1)..], path);
-        long length = new FileInfo(path).Length;
-        return length == file.Length ? 0 : throw new RawStoreException($"{file.Path} had {file.Length} bytes when it was listed and has {length} now: import it again when nobody writes it.");
-    });
+    public void Get(StoredRawFile file, string path) =>
+        Guard(() =>
+        {
+            _objects.Get(file.Path[(_objects.NameOf("").Length + 1)..], path);
+            long length = new FileInfo(path).Length;
+            return length == file.Length
+                ? 0
+                : throw new RawStoreException(
+                    $"{file.Path} had {file.Length} bytes when it was listed and has {length} now: import it again when nobody writes it."
+                );
+        });
 
     /// <inheritdoc/>
     public void Dispose() => _objects.Dispose();

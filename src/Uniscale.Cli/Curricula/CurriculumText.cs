@@ -23,7 +23,8 @@ internal sealed class CurriculumText : ICurriculumText
             {
                 var config = ConfigurationLoader.LoadStored(Path.Combine(run, RunFolder.ConfigurationFile), run).Value;
                 using var curriculum = Curriculum.FromConfiguration(config);
-                if (tokens < 0 || tokens >= curriculum.TotalTokens) return string.Create(CultureInfo.InvariantCulture, $"The run ends with {curriculum.TotalTokens:N0} tokens.");
+                if (tokens < 0 || tokens >= curriculum.TotalTokens)
+                    return string.Create(CultureInfo.InvariantCulture, $"The run ends with {curriculum.TotalTokens:N0} tokens.");
                 using var tokenizer = config.Data.Tokenizer is { } model ? Tokenizer.Load(model) : null;
                 using var text = new StringWriter(CultureInfo.InvariantCulture);
                 new PositionView(config, curriculum, tokenizer, [], text).Print(tokens, Samples);

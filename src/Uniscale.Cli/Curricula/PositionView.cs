@@ -11,7 +11,13 @@ namespace Uniscale.Cli.Curricula;
 /// <param name="tokenizer">Prints the beginnings of sequences; null: none.</param>
 /// <param name="discarded">What the run has fed without its being in the weights.</param>
 /// <param name="output">Where the text goes.</param>
-internal sealed class PositionView(RunConfiguration config, Curriculum curriculum, Tokenizer? tokenizer, IReadOnlyList<DiscardedSpan> discarded, TextWriter output)
+internal sealed class PositionView(
+    RunConfiguration config,
+    Curriculum curriculum,
+    Tokenizer? tokenizer,
+    IReadOnlyList<DiscardedSpan> discarded,
+    TextWriter output
+)
 {
     private const int PreviewTokens = 48;
 
@@ -19,14 +25,24 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
     {
         var step = curriculum.StepAround(position);
         var phase = curriculum.Phases[step.Phase];
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"step {curriculum.StepsUntil(step.ConsumedTokens):N0} of {curriculum.TotalSteps:N0}, after {step.ConsumedTokens:N0} tokens: phase {step.Phase + 1} ({phase.Settings.Name}), " +
-            $"{(step.ConsumedTokens - step.PhaseStartTokens) / (double)step.PhaseTokens:0.0%} of it done"));
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"  {step.Sequences} sequences of {step.Context} tokens, samples {step.FirstSample:N0} to {step.FirstSample + step.Sequences - 1:N0}; " +
-            $"learning rate {LearningRate.At(config, step, curriculum.TotalTokens):0.###e-0}, weight decay {phase.Settings.WeightDecay}, RoPE base {phase.Settings.RopeBase}"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"step {curriculum.StepsUntil(step.ConsumedTokens):N0} of {curriculum.TotalSteps:N0}, after {step.ConsumedTokens:N0} tokens: phase {step.Phase + 1} ({phase.Settings.Name}), "
+                    + $"{(step.ConsumedTokens - step.PhaseStartTokens) / (double)step.PhaseTokens:0.0%} of it done"
+            )
+        );
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {step.Sequences} sequences of {step.Context} tokens, samples {step.FirstSample:N0} to {step.FirstSample + step.Sequences - 1:N0}; "
+                    + $"learning rate {LearningRate.At(config, step, curriculum.TotalTokens):0.###e-0}, weight decay {phase.Settings.WeightDecay}, RoPE base {phase.Settings.RopeBase}"
+            )
+        );
         SampleLocation[] samples = [.. Enumerable.Range(0, step.Sequences).Select(i => curriculum.Locate(step.FirstSample + i))];
-        output.WriteLine($"  of {string.Join(", ", samples.GroupBy(sample => sample.Source).OrderBy(group => group.Key).Select(group => $"{curriculum.Sources[group.Key].Name} {group.Count()}"))}");
+        output.WriteLine(
+            $"  of {string.Join(", ", samples.GroupBy(sample => sample.Source).OrderBy(group => group.Key).Select(group => $"{curriculum.Sources[group.Key].Name} {group.Count()}"))}"
+        );
         foreach ((var sample, int i) in samples.Take(sampleCount).Select((sample, i) => (sample, i)))
             PrintSample(step, step.FirstSample + i, sample);
         output.WriteLine();
@@ -59,16 +75,27 @@ internal sealed class PositionView(RunConfiguration config, Curriculum curriculu
 
     private void PrintLedger(Ledger ledger)
     {
-        output.WriteLine($"fed until then{"",6}{"tokens",22}{"epochs",10}{"passed over",14}{(discarded.Count > 0 ? "not in weights".PadLeft(18) : "")}   stands at");
+        output.WriteLine(
+            $"fed until then{"",6}{"tokens",22}{"epochs",10}{"passed over",14}{(discarded.Count > 0 ? "not in weights".PadLeft(18) : "")}   stands at"
+        );
         foreach (var total in ledger.Sources)
         {
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {curriculum.Sources[total.Source].Name,-18}{total.FedTokens,22:N0}{total.Epochs,10:0.000}{total.SkippedTokens,14:N0}{(discarded.Count > 0 ? total.DiscardedTokens.ToString("N0", CultureInfo.InvariantCulture).PadLeft(18) : "")}   epoch {total.Cursor.Epoch + 1}, token {total.Cursor.Offset:N0}"));
+            output.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {curriculum.Sources[total.Source].Name,-18}{total.FedTokens,22:N0}{total.Epochs,10:0.000}{total.SkippedTokens,14:N0}{(discarded.Count > 0 ? total.DiscardedTokens.ToString("N0", CultureInfo.InvariantCulture).PadLeft(18) : "")}   epoch {total.Cursor.Epoch + 1}, token {total.Cursor.Offset:N0}"
+                )
+            );
         }
         foreach (var span in discarded.Where(span => span.FromTokens < ledger.ConsumedTokens))
         {
             string steps = span.ToStep == span.FromStep + 1 ? $"step {span.ToStep}" : $"steps {span.FromStep + 1} to {span.ToStep}";
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {steps} ({span.Reason}): {span.Tokens:N0} tokens from {span.FromTokens:N0} on are not in the weights"));
+            output.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {steps} ({span.Reason}): {span.Tokens:N0} tokens from {span.FromTokens:N0} on are not in the weights"
+                )
+            );
         }
     }
 }

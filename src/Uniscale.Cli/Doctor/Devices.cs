@@ -12,14 +12,32 @@ internal static class Devices
 {
     private const string Cuda = "CUDA";
 
-    /// <summary>libtorch's own view of the devices, and whether its flash attention, forward and backward in bf16, runs on the first.</summary>
+    /// <summary>
+    /// libtorch's own view of the devices, and whether its flash attention, forward and backward in bf16, runs on the first.
+    /// </summary>
     public static Finding Libtorch()
     {
         if (!Uniscale.Torch.Libtorch.HasCuda(Uniscale.Torch.Libtorch.Folder))
-            return new Finding(Cuda, false, false, "train.device: cuda", "The libtorch here was built without CUDA: build with -p:TorchSharpBackend=TorchSharp-cuda-linux, or name the folder of another in UNISCALE_LIBTORCH.");
-        if (Uniscale.Torch.Libtorch.Load() is { } problem) return new Finding(Cuda, false, false, "train.device: cuda", problem);
-        if (!cuda.is_available()) return new Finding(Cuda, false, false, "train.device: cuda", "libtorch has CUDA but sees no device: look at nvidia-smi and CUDA_VISIBLE_DEVICES.");
-        string flash = FlashFailure(new Device(TorchSharp.DeviceType.CUDA, 0)) is { } reason ? $"no flash attention ({reason})" : "flash attention runs";
+            return new Finding(
+                Cuda,
+                false,
+                false,
+                "train.device: cuda",
+                "The libtorch here was built without CUDA: build with -p:TorchSharpBackend=TorchSharp-cuda-linux, or name the folder of another in UNISCALE_LIBTORCH."
+            );
+        if (Uniscale.Torch.Libtorch.Load() is { } problem)
+            return new Finding(Cuda, false, false, "train.device: cuda", problem);
+        if (!cuda.is_available())
+            return new Finding(
+                Cuda,
+                false,
+                false,
+                "train.device: cuda",
+                "libtorch has CUDA but sees no device: look at nvidia-smi and CUDA_VISIBLE_DEVICES."
+            );
+        string flash = FlashFailure(new Device(TorchSharp.DeviceType.CUDA, 0)) is { } reason
+            ? $"no flash attention ({reason})"
+            : "flash attention runs";
         return new Finding(Cuda, true, false, $"{cuda.device_count()} for libtorch; {flash}");
     }
 

@@ -20,9 +20,11 @@ internal sealed partial class Libraries
     }
 
     /// <summary>Those of this machine.</summary>
-    public static Libraries OfSystem() => new(
-        RunAndRead("/sbin/ldconfig", "-p"),
-        (Environment.GetEnvironmentVariable("LD_LIBRARY_PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries));
+    public static Libraries OfSystem() =>
+        new(
+            RunAndRead("/sbin/ldconfig", "-p"),
+            (Environment.GetEnvironmentVariable("LD_LIBRARY_PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
+        );
 
     /// <summary>Path of the first library whose name begins with one of <paramref name="names"/>, links resolved; null: none.</summary>
     public string? Find(params ReadOnlySpan<string> names)
@@ -32,7 +34,10 @@ internal sealed partial class Libraries
             foreach (string folder in _folders)
                 if (File.Exists(Path.Combine(folder, name)))
                     return Resolve(Path.Combine(folder, name));
-            string? match = _cached.Keys.Where(known => known == name || known.StartsWith(name + ".", StringComparison.Ordinal)).Order(StringComparer.Ordinal).LastOrDefault();
+            string? match = _cached
+                .Keys.Where(known => known == name || known.StartsWith(name + ".", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+                .LastOrDefault();
             if (match is not null)
                 return Resolve(_cached[match]);
         }
@@ -48,7 +53,9 @@ internal sealed partial class Libraries
         string name = Path.GetFileName(path);
         string package = Path.Combine(Path.GetDirectoryName(path)!, "pkgconfig", name["lib".Length..].Split('.')[0] + ".pc");
         string? declared = File.Exists(package)
-            ? File.ReadLines(package).FirstOrDefault(line => line.StartsWith("Version:", StringComparison.Ordinal))?["Version:".Length..].Trim()
+            ? File.ReadLines(package)
+                .FirstOrDefault(line => line.StartsWith("Version:", StringComparison.Ordinal))
+                ?["Version:".Length..].Trim()
             : null;
         return declared ?? (VersionPattern().Match(name) is { Success: true } match ? match.Groups[1].Value : null);
     }
@@ -57,7 +64,8 @@ internal sealed partial class Libraries
     public static IEnumerable<Version> Versions(string path, string prefix)
     {
         string content = System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(path));
-        foreach (Match match in Regex.Matches(content, $@"{Regex.Escape(prefix)}(\d+(?:\.\d+)+)\0")) yield return new Version(match.Groups[1].Value);
+        foreach (Match match in Regex.Matches(content, $@"{Regex.Escape(prefix)}(\d+(?:\.\d+)+)\0"))
+            yield return new Version(match.Groups[1].Value);
     }
 
     /// <summary>The version of the NuGet package that a linked file lies in; null: it is not in a package's folder.</summary>
@@ -69,17 +77,20 @@ internal sealed partial class Libraries
     }
 
     /// <summary>
-    /// The release of a libtorch: that of its package, what a PyTorch writes beside its lib folder (<c>version.py</c>) or a libtorch archive
+    /// The release of a libtorch: that of its package, what a PyTorch writes beside its lib folder (<c>version.py</c>) or a libtorch
+    /// archive
     /// (<c>build-version</c>), or Debian's file name; null: unknown.
     /// </summary>
     public static string? LibtorchVersion(string library)
     {
-        if (PackageVersion(library) is { } package) return package;
+        if (PackageVersion(library) is { } package)
+            return package;
         string above = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetFullPath(library))) ?? "/";
         foreach (string name in (string[])["version.py", "build-version"])
         {
             string file = Path.Combine(above, name);
-            if (File.Exists(file) && Regex.Match(File.ReadAllText(file), @"\d+\.\d+(?:\.\d+)?") is { Success: true } written) return written.Value;
+            if (File.Exists(file) && Regex.Match(File.ReadAllText(file), @"\d+\.\d+(?:\.\d+)?") is { Success: true } written)
+                return written.Value;
         }
         return VersionPattern().Match(Path.GetFileName(Resolve(library))) is { Success: true } match ? match.Groups[1].Value : null;
     }
@@ -89,7 +100,9 @@ internal sealed partial class Libraries
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true }
+            )!;
             var text = process.StandardOutput.ReadToEndAsync();
             process.StandardError.ReadToEnd();
             process.WaitForExit();
@@ -104,5 +117,6 @@ internal sealed partial class Libraries
     [GeneratedRegex(@"(?:\.so\.|-r)(\d+(?:\.\d+)*)")]
     private static partial Regex VersionPattern();
 
-    private static string Resolve(string path) => File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+    private static string Resolve(string path) =>
+        File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
 }

@@ -12,7 +12,8 @@ using Uniscale.Telemetry;
 namespace Uniscale.Cli.Planning;
 
 /// <summary>
-/// Measures this machine: peaks, bandwidth, and the steps of small layouts, each in a process of its own, to which the planner's constants are fitted. The layouts are
+/// Measures this machine: peaks, bandwidth, and the steps of small layouts, each in a process of its own, to which the planner's constants
+/// are fitted. The layouts are
 /// measured in turn and that several times, so that what else the machine does falls on all of them alike.
 /// </summary>
 /// <param name="precision">fp32 or bf16.</param>
@@ -44,12 +45,14 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
     public ClusterFile Run()
     {
         var type = precision == PrecisionKind.Bf16 ? KernelType.BFloat16 : KernelType.Float32;
-        double peak = PeakSpeed.Flops(type, threads, PeakDuration), copy = PeakSpeed.CopyBandwidth(threads);
+        double peak = PeakSpeed.Flops(type, threads, PeakDuration),
+            copy = PeakSpeed.CopyBandwidth(threads);
         say($"peak {peak / 1e9:N0} GFLOP/s and copies at {copy / 1e9:N1} GB/s with {threads} {(threads == 1 ? "thread" : "threads")}");
         int ranks = Math.Max(1, Environment.ProcessorCount / threads);
         var measured = Measure([.. Layouts.Where(layout => layout.Ranks <= ranks), .. ranks < 2 ? [] : OfProcesses()]);
         string processor = Machine.Processor().Replace('"', '\'');
-        string source = $"measured by uniscale plan calibrate, {DateTime.Now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}, {processor}";
+        string source =
+            $"measured by uniscale plan calibrate, {DateTime.Now.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}, {processor}";
         Figure Of(double value) => new() { Value = value.ToString("G6", CultureInfo.InvariantCulture), Source = source };
         var machine = new ClusterFile
         {
@@ -92,17 +95,30 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
     {
         var seen = trials.Select(_ => new List<(double Seconds, double Bytes)>()).ToArray();
         for (int round = 0; round < rounds; round++)
-            for (int i = 0; i < trials.Length; i++) seen[i].Add(Measure(trials[i]));
-        return [.. trials.Select((trial, i) =>
-        {
-            double[] seconds = [.. seen[i].Select(run => run.Seconds)];
-            double median = Statistics.Median(seconds);
-            say($"{trial.Name}: {median * 1e3:N1} ms a step (rounds {seconds.Min() * 1e3:N1} to {seconds.Max() * 1e3:N1})");
-            return new MeasuredLayout(trial.Name, SpecificationBuilder.Build(ConfigurationLoader.Parse(Yaml(trial)).Value, trial.Ranks), trial.Threads, median, seen[i].Max(run => run.Bytes));
-        })];
+            for (int i = 0; i < trials.Length; i++)
+                seen[i].Add(Measure(trials[i]));
+        return
+        [
+            .. trials.Select(
+                (trial, i) =>
+                {
+                    double[] seconds = [.. seen[i].Select(run => run.Seconds)];
+                    double median = Statistics.Median(seconds);
+                    say($"{trial.Name}: {median * 1e3:N1} ms a step (rounds {seconds.Min() * 1e3:N1} to {seconds.Max() * 1e3:N1})");
+                    return new MeasuredLayout(
+                        trial.Name,
+                        SpecificationBuilder.Build(ConfigurationLoader.Parse(Yaml(trial)).Value, trial.Ranks),
+                        trial.Threads,
+                        median,
+                        seen[i].Max(run => run.Bytes)
+                    );
+                }
+            ),
+        ];
     }
 
-    private string Yaml(Trial trial) => trial.Yaml + $"train: {{ steps: 20, threads: {threads}, precision: {(precision == PrecisionKind.Bf16 ? "bf16" : "fp32")} }}\n";
+    private string Yaml(Trial trial) =>
+        trial.Yaml + $"train: {{ steps: 20, threads: {threads}, precision: {(precision == PrecisionKind.Bf16 ? "bf16" : "fp32")} }}\n";
 
     /// <summary>A process of its own has the memory of its layout alone.</summary>
     private (double Seconds, double Bytes) Measure(Trial trial)
@@ -112,11 +128,26 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
         try
         {
             List<string> arguments = ["benchmark", "step", file, "--steps", Text(steps), "--json"];
-            if (trial.Threads) arguments.AddRange(["--ranks", Text(trial.Ranks)]);
-            using var result = JsonDocument.Parse(Output(trial.Threads
-                ? [.. MpiLauncher.ThisExecutable(), .. arguments]
-                : MpiLauncher.CommandLine(new LaunchOptions { Ranks = trial.Ranks, Arguments = arguments, Threads = threads })));
-            return (result.RootElement.GetProperty("median_seconds").GetDouble(), result.RootElement.GetProperty("peak_resident_bytes").GetDouble());
+            if (trial.Threads)
+                arguments.AddRange(["--ranks", Text(trial.Ranks)]);
+            using var result = JsonDocument.Parse(
+                Output(
+                    trial.Threads
+                        ? [.. MpiLauncher.ThisExecutable(), .. arguments]
+                        : MpiLauncher.CommandLine(
+                            new LaunchOptions
+                            {
+                                Ranks = trial.Ranks,
+                                Arguments = arguments,
+                                Threads = threads,
+                            }
+                        )
+                )
+            );
+            return (
+                result.RootElement.GetProperty("median_seconds").GetDouble(),
+                result.RootElement.GetProperty("peak_resident_bytes").GetDouble()
+            );
         }
         finally
         {
@@ -126,8 +157,14 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
 
     private static string Output(IReadOnlyList<string> command)
     {
-        var start = new ProcessStartInfo(command[0]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        foreach (string argument in command.Skip(1)) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo(command[0])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        foreach (string argument in command.Skip(1))
+            start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();

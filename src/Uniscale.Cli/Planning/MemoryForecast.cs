@@ -8,7 +8,8 @@ using Uniscale.Telemetry;
 namespace Uniscale.Cli.Planning;
 
 /// <summary>
-/// What the planner says of the host memory of a run that is about to begin on this machine: by the figures of <see cref="PlanInput.ThisMachine"/> where
+/// What the planner says of the host memory of a run that is about to begin on this machine: by the figures of
+/// <see cref="PlanInput.ThisMachine"/> where
 /// that file is here, else by those of the machine that the project measures on. Runs on devices have none.
 /// </summary>
 internal sealed class MemoryForecast
@@ -30,10 +31,12 @@ internal sealed class MemoryForecast
     /// <param name="config">The run.</param>
     /// <param name="ranks">Ranks of the job.</param>
     /// <param name="threads">Whether they are threads of this process.</param>
-    public static MemoryForecast? Of(RunConfiguration config, int ranks, bool threads) => config.Train.Device == "cpu" ? new(config, ranks, threads) : null;
+    public static MemoryForecast? Of(RunConfiguration config, int ranks, bool threads) =>
+        config.Train.Device == "cpu" ? new(config, ranks, threads) : null;
 
     /// <summary>Highest resident bytes of the process that holds a rank.</summary>
-    public double BytesOfProcess(int rank) => _threads ? Most(_config, 0, _ranks, HostBytes.Expected) : Most(_config, rank, 1, HostBytes.Expected);
+    public double BytesOfProcess(int rank) =>
+        _threads ? Most(_config, 0, _ranks, HostBytes.Expected) : Most(_config, rank, 1, HostBytes.Expected);
 
     /// <summary>Refuses ranks of this machine that its memory cannot hold, whatever the allocator does.</summary>
     /// <param name="first">World rank of the first.</param>
@@ -41,27 +44,42 @@ internal sealed class MemoryForecast
     /// <exception cref="UserErrorException">It cannot; the nearest layout that fits is named.</exception>
     public void Check(int first, int count)
     {
-        if (!_config.Train.CheckMemory) return;
+        if (!_config.Train.CheckMemory)
+            return;
         var limit = HostMemory.Limit();
         double needed = Most(_config, first, count, HostBytes.Least);
-        if (needed <= limit.Bytes) return;
+        if (needed <= limit.Bytes)
+            return;
         var nearest = NearestLayout.Of(_config, _ranks, limit.Bytes, changed => Most(changed, first, count, HostBytes.Expected));
         string ranks = count == 1 ? "one rank" : $"{count} ranks";
-        throw new UserErrorException($"This run needs at least {Units.Bytes((long)needed)} for {ranks} on this machine, but {limit.Source} is {Units.Bytes(limit.Bytes)}: "
-            + (nearest is null ? "no layout of as many ranks fits; take a smaller model or batch, or more machines" : $"the nearest layout that fits is {string.Join(' ', nearest.Settings.Select(setting => $"--set {setting}"))} ({Units.Bytes((long)nearest.Bytes)})")
-            + "; --set train.check_memory=false tries it all the same.");
+        throw new UserErrorException(
+            $"This run needs at least {Units.Bytes((long)needed)} for {ranks} on this machine, but {limit.Source} is {Units.Bytes(limit.Bytes)}: "
+                + (
+                    nearest is null
+                        ? "no layout of as many ranks fits; take a smaller model or batch, or more machines"
+                        : $"the nearest layout that fits is {string.Join(' ', nearest.Settings.Select(setting => $"--set {setting}"))} ({Units.Bytes((long)nearest.Bytes)})"
+                )
+                + "; --set train.check_memory=false tries it all the same."
+        );
     }
 
     /// <summary>The most that any phase and batch of the run asks for.</summary>
     private double Most(RunConfiguration config, int first, int count, HostBytes which) =>
-        Shapes(config).Max(shape => new HostAccount(_specOf(shape.Config, shape.Sequences), _cluster, config.Checkpoint.Async, _threads).Of(first, count, which));
+        Shapes(config)
+            .Max(shape =>
+                new HostAccount(_specOf(shape.Config, shape.Sequences), _cluster, config.Checkpoint.Async, _threads).Of(first, count, which)
+            );
 
     private static IEnumerable<(RunConfiguration Config, int Sequences)> Shapes(RunConfiguration config)
     {
-        if (config.Phases.Count == 0) return Ramp(config, config.Batch, config.Model.Context);
+        if (config.Phases.Count == 0)
+            return Ramp(config, config.Batch, config.Model.Context);
         return config.Phases.SelectMany(phase => Ramp(config, phase.Batch ?? config.Batch, phase.Context ?? config.Model.Context));
     }
 
-    private static IEnumerable<(RunConfiguration, int)> Ramp(RunConfiguration config, BatchSection batch, int context) => BatchRamp.Of(batch, context)
-        .Select(piece => (config with { Model = config.Model with { Context = context }, Batch = batch }, piece.Sequences)).Distinct();
+    private static IEnumerable<(RunConfiguration, int)> Ramp(RunConfiguration config, BatchSection batch, int context) =>
+        BatchRamp
+            .Of(batch, context)
+            .Select(piece => (config with { Model = config.Model with { Context = context }, Batch = batch }, piece.Sequences))
+            .Distinct();
 }

@@ -8,7 +8,11 @@ namespace Uniscale.Cli.Planning;
 /// <summary>Plans for programs. What is unknown is null.</summary>
 internal static class PlanJson
 {
-    private static readonly JsonSerializerOptions Options = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+    };
 
     /// <summary>A value as JSON text.</summary>
     public static string Text(object value) => JsonSerializer.Serialize(value, Options);
@@ -45,57 +49,67 @@ internal static class PlanJson
                 run.CheckpointBytes,
                 run.ValidationSeconds,
                 run.ValidationIsUnknown,
-                Segments = run.Segments.Select(segment => new { segment.Phase, segment.FromTokens, segment.Tokens, segment.Steps, StepSeconds = segment.Step.Seconds, segment.Seconds }),
+                Segments = run.Segments.Select(segment => new
+                {
+                    segment.Phase,
+                    segment.FromTokens,
+                    segment.Tokens,
+                    segment.Steps,
+                    StepSeconds = segment.Step.Seconds,
+                    segment.Seconds,
+                }),
             },
         };
     }
 
     /// <summary>A layout.</summary>
-    public static object Of(StepSpecification spec) => new
-    {
-        Ranks = spec.Mesh.Size,
-        spec.Mesh.Tensor,
-        Sequence = spec.SequenceParallel,
-        spec.Mesh.Pipeline,
-        spec.Chunks,
-        spec.Schedule,
-        spec.Mesh.Context,
-        spec.Mesh.Data,
-        spec.Microbatches,
-        spec.MicrobatchSize,
-        spec.ZeroStage,
-        spec.ZeroGroup,
-        Recompute = spec.Recompute.ToString(),
-    };
+    public static object Of(StepSpecification spec) =>
+        new
+        {
+            Ranks = spec.Mesh.Size,
+            spec.Mesh.Tensor,
+            Sequence = spec.SequenceParallel,
+            spec.Mesh.Pipeline,
+            spec.Chunks,
+            spec.Schedule,
+            spec.Mesh.Context,
+            spec.Mesh.Data,
+            spec.Microbatches,
+            spec.MicrobatchSize,
+            spec.ZeroStage,
+            spec.ZeroGroup,
+            Recompute = spec.Recompute.ToString(),
+        };
 
     /// <summary>A step.</summary>
-    public static object Of(PricedStep step) => new
-    {
-        step.Seconds,
-        step.Tokens,
-        TokensPerGpuAndSecond = step.TokensPerRank,
-        ModelFlopsPerGpu = step.ModelFlopsPerRank,
-        step.Mfu,
-        step.Hfu,
-        PeakFlops = step.Cluster.PeakFor(step.Spec.ActivationBytes),
-        PlannedFlops.Formula,
-        Bubble = step.Times.BubbleRatio,
-        Ranks = step.Times.Classes.Select(times => new
+    public static object Of(PricedStep step) =>
+        new
         {
-            times.Class.Rank,
-            times.Class.Count,
-            times.Class.Stage,
-            times.Passes.Products,
-            times.Passes.Attention,
-            times.Passes.Memory,
-            times.Passes.Tensor,
-            times.Passes.Context,
-            times.Passes.Overhead,
-            Optimizer = times.Updates,
-            times.Reduction,
-            times.Gathering,
-            times.Waiting,
-            times.Rest,
-        }),
-    };
+            step.Seconds,
+            step.Tokens,
+            TokensPerGpuAndSecond = step.TokensPerRank,
+            ModelFlopsPerGpu = step.ModelFlopsPerRank,
+            step.Mfu,
+            step.Hfu,
+            PeakFlops = step.Cluster.PeakFor(step.Spec.ActivationBytes),
+            PlannedFlops.Formula,
+            Bubble = step.Times.BubbleRatio,
+            Ranks = step.Times.Classes.Select(times => new
+            {
+                times.Class.Rank,
+                times.Class.Count,
+                times.Class.Stage,
+                times.Passes.Products,
+                times.Passes.Attention,
+                times.Passes.Memory,
+                times.Passes.Tensor,
+                times.Passes.Context,
+                times.Passes.Overhead,
+                Optimizer = times.Updates,
+                times.Reduction,
+                times.Gathering,
+                times.Waiting,
+                times.Rest,
+            }),
+        };
 }

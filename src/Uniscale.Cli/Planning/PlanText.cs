@@ -3,6 +3,7 @@ using Uniscale.Configuration;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
 using Uniscale.Programs;
+
 namespace Uniscale.Cli.Planning;
 
 /// <summary>Plans for people.</summary>
@@ -33,11 +34,14 @@ internal static class PlanText
     }
 
     /// <summary>Bytes in GiB, or "unknown".</summary>
-    public static string Gibibytes(double? bytes) => bytes is { } known ? (known / Gibi).ToString("N2", CultureInfo.InvariantCulture) : "unknown";
+    public static string Gibibytes(double? bytes) =>
+        bytes is { } known ? (known / Gibi).ToString("N2", CultureInfo.InvariantCulture) : "unknown";
 
     private static void WriteLayout(TextWriter output, PricedStep step)
     {
-        output.WriteLine($"Cluster: {step.Cluster.Name}, {step.Spec.Mesh.Size} × {step.Cluster.File.Chip.Name}; stack {step.Stack.Name}: {step.Stack.Source}");
+        output.WriteLine(
+            $"Cluster: {step.Cluster.Name}, {step.Spec.Mesh.Size} × {step.Cluster.File.Chip.Name}; stack {step.Stack.Name}: {step.Stack.Source}"
+        );
         output.WriteLine($"Layout: {Layout(step.Spec)}");
     }
 
@@ -49,15 +53,21 @@ internal static class PlanText
         output.WriteLine($"  {"",-42}" + string.Concat(shown.Select(account => $"{$"stage {account.Stage}",12}")));
         for (int part = 0; part < heaviest.Parts.Count; part++)
         {
-            if (shown.All(account => account.Parts[part].Bytes == 0)) continue;
-            output.WriteLine($"  {heaviest.Parts[part].Name,-42}" + string.Concat(shown.Select(account => $"{Gibibytes(account.Parts[part].Bytes),12}")));
+            if (shown.All(account => account.Parts[part].Bytes == 0))
+                continue;
+            output.WriteLine(
+                $"  {heaviest.Parts[part].Name,-42}"
+                    + string.Concat(shown.Select(account => $"{Gibibytes(account.Parts[part].Bytes),12}"))
+            );
         }
         output.WriteLine($"  {"known in all",-42}" + string.Concat(shown.Select(account => $"{Gibibytes(account.KnownBytes),12}")));
         string size = step.Cluster.MemoryBytes is { } there
             ? $"{Gibibytes(heaviest.KnownBytes)} of {Gibibytes(there)} GiB{(heaviest.KnownBytes > there ? ": it does not fit" : "")}"
             : $"{Gibibytes(heaviest.KnownBytes)} GiB; the chip's memory is unknown";
-        output.WriteLine($"Heaviest: rank {heaviest.Rank} (stage {heaviest.Stage}), {size}."
-            + (heaviest.Unknown.Any() ? $" Unknown for this cluster: {string.Join(", ", heaviest.Unknown)}." : ""));
+        output.WriteLine(
+            $"Heaviest: rank {heaviest.Rank} (stage {heaviest.Stage}), {size}."
+                + (heaviest.Unknown.Any() ? $" Unknown for this cluster: {string.Join(", ", heaviest.Unknown)}." : "")
+        );
     }
 
     private static string ParameterCount(StepSpecification spec) =>
@@ -65,17 +75,36 @@ internal static class PlanText
 
     private static void WriteStep(TextWriter output, PricedStep step)
     {
-        output.WriteLine($"\nStep of {step.Tokens:N0} tokens: {step.Seconds:N3} s, {step.TokensPerRank:N1} tokens a GPU and second, bubble {step.Times.BubbleRatio:P1}");
-        output.WriteLine($"  {step.ModelFlopsPerRank / 1e12:N1} TFLOP/s a GPU, MFU {step.Mfu:P1}, HFU {step.Hfu:P1} of {step.Cluster.PeakFor(step.Spec.ActivationBytes) / 1e12:N0} TFLOP/s");
+        output.WriteLine(
+            $"\nStep of {step.Tokens:N0} tokens: {step.Seconds:N3} s, {step.TokensPerRank:N1} tokens a GPU and second, bubble {step.Times.BubbleRatio:P1}"
+        );
+        output.WriteLine(
+            $"  {step.ModelFlopsPerRank / 1e12:N1} TFLOP/s a GPU, MFU {step.Mfu:P1}, HFU {step.Hfu:P1} of {step.Cluster.PeakFor(step.Spec.ActivationBytes) / 1e12:N0} TFLOP/s"
+        );
         output.WriteLine($"  ({PlannedFlops.Formula})");
         var classes = step.Times.Classes;
         var slowest = step.Times.Slowest;
         output.WriteLine($"  {classes.Count} kinds of rank; shares of the step:");
-        output.WriteLine("              products  attention     memory     tensor    context   overhead  optimizer  reduction  gathering    waiting       rest");
+        output.WriteLine(
+            "              products  attention     memory     tensor    context   overhead  optimizer  reduction  gathering    waiting       rest"
+        );
         foreach (var times in new[] { classes[0], slowest, classes[^1] }.Distinct())
         {
             var passes = times.Passes;
-            double[] parts = [passes.Products, passes.Attention, passes.Memory, passes.Tensor, passes.Context, passes.Overhead, times.Updates, times.Reduction, times.Gathering, times.Waiting, times.Rest];
+            double[] parts =
+            [
+                passes.Products,
+                passes.Attention,
+                passes.Memory,
+                passes.Tensor,
+                passes.Context,
+                passes.Overhead,
+                times.Updates,
+                times.Reduction,
+                times.Gathering,
+                times.Waiting,
+                times.Rest,
+            ];
             output.WriteLine($"  rank {times.Class.Rank,-6}" + string.Concat(parts.Select(part => $"{part / step.Seconds,10:P1} ")));
         }
     }
@@ -85,20 +114,31 @@ internal static class PlanText
         output.WriteLine("\nRun, without failures:");
         output.WriteLine("  phase                 from tokens       tokens  context    batch      steps   s a step  tokens/GPU/s     days");
         foreach (var segment in run.Segments)
-            output.WriteLine($"  {segment.Phase,-18} {Quantity(segment.FromTokens),14} {Quantity(segment.Tokens),12} {segment.Step.Spec.Model.Context,8} {segment.Step.Tokens / segment.Step.Spec.Model.Context,8:0} "
-                + $"{segment.Steps,10:N0} {segment.Step.Seconds,10:N3} {segment.Step.TokensPerRank,13:N1} {segment.Seconds / SecondsPerDay,8:N2}");
-        if (run.ValidationSeconds is { } validation) output.WriteLine($"  validation {validation / SecondsPerDay:N3} days");
-        if (run.ValidationIsUnknown) output.WriteLine("  validation takes an unknown time: evaluation.sequences is 0, which is all of shards that a plan does not read");
-        output.WriteLine($"  {run.Saves:N0} saves of {run.CheckpointBytes / 1e9:N0} GB, each blocks {(run.SaveBlockingSeconds is { } blocked ? $"{blocked:N2} s" : "for an unknown time (storage.staging_bandwidth)")}");
+            output.WriteLine(
+                $"  {segment.Phase,-18} {Quantity(segment.FromTokens),14} {Quantity(segment.Tokens),12} {segment.Step.Spec.Model.Context,8} {segment.Step.Tokens / segment.Step.Spec.Model.Context,8:0} "
+                    + $"{segment.Steps,10:N0} {segment.Step.Seconds,10:N3} {segment.Step.TokensPerRank,13:N1} {segment.Seconds / SecondsPerDay,8:N2}"
+            );
+        if (run.ValidationSeconds is { } validation)
+            output.WriteLine($"  validation {validation / SecondsPerDay:N3} days");
+        if (run.ValidationIsUnknown)
+            output.WriteLine(
+                "  validation takes an unknown time: evaluation.sequences is 0, which is all of shards that a plan does not read"
+            );
+        output.WriteLine(
+            $"  {run.Saves:N0} saves of {run.CheckpointBytes / 1e9:N0} GB, each blocks {(run.SaveBlockingSeconds is { } blocked ? $"{blocked:N2} s" : "for an unknown time (storage.staging_bandwidth)")}"
+        );
         string money = run.Money is { } cost ? $"{cost:N0} {run.Main.Step.Cluster.File.Price.Currency}" : "unknown money (price.gpu_hour)";
-        output.WriteLine($"  {Quantity(run.Tokens)} tokens in {run.Steps:N0} steps: {run.Seconds / SecondsPerDay:N2} days, {run.RankHours:N0} GPU-hours, {money}");
+        output.WriteLine(
+            $"  {Quantity(run.Tokens)} tokens in {run.Steps:N0} steps: {run.Seconds / SecondsPerDay:N2} days, {run.RankHours:N0} GPU-hours, {money}"
+        );
     }
 
-    private static string Quantity(double tokens) => tokens switch
-    {
-        >= 1e12 => $"{tokens / 1e12:0.###}T",
-        >= 1e9 => $"{tokens / 1e9:0.###}B",
-        >= 1e6 => $"{tokens / 1e6:0.###}M",
-        _ => $"{tokens:0}",
-    };
+    private static string Quantity(double tokens) =>
+        tokens switch
+        {
+            >= 1e12 => $"{tokens / 1e12:0.###}T",
+            >= 1e9 => $"{tokens / 1e9:0.###}B",
+            >= 1e6 => $"{tokens / 1e6:0.###}M",
+            _ => $"{tokens:0}",
+        };
 }

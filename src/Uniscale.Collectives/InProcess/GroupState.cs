@@ -32,8 +32,10 @@ internal sealed class GroupState(InProcessFabric fabric, string name, IReadOnlyL
             work = new InProcessWork(meeting.Operation, Name, WorldRanks[member], sequence, signature, journal);
             fault = meeting.Join(member, work, input, output, this, sequence) ?? fabric.Failure ?? Absent(sequence);
         }
-        if (fault is null) RunReady();
-        else fabric.Fail(fault);
+        if (fault is null)
+            RunReady();
+        else
+            fabric.Fail(fault);
         return work;
     }
 
@@ -53,13 +55,17 @@ internal sealed class GroupState(InProcessFabric fabric, string name, IReadOnlyL
             letter = new Letter(operation, work, buffer);
             match = _mailbox.Match(route, isSend, letter);
             fault = fabric.Failure;
-            if (match is not null) fault ??= Mismatch(match, letter);
-            else if (fabric.HasLeft(WorldRanks[signature.Peer])) fault ??= InProcessFabric.LeftReason(WorldRanks[signature.Peer]);
-            if (match is not null && fault is null) fabric.OperationStarted();
+            if (match is not null)
+                fault ??= Mismatch(match, letter);
+            else if (fabric.HasLeft(WorldRanks[signature.Peer]))
+                fault ??= InProcessFabric.LeftReason(WorldRanks[signature.Peer]);
+            if (match is not null && fault is null)
+                fabric.OperationStarted();
         }
         if (fault is not null)
         {
-            if (match is not null) letter.Operation.Fail(fault);
+            if (match is not null)
+                letter.Operation.Fail(fault);
             fabric.Fail(fault);
         }
         else if (match is not null)
@@ -74,8 +80,10 @@ internal sealed class GroupState(InProcessFabric fabric, string name, IReadOnlyL
     public bool IsWaitingFor(int worldRank)
     {
         int member = IndexOf(worldRank);
-        if (member < 0) return false;
-        lock (_gate) return _rendezvous.Keys.Any(sequence => !IsRunning(sequence)) || _mailbox.Involves(member);
+        if (member < 0)
+            return false;
+        lock (_gate)
+            return _rendezvous.Keys.Any(sequence => !IsRunning(sequence)) || _mailbox.Involves(member);
     }
 
     /// <summary>Fails what has not started.</summary>
@@ -85,10 +93,12 @@ internal sealed class GroupState(InProcessFabric fabric, string name, IReadOnlyL
         lock (_gate)
         {
             var waiting = _rendezvous.Where(entry => !IsRunning(entry.Key)).ToList();
-            foreach (var (sequence, _) in waiting) _rendezvous.Remove(sequence);
+            foreach (var (sequence, _) in waiting)
+                _rendezvous.Remove(sequence);
             pending = [.. waiting.Select(entry => entry.Value.Operation), .. _mailbox.TakeAll()];
         }
-        foreach (var operation in pending) operation.Fail(reason);
+        foreach (var operation in pending)
+            operation.Fail(reason);
     }
 
     /// <summary>Starts what is next in the order and complete; small operations end here, others come back when they end.</summary>
@@ -99,11 +109,13 @@ internal sealed class GroupState(InProcessFabric fabric, string name, IReadOnlyL
             Rendezvous? next;
             lock (_gate)
             {
-                if (_running || !_rendezvous.TryGetValue(_current, out next) || !next.IsComplete) return;
+                if (_running || !_rendezvous.TryGetValue(_current, out next) || !next.IsComplete)
+                    return;
                 _running = true;
                 fabric.OperationStarted();
             }
-            if (!next.Operation.Start(next.Plan(), WhenEnded)) return;
+            if (!next.Operation.Start(next.Plan(), WhenEnded))
+                return;
             Advance();
         }
     }
@@ -128,21 +140,24 @@ internal sealed class GroupState(InProcessFabric fabric, string name, IReadOnlyL
     private string? Absent(long sequence)
     {
         for (int member = 0; member < WorldRanks.Count; member++)
-            if (_nextSequence[member] <= sequence && fabric.HasLeft(WorldRanks[member])) return InProcessFabric.LeftReason(WorldRanks[member]);
+            if (_nextSequence[member] <= sequence && fabric.HasLeft(WorldRanks[member]))
+                return InProcessFabric.LeftReason(WorldRanks[member]);
         return null;
     }
 
     private string? Mismatch(Letter first, Letter second)
     {
         var (a, b) = (first.Work.Signature, second.Work.Signature);
-        return a.Count == b.Count && a.Type == b.Type ? null
+        return a.Count == b.Count && a.Type == b.Type
+            ? null
             : $"the two sides of a message in group {Name} differ: rank {first.Work.WorldRank} posted a {a}, rank {second.Work.WorldRank} a {b}";
     }
 
     private int IndexOf(int worldRank)
     {
         for (int i = 0; i < WorldRanks.Count; i++)
-            if (WorldRanks[i] == worldRank) return i;
+            if (WorldRanks[i] == worldRank)
+                return i;
         return -1;
     }
 }

@@ -36,7 +36,8 @@ internal sealed class InProcessFabric : IDisposable
         GroupState group;
         lock (_gate)
         {
-            if (index == _groups.Count) _groups.Add(new GroupState(this, name, worldRanks));
+            if (index == _groups.Count)
+                _groups.Add(new GroupState(this, name, worldRanks));
             group = _groups[index];
         }
         if (group.Name != name || !group.WorldRanks.SequenceEqual(worldRanks))
@@ -56,10 +57,12 @@ internal sealed class InProcessFabric : IDisposable
             _failure ??= reason;
             groups = [.. _groups];
         }
-        foreach (var group in groups) group.FailPending(_failure);
+        foreach (var group in groups)
+            group.FailPending(_failure);
         SpinWait.SpinUntil(() =>
         {
-            foreach (var started in _started) started.Finish();
+            foreach (var started in _started)
+                started.Finish();
             return Volatile.Read(ref _runningOperations) == 0;
         });
     }
@@ -67,12 +70,16 @@ internal sealed class InProcessFabric : IDisposable
     /// <summary>A rank has gone; who waits for it would wait for ever. The last one ends the threads.</summary>
     public void Leave(int rank)
     {
-        if (Interlocked.Exchange(ref _left[rank], true)) return;
+        if (Interlocked.Exchange(ref _left[rank], true))
+            return;
         GroupState[] groups;
-        lock (_gate) groups = [.. _groups];
+        lock (_gate)
+            groups = [.. _groups];
         foreach (var group in groups)
-            if (group.IsWaitingFor(rank)) Fail(LeftReason(rank));
-        if (_left.All(left => left)) Dispose();
+            if (group.IsWaitingFor(rank))
+                Fail(LeftReason(rank));
+        if (_left.All(left => left))
+            Dispose();
     }
 
     public static string LeftReason(int rank) => $"rank {rank} left the job while operations with it were pending";

@@ -29,29 +29,35 @@ internal sealed class InProcessOperation(InProcessFabric fabric)
     public bool Start(UnitPlan plan, Action whenEnded)
     {
         _plan = plan;
-        foreach (var work in Works) work.MarkStarted();
+        foreach (var work in Works)
+            work.MarkStarted();
         if (plan.IsSmall)
         {
-            for (int unit = 0; unit < plan.UnitCount; unit++) RunUnit(unit);
+            for (int unit = 0; unit < plan.UnitCount; unit++)
+                RunUnit(unit);
             End();
             return true;
         }
         _whenEnded = whenEnded;
         _started = true;
-        foreach (var work in Works) fabric.StartedOf(work.WorldRank).Add(this);
+        foreach (var work in Works)
+            fabric.StartedOf(work.WorldRank).Add(this);
         return false;
     }
 
     /// <summary>Runs units until none is left to claim.</summary>
     public void Help()
     {
-        if (!_started) return;
+        if (!_started)
+            return;
         while (true)
         {
             int unit = Interlocked.Increment(ref _nextUnit) - 1;
-            if (unit >= _plan.UnitCount) return;
+            if (unit >= _plan.UnitCount)
+                return;
             RunUnit(unit);
-            if (Interlocked.Increment(ref _finishedUnits) < _plan.UnitCount) continue;
+            if (Interlocked.Increment(ref _finishedUnits) < _plan.UnitCount)
+                continue;
             End();
             _whenEnded?.Invoke();
             return;
@@ -76,7 +82,8 @@ internal sealed class InProcessOperation(InProcessFabric fabric)
         }
         catch (Exception exception)
         {
-            lock (_failureGate) _failure ??= exception.Message;
+            lock (_failureGate)
+                _failure ??= exception.Message;
         }
     }
 
@@ -84,13 +91,16 @@ internal sealed class InProcessOperation(InProcessFabric fabric)
     {
         SetEnded();
         fabric.OperationEnded();
-        if (_failure is not null) fabric.Fail(_failure);
+        if (_failure is not null)
+            fabric.Fail(_failure);
     }
 
     private void SetEnded()
     {
-        foreach (var work in Works) work.MarkEnded(_failure is not null);
+        foreach (var work in Works)
+            work.MarkEnded(_failure is not null);
         _isEnded = true;
-        foreach (var work in Works) fabric.StartedOf(work.WorldRank).Wake();
+        foreach (var work in Works)
+            fabric.StartedOf(work.WorldRank).Wake();
     }
 }

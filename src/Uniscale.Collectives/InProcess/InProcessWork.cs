@@ -4,7 +4,13 @@ namespace Uniscale.Collectives.InProcess;
 
 /// <summary>One member's side of an operation.</summary>
 internal sealed class InProcessWork(
-    InProcessOperation operation, string group, int worldRank, long sequence, OperationSignature signature, CollectiveJournal journal) : IWork
+    InProcessOperation operation,
+    string group,
+    int worldRank,
+    long sequence,
+    OperationSignature signature,
+    CollectiveJournal journal
+) : IWork
 {
     private readonly long _number = journal.Post(group, sequence, signature);
 
@@ -18,7 +24,8 @@ internal sealed class InProcessWork(
 
     public void Wait()
     {
-        if (!operation.IsEnded) operation.WaitForEnd(WorldRank);
+        if (!operation.IsEnded)
+            operation.WaitForEnd(WorldRank);
         if (operation.Failure is { } failure)
             throw new CollectiveException($"rank {WorldRank}: {Signature}, operation {sequence} of group {group}, failed: {failure}");
     }

@@ -30,10 +30,13 @@ public sealed class InProcessWorld : IWorld
     /// <inheritdoc/>
     public string? Failure => _fabric.Failure;
 
-    /// <summary>Makes a world of <paramref name="size"/> ranks; element i is given to the thread that is rank i, which disposes it at its end.</summary>
+    /// <summary>
+    /// Makes a world of <paramref name="size"/> ranks; element i is given to the thread that is rank i, which disposes it at its end.
+    /// </summary>
     /// <param name="size">Number of ranks.</param>
     /// <param name="hasThreads">
-    /// Threads move data while the ranks compute; otherwise a rank does so when it waits. By default where there are more processors than ranks:
+    /// Threads move data while the ranks compute; otherwise a rank does so when it waits. By default where there are more processors than
+    /// ranks:
     /// on a processor that a rank computes on, such a thread only takes its time.
     /// </param>
     public static IWorld[] Create(int size, bool? hasThreads = null)

@@ -18,14 +18,16 @@ internal sealed class Mailbox
     /// <summary>Takes the oldest letter of the other side, or leaves this one.</summary>
     public Letter? Match(Route route, bool isSend, Letter letter)
     {
-        if (!_waiting.TryGetValue(route, out var queue)) _waiting[route] = queue = (isSend, new Queue<Letter>());
+        if (!_waiting.TryGetValue(route, out var queue))
+            _waiting[route] = queue = (isSend, new Queue<Letter>());
         if (queue.AreSends == isSend)
         {
             queue.Letters.Enqueue(letter);
             return null;
         }
         var match = queue.Letters.Dequeue();
-        if (queue.Letters.Count == 0) _waiting.Remove(route);
+        if (queue.Letters.Count == 0)
+            _waiting.Remove(route);
         return match;
     }
 

@@ -22,7 +22,8 @@ internal sealed class Rendezvous(InProcessOperation operation, int size)
         Operation.Works.Add(work);
         (_inputs[member], _outputs[member]) = (input, output);
         _joinedCount++;
-        if (_first.Signature == work.Signature) return null;
+        if (_first.Signature == work.Signature)
+            return null;
         _isBroken = true;
         return $"ranks disagree at operation {sequence} of group {group.Name}: rank {_first.WorldRank} posted {_first.Signature}, "
             + $"rank {work.WorldRank} posted {work.Signature}";

@@ -13,9 +13,12 @@ internal sealed class SharedBlocks(string group, int memberCount)
         lock (_gate)
         {
             int number = _next[member]++;
-            if (!_blocks.TryGetValue(number, out var block)) _blocks[number] = block = Block.Allocate(bytes);
+            if (!_blocks.TryGetValue(number, out var block))
+                _blocks[number] = block = Block.Allocate(bytes);
             if (block.Bytes != bytes)
-                throw new CollectiveException($"ranks disagree at shared memory {number} of group {group}: one asked for {block.Bytes} bytes, another for {bytes}");
+                throw new CollectiveException(
+                    $"ranks disagree at shared memory {number} of group {group}: one asked for {block.Bytes} bytes, another for {bytes}"
+                );
             block.HolderCount++;
             return new SharedMemory(block.Address, () => Close(number));
         }
@@ -26,7 +29,8 @@ internal sealed class SharedBlocks(string group, int memberCount)
         lock (_gate)
         {
             var block = _blocks[number];
-            if (--block.HolderCount > 0) return;
+            if (--block.HolderCount > 0)
+                return;
             _blocks.Remove(number);
             RawMemory.Free(block.Address);
         }

@@ -17,7 +17,8 @@ internal sealed class StartedOperations : IDisposable
     /// <param name="hasThread">Makes a thread that works on them while the rank computes.</param>
     public StartedOperations(int rank, bool hasThread)
     {
-        if (!hasThread) return;
+        if (!hasThread)
+            return;
         var thread = new Thread(Loop) { IsBackground = true, Name = $"communication of rank {rank}" };
         thread.Start();
     }
@@ -26,7 +27,8 @@ internal sealed class StartedOperations : IDisposable
     {
         lock (_gate)
         {
-            while (_queue.TryPeek(out var oldest) && oldest.IsEnded) _queue.Dequeue();
+            while (_queue.TryPeek(out var oldest) && oldest.IsEnded)
+                _queue.Dequeue();
             _queue.Enqueue(operation);
             Monitor.PulseAll(_gate);
         }
@@ -35,27 +37,30 @@ internal sealed class StartedOperations : IDisposable
     /// <summary>Wakes who waits: an operation has ended.</summary>
     public void Wake()
     {
-        lock (_gate) Monitor.PulseAll(_gate);
+        lock (_gate)
+            Monitor.PulseAll(_gate);
     }
 
-    /// <summary>Blocks until an operation has ended, and works on all that have started meanwhile: it may have to come after them.</summary>
+    /// <summary>
+    /// Blocks until an operation has ended, and works on all that have started meanwhile: it may have to come after them.
+    /// </summary>
     public void WaitFor(InProcessOperation operation)
     {
         var spinner = new SpinWait();
         while (!operation.IsEnded && spinner.Count < SpinCount)
         {
             operation.Help();
-            if (!HelpNext()) spinner.SpinOnce(sleep1Threshold: -1);
+            if (!HelpNext())
+                spinner.SpinOnce(sleep1Threshold: -1);
         }
-        while (Next(until: operation) is { } next) next.Help();
+        while (Next(until: operation) is { } next)
+            next.Help();
     }
 
     /// <summary>Works on everything that has started.</summary>
     public void Finish()
     {
-        while (HelpNext())
-        {
-        }
+        while (HelpNext()) { }
     }
 
     public void Dispose()
@@ -69,27 +74,33 @@ internal sealed class StartedOperations : IDisposable
 
     private void Loop()
     {
-        while (Next(until: null) is { } operation) operation.Help();
+        while (Next(until: null) is { } operation)
+            operation.Help();
     }
 
     private bool HelpNext()
     {
         InProcessOperation? next;
         lock (_gate)
-            if (!_queue.TryDequeue(out next)) return false;
+            if (!_queue.TryDequeue(out next))
+                return false;
         next.Help();
         return true;
     }
 
-    /// <summary>The next operation to work on, waited for; null once <paramref name="until"/> has ended, or without one when the ranks have left.</summary>
+    /// <summary>
+    /// The next operation to work on, waited for; null once <paramref name="until"/> has ended, or without one when the ranks have left.
+    /// </summary>
     private InProcessOperation? Next(InProcessOperation? until)
     {
         lock (_gate)
         {
             while (true)
             {
-                if (until is null ? _stopped : until.IsEnded) return null;
-                if (_queue.TryDequeue(out var operation)) return operation;
+                if (until is null ? _stopped : until.IsEnded)
+                    return null;
+                if (_queue.TryDequeue(out var operation))
+                    return operation;
                 Monitor.Wait(_gate);
             }
         }

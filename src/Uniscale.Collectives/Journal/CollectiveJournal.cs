@@ -35,7 +35,8 @@ public sealed class CollectiveJournal : IDisposable
         lock (_gate)
         {
             ref var slot = ref _slots[number % Capacity];
-            if (slot.Number != number) return;
+            if (slot.Number != number)
+                return;
             slot.State = (byte)state;
             slot.ChangedTicks = DateTime.UtcNow.Ticks;
             Mirror(number);
@@ -48,7 +49,8 @@ public sealed class CollectiveJournal : IDisposable
         lock (_gate)
         {
             var entries = new List<JournalEntry>();
-            for (long number = Math.Max(0, _next - Capacity); number < _next; number++) entries.Add(_slots[number % Capacity].ToEntry());
+            for (long number = Math.Max(0, _next - Capacity); number < _next; number++)
+                entries.Add(_slots[number % Capacity].ToEntry());
             return entries;
         }
     }
@@ -65,14 +67,19 @@ public sealed class CollectiveJournal : IDisposable
             _file?.Dispose();
             _file = null;
             _file = ReservedFile.Create(path, Capacity * JournalSlot.SizeBytes);
-            for (long number = Math.Max(0, _next - Capacity); number < _next; number++) Mirror(number);
+            for (long number = Math.Max(0, _next - Capacity); number < _next; number++)
+                Mirror(number);
         }
     }
 
-    /// <summary>Reads the journal that another process keeps in a file; oldest first. None where the file is not there: its rank is starting, or had no room for it.</summary>
+    /// <summary>
+    /// Reads the journal that another process keeps in a file; oldest first. None where the file is not there: its rank is starting, or had
+    /// no room for it.
+    /// </summary>
     public static IReadOnlyList<JournalEntry> Read(string path)
     {
-        if (!File.Exists(path)) return [];
+        if (!File.Exists(path))
+            return [];
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         byte[] bytes = new byte[Capacity * JournalSlot.SizeBytes];
         int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
@@ -80,7 +87,8 @@ public sealed class CollectiveJournal : IDisposable
         for (int at = 0; at + JournalSlot.SizeBytes <= length; at += JournalSlot.SizeBytes)
         {
             var slot = System.Runtime.InteropServices.MemoryMarshal.Read<JournalSlot>(bytes.AsSpan(at));
-            if (slot.IsSound) entries.Add(slot.ToEntry());
+            if (slot.IsSound)
+                entries.Add(slot.ToEntry());
         }
         entries.Sort((a, b) => a.Number.CompareTo(b.Number));
         return entries;
@@ -100,6 +108,5 @@ public sealed class CollectiveJournal : IDisposable
         }
     }
 
-    private void Mirror(long number) =>
-        _file?.Write(number % Capacity * JournalSlot.SizeBytes, ref _slots[number % Capacity]);
+    private void Mirror(long number) => _file?.Write(number % Capacity * JournalSlot.SizeBytes, ref _slots[number % Capacity]);
 }

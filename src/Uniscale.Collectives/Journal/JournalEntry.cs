@@ -52,7 +52,13 @@ public enum OperationState
 /// <param name="Peer">Root of a broadcast, other side of a message; else -1.</param>
 /// <param name="Tag">Tag of a message; else 0.</param>
 public readonly record struct OperationSignature(
-    OperationKind Kind, long Count, ElementType Type, ReduceOp Op = ReduceOp.Sum, int Peer = -1, int Tag = 0)
+    OperationKind Kind,
+    long Count,
+    ElementType Type,
+    ReduceOp Op = ReduceOp.Sum,
+    int Peer = -1,
+    int Tag = 0
+)
 {
     /// <summary>One side of a message, not a collective.</summary>
     public bool IsMessage => Kind is OperationKind.Send or OperationKind.Receive;
@@ -77,13 +83,14 @@ public readonly record struct OperationSignature(
         };
     }
 
-    private static string FormatBytes(long bytes) => bytes switch
-    {
-        < 1024 => $"{bytes} B",
-        < 1 << 20 => FormattableString.Invariant($"{bytes / 1024.0:0.#} KiB"),
-        < 1 << 30 => FormattableString.Invariant($"{bytes / 1048576.0:0.#} MiB"),
-        _ => FormattableString.Invariant($"{bytes / 1073741824.0:0.##} GiB"),
-    };
+    private static string FormatBytes(long bytes) =>
+        bytes switch
+        {
+            < 1024 => $"{bytes} B",
+            < 1 << 20 => FormattableString.Invariant($"{bytes / 1024.0:0.#} KiB"),
+            < 1 << 30 => FormattableString.Invariant($"{bytes / 1048576.0:0.#} MiB"),
+            _ => FormattableString.Invariant($"{bytes / 1073741824.0:0.##} GiB"),
+        };
 }
 
 /// <summary>One operation of one rank, as the journal remembers it.</summary>
@@ -95,7 +102,14 @@ public readonly record struct OperationSignature(
 /// <param name="Posted">When this rank posted it.</param>
 /// <param name="Changed">When its state changed last.</param>
 public sealed record JournalEntry(
-    long Number, string Group, long Sequence, OperationSignature Signature, OperationState State, DateTimeOffset Posted, DateTimeOffset Changed)
+    long Number,
+    string Group,
+    long Sequence,
+    OperationSignature Signature,
+    OperationState State,
+    DateTimeOffset Posted,
+    DateTimeOffset Changed
+)
 {
     /// <inheritdoc/>
     public override string ToString() => $"operation {Sequence} of group {Group}: {Signature} [{State.ToString().ToLowerInvariant()}]";

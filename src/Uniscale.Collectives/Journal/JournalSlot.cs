@@ -35,8 +35,15 @@ internal struct JournalSlot
 
     /// <summary>The bytes can be an entry's: a torn or foreign file holds none.</summary>
     public readonly bool IsSound =>
-        PostedTicks > 0 && PostedTicks <= DateTime.MaxValue.Ticks && ChangedTicks >= 0 && ChangedTicks <= DateTime.MaxValue.Ticks && NameLength is >= 0 and <= NameBytes
-        && Enum.IsDefined((OperationKind)Kind) && Enum.IsDefined((ElementType)Type) && Enum.IsDefined((ReduceOp)Op) && Enum.IsDefined((OperationState)State);
+        PostedTicks > 0
+        && PostedTicks <= DateTime.MaxValue.Ticks
+        && ChangedTicks >= 0
+        && ChangedTicks <= DateTime.MaxValue.Ticks
+        && NameLength is >= 0 and <= NameBytes
+        && Enum.IsDefined((OperationKind)Kind)
+        && Enum.IsDefined((ElementType)Type)
+        && Enum.IsDefined((ReduceOp)Op)
+        && Enum.IsDefined((OperationState)State);
 
     public static JournalSlot Create(long number, string group, long sequence, in OperationSignature signature)
     {
@@ -63,7 +70,14 @@ internal struct JournalSlot
     {
         ReadOnlySpan<byte> name = Name;
         var signature = new OperationSignature((OperationKind)Kind, Count, (ElementType)Type, (ReduceOp)Op, Peer, Tag);
-        return new JournalEntry(Number, Encoding.UTF8.GetString(name[..NameLength]), Sequence, signature, (OperationState)State,
-            new DateTimeOffset(PostedTicks, TimeSpan.Zero), new DateTimeOffset(ChangedTicks, TimeSpan.Zero));
+        return new JournalEntry(
+            Number,
+            Encoding.UTF8.GetString(name[..NameLength]),
+            Sequence,
+            signature,
+            (OperationState)State,
+            new DateTimeOffset(PostedTicks, TimeSpan.Zero),
+            new DateTimeOffset(ChangedTicks, TimeSpan.Zero)
+        );
     }
 }

@@ -31,8 +31,11 @@ internal sealed class AbortNotice
         var span = RawMemory.Span<byte>(message, Bytes);
         span.Clear();
         System.Text.Unicode.Utf8.FromUtf16(reason, span, out _, out _);
-        var sends = Enumerable.Range(0, _control.Size).Where(rank => rank != _control.Rank)
-            .Select(rank => _control.StartSend(message, Bytes, MpiElement.UInt8, rank, Tag)).ToList();
+        var sends = Enumerable
+            .Range(0, _control.Size)
+            .Where(rank => rank != _control.Rank)
+            .Select(rank => _control.StartSend(message, Bytes, MpiElement.UInt8, rank, Tag))
+            .ToList();
         SpinWait.SpinUntil(() => sends.TrueForAll(send => send.Test()), Patience);
     }
 

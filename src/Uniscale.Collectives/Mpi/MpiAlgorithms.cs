@@ -13,28 +13,32 @@ internal static class MpiAlgorithms
     private const int ReduceTag = 0;
     private const int GatherTag = 1;
 
-    /// <summary>Bytes, over all members, below which everybody gathers everything and sums alone: one message time instead of two.</summary>
+    /// <summary>
+    /// Bytes, over all members, below which everybody gathers everything and sums alone: one message time instead of two.
+    /// </summary>
     private const int SmallBytes = 64 * 1024;
 
     private const int MaxChunkBytes = 1 << 20;
     private const int MinChunkBytes = 128 * 1024;
 
-    public static MpiElement Element(ElementType type) => type switch
-    {
-        ElementType.UInt8 => MpiElement.UInt8,
-        ElementType.Int32 => MpiElement.Int32,
-        ElementType.Int64 => MpiElement.Int64,
-        ElementType.BFloat16 => MpiElement.BFloat16,
-        ElementType.Float16 => MpiElement.Float16,
-        ElementType.Float32 => MpiElement.Float32,
-        _ => MpiElement.Float64,
-    };
+    public static MpiElement Element(ElementType type) =>
+        type switch
+        {
+            ElementType.UInt8 => MpiElement.UInt8,
+            ElementType.Int32 => MpiElement.Int32,
+            ElementType.Int64 => MpiElement.Int64,
+            ElementType.BFloat16 => MpiElement.BFloat16,
+            ElementType.Float16 => MpiElement.Float16,
+            ElementType.Float32 => MpiElement.Float32,
+            _ => MpiElement.Float64,
+        };
 
     /// <summary>Reduces in place.</summary>
     public static IEnumerable<MpiRequest> AllReduce(MpiCommunicator communicator, CommBuffer buffer, ReduceOp op)
     {
         int size = communicator.Size;
-        if (size == 1 || buffer.Count == 0) return [];
+        if (size == 1 || buffer.Count == 0)
+            return [];
         return buffer.Count * buffer.Type.SizeBytes() * size <= SmallBytes
             ? GatherAndReduce(communicator, buffer, op)
             : SlicedReduction.AllReduce(communicator, buffer, op, ReduceTag, GatherTag);
@@ -44,18 +48,22 @@ internal static class MpiAlgorithms
     public static IEnumerable<MpiRequest> ReduceScatter(MpiCommunicator communicator, CommBuffer input, CommBuffer output, ReduceOp op) =>
         output.Count == 0 ? [] : SlicedReduction.ReduceScatter(communicator, input, output, op, ReduceTag);
 
-    /// <summary>Elements of a chunk: small enough that a chunk of every member stays in cache, large enough to be worth a message.</summary>
+    /// <summary>
+    /// Elements of a chunk: small enough that a chunk of every member stays in cache, large enough to be worth a message.
+    /// </summary>
     public static long ChunkCount(int size, ElementType type) =>
         Math.Clamp((4 << 20) / size, MinChunkBytes, MaxChunkBytes) / type.SizeBytes();
 
     /// <summary>
-    /// Everybody's input goes to all with a word for what it is summed as. MPI matches collectives by their order alone: one that meets another kind may end as
+    /// Everybody's input goes to all with a word for what it is summed as. MPI matches collectives by their order alone: one that meets
+    /// another kind may end as
     /// if all were well, with what lay in memory.
     /// </summary>
     private static IEnumerable<MpiRequest> GatherAndReduce(MpiCommunicator communicator, CommBuffer buffer, ReduceOp op)
     {
         long word = CheckWord(buffer, op);
-        int bytes = (int)buffer.Count * buffer.Type.SizeBytes(), stride = (bytes + 2 * sizeof(long) - 1) / sizeof(long) * sizeof(long);
+        int bytes = (int)buffer.Count * buffer.Type.SizeBytes(),
+            stride = (bytes + 2 * sizeof(long) - 1) / sizeof(long) * sizeof(long);
         nint all = RawMemory.Allocate((long)stride * communicator.Size);
         ref long WordOf(int rank) => ref RawMemory.Span<long>(all + (rank + 1) * stride - sizeof(long), 1)[0];
         try
@@ -65,7 +73,8 @@ internal static class MpiAlgorithms
             WordOf(communicator.Rank) = word;
             yield return communicator.StartAllGather(all + communicator.Rank * stride, all, stride, MpiElement.UInt8);
             for (int rank = 0; rank < communicator.Size; rank++)
-                if (WordOf(rank) != word) throw Mismatch(communicator, rank, buffer);
+                if (WordOf(rank) != word)
+                    throw Mismatch(communicator, rank, buffer);
             nint[] sources = [.. Enumerable.Range(0, communicator.Size).Select(rank => all + rank * stride)];
             Reducer.Reduce(sources, [buffer.Address], 0, buffer.Count, buffer.Type, op);
         }
@@ -75,8 +84,12 @@ internal static class MpiAlgorithms
         }
     }
 
-    private static CollectiveException Mismatch(MpiCommunicator communicator, int member, CommBuffer buffer) => new(FormattableString.Invariant(
-        $"member {member} of group {communicator.Name} posted another operation where member {communicator.Rank} reduces {buffer.Count:N0} {buffer.Type}"));
+    private static CollectiveException Mismatch(MpiCommunicator communicator, int member, CommBuffer buffer) =>
+        new(
+            FormattableString.Invariant(
+                $"member {member} of group {communicator.Name} posted another operation where member {communicator.Rank} reduces {buffer.Count:N0} {buffer.Type}"
+            )
+        );
 
     /// <summary>Never zero, and the same in all processes.</summary>
     private static long CheckWord(CommBuffer buffer, ReduceOp op) => (buffer.Count << 16) | ((long)buffer.Type << 8) | ((long)op << 4) | 1;

@@ -56,7 +56,8 @@ internal sealed class MpiCommunicationThread
             _ownFailure ??= reason;
             Monitor.Pulse(_gate);
         }
-        if (Thread.CurrentThread != _thread) _thread.Join();
+        if (Thread.CurrentThread != _thread)
+            _thread.Join();
     }
 
     /// <summary>Ends the thread once what was posted is done.</summary>
@@ -68,12 +69,14 @@ internal sealed class MpiCommunicationThread
             Monitor.Pulse(_gate);
         }
         _thread.Join();
-        if (_failure is null) _notice.Withdraw();
+        if (_failure is null)
+            _notice.Withdraw();
     }
 
     private void Loop()
     {
-        int idleRounds = 0, round = 0;
+        int idleRounds = 0,
+            round = 0;
         try
         {
             while (TakePosted())
@@ -85,7 +88,8 @@ internal sealed class MpiCommunicationThread
                     FailAll(notice);
                     return;
                 }
-                if (!moved && _active.Count > 0) Pause(idleRounds);
+                if (!moved && _active.Count > 0)
+                    Pause(idleRounds);
             }
             if (_ownFailure is { } reason)
             {
@@ -105,14 +109,18 @@ internal sealed class MpiCommunicationThread
     {
         lock (_gate)
         {
-            if (_ownFailure is not null) return false;
+            if (_ownFailure is not null)
+                return false;
             if (_active.Count == 0 && _posted.Count == 0)
             {
-                if (_stopping) return false;
+                if (_stopping)
+                    return false;
                 Monitor.Wait(_gate, IdlePause);
-                if (_ownFailure is not null) return false;
+                if (_ownFailure is not null)
+                    return false;
             }
-            while (_posted.TryDequeue(out var operation)) Activate(operation);
+            while (_posted.TryDequeue(out var operation))
+                Activate(operation);
             return true;
         }
     }
@@ -124,7 +132,8 @@ internal sealed class MpiCommunicationThread
             operation.Group.Waiting.Enqueue(operation);
             return;
         }
-        if (!operation.IsMessage) operation.Group.Current = operation;
+        if (!operation.IsMessage)
+            operation.Group.Current = operation;
         _active.Add(operation);
     }
 
@@ -134,12 +143,15 @@ internal sealed class MpiCommunicationThread
         for (int i = 0; i < _active.Count; i++)
         {
             var operation = _active[i];
-            if (!operation.Advance()) continue;
+            if (!operation.Advance())
+                continue;
             moved = true;
             _active.RemoveAt(i--);
-            if (operation.IsMessage) continue;
+            if (operation.IsMessage)
+                continue;
             operation.Group.Current = null;
-            if (operation.Group.Waiting.TryDequeue(out var next)) Activate(next);
+            if (operation.Group.Waiting.TryDequeue(out var next))
+                Activate(next);
         }
         return moved;
     }
@@ -150,17 +162,26 @@ internal sealed class MpiCommunicationThread
         lock (_gate)
         {
             _failure = reason;
-            pending = [.. _active, .. _active.Where(operation => !operation.IsMessage).SelectMany(operation => operation.Group.Waiting), .. _posted];
+            pending =
+            [
+                .. _active,
+                .. _active.Where(operation => !operation.IsMessage).SelectMany(operation => operation.Group.Waiting),
+                .. _posted,
+            ];
             _active.Clear();
             _posted.Clear();
         }
-        foreach (var operation in pending) operation.Fail(reason);
+        foreach (var operation in pending)
+            operation.Fail(reason);
     }
 
     private static void Pause(int idleRounds)
     {
-        if (idleRounds < SpinRounds) return;
-        if (idleRounds < YieldRounds) Thread.Yield();
-        else MpiPause.Sleep();
+        if (idleRounds < SpinRounds)
+            return;
+        if (idleRounds < YieldRounds)
+            Thread.Yield();
+        else
+            MpiPause.Sleep();
     }
 }

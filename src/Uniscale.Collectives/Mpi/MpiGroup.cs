@@ -5,8 +5,12 @@ namespace Uniscale.Collectives.Mpi;
 
 /// <summary>Ranks that communicate through one MPI communicator.</summary>
 internal sealed class MpiGroup(
-    MpiCommunicator communicator, string name, IReadOnlyList<int> worldRanks, MpiCommunicationThread thread, CollectiveJournal journal)
-    : ProcessGroup(name, communicator.Rank, worldRanks)
+    MpiCommunicator communicator,
+    string name,
+    IReadOnlyList<int> worldRanks,
+    MpiCommunicationThread thread,
+    CollectiveJournal journal
+) : ProcessGroup(name, communicator.Rank, worldRanks)
 {
     /// <summary>Tags below belong to the algorithms of the collectives.</summary>
     private const int FirstUserTag = 16;

@@ -6,8 +6,13 @@ namespace Uniscale.Collectives.Mpi;
 /// <summary>
 /// An operation that the communication thread carries out in steps: each step names the request that it waits for next.
 /// </summary>
-internal sealed class MpiOperation(MpiGroup group, OperationSignature signature, long sequence, IEnumerable<MpiRequest> steps, CollectiveJournal journal)
-    : IWork
+internal sealed class MpiOperation(
+    MpiGroup group,
+    OperationSignature signature,
+    long sequence,
+    IEnumerable<MpiRequest> steps,
+    CollectiveJournal journal
+) : IWork
 {
     private readonly long _number = journal.Post(group.Name, sequence, signature);
     private readonly EndSignal _end = new();
@@ -27,7 +32,9 @@ internal sealed class MpiOperation(MpiGroup group, OperationSignature signature,
     {
         _end.Wait();
         if (_failure is not null)
-            throw new CollectiveException($"rank {Group.WorldRanks[Group.Rank]}: {signature}, operation {sequence} of group {Group.Name}, failed: {_failure}");
+            throw new CollectiveException(
+                $"rank {Group.WorldRanks[Group.Rank]}: {signature}, operation {sequence} of group {Group.Name}, failed: {_failure}"
+            );
     }
 
     /// <summary>Goes as far as it can; true at the end. Called by the communication thread only.</summary>

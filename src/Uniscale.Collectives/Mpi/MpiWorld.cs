@@ -39,7 +39,9 @@ public sealed class MpiWorld : IWorld
     /// <inheritdoc/>
     public string? Failure => _thread.Failure;
 
-    /// <summary>Joins the job that the launcher started; once in a process. Throws <see cref="MpiException"/> where MPI is missing or unfit.</summary>
+    /// <summary>
+    /// Joins the job that the launcher started; once in a process. Throws <see cref="MpiException"/> where MPI is missing or unfit.
+    /// </summary>
     public static MpiWorld Join() => new(MpiRuntime.Initialize());
 
     /// <inheritdoc/>
@@ -48,7 +50,8 @@ public sealed class MpiWorld : IWorld
         GroupRules.Check(worldRanks, Size, name);
         int[] members = [.. worldRanks];
         string fullName = ProcessGroup.NameOf(name, members);
-        if (_thread.Failure is { } failure) throw new CollectiveException($"rank {Rank}: making group {fullName} failed: {failure}");
+        if (_thread.Failure is { } failure)
+            throw new CollectiveException($"rank {Rank}: making group {fullName} failed: {failure}");
         int member = Array.IndexOf(members, Rank);
         var communicator = _making.Split(member < 0 ? null : 0, member, fullName);
         return communicator is null ? null : new MpiGroup(communicator, fullName, members, _thread, Journal);
@@ -62,7 +65,8 @@ public sealed class MpiWorld : IWorld
     /// </summary>
     public void Dispose()
     {
-        if (_disposed) return;
+        if (_disposed)
+            return;
         _disposed = true;
         if (_thread.Failure is null)
         {
@@ -76,7 +80,8 @@ public sealed class MpiWorld : IWorld
             }
         }
         _thread.Stop();
-        if (_thread.Failure is null) _runtime.Dispose();
+        if (_thread.Failure is null)
+            _runtime.Dispose();
         Journal.Dispose();
     }
 }

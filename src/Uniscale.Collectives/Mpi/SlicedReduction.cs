@@ -29,17 +29,31 @@ internal sealed class SlicedReduction : IDisposable
     }
 
     /// <summary>Leaves the sum of part Rank in the output.</summary>
-    public static IEnumerable<MpiRequest> ReduceScatter(MpiCommunicator communicator, CommBuffer input, CommBuffer output, ReduceOp op, int tag)
+    public static IEnumerable<MpiRequest> ReduceScatter(
+        MpiCommunicator communicator,
+        CommBuffer input,
+        CommBuffer output,
+        ReduceOp op,
+        int tag
+    )
     {
         using var reduction = new SlicedReduction(communicator, input, output, op);
-        foreach (var request in reduction.ReduceScatter(tag)) yield return request;
+        foreach (var request in reduction.ReduceScatter(tag))
+            yield return request;
     }
 
     /// <summary>Leaves the whole sum in the buffer.</summary>
-    public static IEnumerable<MpiRequest> AllReduce(MpiCommunicator communicator, CommBuffer buffer, ReduceOp op, int reduceTag, int gatherTag)
+    public static IEnumerable<MpiRequest> AllReduce(
+        MpiCommunicator communicator,
+        CommBuffer buffer,
+        ReduceOp op,
+        int reduceTag,
+        int gatherTag
+    )
     {
         using var reduction = new SlicedReduction(communicator, buffer, buffer, op);
-        foreach (var request in reduction.AllReduce(reduceTag, gatherTag)) yield return request;
+        foreach (var request in reduction.AllReduce(reduceTag, gatherTag))
+            yield return request;
     }
 
     public void Dispose() => RawMemory.Free(_landing);
@@ -53,10 +67,13 @@ internal sealed class SlicedReduction : IDisposable
         for (int k = 0; k < chunks; k++)
         {
             var current = next;
-            if (k + 1 < chunks) next = Exchange(k + 1, PartChunk, tag);
-            foreach (var request in current.Receives) yield return request;
+            if (k + 1 < chunks)
+                next = Exchange(k + 1, PartChunk, tag);
+            foreach (var request in current.Receives)
+                yield return request;
             Reduce(k, PartChunk(_communicator.Rank, k), Chunk(_output, 0, part, k));
-            foreach (var request in current.Sends) yield return request;
+            foreach (var request in current.Sends)
+                yield return request;
         }
     }
 
@@ -69,16 +86,22 @@ internal sealed class SlicedReduction : IDisposable
         for (int k = 0; k < chunks; k++)
         {
             var current = next;
-            if (k + 1 < chunks) next = Exchange(k + 1, PartChunk, reduceTag);
-            foreach (var request in current.Receives) yield return request;
+            if (k + 1 < chunks)
+                next = Exchange(k + 1, PartChunk, reduceTag);
+            foreach (var request in current.Receives)
+                yield return request;
             var mine = PartChunk(_communicator.Rank, k);
             Reduce(k, mine, mine);
-            foreach (int peer in Peers()) Send(gathers, mine, peer, gatherTag);
+            foreach (int peer in Peers())
+                Send(gathers, mine, peer, gatherTag);
             // What was sent lies where the sums of the others land.
-            foreach (var request in current.Sends) yield return request;
-            foreach (int peer in Peers()) Receive(gathers, PartChunk(peer, k), peer, gatherTag);
+            foreach (var request in current.Sends)
+                yield return request;
+            foreach (int peer in Peers())
+                Receive(gathers, PartChunk(peer, k), peer, gatherTag);
         }
-        foreach (var request in gathers) yield return request;
+        foreach (var request in gathers)
+            yield return request;
     }
 
     /// <summary>Starts sending everybody their chunk of this rank's input and receiving everybody's input of this rank's chunk.</summary>
@@ -96,7 +119,8 @@ internal sealed class SlicedReduction : IDisposable
 
     private void Reduce(int k, CommBuffer mine, CommBuffer destination)
     {
-        if (mine.Count == 0) return;
+        if (mine.Count == 0)
+            return;
         Span<nint> sources = stackalloc nint[_communicator.Size];
         for (int member = 0; member < sources.Length; member++)
             sources[member] = member == _communicator.Rank ? mine.Address : LandingOf(k, member);
@@ -105,12 +129,14 @@ internal sealed class SlicedReduction : IDisposable
 
     private void Send(List<MpiRequest> requests, CommBuffer chunk, int peer, int tag)
     {
-        if (chunk.Count > 0) requests.Add(_communicator.StartSend(chunk.Address, chunk.Count, _type, peer, tag));
+        if (chunk.Count > 0)
+            requests.Add(_communicator.StartSend(chunk.Address, chunk.Count, _type, peer, tag));
     }
 
     private void Receive(List<MpiRequest> requests, CommBuffer chunk, int peer, int tag)
     {
-        if (chunk.Count > 0) requests.Add(_communicator.StartReceive(chunk.Address, chunk.Count, _type, peer, tag));
+        if (chunk.Count > 0)
+            requests.Add(_communicator.StartReceive(chunk.Address, chunk.Count, _type, peer, tag));
     }
 
     /// <summary>The other members, beginning after this one so that not all begin with the same.</summary>

@@ -3,7 +3,8 @@ using Uniscale.Collectives.Journal;
 namespace Uniscale.Collectives.Nccl;
 
 /// <summary>A group of one: its operations are copies in the order of the compute stream, without NCCL and without waiting.</summary>
-internal sealed class AloneGroup(string name, int worldRank, DeviceQueue device, CollectiveJournal journal) : ProcessGroup(name, 0, [worldRank])
+internal sealed class AloneGroup(string name, int worldRank, DeviceQueue device, CollectiveJournal journal)
+    : ProcessGroup(name, 0, [worldRank])
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<int, Queue<Side>> _sides = [];
@@ -15,8 +16,10 @@ internal sealed class AloneGroup(string name, int worldRank, DeviceQueue device,
         lock (_gate)
         {
             var work = new Work(journal, journal.Post(Name, signature.IsMessage ? _nextMessage++ : _nextSequence++, signature));
-            if (signature.IsMessage) Meet(new Side(work, signature, input));
-            else Copy(work, input, output);
+            if (signature.IsMessage)
+                Meet(new Side(work, signature, input));
+            else
+                Copy(work, input, output);
             return work;
         }
     }
@@ -34,7 +37,8 @@ internal sealed class AloneGroup(string name, int worldRank, DeviceQueue device,
 
     private void Meet(Side side)
     {
-        if (!_sides.TryGetValue(side.Signature.Tag, out var waiting)) _sides[side.Signature.Tag] = waiting = new();
+        if (!_sides.TryGetValue(side.Signature.Tag, out var waiting))
+            _sides[side.Signature.Tag] = waiting = new();
         if (!waiting.TryPeek(out var other) || other.Signature.Kind == side.Signature.Kind)
         {
             waiting.Enqueue(side);

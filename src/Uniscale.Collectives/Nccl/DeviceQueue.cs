@@ -18,8 +18,10 @@ internal sealed class DeviceQueue : IDisposable
         Device = device;
         int count = _cuda.DeviceCount;
         if (device.Index >= count)
-            throw new NcclException($"This host shows {count} CUDA device{(count == 1 ? "" : "s")}, but its ranks need {device.Index + 1} or more, one each: start "
-                + "fewer ranks on it, or show more devices in CUDA_VISIBLE_DEVICES.");
+            throw new NcclException(
+                $"This host shows {count} CUDA device{(count == 1 ? "" : "s")}, but its ranks need {device.Index + 1} or more, one each: start "
+                    + "fewer ranks on it, or show more devices in CUDA_VISIBLE_DEVICES."
+            );
         Select();
         Mark = _cuda.Allocate(MarkBytes);
     }
@@ -35,7 +37,8 @@ internal sealed class DeviceQueue : IDisposable
     public nint CreateStream()
     {
         nint stream = _cuda.CreateStream();
-        lock (_gate) _streams.Add(stream);
+        lock (_gate)
+            _streams.Add(stream);
         return stream;
     }
 
@@ -51,8 +54,10 @@ internal sealed class DeviceQueue : IDisposable
     {
         nint @event = 0;
         lock (_gate)
-            if (_events.TryPop(out nint free)) @event = free;
-        if (@event == 0) @event = _cuda.CreateEvent();
+            if (_events.TryPop(out nint free))
+                @event = free;
+        if (@event == 0)
+            @event = _cuda.CreateEvent();
         _cuda.Record(@event, stream);
         return @event;
     }
@@ -72,10 +77,12 @@ internal sealed class DeviceQueue : IDisposable
     /// <summary>Copies in the order of the compute stream; where the rank computes on the host, returns when it is done.</summary>
     public void CopyInCompute(nint source, nint destination, long bytes)
     {
-        if (source == destination || bytes == 0) return;
+        if (source == destination || bytes == 0)
+            return;
         Select();
         _cuda.Copy(source, destination, bytes, Device.ComputeStream);
-        if (Device.ComputesOnHost) _cuda.Synchronize(Device.ComputeStream);
+        if (Device.ComputesOnHost)
+            _cuda.Synchronize(Device.ComputeStream);
     }
 
     /// <summary>Pinned host memory.</summary>
@@ -115,15 +122,18 @@ internal sealed class DeviceQueue : IDisposable
     /// <summary>Gives an event back.</summary>
     public void Return(nint @event)
     {
-        lock (_gate) _events.Push(@event);
+        lock (_gate)
+            _events.Push(@event);
     }
 
     /// <summary>Frees everything; no stream has work left.</summary>
     public void Dispose()
     {
         Select();
-        foreach (nint @event in _events) _cuda.DestroyEvent(@event);
-        foreach (nint stream in _streams) _cuda.DestroyStream(stream);
+        foreach (nint @event in _events)
+            _cuda.DestroyEvent(@event);
+        foreach (nint stream in _streams)
+            _cuda.DestroyStream(stream);
         _cuda.Free(Mark);
     }
 }

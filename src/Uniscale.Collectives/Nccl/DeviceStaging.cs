@@ -1,7 +1,8 @@
 namespace Uniscale.Collectives.Nccl;
 
 /// <summary>
-/// Copies between the host and a rank's device, in the order of the compute stream. They go through pinned memory: from any other the driver copies
+/// Copies between the host and a rank's device, in the order of the compute stream. They go through pinned memory: from any other the
+/// driver copies
 /// only once the device has come so far, and the host waits for that. Used by one thread at a time.
 /// </summary>
 public sealed class DeviceStaging : IDisposable
@@ -34,13 +35,15 @@ public sealed class DeviceStaging : IDisposable
     /// <summary>Gives pinned memory back; no copy of it is under way.</summary>
     public void Unpin(nint memory)
     {
-        if (_pinned.Remove(memory)) _queue.Unpin(memory);
+        if (_pinned.Remove(memory))
+            _queue.Unpin(memory);
     }
 
     /// <summary>Copies from any host memory, which is the caller's again at once.</summary>
     public void Upload(nint source, nint destination, long bytes)
     {
-        if (bytes == 0) return;
+        if (bytes == 0)
+            return;
         var block = FreeBlock(bytes);
         RawMemory.Copy(source, block.Memory, bytes);
         Post(block.Memory, destination, bytes);
@@ -56,12 +59,16 @@ public sealed class DeviceStaging : IDisposable
         RawMemory.Span<byte>(block.Memory, destination.Length).CopyTo(destination);
     }
 
-    /// <summary>Copies between pinned and device memory, either way; both stay as they are until <see cref="Await"/> has returned.</summary>
+    /// <summary>
+    /// Copies between pinned and device memory, either way; both stay as they are until <see cref="Await"/> has returned.
+    /// </summary>
     public void Post(nint source, nint destination, long bytes)
     {
-        if (bytes == 0) return;
+        if (bytes == 0)
+            return;
         _queue.PostCopy(source, destination, bytes);
-        if (Device.ComputesOnHost) _queue.AwaitCompute();
+        if (Device.ComputesOnHost)
+            _queue.AwaitCompute();
     }
 
     /// <summary>Waits until the device has done all that compute was given. The one call that holds the host.</summary>
@@ -76,11 +83,13 @@ public sealed class DeviceStaging : IDisposable
     {
         foreach (var block in _blocks)
         {
-            if (block.Used != 0) _queue.Return(block.Used);
+            if (block.Used != 0)
+                _queue.Return(block.Used);
             _queue.Unpin(block.Memory);
         }
         _blocks.Clear();
-        foreach (nint memory in _pinned) _queue.Unpin(memory);
+        foreach (nint memory in _pinned)
+            _queue.Unpin(memory);
         _pinned.Clear();
     }
 
@@ -89,8 +98,10 @@ public sealed class DeviceStaging : IDisposable
     {
         foreach (var block in _blocks)
         {
-            if (block.Bytes < bytes || (block.Used != 0 && !_queue.IsComplete(block.Used))) continue;
-            if (block.Used != 0) _queue.Return(block.Used);
+            if (block.Bytes < bytes || (block.Used != 0 && !_queue.IsComplete(block.Used)))
+                continue;
+            if (block.Used != 0)
+                _queue.Return(block.Used);
             block.Used = 0;
             return block;
         }

@@ -4,7 +4,8 @@ using Uniscale.Mpi;
 namespace Uniscale.Collectives.Nccl;
 
 /// <summary>
-/// The one thread of a rank that calls NCCL. It launches what is posted in the order that the ranks agree on, sees when devices are through, asks
+/// The one thread of a rank that calls NCCL. It launches what is posted in the order that the ranks agree on, sees when devices are
+/// through, asks
 /// NCCL for errors, and ends everything here when a rank gives up.
 /// </summary>
 internal sealed class NcclCommunicationThread
@@ -54,25 +55,33 @@ internal sealed class NcclCommunicationThread
         operation.Fail();
     }
 
-    /// <summary>Makes a communicator beside the operations: <paramref name="begin"/> starts it, and it is asked until it is there.</summary>
+    /// <summary>
+    /// Makes a communicator beside the operations: <paramref name="begin"/> starts it, and it is asked until it is there.
+    /// </summary>
     /// <returns>The communicator; null where this rank has no part in it.</returns>
     public NcclCommunicator? Make(Func<Func<(bool IsDone, NcclCommunicator? Made)>> begin)
     {
         var errand = new Errand(begin);
         lock (_gate)
         {
-            if (_failure is null && !_stopping) _errands.Enqueue(errand);
-            else errand.Fail(_failure ?? "the world was disposed");
+            if (_failure is null && !_stopping)
+                _errands.Enqueue(errand);
+            else
+                errand.Fail(_failure ?? "the world was disposed");
             Monitor.Pulse(_gate);
         }
         return errand.Result();
     }
 
-    /// <summary>Ends everything here, for the reason that the control world knows. Returns when no device touches memory of this rank.</summary>
+    /// <summary>
+    /// Ends everything here, for the reason that the control world knows. Returns when no device touches memory of this rank.
+    /// </summary>
     public void Abort()
     {
-        lock (_gate) Monitor.Pulse(_gate);
-        if (Thread.CurrentThread != _thread) _thread.Join();
+        lock (_gate)
+            Monitor.Pulse(_gate);
+        if (Thread.CurrentThread != _thread)
+            _thread.Join();
     }
 
     /// <summary>Ends the thread once what was posted is done; the communicators are left in order.</summary>
@@ -88,20 +97,26 @@ internal sealed class NcclCommunicationThread
 
     private void Loop()
     {
-        int idleRounds = 0, round = 0;
+        int idleRounds = 0,
+            round = 0;
         try
         {
             _device.Select();
             while (TakePosted())
             {
                 bool moved = RunErrands() | _order.Advance() | Launch() | _running.RemoveAll(operation => operation.TryComplete()) > 0;
-                if (++round % ErrorsEvery == 0) LookForErrors();
+                if (++round % ErrorsEvery == 0)
+                    LookForErrors();
                 idleRounds = moved ? 0 : idleRounds + 1;
-                if (idleRounds > SpinRounds) MpiPause.Sleep();
-                else if (!moved) Thread.Yield();
+                if (idleRounds > SpinRounds)
+                    MpiPause.Sleep();
+                else if (!moved)
+                    Thread.Yield();
             }
-            if (_control.Failure is { } failure) FailAll(failure);
-            else LeaveAll();
+            if (_control.Failure is { } failure)
+                FailAll(failure);
+            else
+                LeaveAll();
         }
         catch (Exception exception)
         {
@@ -115,15 +130,19 @@ internal sealed class NcclCommunicationThread
     {
         lock (_gate)
         {
-            if (_control.Failure is not null) return false;
+            if (_control.Failure is not null)
+                return false;
             bool isIdle = _errands.Count + _order.Waiting.Count + _launching.Count + _running.Count == 0;
             if (isIdle && _posted.Count == 0)
             {
-                if (_stopping) return false;
+                if (_stopping)
+                    return false;
                 Monitor.Wait(_gate, IdlePause);
-                if (_control.Failure is not null) return false;
+                if (_control.Failure is not null)
+                    return false;
             }
-            while (_posted.TryDequeue(out var operation)) _order.Enter(operation);
+            while (_posted.TryDequeue(out var operation))
+                _order.Enter(operation);
             return true;
         }
     }
@@ -131,10 +150,14 @@ internal sealed class NcclCommunicationThread
     private bool RunErrands()
     {
         Errand? errand;
-        lock (_gate) _errands.TryPeek(out errand);
-        if (errand is null || !errand.Advance(out var made)) return false;
-        if (made is not null) _communicators.Add(made);
-        lock (_gate) _errands.Dequeue();
+        lock (_gate)
+            _errands.TryPeek(out errand);
+        if (errand is null || !errand.Advance(out var made))
+            return false;
+        if (made is not null)
+            _communicators.Add(made);
+        lock (_gate)
+            _errands.Dequeue();
         return true;
     }
 
@@ -142,13 +165,17 @@ internal sealed class NcclCommunicationThread
     {
         if (_launching.Count == 0)
         {
-            if (!_order.TryTake(_launching)) return false;
+            if (!_order.TryTake(_launching))
+                return false;
             var group = _launching[0].Group;
-            foreach (var operation in _launching) operation.OrderBehindCompute();
+            foreach (var operation in _launching)
+                operation.OrderBehindCompute();
             group.Communicator.Launch(_launching, group.Stream);
         }
-        if (!_launching[0].Group.Communicator.IsReady()) return false;
-        foreach (var operation in _launching) operation.Launched();
+        if (!_launching[0].Group.Communicator.IsReady())
+            return false;
+        foreach (var operation in _launching)
+            operation.Launched();
         _running.AddRange(_launching);
         _launching.Clear();
         return true;
@@ -156,17 +183,21 @@ internal sealed class NcclCommunicationThread
 
     private void LookForErrors()
     {
-        foreach (var communicator in _communicators) communicator.IsReady();
+        foreach (var communicator in _communicators)
+            communicator.IsReady();
     }
 
     private void LeaveAll()
     {
-        foreach (var communicator in _communicators) communicator.Leave();
+        foreach (var communicator in _communicators)
+            communicator.Leave();
         bool left = SpinWait.SpinUntil(() => _communicators.TrueForAll(communicator => communicator.IsReady()), Patience);
         foreach (var communicator in _communicators)
         {
-            if (left) communicator.Free();
-            else communicator.Abort();
+            if (left)
+                communicator.Free();
+            else
+                communicator.Abort();
         }
     }
 
@@ -178,11 +209,15 @@ internal sealed class NcclCommunicationThread
             _failure = reason;
             pending = [.. _running, .. _launching, .. _order.Waiting, .. _posted];
             _posted.Clear();
-            while (_errands.TryDequeue(out var errand)) errand.Fail(reason);
+            while (_errands.TryDequeue(out var errand))
+                errand.Fail(reason);
         }
-        foreach (var operation in pending) operation.Doom(reason);
-        foreach (var communicator in _communicators) communicator.Abort();
-        foreach (var operation in pending) operation.Fail();
+        foreach (var operation in pending)
+            operation.Doom(reason);
+        foreach (var communicator in _communicators)
+            communicator.Abort();
+        foreach (var operation in pending)
+            operation.Fail();
     }
 
     /// <summary>The making of a communicator, asked for by another thread.</summary>
@@ -198,7 +233,8 @@ internal sealed class NcclCommunicationThread
             _progress ??= begin();
             (bool isDone, made) = _progress();
             _made = made;
-            if (isDone) _end.Set();
+            if (isDone)
+                _end.Set();
             return isDone;
         }
 

@@ -5,7 +5,8 @@ using Uniscale.Collectives.Nccl.Native;
 namespace Uniscale.Collectives.Nccl;
 
 /// <summary>
-/// A clique of ranks on devices. Calls return at once and go on by themselves: between two calls <see cref="IsReady"/> has to say so. Used by one
+/// A clique of ranks on devices. Calls return at once and go on by themselves: between two calls <see cref="IsReady"/> has to say so. Used
+/// by one
 /// thread, the rank's communication thread.
 /// </summary>
 internal sealed unsafe class NcclCommunicator
@@ -46,7 +47,9 @@ internal sealed unsafe class NcclCommunicator
         return state != NcclLibrary.InProgress;
     }
 
-    /// <summary>Begins to make communicators of the ranks that give the same colour, in the order of their keys; all ranks call it.</summary>
+    /// <summary>
+    /// Begins to make communicators of the ranks that give the same colour, in the order of their keys; all ranks call it.
+    /// </summary>
     public Split BeginSplit(int? color, int key, string name) => new(this, color, key, name);
 
     /// <summary>Begins to launch operations of a group on a stream, together: none waits for another to end.</summary>
@@ -54,7 +57,8 @@ internal sealed unsafe class NcclCommunicator
     {
         Nccl.Check(Nccl.GroupStart(), _handle, "beginning a group");
         foreach (var operation in operations)
-            if (operation.Input.Count > 0) Nccl.Check(Add(operation, stream), _handle, $"launching {operation}");
+            if (operation.Input.Count > 0)
+                Nccl.Check(Add(operation, stream), _handle, $"launching {operation}");
         Nccl.Check(Nccl.GroupEnd(), _handle, $"launching {operations[0]}");
     }
 
@@ -70,11 +74,20 @@ internal sealed unsafe class NcclCommunicator
     private int Add(NcclOperation operation, nint stream)
     {
         var (input, output, signature) = (operation.Input, operation.Output, operation.Signature);
-        int type = NcclLibrary.NumberOf(input.Type), op = NcclLibrary.NumberOf(signature.Op);
+        int type = NcclLibrary.NumberOf(input.Type),
+            op = NcclLibrary.NumberOf(signature.Op);
         var (count, part) = ((nuint)input.Count, (nuint)output.Count);
         return signature.Kind switch
         {
-            OperationKind.AllReduce or OperationKind.Barrier => Nccl.AllReduce(input.Address, output.Address, count, type, op, _handle, stream),
+            OperationKind.AllReduce or OperationKind.Barrier => Nccl.AllReduce(
+                input.Address,
+                output.Address,
+                count,
+                type,
+                op,
+                _handle,
+                stream
+            ),
             OperationKind.ReduceScatter => Nccl.ReduceScatter(input.Address, output.Address, part, type, op, _handle, stream),
             OperationKind.AllGather => Nccl.AllGather(input.Address, output.Address, count, type, _handle, stream),
             OperationKind.Broadcast => Nccl.Broadcast(input.Address, output.Address, count, type, signature.Peer, _handle, stream),
@@ -88,13 +101,15 @@ internal sealed unsafe class NcclCommunicator
     {
         int type = NcclLibrary.NumberOf(input.Type);
         long count = input.Count / size;
-        if (Nccl.AllToAll != null) return Nccl.AllToAll(input.Address, output.Address, (nuint)count, type, _handle, stream);
+        if (Nccl.AllToAll != null)
+            return Nccl.AllToAll(input.Address, output.Address, (nuint)count, type, _handle, stream);
         for (int peer = 0; peer < size; peer++)
         {
             int code = Nccl.Send(input.Slice(peer * count, count).Address, (nuint)count, type, peer, _handle, stream);
             if (code is 0 or NcclLibrary.InProgress)
                 code = Nccl.Receive(output.Slice(peer * count, count).Address, (nuint)count, type, peer, _handle, stream);
-            if (code is not (0 or NcclLibrary.InProgress)) return code;
+            if (code is not (0 or NcclLibrary.InProgress))
+                return code;
         }
         return 0;
     }
@@ -123,8 +138,10 @@ internal sealed unsafe class NcclCommunicator
             made = _made;
             if (_made is null)
             {
-                if (!_parent.IsReady()) return false;
-                if (_isMember) made = _made = new NcclCommunicator(*_handle, _name);
+                if (!_parent.IsReady())
+                    return false;
+                if (_isMember)
+                    made = _made = new NcclCommunicator(*_handle, _name);
                 NativeMemory.Free(_handle);
                 _handle = null;
             }

@@ -5,13 +5,15 @@ namespace Uniscale.Collectives.Nccl;
 public sealed record NcclDevice(int Index)
 {
     /// <summary>
-    /// The stream on which the rank computes (a <c>cudaStream_t</c>; 0: the device's own): an operation begins after what the stream had been given
+    /// The stream on which the rank computes (a <c>cudaStream_t</c>; 0: the device's own): an operation begins after what the stream had
+    /// been given
     /// when it was posted, and what the stream is given after <see cref="IWork.Wait"/> sees the result.
     /// </summary>
     public nint ComputeStream { get; init; }
 
     /// <summary>
-    /// The rank computes on its thread, in memory that host and device address alike: <see cref="IWork.Wait"/> then holds the thread until the
+    /// The rank computes on its thread, in memory that host and device address alike: <see cref="IWork.Wait"/> then holds the thread until
+    /// the
     /// result is there.
     /// </summary>
     public bool ComputesOnHost { get; init; }

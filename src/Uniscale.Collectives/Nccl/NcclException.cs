@@ -4,10 +4,12 @@ namespace Uniscale.Collectives.Nccl;
 public sealed class NcclException : Exception
 {
     /// <inheritdoc/>
-    public NcclException(string message) : base(message) { }
+    public NcclException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public NcclException(string message, Exception inner) : base(message, inner) { }
+    public NcclException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public NcclException() { }

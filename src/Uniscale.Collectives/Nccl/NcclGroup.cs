@@ -4,8 +4,13 @@ namespace Uniscale.Collectives.Nccl;
 
 /// <summary>Ranks that communicate through one NCCL communicator, on a stream of the group's own.</summary>
 internal sealed class NcclGroup(
-    string name, NcclCommunicator communicator, IProcessGroup control, NcclCommunicationThread thread, DeviceQueue device, CollectiveJournal journal)
-    : ProcessGroup(name, control.Rank, control.WorldRanks)
+    string name,
+    NcclCommunicator communicator,
+    IProcessGroup control,
+    NcclCommunicationThread thread,
+    DeviceQueue device,
+    CollectiveJournal journal
+) : ProcessGroup(name, control.Rank, control.WorldRanks)
 {
     private readonly Lock _gate = new();
     private long _nextSequence;
@@ -21,10 +26,19 @@ internal sealed class NcclGroup(
 
     protected override IWork Post(in OperationSignature signature, CommBuffer input, CommBuffer output)
     {
-        if (signature.Kind == OperationKind.Barrier) input = output = new CommBuffer(device.Mark, 1, ElementType.UInt8);
+        if (signature.Kind == OperationKind.Barrier)
+            input = output = new CommBuffer(device.Mark, 1, ElementType.UInt8);
         lock (_gate)
         {
-            var operation = new NcclOperation(this, signature, signature.IsMessage ? _nextMessage++ : _nextSequence++, input, output, device, journal);
+            var operation = new NcclOperation(
+                this,
+                signature,
+                signature.IsMessage ? _nextMessage++ : _nextSequence++,
+                input,
+                output,
+                device,
+                journal
+            );
             thread.Post(operation);
             return operation;
         }

@@ -4,7 +4,8 @@ using Uniscale.Collectives.Nccl.Ordering;
 namespace Uniscale.Collectives.Nccl;
 
 /// <summary>
-/// An operation on its way: posted behind what the compute stream had to do, launched by the communication thread, complete when the device is
+/// An operation on its way: posted behind what the compute stream had to do, launched by the communication thread, complete when the device
+/// is
 /// through with it.
 /// </summary>
 internal sealed class NcclOperation : IWork, IOrderedOperation
@@ -19,7 +20,15 @@ internal sealed class NcclOperation : IWork, IOrderedOperation
     private nint _done;
     private volatile string? _failure;
 
-    public NcclOperation(NcclGroup group, OperationSignature signature, long sequence, CommBuffer input, CommBuffer output, DeviceQueue device, CollectiveJournal journal)
+    public NcclOperation(
+        NcclGroup group,
+        OperationSignature signature,
+        long sequence,
+        CommBuffer input,
+        CommBuffer output,
+        DeviceQueue device,
+        CollectiveJournal journal
+    )
     {
         (Group, Signature, Sequence, Input, Output, _device, _journal) = (group, signature, sequence, input, output, device, journal);
         _number = journal.Post(group.Name, sequence, signature);
@@ -50,9 +59,12 @@ internal sealed class NcclOperation : IWork, IOrderedOperation
     {
         _launched.Wait();
         lock (_gate)
-            if (_done != 0) _device.OrderCompute(after: _done);
-        if (_device.Device.ComputesOnHost) _end.Wait();
-        if (_failure is { } failure) throw new CollectiveException($"rank {Group.WorldRanks[Group.Rank]}: {this}, failed: {failure}");
+            if (_done != 0)
+                _device.OrderCompute(after: _done);
+        if (_device.Device.ComputesOnHost)
+            _end.Wait();
+        if (_failure is { } failure)
+            throw new CollectiveException($"rank {Group.WorldRanks[Group.Rank]}: {this}, failed: {failure}");
     }
 
     public void WaitRegardless() => _end.Wait();
@@ -69,14 +81,16 @@ internal sealed class NcclOperation : IWork, IOrderedOperation
     public void Launched()
     {
         _journal.Mark(_number, OperationState.Started);
-        lock (_gate) _done = _device.Record(Group.Stream);
+        lock (_gate)
+            _done = _device.Record(Group.Stream);
         _launched.Set();
     }
 
     /// <summary>Ends the operation if the device is through with it.</summary>
     public bool TryComplete()
     {
-        if (!_device.IsComplete(_done)) return false;
+        if (!_device.IsComplete(_done))
+            return false;
         End(OperationState.Completed);
         return true;
     }
@@ -84,13 +98,15 @@ internal sealed class NcclOperation : IWork, IOrderedOperation
     /// <summary>It will have no result, whatever its event says from now on; one that is complete stays so.</summary>
     public void Doom(string reason)
     {
-        if (!_end.IsSet) _failure = reason;
+        if (!_end.IsSet)
+            _failure = reason;
     }
 
     /// <summary>Ends a doomed operation; the device no longer touches its memory.</summary>
     public void Fail()
     {
-        if (!_end.IsSet) End(OperationState.Failed);
+        if (!_end.IsSet)
+            End(OperationState.Failed);
     }
 
     public override string ToString() => $"{Signature}, operation {Sequence} of group {GroupName}";
@@ -99,8 +115,10 @@ internal sealed class NcclOperation : IWork, IOrderedOperation
     {
         lock (_gate)
         {
-            if (_ready != 0) _device.Return(_ready);
-            if (_done != 0) _device.Return(_done);
+            if (_ready != 0)
+                _device.Return(_ready);
+            if (_done != 0)
+                _device.Return(_done);
             _ready = _done = 0;
         }
         _journal.Mark(_number, state);

@@ -4,7 +4,8 @@ using Uniscale.Collectives.Nccl.Ordering;
 namespace Uniscale.Collectives.Nccl;
 
 /// <summary>
-/// A world whose ranks compute on devices. It stands on another world of the same ranks, in one process or over MPI, which spreads NCCL's name for
+/// A world whose ranks compute on devices. It stands on another world of the same ranks, in one process or over MPI, which spreads NCCL's
+/// name for
 /// the clique, carries what ranks agree on, and moves host memory.
 /// </summary>
 public sealed class NcclWorld : IWorld
@@ -23,7 +24,8 @@ public sealed class NcclWorld : IWorld
         _thread = new NcclCommunicationThread(control, _device, order);
         try
         {
-            if (Size > 1) _making = Join();
+            if (Size > 1)
+                _making = Join();
             Group = CreateGroup([.. Enumerable.Range(0, Size)], "world", "world")!;
         }
         catch (Exception failure)
@@ -54,7 +56,9 @@ public sealed class NcclWorld : IWorld
     /// <inheritdoc/>
     public string? Failure => _thread.Failure;
 
-    /// <summary>Joins with one rank's device; all ranks of the control world do, at the same time. The world owns the control world from then on.</summary>
+    /// <summary>
+    /// Joins with one rank's device; all ranks of the control world do, at the same time. The world owns the control world from then on.
+    /// </summary>
     /// <exception cref="NcclException">A library or a device is missing or does not fit.</exception>
     public static NcclWorld Join(IWorld control, NcclDevice device) => Join(control, device, new AgreedOrder<NcclOperation>(control.Rank));
 
@@ -102,10 +106,12 @@ public sealed class NcclWorld : IWorld
     /// <summary>Leaves once all ranks do. After a failure nothing is left in order: the process ends.</summary>
     public void Dispose()
     {
-        if (_disposed) return;
+        if (_disposed)
+            return;
         _disposed = true;
         // Where another rank fails while this one waits for it, the reason is that rank's to tell.
-        if (Failure is null) Group.Barrier().WaitRegardless();
+        if (Failure is null)
+            Group.Barrier().WaitRegardless();
         _thread.Stop();
         if (Failure is null)
         {
@@ -142,7 +148,8 @@ public sealed class NcclWorld : IWorld
     {
         int[] members = [.. worldRanks];
         int member = Array.IndexOf(members, Rank);
-        if (members.Length == 1) return member < 0 ? null : new AloneGroup(fullName, Rank, _device, Journal);
+        if (members.Length == 1)
+            return member < 0 ? null : new AloneGroup(fullName, Rank, _device, Journal);
         var control = _control.CreateGroup(members, name);
         var communicator = _thread.Make(() =>
         {

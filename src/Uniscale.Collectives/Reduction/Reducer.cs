@@ -18,20 +18,39 @@ internal static class Reducer
     /// one of the sources; otherwise they may not overlap.
     /// </summary>
     public static void Reduce(
-        ReadOnlySpan<nint> sources, ReadOnlySpan<nint> destinations, long offset, long count, ElementType type, ReduceOp op)
+        ReadOnlySpan<nint> sources,
+        ReadOnlySpan<nint> destinations,
+        long offset,
+        long count,
+        ElementType type,
+        ReduceOp op
+    )
     {
         switch (type)
         {
-            case ElementType.Float32: Native<float>(sources, destinations, offset, count, op); break;
-            case ElementType.Float64: Native<double>(sources, destinations, offset, count, op); break;
-            case ElementType.Int32: Native<int>(sources, destinations, offset, count, op); break;
-            case ElementType.Int64: Native<long>(sources, destinations, offset, count, op); break;
-            case ElementType.UInt8: Native<byte>(sources, destinations, offset, count, op); break;
-            case ElementType.BFloat16: Wide<ushort>(sources, destinations, offset, count, op, BrainFloat.Widen, BrainFloat.Narrow); break;
+            case ElementType.Float32:
+                Native<float>(sources, destinations, offset, count, op);
+                break;
+            case ElementType.Float64:
+                Native<double>(sources, destinations, offset, count, op);
+                break;
+            case ElementType.Int32:
+                Native<int>(sources, destinations, offset, count, op);
+                break;
+            case ElementType.Int64:
+                Native<long>(sources, destinations, offset, count, op);
+                break;
+            case ElementType.UInt8:
+                Native<byte>(sources, destinations, offset, count, op);
+                break;
+            case ElementType.BFloat16:
+                Wide<ushort>(sources, destinations, offset, count, op, BrainFloat.Widen, BrainFloat.Narrow);
+                break;
             case ElementType.Float16:
                 Wide<Half>(sources, destinations, offset, count, op, TensorPrimitives.ConvertToSingle, TensorPrimitives.ConvertToHalf);
                 break;
-            default: throw new ArgumentOutOfRangeException(nameof(type));
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type));
         }
     }
 
@@ -49,15 +68,26 @@ internal static class Reducer
         {
             int n = (int)Math.Min(Block, count - done);
             var sum = direct ? At<T>(destinations[0], offset + done, n) : block[..n];
-            if (sources.Length == 1) At<T>(sources[0], offset + done, n).CopyTo(sum);
-            else Combine(At<T>(sources[0], offset + done, n), At<T>(sources[1], offset + done, n), sum, op);
-            for (int s = 2; s < sources.Length; s++) Combine(sum, At<T>(sources[s], offset + done, n), sum, op);
-            foreach (nint destination in direct ? destinations[1..] : destinations) sum.CopyTo(At<T>(destination, offset + done, n));
+            if (sources.Length == 1)
+                At<T>(sources[0], offset + done, n).CopyTo(sum);
+            else
+                Combine(At<T>(sources[0], offset + done, n), At<T>(sources[1], offset + done, n), sum, op);
+            for (int s = 2; s < sources.Length; s++)
+                Combine(sum, At<T>(sources[s], offset + done, n), sum, op);
+            foreach (nint destination in direct ? destinations[1..] : destinations)
+                sum.CopyTo(At<T>(destination, offset + done, n));
         }
     }
 
     private static void Wide<T>(
-        ReadOnlySpan<nint> sources, ReadOnlySpan<nint> destinations, long offset, long count, ReduceOp op, Widen<T> widen, Narrow<T> narrow)
+        ReadOnlySpan<nint> sources,
+        ReadOnlySpan<nint> destinations,
+        long offset,
+        long count,
+        ReduceOp op,
+        Widen<T> widen,
+        Narrow<T> narrow
+    )
         where T : unmanaged
     {
         Span<float> block = stackalloc float[Block];
@@ -74,21 +104,30 @@ internal static class Reducer
                 Combine(sum, next[..n], sum, op);
             }
             narrow(sum, rounded);
-            foreach (nint destination in destinations) rounded[..n].CopyTo(At<T>(destination, offset + done, n));
+            foreach (nint destination in destinations)
+                rounded[..n].CopyTo(At<T>(destination, offset + done, n));
         }
     }
 
-    private static void Combine<T>(ReadOnlySpan<T> left, ReadOnlySpan<T> right, Span<T> result, ReduceOp op) where T : INumber<T>
+    private static void Combine<T>(ReadOnlySpan<T> left, ReadOnlySpan<T> right, Span<T> result, ReduceOp op)
+        where T : INumber<T>
     {
         switch (op)
         {
-            case ReduceOp.Sum: TensorPrimitives.Add(left, right, result); break;
-            case ReduceOp.Max: TensorPrimitives.Max(left, right, result); break;
-            case ReduceOp.Min: TensorPrimitives.Min(left, right, result); break;
-            default: throw new ArgumentOutOfRangeException(nameof(op));
+            case ReduceOp.Sum:
+                TensorPrimitives.Add(left, right, result);
+                break;
+            case ReduceOp.Max:
+                TensorPrimitives.Max(left, right, result);
+                break;
+            case ReduceOp.Min:
+                TensorPrimitives.Min(left, right, result);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(op));
         }
     }
 
-    private static Span<T> At<T>(nint address, long offset, int count) where T : unmanaged =>
-        RawMemory.Span<T>(address + (nint)(offset * System.Runtime.CompilerServices.Unsafe.SizeOf<T>()), count);
+    private static Span<T> At<T>(nint address, long offset, int count)
+        where T : unmanaged => RawMemory.Span<T>(address + (nint)(offset * System.Runtime.CompilerServices.Unsafe.SizeOf<T>()), count);
 }

@@ -58,7 +58,9 @@ internal sealed class Binder(string whole = "the configuration")
                 _origins[path] = node.Origin;
                 if (node is ScalarNode { Reference: { } reference })
                     _references[path] = reference;
-                return node is ScalarNode scalar ? BindScalar(schema, scalar, path) : throw Wrong(node, path, $"expects {Describe(schema)}");
+                return node is ScalarNode scalar
+                    ? BindScalar(schema, scalar, path)
+                    : throw Wrong(node, path, $"expects {Describe(schema)}");
         }
     }
 
@@ -76,7 +78,8 @@ internal sealed class Binder(string whole = "the configuration")
     {
         if (node is not MapNode map)
             throw Wrong(node, path, "expects a map, for example {name: value}");
-        var values = (IDictionary)Activator.CreateInstance(typeof(OrderedDictionary<,>).MakeGenericType(typeof(string), schema.Element!.Type))!;
+        var values = (IDictionary)
+            Activator.CreateInstance(typeof(OrderedDictionary<,>).MakeGenericType(typeof(string), schema.Element!.Type))!;
         foreach (var entry in map.Entries)
             values[entry.Key] = Bind(schema.Element, entry.Value, $"{path}.{entry.Key}");
         return values;
@@ -94,7 +97,8 @@ internal sealed class Binder(string whole = "the configuration")
                 return schema.Choices.FirstOrDefault(choice => choice.Name == node.Text || choice.Aliases.Contains(node.Text))?.Value
                     ?? throw NotAmong(node, path, [.. schema.Choices.Select(choice => choice.Name)]);
             case ValueKind.Boolean:
-                return node is { Plain: true, Text: "true" } || (node is { Plain: true, Text: "false" } ? false : throw Wrong(node, path, "expects true or false"));
+                return node is { Plain: true, Text: "true" }
+                    || (node is { Plain: true, Text: "false" } ? false : throw Wrong(node, path, "expects true or false"));
             default:
                 return BindNumber(schema, node, path);
         }
@@ -104,11 +108,20 @@ internal sealed class Binder(string whole = "the configuration")
     {
         double number;
         var unit = schema.Kind == ValueKind.Duration ? Unit.Duration : schema.Unit;
-        bool read = unit is { } known ? Quantity.TryParse(node.Text, known, out number) : Quantity.TryParseNumber(node.Text, out number) && node.Plain;
+        bool read = unit is { } known
+            ? Quantity.TryParse(node.Text, known, out number)
+            : Quantity.TryParseNumber(node.Text, out number) && node.Plain;
         bool whole = schema.Kind == ValueKind.Integer;
         // Beyond 2^53 a double no longer holds every whole number; plain digits are read as they stand.
         long exact = 0L;
-        bool digits = whole && long.TryParse(node.Text.Replace("_", "", StringComparison.Ordinal), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exact);
+        bool digits =
+            whole
+            && long.TryParse(
+                node.Text.Replace("_", "", StringComparison.Ordinal),
+                NumberStyles.AllowLeadingSign,
+                CultureInfo.InvariantCulture,
+                out exact
+            );
         if (!read || (whole && !digits && (number != Math.Floor(number) || Math.Abs(number) > 9e18)))
             throw Wrong(node, path, $"expects {Describe(schema)}");
         if (schema.Range is { } range && !range.Contains(number))
@@ -125,21 +138,24 @@ internal sealed class Binder(string whole = "the configuration")
         };
     }
 
-    private static string Describe(ValueSchema schema) => schema switch
-    {
-        { Kind: ValueKind.Duration } => Quantity.Examples(Unit.Duration),
-        { Unit: { } unit } => Quantity.Examples(unit),
-        { Kind: ValueKind.Integer } => "a whole number",
-        { Kind: ValueKind.Number } => "a number",
-        { Kind: ValueKind.Boolean } => "true or false",
-        { Kind: ValueKind.Choice } => "one of " + string.Join(", ", schema.Choices.Select(choice => choice.Name)),
-        _ => "a text",
-    };
+    private static string Describe(ValueSchema schema) =>
+        schema switch
+        {
+            { Kind: ValueKind.Duration } => Quantity.Examples(Unit.Duration),
+            { Unit: { } unit } => Quantity.Examples(unit),
+            { Kind: ValueKind.Integer } => "a whole number",
+            { Kind: ValueKind.Number } => "a number",
+            { Kind: ValueKind.Boolean } => "true or false",
+            { Kind: ValueKind.Choice } => "one of " + string.Join(", ", schema.Choices.Select(choice => choice.Name)),
+            _ => "a text",
+        };
 
     private static UserErrorException Unknown(SectionSchema schema, MapEntry entry, string section)
     {
         string[] known = schema.Keys.Select(key => key.Name).ToArray();
-        return new UserErrorException($"{entry.KeyOrigin.Exact}: {section} has no key '{ScalarNode.Excerpt(entry.Key)}'{Names.Hint(entry.Key, known)}");
+        return new UserErrorException(
+            $"{entry.KeyOrigin.Exact}: {section} has no key '{ScalarNode.Excerpt(entry.Key)}'{Names.Hint(entry.Key, known)}"
+        );
     }
 
     private static UserErrorException NotAmong(ScalarNode node, string path, IReadOnlyList<string> names)
@@ -147,7 +163,9 @@ internal sealed class Binder(string whole = "the configuration")
         // Short names are near to everything: "gpu" is no misspelt "cpu".
         string? nearest = node.Text.Length > 3 ? Names.Nearest(node.Text, names) : null;
         string hint = nearest is null ? "" : $" (did you mean '{nearest}'?)";
-        return new UserErrorException($"{node.Origin.Exact}: {path} is '{node.Shown}', but must be one of {string.Join(", ", names)}{hint}.");
+        return new UserErrorException(
+            $"{node.Origin.Exact}: {path} is '{node.Shown}', but must be one of {string.Join(", ", names)}{hint}."
+        );
     }
 
     private static UserErrorException Wrong(ConfigNode node, string path, string expectation)

@@ -18,7 +18,8 @@ internal sealed record ScalarNode(string Text, bool Plain, Origin Origin) : Conf
     public string Shown => Reference is { IsSecret: true } secret ? secret.Text : Excerpt(Text);
 
     /// <summary>The beginning of a text, on one line, for messages.</summary>
-    public static string Excerpt(string text) => (text.Length <= ShownCharacters ? text : text[..ShownCharacters] + "…").ReplaceLineEndings(" ");
+    public static string Excerpt(string text) =>
+        (text.Length <= ShownCharacters ? text : text[..ShownCharacters] + "…").ReplaceLineEndings(" ");
 
     public bool IsNull => Plain && Text is "" or "~" or "null";
 }
@@ -34,9 +35,7 @@ internal sealed record MapNode(IReadOnlyList<MapEntry> Entries, Origin Origin) :
     public MapNode With(MapEntry entry) =>
         this with
         {
-            Entries = this[entry.Key] is null
-                ? [.. Entries, entry]
-                : [.. Entries.Select(old => old.Key == entry.Key ? entry : old)],
+            Entries = this[entry.Key] is null ? [.. Entries, entry] : [.. Entries.Select(old => old.Key == entry.Key ? entry : old)],
         };
 
     public MapNode Without(string key) => this with { Entries = [.. Entries.Where(entry => entry.Key != key)] };
@@ -49,7 +48,10 @@ internal sealed record MapNode(IReadOnlyList<MapEntry> Entries, Origin Origin) :
             merged[entry.Key] = entry;
         foreach (var entry in Entries)
         {
-            var both = entry.Value is MapNode upper && merged.TryGetValue(entry.Key, out var lower) && lower.Value is MapNode map ? upper.Over(map) : entry.Value;
+            var both =
+                entry.Value is MapNode upper && merged.TryGetValue(entry.Key, out var lower) && lower.Value is MapNode map
+                    ? upper.Over(map)
+                    : entry.Value;
             merged[entry.Key] = entry with { Value = both };
         }
         return new MapNode([.. merged.Values], Origin);

@@ -12,7 +12,8 @@ internal static class ConfigurationFiles
     /// <summary>
     /// The map of <paramref name="path"/> over those it extends (paths relative to the file that names them; of several, later ones win).
     /// </summary>
-    public static MapNode Read(string path, Func<string, string?> environment, bool isStored = false) => new Drawn(environment, isStored).Read(path, []);
+    public static MapNode Read(string path, Func<string, string?> environment, bool isStored = false) =>
+        new Drawn(environment, isStored).Read(path, []);
 
     /// <summary>One file and all that it draws in.</summary>
     private sealed class Drawn(Func<string, string?> environment, bool isStored)
@@ -25,9 +26,12 @@ internal static class ConfigurationFiles
             string identity = Path.GetFullPath(path);
             if (readers.Contains(identity))
                 throw new UserErrorException(
-                    $"{path}: the files extend each other in a circle ({string.Join(" -> ", readers.Append(identity).Select(Path.GetFileName))}); take one 'extends' out.");
+                    $"{path}: the files extend each other in a circle ({string.Join(" -> ", readers.Append(identity).Select(Path.GetFileName))}); take one 'extends' out."
+                );
             if (++_count > Limits.Files)
-                throw new UserErrorException($"{path}: this is the {_count}th file that is drawn in by extends, at most {Limits.Files} are; files that extend several others multiply.");
+                throw new UserErrorException(
+                    $"{path}: this is the {_count}th file that is drawn in by extends, at most {Limits.Files} are; files that extend several others multiply."
+                );
             var node = YamlReader.Read(ReadText(path), (line, column) => new Origin.InFile(path, (int)line, (int)column));
             var root = EnvironmentVariables.Substitute(node, environment, isStored) switch
             {
@@ -42,19 +46,22 @@ internal static class ConfigurationFiles
             {
                 string below = Path.Combine(Path.GetDirectoryName(path) ?? "", HomeFolder.Expand(name, origin.Exact));
                 if (!File.Exists(below))
-                    throw new UserErrorException($"{origin.Exact}: extends names {below}, which does not exist; the path is relative to this file.");
+                    throw new UserErrorException(
+                        $"{origin.Exact}: extends names {below}, which does not exist; the path is relative to this file."
+                    );
                 merged = Read(below, [.. readers, identity]).Over(merged);
             }
             return root.Without(ExtendsKey).Over(merged);
         }
     }
 
-    private static IEnumerable<(string Name, Origin Origin)> Names(ConfigNode extends) => extends switch
-    {
-        ScalarNode { IsNull: false } scalar => [(scalar.Text, scalar.Origin)],
-        ListNode list => list.Items.SelectMany(Names),
-        _ => throw new UserErrorException($"{extends.Origin.Exact}: extends expects a file name, or a list of file names."),
-    };
+    private static IEnumerable<(string Name, Origin Origin)> Names(ConfigNode extends) =>
+        extends switch
+        {
+            ScalarNode { IsNull: false } scalar => [(scalar.Text, scalar.Origin)],
+            ListNode list => list.Items.SelectMany(Names),
+            _ => throw new UserErrorException($"{extends.Origin.Exact}: extends expects a file name, or a list of file names."),
+        };
 
     private static string ReadText(string path)
     {

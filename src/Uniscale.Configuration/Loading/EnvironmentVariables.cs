@@ -4,7 +4,8 @@ using System.Text;
 namespace Uniscale.Configuration.Loading;
 
 /// <summary>
-/// Substitution of <c>${VAR}</c> and <c>${VAR:-default}</c>; <c>$${</c> stands for a literal <c>${</c>. What was written stays beside the value.
+/// Substitution of <c>${VAR}</c> and <c>${VAR:-default}</c>; <c>$${</c> stands for a literal <c>${</c>. What was written stays beside the
+/// value.
 /// </summary>
 /// <param name="lookup">The environment.</param>
 /// <param name="isStored">The text is a configuration that was stored with a run: a secret that is not set here is no error.</param>
@@ -13,15 +14,17 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
     public static ConfigNode Substitute(ConfigNode node, Func<string, string?> lookup, bool isStored = false) =>
         new EnvironmentVariables(lookup, isStored).Substitute(node);
 
-    private ConfigNode Substitute(ConfigNode node) => node switch
-    {
-        ScalarNode scalar when scalar.Text.Contains("${", StringComparison.Ordinal) => Expand(scalar),
-        ScalarNode { IsMarkedSecret: true } scalar => throw new UserErrorException(
-            $"{scalar.Origin.Exact}: {Reference.SecretTag} marks a value that comes from the environment; write {Reference.SecretTag} ${{NAME}}, not the value itself."),
-        ListNode list => list with { Items = [.. list.Items.Select(Substitute)] },
-        MapNode map => map with { Entries = [.. map.Entries.Select(entry => entry with { Value = Substitute(entry.Value) })] },
-        _ => node,
-    };
+    private ConfigNode Substitute(ConfigNode node) =>
+        node switch
+        {
+            ScalarNode scalar when scalar.Text.Contains("${", StringComparison.Ordinal) => Expand(scalar),
+            ScalarNode { IsMarkedSecret: true } scalar => throw new UserErrorException(
+                $"{scalar.Origin.Exact}: {Reference.SecretTag} marks a value that comes from the environment; write {Reference.SecretTag} ${{NAME}}, not the value itself."
+            ),
+            ListNode list => list with { Items = [.. list.Items.Select(Substitute)] },
+            MapNode map => map with { Entries = [.. map.Entries.Select(entry => entry with { Value = Substitute(entry.Value) })] },
+            _ => node,
+        };
 
     private ScalarNode Expand(ScalarNode scalar)
     {
@@ -40,7 +43,9 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
             {
                 int close = text.IndexOf('}', position);
                 if (close < 0)
-                    throw new UserErrorException($"{scalar.Origin.Exact}: '{ScalarNode.Excerpt(text)}' has a ${{ without its }}; close it, or write $${{ for the characters themselves.");
+                    throw new UserErrorException(
+                        $"{scalar.Origin.Exact}: '{ScalarNode.Excerpt(text)}' has a ${{ without its }}; close it, or write $${{ for the characters themselves."
+                    );
                 string[] parts = text[(position + 2)..close].Split(":-", 2);
                 bool hides = scalar.IsMarkedSecret || Reference.NamesSecret(parts[0]);
                 isSecret |= hides;
@@ -58,7 +63,18 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
                 written.Append(text[position++]);
             }
         }
-        return scalar with { Text = result.ToString(), Plain = true, Reference = values.Count == 0 ? null : new Reference(written.ToString(), isSecret) { Digest = isSecret ? Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(result.ToString())))[..8] : "" } };
+        return scalar with
+        {
+            Text = result.ToString(),
+            Plain = true,
+            Reference =
+                values.Count == 0
+                    ? null
+                    : new Reference(written.ToString(), isSecret)
+                    {
+                        Digest = isSecret ? Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(result.ToString())))[..8] : "",
+                    },
+        };
     }
 
     private string Value(string[] parts, ScalarNode scalar, bool isSecret)
@@ -71,6 +87,7 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
         return isStored && isSecret
             ? Reference.Absent
             : throw new UserErrorException(
-                $"{scalar.Origin.Exact}: the environment variable {parts[0]} is not set; set it, or give a default: ${{{parts[0]}:-value}}.");
+                $"{scalar.Origin.Exact}: the environment variable {parts[0]} is not set; set it, or give a default: ${{{parts[0]}:-value}}."
+            );
     }
 }

@@ -12,7 +12,9 @@ public static class HomeFolder
         if (!path.StartsWith('~'))
             return path;
         if (path.Length > 1 && path[1] != '/')
-            throw new UserErrorException($"{place}: '{path}' begins with another user's home; write the folder out, or ./{path} for a name that begins with ~.");
+            throw new UserErrorException(
+                $"{place}: '{path}' begins with another user's home; write the folder out, or ./{path} for a name that begins with ~."
+            );
         string? home = Environment.GetEnvironmentVariable("HOME");
         return string.IsNullOrEmpty(home)
             ? throw new UserErrorException($"{place}: '{path}' begins at the home folder, but HOME is not set; write the folder out.")

@@ -31,9 +31,13 @@ internal static partial class Overrides
             ListNode list => PlaceInList(list, steps, depth, value, origin),
             null or ScalarNode { IsNull: true } when step[0] == '[' => PlaceInList(new ListNode([], origin), steps, depth, value, origin),
             MapNode map => map.With(new MapEntry(step, origin, Place(map[step], steps, depth + 1, value, origin))),
-            null or ScalarNode { IsNull: true } => new MapNode([new MapEntry(step, origin, Place(null, steps, depth + 1, value, origin))], origin),
+            null or ScalarNode { IsNull: true } => new MapNode(
+                [new MapEntry(step, origin, Place(null, steps, depth + 1, value, origin))],
+                origin
+            ),
             _ => throw new UserErrorException(
-                $"{origin.Exact}: {Name(steps[..depth])} is a single value (from {at.Origin}), so it has no '{step}'."),
+                $"{origin.Exact}: {Name(steps[..depth])} is a single value (from {at.Origin}), so it has no '{step}'."
+            ),
         };
     }
 
@@ -44,7 +48,8 @@ internal static partial class Overrides
             throw new UserErrorException($"{origin.Exact}: {name} is a list; name an entry by its index, for example {name}[0].");
         if (index > list.Items.Count)
             throw new UserErrorException(
-                $"{origin.Exact}: {name} has {list.Items.Count} entries, so index {index} does not exist; {list.Items.Count} appends one.");
+                $"{origin.Exact}: {name} has {list.Items.Count} entries, so index {index} does not exist; {list.Items.Count} appends one."
+            );
         var items = list.Items.ToList();
         var placed = Place(index < items.Count ? items[index] : null, steps, depth + 1, value, origin);
         if (index < items.Count)

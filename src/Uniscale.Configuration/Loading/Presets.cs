@@ -7,10 +7,13 @@ public static class Presets
 
     /// <summary>Names of all presets.</summary>
     public static IReadOnlyList<string> Known { get; } =
-        [.. typeof(Presets).Assembly.GetManifestResourceNames()
+    [
+        .. typeof(Presets)
+            .Assembly.GetManifestResourceNames()
             .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
             .Select(name => name[Prefix.Length..^".yaml".Length])
-            .Order(StringComparer.Ordinal)];
+            .Order(StringComparer.Ordinal),
+    ];
 
     /// <summary>Puts the values of <c>model.preset</c> under those of the model section.</summary>
     internal static MapNode Apply(MapNode root)
@@ -19,7 +22,8 @@ public static class Presets
             return root;
         if (!Known.Contains(preset.Text))
             throw new UserErrorException(
-                $"{preset.Origin.Exact}: model.preset is '{preset.Text}', which is not known{Schema.Names.Hint(preset.Text, Known)}");
+                $"{preset.Origin.Exact}: model.preset is '{preset.Text}', which is not known{Schema.Names.Hint(preset.Text, Known)}"
+            );
         var origin = new Origin.InPreset(preset.Text);
         var values = (MapNode)YamlReader.Read(Read(preset.Text), (_, _) => origin);
         var modelEntry = root.Entries.First(entry => entry.Key == "model");

@@ -11,21 +11,23 @@ internal static partial class ScalarText
 {
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static string Of(ValueSchema schema, object? value) => value switch
-    {
-        null => "null",
-        bool truth => truth ? "true" : "false",
-        double number => Number(number),
-        TimeSpan duration => Number(duration.TotalSeconds) + "s",
-        Enum choice => schema.Choices.First(known => known.Value.Equals(choice)).Name,
-        string text => Text(text),
-        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
-    };
+    public static string Of(ValueSchema schema, object? value) =>
+        value switch
+        {
+            null => "null",
+            bool truth => truth ? "true" : "false",
+            double number => Number(number),
+            TimeSpan duration => Number(duration.TotalSeconds) + "s",
+            Enum choice => schema.Choices.First(known => known.Value.Equals(choice)).Name,
+            string text => Text(text),
+            _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+        };
 
     public static string Text(string text)
     {
         string escaped = text.Replace("${", "$${", StringComparison.Ordinal);
-        bool plain = PlainPattern().IsMatch(escaped) && escaped is not ("null" or "true" or "false") && !Quantity.TryParseNumber(escaped, out _);
+        bool plain =
+            PlainPattern().IsMatch(escaped) && escaped is not ("null" or "true" or "false") && !Quantity.TryParseNumber(escaped, out _);
         return plain ? escaped : Quoted(escaped);
     }
 

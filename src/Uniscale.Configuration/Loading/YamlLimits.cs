@@ -25,6 +25,8 @@ internal sealed record YamlLimits(int Characters = 16 << 20, int Nodes = 200_000
             return standard;
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) && limit > 0
             ? limit
-            : throw new UserErrorException($"The environment variable {variable} is '{text}', but must be a whole number from 1 to {int.MaxValue}.");
+            : throw new UserErrorException(
+                $"The environment variable {variable} is '{text}', but must be a whole number from 1 to {int.MaxValue}."
+            );
     }
 }

@@ -3,7 +3,9 @@ using YamlDotNet.Core.Events;
 
 namespace Uniscale.Configuration.Loading;
 
-/// <summary>YAML text to nodes that know their places. Duplicate keys, tags, second documents and what is beyond the limits are refused.</summary>
+/// <summary>
+/// YAML text to nodes that know their places. Duplicate keys, tags, second documents and what is beyond the limits are refused.
+/// </summary>
 internal sealed class YamlReader
 {
     private readonly IParser _parser;
@@ -28,20 +30,29 @@ internal sealed class YamlReader
     {
         var reader = new YamlReader(text, mark => place(mark.Line, mark.Column));
         if (text.Length > reader._limits.Characters)
-            throw reader.Refused(Mark.Empty, $"the file has more than {reader._limits.Characters:N0} characters; split it with extends, or allow more with {YamlLimits.CharactersVariable}.");
+            throw reader.Refused(
+                Mark.Empty,
+                $"the file has more than {reader._limits.Characters:N0} characters; split it with extends, or allow more with {YamlLimits.CharactersVariable}."
+            );
         try
         {
             return reader.ReadDocument();
         }
         catch (YamlException error)
         {
-            throw new UserErrorException($"{place(error.Start.Line, error.Start.Column).Exact}: this is not YAML: {Sentence(error.Message)}", error);
+            throw new UserErrorException(
+                $"{place(error.Start.Line, error.Start.Column).Exact}: this is not YAML: {Sentence(error.Message)}",
+                error
+            );
         }
         catch (Exception error) when (error is InvalidOperationException or ArgumentException or IndexOutOfRangeException)
         {
             // The scanner fails so on some broken flow values; the last good event is the nearest place that is known.
             var near = reader._parser.Current?.End ?? Mark.Empty;
-            throw new UserErrorException($"{place(near.Line, near.Column).Exact}: what follows here is not YAML; check brackets, quotes and colons.", error);
+            throw new UserErrorException(
+                $"{place(near.Line, near.Column).Exact}: what follows here is not YAML; check brackets, quotes and colons.",
+                error
+            );
         }
     }
 
@@ -62,14 +73,26 @@ internal sealed class YamlReader
     {
         if (_parser.TryConsume<AnchorAlias>(out var alias))
             return Known(alias);
-        if (_parser.Current is NodeEvent { Tag.IsEmpty: false } tagged && tagged is not Scalar { Tag.IsNonSpecific: true } && !IsSecret(tagged))
+        if (
+            _parser.Current is NodeEvent { Tag.IsEmpty: false } tagged
+            && tagged is not Scalar { Tag.IsNonSpecific: true }
+            && !IsSecret(tagged)
+        )
             throw Refused(tagged.Start, $"the YAML tag '{Excerpt(tagged.Tag.ToString())}' is not supported; write the value without it.");
-        var (anchor, start, before, outer) = ((_parser.Current as NodeEvent)?.Anchor ?? AnchorName.Empty, _parser.Current?.Start ?? Mark.Empty, _nodes, _deepest);
+        var (anchor, start, before, outer) = (
+            (_parser.Current as NodeEvent)?.Anchor ?? AnchorName.Empty,
+            _parser.Current?.Start ?? Mark.Empty,
+            _nodes,
+            _deepest
+        );
         Count(1, start);
         ConfigNode node;
         if (_parser.TryConsume<Scalar>(out var scalar))
         {
-            var value = new ScalarNode(References.Show(scalar.Value), scalar.Style == ScalarStyle.Plain, _place(scalar.Start)) { IsMarkedSecret = IsSecret(scalar) };
+            var value = new ScalarNode(References.Show(scalar.Value), scalar.Style == ScalarStyle.Plain, _place(scalar.Start))
+            {
+                IsMarkedSecret = IsSecret(scalar),
+            };
             return Keep(anchor, new Anchored(value, 1, 0));
         }
         _deepest = _depth;
@@ -82,7 +105,8 @@ internal sealed class YamlReader
         return read;
     }
 
-    private static bool IsSecret(NodeEvent tagged) => tagged is Scalar { Tag: { IsEmpty: false, IsNonSpecific: false } tag } && tag.Value == Reference.SecretTag;
+    private static bool IsSecret(NodeEvent tagged) =>
+        tagged is Scalar { Tag: { IsEmpty: false, IsNonSpecific: false } tag } && tag.Value == Reference.SecretTag;
 
     private ConfigNode Keep(AnchorName anchor, Anchored read)
     {
@@ -94,7 +118,10 @@ internal sealed class YamlReader
     private ConfigNode Known(AnchorAlias alias)
     {
         if (!_anchors.TryGetValue(alias.Value.Value, out var known))
-            throw Refused(alias.Start, $"the alias '*{Excerpt(alias.Value.Value)}' stands for nothing; quote the text if it begins with a star.");
+            throw Refused(
+                alias.Start,
+                $"the alias '*{Excerpt(alias.Value.Value)}' stands for nothing; quote the text if it begins with a star."
+            );
         Count(known.Nodes, alias.Start);
         Enter(known.Depth, alias.Start);
         return known.Node;
@@ -104,7 +131,10 @@ internal sealed class YamlReader
     {
         _nodes += more;
         if (_nodes > _limits.Nodes)
-            throw Refused(at, $"the file has more than {_limits.Nodes:N0} values, those behind aliases counted each time; shorten it, or allow more with {YamlLimits.NodesVariable}.");
+            throw Refused(
+                at,
+                $"the file has more than {_limits.Nodes:N0} values, those behind aliases counted each time; shorten it, or allow more with {YamlLimits.NodesVariable}."
+            );
     }
 
     private void Enter(int levels, Mark at)

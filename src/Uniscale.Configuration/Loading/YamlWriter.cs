@@ -70,13 +70,23 @@ internal sealed class YamlWriter
         _output[start + indent.Length] = '-';
     }
 
-    private string Flow(ValueSchema schema, object? value, string path) => value switch
-    {
-        IDictionary map => "{" + string.Join(", ", Entries(map).Select(entry => $"{ScalarText.Text(entry.Key)}: {Flow(schema.Element!, entry.Value, $"{path}.{entry.Key}")}")) + "}",
-        IList list => "[" + string.Join(", ", list.Cast<object?>().Select((item, i) => Flow(schema.Element!, item, $"{path}[{i}]"))) + "]",
-        _ when _resolved.References.GetValueOrDefault(path) is { IsSecret: true } secret => $"{Reference.SecretTag} {ScalarText.Quoted(secret.Text)}",
-        _ => ScalarText.Of(schema, value),
-    };
+    private string Flow(ValueSchema schema, object? value, string path) =>
+        value switch
+        {
+            IDictionary map => "{"
+                + string.Join(
+                    ", ",
+                    Entries(map)
+                        .Select(entry => $"{ScalarText.Text(entry.Key)}: {Flow(schema.Element!, entry.Value, $"{path}.{entry.Key}")}")
+                )
+                + "}",
+            IList list => "["
+                + string.Join(", ", list.Cast<object?>().Select((item, i) => Flow(schema.Element!, item, $"{path}[{i}]")))
+                + "]",
+            _ when _resolved.References.GetValueOrDefault(path) is { IsSecret: true } secret =>
+                $"{Reference.SecretTag} {ScalarText.Quoted(secret.Text)}",
+            _ => ScalarText.Of(schema, value),
+        };
 
     private static IEnumerable<(string Key, object? Value)> Entries(IDictionary map)
     {
@@ -90,7 +100,11 @@ internal sealed class YamlWriter
         var references = _comments == YamlComments.None ? [] : ReferencesOf(path);
         if (_comments == YamlComments.Origins || references.Count > 0)
         {
-            string[] parts = [.. _comments == YamlComments.Origins ? [$"{_resolved.OriginOf(path)}"] : Array.Empty<string>(), .. references];
+            string[] parts =
+            [
+                .. _comments == YamlComments.Origins ? [$"{_resolved.OriginOf(path)}"] : Array.Empty<string>(),
+                .. references,
+            ];
             _output.Append(' ', Math.Max(1, CommentColumn - text.Length)).Append("# ").AppendJoin(", ", parts);
         }
         _output.Append('\n');
@@ -98,7 +112,13 @@ internal sealed class YamlWriter
 
     /// <summary>What the values of a line looked like before the environment was put in; secrets stand in the line itself.</summary>
     private List<string> ReferencesOf(string path) =>
-        [.. _resolved.References
-            .Where(pair => !pair.Value.IsSecret && pair.Key.StartsWith(path, StringComparison.Ordinal) && (pair.Key.Length == path.Length || pair.Key[path.Length] is '[' or '.'))
-            .Select(pair => pair.Value.Text.ReplaceLineEndings(" "))];
+        [
+            .. _resolved
+                .References.Where(pair =>
+                    !pair.Value.IsSecret
+                    && pair.Key.StartsWith(path, StringComparison.Ordinal)
+                    && (pair.Key.Length == path.Length || pair.Key[path.Length] is '[' or '.')
+                )
+                .Select(pair => pair.Value.Text.ReplaceLineEndings(" ")),
+        ];
 }

@@ -44,10 +44,13 @@ public sealed class SectionSchema
     private SectionSchema(Type type)
     {
         Type = type;
-        Keys = [.. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property => property.CanWrite)
-            .OrderBy(property => property.MetadataToken)
-            .Select(property => new KeySchema(property))];
+        Keys =
+        [
+            .. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+                .Where(property => property.CanWrite)
+                .OrderBy(property => property.MetadataToken)
+                .Select(property => new KeySchema(property)),
+        ];
         _byName = Keys.ToDictionary(key => key.Name, StringComparer.Ordinal);
     }
 

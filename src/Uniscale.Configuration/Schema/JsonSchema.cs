@@ -5,23 +5,25 @@ using Uniscale.Configuration.Loading;
 
 namespace Uniscale.Configuration.Schema;
 
-/// <summary>The JSON schema (draft 2020-12) of configuration files, so that editors complete and check them while they are written.</summary>
+/// <summary>
+/// The JSON schema (draft 2020-12) of configuration files, so that editors complete and check them while they are written.
+/// </summary>
 public static class JsonSchema
 {
     private const string Reference = "#/$defs/reference";
 
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Format = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>The schema as text with a closing newline.</summary>
     public static string Write()
     {
         var root = Section(SectionSchema.Root);
         root["properties"]!.AsObject().Insert(0, "extends", Extends());
-        var schema = new JsonObject
-        {
-            ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
-            ["title"] = "Uniscale configuration",
-        };
+        var schema = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = "Uniscale configuration" };
         foreach (var (key, value) in root.ToArray())
             schema[key] = value?.DeepClone();
         schema["$defs"] = new JsonObject
@@ -36,12 +38,13 @@ public static class JsonSchema
         return schema.ToJsonString(Format) + "\n";
     }
 
-    private static JsonObject Extends() => new()
-    {
-        ["description"] = "Files whose values lie below those of this file; paths are relative to it, of several the later wins.",
-        ["type"] = new JsonArray("string", "array"),
-        ["items"] = new JsonObject { ["type"] = "string" },
-    };
+    private static JsonObject Extends() =>
+        new()
+        {
+            ["description"] = "Files whose values lie below those of this file; paths are relative to it, of several the later wins.",
+            ["type"] = new JsonArray("string", "array"),
+            ["items"] = new JsonObject { ["type"] = "string" },
+        };
 
     private static JsonObject Section(SectionSchema schema)
     {
@@ -101,16 +104,18 @@ public static class JsonSchema
         return number;
     }
 
-    private static JsonObject Names(IEnumerable<string> names) => new() { ["enum"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]) };
+    private static JsonObject Names(IEnumerable<string> names) =>
+        new() { ["enum"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]) };
 
     private static JsonObject Pattern(string pattern) => new() { ["type"] = "string", ["pattern"] = pattern };
 
     private static JsonObject Environment() => new() { ["$ref"] = Reference };
 
-    private static string UnitPattern(Unit unit) => unit switch
-    {
-        Unit.Bytes => @"^[0-9._]+ ?([kKMGT]?B|[KMGT]iB)?$",
-        Unit.Flops => @"^[0-9._]+ ?[kKMBGTP]?(FLOP/s)?$",
-        _ => @"^[0-9._]+ ?[kKMBGTP]? ?(tokens)?$",
-    };
+    private static string UnitPattern(Unit unit) =>
+        unit switch
+        {
+            Unit.Bytes => @"^[0-9._]+ ?([kKMGT]?B|[KMGT]iB)?$",
+            Unit.Flops => @"^[0-9._]+ ?[kKMBGTP]?(FLOP/s)?$",
+            _ => @"^[0-9._]+ ?[kKMBGTP]? ?(tokens)?$",
+        };
 }

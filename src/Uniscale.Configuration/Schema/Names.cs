@@ -33,7 +33,9 @@ public static class Names
     public static string Hint(string given, IReadOnlyCollection<string> known)
     {
         string? nearest = Nearest(given, known);
-        return nearest is not null ? $"; did you mean '{nearest}'?" : known.Count == 0 ? "; there are none." : $"; known are {string.Join(", ", known)}.";
+        return nearest is not null ? $"; did you mean '{nearest}'?"
+            : known.Count == 0 ? "; there are none."
+            : $"; known are {string.Join(", ", known)}.";
     }
 
     /// <summary>
@@ -64,7 +66,8 @@ public static class Names
         var builder = new StringBuilder(name.Length + 4);
         for (int i = 0; i < name.Length; i++)
         {
-            bool startsWord = char.IsUpper(name[i]) && i > 0 && (!char.IsUpper(name[i - 1]) || (i + 1 < name.Length && char.IsLower(name[i + 1])));
+            bool startsWord =
+                char.IsUpper(name[i]) && i > 0 && (!char.IsUpper(name[i - 1]) || (i + 1 < name.Length && char.IsLower(name[i + 1])));
             if (startsWord)
                 builder.Append(separator);
             builder.Append(char.ToLowerInvariant(name[i]));

@@ -28,7 +28,9 @@ public static class Quantity
     public static long ParseTokens(string text, string what) =>
         TryParse(text, Unit.Tokens, out double value) && value == Math.Floor(value) && value is >= 0 and < long.MaxValue
             ? (long)value
-            : throw new UserErrorException($"{what} is '{Loading.ScalarNode.Excerpt(text)}', which is no count of tokens such as 4M, 10B or 1.6T.");
+            : throw new UserErrorException(
+                $"{what} is '{Loading.ScalarNode.Excerpt(text)}', which is no count of tokens such as 4M, 10B or 1.6T."
+            );
 
     /// <summary>Reads a plain number, underscores allowed between digits.</summary>
     internal static bool TryParseNumber(string text, out double value)
@@ -37,9 +39,12 @@ public static class Quantity
         for (int i = text.IndexOf('_', StringComparison.Ordinal); i >= 0; i = text.IndexOf('_', i + 1))
             if (i == 0 || i == text.Length - 1 || !char.IsAsciiDigit(text[i - 1]) || !char.IsAsciiDigit(text[i + 1]))
                 return false;
-        return double.TryParse(text.Replace("_", "", StringComparison.Ordinal),
-            NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
-            CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+        return double.TryParse(
+                text.Replace("_", "", StringComparison.Ordinal),
+                NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+                CultureInfo.InvariantCulture,
+                out value
+            ) && double.IsFinite(value);
     }
 
     /// <summary>The shortest text that reads back as the same number; large whole numbers in digits.</summary>
@@ -58,54 +63,61 @@ public static class Quantity
     }
 
     /// <summary>Examples for an error message.</summary>
-    internal static string Examples(Unit unit) => unit switch
-    {
-        Unit.Tokens => "a count such as 4M, 10B or 1.6T",
-        Unit.Bytes => "a size such as 32KiB, 512MiB or 2GB",
-        Unit.Duration => "a duration such as 30s, 10min or 2h",
-        _ => "a speed such as 500G or 1.2T",
-    };
+    internal static string Examples(Unit unit) =>
+        unit switch
+        {
+            Unit.Tokens => "a count such as 4M, 10B or 1.6T",
+            Unit.Bytes => "a size such as 32KiB, 512MiB or 2GB",
+            Unit.Duration => "a duration such as 30s, 10min or 2h",
+            _ => "a speed such as 500G or 1.2T",
+        };
 
-    private static double? Factor(string suffix, Unit unit) => unit switch
-    {
-        _ when suffix.Length == 0 => 1,
-        Unit.Bytes => suffix switch
+    private static double? Factor(string suffix, Unit unit) =>
+        unit switch
         {
-            "B" => 1,
-            "KB" or "kB" => 1e3,
-            "MB" => 1e6,
-            "GB" => 1e9,
-            "TB" => 1e12,
-            "KiB" => 1L << 10,
-            "MiB" => 1L << 20,
-            "GiB" => 1L << 30,
-            "TiB" => 1L << 40,
-            _ => null,
-        },
-        Unit.Duration => suffix switch
-        {
-            "ms" => 1e-3,
-            "s" => 1,
-            "min" => 60,
-            "h" => 3_600,
-            "d" => 86_400,
-            _ => null,
-        },
-        _ => suffix switch
-        {
-            "K" or "k" => 1e3,
-            "M" => 1e6,
-            "B" or "G" => 1e9,
-            "T" => 1e12,
-            "P" => 1e15,
-            _ => null,
-        },
-    };
+            _ when suffix.Length == 0 => 1,
+            Unit.Bytes => suffix switch
+            {
+                "B" => 1,
+                "KB" or "kB" => 1e3,
+                "MB" => 1e6,
+                "GB" => 1e9,
+                "TB" => 1e12,
+                "KiB" => 1L << 10,
+                "MiB" => 1L << 20,
+                "GiB" => 1L << 30,
+                "TiB" => 1L << 40,
+                _ => null,
+            },
+            Unit.Duration => suffix switch
+            {
+                "ms" => 1e-3,
+                "s" => 1,
+                "min" => 60,
+                "h" => 3_600,
+                "d" => 86_400,
+                _ => null,
+            },
+            _ => suffix switch
+            {
+                "K" or "k" => 1e3,
+                "M" => 1e6,
+                "B" or "G" => 1e9,
+                "T" => 1e12,
+                "P" => 1e15,
+                _ => null,
+            },
+        };
 
     private static string Suffix(string text, Unit unit)
     {
         string word = text.Trim();
-        string noun = unit switch { Unit.Tokens => "tokens", Unit.Flops => "FLOP/s", _ => "" };
+        string noun = unit switch
+        {
+            Unit.Tokens => "tokens",
+            Unit.Flops => "FLOP/s",
+            _ => "",
+        };
         return noun.Length > 0 && word.EndsWith(noun, StringComparison.Ordinal) ? word[..^noun.Length].TrimEnd() : word;
     }
 }

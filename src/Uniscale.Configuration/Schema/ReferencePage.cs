@@ -47,17 +47,27 @@ public static class ReferencePage
     {
         if (!written.Add(schema.Type))
             return;
-        page.Append(CultureInfo.InvariantCulture, $"\n## {(path.Length == 0 ? "The file" : $"`{path}`")}\n\n{Documentation.Of(schema.Type)}\n\n");
+        page.Append(
+            CultureInfo.InvariantCulture,
+            $"\n## {(path.Length == 0 ? "The file" : $"`{path}`")}\n\n{Documentation.Of(schema.Type)}\n\n"
+        );
         page.Append("| key | type | default | meaning |\n|---|---|---|---|\n");
         object defaults = Activator.CreateInstance(schema.Type)!;
         foreach (var key in schema.Keys)
-            page.Append(CultureInfo.InvariantCulture,
-                $"| `{key.Name}` | {TypeOf(key.Value)} | {DefaultOf(key, key.Property.GetValue(defaults))} | {Meaning(key)} |\n");
+            page.Append(
+                CultureInfo.InvariantCulture,
+                $"| `{key.Name}` | {TypeOf(key.Value)} | {DefaultOf(key, key.Property.GetValue(defaults))} | {Meaning(key)} |\n"
+            );
         foreach (var key in schema.Keys)
         {
             var inner = key.Value.Kind == ValueKind.List ? key.Value.Element! : key.Value;
             if (inner.Kind == ValueKind.Section)
-                Section(page, inner.Section, $"{(path.Length == 0 ? "" : path + ".")}{key.Name}{(key.Value.Kind == ValueKind.List ? "[]" : "")}", written);
+                Section(
+                    page,
+                    inner.Section,
+                    $"{(path.Length == 0 ? "" : path + ".")}{key.Name}{(key.Value.Kind == ValueKind.List ? "[]" : "")}",
+                    written
+                );
         }
     }
 
@@ -83,20 +93,23 @@ public static class ReferencePage
         return schema.Kind is ValueKind.List or ValueKind.Map || schema.Range is null ? name : $"{name}, {schema.Range.Describe()}";
     }
 
-    private static string DefaultOf(KeySchema key, object? value) => value switch
-    {
-        _ when key.Value.Kind == ValueKind.Section => value is null ? "none" : "",
-        null => "none",
-        string { Length: 0 } => "",
-        ICollection { Count: 0 } => "empty",
-        IEnumerable<string> names => $"`[{string.Join(", ", names)}]`",
-        _ => $"`{ScalarText.Of(key.Value, value)}`",
-    };
+    private static string DefaultOf(KeySchema key, object? value) =>
+        value switch
+        {
+            _ when key.Value.Kind == ValueKind.Section => value is null ? "none" : "",
+            null => "none",
+            string { Length: 0 } => "",
+            ICollection { Count: 0 } => "empty",
+            IEnumerable<string> names => $"`[{string.Join(", ", names)}]`",
+            _ => $"`{ScalarText.Of(key.Value, value)}`",
+        };
 
     private static string Meaning(KeySchema key)
     {
         string summary = Documentation.Of(key.Property);
-        var choices = key.Value.Choices.Select(choice => (choice.Name, Text: Documentation.Of(choice.Field))).Where(choice => choice.Text.Length > 0);
+        var choices = key
+            .Value.Choices.Select(choice => (choice.Name, Text: Documentation.Of(choice.Field)))
+            .Where(choice => choice.Text.Length > 0);
         string list = string.Join(' ', choices.Select(choice => $"`{choice.Name}`: {choice.Text}"));
         return $"{summary} {list}".Trim().Replace("|", "\\|", StringComparison.Ordinal);
     }
@@ -104,7 +117,11 @@ public static class ReferencePage
     private static void Presets(StringBuilder page)
     {
         page.Append("\n## Presets\n\n| key |");
-        var presets = Loading.Presets.Known.Select(name => (name, model: ConfigurationLoader.Parse($"model: {{preset: {name}}}\ntrain: {{steps: 1}}").Value.Model)).ToArray();
+        var presets = Loading
+            .Presets.Known.Select(name =>
+                (name, model: ConfigurationLoader.Parse($"model: {{preset: {name}}}\ntrain: {{steps: 1}}").Value.Model)
+            )
+            .ToArray();
         foreach (var (name, _) in presets)
             page.Append(CultureInfo.InvariantCulture, $" {name} |");
         page.Append("\n|---|").Append(string.Concat(Enumerable.Repeat("---|", presets.Length))).Append('\n');

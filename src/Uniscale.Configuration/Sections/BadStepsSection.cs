@@ -44,17 +44,22 @@ public sealed record BadStepsSection
     public CorruptionAction Corruption { get; init; } = CorruptionAction.Stop;
 
     /// <summary>
-    /// Loss that counts as a spike: its robust z-score (x − median) / (1.4826 · median absolute deviation) over the window; 0: spikes of the loss are
+    /// Loss that counts as a spike: its robust z-score (x − median) / (1.4826 · median absolute deviation) over the window; 0: spikes of
+    /// the loss are
     /// not looked for.
     /// </summary>
     [Range(0)]
     public double LossThreshold { get; init; } = 10;
 
-    /// <summary>The same for the logarithm of the gradient norm, whose outliers are wilder and which clipping tames; 0: not looked for.</summary>
+    /// <summary>
+    /// The same for the logarithm of the gradient norm, whose outliers are wilder and which clipping tames; 0: not looked for.
+    /// </summary>
     [Range(0)]
     public double GradientThreshold { get; init; } = 20;
 
-    /// <summary>Good steps that a new one is compared with; it begins anew with each phase. Nothing is judged before a quarter of it is full.</summary>
+    /// <summary>
+    /// Good steps that a new one is compared with; it begins anew with each phase. Nothing is judged before a quarter of it is full.
+    /// </summary>
     [Range(8)]
     public int Window { get; init; } = 128;
 
@@ -62,10 +67,13 @@ public sealed record BadStepsSection
     [Range(1)]
     public int RollbackSteps { get; init; } = 100;
 
-    /// <summary>Bad steps one after another, or rollbacks with fewer than <see cref="RollbackSteps"/> good steps between them, that stop the run.</summary>
+    /// <summary>
+    /// Bad steps one after another, or rollbacks with fewer than <see cref="RollbackSteps"/> good steps between them, that stop the run.
+    /// </summary>
     [Range(1)]
     public int MaxConsecutive { get; init; } = 10;
 
     /// <summary>Whether some kind of bad step rolls back.</summary>
-    public bool RollsBack() => NotFinite == BadStepAction.Rollback || LossSpike == BadStepAction.Rollback || GradientSpike == BadStepAction.Rollback;
+    public bool RollsBack() =>
+        NotFinite == BadStepAction.Rollback || LossSpike == BadStepAction.Rollback || GradientSpike == BadStepAction.Rollback;
 }

@@ -113,10 +113,23 @@ public sealed record FaultSection
     /// <summary>When within the step: for the kinds that end or stop a process, an exception, and out of memory.</summary>
     public FaultMoment Moment { get; init; }
 
-    /// <summary>Point of a save, for moment <c>save</c>, <c>disk-full</c> and <c>slow-storage</c>; the points that only rank 0 passes need <c>rank: 0</c>.</summary>
+    /// <summary>
+    /// Point of a save, for moment <c>save</c>, <c>disk-full</c> and <c>slow-storage</c>; the points that only rank 0 passes need <c>rank:
+    /// 0</c>.
+    /// </summary>
     [OneOf(
-        "folder-created", "staged", "first-block-written", "data-written", "data-synced", "announced", "all-durable", "manifest-written", "marker-written",
-        "renamed", "pruned")]
+        "folder-created",
+        "staged",
+        "first-block-written",
+        "data-written",
+        "data-synced",
+        "announced",
+        "all-durable",
+        "manifest-written",
+        "marker-written",
+        "renamed",
+        "pruned"
+    )]
     public string Point { get; init; } = "first-block-written";
 
     /// <summary>How long something slow takes.</summary>

@@ -1,7 +1,8 @@
 namespace Uniscale.Configuration;
 
 /// <summary>
-/// Largest values of a configuration, far beyond what anybody trains: they keep arithmetic within its types and a slip of the keyboard from asking for
+/// Largest values of a configuration, far beyond what anybody trains: they keep arithmetic within its types and a slip of the keyboard from
+/// asking for
 /// more memory than there is.
 /// </summary>
 public static class Limits
@@ -33,6 +34,8 @@ public static class Limits
     /// <summary>Tokens of a run.</summary>
     public const long Tokens = 100_000_000_000_000_000;
 
-    /// <summary>Passes of blocks in one step of a rank: layers times microbatches. The program of a step holds several instructions for each.</summary>
+    /// <summary>
+    /// Passes of blocks in one step of a rank: layers times microbatches. The program of a step holds several instructions for each.
+    /// </summary>
     public const long Passes = 1_000_000;
 }

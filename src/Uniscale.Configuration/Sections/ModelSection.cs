@@ -46,7 +46,10 @@ public enum RopeScalingKind
     /// <summary>The base multiplied by factor^(d/(d-2)), d the width of a head.</summary>
     NtkAware,
 
-    /// <summary>Texts up to the trained context as trained; for a longer one of n tokens, in inference, the base multiplied by (factor·n/context − (factor − 1))^(d/(d-2)).</summary>
+    /// <summary>
+    /// Texts up to the trained context as trained; for a longer one of n tokens, in inference, the base multiplied by (factor·n/context −
+    /// (factor − 1))^(d/(d-2)).
+    /// </summary>
     Dynamic,
 
     /// <summary>Fast pairs as trained, slow ones divided by the factor, queries and keys scaled (YaRN, Peng et al., 2023).</summary>
@@ -118,7 +121,9 @@ public sealed record ModelSection
     [Range(1)]
     public double RopeFactor { get; init; } = 1;
 
-    /// <summary>Context of which <see cref="RopeScaling"/> speaks: the trained one before the stretching; 0 with dynamic: <see cref="Context"/>.</summary>
+    /// <summary>
+    /// Context of which <see cref="RopeScaling"/> speaks: the trained one before the stretching; 0 with dynamic: <see cref="Context"/>.
+    /// </summary>
     [Range(0, Limits.Context)]
     public int RopeTrainedContext { get; init; }
 
@@ -154,7 +159,9 @@ public sealed record ModelSection
     /// <summary>The head uses the embedding's matrix.</summary>
     public bool TiedEmbeddings { get; init; }
 
-    /// <summary>What the last block gives: logits of the vocabulary, or one score for each token. A score's head is not tied to the embedding.</summary>
+    /// <summary>
+    /// What the last block gives: logits of the vocabulary, or one score for each token. A score's head is not tied to the embedding.
+    /// </summary>
     public HeadKind Head { get; init; } = HeadKind.Vocabulary;
 
     /// <summary>Standard deviation of the first weights of a score's head; 0: they are zero.</summary>
@@ -175,5 +182,8 @@ public sealed record ModelSection
     public int HeadWidth => HeadDim == 0 ? Hidden / Heads : HeadDim;
 
     /// <summary>Width of the feed-forward layer, resolved.</summary>
-    public int FfnWidth => Ffn != 0 ? Ffn : Activation == ActivationKind.Gelu ? 4 * Hidden : ((8 * Hidden / 3) + 63) / 64 * 64;
+    public int FfnWidth =>
+        Ffn != 0 ? Ffn
+        : Activation == ActivationKind.Gelu ? 4 * Hidden
+        : ((8 * Hidden / 3) + 63) / 64 * 64;
 }

@@ -14,13 +14,21 @@ public enum ObjectiveKind
     /// <summary>A score that is higher for the better of two answers (a reward model).</summary>
     Reward,
 
-    /// <summary>To make the better of two answers likelier than the model does that the run starts from (direct preference optimization; Rafailov et al., 2023).</summary>
+    /// <summary>
+    /// To make the better of two answers likelier than the model does that the run starts from (direct preference optimization; Rafailov et
+    /// al., 2023).
+    /// </summary>
     Dpo,
 
-    /// <summary>To give answers of its own that are rewarded, each judged beside the others to its prompt (group relative policy optimization; Shao et al., 2024).</summary>
+    /// <summary>
+    /// To give answers of its own that are rewarded, each judged beside the others to its prompt (group relative policy optimization; Shao
+    /// et al., 2024).
+    /// </summary>
     Grpo,
 
-    /// <summary>The same with a critic that foresees the reward at every token (proximal policy optimization; Schulman et al., 2017).</summary>
+    /// <summary>
+    /// The same with a critic that foresees the reward at every token (proximal policy optimization; Schulman et al., 2017).
+    /// </summary>
     Ppo,
 }
 
@@ -53,14 +61,19 @@ public enum RankingKind
     /// <summary>−log σ(better − worse) (Bradley and Terry, 1952).</summary>
     Ranking,
 
-    /// <summary>The same, times (1 − 2·max(0, σ(better − worse) − ½))^γ: pairs that are told apart already count less (InternLM2 report).</summary>
+    /// <summary>
+    /// The same, times (1 − 2·max(0, σ(better − worse) − ½))^γ: pairs that are told apart already count less (InternLM2 report).
+    /// </summary>
     Focal,
 }
 
 /// <summary>The loss of a reward model.</summary>
 public sealed record RewardSection
 {
-    /// <summary>Published recipe whose values are taken where the file is silent: internlm2 (the report), internlm2-code (the released code), instructgpt, openrlhf.</summary>
+    /// <summary>
+    /// Published recipe whose values are taken where the file is silent: internlm2 (the report), internlm2-code (the released code),
+    /// instructgpt, openrlhf.
+    /// </summary>
     public string? Preset { get; init; }
 
     /// <summary>Loss of a pair.</summary>
@@ -70,7 +83,9 @@ public sealed record RewardSection
     [Range(0)]
     public double FocalGamma { get; init; } = 2;
 
-    /// <summary>Weight of the barrier −log(bound − score) − log(bound + score) of both scores, which holds them within the bound; 0: none.</summary>
+    /// <summary>
+    /// Weight of the barrier −log(bound − score) − log(bound + score) of both scores, which holds them within the bound; 0: none.
+    /// </summary>
     [Range(0)]
     public double Barrier { get; init; } = 0.01;
 
@@ -94,6 +109,8 @@ public sealed record DpoSection
     [Range(0, 0.5, MaximumExclusive = true)]
     public double LabelSmoothing { get; init; }
 
-    /// <summary>Log-probabilities are means over an answer's tokens instead of sums, so that long answers are not preferred for their length.</summary>
+    /// <summary>
+    /// Log-probabilities are means over an answer's tokens instead of sums, so that long answers are not preferred for their length.
+    /// </summary>
     public bool LengthNormalised { get; init; }
 }

@@ -8,7 +8,10 @@ public enum RecomputeKind
     /// <summary>Everything is kept.</summary>
     None,
 
-    /// <summary>What is large and cheap in every block: normalised inputs and the output of the feed-forward activation (scores of attention are never kept by the tiled kernels).</summary>
+    /// <summary>
+    /// What is large and cheap in every block: normalised inputs and the output of the feed-forward activation (scores of attention are
+    /// never kept by the tiled kernels).
+    /// </summary>
     Selective,
 
     /// <summary>Every block from its input.</summary>
@@ -67,7 +70,9 @@ public sealed record ParallelSection
     /// <summary>Sharding of optimizer state, gradients and parameters over the replicas.</summary>
     public ZeroSection Zero { get; init; } = new();
 
-    /// <summary>Name of the pipeline schedule: gpipe, 1f1b, interleaved-1f1b, zero-bubble, or one that was added (Uniscale.Programs.Schedules).</summary>
+    /// <summary>
+    /// Name of the pipeline schedule: gpipe, 1f1b, interleaved-1f1b, zero-bubble, or one that was added (Uniscale.Programs.Schedules).
+    /// </summary>
     public string Schedule { get; init; } = "1f1b";
 
     /// <summary>Chunks of blocks a stage (interleaved only).</summary>

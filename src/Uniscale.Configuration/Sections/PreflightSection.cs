@@ -16,7 +16,8 @@ public enum PreflightWhen
 }
 
 /// <summary>
-/// A look at the nodes before the first step and after each restart: GEMM, memory and links of all ranks at the same time, compared across nodes. It takes about
+/// A look at the nodes before the first step and after each restart: GEMM, memory and links of all ranks at the same time, compared across
+/// nodes. It takes about
 /// a second.
 /// </summary>
 public sealed record PreflightSection

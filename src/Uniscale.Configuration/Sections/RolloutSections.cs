@@ -17,7 +17,10 @@ public sealed record RolloutSection
     [Range(0, MinimumExclusive = true)]
     public double Temperature { get; init; } = 1;
 
-    /// <summary>Tokens are drawn from the smallest set whose probabilities sum to at least this. Below 1 they are not drawn from the policy itself, of which the run warns.</summary>
+    /// <summary>
+    /// Tokens are drawn from the smallest set whose probabilities sum to at least this. Below 1 they are not drawn from the policy itself,
+    /// of which the run warns.
+    /// </summary>
     [Range(0, 1, MinimumExclusive = true)]
     public double TopP { get; init; } = 1;
 
@@ -44,7 +47,9 @@ public sealed record RolloutSection
     public int Updates => Minibatches * Epochs;
 }
 
-/// <summary>An estimate of the divergence from the reference at a token, of the log-ratio l = log π − log π_ref, held to ±10 (Schulman, 2020).</summary>
+/// <summary>
+/// An estimate of the divergence from the reference at a token, of the log-ratio l = log π − log π_ref, held to ±10 (Schulman, 2020).
+/// </summary>
 public enum KlKind
 {
     /// <summary>l: unbiased, may be negative.</summary>
@@ -99,7 +104,9 @@ public sealed record GrpoSection
     /// <summary>Estimate of the divergence.</summary>
     public KlKind Kl { get; init; } = KlKind.K3;
 
-    /// <summary>Divergence of an answer, in nats, towards which β is moved after each batch (Ziegler et al., 2019); 0: β is fixed.</summary>
+    /// <summary>
+    /// Divergence of an answer, in nats, towards which β is moved after each batch (Ziegler et al., 2019); 0: β is fixed.
+    /// </summary>
     [Range(0)]
     public double KlTarget { get; init; }
 
@@ -143,7 +150,9 @@ public sealed record RewardRuleSection
     public string? Pattern { get; init; }
 }
 
-/// <summary>The model that scores answers (<c>rewards: [{kind: model}]</c>): of the same shape and layout as the policy, but for its head.</summary>
+/// <summary>
+/// The model that scores answers (<c>rewards: [{kind: model}]</c>): of the same shape and layout as the policy, but for its head.
+/// </summary>
 public sealed record RewardModelSection
 {
     /// <summary>Run with <c>objective: reward</c>, or one of its checkpoints.</summary>
@@ -190,7 +199,9 @@ public sealed record PpoSection
     /// <summary>Estimate of the divergence.</summary>
     public KlKind Kl { get; init; } = KlKind.K1;
 
-    /// <summary>Divergence of an answer, in nats, towards which β is moved after each batch (Ziegler et al., 2019); 0: β is fixed.</summary>
+    /// <summary>
+    /// Divergence of an answer, in nats, towards which β is moved after each batch (Ziegler et al., 2019); 0: β is fixed.
+    /// </summary>
     [Range(0)]
     public double KlTarget { get; init; }
 
@@ -232,7 +243,9 @@ public sealed record PpoSection
     [Range(0)]
     public int CriticWarmup { get; init; }
 
-    /// <summary>Weight of the loss of text that the policy is not to forget: sequences of those <c>data.sources</c> that are plain text. 0: none.</summary>
+    /// <summary>
+    /// Weight of the loss of text that the policy is not to forget: sequences of those <c>data.sources</c> that are plain text. 0: none.
+    /// </summary>
     [Range(0)]
     public double Ptx { get; init; }
 

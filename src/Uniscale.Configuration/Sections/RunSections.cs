@@ -70,7 +70,9 @@ public sealed record DataSection
     [Range(0)]
     public double MaxEpochs { get; init; }
 
-    /// <summary>Tokens in a window, the unit in which sources are shuffled; 0: the longest context of all phases. A fork keeps it.</summary>
+    /// <summary>
+    /// Tokens in a window, the unit in which sources are shuffled; 0: the longest context of all phases. A fork keeps it.
+    /// </summary>
     [Range(0)]
     public int Window { get; init; }
 }
@@ -196,7 +198,10 @@ public sealed record CheckpointSection
     /// <summary>Leave a save out where the one before is still being written; else training waits for it.</summary>
     public bool SkipWhenBusy { get; init; }
 
-    /// <summary>Further places for copies of the newest checkpoints: directories, or <c>s3://bucket/prefix</c>. A lost directory is restored from them.</summary>
+    /// <summary>
+    /// Further places for copies of the newest checkpoints: directories, or <c>s3://bucket/prefix</c>. A lost directory is restored from
+    /// them.
+    /// </summary>
     [FilePath]
     public IReadOnlyList<string> Tiers { get; init; } = [];
 }
@@ -208,7 +213,9 @@ public sealed record EvaluationSection
     [Range(0)]
     public long Every { get; init; }
 
-    /// <summary>Sequences of each validation source, and prompts that are answered where the model learns from answers of its own; 0: all.</summary>
+    /// <summary>
+    /// Sequences of each validation source, and prompts that are answered where the model learns from answers of its own; 0: all.
+    /// </summary>
     [Range(0)]
     public int Sequences { get; init; } = 64;
 }
@@ -272,7 +279,10 @@ public sealed record PhaseSection
     /// <summary>Names of validation sources; empty: all.</summary>
     public IReadOnlyList<string> Evaluate { get; init; } = [];
 
-    /// <summary>The run stops, saved, at the end of this phase where the mean loss on <c>evaluate</c> is above this; 0: in any case; not set: it goes on.</summary>
+    /// <summary>
+    /// The run stops, saved, at the end of this phase where the mean loss on <c>evaluate</c> is above this; 0: in any case; not set: it
+    /// goes on.
+    /// </summary>
     [Range(0)]
     public double? StopAbove { get; init; }
 

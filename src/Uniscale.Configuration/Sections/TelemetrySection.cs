@@ -30,13 +30,19 @@ public sealed record TelemetrySection
 /// <summary>Notices to people: by a command, by a webhook, or both.</summary>
 public sealed record NotifySection
 {
-    /// <summary>Run by <c>sh -c</c> with UNISCALE_EVENT, UNISCALE_RUN, UNISCALE_STEP and UNISCALE_MESSAGE in its environment, and the notice as JSON on its input; empty: none.</summary>
+    /// <summary>
+    /// Run by <c>sh -c</c> with UNISCALE_EVENT, UNISCALE_RUN, UNISCALE_STEP and UNISCALE_MESSAGE in its environment, and the notice as JSON
+    /// on its input; empty: none.
+    /// </summary>
     public string Command { get; init; } = "";
 
     /// <summary>Address that the notice is posted to as JSON; empty: none.</summary>
     public string Webhook { get; init; } = "";
 
-    /// <summary>Of what: <c>spike</c> (bad steps), <c>restart</c>, <c>hang</c> (faults that a supervisor sees, hangs among them), <c>finish</c> (the end, in whatever way), <c>warning</c> (all other warnings).</summary>
+    /// <summary>
+    /// Of what: <c>spike</c> (bad steps), <c>restart</c>, <c>hang</c> (faults that a supervisor sees, hangs among them), <c>finish</c> (the
+    /// end, in whatever way), <c>warning</c> (all other warnings).
+    /// </summary>
     public IReadOnlyList<string> On { get; init; } = ["spike", "restart", "hang", "finish"];
 
     /// <summary>Notices an hour; the rest is counted, and told with the next.</summary>

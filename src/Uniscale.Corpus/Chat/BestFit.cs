@@ -1,6 +1,9 @@
 namespace Uniscale.Corpus.Chat;
 
-/// <summary>Best-fit decreasing (Johnson, 1973): the longest first, each into the fullest bin that still has room. Never more than 11/9 of the fewest bins, plus one.</summary>
+/// <summary>
+/// Best-fit decreasing (Johnson, 1973): the longest first, each into the fullest bin that still has room. Never more than 11/9 of the
+/// fewest bins, plus one.
+/// </summary>
 public static class BestFit
 {
     /// <summary>Deals items to bins.</summary>

@@ -1,7 +1,8 @@
 namespace Uniscale.Corpus.Chat;
 
 /// <summary>A message of a chat.</summary>
-/// <param name="Role">Who speaks: system, user, assistant, environment (what a tool gave out), or a role of a template of the user's own.</param>
+/// <param name="Role">Who speaks: system, user, assistant, environment (what a tool gave out), or a role of a template of the user's
+/// own.</param>
 /// <param name="Content">What is said.</param>
 public sealed record ChatMessage(string Role, string Content)
 {
@@ -30,14 +31,15 @@ public sealed record ChatMessage(string Role, string Content)
     public bool IsEmpty => Content.Length == 0 && ToolCall is null;
 
     /// <summary>A role by the name that data sets give it.</summary>
-    public static string RoleOf(string name) => name switch
-    {
-        "human" => User,
-        "gpt" or "function_call" => Assistant,
-        "observation" or "tool" or "function" or "ipython" => Environment,
-        "developer" => System,
-        _ => name,
-    };
+    public static string RoleOf(string name) =>
+        name switch
+        {
+            "human" => User,
+            "gpt" or "function_call" => Assistant,
+            "observation" or "tool" or "function" or "ipython" => Environment,
+            "developer" => System,
+            _ => name,
+        };
 
     /// <summary>An answer that is learned.</summary>
     public static ChatMessage Answer(string content) => new(Assistant, content) { IsLearned = true };

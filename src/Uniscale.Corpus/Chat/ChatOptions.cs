@@ -34,7 +34,10 @@ public sealed record ChatOptions
     public bool Compares => ChatFormats.Compares(Format);
 
     /// <summary>Longest chat, resolved.</summary>
-    public int LongestChat => MaxLength > 0 ? MaxLength : Compares ? Context / 2 : Context;
+    public int LongestChat =>
+        MaxLength > 0 ? MaxLength
+        : Compares ? Context / 2
+        : Context;
 
     /// <summary>Refuses what cannot be done.</summary>
     /// <exception cref="UserErrorException">What is wrong, and what to do.</exception>
@@ -43,12 +46,16 @@ public sealed record ChatOptions
         _ = ChatFormats.Of(Format);
         DomainFolder.CheckName(Domain);
         if (Context < 8)
-            throw new UserErrorException($"--context {Context} has no room for a chat: give the context that the model is trained with, for example 2048.");
+            throw new UserErrorException(
+                $"--context {Context} has no room for a chat: give the context that the model is trained with, for example 2048."
+            );
         if (MaxLength < 0 || MaxLength > Context)
             throw new UserErrorException($"--max-length {MaxLength} does not fit a pack of {Context} tokens: give 1 to {Context}.");
         if (!(Validation is >= 0 and < 1))
             throw new UserErrorException($"--validation {Validation} is no share: give a number from 0, below 1.");
         if (Conditions.Count > 0 && !Compares)
-            throw new UserErrorException("--conditions tells a reward model what is preferred, and --format is not preference: take it out.");
+            throw new UserErrorException(
+                "--conditions tells a reward model what is preferred, and --format is not preference: take it out."
+            );
     }
 }

@@ -26,7 +26,13 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
     /// <exception cref="UserErrorException">A file does not exist, or is damaged.</exception>
     public IEnumerable<TokenizedSample> Read(IEnumerable<string> paths)
     {
-        using var samples = RawFiles.Find(paths, [], _ => { }).SelectMany(file => Records(file.Path)).AsParallel().AsOrdered().Select(Tokenize).GetEnumerator();
+        using var samples = RawFiles
+            .Find(paths, [], _ => { })
+            .SelectMany(file => Records(file.Path))
+            .AsParallel()
+            .AsOrdered()
+            .Select(Tokenize)
+            .GetEnumerator();
         while (Advances(samples))
             yield return samples.Current;
     }
@@ -49,7 +55,9 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
     {
         using var input = Guarded(path, () => RawInput.Open(path));
         // A file of lines has a whole object in its first; an array, or an object over several lines, has not.
-        using var records = (BeginsWithLine(input.Head) ? JsonLinesReader.Objects(input) : JsonObjectsReader.Objects(input)).GetEnumerator();
+        using var records = (
+            BeginsWithLine(input.Head) ? JsonLinesReader.Objects(input) : JsonObjectsReader.Objects(input)
+        ).GetEnumerator();
         while (Guarded(path, records.MoveNext))
             yield return records.Current.Json;
     }
@@ -81,7 +89,8 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
         }
         catch (JsonException)
         {
-            // A damaged first record of lines is a record left out; of one object over several lines the first line is a bracket alone, or nearly.
+            // A damaged first record of lines is a record left out; of one object over several lines the first line is a bracket alone, or
+            // nearly.
             return head[..end].TrimEnd(" \t\r"u8).Length > 2;
         }
     }
@@ -119,10 +128,17 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
         foreach (var answer in sample.Answers)
         {
             var whole = tokenizer.Encode(Checked(Conditioned(answer, domain)));
-            var chat = options.Compares ? WithScore(whole, isLast: chats.Count == sample.Answers.Count - 1) : Cut(whole, options.LongestChat);
+            var chat = options.Compares
+                ? WithScore(whole, isLast: chats.Count == sample.Answers.Count - 1)
+                : Cut(whole, options.LongestChat);
             truncated += whole.Tokens.Length > chat.Tokens.Length - (options.Compares ? 1 : 0) ? 1 : 0;
             if (!chat.IsLearned)
-                return new TokenizedSample(domain, [], truncated > 0 ? "nothing to learn is left within the longest length" : "nothing to learn", truncated);
+                return new TokenizedSample(
+                    domain,
+                    [],
+                    truncated > 0 ? "nothing to learn is left within the longest length" : "nothing to learn",
+                    truncated
+                );
             chats.Add(chat);
         }
         for (int i = 1; i < chats.Count; i++)
@@ -166,6 +182,9 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
     private TokenizedChat WithScore(TokenizedChat whole, bool isLast)
     {
         var chat = Cut(whole, options.LongestChat - 1);
-        return new TokenizedChat([.. chat.Tokens, tokenizer.RewardToken], [.. chat.Marks, TokenMarks.Score | (isLast ? TokenMarks.Last : TokenMarks.None)]);
+        return new TokenizedChat(
+            [.. chat.Tokens, tokenizer.RewardToken],
+            [.. chat.Marks, TokenMarks.Score | (isLast ? TokenMarks.Last : TokenMarks.None)]
+        );
     }
 }

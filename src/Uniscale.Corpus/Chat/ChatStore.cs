@@ -7,7 +7,8 @@ using Uniscale.Data;
 namespace Uniscale.Corpus.Chat;
 
 /// <summary>
-/// Writes samples as shards of packs, two for each domain: DOMAIN.train and DOMAIN.validation. A pack holds whole samples, each a document of its own, and padding;
+/// Writes samples as shards of packs, two for each domain: DOMAIN.train and DOMAIN.validation. A pack holds whole samples, each a document
+/// of its own, and padding;
 /// answers that are compared are neighbours in one pack. Memory is bounded: samples are packed a batch at a time.
 /// </summary>
 public sealed class ChatStore : IDisposable
@@ -48,7 +49,9 @@ public sealed class ChatStore : IDisposable
         {
             var reasons = _domains.Values.SelectMany(domain => domain.Report.LeftOut).GroupBy(entry => entry.Key, entry => entry.Value);
             string why = string.Join(", ", reasons.Select(group => $"{group.Sum()} with {group.Key}"));
-            throw new UserErrorException($"No record gives a sample to train on{(why.Length > 0 ? $" ({why})" : ": the files are empty")}; check --format.");
+            throw new UserErrorException(
+                $"No record gives a sample to train on{(why.Length > 0 ? $" ({why})" : ": the files are empty")}; check --format."
+            );
         }
         Directory.CreateDirectory(_directory);
         foreach (var domain in _domains.Values.Where(domain => domain.Report.Samples + domain.Report.ValidationSamples > 0))
@@ -77,7 +80,8 @@ public sealed class ChatStore : IDisposable
                 Report.Leave(reason);
                 return;
             }
-            bool isValidation = XxHash3.HashToUInt64(MemoryMarshal.AsBytes<int>(sample.Chats[0].Tokens)) < options.Validation * ulong.MaxValue;
+            bool isValidation =
+                XxHash3.HashToUInt64(MemoryMarshal.AsBytes<int>(sample.Chats[0].Tokens)) < options.Validation * ulong.MaxValue;
             (isValidation ? _validation : _training).Add(sample.Chats);
             Report.Samples += isValidation ? 0 : 1;
             Report.ValidationSamples += isValidation ? 1 : 0;
@@ -97,7 +101,15 @@ public sealed class ChatStore : IDisposable
             if (Report.ValidationSamples > 0)
                 digests[".validation"] = _validation.Complete();
             Report.Packs = _training.Packs + _validation.Packs;
-            var counts = new TokenizationReport(Report.Samples, _training.Packs * options.Context, Report.ValidationSamples, _validation.Packs * options.Context, 0, 0, TimeSpan.Zero);
+            var counts = new TokenizationReport(
+                Report.Samples,
+                _training.Packs * options.Context,
+                Report.ValidationSamples,
+                _validation.Packs * options.Context,
+                0,
+                0,
+                TimeSpan.Zero
+            );
             new TokenizationRecord(prefix, tokenizer, options.Validation, []).Write(counts, digests);
             File.WriteAllText(prefix + ShardPaths.ChatReportEnding, JsonSerializer.Serialize(Report, Indented));
         }
@@ -121,7 +133,13 @@ public sealed class ChatStore : IDisposable
 
         public long Packs { get; private set; }
 
-        private ShardWriter Writer => _writer ??= new ShardWriter(prefix, tokenizer.Size, options.Compares ? PackKind.Comparisons : PackKind.Samples, options.Context);
+        private ShardWriter Writer =>
+            _writer ??= new ShardWriter(
+                prefix,
+                tokenizer.Size,
+                options.Compares ? PackKind.Comparisons : PackKind.Samples,
+                options.Context
+            );
 
         public void Add(IReadOnlyList<TokenizedChat> sample)
         {

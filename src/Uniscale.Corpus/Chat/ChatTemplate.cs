@@ -10,7 +10,9 @@ public sealed record ChatTurn
     /// <summary>The role; * stands for every role that has no turn of its own, and <c>{role}</c> for its name.</summary>
     public string Role { get; init; } = "";
 
-    /// <summary>What stands before the content; <c>{name}</c> stands for the name behind the role, written as <see cref="ChatTemplate.Name"/> says.</summary>
+    /// <summary>
+    /// What stands before the content; <c>{name}</c> stands for the name behind the role, written as <see cref="ChatTemplate.Name"/> says.
+    /// </summary>
     public string Before { get; init; } = "";
 
     /// <summary>What stands before the content where a system message stands before the turn; not set: as otherwise.</summary>
@@ -23,7 +25,9 @@ public sealed record ChatTurn
     public string Separator { get; init; } = "";
 }
 
-/// <summary>How a chat becomes text or tokens: a YAML file. <c>{bos}</c> and <c>{eos}</c> stand for the tokenizer's begin and end of text.</summary>
+/// <summary>
+/// How a chat becomes text or tokens: a YAML file. <c>{bos}</c> and <c>{eos}</c> stand for the tokenizer's begin and end of text.
+/// </summary>
 public sealed record ChatTemplate
 {
     /// <summary>What stands before the first message.</summary>
@@ -38,13 +42,18 @@ public sealed record ChatTemplate
     /// <summary>What stands behind the last message where an answer is to be generated.</summary>
     public string Generation { get; init; } = "";
 
-    /// <summary>How a call of a tool is written behind the content of an answer; <c>{call}</c> stands for its JSON. Empty: the template has no tools.</summary>
+    /// <summary>
+    /// How a call of a tool is written behind the content of an answer; <c>{call}</c> stands for its JSON. Empty: the template has no
+    /// tools.
+    /// </summary>
     public string ToolCall { get; init; } = "";
 
     /// <summary>Name behind the role of the system message that describes the tools.</summary>
     public string ToolsName { get; init; } = "";
 
-    /// <summary>Pieces of the vocabulary that the template writes as one token each. In the text of messages they are ordinary text.</summary>
+    /// <summary>
+    /// Pieces of the vocabulary that the template writes as one token each. In the text of messages they are ordinary text.
+    /// </summary>
     public IReadOnlyList<string> SpecialTokens { get; init; } = [];
 
     /// <summary>Pieces at which generation of an answer ends.</summary>
@@ -55,9 +64,16 @@ public sealed record ChatTemplate
 
     /// <summary>Templates that come with the program.</summary>
     public static IReadOnlyList<string> BuiltIn { get; } =
-        [.. typeof(ChatTemplate).Assembly.GetManifestResourceNames().Where(IsTemplate).Select(name => name[Prefix.Length..^Suffix.Length]).Order(StringComparer.Ordinal)];
+    [
+        .. typeof(ChatTemplate)
+            .Assembly.GetManifestResourceNames()
+            .Where(IsTemplate)
+            .Select(name => name[Prefix.Length..^Suffix.Length])
+            .Order(StringComparer.Ordinal),
+    ];
 
-    private const string Prefix = "Uniscale.Corpus.Chat.Templates.", Suffix = ".yaml";
+    private const string Prefix = "Uniscale.Corpus.Chat.Templates.",
+        Suffix = ".yaml";
 
     /// <summary>A template by its name, or of a file.</summary>
     /// <exception cref="UserErrorException">There is no such template, or the file is none.</exception>
@@ -77,7 +93,8 @@ public sealed record ChatTemplate
     }
 
     /// <summary>The turn of a role; null: the template does not know it.</summary>
-    public ChatTurn? TurnOf(string role) => Roles.FirstOrDefault(turn => turn.Role == role) ?? Roles.FirstOrDefault(turn => turn.Role == "*");
+    public ChatTurn? TurnOf(string role) =>
+        Roles.FirstOrDefault(turn => turn.Role == role) ?? Roles.FirstOrDefault(turn => turn.Role == "*");
 
     /// <summary>The parts of a chat in their order, for text and for tokens alike.</summary>
     /// <param name="messages">The chat; every role must have a turn.</param>
@@ -91,7 +108,11 @@ public sealed record ChatTemplate
             bool isBehindSystem = i > 0 && messages[i - 1].Role == ChatMessage.System;
             string before = isBehindSystem && turn.BeforeBehindSystem is { } other ? other : turn.Before;
             string name = message.Name is { Length: > 0 } given ? Name.Replace("{name}", given, StringComparison.Ordinal) : "";
-            yield return new ChatPart(before.Replace("{role}", message.Role, StringComparison.Ordinal).Replace("{name}", name, StringComparison.Ordinal), IsTemplate: true, IsLearned: false);
+            yield return new ChatPart(
+                before.Replace("{role}", message.Role, StringComparison.Ordinal).Replace("{name}", name, StringComparison.Ordinal),
+                IsTemplate: true,
+                IsLearned: false
+            );
             yield return new ChatPart(message.Content, IsTemplate: false, message.IsLearned);
             if (message.ToolCall is { } call)
             {
@@ -105,18 +126,25 @@ public sealed record ChatTemplate
         }
     }
 
-    /// <summary>The text of a chat, its special tokens written out; null for one without messages, or with a role that the template does not know.</summary>
+    /// <summary>
+    /// The text of a chat, its special tokens written out; null for one without messages, or with a role that the template does not know.
+    /// </summary>
     public string? Render(IReadOnlyList<ChatMessage> messages)
     {
         if (messages.Count == 0 || messages.Any(message => TurnOf(message.Role) is null))
             return null;
         var text = new StringBuilder();
         foreach (var part in Parts(messages))
-            text.Append(part.IsTemplate ? part.Text.Replace("{bos}", "", StringComparison.Ordinal).Replace("{eos}", "", StringComparison.Ordinal) : part.Text);
+            text.Append(
+                part.IsTemplate
+                    ? part.Text.Replace("{bos}", "", StringComparison.Ordinal).Replace("{eos}", "", StringComparison.Ordinal)
+                    : part.Text
+            );
         return text.ToString();
     }
 
-    private static bool IsTemplate(string resource) => resource.StartsWith(Prefix, StringComparison.Ordinal) && resource.EndsWith(Suffix, StringComparison.Ordinal);
+    private static bool IsTemplate(string resource) =>
+        resource.StartsWith(Prefix, StringComparison.Ordinal) && resource.EndsWith(Suffix, StringComparison.Ordinal);
 }
 
 /// <summary>A part of a chat as it is written.</summary>

@@ -15,12 +15,14 @@ public sealed record TokenizedChat(int[] Tokens, TokenMarks[] Marks)
 }
 
 /// <summary>
-/// Writes chats as tokens. What the template writes may hold special tokens; what stands in a message may not: a text that spells one is encoded as the ordinary
+/// Writes chats as tokens. What the template writes may hold special tokens; what stands in a message may not: a text that spells one is
+/// encoded as the ordinary
 /// characters that it is made of, so that nobody can speak for another role.
 /// </summary>
 public sealed class ChatTokenizer
 {
-    private const string BeginMark = "{bos}", EndMark = "{eos}";
+    private const string BeginMark = "{bos}",
+        EndMark = "{eos}";
 
     private readonly Tokenizer _tokenizer;
     private readonly string[] _specials; // the longest first
@@ -34,9 +36,21 @@ public sealed class ChatTokenizer
         Template = template;
         _tokenizer = tokenizer;
         _specials = [.. template.SpecialTokens.Append(BeginMark).Append(EndMark).OrderByDescending(text => text.Length)];
-        _forbidden = [.. template.SpecialTokens.Concat(tokenizer.Symbols).Append(template.RewardToken).Where(text => text.Length > 1 && text is not (BeginMark or EndMark)).Distinct()];
+        _forbidden =
+        [
+            .. template
+                .SpecialTokens.Concat(tokenizer.Symbols)
+                .Append(template.RewardToken)
+                .Where(text => text.Length > 1 && text is not (BeginMark or EndMark))
+                .Distinct(),
+        ];
         // What every chat needs is asked for before the first.
-        foreach (string text in template.Roles.SelectMany(turn => new[] { turn.Before, turn.End, turn.Separator }).Append(template.Begin).Append(template.Generation))
+        foreach (
+            string text in template
+                .Roles.SelectMany(turn => new[] { turn.Before, turn.End, turn.Separator })
+                .Append(template.Begin)
+                .Append(template.Generation)
+        )
             EncodeTemplate(text, new ArrayBufferWriter<int>());
         StopTokens = [.. template.Stop.Select(IdOf)];
     }
@@ -49,8 +63,12 @@ public sealed class ChatTokenizer
 
     /// <summary>The token at which a reward model reads the score.</summary>
     /// <exception cref="UserErrorException">The vocabulary lacks it.</exception>
-    public int RewardToken => _rewardToken ??= Find(Template.RewardToken) ?? throw new UserErrorException(
-        $"The template's reward token '{Template.RewardToken}' is not in the vocabulary {_tokenizer.Path}: give --reward-token a piece that is there, for example '{EndMark}', the end of text.");
+    public int RewardToken =>
+        _rewardToken ??=
+            Find(Template.RewardToken)
+            ?? throw new UserErrorException(
+                $"The template's reward token '{Template.RewardToken}' is not in the vocabulary {_tokenizer.Path}: give --reward-token a piece that is there, for example '{EndMark}', the end of text."
+            );
 
     private int? _rewardToken;
 
@@ -83,7 +101,8 @@ public sealed class ChatTokenizer
     }
 
     /// <summary>
-    /// What a reward model reads of an answer that was drawn: the tokens that a chat of the same messages has in <c>data chat --format preference</c>, the reward token last. Nobody else sees
+    /// What a reward model reads of an answer that was drawn: the tokens that a chat of the same messages has in <c>data chat --format
+    /// preference</c>, the reward token last. Nobody else sees
     /// the condition.
     /// </summary>
     /// <param name="prompt">Tokens before the answer, as <see cref="Encode"/> gives them.</param>
@@ -97,11 +116,13 @@ public sealed class ChatTokenizer
         {
             int[] begin = Encode([]).Tokens;
             tokens.Write(Encode([new ChatMessage(ChatMessage.System, condition)]).Tokens);
-            if (prompt.StartsWith(begin)) prompt = prompt[begin.Length..];
+            if (prompt.StartsWith(begin))
+                prompt = prompt[begin.Length..];
         }
         tokens.Write(prompt);
         tokens.Write(answer);
-        if (isEnded) EncodeTemplate(Template.TurnOf(ChatMessage.Assistant)?.Separator ?? "", tokens);
+        if (isEnded)
+            EncodeTemplate(Template.TurnOf(ChatMessage.Assistant)?.Separator ?? "", tokens);
         tokens.Write([RewardToken]);
         return tokens.WrittenSpan.ToArray();
     }
@@ -123,7 +144,8 @@ public sealed class ChatTokenizer
     }
 
     /// <summary>
-    /// Ordinary text: a spelled special token is cut behind its first character, and the pieces are encoded alone, so that it is never found. No space is put before
+    /// Ordinary text: a spelled special token is cut behind its first character, and the pieces are encoded alone, so that it is never
+    /// found. No space is put before
     /// a text within a chat.
     /// </summary>
     private void EncodePlain(string text, ArrayBufferWriter<int> tokens)
@@ -140,13 +162,22 @@ public sealed class ChatTokenizer
         }
     }
 
-    private int IdOf(string piece) => Find(piece) ?? throw new UserErrorException(piece is BeginMark or EndMark
-        ? $"The template writes {piece}, but the vocabulary {_tokenizer.Path} has no such token: take it out in a template of your own."
-        : $"The template writes the token '{piece}', which is not in the vocabulary {_tokenizer.Path}: train one with `uniscale tokenizer train --symbol '{piece}'`, or choose a template without it, such as plain.");
+    private int IdOf(string piece) =>
+        Find(piece)
+        ?? throw new UserErrorException(
+            piece is BeginMark or EndMark
+                ? $"The template writes {piece}, but the vocabulary {_tokenizer.Path} has no such token: take it out in a template of your own."
+                : $"The template writes the token '{piece}', which is not in the vocabulary {_tokenizer.Path}: train one with `uniscale tokenizer train --symbol '{piece}'`, or choose a template without it, such as plain."
+        );
 
     private int? Find(string piece)
     {
-        int id = piece switch { BeginMark => _tokenizer.BeginId, EndMark => _tokenizer.EndId, _ => _tokenizer.IdOf(piece) };
+        int id = piece switch
+        {
+            BeginMark => _tokenizer.BeginId,
+            EndMark => _tokenizer.EndId,
+            _ => _tokenizer.IdOf(piece),
+        };
         return id < 0 || (id == _tokenizer.UnknownId && piece is not (BeginMark or EndMark)) ? null : id;
     }
 }

@@ -22,7 +22,11 @@ public sealed class DocumentFileWriter : IDisposable
     public DocumentFileWriter(string path)
     {
         _path = path;
-        _file = new CompressionStream(new FileStream(Unfinished, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16), CompressionLevel, leaveOpen: false);
+        _file = new CompressionStream(
+            new FileStream(Unfinished, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16),
+            CompressionLevel,
+            leaveOpen: false
+        );
         _json = NewJson(_line);
     }
 
@@ -61,8 +65,9 @@ public sealed class DocumentFileWriter : IDisposable
         if (json.BytesCommitted > DocumentReader.MaxLineBytes)
         {
             throw new UserErrorException(
-                $"{document.Source} makes a document of {json.BytesCommitted >> 20} MiB, where a store holds lines of at most {DocumentReader.MaxLineBytes >> 20} MiB; " +
-                "cut it into documents (JSONL), or tokenize it as a .txt file without importing.");
+                $"{document.Source} makes a document of {json.BytesCommitted >> 20} MiB, where a store holds lines of at most {DocumentReader.MaxLineBytes >> 20} MiB; "
+                    + "cut it into documents (JSONL), or tokenize it as a .txt file without importing."
+            );
         }
         lines.Write("\n"u8);
     }

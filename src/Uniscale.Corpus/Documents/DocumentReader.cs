@@ -7,7 +7,8 @@ using Uniscale.Data;
 namespace Uniscale.Corpus;
 
 /// <summary>
-/// Reads documents as a stream: each line of a JSONL file is one (its <c>text</c>), any other file is one by itself. Text is UTF-8; what is not is refused
+/// Reads documents as a stream: each line of a JSONL file is one (its <c>text</c>), any other file is one by itself. Text is UTF-8; what is
+/// not is refused
 /// with its place. Long files are read in parts, so that memory grows only with what their tokenizer does not allow to be cut.
 /// </summary>
 public static class DocumentReader
@@ -22,8 +23,10 @@ public static class DocumentReader
 
     /// <summary>The documents of several files, one after the other.</summary>
     /// <param name="paths">The files.</param>
-    /// <param name="tokenizer">The model that will encode the parts of long documents, which decides where they may be cut; null: at any line end.</param>
-    public static IEnumerable<DocumentPart> ReadAll(IEnumerable<string> paths, Tokenizer? tokenizer = null) => paths.SelectMany(path => Read(path, tokenizer));
+    /// <param name="tokenizer">The model that will encode the parts of long documents, which decides where they may be cut; null: at any
+    /// line end.</param>
+    public static IEnumerable<DocumentPart> ReadAll(IEnumerable<string> paths, Tokenizer? tokenizer = null) =>
+        paths.SelectMany(path => Read(path, tokenizer));
 
     /// <summary>The documents of one file.</summary>
     /// <exception cref="UserErrorException">The file does not exist, is not valid UTF-8 or JSON, or cannot be decompressed.</exception>
@@ -79,10 +82,15 @@ public static class DocumentReader
     }
 
     internal static UserErrorException InvalidUtf8(string path, long line) =>
-        new($"Line {line} of {path} is not valid UTF-8: convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`, or repair it with `uniscale data import`.");
+        new(
+            $"Line {line} of {path} is not valid UTF-8: convert the file, for example with `iconv -f WINDOWS-1252 -t UTF-8`, or repair it with `uniscale data import`."
+        );
 
     internal static UserErrorException NotJson(string path, long line, Exception error) =>
-        new($"Line {line} of {path} is not JSON: {error.Message.TrimEnd('.')}; each line must be an object such as {{\"text\": \"...\"}}.", error);
+        new(
+            $"Line {line} of {path} is not JSON: {error.Message.TrimEnd('.')}; each line must be an object such as {{\"text\": \"...\"}}.",
+            error
+        );
 
     internal static UserErrorException NoText(string path, long line) =>
         new($"Line {line} of {path} has no string \"text\"; each line must be an object such as {{\"text\": \"...\"}}.");
@@ -94,12 +102,15 @@ public static class DocumentReader
         int held = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
         int from = buffer.AsSpan(0, held).StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0;
         long offset = 0; // of the buffer in the file
-        bool first = true, ended = held < buffer.Length;
+        bool first = true,
+            ended = held < buffer.Length;
         while (held > from)
         {
             int length = ended ? held - from : LastCut(buffer.AsSpan(from, held - from), tokenizer);
             if (length == 0 && held - from >= MaxLineBytes)
-                throw new UserErrorException($"{path} has {MaxLineBytes >> 20} MiB from byte {offset + from} on that this tokenizer does not allow to be cut: make documents of it.");
+                throw new UserErrorException(
+                    $"{path} has {MaxLineBytes >> 20} MiB from byte {offset + from} on that this tokenizer does not allow to be cut: make documents of it."
+                );
             if (length > 0)
             {
                 CheckUtf8(buffer.AsSpan(from, length), path, offset + from);
@@ -136,6 +147,8 @@ public static class DocumentReader
         if (Utf8.IsValid(text))
             return;
         Utf8.ToUtf16(text, new char[text.Length], out int valid, out _, replaceInvalidSequences: false);
-        throw new UserErrorException($"{path} is not valid UTF-8 at byte {offset + valid}; convert the file, or run it through `uniscale data import`.");
+        throw new UserErrorException(
+            $"{path} is not valid UTF-8 at byte {offset + valid}; convert the file, or run it through `uniscale data import`."
+        );
     }
 }

@@ -2,7 +2,10 @@ using Uniscale.Configuration;
 
 namespace Uniscale.Corpus;
 
-/// <summary>Documents by domain: STORE/DOMAIN/NNNNN.jsonl.zst, each line an object with id, source, text and, where known, source_id, url, language, date and score.</summary>
+/// <summary>
+/// Documents by domain: STORE/DOMAIN/NNNNN.jsonl.zst, each line an object with id, source, text and, where known, source_id, url, language,
+/// date and score.
+/// </summary>
 public static class DocumentStore
 {
     /// <summary>Name of a domain's file by its number.</summary>
@@ -16,11 +19,18 @@ public static class DocumentStore
 
     /// <summary>The domains of a store with their files, both by name.</summary>
     public static IReadOnlyList<(string Domain, IReadOnlyList<string> Files)> Domains(string store) =>
-    [
-        .. Directory.GetDirectories(store).Order(StringComparer.Ordinal)
-            .Select(directory => (Path.GetFileName(directory), (IReadOnlyList<string>)[.. Directory.GetFiles(directory).Where(TextFiles.IsJsonLines).Order(StringComparer.Ordinal)]))
-            .Where(domain => domain.Item2.Count > 0),
-    ];
+        [
+            .. Directory
+                .GetDirectories(store)
+                .Order(StringComparer.Ordinal)
+                .Select(directory =>
+                    (
+                        Path.GetFileName(directory),
+                        (IReadOnlyList<string>)[.. Directory.GetFiles(directory).Where(TextFiles.IsJsonLines).Order(StringComparer.Ordinal)]
+                    )
+                )
+                .Where(domain => domain.Item2.Count > 0),
+        ];
 
     /// <summary>
     /// Gives the files that a user means by names of stores, directories, patterns and files, by domain: a store gives its domains,
@@ -48,16 +58,24 @@ public static class DocumentStore
             {
                 string[] held = [.. Directory.GetFiles(path).Where(IsDocuments).Order(StringComparer.Ordinal)];
                 if (held.Length == 0)
-                    throw new UserErrorException($"{path} holds neither a store nor .txt or .jsonl files; make a store with `uniscale data import`.");
+                    throw new UserErrorException(
+                        $"{path} holds neither a store nor .txt or .jsonl files; make a store with `uniscale data import`."
+                    );
                 Add(domain, held);
             }
             else
             {
-                Add(domain, File.Exists(path) ? [path] : throw new UserErrorException($"{path} does not exist; give a store, a directory or files of documents."));
+                Add(
+                    domain,
+                    File.Exists(path)
+                        ? [path]
+                        : throw new UserErrorException($"{path} does not exist; give a store, a directory or files of documents.")
+                );
             }
         }
         return [.. files.Select(entry => (entry.Key, (IReadOnlyList<string>)entry.Value))];
     }
 
-    private static bool IsDocuments(string path) => TextFiles.IsJsonLines(path) || Path.GetExtension(TextFiles.WithoutCompression(path)) == ".txt";
+    private static bool IsDocuments(string path) =>
+        TextFiles.IsJsonLines(path) || Path.GetExtension(TextFiles.WithoutCompression(path)) == ".txt";
 }

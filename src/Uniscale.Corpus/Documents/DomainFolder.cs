@@ -12,21 +12,38 @@ namespace Uniscale.Corpus;
 /// <param name="Bytes">Bytes of their text.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Note">What was left out of it, and why; begins with "damaged" where it gave nothing for that.</param>
-internal sealed record ImportedFile(UInt128 Fingerprint, int Unit, int Parts, string Form, long Documents, long Bytes, string Name, string Note)
+internal sealed record ImportedFile(
+    UInt128 Fingerprint,
+    int Unit,
+    int Parts,
+    string Form,
+    long Documents,
+    long Bytes,
+    string Name,
+    string Note
+)
 {
     public const string Header = "fingerprint\tunit\tparts\tform\tdocuments\tbytes\tname\tnote";
 
     /// <summary>A file that is damaged is looked at again by the next import.</summary>
     public bool IsDamaged => Note.StartsWith("damaged", StringComparison.Ordinal);
 
-    public string ToLine() => string.Create(CultureInfo.InvariantCulture, $"{Fingerprint:x32}\t{Unit}\t{Parts}\t{Form}\t{Documents}\t{Bytes}\t{Plain(Name)}\t{Plain(Note)}");
+    public string ToLine() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Fingerprint:x32}\t{Unit}\t{Parts}\t{Form}\t{Documents}\t{Bytes}\t{Plain(Name)}\t{Plain(Note)}"
+        );
 
     public static ImportedFile? Parse(string line)
     {
         string[] cells = line.Split('\t');
-        return cells.Length == 8 && UInt128.TryParse(cells[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var fingerprint)
-            && int.TryParse(cells[1], NumberStyles.None, CultureInfo.InvariantCulture, out int unit) && int.TryParse(cells[2], NumberStyles.None, CultureInfo.InvariantCulture, out int parts)
-            && long.TryParse(cells[4], NumberStyles.None, CultureInfo.InvariantCulture, out long documents) && long.TryParse(cells[5], NumberStyles.None, CultureInfo.InvariantCulture, out long bytes)
+        return
+            cells.Length == 8
+            && UInt128.TryParse(cells[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var fingerprint)
+            && int.TryParse(cells[1], NumberStyles.None, CultureInfo.InvariantCulture, out int unit)
+            && int.TryParse(cells[2], NumberStyles.None, CultureInfo.InvariantCulture, out int parts)
+            && long.TryParse(cells[4], NumberStyles.None, CultureInfo.InvariantCulture, out long documents)
+            && long.TryParse(cells[5], NumberStyles.None, CultureInfo.InvariantCulture, out long bytes)
             ? new ImportedFile(fingerprint, unit, parts, cells[3], documents, bytes, cells[6], cells[7])
             : null;
     }
@@ -35,7 +52,8 @@ internal sealed record ImportedFile(UInt128 Fingerprint, int Unit, int Parts, st
 }
 
 /// <summary>
-/// A domain's folder while it is written: one import at a time has it; names of files are never used again; imported.tsv says of each raw file what it was taken for, what it gave and which
+/// A domain's folder while it is written: one import at a time has it; names of files are never used again; imported.tsv says of each raw
+/// file what it was taken for, what it gave and which
 /// files of the store hold it.
 /// </summary>
 internal sealed class DomainFolder : IDisposable
@@ -59,7 +77,10 @@ internal sealed class DomainFolder : IDisposable
         }
         catch (IOException error)
         {
-            throw new UserErrorException($"Another import into {_directory} is under way ({error.Message.TrimEnd('.')}): wait for its end, or use another domain.", error);
+            throw new UserErrorException(
+                $"Another import into {_directory} is under way ({error.Message.TrimEnd('.')}): wait for its end, or use another domain.",
+                error
+            );
         }
         RemoveUnfinished(); // of an import that was killed; nobody else has the domain now
         if (File.Exists(ReportPath))
@@ -79,13 +100,23 @@ internal sealed class DomainFolder : IDisposable
     }
 
     /// <summary>Whether a text can name a domain.</summary>
-    public static bool IsName(string domain) => domain.Length > 0 && !domain.AsSpan().ContainsAny(Path.GetInvalidFileNameChars()) && !domain.StartsWith('.');
+    public static bool IsName(string domain) =>
+        domain.Length > 0 && !domain.AsSpan().ContainsAny(Path.GetInvalidFileNameChars()) && !domain.StartsWith('.');
 
     /// <summary>The first number that no file of the domain has had.</summary>
-    public int NextUnit => Math.Max(
-        _imported.Values.Select(file => file.Unit).DefaultIfEmpty(-1).Max(),
-        Directory.GetFiles(_directory, "*.jsonl.zst").Select(path => int.TryParse(Path.GetFileName(path).Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : -1)
-            .DefaultIfEmpty(-1).Max()) + 1;
+    public int NextUnit =>
+        Math.Max(
+            _imported.Values.Select(file => file.Unit).DefaultIfEmpty(-1).Max(),
+            Directory
+                .GetFiles(_directory, "*.jsonl.zst")
+                .Select(path =>
+                    int.TryParse(Path.GetFileName(path).Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                        ? number
+                        : -1
+                )
+                .DefaultIfEmpty(-1)
+                .Max()
+        ) + 1;
 
     private string ReportPath => Path.Combine(_directory, ReportName);
 
@@ -93,21 +124,38 @@ internal sealed class DomainFolder : IDisposable
 
     /// <summary>What is known of a raw file whose documents are all there; null where it is to be imported.</summary>
     public ImportedFile? Find(UInt128 fingerprint) =>
-        _imported.TryGetValue(fingerprint, out var file) && Enumerable.Range(0, file.Parts).All(part => File.Exists(PathOf(file.Unit, part, file.Parts))) ? file : null;
+        _imported.TryGetValue(fingerprint, out var file)
+        && Enumerable.Range(0, file.Parts).All(part => File.Exists(PathOf(file.Unit, part, file.Parts)))
+            ? file
+            : null;
 
     /// <summary>The import that did not come to its end: its first number and the digest of its plan.</summary>
     public (int First, string Digest)? Interrupted =>
-        File.Exists(PlanPath) && File.ReadAllText(PlanPath).Split(' ') is [var first, var digest] && int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? (number, digest) : null;
+        File.Exists(PlanPath)
+        && File.ReadAllText(PlanPath).Split(' ') is [var first, var digest]
+        && int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? (number, digest)
+            : null;
 
     /// <summary>Notes what is to be imported, so that the same import goes on after a stop where it was.</summary>
-    public void Begin(int first, string digest) => File.WriteAllText(PlanPath, string.Create(CultureInfo.InvariantCulture, $"{first} {digest}"));
+    public void Begin(int first, string digest) =>
+        File.WriteAllText(PlanPath, string.Create(CultureInfo.InvariantCulture, $"{first} {digest}"));
 
     /// <summary>The import came to its end.</summary>
     public void End()
     {
         File.Delete(PlanPath);
         string sorted = ReportPath + ".unfinished";
-        File.WriteAllLines(sorted, [ImportedFile.Header, .. _imported.Values.OrderBy(file => file.Unit).ThenBy(file => file.Name, StringComparer.Ordinal).Select(file => file.ToLine())]);
+        File.WriteAllLines(
+            sorted,
+            [
+                ImportedFile.Header,
+                .. _imported
+                    .Values.OrderBy(file => file.Unit)
+                    .ThenBy(file => file.Name, StringComparer.Ordinal)
+                    .Select(file => file.ToLine()),
+            ]
+        );
         File.Move(sorted, ReportPath, overwrite: true);
     }
 

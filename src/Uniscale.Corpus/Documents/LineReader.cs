@@ -49,7 +49,9 @@ internal sealed class LineReader(Stream stream, string name, int maxLineBytes)
     {
         int held = _end - _start;
         if (held > maxLineBytes)
-            throw new UserErrorException($"Line {Number + 1} of {name} is longer than {maxLineBytes >> 20} MiB: cut the document into several.");
+            throw new UserErrorException(
+                $"Line {Number + 1} of {name} is longer than {maxLineBytes >> 20} MiB: cut the document into several."
+            );
         if (_start > 0)
         {
             _buffer.AsSpan(_start, held).CopyTo(_buffer);

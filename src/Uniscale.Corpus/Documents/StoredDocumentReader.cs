@@ -7,10 +7,13 @@ namespace Uniscale.Corpus;
 /// <summary>Reads the documents of a store's file with all that is known of them, as a stream.</summary>
 public static class StoredDocumentReader
 {
-    /// <summary>The documents of one JSONL file, compressed or not. A line without an id is named by its number, one without a source by its file.</summary>
+    /// <summary>
+    /// The documents of one JSONL file, compressed or not. A line without an id is named by its number, one without a source by its file.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="maxLineBytes">Longer lines are refused.</param>
-    /// <exception cref="UserErrorException">A line is too long, not valid UTF-8 or no document, or the file cannot be decompressed.</exception>
+    /// <exception cref="UserErrorException">A line is too long, not valid UTF-8 or no document, or the file cannot be
+    /// decompressed.</exception>
     public static IEnumerable<StoredDocument> Read(string path, int maxLineBytes = DocumentReader.MaxLineBytes) =>
         TextFiles.Guarded(ReadLines(path, maxLineBytes), path);
 

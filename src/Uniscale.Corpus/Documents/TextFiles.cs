@@ -14,7 +14,12 @@ public static class TextFiles
         if (!File.Exists(path))
             throw new UserErrorException($"{path} does not exist; give a text or JSONL file, or a store made by `uniscale data import`.");
         string name = path;
-        return Decompressor.Decompress(new PeekStream(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan)), ref name, [], allowsText: false);
+        return Decompressor.Decompress(
+            new PeekStream(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan)),
+            ref name,
+            [],
+            allowsText: false
+        );
     }
 
     /// <summary>The path without the extension of its compression.</summary>
@@ -36,7 +41,10 @@ public static class TextFiles
             }
             catch (Exception error) when (error is InvalidDataException or EndOfStreamException)
             {
-                throw new UserErrorException($"{path} cannot be decompressed ({error.Message.TrimEnd('.')}); it is cut, damaged or not what its name says.", error);
+                throw new UserErrorException(
+                    $"{path} cannot be decompressed ({error.Message.TrimEnd('.')}); it is cut, damaged or not what its name says.",
+                    error
+                );
             }
             yield return enumerator.Current;
         }

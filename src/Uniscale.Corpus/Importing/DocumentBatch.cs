@@ -49,7 +49,15 @@ internal sealed class DocumentBatch
                 continue;
             }
             bool joins = document.Place.Length == 0 || document.Place[0] is '#' or '/';
-            _results.Add((file, Store(text, $"{file.File.Name}{(joins ? "" : ":")}{document.Place}", extracted.Fields ?? DocumentFields.None, json), Encoding.UTF8.GetByteCount(text), extracted.IsRepaired, null));
+            _results.Add(
+                (
+                    file,
+                    Store(text, $"{file.File.Name}{(joins ? "" : ":")}{document.Place}", extracted.Fields ?? DocumentFields.None, json),
+                    Encoding.UTF8.GetByteCount(text),
+                    extracted.IsRepaired,
+                    null
+                )
+            );
         }
         _documents.Clear();
         return this;
@@ -93,7 +101,10 @@ internal sealed class DocumentBatch
 
     private void Append(string source, string text, DocumentFields fields, Utf8JsonWriter json)
     {
-        ulong digest = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(source), (long)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(text.AsSpan())));
+        ulong digest = XxHash3.HashToUInt64(
+            Encoding.UTF8.GetBytes(source),
+            (long)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(text.AsSpan()))
+        );
         var document = new StoredDocument(digest.ToString("x16", CultureInfo.InvariantCulture), source, text, fields.Language)
         {
             SourceId = fields.SourceId,

@@ -21,14 +21,18 @@ public interface IRawStore
     void Get(StoredRawFile file, string path);
 }
 
-/// <summary>A place of raw files does not answer as it should. It says nothing about the files: an import ends, and goes on later.</summary>
+/// <summary>
+/// A place of raw files does not answer as it should. It says nothing about the files: an import ends, and goes on later.
+/// </summary>
 public sealed class RawStoreException : Exception
 {
     /// <inheritdoc/>
-    public RawStoreException(string message) : base(message) { }
+    public RawStoreException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public RawStoreException(string message, Exception inner) : base(message, inner) { }
+    public RawStoreException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public RawStoreException() { }

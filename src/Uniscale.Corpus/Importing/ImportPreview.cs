@@ -11,15 +11,24 @@ namespace Uniscale.Corpus;
 /// <param name="LeftOut">What is left out of those looked at, by reason.</param>
 /// <param name="Damage">Why the file would be left out; null where it would not.</param>
 public sealed record ImportPreview(
-    string Path, string Form, IReadOnlyList<string> First, long Documents, bool IsWhole, IReadOnlyDictionary<string, long> LeftOut, string? Damage)
+    string Path,
+    string Form,
+    IReadOnlyList<string> First,
+    long Documents,
+    bool IsWhole,
+    IReadOnlyDictionary<string, long> LeftOut,
+    string? Damage
+)
 {
-    private const int Shown = 3, ShownCharacters = 100;
+    private const int Shown = 3,
+        ShownCharacters = 100;
 
     internal static ImportPreview Of(RawFile file, ReadingContext context, string work, int mostDocuments)
     {
         var first = new List<string>();
         var left = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        long looked = 0, documents = 0;
+        long looked = 0,
+            documents = 0;
         string? damage = null;
         bool isWhole = true;
         try
@@ -42,12 +51,25 @@ public sealed record ImportPreview(
         {
             damage = Sentence.Of(error);
         }
-        return new ImportPreview(file.Path, context.Recognised.Length > 0 ? context.Recognised : "unknown", first, documents, isWhole, left, damage);
+        return new ImportPreview(
+            file.Path,
+            context.Recognised.Length > 0 ? context.Recognised : "unknown",
+            first,
+            documents,
+            isWhole,
+            left,
+            damage
+        );
     }
 
     private static string Beginning(string text)
     {
-        string line = string.Join(' ', text[..Math.Min(text.Length, 4 * ShownCharacters)].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        return line.Length > ShownCharacters ? line[..(char.IsHighSurrogate(line[ShownCharacters - 1]) ? ShownCharacters - 1 : ShownCharacters)] + "..." : line;
+        string line = string.Join(
+            ' ',
+            text[..Math.Min(text.Length, 4 * ShownCharacters)].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
+        );
+        return line.Length > ShownCharacters
+            ? line[..(char.IsHighSurrogate(line[ShownCharacters - 1]) ? ShownCharacters - 1 : ShownCharacters)] + "..."
+            : line;
     }
 }

@@ -86,8 +86,25 @@ internal sealed class FileTally(RawFile file)
     /// <summary>The file as it stands in the domain's record.</summary>
     public ImportedFile ToImported(int unit, int parts)
     {
-        string left = string.Join(", ", LeftOut.Select(entry => $"{entry.Value} {entry.Key}").Concat(DamagedEntries.Select(entry => $"left out {entry}")));
-        string note = Damage is null ? left : string.Join("; ", ((string[])[(Documents > 0 ? "in part, damaged: " : "damaged: ") + Damage, left]).Where(text => text.Length > 0));
-        return new ImportedFile(file.Fingerprint, unit, parts, Recognised.Length > 0 ? Recognised : "unknown", Documents, Bytes, file.Name, note);
+        string left = string.Join(
+            ", ",
+            LeftOut.Select(entry => $"{entry.Value} {entry.Key}").Concat(DamagedEntries.Select(entry => $"left out {entry}"))
+        );
+        string note = Damage is null
+            ? left
+            : string.Join(
+                "; ",
+                ((string[])[(Documents > 0 ? "in part, damaged: " : "damaged: ") + Damage, left]).Where(text => text.Length > 0)
+            );
+        return new ImportedFile(
+            file.Fingerprint,
+            unit,
+            parts,
+            Recognised.Length > 0 ? Recognised : "unknown",
+            Documents,
+            Bytes,
+            file.Name,
+            note
+        );
     }
 }

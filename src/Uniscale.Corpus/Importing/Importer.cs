@@ -7,7 +7,8 @@ using Uniscale.Corpus.Reading;
 namespace Uniscale.Corpus;
 
 /// <summary>
-/// Turns raw files of any form into documents of a domain of a store. Which files of the store there are, and what is in them, depends on the raw files alone: not on workers, nor on the order
+/// Turns raw files of any form into documents of a domain of a store. Which files of the store there are, and what is in them, depends on
+/// the raw files alone: not on workers, nor on the order
 /// in which files are named, nor on stops in between. A raw file is in the store whole or not at all.
 /// </summary>
 public sealed class Importer
@@ -31,9 +32,12 @@ public sealed class Importer
     }
 
     /// <summary>Imports files and whole directories.</summary>
-    /// <exception cref="UserErrorException">A path does not exist, another import has the domain, or a file is damaged and the first such ends the import.</exception>
-    /// <exception cref="RawStoreException">Another place does not answer; what was imported until then is in the store, and the same call goes on behind it.</exception>
-    /// <exception cref="OperationCanceledException">It was stopped; what was imported until then is in the store, and the same call goes on behind it.</exception>
+    /// <exception cref="UserErrorException">A path does not exist, another import has the domain, or a file is damaged and the first such
+    /// ends the import.</exception>
+    /// <exception cref="RawStoreException">Another place does not answer; what was imported until then is in the store, and the same call
+    /// goes on behind it.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped; what was imported until then is in the store, and the same call goes on
+    /// behind it.</exception>
     public async Task<ImportReport> RunAsync(IEnumerable<string> paths, CancellationToken cancellation = default)
     {
         var found = RawFiles.Find(paths, _options.Stores, reason => _report.Leave(reason));
@@ -70,10 +74,15 @@ public sealed class Importer
     /// <summary>What is to be done; where the same import was stopped, under the numbers that it began with.</summary>
     private IReadOnlyList<ImportUnit> Plan(List<RawFile> files, DomainFolder domain)
     {
-        bool IsOpen(RawFile file, int first) => _options.Again || domain.Find(file.Fingerprint) is not { IsDamaged: false } held || held.Unit >= first;
+        bool IsOpen(RawFile file, int first) =>
+            _options.Again || domain.Find(file.Fingerprint) is not { IsDamaged: false } held || held.Unit >= first;
         List<RawFile> Open(int first) => [.. files.Where(file => IsOpen(file, first))];
 
-        if (domain.Interrupted is { } interrupted && Open(interrupted.First) is { Count: > 0 } resumed && DigestOf(resumed) == interrupted.Digest)
+        if (
+            domain.Interrupted is { } interrupted
+            && Open(interrupted.First) is { Count: > 0 } resumed
+            && DigestOf(resumed) == interrupted.Digest
+        )
             return Count(files.Count - resumed.Count, ImportUnit.Divide(resumed, interrupted.First, _options.UnitBytes));
         int next = domain.NextUnit;
         var open = Open(next);
@@ -94,7 +103,11 @@ public sealed class Importer
     {
         var digest = new XxHash128();
         var reading = _options.Reading;
-        digest.Append(Encoding.UTF8.GetBytes($"{reading.Form}\n{reading.Text}\n{reading.Template}\n{string.Join(',', reading.Keep)}\n{_options.KeepPartial}\n{_options.Again}\n"));
+        digest.Append(
+            Encoding.UTF8.GetBytes(
+                $"{reading.Form}\n{reading.Text}\n{reading.Template}\n{string.Join(',', reading.Keep)}\n{_options.KeepPartial}\n{_options.Again}\n"
+            )
+        );
         foreach (var file in files)
             digest.Append(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{file.Fingerprint:x32} {file.Name}\n")));
         return digest.GetCurrentHashAsUInt128().ToString("x32", CultureInfo.InvariantCulture);
@@ -104,19 +117,23 @@ public sealed class Importer
     {
         var workers = new SemaphoreSlim(_options.Workers);
         long all = units.Sum(unit => unit.Bytes);
-        await Parallel.ForEachAsync(units, new ParallelOptions { MaxDegreeOfParallelism = _options.Workers, CancellationToken = cancellation }, async (unit, stop) =>
-        {
-            if (unit.Files.All(file => domain.Find(file.Fingerprint)?.Unit == unit.Number))
+        await Parallel.ForEachAsync(
+            units,
+            new ParallelOptions { MaxDegreeOfParallelism = _options.Workers, CancellationToken = cancellation },
+            async (unit, stop) =>
             {
-                lock (_gate)
-                    _report.Leave("imported before", unit.Files.Count);
+                if (unit.Files.All(file => domain.Find(file.Fingerprint)?.Unit == unit.Number))
+                {
+                    lock (_gate)
+                        _report.Leave("imported before", unit.Files.Count);
+                }
+                else
+                {
+                    Add(await new UnitImport(unit, domain, _options, workers).RunAsync(stop));
+                }
+                _options.Progress?.Invoke(Interlocked.Add(ref _bytesDone, unit.Bytes), all);
             }
-            else
-            {
-                Add(await new UnitImport(unit, domain, _options, workers).RunAsync(stop));
-            }
-            _options.Progress?.Invoke(Interlocked.Add(ref _bytesDone, unit.Bytes), all);
-        });
+        );
     }
 
     private void Add(IReadOnlyList<FileTally> files)

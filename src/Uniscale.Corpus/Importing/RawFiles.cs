@@ -42,7 +42,12 @@ internal static class RawFiles
             foreach (var held in store.List())
                 Take(new RawFile(held.Path, held.Name, held.Length) { Store = store, Elsewhere = held });
 
-        var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false };
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            AttributesToSkip = 0,
+            IgnoreInaccessible = false,
+        };
         foreach (string path in paths)
         {
             if (File.Exists(path))
@@ -67,7 +72,12 @@ internal static class RawFiles
     public static List<RawFile> Fingerprint(List<RawFile> files, int workers, Action<string> leave, CancellationToken cancellation)
     {
         var marked = new RawFile[files.Count];
-        Parallel.For(0, files.Count, new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellation }, i => marked[i] = files[i] with { Fingerprint = DigestOf(files[i], cancellation) });
+        Parallel.For(
+            0,
+            files.Count,
+            new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellation },
+            i => marked[i] = files[i] with { Fingerprint = DigestOf(files[i], cancellation) }
+        );
         var seen = new HashSet<UInt128>();
         var kept = new List<RawFile>();
         foreach (var file in marked)

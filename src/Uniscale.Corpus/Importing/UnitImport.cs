@@ -4,7 +4,10 @@ using Uniscale.Corpus.Reading;
 
 namespace Uniscale.Corpus;
 
-/// <summary>Raw files that go into files of the store of their own, together or not at all: what they are depends on them alone, whoever imports them when.</summary>
+/// <summary>
+/// Raw files that go into files of the store of their own, together or not at all: what they are depends on them alone, whoever imports
+/// them when.
+/// </summary>
 /// <param name="Number">Number of these files of the store.</param>
 /// <param name="Files">The raw files.</param>
 internal sealed record ImportUnit(int Number, IReadOnlyList<RawFile> Files)
@@ -37,7 +40,9 @@ internal sealed record ImportUnit(int Number, IReadOnlyList<RawFile> Files)
     }
 }
 
-/// <summary>Imports one unit: one thread reads its files, one after the other; several work on the documents; one writes them in order.</summary>
+/// <summary>
+/// Imports one unit: one thread reads its files, one after the other; several work on the documents; one writes them in order.
+/// </summary>
 internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOptions options, SemaphoreSlim workers)
 {
     private const long PartCharacters = 64L << 20;
@@ -76,7 +81,9 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
     private async Task<List<FileTally>> PassAsync(List<DocumentFileWriter> parts, CancellationToken cancellation)
     {
         using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var batches = Channel.CreateBounded<Task<DocumentBatch>>(new BoundedChannelOptions(BatchesInHand) { SingleReader = true, SingleWriter = true });
+        var batches = Channel.CreateBounded<Task<DocumentBatch>>(
+            new BoundedChannelOptions(BatchesInHand) { SingleReader = true, SingleWriter = true }
+        );
         var reading = Task.Run(() => ReadAsync(batches.Writer, failure.Token), CancellationToken.None);
         try
         {
@@ -86,7 +93,12 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
         finally
         {
             await failure.CancelAsync();
-            await reading.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await reading.ContinueWith(
+                _ => { },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default
+            );
         }
         return await reading;
     }
@@ -115,7 +127,12 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
             var full = batch;
             batch = new DocumentBatch();
             var converting = Task.Run(full.Convert, CancellationToken.None);
-            _ = converting.ContinueWith(_ => workers.Release(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = converting.ContinueWith(
+                _ => workers.Release(),
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default
+            );
             await batches.WriteAsync(converting, cancellation);
         }
 

@@ -3,7 +3,11 @@ namespace Uniscale.Corpus.Reading;
 /// <summary>Under which names corpora keep what: one table for all forms.</summary>
 internal static class FieldNames
 {
-    public const string Id = "id", Url = "url", Language = "language", Date = "date", Score = "score";
+    public const string Id = "id",
+        Url = "url",
+        Language = "language",
+        Date = "date",
+        Score = "score";
 
     /// <summary>What can be kept beside the text.</summary>
     public static readonly IReadOnlyList<string> Kept = [Id, Url, Language, Date, Score];

@@ -14,9 +14,15 @@ internal sealed record FieldPath(IReadOnlyList<FieldPath.Step> Steps)
     /// <exception cref="UserErrorException">It is no path.</exception>
     public static FieldPath Parse(string path)
     {
-        Step[] steps = [.. path.Split('.').Select(part => part.EndsWith("[]", StringComparison.Ordinal) ? new Step(part[..^2], true) : new Step(part, false))];
+        Step[] steps =
+        [
+            .. path.Split('.')
+                .Select(part => part.EndsWith("[]", StringComparison.Ordinal) ? new Step(part[..^2], true) : new Step(part, false)),
+        ];
         return steps.Any(step => step.Name.Length == 0 || step.Name.AsSpan().ContainsAny("[]"))
-            ? throw new UserErrorException($"--text {path} is no path of fields: give names set apart by points, with [] behind a list, for example meta.body or messages[].content.")
+            ? throw new UserErrorException(
+                $"--text {path} is no path of fields: give names set apart by points, with [] behind a list, for example meta.body or messages[].content."
+            )
             : new FieldPath(steps);
     }
 

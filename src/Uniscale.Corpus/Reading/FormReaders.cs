@@ -18,8 +18,38 @@ public static class FormReaders
 
     private static readonly HashSet<string> Binary = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".pdf", ".ps", ".eps", ".epub", ".woff", ".woff2", ".ttf", ".otf", ".css", ".map", ".so", ".o", ".a",
-        ".pyc", ".mo", ".dat", ".bin", ".exe", ".jar", ".class", ".mp3", ".mp4", ".ogg", ".wav", ".index",
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".svg",
+        ".ico",
+        ".webp",
+        ".pdf",
+        ".ps",
+        ".eps",
+        ".epub",
+        ".woff",
+        ".woff2",
+        ".ttf",
+        ".otf",
+        ".css",
+        ".map",
+        ".so",
+        ".o",
+        ".a",
+        ".pyc",
+        ".mo",
+        ".dat",
+        ".bin",
+        ".exe",
+        ".jar",
+        ".class",
+        ".mp3",
+        ".mp4",
+        ".ogg",
+        ".wav",
+        ".index",
     };
 
     private static readonly Dictionary<string, IFormReader> Named = new()
@@ -40,7 +70,9 @@ public static class FormReaders
     };
 
     private static readonly JsonLinesReader JsonLines = new();
-    private static readonly ArchiveReader Tar = new("tar"), Zip = new("zip"), SevenZip = new("7z");
+    private static readonly ArchiveReader Tar = new("tar"),
+        Zip = new("zip"),
+        SevenZip = new("7z");
 
     /// <summary>The forms that a user may name.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Named.Keys];

@@ -6,7 +6,13 @@ namespace Uniscale.Corpus.Reading;
 /// <param name="Language">Its language, as the source writes it.</param>
 /// <param name="Date">When it was written or fetched, as the source writes it.</param>
 /// <param name="Score">The source's own measure of its worth.</param>
-internal sealed record DocumentFields(string? SourceId = null, string? Url = null, string? Language = null, string? Date = null, double? Score = null)
+internal sealed record DocumentFields(
+    string? SourceId = null,
+    string? Url = null,
+    string? Language = null,
+    string? Date = null,
+    double? Score = null
+)
 {
     public static readonly DocumentFields None = new();
 }
@@ -21,7 +27,10 @@ internal readonly record struct Extracted(string? Text, DocumentFields? Fields =
     public static Extracted Left(string reason) => new(null, Reason: reason);
 }
 
-/// <summary>A document as a reader finds it: readers cut files into documents, one after the other; the work on a document is done by whoever has time.</summary>
+/// <summary>
+/// A document as a reader finds it: readers cut files into documents, one after the other; the work on a document is done by whoever has
+/// time.
+/// </summary>
 /// <param name="Place">Where it stands within what was read: a number or a path; empty: it is all of it.</param>
 /// <param name="Bytes">About how much there is to convert.</param>
 /// <param name="Extract">Gives its text; safe to call on any thread, once.</param>

@@ -36,7 +36,8 @@ internal sealed class RawInput : IDisposable
 
     /// <summary>Opens a file that has another name for people and for its form.</summary>
     /// <exception cref="InvalidDataException">Its name says that it is compressed, and it is not.</exception>
-    public static RawInput Open(string path, string name) => Of(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan), name, name, path);
+    public static RawInput Open(string path, string name) =>
+        Of(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan), name, name, path);
 
     /// <summary>What is in an archive, or in memory.</summary>
     /// <param name="stream">The bytes; owned from now on.</param>

@@ -10,7 +10,10 @@ public sealed record ReadingOptions
     /// <summary>The form of all files; "auto": each is what its content says.</summary>
     public string Form { get; init; } = FormReaders.Auto;
 
-    /// <summary>Where the text of a record stands, e.g. <c>text</c>, <c>meta.body</c> or <c>messages[].content</c>; null: the first of the usual names.</summary>
+    /// <summary>
+    /// Where the text of a record stands, e.g. <c>text</c>, <c>meta.body</c> or <c>messages[].content</c>; null: the first of the usual
+    /// names.
+    /// </summary>
     public string? Text { get; init; }
 
     /// <summary>How lists of chat messages become text; null: they do not.</summary>

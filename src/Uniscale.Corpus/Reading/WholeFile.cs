@@ -14,7 +14,9 @@ internal static class WholeFile
             if (held.Length < size)
                 return held.ToArray();
             if (size >= DocumentReader.MaxLineBytes)
-                throw new InvalidDataException($"it has more than {DocumentReader.MaxLineBytes >> 20} MiB of {form}, which would be one document");
+                throw new InvalidDataException(
+                    $"it has more than {DocumentReader.MaxLineBytes >> 20} MiB of {form}, which would be one document"
+                );
         }
     }
 }

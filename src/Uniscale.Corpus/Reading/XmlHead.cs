@@ -17,6 +17,7 @@ internal static class XmlHead
                 return false;
             text = text[(end + close.Length)..].TrimStart();
         }
-        return text.StartsWith("<" + name, StringComparison.Ordinal) && (text.Length == name.Length + 1 || !char.IsLetterOrDigit(text[name.Length + 1]));
+        return text.StartsWith("<" + name, StringComparison.Ordinal)
+            && (text.Length == name.Length + 1 || !char.IsLetterOrDigit(text[name.Length + 1]));
     }
 }

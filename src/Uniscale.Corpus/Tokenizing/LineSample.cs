@@ -3,8 +3,10 @@ using Uniscale.Data;
 namespace Uniscale.Corpus;
 
 /// <summary>
-/// An even sample of the lines of many documents in bounded memory and one pass: a line is kept while the digest of its number falls below a threshold,
-/// and whenever the sample outgrows its bound the threshold is lowered by a sixteenth and what no longer qualifies is dropped, so that it ends nearly full. The same documents give the same sample.
+/// An even sample of the lines of many documents in bounded memory and one pass: a line is kept while the digest of its number falls below
+/// a threshold,
+/// and whenever the sample outgrows its bound the threshold is lowered by a sixteenth and what no longer qualifies is dropped, so that it
+/// ends nearly full. The same documents give the same sample.
 /// </summary>
 public sealed class LineSample
 {

@@ -6,7 +6,8 @@ using Uniscale.Data;
 namespace Uniscale.Corpus;
 
 /// <summary>
-/// Turns a stream of documents into shards: one thread reads, several encode, one writes, in order, so that the shards are the same for any number of workers.
+/// Turns a stream of documents into shards: one thread reads, several encode, one writes, in order, so that the shards are the same for any
+/// number of workers.
 /// Memory is bounded by the batches under way (two a worker).
 /// </summary>
 public sealed class ShardTokenizer
@@ -17,7 +18,8 @@ public sealed class ShardTokenizer
 
     /// <param name="tokenizer">The model; it must have an end-of-text token.</param>
     /// <param name="workers">Threads that encode.</param>
-    /// <param name="validation">Share of documents set aside for validation, from 0 to below 1; which ones depends on their text alone.</param>
+    /// <param name="validation">Share of documents set aside for validation, from 0 to below 1; which ones depends on their text
+    /// alone.</param>
     public ShardTokenizer(Tokenizer tokenizer, int workers, double validation = 0)
     {
         if (tokenizer.EndId < 0)
@@ -32,14 +34,21 @@ public sealed class ShardTokenizer
     public IReadOnlyDictionary<string, ShardDigests> Digests { get; private set; } = new Dictionary<string, ShardDigests>();
 
     /// <summary>
-    /// Writes PREFIX.train (and PREFIX.validation, where documents were set aside). What an earlier run left under these names is gone then, a validation shard too
+    /// Writes PREFIX.train (and PREFIX.validation, where documents were set aside). What an earlier run left under these names is gone
+    /// then, a validation shard too
     /// that is made no more: its documents are in the training shard now.
     /// </summary>
-    public async Task<TokenizationReport> RunAsync(IEnumerable<DocumentPart> documents, string prefix, CancellationToken cancellation = default)
+    public async Task<TokenizationReport> RunAsync(
+        IEnumerable<DocumentPart> documents,
+        string prefix,
+        CancellationToken cancellation = default
+    )
     {
         long started = Stopwatch.GetTimestamp();
         using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var batches = Channel.CreateBounded<Task<TokenizedBatch>>(new BoundedChannelOptions(2 * _workers) { SingleReader = true, SingleWriter = true });
+        var batches = Channel.CreateBounded<Task<TokenizedBatch>>(
+            new BoundedChannelOptions(2 * _workers) { SingleReader = true, SingleWriter = true }
+        );
         var reading = Task.Run(() => ReadAsync(documents, batches.Writer, failure.Token), CancellationToken.None);
         using var output = new Output(prefix, _tokenizer.Size);
         try
@@ -56,7 +65,11 @@ public sealed class ShardTokenizer
         return output.Report(bytes, Stopwatch.GetElapsedTime(started));
     }
 
-    private async Task<long> ReadAsync(IEnumerable<DocumentPart> documents, ChannelWriter<Task<TokenizedBatch>> batches, CancellationToken cancellation)
+    private async Task<long> ReadAsync(
+        IEnumerable<DocumentPart> documents,
+        ChannelWriter<Task<TokenizedBatch>> batches,
+        CancellationToken cancellation
+    )
     {
         using var slots = new SemaphoreSlim(_workers);
         var running = new List<Task>();
@@ -67,7 +80,14 @@ public sealed class ShardTokenizer
             bytes += batch.Bytes;
             var encoding = Task.Run(() => batch.Encode(_tokenizer, _validation), cancellation);
             running.RemoveAll(task => task.IsCompleted);
-            running.Add(encoding.ContinueWith(_ => slots.Release(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
+            running.Add(
+                encoding.ContinueWith(
+                    _ => slots.Release(),
+                    CancellationToken.None,
+                    TaskContinuationOptions.ExecuteSynchronously,
+                    TaskScheduler.Default
+                )
+            );
             await batches.WriteAsync(encoding, cancellation);
         }
 
@@ -125,7 +145,9 @@ public sealed class ShardTokenizer
         public Dictionary<string, ShardDigests> Complete(string prefix)
         {
             if (_training.DocumentCount == 0)
-                throw new UserErrorException($"There are no documents for {prefix}.train: the input is empty, or all of it was set aside for validation.");
+                throw new UserErrorException(
+                    $"There are no documents for {prefix}.train: the input is empty, or all of it was set aside for validation."
+                );
             // Nothing of an earlier run may stand beside what is new, however this ends.
             TokenizationRecord.Remove(prefix);
             ShardWriter.Remove($"{prefix}.validation");
@@ -138,7 +160,14 @@ public sealed class ShardTokenizer
         public TokenizationReport Report(long bytes, TimeSpan elapsed)
         {
             var report = new TokenizationReport(
-                _training.DocumentCount, _training.TokenCount, _validation.DocumentCount, _validation.TokenCount, bytes, _empty, elapsed);
+                _training.DocumentCount,
+                _training.TokenCount,
+                _validation.DocumentCount,
+                _validation.TokenCount,
+                bytes,
+                _empty,
+                elapsed
+            );
             return report with { SpaceMarks = _marks };
         }
 

@@ -4,7 +4,9 @@ using Uniscale.Data;
 
 namespace Uniscale.Corpus;
 
-/// <summary>Parts of documents that one worker encodes at once: text copied together, later tokens with the places where documents begin and end.</summary>
+/// <summary>
+/// Parts of documents that one worker encodes at once: text copied together, later tokens with the places where documents begin and end.
+/// </summary>
 internal sealed class TokenizedBatch
 {
     /// <summary>A batch is full with this many bytes.</summary>
@@ -19,7 +21,14 @@ internal sealed class TokenizedBatch
     private int _bytes;
 
     /// <summary>Where a part's text and tokens end, and what it begins and ends.</summary>
-    internal record struct Part(int TextEnd, bool IsFirst, bool IsLast, bool IsValidation = false, int TokenEnd = 0, bool HasSpaceMark = false);
+    internal record struct Part(
+        int TextEnd,
+        bool IsFirst,
+        bool IsLast,
+        bool IsValidation = false,
+        int TokenEnd = 0,
+        bool HasSpaceMark = false
+    );
 
     public bool IsFull => _bytes >= FullBytes;
 
@@ -57,7 +66,12 @@ internal sealed class TokenizedBatch
                 _tokens.Advance(1);
             }
             ulong digest = XxHash3.HashToUInt64(text[..Math.Min(text.Length, DigestedBytes)]);
-            _parts[i] = part with { IsValidation = part.IsFirst && digest < validation * ulong.MaxValue, TokenEnd = _tokens.WrittenCount, HasSpaceMark = text.IndexOf(Tokenizer.SpaceMark) >= 0 };
+            _parts[i] = part with
+            {
+                IsValidation = part.IsFirst && digest < validation * ulong.MaxValue,
+                TokenEnd = _tokens.WrittenCount,
+                HasSpaceMark = text.IndexOf(Tokenizer.SpaceMark) >= 0,
+            };
             start = part.TextEnd;
         }
         ArrayPool<byte>.Shared.Return(_text!);

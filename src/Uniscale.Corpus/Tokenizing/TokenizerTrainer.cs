@@ -9,7 +9,9 @@ namespace Uniscale.Corpus;
 /// <summary>How a vocabulary is trained.</summary>
 public sealed record TokenizerTraining
 {
-    /// <summary>Number of tokens. The default, 65.5K, is the largest multiple of 64 whose tokens Megatron still stores in 16 bits.</summary>
+    /// <summary>
+    /// Number of tokens. The default, 65.5K, is the largest multiple of 64 whose tokens Megatron still stores in 16 bits.
+    /// </summary>
     public int VocabularySize { get; init; } = 65_472;
 
     /// <summary>Characters outside the vocabulary become bytes, so that any text can be encoded and comes back as it was.</summary>
@@ -51,7 +53,8 @@ public static partial class TokenizerTrainer
         Directory.CreateDirectory(work);
         try
         {
-            string samplePath = Path.Combine(work, "sample.txt"), prefix = Path.Combine(work, "trained");
+            string samplePath = Path.Combine(work, "sample.txt"),
+                prefix = Path.Combine(work, "trained");
             long bytes = LineSample.Draw(documents, training.SampleBytes).WriteTo(samplePath);
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // the sample is a file now, and SentencePiece needs the memory
             if (bytes == 0)
@@ -73,25 +76,34 @@ public static partial class TokenizerTrainer
         using var trained = Tokenizer.Load(path);
         foreach (string symbol in symbols)
             if (trained.PieceOf(trained.IdOf(symbol)).Text != symbol)
-                throw new UserErrorException($"--symbol '{symbol}' did not become a piece of the vocabulary: SentencePiece does not take it.");
+                throw new UserErrorException(
+                    $"--symbol '{symbol}' did not become a piece of the vocabulary: SentencePiece does not take it."
+                );
     }
 
     /// <summary>A value of a list, which SentencePiece reads as comma-separated values.</summary>
-    private static string Quoted(string value) => value.AsSpan().ContainsAny(",\"\r\n") ? $"\"{value.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : value;
+    private static string Quoted(string value) =>
+        value.AsSpan().ContainsAny(",\"\r\n") ? $"\"{value.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : value;
 
     private static void Check(TokenizerTraining training)
     {
         if (training.VocabularySize < 1)
-            throw new UserErrorException($"A vocabulary of {training.VocabularySize} tokens is none: give --vocabulary a number such as 32000.");
+            throw new UserErrorException(
+                $"A vocabulary of {training.VocabularySize} tokens is none: give --vocabulary a number such as 32000."
+            );
         if (training.CharacterCoverage is not (>= MinCoverage and <= 1))
-            throw new UserErrorException($"The character coverage is {Number(training.CharacterCoverage)}: give --character-coverage a share from {Number(MinCoverage)} to 1.");
+            throw new UserErrorException(
+                $"The character coverage is {Number(training.CharacterCoverage)}: give --character-coverage a share from {Number(MinCoverage)} to 1."
+            );
         if (training.SampleBytes < 1)
             throw new UserErrorException($"A sample of {training.SampleBytes} bytes is none: give --sample a size such as 300M.");
         WorkerCount.Check(training.Threads, "--threads");
         foreach (string symbol in training.Symbols)
         {
             if (symbol.Length == 0 || symbol.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)))
-                throw new UserErrorException($"--symbol '{symbol}' cannot be a piece: a space in a text is another character by the time symbols are looked for; give one without spaces.");
+                throw new UserErrorException(
+                    $"--symbol '{symbol}' cannot be a piece: a space in a text is another character by the time symbols are looked for; give one without spaces."
+                );
         }
     }
 
@@ -114,7 +126,8 @@ public static partial class TokenizerTrainer
             ["allow_whitespace_only_pieces"] = "true",
             ["minloglevel"] = "2",
         };
-        // The sample is of lines: it never shows what ends them, which without bytes would be unknown in every text. As a required character it would end the
+        // The sample is of lines: it never shows what ends them, which without bytes would be unknown in every text. As a required
+        // character it would end the
         // process: SentencePiece's trainer insists that such a character occurs.
         string[] symbols = [.. training.Symbols, .. training.ByteFallback ? [] : (string[])["\n", "\r"]];
         if (symbols.Length > 0)
@@ -132,10 +145,13 @@ public static partial class TokenizerTrainer
         if (SmallestVocabulary().Match(message) is { Success: true } least)
         {
             throw new UserErrorException(
-                $"A vocabulary of {training.VocabularySize} has no room for the {least.Groups[1].Value} single characters, bytes and special tokens of this text: give a larger --vocabulary, or a lower --character-coverage.");
+                $"A vocabulary of {training.VocabularySize} has no room for the {least.Groups[1].Value} single characters, bytes and special tokens of this text: give a larger --vocabulary, or a lower --character-coverage."
+            );
         }
         throw LargestVocabulary().Match(message) is { Success: true } match
-            ? new UserErrorException($"The text is too little for a vocabulary of {training.VocabularySize}; it gives {match.Groups[1].Value}: give more text, or a smaller --vocabulary.")
+            ? new UserErrorException(
+                $"The text is too little for a vocabulary of {training.VocabularySize}; it gives {match.Groups[1].Value}: give more text, or a smaller --vocabulary."
+            )
             : new InvalidOperationException($"SentencePiece could not train: {message}");
     }
 

@@ -14,6 +14,8 @@ internal static class WorkerCount
     public static void Check(int workers, string option = "--workers")
     {
         if (workers is < 1 or > Most)
-            throw new UserErrorException($"{option} {workers} is no number of threads: give 1 to {Most}; more than the {Environment.ProcessorCount} processors here gain nothing.");
+            throw new UserErrorException(
+                $"{option} {workers} is no number of threads: give 1 to {Most}; more than the {Environment.ProcessorCount} processors here gain nothing."
+            );
     }
 }

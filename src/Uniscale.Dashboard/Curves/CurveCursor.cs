@@ -15,7 +15,12 @@ public sealed record CurvePart(int Keep, long[] Steps, double[] X, float[] Y);
 public sealed class CurveCursor(CurveQuery query, CurveCursor.RowOf row)
 {
     private readonly List<int> _chosen = [];
-    private int _generation = -1, _from = -1, _size, _start, _kept, _seen = -1;
+    private int _generation = -1,
+        _from = -1,
+        _size,
+        _start,
+        _kept,
+        _seen = -1;
 
     /// <summary>The values of a curve.</summary>
     public delegate ReadOnlySpan<float> RowOf(RunSeries series);
@@ -27,15 +32,20 @@ public sealed class CurveCursor(CurveQuery query, CurveCursor.RowOf row)
         var (from, to) = query.Range(series, values.Length);
         int size = Thinning.BucketSize(to - from, CurveQuery.Buckets);
         bool isAnew = state.Generation != _generation || size != _size || from != _from || to < _seen;
-        if (isAnew) (_generation, _size, _from, _start, _kept) = (state.Generation, size, from, from, 0);
-        else if (to == _seen) return null;
+        if (isAnew)
+            (_generation, _size, _from, _start, _kept) = (state.Generation, size, from, from, 0);
+        else if (to == _seen)
+            return null;
         _seen = to;
         float[] means = Smoothing.Mean(values[..to], _start, query.Smooth);
         _chosen.Clear();
         Thinning.Choose(means, 0, size, _chosen);
         var part = new CurvePart(
-            _kept, [.. _chosen.Select(index => series.Steps[_start + index])], [.. _chosen.Select(index => query.Place(series, _start + index))],
-            [.. _chosen.Select(index => means[index])]);
+            _kept,
+            [.. _chosen.Select(index => series.Steps[_start + index])],
+            [.. _chosen.Select(index => query.Place(series, _start + index))],
+            [.. _chosen.Select(index => means[index])]
+        );
         // What lies in buckets that are full does not change any more.
         int full = from + (to - from) / size * size;
         _kept += _chosen.Count(index => _start + index < full);

@@ -31,5 +31,6 @@ public static class CurveNames
         All.FirstOrDefault(curve => curve.Name == name) is { } known ? series => series[known.Measure] : series => series.Named(name);
 
     /// <summary>Whether a value that is not finite says something: of most curves it says that they were not told.</summary>
-    public static bool TellsOdd(string name) => name is "loss" or "gradient_norm" || name.StartsWith(NamedGroup.DomainLoss, StringComparison.Ordinal);
+    public static bool TellsOdd(string name) =>
+        name is "loss" or "gradient_norm" || name.StartsWith(NamedGroup.DomainLoss, StringComparison.Ordinal);
 }

@@ -30,18 +30,26 @@ public sealed record CurveQuery(CurveAxis Axis = CurveAxis.Step, int Smooth = 1,
     public const int Buckets = 600;
 
     /// <summary>Reads an address; what makes no sense counts as not given.</summary>
-    public static CurveQuery Of(IQueryCollection query) => new(
-        Enum.TryParse(query["x"], ignoreCase: true, out CurveAxis axis) && Enum.IsDefined(axis) ? axis : CurveAxis.Step,
-        Math.Clamp((int)(Whole(query["smooth"]) ?? 1), 1, MostSmooth), Whole(query["from"]), Whole(query["to"]));
+    public static CurveQuery Of(IQueryCollection query) =>
+        new(
+            Enum.TryParse(query["x"], ignoreCase: true, out CurveAxis axis) && Enum.IsDefined(axis) ? axis : CurveAxis.Step,
+            Math.Clamp((int)(Whole(query["smooth"]) ?? 1), 1, MostSmooth),
+            Whole(query["from"]),
+            Whole(query["to"])
+        );
 
     /// <summary>As part of an address.</summary>
     public string ToQuery()
     {
         var parts = new List<string>();
-        if (Axis != CurveAxis.Step) parts.Add($"x={Axis.ToString().ToLowerInvariant()}");
-        if (Smooth > 1) parts.Add(string.Create(CultureInfo.InvariantCulture, $"smooth={Smooth}"));
-        if (From is { } from) parts.Add(string.Create(CultureInfo.InvariantCulture, $"from={from}"));
-        if (To is { } to) parts.Add(string.Create(CultureInfo.InvariantCulture, $"to={to}"));
+        if (Axis != CurveAxis.Step)
+            parts.Add($"x={Axis.ToString().ToLowerInvariant()}");
+        if (Smooth > 1)
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"smooth={Smooth}"));
+        if (From is { } from)
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"from={from}"));
+        if (To is { } to)
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"to={to}"));
         return string.Join('&', parts);
     }
 
@@ -55,37 +63,46 @@ public sealed record CurveQuery(CurveAxis Axis = CurveAxis.Step, int Smooth = 1,
     }
 
     /// <summary>The place of a run's step on the axis.</summary>
-    internal double Place(RunSeries series, int index) => Axis switch
-    {
-        CurveAxis.Tokens => series.Tokens[index],
-        CurveAxis.Hours => Hours(series, series.Milliseconds[index]),
-        _ => series.Steps[index],
-    };
+    internal double Place(RunSeries series, int index) =>
+        Axis switch
+        {
+            CurveAxis.Tokens => series.Tokens[index],
+            CurveAxis.Hours => Hours(series, series.Milliseconds[index]),
+            _ => series.Steps[index],
+        };
 
     /// <summary>The place of what happened at a step, between steps.</summary>
     internal double Place(RunSeries series, long step, DateTimeOffset time)
     {
-        if (Axis == CurveAxis.Step) return step;
-        if (Axis == CurveAxis.Hours) return Hours(series, time.ToUnixTimeMilliseconds());
+        if (Axis == CurveAxis.Step)
+            return step;
+        if (Axis == CurveAxis.Hours)
+            return Hours(series, time.ToUnixTimeMilliseconds());
         int index = series.Steps.BinarySearch(step);
         index = index < 0 ? Math.Min(~index, series.Count - 1) : index;
         return index < 0 ? 0 : series.Tokens[index];
     }
 
-    private static double Hours(RunSeries series, long milliseconds) => series.Count == 0 ? 0 : (milliseconds - series.Milliseconds[0]) / 3_600_000.0;
+    private static double Hours(RunSeries series, long milliseconds) =>
+        series.Count == 0 ? 0 : (milliseconds - series.Milliseconds[0]) / 3_600_000.0;
 
     private static int LowerBound(ReadOnlySpan<long> steps, long step)
     {
-        int low = 0, high = steps.Length;
+        int low = 0,
+            high = steps.Length;
         while (low < high)
         {
             int middle = (low + high) >>> 1;
-            if (steps[middle] < step) low = middle + 1;
-            else high = middle;
+            if (steps[middle] < step)
+                low = middle + 1;
+            else
+                high = middle;
         }
         return low;
     }
 
     private static long? Whole(string? text) =>
-        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? Math.Clamp(number, -1, 1L << 53) : null;
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+            ? Math.Clamp(number, -1, 1L << 53)
+            : null;
 }

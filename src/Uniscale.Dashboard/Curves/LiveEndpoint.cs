@@ -8,24 +8,30 @@ using Uniscale.Dashboard.Reading;
 namespace Uniscale.Dashboard.Curves;
 
 /// <summary>
-/// <c>/live</c>: the curves of runs as server-sent events, first all and then what is new, within a tenth of a second; <c>/series</c>: the same once, as JSON.
+/// <c>/live</c>: the curves of runs as server-sent events, first all and then what is new, within a tenth of a second; <c>/series</c>: the
+/// same once, as JSON.
 /// Both take <c>run</c> and <c>name</c> (again and again), <c>x</c>, <c>smooth</c>, <c>from</c> and <c>to</c>.
 /// </summary>
 internal static class LiveEndpoint
 {
-    private const int MostRuns = 64, MostNames = 128;
+    private const int MostRuns = 64,
+        MostNames = 128;
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(80), Beat = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(80),
+        Beat = TimeSpan.FromSeconds(10);
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/series", async (HttpContext context, RunCatalog catalog) =>
-        {
-            context.Response.ContentType = "application/json; charset=utf-8";
-            var buffer = new ArrayBufferWriter<byte>();
-            _ = Write(Feeds(context.Request, catalog), buffer);
-            await context.Response.BodyWriter.WriteAsync(buffer.WrittenMemory, context.RequestAborted);
-        });
+        routes.MapGet(
+            "/series",
+            async (HttpContext context, RunCatalog catalog) =>
+            {
+                context.Response.ContentType = "application/json; charset=utf-8";
+                var buffer = new ArrayBufferWriter<byte>();
+                _ = Write(Feeds(context.Request, catalog), buffer);
+                await context.Response.BodyWriter.WriteAsync(buffer.WrittenMemory, context.RequestAborted);
+            }
+        );
         routes.MapGet("/live", Stream);
     }
 
@@ -72,7 +78,15 @@ internal static class LiveEndpoint
     {
         var query = CurveQuery.Of(request.Query);
         string[] names = [.. request.Query["name"].OfType<string>().Take(MostNames)];
-        return [.. request.Query["run"].Take(MostRuns).Select(catalog.Find).Where(folder => folder is { IsSweep: false }).Select(folder => new RunFeed(catalog.Follow(folder!), query, names))];
+        return
+        [
+            .. request
+                .Query["run"]
+                .Take(MostRuns)
+                .Select(catalog.Find)
+                .Where(folder => folder is { IsSweep: false })
+                .Select(folder => new RunFeed(catalog.Follow(folder!), query, names)),
+        ];
     }
 
     /// <summary>Writes the news of all runs as one line of JSON.</summary>

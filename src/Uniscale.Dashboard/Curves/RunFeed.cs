@@ -10,14 +10,27 @@ namespace Uniscale.Dashboard.Curves;
 /// <param name="names">Curves, by name; <c>validation</c> stands for those of all validation sources.</param>
 internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<string> names)
 {
-    private const int MostOdd = 200, MostMarks = 1_000;
+    private const int MostOdd = 200,
+        MostMarks = 1_000;
 
     /// <summary>Notes that are drawn as marks.</summary>
     private static readonly HashSet<string> Marked =
-        ["start", "end", "step-skipped", "step-rolled-back", "step-stopped", "step-suspect", "replicas-differ", "checkpoint-failed", "checkpoint-damaged"];
+    [
+        "start",
+        "end",
+        "step-skipped",
+        "step-rolled-back",
+        "step-stopped",
+        "step-suspect",
+        "replicas-differ",
+        "checkpoint-failed",
+        "checkpoint-damaged",
+    ];
 
     private readonly (string Name, CurveCursor Cursor)[] _cursors =
-        [.. names.Where(name => name != "validation").Distinct().Select(name => (name, new CurveCursor(query, CurveNames.RowOf(name))))];
+    [
+        .. names.Where(name => name != "validation").Distinct().Select(name => (name, new CurveCursor(query, CurveNames.RowOf(name)))),
+    ];
 
     private (int Generation, int Steps, int Remarks, int Validations, double Share)? _told;
 
@@ -26,51 +39,64 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
 
     /// <summary>Writes what is new as an object.</summary>
     /// <returns>False: nothing is, and nothing was written.</returns>
-    public bool Write(Utf8JsonWriter json) => run.Follower.Look((series, state) =>
-    {
-        var now = (state.Generation, series.Count, series.Remarks.Count, series.Validations.Count, Math.Round(state.Share, 2));
-        if (_told == now) return false;
-        bool isAnew = _told?.Generation != state.Generation;
-        json.WriteStartObject();
-        json.WriteString("id", run.Folder.Id);
-        json.WriteString("name", run.Folder.Name);
-        json.WriteBoolean("whole", state.IsWhole);
-        json.WriteNumber("share", now.Item5);
-        json.WriteNumber("step", series.Count > 0 ? series.Steps[^1] : 0);
-        json.WriteStartObject("curves");
-        foreach (var (name, cursor) in _cursors) Write(json, name, cursor.Next(series, state));
-        json.WriteEndObject();
-        if (isAnew || _told!.Value.Validations != series.Validations.Count) WriteValidations(json, series);
-        if (isAnew || _told!.Value.Remarks != series.Remarks.Count) WriteMarks(json, series);
-        WritePhases(json, series);
-        WriteOdd(json, series);
-        json.WriteEndObject();
-        _told = now;
-        return true;
-    });
+    public bool Write(Utf8JsonWriter json) =>
+        run.Follower.Look(
+            (series, state) =>
+            {
+                var now = (state.Generation, series.Count, series.Remarks.Count, series.Validations.Count, Math.Round(state.Share, 2));
+                if (_told == now)
+                    return false;
+                bool isAnew = _told?.Generation != state.Generation;
+                json.WriteStartObject();
+                json.WriteString("id", run.Folder.Id);
+                json.WriteString("name", run.Folder.Name);
+                json.WriteBoolean("whole", state.IsWhole);
+                json.WriteNumber("share", now.Item5);
+                json.WriteNumber("step", series.Count > 0 ? series.Steps[^1] : 0);
+                json.WriteStartObject("curves");
+                foreach (var (name, cursor) in _cursors)
+                    Write(json, name, cursor.Next(series, state));
+                json.WriteEndObject();
+                if (isAnew || _told!.Value.Validations != series.Validations.Count)
+                    WriteValidations(json, series);
+                if (isAnew || _told!.Value.Remarks != series.Remarks.Count)
+                    WriteMarks(json, series);
+                WritePhases(json, series);
+                WriteOdd(json, series);
+                json.WriteEndObject();
+                _told = now;
+                return true;
+            }
+        );
 
     private static void Write(Utf8JsonWriter json, string name, CurvePart? part)
     {
-        if (part is null) return;
+        if (part is null)
+            return;
         json.WriteStartObject(name);
         json.WriteNumber("keep", part.Keep);
         json.WriteStartArray("s");
-        foreach (long step in part.Steps) json.WriteNumberValue(step);
+        foreach (long step in part.Steps)
+            json.WriteNumberValue(step);
         json.WriteEndArray();
         json.WriteStartArray("x");
-        foreach (double x in part.X) json.WriteNumberValue(Math.Round(x, 6));
+        foreach (double x in part.X)
+            json.WriteNumberValue(Math.Round(x, 6));
         json.WriteEndArray();
         json.WriteStartArray("y");
         foreach (float y in part.Y)
-            if (float.IsFinite(y)) json.WriteNumberValue(y);
-            else json.WriteNullValue();
+            if (float.IsFinite(y))
+                json.WriteNumberValue(y);
+            else
+                json.WriteNullValue();
         json.WriteEndArray();
         json.WriteEndObject();
     }
 
     private void WriteValidations(Utf8JsonWriter json, RunSeries series)
     {
-        if (!names.Contains("validation")) return;
+        if (!names.Contains("validation"))
+            return;
         json.WriteStartObject("validation");
         foreach (var source in series.Validations.Where(IsInView).GroupBy(point => point.Name))
         {
@@ -79,8 +105,10 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
             {
                 json.WriteStartArray();
                 json.WriteNumberValue(query.Place(series, point.Step, point.Time));
-                if (double.IsFinite(point.Loss)) json.WriteNumberValue(point.Loss);
-                else json.WriteNullValue();
+                if (double.IsFinite(point.Loss))
+                    json.WriteNumberValue(point.Loss);
+                else
+                    json.WriteNullValue();
                 json.WriteEndArray();
             }
             json.WriteEndArray();
@@ -126,13 +154,15 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
         foreach (var (name, _) in _cursors.Where(curve => CurveNames.TellsOdd(curve.Name)))
         {
             var values = CurveNames.RowOf(name)(series);
-            if (values.Length == 0) continue;
+            if (values.Length == 0)
+                continue;
             var (from, to) = query.Range(series, values.Length);
             int count = 0;
             json.WriteStartArray(name);
             for (int i = from; i < to; i++)
             {
-                if (float.IsFinite(values[i]) || ++count > MostOdd) continue;
+                if (float.IsFinite(values[i]) || ++count > MostOdd)
+                    continue;
                 json.WriteStartArray();
                 json.WriteNumberValue(query.Place(series, i));
                 json.WriteNumberValue(series.Steps[i]);

@@ -48,9 +48,7 @@ public abstract class RunPageBase : ComponentBase
     }
 
     /// <summary>Reads what the page shows.</summary>
-    protected virtual void Load(FoundFolder run)
-    {
-    }
+    protected virtual void Load(FoundFolder run) { }
 
     /// <summary>What the series of the run say now.</summary>
     private protected T Look<T>(Func<RunSeries, ReadingState, T> look) => Catalog.Follow(Run!).Follower.Look(look);

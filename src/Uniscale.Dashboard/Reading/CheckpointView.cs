@@ -5,15 +5,28 @@ using Uniscale.Dashboard.Safety;
 
 namespace Uniscale.Dashboard.Reading;
 
-/// <summary>A checkpoint in a run's folder, by its marker, the sizes of its files and the head of its manifest; no tensor is read.</summary>
+/// <summary>
+/// A checkpoint in a run's folder, by its marker, the sizes of its files and the head of its manifest; no tensor is read.
+/// </summary>
 /// <param name="Ordinal">Number of the save within the run; null: the marker is missing or damaged.</param>
 /// <param name="IsKept">Retention never lets it go.</param>
 /// <param name="Damage">What a load, or this look, found; null: nothing.</param>
 /// <param name="SavedAt">When; null: not told.</param>
 /// <param name="WorldSize">Ranks that wrote it; null: not told.</param>
-public sealed record CheckpointView(string Name, long Step, long? Ordinal, bool IsKept, string? Damage, long SizeBytes, long? Tokens, DateTimeOffset? SavedAt, long? WorldSize)
+public sealed record CheckpointView(
+    string Name,
+    long Step,
+    long? Ordinal,
+    bool IsKept,
+    string? Damage,
+    long SizeBytes,
+    long? Tokens,
+    DateTimeOffset? SavedAt,
+    long? WorldSize
+)
 {
-    private const int HeadBytes = 64 << 10, MarkerBytes = 4_096;
+    private const int HeadBytes = 64 << 10,
+        MarkerBytes = 4_096;
 
     private const string Folder = "checkpoints";
 
@@ -21,7 +34,13 @@ public sealed record CheckpointView(string Name, long Step, long? Ordinal, bool 
     internal static IReadOnlyList<CheckpointView> List(RunsFolder door, string run)
     {
         string folder = Path.Combine(run, Folder);
-        return [.. Steps(door, folder).Select(found => Read(door, Path.Combine(folder, found.Name), found.Name, found.Step)).OrderByDescending(view => view.Ordinal ?? -1).ThenByDescending(view => view.Step)];
+        return
+        [
+            .. Steps(door, folder)
+                .Select(found => Read(door, Path.Combine(folder, found.Name), found.Name, found.Step))
+                .OrderByDescending(view => view.Ordinal ?? -1)
+                .ThenByDescending(view => view.Step),
+        ];
     }
 
     /// <summary>Step of the newest checkpoint with a marker; null: there is none.</summary>
@@ -29,20 +48,23 @@ public sealed record CheckpointView(string Name, long Step, long? Ordinal, bool 
     {
         string folder = Path.Combine(run, Folder);
         foreach (var (name, step) in Steps(door, folder).OrderByDescending(found => found.Step))
-            if (Marker(door, Path.Combine(folder, name)) is not null) return step;
+            if (Marker(door, Path.Combine(folder, name)) is not null)
+                return step;
         return null;
     }
 
     private static IEnumerable<(string Name, long Step)> Steps(RunsFolder door, string folder)
     {
         foreach (string name in door.Folders(folder, "step-*"))
-            if (long.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out long step)) yield return (name, step);
+            if (long.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out long step))
+                yield return (name, step);
     }
 
     private static CheckpointView Read(RunsFolder door, string folder, string name, long step)
     {
         var marker = Marker(door, folder);
-        string? damage = door.Text(folder, "damaged.txt", HeadBytes)?.Trim() ?? (marker is null ? "its commit marker is missing or damaged" : null);
+        string? damage =
+            door.Text(folder, "damaged.txt", HeadBytes)?.Trim() ?? (marker is null ? "its commit marker is missing or damaged" : null);
         var (tokens, saved, world) = Head(door, folder);
         return new CheckpointView(name, step, marker?.Ordinal, marker?.Keep == true, damage, Size(door, folder), tokens, saved, world);
     }
@@ -50,9 +72,14 @@ public sealed record CheckpointView(string Name, long Step, long? Ordinal, bool 
     private static (long Ordinal, bool Keep)? Marker(RunsFolder door, string folder)
     {
         string[] lines = door.Text(folder, "COMMITTED", MarkerBytes)?.Split('\n') ?? [];
-        long? ordinal = lines.FirstOrDefault(line => line.StartsWith("ordinal ", StringComparison.Ordinal)) is { } found
-            && long.TryParse(found.AsSpan(8), NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : null;
-        return ordinal is { } known && lines[0].StartsWith("uniscale-checkpoint", StringComparison.Ordinal) ? (known, lines.Contains("keep 1")) : null;
+        long? ordinal =
+            lines.FirstOrDefault(line => line.StartsWith("ordinal ", StringComparison.Ordinal)) is { } found
+            && long.TryParse(found.AsSpan(8), NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+                ? number
+                : null;
+        return ordinal is { } known && lines[0].StartsWith("uniscale-checkpoint", StringComparison.Ordinal)
+            ? (known, lines.Contains("keep 1"))
+            : null;
     }
 
     private static long Size(RunsFolder door, string folder)
@@ -79,17 +106,27 @@ public sealed record CheckpointView(string Name, long Step, long? Ordinal, bool 
         try
         {
             using var stream = door.Open(folder, "manifest.json");
-            if (stream is null) return head;
+            if (stream is null)
+                return head;
             byte[] bytes = new byte[Math.Min(HeadBytes, stream.Length)];
-            var reader = new Utf8JsonReader(bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)), isFinalBlock: false, default);
+            var reader = new Utf8JsonReader(
+                bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)),
+                isFinalBlock: false,
+                default
+            );
             while (reader.Read())
             {
-                if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1) continue;
+                if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1)
+                    continue;
                 string name = Encoding.UTF8.GetString(reader.ValueSpan);
-                if (!reader.Read()) break;
-                if (name == "consumed_tokens" && reader.TryGetInt64(out long tokens)) head.Tokens = tokens;
-                else if (name == "world_size" && reader.TryGetInt64(out long world)) head.World = world;
-                else if (name == "saved_at" && reader.TryGetDateTimeOffset(out var saved)) head.Saved = saved;
+                if (!reader.Read())
+                    break;
+                if (name == "consumed_tokens" && reader.TryGetInt64(out long tokens))
+                    head.Tokens = tokens;
+                else if (name == "world_size" && reader.TryGetInt64(out long world))
+                    head.World = world;
+                else if (name == "saved_at" && reader.TryGetDateTimeOffset(out var saved))
+                    head.Saved = saved;
             }
         }
         catch (Exception error) when (RunsFolder.IsOfFile(error) || error is JsonException or InvalidOperationException)

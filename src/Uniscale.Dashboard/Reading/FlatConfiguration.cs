@@ -4,7 +4,9 @@ using Uniscale.Dashboard.Safety;
 
 namespace Uniscale.Dashboard.Reading;
 
-/// <summary>The stored configuration of a run, value by value. It is read as text: no variable, secret or further file is looked up.</summary>
+/// <summary>
+/// The stored configuration of a run, value by value. It is read as text: no variable, secret or further file is looked up.
+/// </summary>
 /// <param name="Values">Values by path, e.g. <c>optimizer.lr</c>.</param>
 /// <param name="Problem">Why there are none; null: there are.</param>
 public sealed record FlatConfiguration(IReadOnlyDictionary<string, string> Values, string? Problem)
@@ -14,7 +16,8 @@ public sealed record FlatConfiguration(IReadOnlyDictionary<string, string> Value
     /// <summary>Reads the configuration of a run.</summary>
     internal static FlatConfiguration Read(RunsFolder door, string run)
     {
-        if (door.Text(run, "config.yaml", LongestFile) is not { } yaml) return new FlatConfiguration(new Dictionary<string, string>(), "The run has no config.yaml that can be read.");
+        if (door.Text(run, "config.yaml", LongestFile) is not { } yaml)
+            return new FlatConfiguration(new Dictionary<string, string>(), "The run has no config.yaml that can be read.");
         try
         {
             return new FlatConfiguration(ConfigurationDifference.ValuesOf(yaml), null);
@@ -42,8 +45,11 @@ public sealed record FlatConfiguration(IReadOnlyDictionary<string, string> Value
         while (true)
         {
             string prefix = $"{list}[{items.Count}].";
-            var item = Values.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(pair => pair.Key[prefix.Length..], pair => pair.Value);
-            if (item.Count == 0) break;
+            var item = Values
+                .Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal))
+                .ToDictionary(pair => pair.Key[prefix.Length..], pair => pair.Value);
+            if (item.Count == 0)
+                break;
             items.Add(item);
         }
         return items;

@@ -24,16 +24,23 @@ internal sealed class FollowedRun(RunsFolder door, FoundFolder folder)
     public void Refresh()
     {
         Volatile.Write(ref _looked, Environment.TickCount64);
-        if (Volatile.Read(ref _isReading) == 1 || !Follower.ReadOn() || Interlocked.Exchange(ref _isReading, 1) == 1) return;
+        if (Volatile.Read(ref _isReading) == 1 || !Follower.ReadOn() || Interlocked.Exchange(ref _isReading, 1) == 1)
+            return;
         // A thread of its own: the pool's answer the viewers meanwhile.
-        new Thread(ReadRest) { IsBackground = true, Name = "metrics reader", Priority = ThreadPriority.BelowNormal }.Start();
+        new Thread(ReadRest)
+        {
+            IsBackground = true,
+            Name = "metrics reader",
+            Priority = ThreadPriority.BelowNormal,
+        }.Start();
     }
 
     private void ReadRest()
     {
         try
         {
-            while (Follower.ReadOn()) Thread.Yield();
+            while (Follower.ReadOn())
+                Thread.Yield();
         }
         finally
         {

@@ -3,10 +3,15 @@ using Uniscale.Dashboard.Safety;
 
 namespace Uniscale.Dashboard.Reading;
 
-/// <summary>A report in JSON that some command has left in a run's folder: a sweep's table, a plan, an evaluation, a matrix of faults.</summary>
+/// <summary>
+/// A report in JSON that some command has left in a run's folder: a sweep's table, a plan, an evaluation, a matrix of faults.
+/// </summary>
 internal static class JsonReport
 {
-    private const int LongestReport = 32 << 20, LongestLine = 1 << 20, MostLines = 2_000, Deepest = 32;
+    private const int LongestReport = 32 << 20,
+        LongestLine = 1 << 20,
+        MostLines = 2_000,
+        Deepest = 32;
 
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = Deepest, AllowTrailingCommas = true };
 
@@ -16,9 +21,11 @@ internal static class JsonReport
     {
         try
         {
-            if (name.EndsWith(".jsonl", StringComparison.Ordinal)) return Lines(door, folder, name);
+            if (name.EndsWith(".jsonl", StringComparison.Ordinal))
+                return Lines(door, folder, name);
             using var stream = door.Open(folder, name);
-            if (stream is null || stream.Length > LongestReport) return null;
+            if (stream is null || stream.Length > LongestReport)
+                return null;
             using var document = JsonDocument.Parse(stream, Options);
             return document.RootElement.Clone();
         }
@@ -31,13 +38,15 @@ internal static class JsonReport
     private static JsonElement? Lines(RunsFolder door, string folder, string name)
     {
         using var stream = door.Open(folder, name);
-        if (stream is null) return null;
+        if (stream is null)
+            return null;
         var lines = new List<JsonElement>();
         new LineScanner(LongestLine).Read(
             stream,
             line =>
             {
-                if (lines.Count == MostLines) return;
+                if (lines.Count == MostLines)
+                    return;
                 try
                 {
                     var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = Deepest });
@@ -49,19 +58,31 @@ internal static class JsonReport
                     // Half written.
                 }
             },
-            LongestReport);
+            LongestReport
+        );
         return JsonSerializer.SerializeToElement(lines);
     }
 
     /// <summary>A text field; null: there is none.</summary>
     public static string? Text(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String or JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False ? value.ToString() : null;
+        element.ValueKind == JsonValueKind.Object
+        && element.TryGetProperty(name, out var value)
+        && value.ValueKind is JsonValueKind.String or JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False
+            ? value.ToString()
+            : null;
 
     /// <summary>A number field; NaN: there is none.</summary>
     public static double Number(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) ? number : double.NaN;
+        element.ValueKind == JsonValueKind.Object
+        && element.TryGetProperty(name, out var value)
+        && value.ValueKind == JsonValueKind.Number
+        && value.TryGetDouble(out double number)
+            ? number
+            : double.NaN;
 
     /// <summary>Items of a list field; none where there is none.</summary>
     public static IEnumerable<JsonElement> Items(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : [];
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array
+            ? value.EnumerateArray()
+            : [];
 }

@@ -7,7 +7,8 @@ namespace Uniscale.Dashboard.Reading;
 /// <param name="Kind">Started, Fault, Restarted, GivenUp, Stopped or Finished.</param>
 public sealed record LaunchEvent(DateTimeOffset Time, string Kind, long Attempt, long Step, string Message)
 {
-    private const int LongestLine = 1 << 20, Most = 5_000;
+    private const int LongestLine = 1 << 20,
+        Most = 5_000;
 
     private const long MostBytes = 64 << 20;
 
@@ -18,11 +19,17 @@ public sealed record LaunchEvent(DateTimeOffset Time, string Kind, long Attempt,
         try
         {
             using var stream = door.Open(run, "launch/events.jsonl");
-            if (stream is null) return events;
-            new LineScanner(LongestLine).Read(stream, line =>
-            {
-                if (events.Count < Most && Parse(line) is { } entry) events.Add(entry);
-            }, MostBytes);
+            if (stream is null)
+                return events;
+            new LineScanner(LongestLine).Read(
+                stream,
+                line =>
+                {
+                    if (events.Count < Most && Parse(line) is { } entry)
+                        events.Add(entry);
+                },
+                MostBytes
+            );
         }
         catch (Exception error) when (RunsFolder.IsOfFile(error))
         {
@@ -39,8 +46,12 @@ public sealed record LaunchEvent(DateTimeOffset Time, string Kind, long Attempt,
             using var document = JsonDocument.ParseValue(ref reader);
             var root = document.RootElement;
             return new LaunchEvent(
-                root.GetProperty("time").GetDateTimeOffset(), root.GetProperty("kind").GetString() ?? "", root.GetProperty("attempt").GetInt64(),
-                root.GetProperty("step").GetInt64(), root.GetProperty("message").GetString() ?? "");
+                root.GetProperty("time").GetDateTimeOffset(),
+                root.GetProperty("kind").GetString() ?? "",
+                root.GetProperty("attempt").GetInt64(),
+                root.GetProperty("step").GetInt64(),
+                root.GetProperty("message").GetString() ?? ""
+            );
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {

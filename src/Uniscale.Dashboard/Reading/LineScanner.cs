@@ -4,7 +4,8 @@ namespace Uniscale.Dashboard.Reading;
 internal delegate void LineTaker(ReadOnlySpan<byte> line);
 
 /// <summary>
-/// Cuts a growing file into lines in bounded memory. It goes on where it was; a last line without an end waits for the rest; a line that is too long is passed
+/// Cuts a growing file into lines in bounded memory. It goes on where it was; a last line without an end waits for the rest; a line that is
+/// too long is passed
 /// over without being kept.
 /// </summary>
 /// <param name="longest">Bytes of the longest line that is taken.</param>
@@ -15,7 +16,8 @@ internal sealed class LineScanner(int longest, long from = 0)
 
     private readonly byte[] _buffer = new byte[longest + 1];
     private readonly byte[] _seam = new byte[SeamBytes];
-    private int _kept, _seamLength;
+    private int _kept,
+        _seamLength;
     private bool _isSkipping;
 
     /// <summary>Bytes of the file that have been read.</summary>
@@ -25,13 +27,16 @@ internal sealed class LineScanner(int longest, long from = 0)
     public long LongLines { get; private set; }
 
     /// <summary>
-    /// Whether a file still begins with what was read: it has not become shorter, and the last bytes before <see cref="Position"/> stand there. A run that is
+    /// Whether a file still begins with what was read: it has not become shorter, and the last bytes before <see cref="Position"/> stand
+    /// there. A run that is
     /// resumed has its records rewritten.
     /// </summary>
     public bool Continues(Stream stream)
     {
-        if (stream.Length < Position) return false;
-        if (_seamLength == 0) return true;
+        if (stream.Length < Position)
+            return false;
+        if (_seamLength == 0)
+            return true;
         Span<byte> there = stackalloc byte[SeamBytes];
         stream.Position = Position - _seamLength;
         return stream.ReadAtLeast(there[.._seamLength], _seamLength, throwOnEndOfStream: false) == _seamLength
@@ -47,7 +52,8 @@ internal sealed class LineScanner(int longest, long from = 0)
         while (read < most)
         {
             int count = stream.Read(_buffer, _kept, (int)Math.Min(_buffer.Length - _kept, most - read));
-            if (count == 0) break;
+            if (count == 0)
+                break;
             read += count;
             Position += count;
             KeepSeam(_buffer.AsSpan(_kept, count));
@@ -58,18 +64,22 @@ internal sealed class LineScanner(int longest, long from = 0)
 
     private void Cut(int count, LineTaker take)
     {
-        int end = _kept + count, start = 0, searched = _kept;
+        int end = _kept + count,
+            start = 0,
+            searched = _kept;
         for (int at; (at = _buffer.AsSpan(searched, end - searched).IndexOf((byte)'\n')) >= 0; searched = start)
         {
             at += searched;
-            if (!_isSkipping) take(_buffer.AsSpan(start, at - start).TrimEnd((byte)'\r'));
+            if (!_isSkipping)
+                take(_buffer.AsSpan(start, at - start).TrimEnd((byte)'\r'));
             _isSkipping = false;
             start = at + 1;
         }
         _kept = end - start;
         if (_kept > longest || _isSkipping)
         {
-            if (!_isSkipping) LongLines++;
+            if (!_isSkipping)
+                LongLines++;
             _isSkipping = _isSkipping || _kept > 0;
             _kept = 0;
         }

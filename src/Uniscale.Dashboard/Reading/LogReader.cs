@@ -11,13 +11,19 @@ public sealed record LogPageText(IReadOnlyList<string> Lines, bool IsCut);
 /// <summary>Reads the logs of a run from their ends.</summary>
 internal static class LogReader
 {
-    private const int MostLines = 1_000, LongestLine = 64 << 10;
+    private const int MostLines = 1_000,
+        LongestLine = 64 << 10;
 
-    private const long TailBytes = 4 << 20, SearchedBytes = 256 << 20;
+    private const long TailBytes = 4 << 20,
+        SearchedBytes = 256 << 20;
 
     /// <summary>Logs of a run: of its ranks, and what a sweep's process said.</summary>
     public static IReadOnlyList<string> Files(RunsFolder door, string run) =>
-        [.. door.Files(Path.Combine(run, "logs"), "*.log").Select(name => $"logs/{name}"), .. door.Files(run, "*.log"), .. door.Files(run, "failure.txt")];
+        [
+            .. door.Files(Path.Combine(run, "logs"), "*.log").Select(name => $"logs/{name}"),
+            .. door.Files(run, "*.log"),
+            .. door.Files(run, "failure.txt"),
+        ];
 
     /// <summary>The latest lines, of those that hold some words.</summary>
     /// <returns>Null: the file cannot be read.</returns>
@@ -26,25 +32,30 @@ internal static class LogReader
         try
         {
             using var stream = door.Open(run, file);
-            if (stream is null) return null;
+            if (stream is null)
+                return null;
             long from = Math.Max(0, stream.Length - (words.Length > 0 ? SearchedBytes : TailBytes));
             var (lines, isCut, isFirst) = (new Queue<string>(), from > 0, from > 0);
-            new LineScanner(LongestLine, from).Read(stream, line =>
-            {
-                if (isFirst)
+            new LineScanner(LongestLine, from).Read(
+                stream,
+                line =>
                 {
-                    isFirst = false;
-                    return;
+                    if (isFirst)
+                    {
+                        isFirst = false;
+                        return;
+                    }
+                    string text = Printable(Encoding.UTF8.GetString(line));
+                    if (words.Length > 0 && !text.Contains(words, StringComparison.OrdinalIgnoreCase))
+                        return;
+                    if (lines.Count == MostLines)
+                    {
+                        lines.Dequeue();
+                        isCut = true;
+                    }
+                    lines.Enqueue(text);
                 }
-                string text = Printable(Encoding.UTF8.GetString(line));
-                if (words.Length > 0 && !text.Contains(words, StringComparison.OrdinalIgnoreCase)) return;
-                if (lines.Count == MostLines)
-                {
-                    lines.Dequeue();
-                    isCut = true;
-                }
-                lines.Enqueue(text);
-            });
+            );
             return new LogPageText([.. lines], isCut);
         }
         catch (Exception error) when (RunsFolder.IsOfFile(error))
@@ -54,7 +65,8 @@ internal static class LogReader
     }
 
     /// <summary>Control characters would be no valid page.</summary>
-    private static string Printable(string text) => text.AsSpan().ContainsAnyInRange('\0', '\u001f')
-        ? string.Concat(text.Select(letter => letter is < ' ' and not '\t' ? '\u00b7' : letter))
-        : text;
+    private static string Printable(string text) =>
+        text.AsSpan().ContainsAnyInRange('\0', '\u001f')
+            ? string.Concat(text.Select(letter => letter is < ' ' and not '\t' ? '\u00b7' : letter))
+            : text;
 }

@@ -12,11 +12,20 @@ public sealed record MeshView(int Pipeline, int Data, int Context, int Tensor, I
     /// <summary>The mesh of a run; null: its configuration and its number of ranks do not agree.</summary>
     internal static MeshView? Of(FlatConfiguration configuration, long ranks)
     {
-        int tensor = configuration.Whole("parallel.tensor", 1), pipeline = configuration.Whole("parallel.pipeline", 1), context = configuration.Whole("parallel.context", 1);
+        int tensor = configuration.Whole("parallel.tensor", 1),
+            pipeline = configuration.Whole("parallel.pipeline", 1),
+            context = configuration.Whole("parallel.context", 1);
         long replica = (long)tensor * pipeline * context;
-        if (ranks < 1 || ranks > MostRanks || replica > ranks || ranks % replica != 0) return null;
-        string[] order = [.. (configuration["parallel.order"] ?? "").Trim('[', ']').Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
-        if (!order.Order(StringComparer.Ordinal).SequenceEqual(["cp", "dp", "pp", "tp"])) order = ["pp", "dp", "cp", "tp"];
+        if (ranks < 1 || ranks > MostRanks || replica > ranks || ranks % replica != 0)
+            return null;
+        string[] order =
+        [
+            .. (configuration["parallel.order"] ?? "")
+                .Trim('[', ']')
+                .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+        ];
+        if (!order.Order(StringComparer.Ordinal).SequenceEqual(["cp", "dp", "pp", "tp"]))
+            order = ["pp", "dp", "cp", "tp"];
         return new MeshView(pipeline, (int)(ranks / replica), context, tensor, order);
     }
 
@@ -32,11 +41,12 @@ public sealed record MeshView(int Pipeline, int Data, int Context, int Tensor, I
         return place;
     }
 
-    private int Extent(string axis) => axis switch
-    {
-        "pp" => Pipeline,
-        "dp" => Data,
-        "cp" => Context,
-        _ => Tensor,
-    };
+    private int Extent(string axis) =>
+        axis switch
+        {
+            "pp" => Pipeline,
+            "dp" => Data,
+            "cp" => Context,
+            _ => Tensor,
+        };
 }

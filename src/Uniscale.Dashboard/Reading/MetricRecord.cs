@@ -5,10 +5,19 @@ using System.Text.Json;
 namespace Uniscale.Dashboard.Reading;
 
 /// <summary>What a record of metrics.jsonl tells of.</summary>
-internal enum RecordKind { Other, Start, Step, Validation, Note, End }
+internal enum RecordKind
+{
+    Other,
+    Start,
+    Step,
+    Validation,
+    Note,
+    End,
+}
 
 /// <summary>
-/// A record of metrics.jsonl, of any kind; a field that it lacks, or that is not what it should be, is NaN, 0 or null. One object is filled again and again.
+/// A record of metrics.jsonl, of any kind; a field that it lacks, or that is not what it should be, is NaN, 0 or null. One object is filled
+/// again and again.
 /// </summary>
 internal sealed class MetricRecord
 {
@@ -101,11 +110,14 @@ internal sealed class MetricRecord
         var reader = new Utf8JsonReader(line);
         try
         {
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return false;
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName) Take(ref reader);
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+                return false;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+                Take(ref reader);
             return Kind != RecordKind.Other && reader.TokenType == JsonTokenType.EndObject && !reader.Read();
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
+        catch (Exception error)
+            when (error is JsonException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
         {
             // Half written, edited, or no UTF-8.
             return false;
@@ -117,7 +129,17 @@ internal sealed class MetricRecord
         Kind = RecordKind.Other;
         Time = default;
         Step = TotalSteps = TotalTokens = ConsumedTokens = ParameterCount = Ranks = SkippedCount = Rollbacks = 0;
-        Loss = GradientNorm = LearningRate = Seconds = Waited = TokensPerSecond = Mfu = MemoryBytes = DeviceMemoryBytes = EffectiveShare = double.NaN;
+        Loss =
+            GradientNorm =
+            LearningRate =
+            Seconds =
+            Waited =
+            TokensPerSecond =
+            Mfu =
+            MemoryBytes =
+            DeviceMemoryBytes =
+            EffectiveShare =
+                double.NaN;
         BitsPerByte = Remaining = Elapsed = double.NaN;
         Skipped = Finished = false;
         Phase = Name = Domain = Layout = Note = Message = Level = null;
@@ -131,18 +153,27 @@ internal sealed class MetricRecord
     private void Take(ref Utf8JsonReader reader)
     {
         var name = reader.ValueSpan;
-        if (name.SequenceEqual("account"u8)) TakeAccount(ref reader);
-        else if (name.SequenceEqual("parts"u8)) TakeParts(ref reader);
-        else if (name.SequenceEqual("domain_losses"u8)) TakeNumbers(ref reader, DomainLosses);
-        else if (name.SequenceEqual("memory_parts"u8)) TakeNumbers(ref reader, MemoryParts);
-        else if (name.SequenceEqual("mixture_fed"u8)) TakeNumbers(ref reader, MixtureFed);
-        else if (name.SequenceEqual("mixture_planned"u8)) TakeNumbers(ref reader, MixturePlanned);
-        else if (name.SequenceEqual("values"u8)) TakeNumbers(ref reader, Others);
+        if (name.SequenceEqual("account"u8))
+            TakeAccount(ref reader);
+        else if (name.SequenceEqual("parts"u8))
+            TakeParts(ref reader);
+        else if (name.SequenceEqual("domain_losses"u8))
+            TakeNumbers(ref reader, DomainLosses);
+        else if (name.SequenceEqual("memory_parts"u8))
+            TakeNumbers(ref reader, MemoryParts);
+        else if (name.SequenceEqual("mixture_fed"u8))
+            TakeNumbers(ref reader, MixtureFed);
+        else if (name.SequenceEqual("mixture_planned"u8))
+            TakeNumbers(ref reader, MixturePlanned);
+        else if (name.SequenceEqual("values"u8))
+            TakeNumbers(ref reader, Others);
         else
         {
             reader.Read();
-            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) reader.Skip();
-            else Assign(name, ref reader);
+            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+                reader.Skip();
+            else
+                Assign(name, ref reader);
         }
     }
 
@@ -150,64 +181,134 @@ internal sealed class MetricRecord
     {
         switch (key.Length)
         {
-            case 4 when key.SequenceEqual("kind"u8): Kind = KindOf(reader.ValueSpan); break;
-            case 4 when key.SequenceEqual("time"u8): Time = TimeOf(ref reader); break;
-            case 4 when key.SequenceEqual("step"u8): Step = Whole(ref reader); break;
-            case 4 when key.SequenceEqual("loss"u8): Loss = Number(ref reader); break;
-            case 3 when key.SequenceEqual("mfu"u8): Mfu = Number(ref reader); break;
-            case 4 when key.SequenceEqual("name"u8): Name = Text(ref reader); break;
-            case 4 when key.SequenceEqual("note"u8): Note = Text(ref reader); break;
-            case 5 when key.SequenceEqual("phase"u8): Phase = Text(ref reader); break;
-            case 5 when key.SequenceEqual("ranks"u8): Ranks = Whole(ref reader); break;
-            case 5 when key.SequenceEqual("level"u8): Level = Text(ref reader); break;
-            case 6 when key.SequenceEqual("domain"u8): Domain = Text(ref reader); break;
-            case 6 when key.SequenceEqual("layout"u8): Layout = Text(ref reader); break;
-            case 7 when key.SequenceEqual("seconds"u8): Seconds = Number(ref reader); break;
-            case 7 when key.SequenceEqual("message"u8): Message = Text(ref reader); break;
-            case 7 when key.SequenceEqual("elapsed"u8): Elapsed = Number(ref reader); break;
-            case 7 when key.SequenceEqual("skipped"u8): Skipped = reader.TokenType == JsonTokenType.True; break;
-            case 8 when key.SequenceEqual("finished"u8): Finished = reader.TokenType == JsonTokenType.True; break;
-            case 9 when key.SequenceEqual("remaining"u8): Remaining = Number(ref reader); break;
-            case 9 when key.SequenceEqual("rollbacks"u8): Rollbacks = Whole(ref reader); break;
-            case 11 when key.SequenceEqual("total_steps"u8): TotalSteps = Whole(ref reader); break;
-            case 12 when key.SequenceEqual("total_tokens"u8): TotalTokens = Whole(ref reader); break;
-            case 12 when key.SequenceEqual("memory_bytes"u8): MemoryBytes = Number(ref reader); break;
-            case 13 when key.SequenceEqual("gradient_norm"u8): GradientNorm = Number(ref reader); break;
-            case 13 when key.SequenceEqual("learning_rate"u8): LearningRate = Number(ref reader); break;
-            case 13 when key.SequenceEqual("skipped_count"u8): SkippedCount = Whole(ref reader); break;
-            case 13 when key.SequenceEqual("bits_per_byte"u8): BitsPerByte = Number(ref reader); break;
-            case 15 when key.SequenceEqual("consumed_tokens"u8): ConsumedTokens = Whole(ref reader); break;
-            case 15 when key.SequenceEqual("parameter_count"u8): ParameterCount = Whole(ref reader); break;
-            case 17 when key.SequenceEqual("tokens_per_second"u8): TokensPerSecond = Number(ref reader); break;
-            case 19 when key.SequenceEqual("device_memory_bytes"u8): DeviceMemoryBytes = Number(ref reader); break;
-            case 6 when key.SequenceEqual("reward"u8): Others["reward"] = Number(ref reader); break;
-            case 2 when key.SequenceEqual("kl"u8): Others["kl"] = Number(ref reader); break;
+            case 4 when key.SequenceEqual("kind"u8):
+                Kind = KindOf(reader.ValueSpan);
+                break;
+            case 4 when key.SequenceEqual("time"u8):
+                Time = TimeOf(ref reader);
+                break;
+            case 4 when key.SequenceEqual("step"u8):
+                Step = Whole(ref reader);
+                break;
+            case 4 when key.SequenceEqual("loss"u8):
+                Loss = Number(ref reader);
+                break;
+            case 3 when key.SequenceEqual("mfu"u8):
+                Mfu = Number(ref reader);
+                break;
+            case 4 when key.SequenceEqual("name"u8):
+                Name = Text(ref reader);
+                break;
+            case 4 when key.SequenceEqual("note"u8):
+                Note = Text(ref reader);
+                break;
+            case 5 when key.SequenceEqual("phase"u8):
+                Phase = Text(ref reader);
+                break;
+            case 5 when key.SequenceEqual("ranks"u8):
+                Ranks = Whole(ref reader);
+                break;
+            case 5 when key.SequenceEqual("level"u8):
+                Level = Text(ref reader);
+                break;
+            case 6 when key.SequenceEqual("domain"u8):
+                Domain = Text(ref reader);
+                break;
+            case 6 when key.SequenceEqual("layout"u8):
+                Layout = Text(ref reader);
+                break;
+            case 7 when key.SequenceEqual("seconds"u8):
+                Seconds = Number(ref reader);
+                break;
+            case 7 when key.SequenceEqual("message"u8):
+                Message = Text(ref reader);
+                break;
+            case 7 when key.SequenceEqual("elapsed"u8):
+                Elapsed = Number(ref reader);
+                break;
+            case 7 when key.SequenceEqual("skipped"u8):
+                Skipped = reader.TokenType == JsonTokenType.True;
+                break;
+            case 8 when key.SequenceEqual("finished"u8):
+                Finished = reader.TokenType == JsonTokenType.True;
+                break;
+            case 9 when key.SequenceEqual("remaining"u8):
+                Remaining = Number(ref reader);
+                break;
+            case 9 when key.SequenceEqual("rollbacks"u8):
+                Rollbacks = Whole(ref reader);
+                break;
+            case 11 when key.SequenceEqual("total_steps"u8):
+                TotalSteps = Whole(ref reader);
+                break;
+            case 12 when key.SequenceEqual("total_tokens"u8):
+                TotalTokens = Whole(ref reader);
+                break;
+            case 12 when key.SequenceEqual("memory_bytes"u8):
+                MemoryBytes = Number(ref reader);
+                break;
+            case 13 when key.SequenceEqual("gradient_norm"u8):
+                GradientNorm = Number(ref reader);
+                break;
+            case 13 when key.SequenceEqual("learning_rate"u8):
+                LearningRate = Number(ref reader);
+                break;
+            case 13 when key.SequenceEqual("skipped_count"u8):
+                SkippedCount = Whole(ref reader);
+                break;
+            case 13 when key.SequenceEqual("bits_per_byte"u8):
+                BitsPerByte = Number(ref reader);
+                break;
+            case 15 when key.SequenceEqual("consumed_tokens"u8):
+                ConsumedTokens = Whole(ref reader);
+                break;
+            case 15 when key.SequenceEqual("parameter_count"u8):
+                ParameterCount = Whole(ref reader);
+                break;
+            case 17 when key.SequenceEqual("tokens_per_second"u8):
+                TokensPerSecond = Number(ref reader);
+                break;
+            case 19 when key.SequenceEqual("device_memory_bytes"u8):
+                DeviceMemoryBytes = Number(ref reader);
+                break;
+            case 6 when key.SequenceEqual("reward"u8):
+                Others["reward"] = Number(ref reader);
+                break;
+            case 2 when key.SequenceEqual("kl"u8):
+                Others["kl"] = Number(ref reader);
+                break;
         }
     }
 
     private void TakeAccount(ref Utf8JsonReader reader)
     {
         reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject) return;
+        if (reader.TokenType != JsonTokenType.StartObject)
+            return;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             bool isShare = reader.ValueTextEquals("effective_share"u8);
             reader.Read();
-            if (isShare) EffectiveShare = Number(ref reader);
-            else reader.Skip();
+            if (isShare)
+                EffectiveShare = Number(ref reader);
+            else
+                reader.Skip();
         }
     }
 
     private void TakeParts(ref Utf8JsonReader reader)
     {
         reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject) return;
+        if (reader.TokenType != JsonTokenType.StartObject)
+            return;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             bool isWait = reader.ValueTextEquals("wait"u8);
             reader.Read();
-            if (isWait) Waited = Number(ref reader);
-            else reader.Skip();
+            if (isWait)
+                Waited = Number(ref reader);
+            else
+                reader.Skip();
         }
     }
 
@@ -215,51 +316,66 @@ internal sealed class MetricRecord
     {
         const int most = 64;
         reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject) return;
+        if (reader.TokenType != JsonTokenType.StartObject)
+            return;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string name = reader.GetString()!;
             reader.Read();
-            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) reader.Skip();
-            else if (values.Count < most) values[name] = Number(ref reader);
+            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+                reader.Skip();
+            else if (values.Count < most)
+                values[name] = Number(ref reader);
         }
     }
 
     private static RecordKind KindOf(ReadOnlySpan<byte> word) =>
-        word.SequenceEqual("step"u8) ? RecordKind.Step : word.SequenceEqual("note"u8) ? RecordKind.Note : word.SequenceEqual("validation"u8) ? RecordKind.Validation
-        : word.SequenceEqual("start"u8) ? RecordKind.Start : word.SequenceEqual("end"u8) ? RecordKind.End : RecordKind.Other;
+        word.SequenceEqual("step"u8) ? RecordKind.Step
+        : word.SequenceEqual("note"u8) ? RecordKind.Note
+        : word.SequenceEqual("validation"u8) ? RecordKind.Validation
+        : word.SequenceEqual("start"u8) ? RecordKind.Start
+        : word.SequenceEqual("end"u8) ? RecordKind.End
+        : RecordKind.Other;
 
     private static DateTimeOffset TimeOf(ref Utf8JsonReader reader) =>
         reader.TokenType == JsonTokenType.String && reader.TryGetDateTimeOffset(out var time) ? time : default;
 
     /// <summary>A number; <c>"NaN"</c> and <c>"Infinity"</c> are numbers, too.</summary>
-    private static double Number(ref Utf8JsonReader reader) => reader.TokenType switch
-    {
-        JsonTokenType.Number => reader.TryGetDouble(out double number) ? number : double.NaN,
-        JsonTokenType.String when reader.ValueTextEquals("Infinity"u8) => double.PositiveInfinity,
-        JsonTokenType.String when reader.ValueTextEquals("-Infinity"u8) => double.NegativeInfinity,
-        _ => double.NaN,
-    };
+    private static double Number(ref Utf8JsonReader reader) =>
+        reader.TokenType switch
+        {
+            JsonTokenType.Number => reader.TryGetDouble(out double number) ? number : double.NaN,
+            JsonTokenType.String when reader.ValueTextEquals("Infinity"u8) => double.PositiveInfinity,
+            JsonTokenType.String when reader.ValueTextEquals("-Infinity"u8) => double.NegativeInfinity,
+            _ => double.NaN,
+        };
 
     private static long Whole(ref Utf8JsonReader reader)
     {
-        if (reader.TokenType != JsonTokenType.Number) return 0;
-        if (Utf8Parser.TryParse(reader.ValueSpan, out long whole, out int used) && used == reader.ValueSpan.Length) return whole;
+        if (reader.TokenType != JsonTokenType.Number)
+            return 0;
+        if (Utf8Parser.TryParse(reader.ValueSpan, out long whole, out int used) && used == reader.ValueSpan.Length)
+            return whole;
         return reader.TryGetDouble(out double number) && double.IsFinite(number) && Math.Abs(number) < 9e18 ? (long)number : 0;
     }
 
     /// <summary>A text. Short ones come again and again, and are kept.</summary>
     private string? Text(ref Utf8JsonReader reader)
     {
-        const int longestKept = 64, mostKept = 1024;
-        if (reader.TokenType != JsonTokenType.String) return null;
-        if (reader.ValueSpan.Length > longestKept) return reader.GetString();
+        const int longestKept = 64,
+            mostKept = 1024;
+        if (reader.TokenType != JsonTokenType.String)
+            return null;
+        if (reader.ValueSpan.Length > longestKept)
+            return reader.GetString();
         var hash = new HashCode();
         hash.AddBytes(reader.ValueSpan);
         int key = hash.ToHashCode();
-        if (_interned.TryGetValue(key, out string? kept) && reader.ValueTextEquals(kept)) return kept;
+        if (_interned.TryGetValue(key, out string? kept) && reader.ValueTextEquals(kept))
+            return kept;
         string text = reader.GetString()!;
-        if (_interned.Count < mostKept) _interned[key] = text;
+        if (_interned.Count < mostKept)
+            _interned[key] = text;
         return text;
     }
 

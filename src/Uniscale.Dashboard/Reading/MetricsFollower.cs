@@ -9,7 +9,8 @@ namespace Uniscale.Dashboard.Reading;
 public readonly record struct ReadingState(bool IsWhole, double Share, int Generation);
 
 /// <summary>
-/// Follows metrics.jsonl of a run. A large file is first sampled, so that its curves can be shown at once, and then read whole; afterwards what is appended is
+/// Follows metrics.jsonl of a run. A large file is first sampled, so that its curves can be shown at once, and then read whole; afterwards
+/// what is appended is
 /// read, and the whole again when the file was replaced, as a resumption does.
 /// </summary>
 /// <param name="folder">The door to the disk.</param>
@@ -39,7 +40,8 @@ internal sealed class MetricsFollower(RunsFolder folder, string run)
     /// <summary>Looks at what is known, which does not change meanwhile.</summary>
     public T Look<T>(Func<RunSeries, ReadingState, T> look)
     {
-        lock (_gate) return look(_shown, new ReadingState(_isWhole, _share, _generation));
+        lock (_gate)
+            return look(_shown, new ReadingState(_isWhole, _share, _generation));
     }
 
     /// <summary>Reads on. Of a large file that is not read yet it makes the sample, and a later call a portion of the rest.</summary>
@@ -51,9 +53,12 @@ internal sealed class MetricsFollower(RunsFolder folder, string run)
             try
             {
                 using var stream = folder.Open(run, FileName);
-                if (stream is null) return false;
-                if (_scanner is not null && !_scanner.Continues(stream)) Begin();
-                if (_scanner is null) return First(stream);
+                if (stream is null)
+                    return false;
+                if (_scanner is not null && !_scanner.Continues(stream))
+                    Begin();
+                if (_scanner is null)
+                    return First(stream);
                 return Next(stream);
             }
             catch (Exception error) when (RunsFolder.IsOfFile(error))
@@ -87,28 +92,33 @@ internal sealed class MetricsFollower(RunsFolder folder, string run)
     private bool Next(FileStream stream)
     {
         long length = stream.Length;
-        if (_scanner!.Position == length) return Finish();
+        if (_scanner!.Position == length)
+            return Finish();
         Read(stream, Portion, isShown: ReferenceEquals(_shown, _series));
         bool isMore = _scanner.Position < length;
-        lock (_gate) _share = length == 0 ? 1 : Math.Min(1, (double)_scanner.Position / length);
+        lock (_gate)
+            _share = length == 0 ? 1 : Math.Min(1, (double)_scanner.Position / length);
         return isMore || Finish();
     }
 
     /// <summary>What was read takes the place of the sample.</summary>
     private bool Finish()
     {
-        if (!ReferenceEquals(_shown, _series)) Show(_series, isWhole: true, share: 1);
+        if (!ReferenceEquals(_shown, _series))
+            Show(_series, isWhole: true, share: 1);
         return false;
     }
 
     private void Show(RunSeries series, bool isWhole, double share)
     {
-        lock (_gate) (_shown, _isWhole, _share, _generation) = (series, isWhole, share, _generation + 1);
+        lock (_gate)
+            (_shown, _isWhole, _share, _generation) = (series, isWhole, share, _generation + 1);
     }
 
     private void Read(FileStream stream, long most, bool isShown)
     {
-        if (isShown) _gate.Enter();
+        if (isShown)
+            _gate.Enter();
         try
         {
             long bad = 0;
@@ -116,15 +126,19 @@ internal sealed class MetricsFollower(RunsFolder folder, string run)
                 stream,
                 line =>
                 {
-                    if (_record.Read(line)) _series.Add(_record);
-                    else if (line.Length > 0) bad++;
+                    if (_record.Read(line))
+                        _series.Add(_record);
+                    else if (line.Length > 0)
+                        bad++;
                 },
-                most);
+                most
+            );
             _series.UnreadLines += bad;
         }
         finally
         {
-            if (isShown) _gate.Exit();
+            if (isShown)
+                _gate.Exit();
         }
     }
 }

@@ -10,7 +10,9 @@ namespace Uniscale.Dashboard.Reading;
 /// <param name="Moved">When it last finished a step or began or ended something else.</param>
 public sealed record RankSign(int Rank, string Host, int ProcessId, long Step, string Busy, DateTimeOffset Alive, DateTimeOffset Moved)
 {
-    private const int SizeBytes = 192, TextBytes = 76, MostRanks = 4_096;
+    private const int SizeBytes = 192,
+        TextBytes = 76,
+        MostRanks = 4_096;
 
     /// <summary>A rank writes every second; clocks of two machines differ.</summary>
     private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(10);
@@ -23,10 +25,18 @@ public sealed record RankSign(int Rank, string Host, int ProcessId, long Step, s
     {
         string launch = Path.Combine(run, "launch");
         IReadOnlyList<RankSign> newest = [];
-        foreach (string folder in door.Folders(launch, "attempt-*") is [.., var last] ? (string[])[launch, Path.Combine(launch, last)] : [launch])
+        foreach (
+            string folder in door.Folders(launch, "attempt-*") is [.., var last] ? (string[])[launch, Path.Combine(launch, last)] : [launch]
+        )
         {
-            var signs = door.Files(folder, "rank-*.beat").Take(MostRanks).Select(name => ReadOne(door, folder, name)).OfType<RankSign>().OrderBy(sign => sign.Rank).ToList();
-            if (signs.Count > 0 && (newest.Count == 0 || signs.Max(sign => sign.Alive) > newest.Max(sign => sign.Alive))) newest = signs;
+            var signs = door.Files(folder, "rank-*.beat")
+                .Take(MostRanks)
+                .Select(name => ReadOne(door, folder, name))
+                .OfType<RankSign>()
+                .OrderBy(sign => sign.Rank)
+                .ToList();
+            if (signs.Count > 0 && (newest.Count == 0 || signs.Max(sign => sign.Alive) > newest.Max(sign => sign.Alive)))
+                newest = signs;
         }
         return newest;
     }
@@ -47,14 +57,32 @@ public sealed record RankSign(int Rank, string Host, int ProcessId, long Step, s
 
     private static RankSign? Parse(ReadOnlySpan<byte> bytes)
     {
-        long alive = BinaryPrimitives.ReadInt64LittleEndian(bytes), moved = BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]);
+        long alive = BinaryPrimitives.ReadInt64LittleEndian(bytes),
+            moved = BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]);
         long step = BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]);
-        int rank = BinaryPrimitives.ReadInt32LittleEndian(bytes[24..]), process = BinaryPrimitives.ReadInt32LittleEndian(bytes[28..]);
-        int busy = BinaryPrimitives.ReadInt32LittleEndian(bytes[32..]), host = BinaryPrimitives.ReadInt32LittleEndian(bytes[36..]);
-        bool isSound = alive > 0 && alive <= DateTime.MaxValue.Ticks && moved >= 0 && moved <= DateTime.MaxValue.Ticks && step >= 0 && rank >= 0
-            && busy is >= 0 and <= TextBytes && host is >= 0 and <= TextBytes;
-        return !isSound ? null : new RankSign(
-            rank, Encoding.UTF8.GetString(bytes.Slice(40 + TextBytes, host)), process, step, Encoding.UTF8.GetString(bytes.Slice(40, busy)),
-            new DateTimeOffset(alive, TimeSpan.Zero), new DateTimeOffset(moved, TimeSpan.Zero));
+        int rank = BinaryPrimitives.ReadInt32LittleEndian(bytes[24..]),
+            process = BinaryPrimitives.ReadInt32LittleEndian(bytes[28..]);
+        int busy = BinaryPrimitives.ReadInt32LittleEndian(bytes[32..]),
+            host = BinaryPrimitives.ReadInt32LittleEndian(bytes[36..]);
+        bool isSound =
+            alive > 0
+            && alive <= DateTime.MaxValue.Ticks
+            && moved >= 0
+            && moved <= DateTime.MaxValue.Ticks
+            && step >= 0
+            && rank >= 0
+            && busy is >= 0 and <= TextBytes
+            && host is >= 0 and <= TextBytes;
+        return !isSound
+            ? null
+            : new RankSign(
+                rank,
+                Encoding.UTF8.GetString(bytes.Slice(40 + TextBytes, host)),
+                process,
+                step,
+                Encoding.UTF8.GetString(bytes.Slice(40, busy)),
+                new DateTimeOffset(alive, TimeSpan.Zero),
+                new DateTimeOffset(moved, TimeSpan.Zero)
+            );
     }
 }

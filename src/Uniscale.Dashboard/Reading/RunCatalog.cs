@@ -15,7 +15,9 @@ public sealed class RunCatalog(RunsFolder door)
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, FollowedRun> _followed = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, (DateTime Stamp, DateTimeOffset Read, bool IsDeep, RunSummary Summary)> _summaries = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (DateTime Stamp, DateTimeOffset Read, bool IsDeep, RunSummary Summary)> _summaries = new(
+        StringComparer.Ordinal
+    );
     private IReadOnlyList<FoundFolder> _folders = [];
     private long _found = long.MinValue;
 
@@ -59,8 +61,15 @@ public sealed class RunCatalog(RunsFolder door)
         var now = DateTimeOffset.UtcNow;
         var stamp = StampOf(run.FullPath);
         // A run goes from living to gone without a file that changes.
-        bool isSettled(RunSummary summary) => summary.State is RunState.Finished or RunState.Stopped or RunState.Failed or RunState.Gone or RunState.Unknown;
-        if (_summaries.TryGetValue(run.Id, out var known) && (known.IsDeep || !isDeep) && known.Stamp == stamp && (isSettled(known.Summary) || now - known.Read < Fresh)) return known.Summary;
+        bool isSettled(RunSummary summary) =>
+            summary.State is RunState.Finished or RunState.Stopped or RunState.Failed or RunState.Gone or RunState.Unknown;
+        if (
+            _summaries.TryGetValue(run.Id, out var known)
+            && (known.IsDeep || !isDeep)
+            && known.Stamp == stamp
+            && (isSettled(known.Summary) || now - known.Read < Fresh)
+        )
+            return known.Summary;
         var summary = new SummaryReader(door).Read(run, now, isDeep);
         _summaries[run.Id] = (stamp, now, isDeep, summary);
         return summary;
@@ -72,7 +81,8 @@ public sealed class RunCatalog(RunsFolder door)
         FollowedRun run;
         lock (_gate)
         {
-            if (!_followed.TryGetValue(folder.Id, out run!)) _followed[folder.Id] = run = new FollowedRun(door, folder);
+            if (!_followed.TryGetValue(folder.Id, out run!))
+                _followed[folder.Id] = run = new FollowedRun(door, folder);
         }
         run.Refresh();
         Forget();
@@ -88,7 +98,8 @@ public sealed class RunCatalog(RunsFolder door)
             long steps = _followed.Values.Sum(run => (long)run.Count);
             foreach (var run in _followed.Values.OrderBy(run => run.Looked).ToList())
             {
-                if (steps <= MostSteps || Environment.TickCount64 - run.Looked < recently) return;
+                if (steps <= MostSteps || Environment.TickCount64 - run.Looked < recently)
+                    return;
                 steps -= run.Count;
                 _followed.Remove(run.Folder.Id);
             }

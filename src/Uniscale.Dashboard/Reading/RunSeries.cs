@@ -38,7 +38,10 @@ public enum Measure
 public static class NamedGroup
 {
     /// <summary>Names of the groups: losses by domain, memory by part, shares of the mixture.</summary>
-    public const string DomainLoss = "loss/", Memory = "memory/", MixtureFed = "fed/", MixturePlanned = "planned/";
+    public const string DomainLoss = "loss/",
+        Memory = "memory/",
+        MixtureFed = "fed/",
+        MixturePlanned = "planned/";
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<string> All { get; } = [DomainLoss, Memory, MixtureFed, MixturePlanned];
@@ -48,7 +51,15 @@ public static class NamedGroup
 }
 
 /// <summary>A validation, at a step.</summary>
-public sealed record ValidationPoint(long Step, long Tokens, DateTimeOffset Time, string Name, string Domain, double Loss, double BitsPerByte);
+public sealed record ValidationPoint(
+    long Step,
+    long Tokens,
+    DateTimeOffset Time,
+    string Name,
+    string Domain,
+    double Loss,
+    double BitsPerByte
+);
 
 /// <summary>Something that the run said.</summary>
 /// <param name="Kind">A short word, e.g. <c>step-skipped</c>; <c>start</c> and <c>end</c> for its beginnings and ends.</param>
@@ -62,11 +73,16 @@ public sealed record PhaseSpan(string Name, int First);
 /// <summary>The steps of a run in columns, in the order of the file, and what else it tells. Not for several threads at once.</summary>
 public sealed class RunSeries
 {
-    private const int MostRemarks = 20_000, MostValidations = 200_000, MostPhases = 1_000, MostNames = 256;
+    private const int MostRemarks = 20_000,
+        MostValidations = 200_000,
+        MostPhases = 1_000,
+        MostNames = 256;
 
     private readonly Column<float>[] _measures = [.. Enum.GetValues<Measure>().Select(_ => new Column<float>())];
     private readonly Dictionary<string, Column<float>> _named = new(StringComparer.Ordinal);
-    private readonly Column<long> _steps = new(), _tokens = new(), _milliseconds = new();
+    private readonly Column<long> _steps = new(),
+        _tokens = new(),
+        _milliseconds = new();
     private readonly List<ValidationPoint> _validations = [];
     private readonly List<RunRemark> _remarks = [];
     private readonly List<PhaseSpan> _phases = [];
@@ -113,46 +129,77 @@ public sealed class RunSeries
     {
         switch (record.Kind)
         {
-            case RecordKind.Step: AddStep(record); break;
-            case RecordKind.Validation when _validations.Count < MostValidations:
-                _validations.Add(new ValidationPoint(record.Step, record.ConsumedTokens, record.Time, record.Name ?? "", record.Domain ?? "", record.Loss, record.BitsPerByte));
+            case RecordKind.Step:
+                AddStep(record);
                 break;
-            case RecordKind.Note: Remark(record, record.Note ?? "note", record.Level ?? "information", record.Message ?? ""); break;
-            case RecordKind.Start: Remark(record, "start", "information", record.Step > 0 ? $"Started again after step {record.Step}." : "Started."); break;
-            case RecordKind.End: Remark(record, "end", "information", record.Message ?? ""); break;
+            case RecordKind.Validation when _validations.Count < MostValidations:
+                _validations.Add(
+                    new ValidationPoint(
+                        record.Step,
+                        record.ConsumedTokens,
+                        record.Time,
+                        record.Name ?? "",
+                        record.Domain ?? "",
+                        record.Loss,
+                        record.BitsPerByte
+                    )
+                );
+                break;
+            case RecordKind.Note:
+                Remark(record, record.Note ?? "note", record.Level ?? "information", record.Message ?? "");
+                break;
+            case RecordKind.Start:
+                Remark(record, "start", "information", record.Step > 0 ? $"Started again after step {record.Step}." : "Started.");
+                break;
+            case RecordKind.End:
+                Remark(record, "end", "information", record.Message ?? "");
+                break;
         }
     }
 
     private void AddStep(MetricRecord record)
     {
-        if (record.Phase != _phase && record.Phase is not null && _phases.Count < MostPhases) _phases.Add(new PhaseSpan(record.Phase, Count));
+        if (record.Phase != _phase && record.Phase is not null && _phases.Count < MostPhases)
+            _phases.Add(new PhaseSpan(record.Phase, Count));
         _phase = record.Phase;
         _steps.Add(record.Step);
         _tokens.Add(record.ConsumedTokens);
         _milliseconds.Add(record.Time.ToUnixTimeMilliseconds());
         ReadOnlySpan<double> values =
         [
-            record.Loss, record.GradientNorm, record.LearningRate, record.TokensPerSecond, record.Mfu, record.MemoryBytes, record.DeviceMemoryBytes, record.Seconds,
-            record.Waited, record.EffectiveShare,
+            record.Loss,
+            record.GradientNorm,
+            record.LearningRate,
+            record.TokensPerSecond,
+            record.Mfu,
+            record.MemoryBytes,
+            record.DeviceMemoryBytes,
+            record.Seconds,
+            record.Waited,
+            record.EffectiveShare,
         ];
-        for (int i = 0; i < values.Length; i++) _measures[i].Add((float)values[i]);
+        for (int i = 0; i < values.Length; i++)
+            _measures[i].Add((float)values[i]);
         AddGroup(NamedGroup.DomainLoss, record.DomainLosses);
         AddGroup(NamedGroup.Memory, record.MemoryParts);
         AddGroup(NamedGroup.MixtureFed, record.MixtureFed);
         AddGroup(NamedGroup.MixturePlanned, record.MixturePlanned);
-        foreach (var (name, value) in record.Others) AddNamed(name, value);
+        foreach (var (name, value) in record.Others)
+            AddNamed(name, value);
     }
 
     private void AddGroup(string group, Dictionary<string, double> values)
     {
-        foreach (var (name, value) in values) AddNamed(group + name, value);
+        foreach (var (name, value) in values)
+            AddNamed(group + name, value);
     }
 
     private void AddNamed(string name, double value)
     {
         if (!_named.TryGetValue(name, out var column))
         {
-            if (_named.Count == MostNames) return;
+            if (_named.Count == MostNames)
+                return;
             _named[name] = column = new Column<float>();
         }
         column.FillTo(Count - 1, float.NaN);
@@ -168,7 +215,8 @@ public sealed class RunSeries
 
     private void Remark(MetricRecord record, string kind, string level, string message)
     {
-        if (_remarks.Count == MostRemarks) _remarks.RemoveRange(0, MostRemarks / 2);
+        if (_remarks.Count == MostRemarks)
+            _remarks.RemoveRange(0, MostRemarks / 2);
         _remarks.Add(new RunRemark(record.Step, record.Time, kind, level, message));
     }
 
@@ -183,13 +231,15 @@ public sealed class RunSeries
 
         public void Add(T value)
         {
-            if (Count == _values.Length) Array.Resize(ref _values, Count * 2);
+            if (Count == _values.Length)
+                Array.Resize(ref _values, Count * 2);
             _values[Count++] = value;
         }
 
         public void FillTo(int count, T value)
         {
-            while (Count < count) Add(value);
+            while (Count < count)
+                Add(value);
         }
     }
 }

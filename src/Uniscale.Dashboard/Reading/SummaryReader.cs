@@ -7,7 +7,10 @@ namespace Uniscale.Dashboard.Reading;
 /// <param name="door">The door to the disk.</param>
 internal sealed class SummaryReader(RunsFolder door)
 {
-    private const int HeadBytes = 8 << 10, ShallowBytes = 24 << 10, DeepBytes = 256 << 10, MostSources = 64;
+    private const int HeadBytes = 8 << 10,
+        ShallowBytes = 24 << 10,
+        DeepBytes = 256 << 10,
+        MostSources = 64;
 
     private static readonly TimeSpan Still = TimeSpan.FromSeconds(60);
 
@@ -21,7 +24,8 @@ internal sealed class SummaryReader(RunsFolder door)
         try
         {
             using var stream = door.Open(run.FullPath, "metrics.jsonl");
-            if (stream is not null) ReadEnds(stream, told, isDeep ? DeepBytes : ShallowBytes);
+            if (stream is not null)
+                ReadEnds(stream, told, isDeep ? DeepBytes : ShallowBytes);
         }
         catch (Exception error) when (RunsFolder.IsOfFile(error))
         {
@@ -44,9 +48,12 @@ internal sealed class SummaryReader(RunsFolder door)
     private static RunState StateOf(Told told, IReadOnlyList<LaunchEvent> events, IReadOnlyList<RankSign> signs, DateTimeOffset now)
     {
         var living = signs.Where(sign => sign.IsAliveAt(now)).ToList();
-        if (living.Count > 0) return living.TrueForAll(sign => now - sign.Moved > Still && sign.Busy.Length == 0) ? RunState.Standing : RunState.Running;
-        if (told.Summary.Ending is not null) return told.HasFinished ? RunState.Finished : RunState.Stopped;
-        if (events.Count > 0 && events[^1].Kind == "GivenUp") return RunState.Failed;
+        if (living.Count > 0)
+            return living.TrueForAll(sign => now - sign.Moved > Still && sign.Busy.Length == 0) ? RunState.Standing : RunState.Running;
+        if (told.Summary.Ending is not null)
+            return told.HasFinished ? RunState.Finished : RunState.Stopped;
+        if (events.Count > 0 && events[^1].Kind == "GivenUp")
+            return RunState.Failed;
         return told.Last is null && events.Count == 0 ? RunState.Unknown : RunState.Gone;
     }
 
@@ -55,11 +62,13 @@ internal sealed class SummaryReader(RunsFolder door)
         var record = new MetricRecord();
         long length = stream.Length;
         Lines(Block(stream, 0, (int)Math.Min(length, HeadBytes)), isCut: false, record, told);
-        if (length <= HeadBytes) return;
+        if (length <= HeadBytes)
+            return;
         long head = told.Lines;
         TakeTail(stream, length, tailBytes, record, told);
         // Long lines: a longer end has some.
-        if (told.Lines == head && tailBytes < DeepBytes) TakeTail(stream, length, DeepBytes, record, told);
+        if (told.Lines == head && tailBytes < DeepBytes)
+            TakeTail(stream, length, DeepBytes, record, told);
     }
 
     private static void TakeTail(FileStream stream, long length, int bytes, MetricRecord record, Told told)
@@ -81,7 +90,8 @@ internal sealed class SummaryReader(RunsFolder door)
     {
         for (int end; (end = rest.IndexOf((byte)'\n')) >= 0; rest = rest[(end + 1)..])
         {
-            if (!isCut && record.Read(rest[..end].TrimEnd((byte)'\r'))) told.Take(record);
+            if (!isCut && record.Read(rest[..end].TrimEnd((byte)'\r')))
+                told.Take(record);
             isCut = false;
         }
     }
@@ -103,8 +113,10 @@ internal sealed class SummaryReader(RunsFolder door)
         public void Take(MetricRecord record)
         {
             Lines++;
-            if (record.Time != default) Last = record.Time;
-            if (double.IsFinite(record.EffectiveShare)) Summary = Summary with { EffectiveShare = record.EffectiveShare };
+            if (record.Time != default)
+                Last = record.Time;
+            if (double.IsFinite(record.EffectiveShare))
+                Summary = Summary with { EffectiveShare = record.EffectiveShare };
             switch (record.Kind)
             {
                 case RecordKind.Start:
@@ -124,7 +136,15 @@ internal sealed class SummaryReader(RunsFolder door)
                     TakeStep(record);
                     break;
                 case RecordKind.Validation when Validations.Count < MostSources || Validations.ContainsKey(record.Name ?? ""):
-                    Validations[record.Name ?? ""] = new ValidationPoint(record.Step, record.ConsumedTokens, record.Time, record.Name ?? "", record.Domain ?? "", record.Loss, record.BitsPerByte);
+                    Validations[record.Name ?? ""] = new ValidationPoint(
+                        record.Step,
+                        record.ConsumedTokens,
+                        record.Time,
+                        record.Name ?? "",
+                        record.Domain ?? "",
+                        record.Loss,
+                        record.BitsPerByte
+                    );
                     break;
                 case RecordKind.End:
                     HasFinished = record.Finished;
@@ -133,22 +153,23 @@ internal sealed class SummaryReader(RunsFolder door)
             }
         }
 
-        private void TakeStep(MetricRecord record) => Summary = Summary with
-        {
-            Ending = null,
-            Step = record.Step,
-            TotalSteps = record.TotalSteps > 0 ? record.TotalSteps : Summary.TotalSteps,
-            ConsumedTokens = record.ConsumedTokens,
-            Phase = record.Phase,
-            Loss = record.Loss,
-            LearningRate = record.LearningRate,
-            GradientNorm = record.GradientNorm,
-            TokensPerSecond = record.TokensPerSecond,
-            Mfu = record.Mfu,
-            MemoryBytes = double.IsFinite(record.DeviceMemoryBytes) ? record.DeviceMemoryBytes : record.MemoryBytes,
-            Remaining = record.Remaining,
-            SkippedCount = record.SkippedCount,
-            Rollbacks = record.Rollbacks,
-        };
+        private void TakeStep(MetricRecord record) =>
+            Summary = Summary with
+            {
+                Ending = null,
+                Step = record.Step,
+                TotalSteps = record.TotalSteps > 0 ? record.TotalSteps : Summary.TotalSteps,
+                ConsumedTokens = record.ConsumedTokens,
+                Phase = record.Phase,
+                Loss = record.Loss,
+                LearningRate = record.LearningRate,
+                GradientNorm = record.GradientNorm,
+                TokensPerSecond = record.TokensPerSecond,
+                Mfu = record.Mfu,
+                MemoryBytes = double.IsFinite(record.DeviceMemoryBytes) ? record.DeviceMemoryBytes : record.MemoryBytes,
+                Remaining = record.Remaining,
+                SkippedCount = record.SkippedCount,
+                Rollbacks = record.Rollbacks,
+            };
     }
 }

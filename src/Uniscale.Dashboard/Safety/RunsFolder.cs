@@ -11,17 +11,23 @@ namespace Uniscale.Dashboard.Safety;
 public sealed record FoundFolder(string Id, string Name, string FullPath, bool IsSweep);
 
 /// <summary>
-/// The one door to the disk. It finds the runs below a folder and opens their files, and nothing else: links are not followed while looking, and a
+/// The one door to the disk. It finds the runs below a folder and opens their files, and nothing else: links are not followed while
+/// looking, and a
 /// file that was opened is held only if the kernel says that it lies below the folder, whatever its name or its links pretend.
 /// </summary>
 public sealed class RunsFolder
 {
-    private const int Deepest = 5, MostFolders = 20_000;
+    private const int Deepest = 5,
+        MostFolders = 20_000;
 
     /// <summary>A folder with one of these is a run's.</summary>
     private static readonly string[] RunFiles = ["metrics.jsonl", "config.yaml", "identity.json"];
 
-    private static readonly EnumerationOptions Listing = new() { AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = true };
+    private static readonly EnumerationOptions Listing = new()
+    {
+        AttributesToSkip = FileAttributes.ReparsePoint,
+        IgnoreInaccessible = true,
+    };
 
     private readonly string _root;
 
@@ -29,7 +35,8 @@ public sealed class RunsFolder
     /// <exception cref="DirectoryNotFoundException">There is none.</exception>
     public RunsFolder(string path)
     {
-        if (!Directory.Exists(path)) throw new DirectoryNotFoundException($"there is no folder {path}");
+        if (!Directory.Exists(path))
+            throw new DirectoryNotFoundException($"there is no folder {path}");
         FullPath = Real(Path.GetFullPath(path));
         _root = FullPath.TrimEnd('/') + "/";
     }
@@ -57,9 +64,11 @@ public sealed class RunsFolder
         {
             string path = Path.GetFullPath(Path.Combine(folder, name));
             // A pipe or a device has no length either, and opening one may wait for ever.
-            if (!path.StartsWith(_root, StringComparison.Ordinal) || new FileInfo(path) is not { Exists: true, Length: > 0 }) return null;
+            if (!path.StartsWith(_root, StringComparison.Ordinal) || new FileInfo(path) is not { Exists: true, Length: > 0 })
+                return null;
             var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            if (LiesWithin(stream)) return stream;
+            if (LiesWithin(stream))
+                return stream;
             stream.Dispose();
         }
         catch (Exception error) when (IsOfFile(error))
@@ -70,18 +79,23 @@ public sealed class RunsFolder
     }
 
     /// <summary>Names of the folders within a run's folder that match, links left out.</summary>
-    public IReadOnlyList<string> Folders(string folder, string pattern) => List(folder, () => Directory.EnumerateDirectories(folder, pattern, Listing));
+    public IReadOnlyList<string> Folders(string folder, string pattern) =>
+        List(folder, () => Directory.EnumerateDirectories(folder, pattern, Listing));
 
     /// <summary>Names of the files within a run's folder that match, links left out.</summary>
-    public IReadOnlyList<string> Files(string folder, string pattern) => List(folder, () => Directory.EnumerateFiles(folder, pattern, Listing));
+    public IReadOnlyList<string> Files(string folder, string pattern) =>
+        List(folder, () => Directory.EnumerateFiles(folder, pattern, Listing));
 
-    /// <summary>Text of a small file; null: as <see cref="Open"/>, or longer than <paramref name="longest"/> bytes. What is no UTF-8 is replaced.</summary>
+    /// <summary>
+    /// Text of a small file; null: as <see cref="Open"/>, or longer than <paramref name="longest"/> bytes. What is no UTF-8 is replaced.
+    /// </summary>
     public string? Text(string folder, string name, int longest)
     {
         try
         {
             using var stream = Open(folder, name);
-            if (stream is null || stream.Length > longest) return null;
+            if (stream is null || stream.Length > longest)
+                return null;
             byte[] bytes = new byte[stream.Length];
             return Encoding.UTF8.GetString(bytes, 0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
         }
@@ -97,10 +111,12 @@ public sealed class RunsFolder
     {
         try
         {
-            if (!(Real(run.FullPath) + "/").StartsWith(_root, StringComparison.Ordinal) && Real(run.FullPath) != FullPath) return false;
+            if (!(Real(run.FullPath) + "/").StartsWith(_root, StringComparison.Ordinal) && Real(run.FullPath) != FullPath)
+                return false;
             string path = Path.Combine(run.FullPath, name);
             // A link of the name would lead elsewhere.
-            if (Path.Exists(path) || new FileInfo(path).LinkTarget is not null) return File.Exists(path) && new FileInfo(path).LinkTarget is null;
+            if (Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
+                return File.Exists(path) && new FileInfo(path).LinkTarget is null;
             new FileStream(path, FileMode.CreateNew).Dispose();
             return true;
         }
@@ -112,16 +128,23 @@ public sealed class RunsFolder
 
     /// <summary>The failures that a file system may answer with at any time.</summary>
     public static bool IsOfFile(Exception error) =>
-        error is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException or System.Security.SecurityException;
+        error
+            is IOException
+                or UnauthorizedAccessException
+                or NotSupportedException
+                or ArgumentException
+                or System.Security.SecurityException;
 
     private IReadOnlyList<string> List(string folder, Func<IEnumerable<string>> list)
     {
         try
         {
             string path = Path.GetFullPath(folder);
-            if (path + "/" != _root && !path.StartsWith(_root, StringComparison.Ordinal)) return [];
+            if (path + "/" != _root && !path.StartsWith(_root, StringComparison.Ordinal))
+                return [];
             // A folder on the way may be a link outwards.
-            if (path + "/" != _root && !(Real(path) + "/").StartsWith(_root, StringComparison.Ordinal)) return [];
+            if (path + "/" != _root && !(Real(path) + "/").StartsWith(_root, StringComparison.Ordinal))
+                return [];
             return [.. list().Take(MostFolders).Select(entry => Path.GetFileName(entry)!).Order(StringComparer.Ordinal)];
         }
         catch (Exception error) when (IsOfFile(error))
@@ -132,7 +155,8 @@ public sealed class RunsFolder
 
     private void Look(string folder, int depth, List<FoundFolder> found, ref int left)
     {
-        if (--left < 0) return;
+        if (--left < 0)
+            return;
         var names = new HashSet<string>(Files(folder, "*"), StringComparer.Ordinal);
         var folders = Folders(folder, "*");
         if (RunFiles.Any(names.Contains) || folders.Contains("launch"))
@@ -140,10 +164,13 @@ public sealed class RunsFolder
             found.Add(Found(folder, isSweep: false));
             return;
         }
-        if (names.Contains("plan.json") && folders.Any(name => name.StartsWith("run-", StringComparison.Ordinal))) found.Add(Found(folder, isSweep: true));
-        if (depth == Deepest) return;
+        if (names.Contains("plan.json") && folders.Any(name => name.StartsWith("run-", StringComparison.Ordinal)))
+            found.Add(Found(folder, isSweep: true));
+        if (depth == Deepest)
+            return;
         foreach (string name in folders)
-            if (!name.StartsWith('.')) Look(Path.Combine(folder, name), depth + 1, found, ref left);
+            if (!name.StartsWith('.'))
+                Look(Path.Combine(folder, name), depth + 1, found, ref left);
     }
 
     private FoundFolder Found(string folder, bool isSweep)
@@ -155,7 +182,8 @@ public sealed class RunsFolder
 
     /// <summary>Where the kernel says that an open file lies.</summary>
     private bool LiesWithin(FileStream stream) =>
-        new FileInfo($"/proc/self/fd/{stream.SafeFileHandle.DangerousGetHandle()}").LinkTarget is { } target && target.StartsWith(_root, StringComparison.Ordinal);
+        new FileInfo($"/proc/self/fd/{stream.SafeFileHandle.DangerousGetHandle()}").LinkTarget is { } target
+        && target.StartsWith(_root, StringComparison.Ordinal);
 
     private static string Real(string path)
     {
@@ -163,7 +191,8 @@ public sealed class RunsFolder
         foreach (string part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             real = Path.Combine(real, part);
-            if (new DirectoryInfo(real).ResolveLinkTarget(returnFinalTarget: true) is { } target) real = Real(target.FullName);
+            if (new DirectoryInfo(real).ResolveLinkTarget(returnFinalTarget: true) is { } target)
+                real = Real(target.FullName);
         }
         return real;
     }

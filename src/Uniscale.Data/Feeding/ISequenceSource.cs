@@ -6,16 +6,24 @@ public interface ISequenceSource
     /// <summary>Digest of the data and of everything that decides the order; a checkpoint keeps it.</summary>
     string Fingerprint { get; }
 
-    /// <summary>Digest of what was fed until then and of what decided its order: what a checkpoint at this position keeps, and a resumed run must agree with.</summary>
+    /// <summary>
+    /// Digest of what was fed until then and of what decided its order: what a checkpoint at this position keeps, and a resumed run must
+    /// agree with.
+    /// </summary>
     string FingerprintAt(long consumedTokens) => Fingerprint;
 
-    /// <summary>Digest of the tokens of each source by its name, kept beside the fingerprint so that a difference can be named; empty: it cannot.</summary>
+    /// <summary>
+    /// Digest of the tokens of each source by its name, kept beside the fingerprint so that a difference can be named; empty: it cannot.
+    /// </summary>
     IReadOnlyDictionary<string, string> SourceFingerprints => new Dictionary<string, string>();
 
     /// <summary>What the optimizer step that begins at this many consumed tokens is made of.</summary>
     StepPlan StepAt(long consumedTokens);
 
-    /// <summary>Steps from the one that begins at <paramref name="consumedTokens"/> to the one that reaches <paramref name="endTokens"/>, each with the batch that it has there.</summary>
+    /// <summary>
+    /// Steps from the one that begins at <paramref name="consumedTokens"/> to the one that reaches <paramref name="endTokens"/>, each with
+    /// the batch that it has there.
+    /// </summary>
     long StepsBetween(long consumedTokens, long endTokens)
     {
         long steps = 0;
@@ -25,8 +33,10 @@ public interface ISequenceSource
     }
 
     /// <summary>
-    /// Reads sample <paramref name="index"/> of the run. <paramref name="tokens"/> has context + 1 places (inputs and the token after the last);
-    /// <paramref name="documents"/>, where not empty, receives for each of the same places the number of its document within the sequence, from 0.
+    /// Reads sample <paramref name="index"/> of the run. <paramref name="tokens"/> has context + 1 places (inputs and the token after the
+    /// last);
+    /// <paramref name="documents"/>, where not empty, receives for each of the same places the number of its document within the sequence,
+    /// from 0.
     /// </summary>
     void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents);
 
@@ -34,7 +44,8 @@ public interface ISequenceSource
     bool HasMarks => false;
 
     /// <summary>
-    /// Marks of sample <paramref name="index"/>; asked for only where <see cref="HasMarks"/>. <paramref name="marks"/> has a place for each of the tokens that
+    /// Marks of sample <paramref name="index"/>; asked for only where <see cref="HasMarks"/>. <paramref name="marks"/> has a place for each
+    /// of the tokens that
     /// <see cref="Read"/> gives.
     /// </summary>
     void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks) => marks.Fill(TokenMarks.Learned);
@@ -64,7 +75,14 @@ public readonly record struct MixtureShare(string Source, double Fed, double Pla
 /// <param name="PhaseStartTokens">Tokens fed before the phase.</param>
 /// <param name="PhaseTokens">Tokens of the phase.</param>
 public sealed record StepPlan(
-    int Phase, long FirstSample, int Sequences, int Context, long ConsumedTokens, long PhaseStartTokens, long PhaseTokens)
+    int Phase,
+    long FirstSample,
+    int Sequences,
+    int Context,
+    long ConsumedTokens,
+    long PhaseStartTokens,
+    long PhaseTokens
+)
 {
     /// <summary>Tokens of the step.</summary>
     public long Tokens => (long)Sequences * Context;

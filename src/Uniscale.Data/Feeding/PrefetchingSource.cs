@@ -3,7 +3,8 @@ using System.Runtime.ExceptionServices;
 namespace Uniscale.Data;
 
 /// <summary>
-/// Reads the next step while this one trains. One belongs to each rank. Which samples of a step the rank takes is learned from the step before,
+/// Reads the next step while this one trains. One belongs to each rank. Which samples of a step the rank takes is learned from the step
+/// before,
 /// so any layout is served; a sample that was not foreseen is read when it is asked for.
 /// </summary>
 /// <param name="source">The data; shared by the ranks of a process.</param>
@@ -111,9 +112,12 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
 
         public void Begin(long index, int length, bool withDocuments, bool withMarks)
         {
-            if (Tokens.Length != length) Tokens = new int[length];
-            if (withDocuments && Documents.Length != length) Documents = new int[length];
-            if (withMarks && Marks.Length != length) Marks = new TokenMarks[length];
+            if (Tokens.Length != length)
+                Tokens = new int[length];
+            if (withDocuments && Documents.Length != length)
+                Documents = new int[length];
+            if (withMarks && Marks.Length != length)
+                Marks = new TokenMarks[length];
             _index = index;
             _isRead = false;
             _error = null;
@@ -125,11 +129,13 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
             lock (_gate)
             {
                 _error?.Throw();
-                if (_isRead) return;
+                if (_isRead)
+                    return;
                 try
                 {
                     source.Read(step, _index, Tokens, Documents);
-                    if (Marks.Length > 0) source.ReadMarks(step, _index, Marks);
+                    if (Marks.Length > 0)
+                        source.ReadMarks(step, _index, Marks);
                 }
                 catch (Exception error)
                 {
@@ -157,7 +163,8 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
 
         public void Begin(StepPlan step)
         {
-            foreach (var sample in _samples.Values) _spare.Push(sample);
+            foreach (var sample in _samples.Values)
+                _spare.Push(sample);
             _samples.Clear();
             _ahead.Clear();
             Step = step;
@@ -166,7 +173,8 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
         /// <summary>A sample that one thread at a time asks for.</summary>
         public Sample Get(long index)
         {
-            if (!_samples.TryGetValue(index, out var sample)) sample = Add(index);
+            if (!_samples.TryGetValue(index, out var sample))
+                sample = Add(index);
             sample.WasAsked = true;
             sample.Read(source, Step);
             return sample;
@@ -178,7 +186,8 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
             foreach (var (index, sample) in other._samples)
             {
                 long offset = index - other.Step.FirstSample;
-                if (sample.WasAsked && offset < Step.Sequences) _ahead.Add(Add(Step.FirstSample + offset));
+                if (sample.WasAsked && offset < Step.Sequences)
+                    _ahead.Add(Add(Step.FirstSample + offset));
             }
             _reading = Task.Run(ReadAhead);
         }
@@ -188,12 +197,14 @@ public sealed class PrefetchingSource(ISequenceSource source, long endTokens, bo
 
         private void ReadAhead()
         {
-            foreach (var sample in _ahead) sample.Read(source, Step);
+            foreach (var sample in _ahead)
+                sample.Read(source, Step);
         }
 
         private Sample Add(long index)
         {
-            if (!_spare.TryPop(out var sample)) sample = new Sample();
+            if (!_spare.TryPop(out var sample))
+                sample = new Sample();
             sample.Begin(index, Step.Context + 1, withDocuments, source.HasMarks);
             _samples.Add(index, sample);
             return sample;

@@ -3,7 +3,8 @@ using System.Numerics;
 namespace Uniscale.Data;
 
 /// <summary>
-/// A pseudo-random permutation of 0..Count-1 in constant memory: a balanced Feistel network over the next power of four (Luby and Rackoff, 1988),
+/// A pseudo-random permutation of 0..Count-1 in constant memory: a balanced Feistel network over the next power of four (Luby and Rackoff,
+/// 1988),
 /// repeated until the value falls below Count (cycle walking; Black and Rogaway, 2002). Fewer than four rounds of the network on average.
 /// </summary>
 public readonly struct FeistelPermutation
@@ -38,8 +39,7 @@ public readonly struct FeistelPermutation
             if ((ulong)index >= (ulong)Count)
                 throw new ArgumentOutOfRangeException(nameof(index), $"{index} is not below {Count}.");
             ulong value = (ulong)index;
-            do
-                value = Rounds(value);
+            do value = Rounds(value);
             while (value >= (ulong)Count);
             return (long)value;
         }
@@ -47,7 +47,8 @@ public readonly struct FeistelPermutation
 
     private ulong Rounds(ulong value)
     {
-        ulong left = value >> _halfBits, right = value & _mask;
+        ulong left = value >> _halfBits,
+            right = value & _mask;
         for (ulong round = 0; round < RoundCount; round++)
             (left, right) = (right, left ^ (Mixing.Mix(right ^ Mixing.Mix(_key + round)) & _mask));
         return left << _halfBits | right;

@@ -2,8 +2,10 @@ namespace Uniscale.Data;
 
 /// <summary>
 /// Deals samples to sources by weight, evenly at every length, without state: the count of a source after n samples is a closed formula.
-/// The sources are the leaves of a Huffman tree over their weights. Each node sends the floor(n·p + 1/2) first of its n samples to its left child,
-/// so each split is off by at most half a sample; errors from above shrink by the share of each step down, and since weights grow at least like
+/// The sources are the leaves of a Huffman tree over their weights. Each node sends the floor(n·p + 1/2) first of its n samples to its left
+/// child,
+/// so each split is off by at most half a sample; errors from above shrink by the share of each step down, and since weights grow at least
+/// like
 /// Fibonacci numbers on the way up a Huffman tree, no count is ever off by more than <see cref="Bound"/> &lt; 1.7 samples, whatever n.
 /// All arithmetic is on integers (weights in 63 bits), hence the same on every machine.
 /// </summary>
@@ -27,7 +29,8 @@ public sealed class Interleaving
                 queue.Enqueue(new Node(Weights[source], source), (Weights[source], order++));
         while (queue.Count > 1)
         {
-            Node right = queue.Dequeue(), left = queue.Dequeue();
+            Node right = queue.Dequeue(),
+                left = queue.Dequeue();
             var parent = new Node(left.Weight + right.Weight, -1, left, right);
             queue.Enqueue(parent, (parent.Weight, order++));
         }
@@ -83,7 +86,8 @@ public sealed class Interleaving
             ? error
             : Math.Max(
                 ErrorOf(node.Left, 0.5 + node.Left.Weight / node.Weight * error),
-                ErrorOf(node.Right!, 0.5 + node.Right!.Weight / node.Weight * error));
+                ErrorOf(node.Right!, 0.5 + node.Right!.Weight / node.Weight * error)
+            );
 
     private sealed record Node(double Weight, int Source, Node? Left = null, Node? Right = null)
     {

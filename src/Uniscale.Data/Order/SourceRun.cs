@@ -1,8 +1,10 @@
 namespace Uniscale.Data;
 
 /// <summary>
-/// The samples that one phase takes from one source: <see cref="SampleCount"/> sequences of <see cref="Context"/> tokens that begin where the phase
-/// before stopped. They are cut one after the other from the source's stream of windows; where a window holds several, they are drawn in an order
+/// The samples that one phase takes from one source: <see cref="SampleCount"/> sequences of <see cref="Context"/> tokens that begin where
+/// the phase
+/// before stopped. They are cut one after the other from the source's stream of windows; where a window holds several, they are drawn in an
+/// order
 /// permuted within each epoch of the phase, so that neighbours in a document do not meet in a batch.
 /// </summary>
 internal sealed class SourceRun
@@ -26,7 +28,10 @@ internal sealed class SourceRun
         _epochCapacity = order.EpochTokens / context;
         _key = Mixing.Key(key, (ulong)context, (ulong)start.Epoch, (ulong)aligned);
         if (sampleCount > 0 && _epochCapacity == 0)
-            throw new ArgumentException($"A source of {order.EpochTokens + 1} tokens cannot fill a sequence of {context}.", nameof(context));
+            throw new ArgumentException(
+                $"A source of {order.EpochTokens + 1} tokens cannot fill a sequence of {context}.",
+                nameof(context)
+            );
     }
 
     /// <summary>Where the phase found the source.</summary>
@@ -61,14 +66,19 @@ internal sealed class SourceRun
         return new SourceCursor(stretch.Epoch, stretch.Offset + slot * Context);
     }
 
-    /// <summary>Tokens passed over by the first <paramref name="samples"/> samples: for alignment, and what is too short for a sequence at ends of epochs.</summary>
+    /// <summary>
+    /// Tokens passed over by the first <paramref name="samples"/> samples: for alignment, and what is too short for a sequence at ends of
+    /// epochs.
+    /// </summary>
     public long SkippedIn(long samples)
     {
         var end = CursorAfter(samples);
         return (end.Epoch - Start.Epoch) * _order.EpochTokens + end.Offset - Start.Offset - samples * Context;
     }
 
-    /// <summary>Sequences fed of each epoch by the first <paramref name="samples"/> samples, for the epochs that the phase touches.</summary>
+    /// <summary>
+    /// Sequences fed of each epoch by the first <paramref name="samples"/> samples, for the epochs that the phase touches.
+    /// </summary>
     public IEnumerable<(long Epoch, long Samples)> EpochsOf(long samples)
     {
         for (long next = 0; next < samples;)

@@ -1,6 +1,9 @@
 namespace Uniscale.Data;
 
-/// <summary>How often each token of each source was fed, from the stretches that were: 32 bytes a stretch, so for runs whose sequences fit in memory.</summary>
+/// <summary>
+/// How often each token of each source was fed, from the stretches that were: 32 bytes a stretch, so for runs whose sequences fit in
+/// memory.
+/// </summary>
 public sealed class Coverage
 {
     private readonly Dictionary<string, List<(long Position, int Change)>> _ends = [];
@@ -24,8 +27,10 @@ public sealed class Coverage
         if (!_ends.TryGetValue(source, out var ends))
             return (0, 0);
         ends.Sort(); // at one place ends come before beginnings
-        long tokens = 0, from = 0;
-        int depth = 0, times = 0;
+        long tokens = 0,
+            from = 0;
+        int depth = 0,
+            times = 0;
         foreach ((long position, int change) in ends)
         {
             tokens += depth > 0 ? position - from : 0;

@@ -6,7 +6,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Data;
 
 /// <summary>
-/// The training data of a run as a function of (configuration, seed, position): which sources, phases and batches, and which tokens sample k is.
+/// The training data of a run as a function of (configuration, seed, position): which sources, phases and batches, and which tokens sample
+/// k is.
 /// Nothing is kept of what was read; two curricula of the same configuration and data agree on every sample.
 /// </summary>
 public sealed class Curriculum : ISequenceSource, IDisposable
@@ -49,7 +50,8 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     public string Fingerprint => _fingerprint.Value;
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, string> SourceFingerprints => Sources.ToDictionary(source => source.Name, source => source.Fingerprint);
+    public IReadOnlyDictionary<string, string> SourceFingerprints =>
+        Sources.ToDictionary(source => source.Name, source => source.Fingerprint);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Domains { get; }
@@ -81,8 +83,10 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     }
 
     /// <summary>
-    /// Digest of the sources that fed something until then, and of what decided their order. Later phases do not enter, nor does the length of the phase
-    /// under way where its order does not depend on it (context not below the window): so a run can be continued, and forked, where nothing fed changes.
+    /// Digest of the sources that fed something until then, and of what decided their order. Later phases do not enter, nor does the length
+    /// of the phase
+    /// under way where its order does not depend on it (context not below the window): so a run can be continued, and forked, where nothing
+    /// fed changes.
     /// </summary>
     public string FingerprintAt(long consumedTokens) => DigestUntil(consumedTokens);
 
@@ -90,7 +94,10 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     public Phase PhaseAt(long consumedTokens)
     {
         if (consumedTokens < 0 || consumedTokens >= TotalTokens)
-            throw new ArgumentOutOfRangeException(nameof(consumedTokens), $"The curriculum has {TotalTokens} tokens; nothing is fed after {consumedTokens}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(consumedTokens),
+                $"The curriculum has {TotalTokens} tokens; nothing is fed after {consumedTokens}."
+            );
         return Phases.Last(phase => phase.StartTokens <= consumedTokens);
     }
 
@@ -100,9 +107,19 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         var phase = PhaseAt(consumedTokens);
         (long sample, long rest) = Math.DivRem(consumedTokens - phase.StartTokens, phase.Settings.Context);
         if (rest != 0)
-            throw new ArgumentException($"{consumedTokens} consumed tokens lie within a sequence of phase '{phase.Settings.Name}', not between two steps.", nameof(consumedTokens));
+            throw new ArgumentException(
+                $"{consumedTokens} consumed tokens lie within a sequence of phase '{phase.Settings.Name}', not between two steps.",
+                nameof(consumedTokens)
+            );
         return new StepPlan(
-            phase.Number, phase.FirstSample + sample, phase.Steps.SequencesAt(sample), phase.Settings.Context, consumedTokens, phase.StartTokens, phase.Tokens);
+            phase.Number,
+            phase.FirstSample + sample,
+            phase.Steps.SequencesAt(sample),
+            phase.Settings.Context,
+            consumedTokens,
+            phase.StartTokens,
+            phase.Tokens
+        );
     }
 
     /// <inheritdoc/>
@@ -135,7 +152,10 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
         if (tokens.Length != step.Context + 1 || (!documents.IsEmpty && documents.Length != tokens.Length))
-            throw new ArgumentException($"A sequence of {step.Context} tokens needs room for {step.Context + 1}, not {tokens.Length} (documents: {documents.Length}).", nameof(tokens));
+            throw new ArgumentException(
+                $"A sequence of {step.Context} tokens needs room for {step.Context + 1}, not {tokens.Length} (documents: {documents.Length}).",
+                nameof(tokens)
+            );
         var sample = Locate(Phases[step.Phase], index);
         var source = Sources[sample.Source];
         int document = 0;
@@ -173,10 +193,12 @@ public sealed class Curriculum : ISequenceSource, IDisposable
     /// <inheritdoc/>
     public IReadOnlyList<MixtureShare> MixtureAt(long consumedTokens)
     {
-        if (consumedTokens <= 0 || Sources.Count < 2) return [];
+        if (consumedTokens <= 0 || Sources.Count < 2)
+            return [];
         var phase = Phases.Last(phase => phase.StartTokens < consumedTokens);
         long samples = SamplesUntil(phase, consumedTokens);
-        if (samples == 0) return [];
+        if (samples == 0)
+            return [];
         long[] counts = phase.Interleaving.CountsOf(samples);
         return [.. counts.Select((count, i) => new MixtureShare(Sources[i].Name, count / (double)samples, phase.Interleaving.Weights[i]))];
     }
@@ -195,7 +217,8 @@ public sealed class Curriculum : ISequenceSource, IDisposable
 
     /// <summary>What has been fed once <paramref name="consumedTokens"/> are consumed: exact counts by phase, source and epoch.</summary>
     /// <param name="consumedTokens">The position.</param>
-    /// <param name="discarded">What a run has fed without its being in the weights; null: nothing. What lies after the position does not count.</param>
+    /// <param name="discarded">What a run has fed without its being in the weights; null: nothing. What lies after the position does not
+    /// count.</param>
     public Ledger LedgerAt(long consumedTokens, IReadOnlyList<DiscardedSpan>? discarded = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(consumedTokens);
@@ -212,13 +235,31 @@ public sealed class Curriculum : ISequenceSource, IDisposable
                 if (counts[i] == 0)
                     continue;
                 var run = phase.RunOf(i)!;
-                entries.Add(new LedgerEntry(
-                    phase.Number, i, counts[i], counts[i] * run.Context, phase.Interleaving.Weights[i], run.Start, run.CursorAfter(counts[i]),
-                    run.SkippedIn(counts[i]), [.. run.EpochsOf(counts[i])]));
+                entries.Add(
+                    new LedgerEntry(
+                        phase.Number,
+                        i,
+                        counts[i],
+                        counts[i] * run.Context,
+                        phase.Interleaving.Weights[i],
+                        run.Start,
+                        run.CursorAfter(counts[i]),
+                        run.SkippedIn(counts[i]),
+                        [.. run.EpochsOf(counts[i])]
+                    )
+                );
             }
         }
         long[] lost = DiscardedOf(discarded ?? [], consumedTokens);
-        return new Ledger(consumedTokens, entries, [.. Sources.Select((source, i) => TotalOf(i, [.. entries.Where(entry => entry.Source == i)]) with { DiscardedTokens = lost[i] })]);
+        return new Ledger(
+            consumedTokens,
+            entries,
+            [
+                .. Sources.Select(
+                    (source, i) => TotalOf(i, [.. entries.Where(entry => entry.Source == i)]) with { DiscardedTokens = lost[i] }
+                ),
+            ]
+        );
     }
 
     /// <summary>Tokens of discarded spans by source.</summary>
@@ -229,10 +270,12 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         {
             foreach (var phase in Phases)
             {
-                long from = SamplesUntil(phase, span.FromTokens), to = SamplesUntil(phase, Math.Min(span.ToTokens, consumedTokens));
+                long from = SamplesUntil(phase, span.FromTokens),
+                    to = SamplesUntil(phase, Math.Min(span.ToTokens, consumedTokens));
                 if (to <= from)
                     continue;
-                long[] before = phase.Interleaving.CountsOf(from), after = phase.Interleaving.CountsOf(to);
+                long[] before = phase.Interleaving.CountsOf(from),
+                    after = phase.Interleaving.CountsOf(to);
                 for (int i = 0; i < tokens.Length; i++)
                     tokens[i] += (after[i] - before[i]) * phase.Settings.Context;
             }
@@ -240,11 +283,17 @@ public sealed class Curriculum : ISequenceSource, IDisposable
         return tokens;
     }
 
-    private static long SamplesUntil(Phase phase, long tokens) => Math.Clamp((tokens - phase.StartTokens) / phase.Settings.Context, 0, phase.SampleCount);
+    private static long SamplesUntil(Phase phase, long tokens) =>
+        Math.Clamp((tokens - phase.StartTokens) / phase.Settings.Context, 0, phase.SampleCount);
 
-    private SourceTotal TotalOf(int source, LedgerEntry[] entries) => new(
-        source, Sources[source].TokenCount, entries.Sum(entry => entry.Tokens), entries.Sum(entry => entry.SkippedTokens),
-        entries.Length > 0 ? entries[^1].End : default);
+    private SourceTotal TotalOf(int source, LedgerEntry[] entries) =>
+        new(
+            source,
+            Sources[source].TokenCount,
+            entries.Sum(entry => entry.Tokens),
+            entries.Sum(entry => entry.SkippedTokens),
+            entries.Length > 0 ? entries[^1].End : default
+        );
 
     /// <inheritdoc/>
     public void Dispose()

@@ -4,7 +4,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Data;
 
 /// <summary>
-/// Data that a run has passed but whose updates are not in its weights: that of a step that was left out, or of the steps that a rollback took back.
+/// Data that a run has passed but whose updates are not in its weights: that of a step that was left out, or of the steps that a rollback
+/// took back.
 /// Spans of a run lie in order and apart.
 /// </summary>
 /// <param name="FromStep">Steps done before the first of them.</param>
@@ -22,8 +23,15 @@ public sealed record DiscardedSpan(long FromStep, long ToStep, long FromTokens, 
 
     /// <summary>The spans as a checkpoint keeps them.</summary>
     public static string Write(IEnumerable<DiscardedSpan> spans) =>
-        string.Join(';', spans.Select(span => string.Create(
-            CultureInfo.InvariantCulture, $"{span.FromStep} {span.ToStep} {span.FromTokens} {span.ToTokens} {span.Reason}")));
+        string.Join(
+            ';',
+            spans.Select(span =>
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{span.FromStep} {span.ToStep} {span.FromTokens} {span.ToTokens} {span.Reason}"
+                )
+            )
+        );
 
     /// <summary>The spans that a checkpoint has kept; none where it has kept nothing.</summary>
     /// <exception cref="UserErrorException">The text is not of this form.</exception>
@@ -37,9 +45,16 @@ public sealed record DiscardedSpan(long FromStep, long ToStep, long FromTokens, 
     private static DiscardedSpan Parse(string text)
     {
         string[] words = text.Split(' ');
-        long[] numbers = [.. words.Take(4).Select(word => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : -1)];
+        long[] numbers =
+        [
+            .. words
+                .Take(4)
+                .Select(word => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : -1),
+        ];
         return words.Length == 5 && Array.TrueForAll(numbers, number => number >= 0)
             ? new DiscardedSpan(numbers[0], numbers[1], numbers[2], numbers[3], words[4])
-            : throw new UserErrorException($"The checkpoint's {CheckpointKey} holds '{text}', which this version cannot read: continue with the version that wrote it.");
+            : throw new UserErrorException(
+                $"The checkpoint's {CheckpointKey} holds '{text}', which this version cannot read: continue with the version that wrote it."
+            );
     }
 }

@@ -1,9 +1,10 @@
-
 namespace Uniscale.Data;
 
 /// <summary>
-/// What a run has fed at a position, exactly, by phase, source and epoch: computed from the plan in O(phases · sources) (and the epochs that a phase
-/// touches), not recorded. That nothing is repeated within an epoch follows from the cursors: each phase begins where the one before stopped.
+/// What a run has fed at a position, exactly, by phase, source and epoch: computed from the plan in O(phases · sources) (and the epochs
+/// that a phase
+/// touches), not recorded. That nothing is repeated within an epoch follows from the cursors: each phase begins where the one before
+/// stopped.
 /// </summary>
 public sealed class Ledger
 {
@@ -35,8 +36,16 @@ public sealed class Ledger
 /// <param name="SkippedTokens">Tokens left out to begin at a whole sequence, and at the ends of the epochs that were finished.</param>
 /// <param name="Epochs">The sequences by epoch of the source.</param>
 public sealed record LedgerEntry(
-    int Phase, int Source, long Samples, long Tokens, double Weight, SourceCursor Start, SourceCursor End, long SkippedTokens,
-    IReadOnlyList<(long Epoch, long Samples)> Epochs);
+    int Phase,
+    int Source,
+    long Samples,
+    long Tokens,
+    double Weight,
+    SourceCursor Start,
+    SourceCursor End,
+    long SkippedTokens,
+    IReadOnlyList<(long Epoch, long Samples)> Epochs
+);
 
 /// <summary>What a run took from a source.</summary>
 /// <param name="Source">Index of the source.</param>

@@ -11,17 +11,31 @@ internal static class Mixture
     /// <param name="mixture">Weights by source or domain; empty: the sources' own weights, or their sizes where no source has one.</param>
     /// <param name="phase">Name of the phase, for messages.</param>
     public static double[] Resolve(
-        IReadOnlyList<TokenSource> sources, IReadOnlyList<SourceSection> sections, IReadOnlyDictionary<string, double> mixture, string phase)
+        IReadOnlyList<TokenSource> sources,
+        IReadOnlyList<SourceSection> sections,
+        IReadOnlyDictionary<string, double> mixture,
+        string phase
+    )
     {
-        double[] weights = mixture.Count > 0
-            ? FromNames(sources, mixture, phase)
-            : [.. sections.Any(section => section.Weight != 0) ? sections.Select(section => section.Weight) : sources.Select(source => (double)source.TokenCount)];
+        double[] weights =
+            mixture.Count > 0
+                ? FromNames(sources, mixture, phase)
+                :
+                [
+                    .. sections.Any(section => section.Weight != 0)
+                        ? sections.Select(section => section.Weight)
+                        : sources.Select(source => (double)source.TokenCount),
+                ];
         for (int i = 0; i < weights.Length; i++)
             if (!(weights[i] >= 0) || double.IsInfinity(weights[i]))
-                throw new UserErrorException($"The data source '{sources[i].Name}' has the weight {weights[i]} in phase '{phase}'; weights are numbers from 0.");
+                throw new UserErrorException(
+                    $"The data source '{sources[i].Name}' has the weight {weights[i]} in phase '{phase}'; weights are numbers from 0."
+                );
         double total = weights.Sum();
         if (total <= 0)
-            throw new UserErrorException($"No data source has a weight in phase '{phase}'; give at least one source or domain a weight above 0.");
+            throw new UserErrorException(
+                $"No data source has a weight in phase '{phase}'; give at least one source or domain a weight above 0."
+            );
         return [.. weights.Select(weight => weight / total)];
     }
 
@@ -35,8 +49,13 @@ internal static class Mixture
                 named = Matching(sources, source => source.Domain == name);
             if (named.Length == 0)
             {
-                string known = string.Join(", ", sources.Select(source => source.Name).Concat(sources.Select(source => source.Domain)).Distinct());
-                throw new UserErrorException($"The mixture of phase '{phase}' names '{name}', which is neither a source nor a domain; there are {known}.");
+                string known = string.Join(
+                    ", ",
+                    sources.Select(source => source.Name).Concat(sources.Select(source => source.Domain)).Distinct()
+                );
+                throw new UserErrorException(
+                    $"The mixture of phase '{phase}' names '{name}', which is neither a source nor a domain; there are {known}."
+                );
             }
             double tokens = named.Sum(i => (double)sources[i].TokenCount);
             foreach (int i in named)

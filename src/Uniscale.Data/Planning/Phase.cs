@@ -5,7 +5,15 @@ public sealed class Phase
 {
     private readonly SourceRun?[] _runs;
 
-    internal Phase(PhaseSettings settings, int number, long firstSample, long startTokens, PhaseSteps steps, Interleaving interleaving, SourceRun?[] runs)
+    internal Phase(
+        PhaseSettings settings,
+        int number,
+        long firstSample,
+        long startTokens,
+        PhaseSteps steps,
+        Interleaving interleaving,
+        SourceRun?[] runs
+    )
     {
         Settings = settings;
         Number = number;

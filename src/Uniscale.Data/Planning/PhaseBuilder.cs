@@ -29,11 +29,13 @@ internal sealed class PhaseBuilder
     public IReadOnlyList<WindowOrder> Orders => _orders;
 
     /// <summary>All phases.</summary>
-    /// <exception cref="UserErrorException">A phase has no tokens, an impossible mixture, or draws from a source that cannot fill a sequence.</exception>
+    /// <exception cref="UserErrorException">A phase has no tokens, an impossible mixture, or draws from a source that cannot fill a
+    /// sequence.</exception>
     public IReadOnlyList<Phase> Build()
     {
         var phases = new List<Phase>();
-        long sample = 0, tokens = 0;
+        long sample = 0,
+            tokens = 0;
         foreach (var section in _sections)
         {
             var phase = Build(section, phases.Count, sample, tokens);
@@ -59,8 +61,9 @@ internal sealed class PhaseBuilder
             if (_orders[i].EpochTokens < settings.Context)
             {
                 throw new UserErrorException(
-                    $"The data source '{_sources[i].Name}' has a weight in phase '{settings.Name}' but only {_sources[i].TokenCount} tokens, " +
-                    $"fewer than one sequence of {settings.Context} + 1; give it data or the weight 0.");
+                    $"The data source '{_sources[i].Name}' has a weight in phase '{settings.Name}' but only {_sources[i].TokenCount} tokens, "
+                        + $"fewer than one sequence of {settings.Context} + 1; give it data or the weight 0."
+                );
             }
             CheckPacks(_sources[i], settings);
             runs[i] = new SourceRun(_orders[i], _keys[i], _cursors[i], settings.Context, counts[i]);
@@ -77,26 +80,32 @@ internal sealed class PhaseBuilder
         if (tokens != settings.Context)
         {
             throw new UserErrorException(
-                $"The packs of data source '{source.Name}' have {tokens} tokens, but phase '{settings.Name}' has sequences of {settings.Context}: set model.context to {tokens}, " +
-                $"or pack again with `uniscale data chat --context {settings.Context}`.");
+                $"The packs of data source '{source.Name}' have {tokens} tokens, but phase '{settings.Name}' has sequences of {settings.Context}: set model.context to {tokens}, "
+                    + $"or pack again with `uniscale data chat --context {settings.Context}`."
+            );
         }
         if (Window % tokens != 0)
-            throw new UserErrorException($"data.window is {Window}, which packs of {tokens} tokens (data source '{source.Name}') do not fill: set it to a multiple of {tokens}.");
+            throw new UserErrorException(
+                $"data.window is {Window}, which packs of {tokens} tokens (data source '{source.Name}') do not fill: set it to a multiple of {tokens}."
+            );
         if (!_config.Model.DocumentMask)
-            throw new UserErrorException($"The data source '{source.Name}' has packs of samples that must not see each other: set model.document_mask to true.");
+            throw new UserErrorException(
+                $"The data source '{source.Name}' has packs of samples that must not see each other: set model.document_mask to true."
+            );
     }
 
-    private PhaseSettings SettingsOf(PhaseSection section, int number) => new()
-    {
-        Name = section.Name.Length > 0 ? section.Name : $"phase {number + 1}",
-        Context = ContextOf(section),
-        Lr = section.Lr ?? _config.Optimizer.Lr,
-        FinalRatio = section.FinalRatio ?? _config.Schedule.FinalRatio,
-        WarmupRatio = section.WarmupRatio ?? _config.Schedule.WarmupRatio,
-        WeightDecay = section.WeightDecay ?? _config.Optimizer.WeightDecay,
-        RopeBase = section.RopeBase ?? _config.Model.RopeBase,
-        Evaluate = section.Evaluate,
-    };
+    private PhaseSettings SettingsOf(PhaseSection section, int number) =>
+        new()
+        {
+            Name = section.Name.Length > 0 ? section.Name : $"phase {number + 1}",
+            Context = ContextOf(section),
+            Lr = section.Lr ?? _config.Optimizer.Lr,
+            FinalRatio = section.FinalRatio ?? _config.Schedule.FinalRatio,
+            WarmupRatio = section.WarmupRatio ?? _config.Schedule.WarmupRatio,
+            WeightDecay = section.WeightDecay ?? _config.Optimizer.WeightDecay,
+            RopeBase = section.RopeBase ?? _config.Model.RopeBase,
+            Evaluate = section.Evaluate,
+        };
 
     private PhaseSteps StepsOf(PhaseSection section, PhaseSettings settings, long startTokens)
     {
@@ -106,9 +115,11 @@ internal sealed class PhaseBuilder
             return PhaseSteps.OverTokens(changes, settings.Context, section.Tokens);
         if (_config.Phases.Count == 0 && _config.Train.Steps > 0)
             return PhaseSteps.OverSteps(changes, settings.Context, _config.Train.Steps);
-        throw new UserErrorException(_config.Phases.Count > 0
-            ? $"Phase '{settings.Name}' has no tokens; set `tokens`."
-            : "The run has no length; set train.steps or train.tokens.");
+        throw new UserErrorException(
+            _config.Phases.Count > 0
+                ? $"Phase '{settings.Name}' has no tokens; set `tokens`."
+                : "The run has no length; set train.steps or train.tokens."
+        );
     }
 
     private int ContextOf(PhaseSection section) => section.Context ?? _config.Model.Context;
@@ -123,8 +134,9 @@ internal sealed class PhaseBuilder
             if (epochs > _config.Data.MaxEpochs)
             {
                 throw new UserErrorException(
-                    $"The data source '{_sources[i].Name}' would be seen {epochs:0.##} times, more than data.max_epochs = {_config.Data.MaxEpochs}; " +
-                    "lower its weight, shorten the run or add data.");
+                    $"The data source '{_sources[i].Name}' would be seen {epochs:0.##} times, more than data.max_epochs = {_config.Data.MaxEpochs}; "
+                        + "lower its weight, shorten the run or add data."
+                );
             }
         }
     }

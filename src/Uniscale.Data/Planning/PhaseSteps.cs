@@ -3,7 +3,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Data;
 
 /// <summary>
-/// The global batch along a phase. Each stage lasts whole steps: the batch changes, and the phase ends, with the first step that reaches the token
+/// The global batch along a phase. Each stage lasts whole steps: the batch changes, and the phase ends, with the first step that reaches
+/// the token
 /// count it was set for. So every step is full, and its size is a function of position.
 /// </summary>
 public sealed class PhaseSteps
@@ -33,13 +34,22 @@ public sealed class PhaseSteps
 
     /// <summary>A ramp over a phase of so many tokens.</summary>
     public static PhaseSteps OverTokens(IReadOnlyList<(long From, int Sequences)> changes, int context, long tokens) =>
-        Build(changes, context, (_, sequences, start, limit) =>
-            CeilingOf(Math.Min(limit, tokens) - start * context, (long)sequences * context));
+        Build(
+            changes,
+            context,
+            (_, sequences, start, limit) => CeilingOf(Math.Min(limit, tokens) - start * context, (long)sequences * context)
+        );
 
     /// <summary>A ramp over so many steps.</summary>
     public static PhaseSteps OverSteps(IReadOnlyList<(long From, int Sequences)> changes, int context, long steps) =>
-        Build(changes, context, (done, sequences, start, limit) =>
-            limit == long.MaxValue ? steps - done : Math.Min(steps - done, CeilingOf(limit - start * context, (long)sequences * context)));
+        Build(
+            changes,
+            context,
+            (done, sequences, start, limit) =>
+                limit == long.MaxValue
+                    ? steps - done
+                    : Math.Min(steps - done, CeilingOf(limit - start * context, (long)sequences * context))
+        );
 
     /// <summary>Samples in the step that begins at a sample of the phase.</summary>
     public int SequencesAt(long sample)
@@ -67,7 +77,10 @@ public sealed class PhaseSteps
         throw new ArgumentOutOfRangeException(nameof(sample));
     }
 
-    /// <summary>The changes of a ramp as seen from <paramref name="origin"/> consumed tokens on: what holds there, then what comes later, counted from there.</summary>
+    /// <summary>
+    /// The changes of a ramp as seen from <paramref name="origin"/> consumed tokens on: what holds there, then what comes later, counted
+    /// from there.
+    /// </summary>
     public static IReadOnlyList<(long From, int Sequences)> ChangesFrom(BatchSection batch, int context, long origin)
     {
         var ramp = BatchRamp.Of(batch, context);
@@ -78,10 +91,14 @@ public sealed class PhaseSteps
     }
 
     private static PhaseSteps Build(
-        IReadOnlyList<(long From, int Sequences)> changes, int context, Func<long, int, long, long, long> stepsOf)
+        IReadOnlyList<(long From, int Sequences)> changes,
+        int context,
+        Func<long, int, long, long, long> stepsOf
+    )
     {
         var stages = new List<Stage>();
-        long done = 0, sample = 0;
+        long done = 0,
+            sample = 0;
         for (int i = 0; i < changes.Count; i++)
         {
             long limit = i + 1 < changes.Count ? changes[i + 1].From : long.MaxValue;

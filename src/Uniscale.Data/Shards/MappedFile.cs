@@ -26,13 +26,22 @@ internal sealed class MappedFile : IDisposable
             _written = _now.LastWriteTimeUtc;
             if (Length == 0)
                 return; // an empty file cannot be mapped
-            using var map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            using var map = MemoryMappedFile.CreateFromFile(
+                stream,
+                null,
+                0,
+                MemoryMappedFileAccess.Read,
+                HandleInheritability.None,
+                leaveOpen: true
+            );
             _view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException(
-                $"{path} cannot be mapped into memory ({error.Message.TrimEnd('.')}); check that it can be read, `ulimit -v`, and vm.max_map_count, of which every shard takes two.", error);
+                $"{path} cannot be mapped into memory ({error.Message.TrimEnd('.')}); check that it can be read, `ulimit -v`, and vm.max_map_count, of which every shard takes two.",
+                error
+            );
         }
     }
 
@@ -63,7 +72,8 @@ internal sealed class MappedFile : IDisposable
                 return;
         }
         throw new UserErrorException(
-            $"{Path} was changed after the run opened it; the order of training data is no longer the recorded one. Restore the file and resume.");
+            $"{Path} was changed after the run opened it; the order of training data is no longer the recorded one. Restore the file and resume."
+        );
     }
 
     public void Dispose() => _view?.Dispose();

@@ -23,8 +23,10 @@ public enum TokenType : byte
 }
 
 /// <summary>
-/// A shard is the pair PREFIX.bin (tokens, nothing else) and PREFIX.idx (where sequences and documents begin), in the format of Megatron-LM's
-/// indexed dataset. Index, little endian: magic (9 bytes), u64 version, u8 type, u64 sequences, u64 document marks, then i32 length of each sequence,
+/// A shard is the pair PREFIX.bin (tokens, nothing else) and PREFIX.idx (where sequences and documents begin), in the format of
+/// Megatron-LM's
+/// indexed dataset. Index, little endian: magic (9 bytes), u64 version, u8 type, u64 sequences, u64 document marks, then i32 length of each
+/// sequence,
 /// i64 byte offset of each sequence, i64 marks (sequence number at which each document begins, and the sequence count at last).
 /// </summary>
 internal static class ShardFormat
@@ -41,14 +43,15 @@ internal static class ShardFormat
 
     public static string IndexPath(string prefix) => prefix + ".idx";
 
-    public static int WidthOf(TokenType type) => type switch
-    {
-        TokenType.UInt8 or TokenType.Int8 => 1,
-        TokenType.Int16 or TokenType.UInt16 => 2,
-        TokenType.Int32 => 4,
-        TokenType.Int64 => 8,
-        _ => 0,
-    };
+    public static int WidthOf(TokenType type) =>
+        type switch
+        {
+            TokenType.UInt8 or TokenType.Int8 => 1,
+            TokenType.Int16 or TokenType.UInt16 => 2,
+            TokenType.Int32 => 4,
+            TokenType.Int64 => 8,
+            _ => 0,
+        };
 
     /// <summary>Removes a trailing .bin or .idx, so that users may name either file of the pair.</summary>
     public static string PrefixOf(string path) =>

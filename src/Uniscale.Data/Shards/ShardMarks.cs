@@ -5,7 +5,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Data;
 
 /// <summary>
-/// PREFIX.marks beside a shard whose tokens are packs: whole samples, and padding up to a length that all packs have. Little endian: magic (8 bytes), i32 version,
+/// PREFIX.marks beside a shard whose tokens are packs: whole samples, and padding up to a length that all packs have. Little endian: magic
+/// (8 bytes), i32 version,
 /// i32 kind of the packs, i32 tokens of a pack, i32 zero, then one byte a token (<see cref="TokenMarks"/>).
 /// </summary>
 public sealed class ShardMarks : IDisposable
@@ -47,7 +48,8 @@ public sealed class ShardMarks : IDisposable
             file.Read(0, header);
             if (!header[..8].SequenceEqual(Magic) || BinaryPrimitives.ReadInt32LittleEndian(header[8..]) != Version)
                 throw Wrong(path, "does not begin as the marks of a shard do");
-            int kind = BinaryPrimitives.ReadInt32LittleEndian(header[12..]), pack = BinaryPrimitives.ReadInt32LittleEndian(header[16..]);
+            int kind = BinaryPrimitives.ReadInt32LittleEndian(header[12..]),
+                pack = BinaryPrimitives.ReadInt32LittleEndian(header[16..]);
             if (!Enum.IsDefined((PackKind)kind) || pack < 1 || tokenCount % pack != 0)
                 throw Wrong(path, $"tells of packs of {pack} tokens (kind {kind}), which {tokenCount} tokens are not");
             return new ShardMarks(file, (PackKind)kind, pack);
@@ -81,5 +83,6 @@ public sealed class ShardMarks : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
-    private static UserErrorException Wrong(string path, string what) => new($"{path} {what}: make the shard again with `uniscale data chat`.");
+    private static UserErrorException Wrong(string path, string what) =>
+        new($"{path} {what}: make the shard again with `uniscale data chat`.");
 }

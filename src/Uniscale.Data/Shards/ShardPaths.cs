@@ -11,7 +11,8 @@ public static class ShardPaths
     private static readonly string[] SideEndings = [ShardWriter.Unfinished, ShardMarks.Extension, ChatReportEnding];
 
     /// <summary>
-    /// Prefixes of the shards that a user wants to look at: prefixes, patterns, either file of a pair, folders of shards; each once. What tokenizing leaves beside
+    /// Prefixes of the shards that a user wants to look at: prefixes, patterns, either file of a pair, folders of shards; each once. What
+    /// tokenizing leaves beside
     /// shards is passed over, so that FOLDER/* may be written too.
     /// </summary>
     /// <exception cref="UserErrorException">There is no shard.</exception>
@@ -19,10 +20,15 @@ public static class ShardPaths
     {
         string[] wanted = [.. paths.Where(path => !IsSideFile(path))];
         string[] prefixes = [.. Expand(wanted.SelectMany(InFolder), "command line").Distinct(StringComparer.Ordinal)];
-        return prefixes.Length > 0 ? prefixes : throw new UserErrorException($"There is no shard in {string.Join(", ", paths)}; a shard is the pair PREFIX.bin and PREFIX.idx made by `uniscale data tokenize`.");
+        return prefixes.Length > 0
+            ? prefixes
+            : throw new UserErrorException(
+                $"There is no shard in {string.Join(", ", paths)}; a shard is the pair PREFIX.bin and PREFIX.idx made by `uniscale data tokenize`."
+            );
     }
 
-    private static bool IsSideFile(string path) => TokenizationRecord.IsRecord(path) || SideEndings.Any(ending => path.EndsWith(ending, StringComparison.Ordinal));
+    private static bool IsSideFile(string path) =>
+        TokenizationRecord.IsRecord(path) || SideEndings.Any(ending => path.EndsWith(ending, StringComparison.Ordinal));
 
     private static IEnumerable<string> InFolder(string path)
     {
@@ -33,7 +39,8 @@ public static class ShardPaths
     }
 
     /// <summary>
-    /// Prefixes without extension, in the order given; a pattern (<c>*</c> and <c>?</c> in the file's name) stands for the shards it matches, by name.
+    /// Prefixes without extension, in the order given; a pattern (<c>*</c> and <c>?</c> in the file's name) stands for the shards it
+    /// matches, by name.
     /// </summary>
     /// <exception cref="UserErrorException">A pattern matches nothing.</exception>
     public static IEnumerable<string> Expand(IEnumerable<string> patterns, string owner)
@@ -47,9 +54,13 @@ public static class ShardPaths
                 continue;
             }
             string directory = Path.GetDirectoryName(prefix) is { Length: > 0 } parent ? parent : ".";
-            string[] found = Directory.Exists(directory) ? Directory.GetFiles(directory, ShardFormat.IndexPath(Path.GetFileName(prefix))) : [];
+            string[] found = Directory.Exists(directory)
+                ? Directory.GetFiles(directory, ShardFormat.IndexPath(Path.GetFileName(prefix)))
+                : [];
             if (found.Length == 0)
-                throw new UserErrorException($"No shard matches '{pattern}' of the data source '{owner}'; make shards with `uniscale data tokenize`, or correct the pattern.");
+                throw new UserErrorException(
+                    $"No shard matches '{pattern}' of the data source '{owner}'; make shards with `uniscale data tokenize`, or correct the pattern."
+                );
             Array.Sort(found, StringComparer.Ordinal);
             foreach (string path in found)
                 yield return ShardFormat.PrefixOf(path);

@@ -6,7 +6,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Data;
 
 /// <summary>
-/// Writes a shard document by document in bounded memory: tokens go straight to PREFIX.bin, lengths are kept (4 bytes a document) for PREFIX.idx.
+/// Writes a shard document by document in bounded memory: tokens go straight to PREFIX.bin, lengths are kept (4 bytes a document) for
+/// PREFIX.idx.
 /// All files carry a temporary name until <see cref="Complete"/>, so that a shard that exists is whole.
 /// </summary>
 public sealed class ShardWriter : IDisposable
@@ -26,9 +27,7 @@ public sealed class ShardWriter : IDisposable
     /// <param name="prefix">Path without extension; its directory is created.</param>
     /// <param name="vocabulary">Number of token values; decides between 16 and 32 bits.</param>
     public ShardWriter(string prefix, int vocabulary)
-        : this(prefix, vocabulary < ShardFormat.WideVocabulary ? TokenType.UInt16 : TokenType.Int32)
-    {
-    }
+        : this(prefix, vocabulary < ShardFormat.WideVocabulary ? TokenType.UInt16 : TokenType.Int32) { }
 
     /// <summary>Writes a shard of packs, with its marks.</summary>
     /// <param name="prefix">Path without extension; its directory is created.</param>
@@ -58,7 +57,10 @@ public sealed class ShardWriter : IDisposable
         }
         catch (IOException error) when (File.Exists(ShardFormat.BinPath(_prefix) + Unfinished))
         {
-            throw new UserErrorException($"{_prefix} is being written by another process ({error.Message.TrimEnd('.')}): wait for its end, or write elsewhere.", error);
+            throw new UserErrorException(
+                $"{_prefix} is being written by another process ({error.Message.TrimEnd('.')}): wait for its end, or write elsewhere.",
+                error
+            );
         }
     }
 
@@ -89,7 +91,9 @@ public sealed class ShardWriter : IDisposable
     public void Append(ReadOnlySpan<int> tokens, ReadOnlySpan<TokenMarks> marks)
     {
         if (_marks is null || tokens.Length != marks.Length)
-            throw new InvalidOperationException($"A shard of packs takes a mark for each token: {tokens.Length} tokens came with {marks.Length}.");
+            throw new InvalidOperationException(
+                $"A shard of packs takes a mark for each token: {tokens.Length} tokens came with {marks.Length}."
+            );
         Append(tokens);
         _marks.Write(MemoryMarshal.Cast<TokenMarks, byte>(marks));
     }
@@ -117,7 +121,10 @@ public sealed class ShardWriter : IDisposable
         return existed;
     }
 
-    /// <summary>Writes the index and gives the files their names, the index last; a shard of that name is gone before, so that no two halves of two meet.</summary>
+    /// <summary>
+    /// Writes the index and gives the files their names, the index last; a shard of that name is gone before, so that no two halves of two
+    /// meet.
+    /// </summary>
     /// <returns>Digests of what was written.</returns>
     public ShardDigests Complete()
     {
@@ -138,7 +145,11 @@ public sealed class ShardWriter : IDisposable
         _completed = true;
         using var shard = TokenShard.Open(_prefix);
         return new ShardDigests(
-            Convert.ToHexStringLower(_digest.GetCurrentHash()), ShardDigests.OfFile(index), shard.Fingerprint, _marks is null ? null : ShardDigests.OfFile(marks));
+            Convert.ToHexStringLower(_digest.GetCurrentHash()),
+            ShardDigests.OfFile(index),
+            shard.Fingerprint,
+            _marks is null ? null : ShardDigests.OfFile(marks)
+        );
     }
 
     /// <summary>Closes the files; what was not completed is removed.</summary>

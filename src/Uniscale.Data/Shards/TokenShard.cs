@@ -5,7 +5,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Data;
 
 /// <summary>
-/// One pair of .bin and .idx, memory-mapped for reading: tokens by position and the documents they belong to; and their marks where a .marks lies beside them.
+/// One pair of .bin and .idx, memory-mapped for reading: tokens by position and the documents they belong to; and their marks where a
+/// .marks lies beside them.
 /// Safe for several readers.
 /// </summary>
 public sealed class TokenShard : IDisposable
@@ -56,7 +57,10 @@ public sealed class TokenShard : IDisposable
     /// <summary>Documents of the shard.</summary>
     public long DocumentCount => _index.DocumentCount;
 
-    /// <summary>Digest of size and content, marks too (at 256 places where the shard is larger than 64 MiB). Where it lies and when it was written do not enter.</summary>
+    /// <summary>
+    /// Digest of size and content, marks too (at 256 places where the shard is larger than 64 MiB). Where it lies and when it was written
+    /// do not enter.
+    /// </summary>
     public string Fingerprint => _fingerprint.Value;
 
     /// <summary>Opens a shard and checks that its two files agree.</summary>
@@ -67,7 +71,9 @@ public sealed class TokenShard : IDisposable
         string prefix = ShardFormat.PrefixOf(path);
         foreach (string file in (string[])[ShardFormat.BinPath(prefix), ShardFormat.IndexPath(prefix)])
             if (!File.Exists(file))
-                throw new UserErrorException($"{file} does not exist; a shard is the pair PREFIX.bin and PREFIX.idx made by `uniscale data tokenize`.");
+                throw new UserErrorException(
+                    $"{file} does not exist; a shard is the pair PREFIX.bin and PREFIX.idx made by `uniscale data tokenize`."
+                );
         return new TokenShard(prefix);
     }
 
@@ -106,9 +112,12 @@ public sealed class TokenShard : IDisposable
     /// <summary>First token of a document; of document <see cref="DocumentCount"/>, the number of tokens.</summary>
     public long DocumentStart(long document) => _index.StartOf(document);
 
-    /// <summary>Checks every entry of the index, every token, and every byte of both files against the digests recorded beside them.</summary>
+    /// <summary>
+    /// Checks every entry of the index, every token, and every byte of both files against the digests recorded beside them.
+    /// </summary>
     /// <returns>The digest, which equals <see cref="Fingerprint"/> for shards up to 64 MiB.</returns>
-    /// <exception cref="UserErrorException">The files disagree, are not what was recorded, or a token is outside the vocabulary.</exception>
+    /// <exception cref="UserErrorException">The files disagree, are not what was recorded, or a token is outside the
+    /// vocabulary.</exception>
     public string Verify(int vocabulary = int.MaxValue)
     {
         _index.CheckAgainst(ShardFormat.IndexPath(Prefix), _bin.Length, every: true);
@@ -144,15 +153,20 @@ public sealed class TokenShard : IDisposable
     }
 
     /// <summary>What a shard is called whose index contradicts itself.</summary>
-    internal UserErrorException Damaged(string what) => new($"{ShardFormat.IndexPath(Prefix)} {what}; it is damaged: copy or tokenize it again.");
+    internal UserErrorException Damaged(string what) =>
+        new($"{ShardFormat.IndexPath(Prefix)} {what}; it is damaged: copy or tokenize it again.");
 
-    private UserErrorException Altered(string path) => new(
-        $"{path} is not what `uniscale data tokenize` wrote: its digest is not the one in {TokenizationRecord.PathOf(Prefix)}. " +
-        "Copy the shard again or tokenize again; if it was made anew on purpose, remove that file.");
+    private UserErrorException Altered(string path) =>
+        new(
+            $"{path} is not what `uniscale data tokenize` wrote: its digest is not the one in {TokenizationRecord.PathOf(Prefix)}. "
+                + "Copy the shard again or tokenize again; if it was made anew on purpose, remove that file."
+        );
 
-    internal UserErrorException OutsideVocabulary(long position, int token, int vocabulary) => new(
-        $"{ShardFormat.BinPath(Prefix)} holds the token {token} at position {position}, outside the vocabulary of {vocabulary}; " +
-        "tokenize the data with the tokenizer of this vocabulary.");
+    internal UserErrorException OutsideVocabulary(long position, int token, int vocabulary) =>
+        new(
+            $"{ShardFormat.BinPath(Prefix)} holds the token {token} at position {position}, outside the vocabulary of {vocabulary}; "
+                + "tokenize the data with the tokenizer of this vocabulary."
+        );
 
     /// <inheritdoc/>
     public void Dispose()

@@ -4,8 +4,10 @@ using System.Text.Json;
 namespace Uniscale.Data;
 
 /// <summary>
-/// PREFIX.tokenized.json beside the shards of a domain: what they were made of, what came of it and the digests of their bytes, so that a tokenization that was
-/// stopped does not do finished shards again, and a shard that was damaged since is known. A shard that was changed, other documents, another tokenizer or another
+/// PREFIX.tokenized.json beside the shards of a domain: what they were made of, what came of it and the digests of their bytes, so that a
+/// tokenization that was
+/// stopped does not do finished shards again, and a shard that was damaged since is known. A shard that was changed, other documents,
+/// another tokenizer or another
 /// share of validation make it void as a proof of work done.
 /// </summary>
 public sealed class TokenizationRecord
@@ -28,20 +30,27 @@ public sealed class TokenizationRecord
         _inputs = Digest(files, $"{tokenizer.Fingerprint} {validation:R}");
     }
 
-    private sealed record Content(string Inputs, string Shards, TokenizationReport Report, Dictionary<string, ShardDigests>? Digests = null);
+    private sealed record Content(
+        string Inputs,
+        string Shards,
+        TokenizationReport Report,
+        Dictionary<string, ShardDigests>? Digests = null
+    );
 
     /// <summary>True for the name of a record.</summary>
     public static bool IsRecord(string path) => path.EndsWith(Ending, StringComparison.Ordinal);
 
     /// <summary>Where the digests of a shard lie, if anywhere.</summary>
-    internal static string? PathOf(string shard) => Kinds.FirstOrDefault(kind => shard.EndsWith(kind, StringComparison.Ordinal)) is { } kind ? shard[..^kind.Length] + Ending : null;
+    internal static string? PathOf(string shard) =>
+        Kinds.FirstOrDefault(kind => shard.EndsWith(kind, StringComparison.Ordinal)) is { } kind ? shard[..^kind.Length] + Ending : null;
 
     /// <summary>The digests of a shard when it was made; null where none are recorded.</summary>
     internal static ShardDigests? DigestsOf(string shard) =>
         PathOf(shard) is { } path ? Read(path)?.Digests?.GetValueOrDefault(Path.GetExtension(shard)) : null;
 
     /// <summary>The report of the run that made these shards; null where they must be made.</summary>
-    public TokenizationReport? Find() => Read(_path) is { } content && content.Inputs == _inputs && content.Shards == Shards() ? content.Report : null;
+    public TokenizationReport? Find() =>
+        Read(_path) is { } content && content.Inputs == _inputs && content.Shards == Shards() ? content.Report : null;
 
     /// <summary>Forgets shards that are about to be made anew.</summary>
     public static void Remove(string prefix) => File.Delete(prefix + Ending);
@@ -49,7 +58,10 @@ public sealed class TokenizationRecord
     /// <summary>Remembers shards that are complete.</summary>
     public void Write(TokenizationReport report, IReadOnlyDictionary<string, ShardDigests> digests)
     {
-        File.WriteAllText(_path + ".unfinished", JsonSerializer.Serialize(new Content(_inputs, Shards(), report, new Dictionary<string, ShardDigests>(digests))));
+        File.WriteAllText(
+            _path + ".unfinished",
+            JsonSerializer.Serialize(new Content(_inputs, Shards(), report, new Dictionary<string, ShardDigests>(digests)))
+        );
         File.Move(_path + ".unfinished", _path, overwrite: true);
     }
 
@@ -65,7 +77,8 @@ public sealed class TokenizationRecord
         }
     }
 
-    private string Shards() => Digest(Kinds.SelectMany(kind => new[] { ShardFormat.BinPath(_prefix + kind), ShardFormat.IndexPath(_prefix + kind) }), "");
+    private string Shards() =>
+        Digest(Kinds.SelectMany(kind => new[] { ShardFormat.BinPath(_prefix + kind), ShardFormat.IndexPath(_prefix + kind) }), "");
 
     /// <summary>Of names, sizes and times.</summary>
     private static string Digest(IEnumerable<string> paths, string more)
@@ -73,7 +86,16 @@ public sealed class TokenizationRecord
         var digest = new XxHash128();
         digest.Append(JsonSerializer.SerializeToUtf8Bytes(more));
         foreach (var file in paths.Select(path => new FileInfo(path)))
-            digest.Append(JsonSerializer.SerializeToUtf8Bytes(new { file.FullName, Length = file.Exists ? file.Length : -1, Ticks = file.Exists ? file.LastWriteTimeUtc.Ticks : 0 }));
+            digest.Append(
+                JsonSerializer.SerializeToUtf8Bytes(
+                    new
+                    {
+                        file.FullName,
+                        Length = file.Exists ? file.Length : -1,
+                        Ticks = file.Exists ? file.LastWriteTimeUtc.Ticks : 0,
+                    }
+                )
+            );
         return Convert.ToHexStringLower(digest.GetCurrentHash());
     }
 }

@@ -9,7 +9,14 @@ namespace Uniscale.Data;
 /// <param name="EmptyDocuments">Documents without text, which are left out.</param>
 /// <param name="Elapsed">Time it took.</param>
 public sealed record TokenizationReport(
-    long Documents, long Tokens, long ValidationDocuments, long ValidationTokens, long Bytes, long EmptyDocuments, TimeSpan Elapsed)
+    long Documents,
+    long Tokens,
+    long ValidationDocuments,
+    long ValidationTokens,
+    long Bytes,
+    long EmptyDocuments,
+    TimeSpan Elapsed
+)
 {
     /// <summary>Stretches of text that hold U+2581, which a model writes for a space and so gives back as one.</summary>
     public long SpaceMarks { get; init; }

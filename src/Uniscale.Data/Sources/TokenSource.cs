@@ -40,7 +40,8 @@ public sealed class TokenSource : IDisposable
     public (PackKind Kind, int Tokens)? Packs { get; }
 
     /// <summary>
-    /// Tokens of the stream that sequences are cut from. The last token of a stream is a target only; a pack needs none behind it, so the stream of packs has a
+    /// Tokens of the stream that sequences are cut from. The last token of a stream is a target only; a pack needs none behind it, so the
+    /// stream of packs has a
     /// token more than the shards.
     /// </summary>
     public long StreamTokens => TokenCount + (Packs is null ? 0 : 1);
@@ -57,13 +58,16 @@ public sealed class TokenSource : IDisposable
     /// <summary>Opens the shards that a configuration names.</summary>
     /// <param name="section">The source.</param>
     /// <param name="vocabulary">Number of token values of the model that reads it; a token outside is refused when it is read.</param>
-    /// <exception cref="UserErrorException">No shard matches, a shard is damaged, or the source has neither shards nor virtual tokens.</exception>
+    /// <exception cref="UserErrorException">No shard matches, a shard is damaged, or the source has neither shards nor virtual
+    /// tokens.</exception>
     public static TokenSource Open(SourceSection section, int vocabulary = int.MaxValue)
     {
         string name = section.Name.Length > 0 ? section.Name : section.Domain;
         string domain = section.Domain.Length > 0 ? section.Domain : name;
         if (section.Shards.Count == 0 && section.VirtualTokens <= 0)
-            throw new UserErrorException($"The data source '{name}' names no shards; give it `shards: [PREFIX]`, or `virtual_tokens` to plan without data.");
+            throw new UserErrorException(
+                $"The data source '{name}' names no shards; give it `shards: [PREFIX]`, or `virtual_tokens` to plan without data."
+            );
         var shards = new List<TokenShard>();
         try
         {
@@ -101,7 +105,9 @@ public sealed class TokenSource : IDisposable
         }
     }
 
-    /// <summary>Numbers the documents of the tokens that begin at a position: <paramref name="first"/> for the first, one more at each boundary.</summary>
+    /// <summary>
+    /// Numbers the documents of the tokens that begin at a position: <paramref name="first"/> for the first, one more at each boundary.
+    /// </summary>
     /// <returns>The number of the last token's document.</returns>
     public int ReadDocuments(long position, Span<int> documents, int first)
     {
@@ -114,7 +120,8 @@ public sealed class TokenSource : IDisposable
         for (int done = 0; done < documents.Length;)
         {
             (var shard, long local) = Locate(position + done);
-            long document = shard.DocumentAt(local), end = shard.DocumentStart(document + 1);
+            long document = shard.DocumentAt(local),
+                end = shard.DocumentStart(document + 1);
             if (end <= local)
                 throw shard.Damaged($"lets document {document} end at token {end}, before token {local} that belongs to it");
             int count = (int)Math.Min(documents.Length - done, end - local);
@@ -167,7 +174,9 @@ public sealed class TokenSource : IDisposable
     private int ShardAt(long position)
     {
         if (IsVirtual)
-            throw new UserErrorException($"The data source '{Name}' has virtual tokens only: it can be planned with, not trained on. Give it shards.");
+            throw new UserErrorException(
+                $"The data source '{Name}' has virtual tokens only: it can be planned with, not trained on. Give it shards."
+            );
         if ((ulong)position >= (ulong)TokenCount)
             throw new ArgumentOutOfRangeException(nameof(position), $"Token {position} is not one of the {TokenCount} of source {Name}.");
         int found = Array.BinarySearch(_starts, position);
@@ -187,9 +196,13 @@ public sealed class TokenSource : IDisposable
         foreach (var shard in shards)
         {
             if (shard.Marks is null)
-                throw new UserErrorException($"The data source '{name}' has packs and plain text: {shard.Prefix} has no marks; make two sources of it.");
+                throw new UserErrorException(
+                    $"The data source '{name}' has packs and plain text: {shard.Prefix} has no marks; make two sources of it."
+                );
             if (shard.Marks.Kind != marks.Kind || shard.Marks.PackTokens != marks.PackTokens)
-                throw new UserErrorException($"The data source '{name}' has packs of two kinds: {shards[0].Prefix} has {Describe(marks)}, {shard.Prefix} has {Describe(shard.Marks)}; make two sources of it.");
+                throw new UserErrorException(
+                    $"The data source '{name}' has packs of two kinds: {shards[0].Prefix} has {Describe(marks)}, {shard.Prefix} has {Describe(shard.Marks)}; make two sources of it."
+                );
         }
         return (marks.Kind, marks.PackTokens);
 

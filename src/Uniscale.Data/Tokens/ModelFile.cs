@@ -3,7 +3,15 @@ using Google.Protobuf;
 namespace Uniscale.Data;
 
 /// <summary>What an entry of a SentencePiece model is (sentencepiece_model.proto, SentencePiece.Type).</summary>
-internal enum ModelPieceType { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 }
+internal enum ModelPieceType
+{
+    Normal = 1,
+    Unknown = 2,
+    Control = 3,
+    UserDefined = 4,
+    Unused = 5,
+    Byte = 6,
+}
 
 /// <summary>An entry of a SentencePiece model as it stands in the file.</summary>
 /// <param name="Utf8">The piece; need not be valid UTF-8.</param>
@@ -11,13 +19,22 @@ internal enum ModelPieceType { Normal = 1, Unknown = 2, Control = 3, UserDefined
 /// <param name="Type">What it is.</param>
 internal readonly record struct ModelPiece(ReadOnlyMemory<byte> Utf8, float Score, ModelPieceType Type);
 
-/// <summary>What of a SentencePiece model file decides how texts are encoded (sentencepiece_model.proto: pieces, trainer_spec, normalizer_spec).</summary>
+/// <summary>
+/// What of a SentencePiece model file decides how texts are encoded (sentencepiece_model.proto: pieces, trainer_spec, normalizer_spec).
+/// </summary>
 internal sealed class ModelFile
 {
     // Tags of the wire format: number of the field << 3 | wire type (0 varint, 2 with length, 5 four bytes).
-    private const uint PieceText = (1 << 3) | 2, PieceScore = (2 << 3) | 5, PieceType = 3 << 3;
-    private const uint ModelType = 3 << 3, Suffix = 24 << 3, ByteFallback = 35 << 3;
-    private const uint CharsMap = (2 << 3) | 2, DummyPrefix = 3 << 3, ExtraSpaces = 4 << 3, EscapedSpaces = 5 << 3;
+    private const uint PieceText = (1 << 3) | 2,
+        PieceScore = (2 << 3) | 5,
+        PieceType = 3 << 3;
+    private const uint ModelType = 3 << 3,
+        Suffix = 24 << 3,
+        ByteFallback = 35 << 3;
+    private const uint CharsMap = (2 << 3) | 2,
+        DummyPrefix = 3 << 3,
+        ExtraSpaces = 4 << 3,
+        EscapedSpaces = 5 << 3;
 
     private readonly List<ModelPiece> _pieces = [];
 
@@ -116,24 +133,27 @@ internal sealed class ModelFile
     private void AddPiece(ByteString message)
     {
         var piece = new ModelPiece(default, 0, ModelPieceType.Normal);
-        ReadFields(message, (tag, input) =>
-        {
-            switch (tag)
+        ReadFields(
+            message,
+            (tag, input) =>
             {
-                case PieceText:
-                    piece = piece with { Utf8 = input.ReadBytes().Memory };
-                    break;
-                case PieceScore:
-                    piece = piece with { Score = input.ReadFloat() };
-                    break;
-                case PieceType:
-                    piece = piece with { Type = (ModelPieceType)input.ReadUInt64() };
-                    break;
-                default:
-                    input.SkipLastField();
-                    break;
+                switch (tag)
+                {
+                    case PieceText:
+                        piece = piece with { Utf8 = input.ReadBytes().Memory };
+                        break;
+                    case PieceScore:
+                        piece = piece with { Score = input.ReadFloat() };
+                        break;
+                    case PieceType:
+                        piece = piece with { Type = (ModelPieceType)input.ReadUInt64() };
+                        break;
+                    default:
+                        input.SkipLastField();
+                        break;
+                }
             }
-        });
+        );
         _pieces.Add(piece);
     }
 

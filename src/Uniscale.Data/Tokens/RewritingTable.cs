@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Data;
 
 /// <summary>
-/// The table by which a SentencePiece model rewrites characters (precompiled_charsmap): the length of a double-array trie (Darts-clone, 32-bit units), the trie, whose values are places
+/// The table by which a SentencePiece model rewrites characters (precompiled_charsmap): the length of a double-array trie (Darts-clone,
+/// 32-bit units), the trie, whose values are places
 /// in what follows, and the texts that are put in, each closed by a zero byte.
 /// </summary>
 internal sealed class RewritingTable
@@ -23,7 +24,10 @@ internal sealed class RewritingTable
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
         if (length == 0 || length % 4 != 0 || length >= bytes.Length - 4)
             return null;
-        var table = new RewritingTable(MemoryMarshal.Cast<byte, uint>(bytes.Slice(4, (int)length)).ToArray(), bytes[(4 + (int)length)..].ToArray());
+        var table = new RewritingTable(
+            MemoryMarshal.Cast<byte, uint>(bytes.Slice(4, (int)length)).ToArray(),
+            bytes[(4 + (int)length)..].ToArray()
+        );
         return table.IsWhole() ? table : null;
     }
 
@@ -32,7 +36,8 @@ internal sealed class RewritingTable
     public int Match(ReadOnlySpan<byte> text, out ReadOnlySpan<byte> becomes)
     {
         int length = 0;
-        uint place = 0, node = Offset(_trie[0]);
+        uint place = 0,
+            node = Offset(_trie[0]);
         for (int i = 0; i < text.Length; i++)
         {
             node ^= text[i];

@@ -36,11 +36,25 @@ internal static partial class SentencePieceLibrary
 
     [LibraryImport(Library, EntryPoint = "uniscale_text_encode")]
     public static partial long Encode(
-        SentencePieceHandle model, ReadOnlySpan<byte> text, long bytes, Span<int> ids, long capacity, Span<byte> error, long errorCapacity);
+        SentencePieceHandle model,
+        ReadOnlySpan<byte> text,
+        long bytes,
+        Span<int> ids,
+        long capacity,
+        Span<byte> error,
+        long errorCapacity
+    );
 
     [LibraryImport(Library, EntryPoint = "uniscale_text_decode")]
     public static partial long Decode(
-        SentencePieceHandle model, ReadOnlySpan<int> ids, long count, Span<byte> text, long capacity, Span<byte> error, long errorCapacity);
+        SentencePieceHandle model,
+        ReadOnlySpan<int> ids,
+        long count,
+        Span<byte> text,
+        long capacity,
+        Span<byte> error,
+        long errorCapacity
+    );
 
     [LibraryImport(Library, EntryPoint = "uniscale_text_train", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Train(string[] options, int pairCount, Span<byte> error, long errorCapacity);

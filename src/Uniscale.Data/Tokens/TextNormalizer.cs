@@ -4,7 +4,8 @@ using System.Text;
 namespace Uniscale.Data;
 
 /// <summary>
-/// What a SentencePiece model does to a text before it looks for pieces (normalizer.cc): characters are rewritten, spaces removed, a space added; user-defined symbols are left
+/// What a SentencePiece model does to a text before it looks for pieces (normalizer.cc): characters are rewritten, spaces removed, a space
+/// added; user-defined symbols are left
 /// alone, a byte that is no UTF-8 becomes U+FFFD. A space stays one here: the encoder takes it for U+2581.
 /// </summary>
 internal sealed class TextNormalizer
@@ -18,7 +19,9 @@ internal sealed class TextNormalizer
     public TextNormalizer(ModelFile model, RewritingTable? table)
     {
         (_model, _table) = (model, table);
-        var symbols = model.Pieces.Where(piece => piece.Type == ModelPieceType.UserDefined && !piece.Utf8.IsEmpty).Select(piece => piece.Utf8.ToArray());
+        var symbols = model
+            .Pieces.Where(piece => piece.Type == ModelPieceType.UserDefined && !piece.Utf8.IsEmpty)
+            .Select(piece => piece.Utf8.ToArray());
         foreach (var group in symbols.GroupBy(symbol => symbol[0]))
             _symbols[group.Key] = [.. group.OrderByDescending(symbol => symbol.Length)];
     }
@@ -32,7 +35,8 @@ internal sealed class TextNormalizer
     /// <param name="output">Receives it.</param>
     public void Normalize(ReadOnlySpan<byte> text, bool continues, ArrayBufferWriter<byte> output)
     {
-        bool removes = _model.RemovesSpaces, afterSpace = removes;
+        bool removes = _model.RemovesSpaces,
+            afterSpace = removes;
         if (removes)
             while (Next(text, out var first) is > 0 and var length && first.SequenceEqual(" "u8))
                 text = text[length..];
@@ -55,7 +59,9 @@ internal sealed class TextNormalizer
             output.Write(" "u8);
     }
 
-    /// <summary>Takes spaces from the end; a space that was added in front too where nothing else is left, and U+2581, which stands for one.</summary>
+    /// <summary>
+    /// Takes spaces from the end; a space that was added in front too where nothing else is left, and U+2581, which stands for one.
+    /// </summary>
     private void RemoveTrailing(ArrayBufferWriter<byte> output)
     {
         var kept = output.WrittenSpan;

@@ -51,7 +51,13 @@ public sealed class Tokenizer : IDisposable
         SentencePieceLibrary.Describe(model, description);
         (Size, UnknownId, BeginId, EndId, PaddingId) = (description[0], description[1], description[2], description[3], description[4]);
         Fingerprint = Convert.ToHexStringLower(XxHash128.Hash(bytes));
-        Symbols = [.. file.Pieces.Where(piece => piece.Type == ModelPieceType.UserDefined).Select(piece => Encoding.UTF8.GetString(piece.Utf8.Span)).Where(text => !string.IsNullOrWhiteSpace(text))];
+        Symbols =
+        [
+            .. file
+                .Pieces.Where(piece => piece.Type == ModelPieceType.UserDefined)
+                .Select(piece => Encoding.UTF8.GetString(piece.Utf8.Span))
+                .Where(text => !string.IsNullOrWhiteSpace(text)),
+        ];
         _bpe = new Lazy<BpeModel?>(() => BpeModel.Of(file, table));
     }
 
@@ -84,10 +90,15 @@ public sealed class Tokenizer : IDisposable
     public static Tokenizer Load(string path)
     {
         if (!File.Exists(path))
-            throw new UserErrorException($"The tokenizer {path} does not exist: make one with `uniscale tokenizer train`, or make a whole corpus with scripts/corpus.sh and name its folder in UNISCALE_CORPUS.");
+            throw new UserErrorException(
+                $"The tokenizer {path} does not exist: make one with `uniscale tokenizer train`, or make a whole corpus with scripts/corpus.sh and name its folder in UNISCALE_CORPUS."
+            );
         if (new FileInfo(path).Length > MaxModelBytes)
-            throw new UserErrorException($"{path} has more than {MaxModelBytes >> 20} MiB and so is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
-        byte[] bytes = File.ReadAllBytes(path), error = new byte[ErrorBytes];
+            throw new UserErrorException(
+                $"{path} has more than {MaxModelBytes >> 20} MiB and so is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote."
+            );
+        byte[] bytes = File.ReadAllBytes(path),
+            error = new byte[ErrorBytes];
         var model = SentencePieceLibrary.Load(bytes, bytes.Length, error, error.Length);
         if (model.IsInvalid)
             throw NoModel(path);
@@ -98,7 +109,9 @@ public sealed class Tokenizer : IDisposable
             if (table is not null || file.Rewriting.IsEmpty)
                 return new Tokenizer(path, model, bytes, file, table);
             model.Dispose();
-            throw new UserErrorException($"The table by which {path} rewrites characters (precompiled_charsmap) is damaged: get the model again.");
+            throw new UserErrorException(
+                $"The table by which {path} rewrites characters (precompiled_charsmap) is damaged: get the model again."
+            );
         }
         catch (Google.Protobuf.InvalidProtocolBufferException)
         {
@@ -116,7 +129,8 @@ public sealed class Tokenizer : IDisposable
     }
 
     /// <summary>
-    /// Encodes UTF-8 text into the pieces that SentencePiece gives for the whole of it: byte-pair models by our own encoder (see <see cref="BpeEncoder"/>), others by the library, which
+    /// Encodes UTF-8 text into the pieces that SentencePiece gives for the whole of it: byte-pair models by our own encoder (see
+    /// <see cref="BpeEncoder"/>), others by the library, which
     /// is given the text in one call.
     /// </summary>
     /// <param name="utf8">The text.</param>
@@ -140,15 +154,20 @@ public sealed class Tokenizer : IDisposable
     {
         foreach (int token in tokens)
             if ((uint)token >= (uint)Size)
-                throw new UserErrorException($"Token {token} is outside the vocabulary of {Size} of {Path}; the data was made with another tokenizer.");
-        byte[] text = new byte[tokens.Length * 8 + 64], error = new byte[ErrorBytes];
+                throw new UserErrorException(
+                    $"Token {token} is outside the vocabulary of {Size} of {Path}; the data was made with another tokenizer."
+                );
+        byte[] text = new byte[tokens.Length * 8 + 64],
+            error = new byte[ErrorBytes];
         long length = SentencePieceLibrary.Decode(_model, tokens, tokens.Length, text, text.Length, error, error.Length);
         if (length > text.Length)
         {
             text = new byte[length];
             length = SentencePieceLibrary.Decode(_model, tokens, tokens.Length, text, text.Length, error, error.Length);
         }
-        return length < 0 ? throw new InvalidOperationException($"SentencePiece could not decode: {Text(error)}") : Encoding.UTF8.GetString(text, 0, (int)length);
+        return length < 0
+            ? throw new InvalidOperationException($"SentencePiece could not decode: {Text(error)}")
+            : Encoding.UTF8.GetString(text, 0, (int)length);
     }
 
     /// <summary>The vocabulary entry of a token.</summary>
@@ -173,20 +192,24 @@ public sealed class Tokenizer : IDisposable
         return SentencePieceLibrary.Id(_model, utf8, utf8.Length);
     }
 
-    /// <summary>Bytes of text that each token stands for, for losses in bits per byte: control tokens 0, byte tokens and spaces 1.</summary>
+    /// <summary>
+    /// Bytes of text that each token stands for, for losses in bits per byte: control tokens 0, byte tokens and spaces 1.
+    /// </summary>
     public int[] ByteLengths() => [.. Enumerable.Range(0, Size).Select(id => BytesOf(PieceOf(id)))];
 
     /// <inheritdoc/>
     public void Dispose() => _model.Dispose();
 
-    private static UserErrorException NoModel(string path) => new($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
+    private static UserErrorException NoModel(string path) =>
+        new($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
 
-    private static int BytesOf(Piece piece) => piece.Kind switch
-    {
-        PieceKind.Control or PieceKind.Unused => 0,
-        PieceKind.Byte or PieceKind.Unknown => 1,
-        _ => Encoding.UTF8.GetByteCount(piece.Text) - 2 * piece.Text.Count(c => c == Space),
-    };
+    private static int BytesOf(Piece piece) =>
+        piece.Kind switch
+        {
+            PieceKind.Control or PieceKind.Unused => 0,
+            PieceKind.Byte or PieceKind.Unknown => 1,
+            _ => Encoding.UTF8.GetByteCount(piece.Text) - 2 * piece.Text.Count(c => c == Space),
+        };
 
     /// <summary>The library's own tokens.</summary>
     internal void EncodeByLibrary(ReadOnlySpan<byte> text, IBufferWriter<int> output)

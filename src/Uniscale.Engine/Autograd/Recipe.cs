@@ -16,7 +16,8 @@ internal readonly struct KeptInput(Recipe? recipe)
         if (recipe is null)
             saved.Add(input);
         else
-            foreach (var source in recipe.Sources) saved.Add(source.detach());
+            foreach (var source in recipe.Sources)
+                saved.Add(source.detach());
     }
 
     /// <summary>The input, from the saved tensors, of which the first <paramref name="others"/> are not its.</summary>

@@ -8,8 +8,10 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Buckets;
 
 /// <summary>
-/// Parameters, gradients and optimizer state of one block, or of a part of it, in flat buffers. ZeRO stages differ in which of them a rank holds whole:
-/// optimizer state is sharded from stage 1, gradients from stage 2, parameters from stage 3; what is sharded is whole only while a block needs it.
+/// Parameters, gradients and optimizer state of one block, or of a part of it, in flat buffers. ZeRO stages differ in which of them a rank
+/// holds whole:
+/// optimizer state is sharded from stage 1, gradients from stage 2, parameters from stage 3; what is sharded is whole only while a block
+/// needs it.
 /// </summary>
 public sealed class Bucket : IDisposable
 {
@@ -24,9 +26,18 @@ public sealed class Bucket : IDisposable
     /// <param name="type">fp32, or bf16 with fp32 master weights.</param>
     /// <param name="zeroStage">0 to 3.</param>
     /// <param name="device">Where the buffers lie.</param>
-    /// <param name="common">Where parameters are sharded: memory of <see cref="WholeBytes"/> that the ranks of the shards have in common, which the bucket then owns; null: none.</param>
+    /// <param name="common">Where parameters are sharded: memory of <see cref="WholeBytes"/> that the ranks of the shards have in common,
+    /// which the bucket then owns; null: none.</param>
     /// <param name="isFrozen">The parameters are only read: there are no gradients and no optimizer state.</param>
-    public Bucket(int block, FlatLayout layout, ScalarType type, int zeroStage, Device device, SharedMemory? common = null, bool isFrozen = false)
+    public Bucket(
+        int block,
+        FlatLayout layout,
+        ScalarType type,
+        int zeroStage,
+        Device device,
+        SharedMemory? common = null,
+        bool isFrozen = false
+    )
     {
         Block = block;
         IsFrozen = isFrozen;
@@ -35,12 +46,16 @@ public sealed class Bucket : IDisposable
         ZeroStage = zeroStage;
         Device = device;
         _touched = new bool[layout.Parameters.Count];
-        _whole = zeroStage >= 3 && layout.ShardCount > 1
-            ? common is null ? WholeParameters.Temporary(layout, type, device) : WholeParameters.Shared(layout, type, device, common)
-            : WholeParameters.Permanent(layout, type, device);
-        ParameterShard = _whole.IsTemporary && !_whole.IsShared
-            ? Zeros(layout.Shard.Count, type)
-            : Keep(_whole.Flat.narrow(0, layout.Shard.Start, layout.Shard.Count));
+        _whole =
+            zeroStage >= 3 && layout.ShardCount > 1
+                ? common is null
+                    ? WholeParameters.Temporary(layout, type, device)
+                    : WholeParameters.Shared(layout, type, device, common)
+                : WholeParameters.Permanent(layout, type, device);
+        ParameterShard =
+            _whole.IsTemporary && !_whole.IsShared
+                ? Zeros(layout.Shard.Count, type)
+                : Keep(_whole.Flat.narrow(0, layout.Shard.Start, layout.Shard.Count));
         if (isFrozen)
         {
             GradientShard = Zeros(0, ScalarType.Float32);
@@ -50,7 +65,8 @@ public sealed class Bucket : IDisposable
             Views = new ShardViews(this);
             return;
         }
-        if (GradientsAreSharded) GradientShard = Zeros(layout.Shard.Count, ScalarType.Float32);
+        if (GradientsAreSharded)
+            GradientShard = Zeros(layout.Shard.Count, ScalarType.Float32);
         else
         {
             AllocateWholeGradient();
@@ -102,9 +118,10 @@ public sealed class Bucket : IDisposable
     public IReadOnlyList<Tensor> Parameters => _whole.Views;
 
     /// <summary>The whole flat parameters; throws where they are not gathered.</summary>
-    public Tensor WholeFlat => _whole.IsPresent
-        ? _whole.Flat
-        : throw new InvalidOperationException($"The parameters of block {Block} are used while they are not gathered.");
+    public Tensor WholeFlat =>
+        _whole.IsPresent
+            ? _whole.Flat
+            : throw new InvalidOperationException($"The parameters of block {Block} are used while they are not gathered.");
 
     /// <summary>Whether the whole parameters are in memory.</summary>
     public bool IsGathered => _whole.IsPresent;
@@ -128,10 +145,12 @@ public sealed class Bucket : IDisposable
     public bool ShardHoldsGradient { get; set; }
 
     /// <summary>Bytes held between steps.</summary>
-    public MemoryAccount Memory => new(
-        (_whole.IsTemporary ? Layout.Shard.Count : Layout.Count) * Type.ElementSize(),
-        IsFrozen ? 0 : (GradientsAreSharded ? Layout.Shard.Count : Layout.Count) * sizeof(float),
-        IsFrozen ? 0 : Layout.Shard.Count * sizeof(float) * (Type == ScalarType.Float32 ? 2 : 3));
+    public MemoryAccount Memory =>
+        new(
+            (_whole.IsTemporary ? Layout.Shard.Count : Layout.Count) * Type.ElementSize(),
+            IsFrozen ? 0 : (GradientsAreSharded ? Layout.Shard.Count : Layout.Count) * sizeof(float),
+            IsFrozen ? 0 : Layout.Shard.Count * sizeof(float) * (Type == ScalarType.Float32 ? 2 : 3)
+        );
 
     /// <summary>Makes room for the whole parameters; the caller fills <see cref="WholeFlat"/>.</summary>
     public void Materialize() => _whole.Materialize();
@@ -146,10 +165,13 @@ public sealed class Bucket : IDisposable
         ShardHoldsGradient = false;
     }
 
-    /// <summary>The sum of the gradients of parameter <paramref name="index"/>, to which the caller adds; empty at its first use in the step.</summary>
+    /// <summary>
+    /// The sum of the gradients of parameter <paramref name="index"/>, to which the caller adds; empty at its first use in the step.
+    /// </summary>
     public GradientSum Sum(int index)
     {
-        if (_wholeGradient is null) AllocateWholeGradient();
+        if (_wholeGradient is null)
+            AllocateWholeGradient();
         bool isEmpty = !_touched[index];
         _touched[index] = true;
         return new GradientSum(_gradientViews[index], isEmpty);
@@ -161,9 +183,11 @@ public sealed class Bucket : IDisposable
     /// </summary>
     public Tensor TakeWholeGradient()
     {
-        if (_wholeGradient is null) AllocateWholeGradient();
+        if (_wholeGradient is null)
+            AllocateWholeGradient();
         for (int i = 0; i < _touched.Length; i++)
-            if (!_touched[i]) _gradientViews[i].zero_();
+            if (!_touched[i])
+                _gradientViews[i].zero_();
         var whole = _wholeGradient!;
         if (GradientsAreSharded)
         {
@@ -183,7 +207,8 @@ public sealed class Bucket : IDisposable
         GradientShard.Dispose();
         FirstMoment.Dispose();
         SecondMoment.Dispose();
-        if (!ReferenceEquals(Master, ParameterShard)) Master.Dispose();
+        if (!ReferenceEquals(Master, ParameterShard))
+            Master.Dispose();
         ParameterShard.Dispose();
         _whole.Dispose();
     }
@@ -191,7 +216,8 @@ public sealed class Bucket : IDisposable
     private void AllocateWholeGradient()
     {
         var whole = Keep(TensorMemory.Empty([Layout.Count], ScalarType.Float32, Device));
-        foreach (var gap in Layout.Gaps) Clear(whole, gap);
+        foreach (var gap in Layout.Gaps)
+            Clear(whole, gap);
         _wholeGradient = whole;
         _gradientViews = [.. Layout.Parameters.Select(p => Keep(View(whole, p)))];
     }
@@ -204,7 +230,8 @@ public sealed class Bucket : IDisposable
 
     private void FreeGradientViews()
     {
-        foreach (var view in _gradientViews) view.Dispose();
+        foreach (var view in _gradientViews)
+            view.Dispose();
         _gradientViews = [];
     }
 

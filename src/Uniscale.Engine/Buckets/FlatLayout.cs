@@ -12,8 +12,7 @@ public readonly record struct FlatSpan(long Start, long End)
     public FlatSpan Intersect(FlatSpan other) => new(Math.Max(Start, other.Start), Math.Min(End, other.End));
 
     /// <summary>Part <paramref name="index"/> of <paramref name="count"/> nearly equal parts.</summary>
-    public FlatSpan Part(int index, int count) =>
-        new(Start + (End - Start) * index / count, Start + (End - Start) * (index + 1) / count);
+    public FlatSpan Part(int index, int count) => new(Start + (End - Start) * index / count, Start + (End - Start) * (index + 1) / count);
 }
 
 /// <summary>Where a parameter lies in its block's flat buffers.</summary>
@@ -44,11 +43,13 @@ public sealed class FlatLayout
         {
             for (int i = 0; i < parameters.Count; i++)
             {
-                if (parameters[i].Spec.Decay != decay) continue;
+                if (parameters[i].Spec.Decay != decay)
+                    continue;
                 placed[i] = new FlatParameter(parameters[i], new FlatSpan(place, place + parameters[i].Count));
                 place = RoundUp(place + parameters[i].Count, Alignment);
             }
-            if (decay) DecayEnd = place;
+            if (decay)
+                DecayEnd = place;
         }
         Parameters = placed;
         Count = RoundUp(place, (long)shardCount * Alignment);
@@ -84,17 +85,22 @@ public sealed class FlatLayout
         FlatSpan? open = null;
         foreach (var parameter in Parameters.OrderBy(p => p.Range.Start))
         {
-            if (!parameter.Parameter.IsOwner) continue;
+            if (!parameter.Parameter.IsOwner)
+                continue;
             var part = parameter.Range.Intersect(owned);
-            if (part.Count == 0) continue;
-            if (open is { } run && part.Start - run.End < Alignment) open = run with { End = part.End };
+            if (part.Count == 0)
+                continue;
+            if (open is { } run && part.Start - run.End < Alignment)
+                open = run with { End = part.End };
             else
             {
-                if (open is { } done) yield return done;
+                if (open is { } done)
+                    yield return done;
                 open = part;
             }
         }
-        if (open is { } last) yield return last;
+        if (open is { } last)
+            yield return last;
     }
 
     private static IEnumerable<FlatSpan> Between(FlatParameter[] placed, long count)
@@ -102,7 +108,8 @@ public sealed class FlatLayout
         long end = 0;
         foreach (var range in placed.Select(p => p.Range).OrderBy(r => r.Start).Append(new FlatSpan(count, count)))
         {
-            if (range.Start > end) yield return new FlatSpan(end, range.Start);
+            if (range.Start > end)
+                yield return new FlatSpan(end, range.Start);
             end = range.End;
         }
     }

@@ -10,7 +10,8 @@ public readonly record struct MemoryAccount(long ParameterBytes, long GradientBy
     public long TotalBytes => ParameterBytes + GradientBytes + OptimizerBytes;
 
     /// <summary>
-    /// What <paramref name="parameterCount"/> parameters cost in theory (Rajbhandari et al., 2020, fig. 1, with fp32 gradient accumulation):
+    /// What <paramref name="parameterCount"/> parameters cost in theory (Rajbhandari et al., 2020, fig. 1, with fp32 gradient
+    /// accumulation):
     /// stage 1 divides the optimizer state by the group, stage 2 the gradients, stage 3 the parameters.
     /// </summary>
     public static MemoryAccount Formula(long parameterCount, int parameterSizeBytes, int zeroStage, int zeroGroup)
@@ -20,10 +21,11 @@ public readonly record struct MemoryAccount(long ParameterBytes, long GradientBy
         return new MemoryAccount(
             Share(parameterCount * parameterSizeBytes, 3),
             Share(parameterCount * 4, 2),
-            Share(parameterCount * optimizerSizeBytes, 1));
+            Share(parameterCount * optimizerSizeBytes, 1)
+        );
     }
 
     /// <summary>Both together.</summary>
-    public static MemoryAccount operator +(MemoryAccount a, MemoryAccount b) => new(
-        a.ParameterBytes + b.ParameterBytes, a.GradientBytes + b.GradientBytes, a.OptimizerBytes + b.OptimizerBytes);
+    public static MemoryAccount operator +(MemoryAccount a, MemoryAccount b) =>
+        new(a.ParameterBytes + b.ParameterBytes, a.GradientBytes + b.GradientBytes, a.OptimizerBytes + b.OptimizerBytes);
 }

@@ -9,7 +9,8 @@ namespace Uniscale.Engine.Buckets;
 /// <param name="Gradient">Summed gradients.</param>
 /// <param name="FirstMoment">Running mean of gradients.</param>
 /// <param name="SecondMoment">Running mean of squared gradients.</param>
-internal sealed record ShardRun(bool Decays, Tensor Master, Tensor? Rounded, Tensor Gradient, Tensor FirstMoment, Tensor SecondMoment) : IDisposable
+internal sealed record ShardRun(bool Decays, Tensor Master, Tensor? Rounded, Tensor Gradient, Tensor FirstMoment, Tensor SecondMoment)
+    : IDisposable
 {
     public void Dispose()
     {
@@ -35,7 +36,8 @@ internal sealed class ShardViews(Bucket bucket) : IDisposable
     /// <summary>The gradients that one of the holders of this shard counts (<see cref="FlatLayout.OwnedRuns"/>).</summary>
     public IReadOnlyList<Tensor> OwnedGradients(int replica, int replicaCount)
     {
-        if (_owned is not null && _owner == (replica, replicaCount)) return _owned;
+        if (_owned is not null && _owner == (replica, replicaCount))
+            return _owned;
         FreeOwned();
         _owner = (replica, replicaCount);
         return _owned = [.. bucket.Layout.OwnedRuns(replica, replicaCount).Select(range => View(bucket.GradientShard, range))];
@@ -43,7 +45,8 @@ internal sealed class ShardViews(Bucket bucket) : IDisposable
 
     public void Dispose()
     {
-        foreach (var run in _runs ?? []) run.Dispose();
+        foreach (var run in _runs ?? [])
+            run.Dispose();
         _runs = null;
         FreeOwned();
     }
@@ -59,10 +62,19 @@ internal sealed class ShardViews(Bucket bucket) : IDisposable
         void Add(FlatSpan all, bool decays)
         {
             var range = all.Intersect(layout.Shard);
-            if (range.Count == 0) return;
+            if (range.Count == 0)
+                return;
             var rounded = ReferenceEquals(bucket.Master, bucket.ParameterShard) ? null : View(bucket.ParameterShard, range);
-            runs.Add(new ShardRun(
-                decays, View(bucket.Master, range), rounded, View(bucket.GradientShard, range), View(bucket.FirstMoment, range), View(bucket.SecondMoment, range)));
+            runs.Add(
+                new ShardRun(
+                    decays,
+                    View(bucket.Master, range),
+                    rounded,
+                    View(bucket.GradientShard, range),
+                    View(bucket.FirstMoment, range),
+                    View(bucket.SecondMoment, range)
+                )
+            );
         }
     }
 
@@ -71,7 +83,8 @@ internal sealed class ShardViews(Bucket bucket) : IDisposable
 
     private void FreeOwned()
     {
-        foreach (var view in _owned ?? []) view.Dispose();
+        foreach (var view in _owned ?? [])
+            view.Dispose();
         _owned = null;
     }
 }

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Buckets;
 
 /// <summary>
-/// Fills a bucket from a checkpoint that holds fp32 weights and no optimizer state, whatever type the bucket's parameters have. What the load leaves out stays as it is.
+/// Fills a bucket from a checkpoint that holds fp32 weights and no optimizer state, whatever type the bucket's parameters have. What the
+/// load leaves out stays as it is.
 /// </summary>
 internal sealed class WeightsAlone : IDisposable
 {
@@ -37,7 +38,8 @@ internal sealed class WeightsAlone : IDisposable
         var shard = _bucket.Layout.Shard;
         var there = link.Upload(_weights);
         (_bucket.ParametersAreSharded ? _bucket.ParameterShard : _bucket.WholeFlat).copy_(there);
-        if (_bucket.Type != ScalarType.Float32 && !_bucket.IsFrozen) _bucket.Master.copy_(there.narrow(0, shard.Start - _held.Start, shard.Count));
+        if (_bucket.Type != ScalarType.Float32 && !_bucket.IsFrozen)
+            _bucket.Master.copy_(there.narrow(0, shard.Start - _held.Start, shard.Count));
         _bucket.FirstMoment.zero_();
         _bucket.SecondMoment.zero_();
     }

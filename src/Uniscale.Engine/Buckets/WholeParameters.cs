@@ -8,7 +8,8 @@ namespace Uniscale.Engine.Buckets;
 
 /// <summary>
 /// The whole flat parameters of a block and the views that the block takes. Temporary ones (ZeRO-3) keep their address while their
-/// memory comes and goes, so that what autograd saved in the forward pass is right again once they are gathered for the backward pass. Where
+/// memory comes and goes, so that what autograd saved in the forward pass is right again once they are gathered for the backward pass.
+/// Where
 /// the ranks that share a copy are in one process the whole is their common memory, of which each writes its shard: nothing comes or goes.
 /// </summary>
 internal sealed class WholeParameters : IDisposable
@@ -55,14 +56,16 @@ internal sealed class WholeParameters : IDisposable
 
     public void Release()
     {
-        if (_memory is null) return;
+        if (_memory is null)
+            return;
         IsPresent = false;
         (_memory as ReleasableMemory)?.Release();
     }
 
     public void Dispose()
     {
-        foreach (var view in Views) view.Dispose();
+        foreach (var view in Views)
+            view.Dispose();
         Flat.Dispose();
         _memory?.Dispose();
     }
@@ -70,6 +73,8 @@ internal sealed class WholeParameters : IDisposable
     private static void CheckDevice(Device device)
     {
         if (device.type != DeviceType.CPU)
-            throw new UserErrorException("parallel.zero.stage is 3, which keeps the addresses of released parameters; that is done for host memory only: set it to 2 or less with train.device: cuda.");
+            throw new UserErrorException(
+                "parallel.zero.stage is 3, which keeps the addresses of released parameters; that is done for host memory only: set it to 2 or less with train.device: cuda."
+            );
     }
 }

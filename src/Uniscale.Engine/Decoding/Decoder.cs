@@ -10,7 +10,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Decoding;
 
 /// <summary>
-/// Reads new tokens of many sequences together and says what may come next. Each token goes through the model once, and what comes out for a sequence
+/// Reads new tokens of many sequences together and says what may come next. Each token goes through the model once, and what comes out for
+/// a sequence
 /// depends on its own tokens alone: the same bits whatever is read beside it, and in however many parts (on the CPU; decision 0210).
 /// </summary>
 public sealed class Decoder : IDisposable
@@ -27,11 +28,16 @@ public sealed class Decoder : IDisposable
     private readonly ParallelOps _ops;
 
     /// <param name="blocks">The whole row of blocks.</param>
-    /// <param name="parameters">This rank's part of the parameters of a block that it holds, in the order of the block's specifications.</param>
+    /// <param name="parameters">This rank's part of the parameters of a block that it holds, in the order of the block's
+    /// specifications.</param>
     /// <param name="groups">Whom the model is spread over; null: this rank has it whole.</param>
     /// <param name="kernels">The mathematics, not owned; null: the native ones, with the same bits whatever the batch.</param>
     public Decoder(
-        IReadOnlyList<Block> blocks, Func<Block, IReadOnlyList<Tensor>> parameters, DecodingGroups? groups = null, IKernels? kernels = null)
+        IReadOnlyList<Block> blocks,
+        Func<Block, IReadOnlyList<Tensor>> parameters,
+        DecodingGroups? groups = null,
+        IKernels? kernels = null
+    )
     {
         _blocks = blocks;
         _parameters = parameters;
@@ -41,7 +47,9 @@ public sealed class Decoder : IDisposable
         _ops = ParallelOps.Decoding(_sequences, _groups.Tensor is { Size: > 1 } tensor ? tensor : null, _kernels);
     }
 
-    /// <summary>Base of the rotary angles where it is another than the model's; sequences that were begun under another base must not go on.</summary>
+    /// <summary>
+    /// Base of the rotary angles where it is another than the model's; sequences that were begun under another base must not go on.
+    /// </summary>
     public double? RopeBase { get; init; }
 
     /// <summary>Type of what flows between blocks.</summary>
@@ -55,17 +63,20 @@ public sealed class Decoder : IDisposable
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        long[] tokens = new long[parts.Sum(part => part.Tokens.Length)], positions = new long[tokens.Length];
+        long[] tokens = new long[parts.Sum(part => part.Tokens.Length)],
+            positions = new long[tokens.Length];
         var rows = new List<(int Part, int Index, long Row)>();
         int next = 0;
         for (int i = 0; i < parts.Count; i++)
         {
             var (cache, added, wanted) = parts[i];
-            if (added.IsEmpty) throw new ArgumentException($"Part {i} has no tokens.", nameof(parts));
+            if (added.IsEmpty)
+                throw new ArgumentException($"Part {i} has no tokens.", nameof(parts));
             for (int j = 0; j < added.Length; j++, next++)
             {
                 (tokens[next], positions[next]) = (added.Span[j], cache.Length + j);
-                if (j >= added.Length - wanted) rows.Add((i, j - (added.Length - wanted), next));
+                if (j >= added.Length - wanted)
+                    rows.Add((i, j - (added.Length - wanted), next));
             }
         }
         _sequences.Begin([.. parts.Select(part => (part.Cache, part.Tokens.Length))]);
@@ -85,7 +96,8 @@ public sealed class Decoder : IDisposable
     public void Dispose()
     {
         _sequences.Dispose();
-        if (_ownsKernels) (_kernels as IDisposable)?.Dispose();
+        if (_ownsKernels)
+            (_kernels as IDisposable)?.Dispose();
     }
 
     private int Head => _blocks.Count - 1;
@@ -98,15 +110,22 @@ public sealed class Decoder : IDisposable
         Tensor? x = null;
         for (int number = 0; number < Head; number++)
         {
-            if (!Holds(number)) continue;
-            if (number > 0 && !Holds(number - 1)) x = Receive(number - 1, tokenCount);
+            if (!Holds(number))
+                continue;
+            if (number > 0 && !Holds(number - 1))
+                x = Receive(number - 1, tokenCount);
             var block = _blocks[number];
             x = block.Forward(_parameters(block), x, context, _ops);
-            if (Holds(number + 1)) continue;
+            if (Holds(number + 1))
+                continue;
             var sent = x.contiguous();
             _groups.Pipeline!.Send(TensorBuffer.Of(sent), _groups.StageOf(number + 1), number).Wait();
         }
-        return Holds(Head) ? Holds(Head - 1) ? x : Receive(Head - 1, tokenCount) : null;
+        return Holds(Head)
+            ? Holds(Head - 1)
+                ? x
+                : Receive(Head - 1, tokenCount)
+            : null;
     }
 
     private Tensor Receive(int from, int tokenCount)
@@ -134,9 +153,12 @@ public sealed class Decoder : IDisposable
     {
         var logits = hidden is null
             ? empty([rows.Length, vocabulary], float32, Device)
-            : ((HeadBlock)_blocks[Head]).Logits(
-                _parameters(_blocks[Head]), hidden.index_select(1, from_array(rows).to(Device)), _ops).view(rows.Length, vocabulary).contiguous();
-        if (_groups.Pipeline is { Size: > 1 } pipeline) pipeline.Broadcast(TensorBuffer.Of(logits), _groups.StageOf(Head)).Wait();
+            : ((HeadBlock)_blocks[Head])
+                .Logits(_parameters(_blocks[Head]), hidden.index_select(1, from_array(rows).to(Device)), _ops)
+                .view(rows.Length, vocabulary)
+                .contiguous();
+        if (_groups.Pipeline is { Size: > 1 } pipeline)
+            pipeline.Broadcast(TensorBuffer.Of(logits), _groups.StageOf(Head)).Wait();
         return logits;
     }
 }

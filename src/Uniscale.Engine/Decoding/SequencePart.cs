@@ -15,7 +15,9 @@ public readonly record struct SequencePart(KeyValueCache Cache, ReadOnlyMemory<i
 /// <param name="logits">[vocabulary]; good for this call only.</param>
 public delegate void LogitsReader(int part, int index, ReadOnlySpan<float> logits);
 
-/// <summary>The ranks that read together, where a model is spread over several; seen from one of them. All call the same, with the same tokens.</summary>
+/// <summary>
+/// The ranks that read together, where a model is spread over several; seen from one of them. All call the same, with the same tokens.
+/// </summary>
 public sealed record DecodingGroups
 {
     /// <summary>Ranks that share the matrices of a layer; null: this rank has them whole.</summary>

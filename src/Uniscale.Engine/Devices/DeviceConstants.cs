@@ -18,12 +18,16 @@ internal static class DeviceConstants
     public static Tensor Of<TKey>(TKey key, Device device, Func<TKey, Tensor> make)
         where TKey : notnull
     {
-        if (device.type == DeviceType.CPU) return make(key);
-        var kept = Kept.GetOrAdd((key, device.ToString()), _ => new Lazy<Tensor>(() =>
-        {
-            using var host = make(key);
-            return host.to(device).DetachFromDisposeScope();
-        }));
+        if (device.type == DeviceType.CPU)
+            return make(key);
+        var kept = Kept.GetOrAdd(
+            (key, device.ToString()),
+            _ => new Lazy<Tensor>(() =>
+            {
+                using var host = make(key);
+                return host.to(device).DetachFromDisposeScope();
+            })
+        );
         return kept.Value.alias();
     }
 }

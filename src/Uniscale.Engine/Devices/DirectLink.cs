@@ -7,9 +7,7 @@ namespace Uniscale.Engine.Devices;
 /// <summary>Tensors lie in host memory.</summary>
 public sealed class DirectLink : HostLink
 {
-    private DirectLink()
-    {
-    }
+    private DirectLink() { }
 
     /// <summary>It has no state.</summary>
     public static DirectLink Instance { get; } = new();

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Devices;
 
 /// <summary>
-/// Contiguous tensors as host memory shows them: the tensors' own memory where that is the host's, else pinned copies, which stay at their addresses
+/// Contiguous tensors as host memory shows them: the tensors' own memory where that is the host's, else pinned copies, which stay at their
+/// addresses
 /// until the image is disposed.
 /// </summary>
 public abstract class HostImage : IDisposable

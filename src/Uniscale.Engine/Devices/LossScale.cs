@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Devices;
 
-/// <summary>What the sum of token losses is multiplied with: a number of the host, or one of the device that the host does not know.</summary>
+/// <summary>
+/// What the sum of token losses is multiplied with: a number of the host, or one of the device that the host does not know.
+/// </summary>
 public readonly record struct LossScale : IDisposable
 {
     private readonly double _number;
@@ -18,9 +20,10 @@ public readonly record struct LossScale : IDisposable
     public static LossScale FromDouble(double number) => new(number, null);
 
     /// <summary>1 / count, of an int64 tensor [1] that is at least 1 or counts as 1.</summary>
-    public static LossScale OneOver(Tensor count, HostLink link) => link.IsDirect
-        ? 1.0 / Math.Max(1, link.Read<long>(count)[0])
-        : new LossScale(0, count.to(float64).clamp_min(Scalars.Of(1)).reciprocal().to(float32).squeeze().DetachFromDisposeScope());
+    public static LossScale OneOver(Tensor count, HostLink link) =>
+        link.IsDirect
+            ? 1.0 / Math.Max(1, link.Read<long>(count)[0])
+            : new LossScale(0, count.to(float64).clamp_min(Scalars.Of(1)).reciprocal().to(float32).squeeze().DetachFromDisposeScope());
 
     /// <summary>Multiplies a tensor in place.</summary>
     public Tensor Multiply(Tensor tensor) => _tensor is null ? tensor.mul_(Scalars.Of(_number)) : tensor.mul_(_tensor);

@@ -32,7 +32,8 @@ internal sealed class StagedLink(DeviceStaging staging, Device device) : HostLin
 
     public override T[] Read<T>(Tensor tensor)
     {
-        if (!tensor.is_contiguous()) throw new ArgumentException($"{tensor} is not contiguous.", nameof(tensor));
+        if (!tensor.is_contiguous())
+            throw new ArgumentException($"{tensor} is not contiguous.", nameof(tensor));
         var elements = new T[TensorMemory.ByteCount(tensor) / Unsafe.SizeOf<T>()];
         staging.Read(TensorMemory.DataPointer(tensor), MemoryMarshal.AsBytes(elements.AsSpan()));
         return elements;
@@ -47,10 +48,12 @@ internal sealed class StagedLink(DeviceStaging staging, Device device) : HostLin
         public override CommBuffer Of(Tensor tensor)
         {
             var there = TensorBuffer.Of(tensor);
-            if (there.Count == 0) return there;
+            if (there.Count == 0)
+                return there;
             if (!_copies.TryGetValue(there.Address, out var copy) || copy.There.Count < there.Count)
             {
-                if (copy.Here != 0) staging.Unpin(copy.Here);
+                if (copy.Here != 0)
+                    staging.Unpin(copy.Here);
                 _copies[there.Address] = copy = (there, staging.Pin(BytesOf(there)));
             }
             return there with { Address = copy.Here };
@@ -58,19 +61,22 @@ internal sealed class StagedLink(DeviceStaging staging, Device device) : HostLin
 
         public override void Fetch()
         {
-            foreach (var (there, here) in _copies.Values) staging.Post(there.Address, here, BytesOf(there));
+            foreach (var (there, here) in _copies.Values)
+                staging.Post(there.Address, here, BytesOf(there));
             staging.Await();
         }
 
         public override void Store()
         {
-            foreach (var (there, here) in _copies.Values) staging.Post(here, there.Address, BytesOf(there));
+            foreach (var (there, here) in _copies.Values)
+                staging.Post(here, there.Address, BytesOf(there));
             staging.Await();
         }
 
         public override void Dispose()
         {
-            foreach (var (_, here) in _copies.Values) staging.Unpin(here);
+            foreach (var (_, here) in _copies.Values)
+                staging.Unpin(here);
             _copies.Clear();
             base.Dispose();
         }

@@ -16,15 +16,16 @@ public static class TensorBuffer
     }
 
     /// <summary>The collectives' name of a tensor's type.</summary>
-    public static ElementType TypeOf(ScalarType type) => type switch
-    {
-        ScalarType.Byte or ScalarType.Bool => ElementType.UInt8,
-        ScalarType.Int32 => ElementType.Int32,
-        ScalarType.Int64 => ElementType.Int64,
-        ScalarType.BFloat16 => ElementType.BFloat16,
-        ScalarType.Float16 => ElementType.Float16,
-        ScalarType.Float32 => ElementType.Float32,
-        ScalarType.Float64 => ElementType.Float64,
-        _ => throw new ArgumentException($"Tensors of type {type} cannot be communicated."),
-    };
+    public static ElementType TypeOf(ScalarType type) =>
+        type switch
+        {
+            ScalarType.Byte or ScalarType.Bool => ElementType.UInt8,
+            ScalarType.Int32 => ElementType.Int32,
+            ScalarType.Int64 => ElementType.Int64,
+            ScalarType.BFloat16 => ElementType.BFloat16,
+            ScalarType.Float16 => ElementType.Float16,
+            ScalarType.Float32 => ElementType.Float32,
+            ScalarType.Float64 => ElementType.Float64,
+            _ => throw new ArgumentException($"Tensors of type {type} cannot be communicated."),
+        };
 }

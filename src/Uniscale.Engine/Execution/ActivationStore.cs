@@ -63,11 +63,13 @@ internal sealed class ActivationStore
 
     public KeptPass Kept(int block, int microbatch) => _kept[(block, microbatch)];
 
-    public KeptPass TakeKept(int block, int microbatch) => _kept.Remove((block, microbatch), out var pass)
-        ? pass
-        : throw new InvalidOperationException($"Block {block} goes backward with microbatch {microbatch} before it went forward.");
+    public KeptPass TakeKept(int block, int microbatch) =>
+        _kept.Remove((block, microbatch), out var pass)
+            ? pass
+            : throw new InvalidOperationException($"Block {block} goes backward with microbatch {microbatch} before it went forward.");
 
-    public void Receiving(int block, int microbatch, Tensor tensor, IWork work) => _inputs.Add((block, microbatch), new Transfer(tensor, work));
+    public void Receiving(int block, int microbatch, Tensor tensor, IWork work) =>
+        _inputs.Add((block, microbatch), new Transfer(tensor, work));
 
     public void ReceivingGradient(int block, int microbatch, Tensor tensor, IWork work) =>
         _outputGradients.Add((block, microbatch), new Transfer(tensor, work));
@@ -75,19 +77,23 @@ internal sealed class ActivationStore
     /// <summary>Input of a block: what was received for it, or the detached output of the block below.</summary>
     public Tensor TakeInput(int block, int microbatch)
     {
-        if (_inputs.Remove((block, microbatch), out var received)) return received.Arrived();
+        if (_inputs.Remove((block, microbatch), out var received))
+            return received.Arrived();
         var below = _kept[(block - 1, microbatch)];
         return (below.Output ?? below.Bare)!.detach().DetachFromDisposeScope();
     }
 
-    /// <summary>As <see cref="TakeInput"/>, where no backward pass will ask for the output of the block below: the caller owns it.</summary>
+    /// <summary>
+    /// As <see cref="TakeInput"/>, where no backward pass will ask for the output of the block below: the caller owns it.
+    /// </summary>
     public Tensor TakeInputWhole(int block, int microbatch) =>
         _inputs.Remove((block, microbatch), out var received) ? received.Arrived() : TakeKept(block - 1, microbatch).Bare!;
 
     /// <summary>Gradient of a block's output: what was received for it, or the gradient of the input of the block above.</summary>
     public Tensor TakeOutputGradient(int block, int microbatch)
     {
-        if (_outputGradients.Remove((block, microbatch), out var received)) return received.Arrived();
+        if (_outputGradients.Remove((block, microbatch), out var received))
+            return received.Arrived();
         return _gradients.Remove((block + 1, microbatch), out var gradient)
             ? gradient
             : throw new InvalidOperationException($"Block {block} goes backward with microbatch {microbatch} before the block above it.");
@@ -105,22 +111,27 @@ internal sealed class ActivationStore
     /// <summary>Keeps a tensor until it is sent.</summary>
     public void Sending(Tensor tensor, IWork work)
     {
-        while (_sending.TryPeek(out var oldest) && oldest.Work.IsCompleted) FreeOldest();
+        while (_sending.TryPeek(out var oldest) && oldest.Work.IsCompleted)
+            FreeOldest();
         _sending.Enqueue(new Transfer(tensor, work));
     }
 
     /// <summary>Waits until everything is sent.</summary>
     public void FinishSending()
     {
-        while (_sending.Count > 0) FreeOldest();
+        while (_sending.Count > 0)
+            FreeOldest();
     }
 
     /// <summary>Frees what a step has left, as one that failed does.</summary>
     public void Free()
     {
-        foreach (var pass in _kept.Values) pass.Dispose();
-        foreach (var transfer in _inputs.Values.Concat(_outputGradients.Values).Concat(_sending)) transfer.Abandon();
-        foreach (var gradient in _gradients.Values) gradient.Dispose();
+        foreach (var pass in _kept.Values)
+            pass.Dispose();
+        foreach (var transfer in _inputs.Values.Concat(_outputGradients.Values).Concat(_sending))
+            transfer.Abandon();
+        foreach (var gradient in _gradients.Values)
+            gradient.Dispose();
         _kept.Clear();
         _inputs.Clear();
         _outputGradients.Clear();

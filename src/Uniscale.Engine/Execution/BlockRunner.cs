@@ -18,17 +18,18 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
     public Tensor Forward(BlockState state, MicrobatchContext context)
     {
         bool again = specification.RecomputationOf(state.Number) == RecomputeKind.Block;
-        var pass = new KeptPass
-        {
-            Input = state.Number == 0 ? null : activations.TakeInput(state.Number, context.Index).requires_grad_(),
-        };
+        var pass = new KeptPass { Input = state.Number == 0 ? null : activations.TakeInput(state.Number, context.Index).requires_grad_() };
         activations.Keep(state.Number, context.Index, pass);
-        if (again) pass.Bare = Run(state, pass.Input, context);
-        else pass.Output = RunWithGraph(state, pass.Input, context);
+        if (again)
+            pass.Bare = Run(state, pass.Input, context);
+        else
+            pass.Output = RunWithGraph(state, pass.Input, context);
         return (pass.Output ?? pass.Bare)!;
     }
 
-    /// <summary>Output of a pass that no backward pass follows: the input is freed, the output kept for the block above or for sending.</summary>
+    /// <summary>
+    /// Output of a pass that no backward pass follows: the input is freed, the output kept for the block above or for sending.
+    /// </summary>
     public Tensor ForwardAlone(BlockState state, MicrobatchContext context)
     {
         using var input = state.Number == 0 ? null : activations.TakeInputWhole(state.Number, context.Index);
@@ -44,31 +45,42 @@ internal sealed class BlockRunner(StepSpecification specification, IParallelOps 
     public void Backward(BlockState state, MicrobatchContext context, bool defer)
     {
         using var pass = activations.TakeKept(state.Number, context.Index);
-        using var outputGradient = state.Number == specification.Model.Head
-            ? ones([], ScalarType.Float32, pass.Output!.device)
-            : activations.TakeOutputGradient(state.Number, context.Index);
+        using var outputGradient =
+            state.Number == specification.Model.Head
+                ? ones([], ScalarType.Float32, pass.Output!.device)
+                : activations.TakeOutputGradient(state.Number, context.Index);
         pass.Output ??= RunWithGraph(state, pass.Input, context);
-        var gradients = Differentiate(pass.Output, outputGradient, state.WithParameters(pass.Input), defer ? _deferred[(state.Number, context.Index)] = new DeferredWeightGradients() : null);
+        var gradients = Differentiate(
+            pass.Output,
+            outputGradient,
+            state.WithParameters(pass.Input),
+            defer ? _deferred[(state.Number, context.Index)] = new DeferredWeightGradients() : null
+        );
         int first = pass.Input is null ? 0 : 1;
-        if (first == 1) activations.KeepInputGradient(state.Number, context.Index, gradients[0]!.DetachFromDisposeScope());
+        if (first == 1)
+            activations.KeepInputGradient(state.Number, context.Index, gradients[0]!.DetachFromDisposeScope());
         for (int i = first; i < gradients.Length; i++)
-            if (gradients[i] is { } gradient) state.Slots[i - first].Sum.Add(gradient);
+            if (gradients[i] is { } gradient)
+                state.Slots[i - first].Sum.Add(gradient);
     }
 
     /// <summary>Computes and adds the weight gradients that <see cref="Backward"/> left.</summary>
     public void BackwardWeight(BlockState state, int microbatch)
     {
         _deferred.Remove((state.Number, microbatch), out var deferred);
-        using (deferred) deferred!.Run();
+        using (deferred)
+            deferred!.Run();
     }
 
     public void Dispose()
     {
-        foreach (var deferred in _deferred.Values) deferred.Dispose();
+        foreach (var deferred in _deferred.Values)
+            deferred.Dispose();
         _deferred.Clear();
     }
 
-    /// <summary>libtorch calls the operations of the graph, and passes them nothing of ours: they find the queue in <see cref="IParallelOps.Deferred"/>, where it
+    /// <summary>libtorch calls the operations of the graph, and passes them nothing of ours: they find the queue in
+    /// <see cref="IParallelOps.Deferred"/>, where it
     /// stands for as long as the call takes.</summary>
     private Tensor?[] Differentiate(Tensor output, Tensor outputGradient, Tensor[] inputs, DeferredWeightGradients? queue)
     {

@@ -26,7 +26,8 @@ public sealed class BlockState
     /// <summary>Binds a block to the buffers of its parameters.</summary>
     /// <param name="number">Number in the row.</param>
     /// <param name="block">The mathematics.</param>
-    /// <param name="own">Buckets of its own parameters, at least one; may be empty. Several where parts of the block have replicas of their own.</param>
+    /// <param name="own">Buckets of its own parameters, at least one; may be empty. Several where parts of the block have replicas of their
+    /// own.</param>
     /// <param name="slots">Its parameters, in the order in which it takes them.</param>
     public BlockState(int number, Block block, IReadOnlyList<Bucket> own, IReadOnlyList<ParameterSlot> slots)
     {
@@ -57,10 +58,13 @@ public sealed class BlockState
     /// <summary>Parameters as the block takes them.</summary>
     public IReadOnlyList<Tensor> Parameters => _parameters;
 
-    /// <summary>What a backward pass asks gradients of: the input, if the block has one, then the parameters. Good until the next call.</summary>
+    /// <summary>
+    /// What a backward pass asks gradients of: the input, if the block has one, then the parameters. Good until the next call.
+    /// </summary>
     internal Tensor[] WithParameters(Tensor? input)
     {
-        if (input is null) return _parameters;
+        if (input is null)
+            return _parameters;
         _inputAndParameters[0] = input;
         return _inputAndParameters;
     }

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Execution;
 
 /// <summary>
-/// Sums of token losses by the domain of their sequence, collected where the head computes them. They stay on the device until the step's one exchange.
+/// Sums of token losses by the domain of their sequence, collected where the head computes them. They stay on the device until the step's
+/// one exchange.
 /// </summary>
 internal sealed class DomainLosses : IDisposable
 {
@@ -27,7 +28,10 @@ internal sealed class DomainLosses : IDisposable
 
     /// <summary>The same microbatch, with a place for the losses of its tokens in the dispose scope of the caller.</summary>
     public static MicrobatchContext Asking(MicrobatchContext context) =>
-        context with { TokenLosses = TensorMemory.EmptyLike(context.Tokens, ScalarType.Float32) };
+        context with
+        {
+            TokenLosses = TensorMemory.EmptyLike(context.Tokens, ScalarType.Float32),
+        };
 
     /// <summary>Adds what the head has told of a microbatch.</summary>
     public void Add(MicrobatchContext told)

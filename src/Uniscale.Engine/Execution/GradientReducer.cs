@@ -28,12 +28,14 @@ internal sealed class GradientReducer(RankState rank)
         if (groups.Shards.Size == 1)
         {
             // Where others of the block are sharded, this one waits until it holds all contributions.
-            if (!last) return;
+            if (!last)
+                return;
             bucket.TakeWholeGradient();
             AllReduceShard(bucket);
             return;
         }
-        while (bucket.GradientsAreSharded && _scattering.Count >= Depth) FinishOldest();
+        while (bucket.GradientsAreSharded && _scattering.Count >= Depth)
+            FinishOldest();
         // A shard that has contributions already, or is about to have some from a posted reduction, gets this one added.
         bool adds = bucket.ShardHoldsGradient;
         bucket.ShardHoldsGradient = true;
@@ -43,14 +45,19 @@ internal sealed class GradientReducer(RankState rank)
         _scattering.Enqueue(new Reduction(bucket, whole, adds ? target : null, work, last));
     }
 
-    /// <summary>Sums a tied matrix's gradients with those of the other holder, and waits: the reduction over replicas, in another group, needs the result.</summary>
+    /// <summary>
+    /// Sums a tied matrix's gradients with those of the other holder, and waits: the reduction over replicas, in another group, needs the
+    /// result.
+    /// </summary>
     public void SumTied(ParameterSlot slot) => rank.Groups.Tied!.AllReduce(TensorBuffer.Of(slot.Sum.Begun())).Wait();
 
     /// <summary>Waits until every shard holds its sum.</summary>
     public void Finish()
     {
-        while (_scattering.Count > 0) FinishOldest();
-        foreach (var work in _reducing) work.Wait();
+        while (_scattering.Count > 0)
+            FinishOldest();
+        foreach (var work in _reducing)
+            work.Wait();
         _reducing.Clear();
     }
 
@@ -63,14 +70,17 @@ internal sealed class GradientReducer(RankState rank)
             oldest.Bucket.GradientShard.add_(addend, Scalars.One);
             addend.Dispose();
         }
-        if (oldest.Bucket.GradientsAreSharded) oldest.Whole.Dispose();
-        if (oldest.Last) AllReduceShard(oldest.Bucket);
+        if (oldest.Bucket.GradientsAreSharded)
+            oldest.Whole.Dispose();
+        if (oldest.Last)
+            AllReduceShard(oldest.Bucket);
     }
 
     private void AllReduceShard(Bucket bucket)
     {
         var holders = rank.GroupsOf(bucket).ShardReplicas;
-        if (holders.Size > 1) _reducing.Add(holders.AllReduce(TensorBuffer.Of(bucket.GradientShard)));
+        if (holders.Size > 1)
+            _reducing.Add(holders.AllReduce(TensorBuffer.Of(bucket.GradientShard)));
     }
 
     private sealed record Reduction(Bucket Bucket, Tensor Whole, Tensor? Addend, IWork Work, bool Last);

@@ -7,21 +7,25 @@ namespace Uniscale.Engine.Execution;
 public interface IFaultInjector
 {
     /// <summary>
-    /// This rank's gradients of a step are summed over the replicas (<see cref="Buckets.Bucket.GradientShard"/>) and not yet looked at. What is
+    /// This rank's gradients of a step are summed over the replicas (<see cref="Buckets.Bucket.GradientShard"/>) and not yet looked at.
+    /// What is
     /// written there enters the norm and the update.
     /// </summary>
     /// <param name="step">The step.</param>
     /// <param name="model">This rank's part of the model.</param>
     void OnGradient(long step, RankState model) { }
 
-    /// <summary>This rank's part of the step's mean loss, before the parts are summed over the world. It has no influence on gradients.</summary>
+    /// <summary>
+    /// This rank's part of the step's mean loss, before the parts are summed over the world. It has no influence on gradients.
+    /// </summary>
     /// <param name="step">The step.</param>
     /// <param name="loss">The part; 0 on a rank that computes none.</param>
     /// <returns>What takes its place.</returns>
     double OnLoss(long step, double loss) => loss;
 
     /// <summary>
-    /// The weights are updated, whole where the layout keeps them whole (<see cref="Buckets.Bucket.WholeFlat"/>), and not yet compared with those of
+    /// The weights are updated, whole where the layout keeps them whole (<see cref="Buckets.Bucket.WholeFlat"/>), and not yet compared with
+    /// those of
     /// the other replicas.
     /// </summary>
     /// <param name="step">The step.</param>

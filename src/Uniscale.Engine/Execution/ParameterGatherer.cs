@@ -11,19 +11,23 @@ internal sealed class ParameterGatherer(RankState rank)
     private readonly Dictionary<Bucket, IWork> _pending = [];
     private readonly Dictionary<IProcessGroup, IWork> _agreements = [];
 
-    /// <summary>A step or an evaluation begins. Shards do not change within it until all ranks have come to its end (the sums of norm and loss are
-    /// over all of them), so where shards lie in common memory one agreement of a group that they are up to date serves for all of it.</summary>
+    /// <summary>A step or an evaluation begins. Shards do not change within it until all ranks have come to its end (the sums of norm and
+    /// loss are
+    /// over all of them), so where shards lie in common memory one agreement of a group that they are up to date serves for all of
+    /// it.</summary>
     public void Begin() => _agreements.Clear();
 
     /// <summary>Posts the gathering of a block's parameters from the shards of its group.</summary>
     public void Post(Bucket bucket)
     {
-        if (bucket.Layout.ShardCount == 1) return;
+        if (bucket.Layout.ShardCount == 1)
+            return;
         bucket.Materialize();
         var shards = rank.GroupsOf(bucket).Shards;
         if (bucket.ParametersAreShared)
         {
-            if (!_agreements.TryGetValue(shards, out var agreement)) _agreements[shards] = agreement = shards.Barrier();
+            if (!_agreements.TryGetValue(shards, out var agreement))
+                _agreements[shards] = agreement = shards.Barrier();
             _pending[bucket] = agreement;
             return;
         }
@@ -42,7 +46,8 @@ internal sealed class ParameterGatherer(RankState rank)
     public bool Ensure(Bucket bucket)
     {
         bool asked = bucket.IsGathered;
-        if (!asked) Post(bucket);
+        if (!asked)
+            Post(bucket);
         Wait(bucket);
         return !asked;
     }
@@ -50,19 +55,24 @@ internal sealed class ParameterGatherer(RankState rank)
     /// <summary>Waits for all posted gatherings.</summary>
     public void Finish()
     {
-        foreach (var work in _pending.Values) work.Wait();
+        foreach (var work in _pending.Values)
+            work.Wait();
         _pending.Clear();
     }
 
-    /// <summary>Waits until no gathering touches the buckets' memory, which is about to be freed; a failure is not this caller's to tell.</summary>
+    /// <summary>
+    /// Waits until no gathering touches the buckets' memory, which is about to be freed; a failure is not this caller's to tell.
+    /// </summary>
     public void Abandon()
     {
-        foreach (var work in _pending.Values) work.WaitRegardless();
+        foreach (var work in _pending.Values)
+            work.WaitRegardless();
         _pending.Clear();
     }
 
     private void Wait(Bucket bucket)
     {
-        if (_pending.Remove(bucket, out var work)) work.Wait();
+        if (_pending.Remove(bucket, out var work))
+            work.Wait();
     }
 }

@@ -13,7 +13,14 @@ public sealed class RankState : IDisposable
     private readonly bool _ownsLink;
 
     /// <summary>Binds blocks, groups and primitives; the state owns the buckets, and the link unless another model has it.</summary>
-    public RankState(ProcessGroups groups, IParallelOps ops, IEnumerable<BlockState> blocks, ScalarType activationType, HostLink link, bool ownsLink = true)
+    public RankState(
+        ProcessGroups groups,
+        IParallelOps ops,
+        IEnumerable<BlockState> blocks,
+        ScalarType activationType,
+        HostLink link,
+        bool ownsLink = true
+    )
     {
         _ownsLink = ownsLink;
         Groups = groups;
@@ -22,7 +29,8 @@ public sealed class RankState : IDisposable
         Buckets = [.. Blocks.Values.OrderBy(block => block.Number).SelectMany(block => block.OwnBuckets)];
         ActivationType = activationType;
         Link = link;
-        foreach (var slot in Slots().Where(slot => !slot.Bucket.IsFrozen)) ops.Sink.Register(slot.Tensor, () => slot.Sum);
+        foreach (var slot in Slots().Where(slot => !slot.Bucket.IsFrozen))
+            ops.Sink.Register(slot.Tensor, () => slot.Sum);
     }
 
     /// <summary>This rank's groups.</summary>
@@ -54,15 +62,19 @@ public sealed class RankState : IDisposable
     {
         var mesh = specification.Mesh;
         int sequence = specification.Model.Context / mesh.Context / (specification.SequenceParallel ? mesh.Tensor : 1);
-        return empty([specification.MicrobatchSize, sequence, specification.Model.Hidden], ActivationType, Link.Device).DetachFromDisposeScope();
+        return empty([specification.MicrobatchSize, sequence, specification.Model.Hidden], ActivationType, Link.Device)
+            .DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var slot in Slots()) Ops.Sink.Remove(slot.Tensor);
-        foreach (var bucket in Buckets) bucket.Dispose();
-        if (_ownsLink) Link.Dispose();
+        foreach (var slot in Slots())
+            Ops.Sink.Remove(slot.Tensor);
+        foreach (var bucket in Buckets)
+            bucket.Dispose();
+        if (_ownsLink)
+            Link.Dispose();
     }
 
     private IEnumerable<ParameterSlot> Slots() => Blocks.Values.SelectMany(block => block.Slots).Distinct();

@@ -3,7 +3,9 @@ using System.Reflection;
 
 namespace Uniscale.Engine.Execution;
 
-/// <summary>An interface of kernels whose calls go to the timeline under their names. Made at run time, so that a new kernel needs nothing here.</summary>
+/// <summary>
+/// An interface of kernels whose calls go to the timeline under their names. Made at run time, so that a new kernel needs nothing here.
+/// </summary>
 internal class RecordedCalls<T> : DispatchProxy
     where T : class
 {
@@ -22,7 +24,8 @@ internal class RecordedCalls<T> : DispatchProxy
     {
         long start = Stopwatch.GetTimestamp();
         object? result = targetMethod!.Invoke(_target, BindingFlags.DoNotWrapExceptions, null, args, null);
-        if (!_timeline!.IsRecording) return result;
+        if (!_timeline!.IsRecording)
+            return result;
         _timeline.AwaitDevice?.Invoke();
         _timeline.Kernel(targetMethod.Name, start, Stopwatch.GetTimestamp());
         return result;

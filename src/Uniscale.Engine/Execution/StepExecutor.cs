@@ -29,7 +29,10 @@ public sealed class StepExecutor
     /// <summary>Called when the gradients of a step are summed and before they are used; for checks.</summary>
     public Action<StepDecision>? GradientsReady { get; set; }
 
-    /// <summary>Called after each instruction with the time at which it began, in ticks of <see cref="Stopwatch"/>; for measurements. What it takes counts as the instruction's.</summary>
+    /// <summary>
+    /// Called after each instruction with the time at which it began, in ticks of <see cref="Stopwatch"/>; for measurements. What it takes
+    /// counts as the instruction's.
+    /// </summary>
     public Action<Instruction, long>? InstructionRan { get; set; }
 
     /// <summary>Damages numbers on purpose; null: nothing does.</summary>
@@ -42,9 +45,15 @@ public sealed class StepExecutor
     /// <param name="difference">Replicas that the program compared and that differ; null: none.</param>
     public StepDecision Run(StepSpecification specification, StepProgram program, StepInput input, out ReplicaDifference? difference)
     {
-        foreach (var bucket in _rank.Buckets) bucket.BeginStep();
+        foreach (var bucket in _rank.Buckets)
+            bucket.BeginStep();
         _gatherer.Begin();
-        using var run = new StepRun(_rank, specification, program, input.Batch, _optimizer, _gatherer, _activations) { Input = input, GradientsReady = GradientsReady, Faults = Faults };
+        using var run = new StepRun(_rank, specification, program, input.Batch, _optimizer, _gatherer, _activations)
+        {
+            Input = input,
+            GradientsReady = GradientsReady,
+            Faults = Faults,
+        };
         foreach (var instruction in program.Instructions)
         {
             using var interval = _timeline?.Compute(instruction);
@@ -55,13 +64,16 @@ public sealed class StepExecutor
         return run.Finish(out difference);
     }
 
-    /// <summary>Runs a program that goes forward only, without gradients. All ranks of the world run those of the same specification.</summary>
+    /// <summary>
+    /// Runs a program that goes forward only, without gradients. All ranks of the world run those of the same specification.
+    /// </summary>
     /// <returns>Sum and count of losses over all ranks.</returns>
     public StepEvaluation Evaluate(StepSpecification specification, StepProgram program, IStepBatch batch)
     {
         _gatherer.Begin();
         using var run = new StepRun(_rank, specification, program, batch, _optimizer, _gatherer, _activations);
-        foreach (var instruction in program.Instructions) run.Execute(instruction);
+        foreach (var instruction in program.Instructions)
+            run.Execute(instruction);
         return run.FinishEvaluation();
     }
 
@@ -71,13 +83,16 @@ public sealed class StepExecutor
     {
         Settle();
         var guard = new ReplicaGuard(_rank, specification.Model.Head + 1);
-        foreach (var bucket in _rank.Buckets) guard.Compare(bucket);
+        foreach (var bucket in _rank.Buckets)
+            guard.Compare(bucket);
         return guard.Conclude();
     }
 
     /// <summary>Waits until the whole parameters are in place, e.g. before they are read from outside.</summary>
     public void Settle() => _gatherer.Finish();
 
-    /// <summary>Waits until nothing posted touches the rank's memory, which is about to be freed. Does not throw when the job has failed.</summary>
+    /// <summary>
+    /// Waits until nothing posted touches the rank's memory, which is about to be freed. Does not throw when the job has failed.
+    /// </summary>
     public void Abandon() => _gatherer.Abandon();
 }

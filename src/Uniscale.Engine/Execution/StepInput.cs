@@ -11,11 +11,14 @@ public interface IStepBatch : IDisposable
     /// <summary>Microbatches of the step.</summary>
     int Count { get; }
 
-    /// <summary>What the loss is a mean over, of this rank's share and all microbatches: targets that take part in it, or comparisons of answers.</summary>
+    /// <summary>
+    /// What the loss is a mean over, of this rank's share and all microbatches: targets that take part in it, or comparisons of answers.
+    /// </summary>
     long ValidTokens { get; }
 
     /// <summary>
-    /// Digest of the samples read, summed modulo 2^64; 0 on ranks that hold a later part of the sequences, so that the sum over a stage's ranks is
+    /// Digest of the samples read, summed modulo 2^64; 0 on ranks that hold a later part of the sequences, so that the sum over a stage's
+    /// ranks is
     /// the digest of the global batch under every layout.
     /// </summary>
     ulong Digest { get; }
@@ -46,9 +49,19 @@ public interface IStepBatch : IDisposable
 /// <param name="StopAsked">This rank was asked to stop; one such rank stops all.</param>
 /// <param name="Step">Number of the step, from 1.</param>
 /// <param name="SaveAsked">This rank was asked to save; one such rank makes all save.</param>
-public sealed record StepInput(IStepBatch Batch, AdamWStep AdamW, double Clip, bool StopAsked = false, long Step = 0, bool SaveAsked = false)
+public sealed record StepInput(
+    IStepBatch Batch,
+    AdamWStep AdamW,
+    double Clip,
+    bool StopAsked = false,
+    long Step = 0,
+    bool SaveAsked = false
+)
 {
-    /// <summary>Whether the update is applied, by loss and gradient norm; every rank must say the same of the same numbers. By default they have to be finite.</summary>
+    /// <summary>
+    /// Whether the update is applied, by loss and gradient norm; every rank must say the same of the same numbers. By default they have to
+    /// be finite.
+    /// </summary>
     public Func<double, double, bool> Applies { get; init; } = (loss, norm) => double.IsFinite(loss) && double.IsFinite(norm);
 }
 
@@ -64,7 +77,9 @@ public sealed record StepDecision(double Loss, double GradientNorm, double Gradi
     /// <summary>Some rank was asked to save after this step.</summary>
     public bool Save { get; init; }
 
-    /// <summary>Mean loss of a valid token of the global batch by domain, NaN for a domain without one; empty: domains are not told apart.</summary>
+    /// <summary>
+    /// Mean loss of a valid token of the global batch by domain, NaN for a domain without one; empty: domains are not told apart.
+    /// </summary>
     public IReadOnlyList<double> DomainLosses { get; init; } = [];
 
     /// <summary>What the loss measured besides itself, by name.</summary>
@@ -81,9 +96,14 @@ public sealed record StepEvaluation(double LossSum, long Count, IReadOnlyDiction
     public static StepEvaluation Empty { get; } = new(0, 0, new Dictionary<string, double>());
 
     /// <summary>Both together.</summary>
-    public StepEvaluation Plus(StepEvaluation other) => new(
-        LossSum + other.LossSum, Count + other.Count, other.Measures.ToDictionary(measure => measure.Key, measure => measure.Value + Measures.GetValueOrDefault(measure.Key)));
+    public StepEvaluation Plus(StepEvaluation other) =>
+        new(
+            LossSum + other.LossSum,
+            Count + other.Count,
+            other.Measures.ToDictionary(measure => measure.Key, measure => measure.Value + Measures.GetValueOrDefault(measure.Key))
+        );
 
     /// <summary>Means over what was counted.</summary>
-    public IReadOnlyDictionary<string, double> Means => Measures.ToDictionary(measure => measure.Key, measure => measure.Value / Math.Max(1, Count));
+    public IReadOnlyDictionary<string, double> Means =>
+        Measures.ToDictionary(measure => measure.Key, measure => measure.Value / Math.Max(1, Count));
 }

@@ -16,7 +16,9 @@ internal sealed class StepRun : IDisposable
     private const int ActivationTag = 0;
     private const int GradientTag = 1;
 
-    /// <summary>Numbers that every step exchanges: squares of gradients, loss, stop, two halves of the digest, save. Those by domain follow.</summary>
+    /// <summary>
+    /// Numbers that every step exchanges: squares of gradients, loss, stop, two halves of the digest, save. Those by domain follow.
+    /// </summary>
     private const int Fixed = 6;
 
     private readonly RankState _rank;
@@ -40,8 +42,14 @@ internal sealed class StepRun : IDisposable
     private bool _isDamaged;
 
     public StepRun(
-        RankState rank, StepSpecification specification, StepProgram program, IStepBatch batch, BucketOptimizer optimizer, ParameterGatherer gatherer,
-        ActivationStore activations)
+        RankState rank,
+        StepSpecification specification,
+        StepProgram program,
+        IStepBatch batch,
+        BucketOptimizer optimizer,
+        ParameterGatherer gatherer,
+        ActivationStore activations
+    )
     {
         _rank = rank;
         _specification = specification;
@@ -54,10 +62,12 @@ internal sealed class StepRun : IDisposable
         _reduced = new bool[specification.Model.Head + 1];
         _reductionsLeft = new int[specification.Model.Head + 1];
         foreach (var instruction in program.Instructions)
-            if (instruction.Op == Op.ReduceGradients) _reductionsLeft[instruction.Block]++;
+            if (instruction.Op == Op.ReduceGradients)
+                _reductionsLeft[instruction.Block]++;
         _tokenCount = zeros([1], ScalarType.Int64, rank.Link.Device).DetachFromDisposeScope();
         _loss = zeros([], ScalarType.Float64, rank.Link.Device).DetachFromDisposeScope();
-        if (!specification.ForwardOnly && rank.Blocks.ContainsKey(specification.Model.Head)) _domainLosses = DomainLosses.Of(batch, rank.Link);
+        if (!specification.ForwardOnly && rank.Blocks.ContainsKey(specification.Model.Head))
+            _domainLosses = DomainLosses.Of(batch, rank.Link);
         // Forward alone the sum itself is wanted, and no count is waited for.
         _lossScale = 1;
     }
@@ -78,26 +88,65 @@ internal sealed class StepRun : IDisposable
         var (op, block, microbatch, peer) = instruction;
         switch (op)
         {
-            case Op.Load: _ = _batch[microbatch]; break;
-            case Op.CountTokens: CountTokens(); break;
-            case Op.GatherParameters: PostGathering(block); break;
-            case Op.ReleaseParameters: Release(block); break;
-            case Op.ReceiveActivation: Receive(block, microbatch, peer); break;
-            case Op.SendActivation: SendActivation(block, microbatch, peer); break;
-            case Op.ReceiveGradient: ReceiveGradient(block, microbatch, peer); break;
-            case Op.SendGradient: SendGradient(block, microbatch, peer); break;
-            case Op.Forward: Forward(block, microbatch); break;
-            case Op.Backward: Backward(block, microbatch, defer: false); break;
-            case Op.BackwardInput: Backward(block, microbatch, defer: true); break;
-            case Op.BackwardWeight: _runner.BackwardWeight(_rank.Blocks[block], microbatch); break;
-            case Op.ReduceGradients: ReduceGradients(block); break;
-            case Op.ReduceTied: _reducer.SumTied(TiedSlot(block)); break;
-            case Op.Norm: Decide(); break;
-            case Op.Update: Update(block); break;
-            case Op.GatherUpdated: PostGathering(block); break;
-            case Op.Checksum: CompareReplicas(block); break;
-            case Op.SumLoss: SumLoss(); break;
-            default: throw new NotSupportedException($"Instruction {instruction} is not known to the executor.");
+            case Op.Load:
+                _ = _batch[microbatch];
+                break;
+            case Op.CountTokens:
+                CountTokens();
+                break;
+            case Op.GatherParameters:
+                PostGathering(block);
+                break;
+            case Op.ReleaseParameters:
+                Release(block);
+                break;
+            case Op.ReceiveActivation:
+                Receive(block, microbatch, peer);
+                break;
+            case Op.SendActivation:
+                SendActivation(block, microbatch, peer);
+                break;
+            case Op.ReceiveGradient:
+                ReceiveGradient(block, microbatch, peer);
+                break;
+            case Op.SendGradient:
+                SendGradient(block, microbatch, peer);
+                break;
+            case Op.Forward:
+                Forward(block, microbatch);
+                break;
+            case Op.Backward:
+                Backward(block, microbatch, defer: false);
+                break;
+            case Op.BackwardInput:
+                Backward(block, microbatch, defer: true);
+                break;
+            case Op.BackwardWeight:
+                _runner.BackwardWeight(_rank.Blocks[block], microbatch);
+                break;
+            case Op.ReduceGradients:
+                ReduceGradients(block);
+                break;
+            case Op.ReduceTied:
+                _reducer.SumTied(TiedSlot(block));
+                break;
+            case Op.Norm:
+                Decide();
+                break;
+            case Op.Update:
+                Update(block);
+                break;
+            case Op.GatherUpdated:
+                PostGathering(block);
+                break;
+            case Op.Checksum:
+                CompareReplicas(block);
+                break;
+            case Op.SumLoss:
+                SumLoss();
+                break;
+            default:
+                throw new NotSupportedException($"Instruction {instruction} is not known to the executor.");
         }
     }
 
@@ -133,13 +182,15 @@ internal sealed class StepRun : IDisposable
     private void PostGathering(int block)
     {
         var buckets = Buckets(block);
-        for (int i = 0; i < buckets.Count; i++) _gatherer.Post(buckets[i]);
+        for (int i = 0; i < buckets.Count; i++)
+            _gatherer.Post(buckets[i]);
     }
 
     private void Release(int block)
     {
         var buckets = Buckets(block);
-        for (int i = 0; i < buckets.Count; i++) _gatherer.Release(buckets[i]);
+        for (int i = 0; i < buckets.Count; i++)
+            _gatherer.Release(buckets[i]);
     }
 
     private void CountTokens()
@@ -150,7 +201,8 @@ internal sealed class StepRun : IDisposable
 
     private MicrobatchContext Context(int block, int microbatch)
     {
-        if (block != _specification.Model.Head) return _batch[microbatch];
+        if (block != _specification.Model.Head)
+            return _batch[microbatch];
         if (_counting is { } counting)
         {
             counting.Wait();
@@ -176,7 +228,8 @@ internal sealed class StepRun : IDisposable
     {
         var pass = _activations.Kept(block, microbatch);
         var tensor = (pass.Output ?? pass.Bare)!.detach().contiguous().DetachFromDisposeScope();
-        if (_specification.ForwardOnly) _activations.TakeKept(block, microbatch).Dispose();
+        if (_specification.ForwardOnly)
+            _activations.TakeKept(block, microbatch).Dispose();
         _activations.Sending(tensor, Pipeline.Send(TensorBuffer.Of(tensor), Stage(peer), ActivationTag));
     }
 
@@ -196,15 +249,18 @@ internal sealed class StepRun : IDisposable
         var state = _rank.Blocks[block];
         var borrowed = Gather(state);
         var context = Context(block, microbatch);
-        if (block == _specification.Model.Head && _domainLosses is not null) context = DomainLosses.Asking(context);
+        if (block == _specification.Model.Head && _domainLosses is not null)
+            context = DomainLosses.Asking(context);
         var output = _specification.ForwardOnly ? _runner.ForwardAlone(state, context) : _runner.Forward(state, context);
         if (block == _specification.Model.Head)
         {
             _loss.add_(output, Scalars.One);
             _domainLosses?.Add(context);
-            if (_specification.ForwardOnly) _activations.TakeKept(block, microbatch).Dispose();
+            if (_specification.ForwardOnly)
+                _activations.TakeKept(block, microbatch).Dispose();
         }
-        foreach (var bucket in borrowed) _gatherer.Release(bucket);
+        foreach (var bucket in borrowed)
+            _gatherer.Release(bucket);
     }
 
     private void Backward(int block, int microbatch, bool defer)
@@ -212,15 +268,18 @@ internal sealed class StepRun : IDisposable
         var state = _rank.Blocks[block];
         var borrowed = Gather(state);
         _runner.Backward(state, Context(block, microbatch), defer);
-        foreach (var bucket in borrowed) _gatherer.Release(bucket);
+        foreach (var bucket in borrowed)
+            _gatherer.Release(bucket);
     }
 
     private IReadOnlyList<Bucket> Gather(BlockState state)
     {
         List<Bucket>? borrowed = null;
         for (int i = 0; i < state.Buckets.Count; i++)
-            if (_gatherer.Ensure(state.Buckets[i])) (borrowed ??= []).Add(state.Buckets[i]);
-        if (borrowed is null) return [];
+            if (_gatherer.Ensure(state.Buckets[i]))
+                (borrowed ??= []).Add(state.Buckets[i]);
+        if (borrowed is null)
+            return [];
         return borrowed;
     }
 
@@ -228,7 +287,8 @@ internal sealed class StepRun : IDisposable
     {
         bool last = --_reductionsLeft[block] == 0;
         var buckets = Buckets(block);
-        for (int i = 0; i < buckets.Count; i++) _reducer.Post(buckets[i], last);
+        for (int i = 0; i < buckets.Count; i++)
+            _reducer.Post(buckets[i], last);
         _reduced[block] = true;
     }
 
@@ -238,12 +298,15 @@ internal sealed class StepRun : IDisposable
     /// <summary>Loss and targets are the same on all ranks of a tensor group, and the targets on all stages: one speaks for them.</summary>
     private void SumLoss()
     {
-        bool speaks = _rank.Groups.Tensor.Rank == 0, counts = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head);
+        bool speaks = _rank.Groups.Tensor.Rank == 0,
+            counts = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head);
         double[] first = [0, counts ? _batch.ValidTokens : 0, .. new double[_batch.Measures.Count]];
         var own = tensor(first, ScalarType.Float64);
         var sums = _rank.Link.Upload(own);
-        if (speaks) sums[0].copy_(_loss);
-        if (speaks) AddMeasured(sums, 2);
+        if (speaks)
+            sums[0].copy_(_loss);
+        if (speaks)
+            AddMeasured(sums, 2);
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
         _evaluation = new StepEvaluation(all[0], (long)all[1], _batch.Measures.Select((name, i) => (name, all[2 + i])).ToDictionary());
@@ -252,7 +315,8 @@ internal sealed class StepRun : IDisposable
     /// <summary>Adds what this rank's microbatches measured behind the first numbers.</summary>
     private void AddMeasured(Tensor sums, int first)
     {
-        foreach (var measured in _batch.Measured) sums.narrow(0, first, measured.size(0)).add_(measured, Scalars.One);
+        foreach (var measured in _batch.Measured)
+            sums.narrow(0, first, measured.size(0)).add_(measured, Scalars.One);
     }
 
     private void Decide()
@@ -264,30 +328,59 @@ internal sealed class StepRun : IDisposable
         bool speaks = _rank.Groups.Tensor.Rank == 0;
         // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
         ulong digest = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _batch.Digest : 0;
-        double counted = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) && _batch.Measures.Count > 0 ? _batch.ValidTokens : 0;
+        double counted =
+            speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) && _batch.Measures.Count > 0 ? _batch.ValidTokens : 0;
         double[] measures = _batch.Measures.Count == 0 ? [] : [counted, .. new double[_batch.Measures.Count]];
-        int domains = _batch.DomainCount > 1 ? _batch.DomainCount : 0, firstSum = Fixed + measures.Length, firstCount = firstSum + domains;
-        double[] first = [0, 0, input.StopAsked ? 1 : 0, (uint)digest, digest >> 32, input.SaveAsked ? 1 : 0, .. measures, .. new double[2 * domains]];
+        int domains = _batch.DomainCount > 1 ? _batch.DomainCount : 0,
+            firstSum = Fixed + measures.Length,
+            firstCount = firstSum + domains;
+        double[] first =
+        [
+            0,
+            0,
+            input.StopAsked ? 1 : 0,
+            (uint)digest,
+            digest >> 32,
+            input.SaveAsked ? 1 : 0,
+            .. measures,
+            .. new double[2 * domains],
+        ];
         if (speaks && _domainLosses is not null)
-            for (int i = 0; i < domains; i++) first[firstCount + i] = _batch.DomainTokens[i];
+            for (int i = 0; i < domains; i++)
+                first[firstCount + i] = _batch.DomainTokens[i];
         using var own = tensor(first, ScalarType.Float64);
         using var sums = _rank.Link.Upload(own);
         SumSquares(sums[0]);
-        if (speaks) sums[1].copy_(_loss);
-        if (speaks && measures.Length > 0) AddMeasured(sums, Fixed + 1);
-        if (speaks && _domainLosses is not null) sums.narrow(0, firstSum, domains).copy_(_domainLosses.Sums);
-        if (Faults is not null) sums[1].fill_(Scalars.Of(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0)));
+        if (speaks)
+            sums[1].copy_(_loss);
+        if (speaks && measures.Length > 0)
+            AddMeasured(sums, Fixed + 1);
+        if (speaks && _domainLosses is not null)
+            sums.narrow(0, firstSum, domains).copy_(_domainLosses.Sums);
+        if (Faults is not null)
+            sums[1].fill_(Scalars.Of(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0)));
         _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
         double[] all = _rank.Link.Read<double>(sums);
-        double norm = Math.Sqrt(all[0]), loss = all[1];
+        double norm = Math.Sqrt(all[0]),
+            loss = all[1];
         double scale = input.Clip > 0 && norm > input.Clip ? input.Clip / (norm + 1e-6) : 1;
         digest = unchecked((ulong)all[3] + ((ulong)all[4] << 32));
         _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest)
         {
             Save = all[5] > 0,
-            Measures = measures.Length == 0 ? ReadOnlyDictionary<string, double>.Empty : _batch.Measures.Select((name, i) => (name, all[Fixed + 1 + i] / Math.Max(1, all[Fixed]))).ToDictionary(),
-            DomainLosses = domains == 0 ? []
-                : [.. Enumerable.Range(0, domains).Select(i => all[firstCount + i] > 0 ? all[firstSum + i] / all[firstCount + i] : double.NaN)],
+            Measures =
+                measures.Length == 0
+                    ? ReadOnlyDictionary<string, double>.Empty
+                    : _batch.Measures.Select((name, i) => (name, all[Fixed + 1 + i] / Math.Max(1, all[Fixed]))).ToDictionary(),
+            DomainLosses =
+                domains == 0
+                    ? []
+                    :
+                    [
+                        .. Enumerable
+                            .Range(0, domains)
+                            .Select(i => all[firstCount + i] > 0 ? all[firstSum + i] / all[firstCount + i] : double.NaN),
+                    ],
         };
         GradientsReady?.Invoke(_decision);
     }
@@ -300,16 +393,20 @@ internal sealed class StepRun : IDisposable
         {
             var bucket = buckets[i];
             var holders = _rank.GroupsOf(bucket).ShardReplicas;
-            if (!_reduced[bucket.Block]) bucket.TakeWholeGradient();
-            if (_optimizer.SumOfSquares(bucket, holders.Rank, holders.Size) is { } squares) sum.add_(squares, Scalars.One);
+            if (!_reduced[bucket.Block])
+                bucket.TakeWholeGradient();
+            if (_optimizer.SumOfSquares(bucket, holders.Rank, holders.Size) is { } squares)
+                sum.add_(squares, Scalars.One);
         }
     }
 
     private void Update(int block)
     {
-        if (!_decision!.Applied) return;
+        if (!_decision!.Applied)
+            return;
         var buckets = Buckets(block);
-        for (int i = 0; i < buckets.Count; i++) _optimizer.Update(buckets[i], Input!.AdamW with { GradientScale = _decision.GradientScale });
+        for (int i = 0; i < buckets.Count; i++)
+            _optimizer.Update(buckets[i], Input!.AdamW with { GradientScale = _decision.GradientScale });
     }
 
     private void CompareReplicas(int block)
@@ -318,7 +415,8 @@ internal sealed class StepRun : IDisposable
         _guard ??= new ReplicaGuard(_rank, _specification.Model.Head + 1);
         foreach (var bucket in Buckets(block))
         {
-            if (!bucket.ParametersAreSharded) _gatherer.Ensure(bucket);
+            if (!bucket.ParametersAreSharded)
+                _gatherer.Ensure(bucket);
             _guard.Compare(bucket);
         }
     }
@@ -326,7 +424,8 @@ internal sealed class StepRun : IDisposable
     /// <summary>Once a step, after all updates and before the first comparison.</summary>
     private void DamageWeights()
     {
-        if (Faults is null || _isDamaged) return;
+        if (Faults is null || _isDamaged)
+            return;
         _isDamaged = true;
         _gatherer.Finish();
         using var noGrad = no_grad();

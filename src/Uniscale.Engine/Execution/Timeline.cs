@@ -44,7 +44,9 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
     private DateTimeOffset _recordedFrom = DateTimeOffset.UtcNow;
     private bool _isRecording = !recordKernels;
 
-    /// <summary>Waits for a device, so that a kernel's time is its own and not the next one's; null: operators return when they are done.</summary>
+    /// <summary>
+    /// Waits for a device, so that a kernel's time is its own and not the next one's; null: operators return when they are done.
+    /// </summary>
     public Action? AwaitDevice { get; init; }
 
     /// <summary>World rank.</summary>
@@ -56,10 +58,13 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
         get => _isRecording;
         set
         {
-            if (value == _isRecording) return;
+            if (value == _isRecording)
+                return;
             _isRecording = value;
-            if (value) _recordedFrom = DateTimeOffset.UtcNow;
-            if (recordKernels) GraphFunction.Listener = value ? (name, start, end) => Kernel(OperationPrefix + name, start, end) : null;
+            if (value)
+                _recordedFrom = DateTimeOffset.UtcNow;
+            if (recordKernels)
+                GraphFunction.Listener = value ? (name, start, end) => Kernel(OperationPrefix + name, start, end) : null;
         }
     }
 
@@ -70,7 +75,8 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
     public IReadOnlyList<TimelineEvent> Events => _events;
 
     /// <summary>Records an instruction until the result is disposed; null while nothing is recorded.</summary>
-    public IDisposable? Compute(Instruction instruction) => IsRecording ? new Interval(this, TimelineRow.Compute, instruction.ToString()) : null;
+    public IDisposable? Compute(Instruction instruction) =>
+        IsRecording ? new Interval(this, TimelineRow.Compute, instruction.ToString()) : null;
 
     /// <summary>Records a step until the result is disposed; null while nothing is recorded.</summary>
     public IDisposable? Step(long number) => IsRecording ? new Interval(this, TimelineRow.Step, $"step {number}") : null;
@@ -85,7 +91,8 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
     /// <summary>Records a wait, given in <see cref="Stopwatch"/> ticks.</summary>
     public void Waited(long start, long end)
     {
-        if (IsRecording) Add(TimelineRow.Wait, "wait", start, end);
+        if (IsRecording)
+            Add(TimelineRow.Wait, "wait", start, end);
     }
 
     /// <summary>
@@ -104,9 +111,16 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
     {
         foreach (var entry in journal.Snapshot())
         {
-            if (entry.State != OperationState.Completed || entry.Posted < _recordedFrom || !_seen.Add(entry.Number)) continue;
-            _events.Add(new TimelineEvent(
-                TimelineRow.Communication, $"{entry.Signature.Kind} {entry.Group}", Micros(entry.Posted), (entry.Changed - entry.Posted).TotalMicroseconds));
+            if (entry.State != OperationState.Completed || entry.Posted < _recordedFrom || !_seen.Add(entry.Number))
+                continue;
+            _events.Add(
+                new TimelineEvent(
+                    TimelineRow.Communication,
+                    $"{entry.Signature.Kind} {entry.Group}",
+                    Micros(entry.Posted),
+                    (entry.Changed - entry.Posted).TotalMicroseconds
+                )
+            );
         }
     }
 
@@ -118,8 +132,10 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
         foreach (var (rank, events) in timelines)
         {
             trace.NameProcess(rank, $"rank {rank}");
-            foreach (var row in Enum.GetValues<TimelineRow>()) trace.NameThread(rank, (int)row, NameOf(row));
-            foreach (var entry in events) trace.Write(entry.Name, NameOf(entry.Row), entry.StartMicros, entry.DurationMicros, rank, (int)entry.Row);
+            foreach (var row in Enum.GetValues<TimelineRow>())
+                trace.NameThread(rank, (int)row, NameOf(row));
+            foreach (var entry in events)
+                trace.Write(entry.Name, NameOf(entry.Row), entry.StartMicros, entry.DurationMicros, rank, (int)entry.Row);
         }
     }
 
@@ -127,7 +143,8 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
 
     private double Union(TimelineRow row)
     {
-        double covered = 0, end = double.NegativeInfinity;
+        double covered = 0,
+            end = double.NegativeInfinity;
         foreach (var entry in _events.Where(e => e.Row == row).OrderBy(e => e.StartMicros))
         {
             double until = entry.StartMicros + entry.DurationMicros;
@@ -150,7 +167,8 @@ public sealed class Timeline(int rank, CollectiveJournal journal, bool recordKer
 
         public void Dispose()
         {
-            if (timeline.RecordsKernels) timeline.AwaitDevice?.Invoke();
+            if (timeline.RecordsKernels)
+                timeline.AwaitDevice?.Invoke();
             timeline.Add(row, name, _start, Stopwatch.GetTimestamp());
             timeline.CollectOperations();
         }

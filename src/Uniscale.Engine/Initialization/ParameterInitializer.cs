@@ -39,21 +39,25 @@ public static class ParameterInitializer
         long firstColumn = parameter.Offset.Length > 1 ? parameter.Offset[1] : 0;
         long rowsPerTask = Math.Max(1, TaskSize / width);
         long tasks = (parameter.Extent[0] + rowsPerTask - 1) / rowsPerTask;
-        System.Threading.Tasks.Parallel.For(0, tasks, task =>
-        {
-            using var scope = NewDisposeScope();
-            long row = task * rowsPerTask;
-            long count = Math.Min(rowsPerTask, parameter.Extent[0] - row);
-            var rows = target.narrow(0, row, count);
-            var values = target.dtype == float32 ? rows : empty([count * width], float32);
-            var span = MemoryMarshal.Cast<byte, float>(values.bytes);
-            for (long r = 0; r < count; r++)
+        System.Threading.Tasks.Parallel.For(
+            0,
+            tasks,
+            task =>
             {
-                long first = ((parameter.Offset[0] + row + r) * globalWidth) + firstColumn;
-                stream.Fill(span.Slice((int)(r * width), (int)width), first, std);
+                using var scope = NewDisposeScope();
+                long row = task * rowsPerTask;
+                long count = Math.Min(rowsPerTask, parameter.Extent[0] - row);
+                var rows = target.narrow(0, row, count);
+                var values = target.dtype == float32 ? rows : empty([count * width], float32);
+                var span = MemoryMarshal.Cast<byte, float>(values.bytes);
+                for (long r = 0; r < count; r++)
+                {
+                    long first = ((parameter.Offset[0] + row + r) * globalWidth) + firstColumn;
+                    stream.Fill(span.Slice((int)(r * width), (int)width), first, std);
+                }
+                if (target.dtype != float32)
+                    rows.copy_(values.view(rows.shape));
             }
-            if (target.dtype != float32)
-                rows.copy_(values.view(rows.shape));
-        });
+        );
     }
 }

@@ -48,7 +48,8 @@ public sealed class MeasuredGroup(IProcessGroup inner, WaitClock clock) : IProce
     public IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum) => Measure(inner.AllReduce(buffer, op));
 
     /// <inheritdoc/>
-    public IWork ReduceScatter(CommBuffer input, CommBuffer output, ReduceOp op = ReduceOp.Sum) => Measure(inner.ReduceScatter(input, output, op));
+    public IWork ReduceScatter(CommBuffer input, CommBuffer output, ReduceOp op = ReduceOp.Sum) =>
+        Measure(inner.ReduceScatter(input, output, op));
 
     /// <inheritdoc/>
     public IWork AllGather(CommBuffer input, CommBuffer output) => Measure(inner.AllGather(input, output));

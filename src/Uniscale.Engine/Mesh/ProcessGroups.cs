@@ -22,7 +22,8 @@ public sealed class ProcessGroups : IDisposable
         Common = new ReplicaGroups(
             Make(string.Join('×', MeshAxis.OfReplicas.Select(Letters)), rank => ranks[rank].Replicas)!,
             Make("zero", rank => ranks[rank].Shards)!,
-            Make("zero-replicas", rank => ranks[rank].ShardReplicas)!);
+            Make("zero-replicas", rank => ranks[rank].ShardReplicas)!
+        );
         Tied = Make("tied", rank => ranks[rank].Tied);
         int holders = Math.Max(1, specification.Mesh.Tensor / specification.Model.KvHeads);
         KvReplicas = Make("kv", rank => [.. ranks[rank].Tensor.Chunk(holders).Single(part => part.Contains(rank))])!;
@@ -62,28 +63,37 @@ public sealed class ProcessGroups : IDisposable
     public static ProcessGroups Create(IWorld world, StepSpecification specification, Func<IProcessGroup, IProcessGroup>? wrap = null)
     {
         if (specification.Mesh.Size != world.Size)
-            throw new ArgumentException($"The layout needs {specification.Mesh.Size} ranks, this job has {world.Size}.", nameof(specification));
+            throw new ArgumentException(
+                $"The layout needs {specification.Mesh.Size} ranks, this job has {world.Size}.",
+                nameof(specification)
+            );
         return new ProcessGroups(world, specification, wrap ?? (group => group));
     }
 
     /// <summary>
-    /// Groups for buckets that lie on other ranks than their layout's replicas, as experts do that are spread over them. Every rank of the world calls it
+    /// Groups for buckets that lie on other ranks than their layout's replicas, as experts do that are spread over them. Every rank of the
+    /// world calls it
     /// alike. The groups are this object's.
     /// </summary>
     /// <param name="name">Begins the names of the groups in journals.</param>
-    /// <param name="replicasOf">For each rank of the world, those that hold the same parameters; among the replicas that its layout has.</param>
+    /// <param name="replicasOf">For each rank of the world, those that hold the same parameters; among the replicas that its layout
+    /// has.</param>
     /// <param name="shards">Members that share one copy of sharded state; a divisor of their number.</param>
     public ReplicaGroups CreateReplicas(string name, Func<int, IReadOnlyList<int>> replicasOf, int shards = 1)
     {
         var ranks = Enumerable.Range(0, _world.Size).Select(rank => ReplicaRanks.Of(replicasOf(rank), rank, shards)).ToArray();
         return new ReplicaGroups(
-            Make(name, rank => ranks[rank].Replicas)!, Make($"{name}-zero", rank => ranks[rank].Shards)!, Make($"{name}-zero-replicas", rank => ranks[rank].ShardReplicas)!);
+            Make(name, rank => ranks[rank].Replicas)!,
+            Make($"{name}-zero", rank => ranks[rank].Shards)!,
+            Make($"{name}-zero-replicas", rank => ranks[rank].ShardReplicas)!
+        );
     }
 
     /// <summary>Frees the groups, not the world's.</summary>
     public void Dispose()
     {
-        foreach (var group in _made) group.Dispose();
+        foreach (var group in _made)
+            group.Dispose();
     }
 
     private static string Letters(Axis axis) => MeshAxis.Of(axis).Letters;
@@ -95,10 +105,12 @@ public sealed class ProcessGroups : IDisposable
         for (int rank = 0; rank < _world.Size; rank++)
         {
             var members = membersOf(rank);
-            if (members.Count == 0 || members.Min() != rank) continue;
+            if (members.Count == 0 || members.Min() != rank)
+                continue;
             mine = _world.CreateGroup(members, name) ?? mine;
         }
-        if (mine is null) return null;
+        if (mine is null)
+            return null;
         _made.Add(mine);
         return _wrap(mine);
     }

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Model;
 
 /// <summary>
-/// The answers of a microbatch that are compared, all ranks of a tensor and context group alike. The head sums what it finds at the places of each answer (its score,
+/// The answers of a microbatch that are compared, all ranks of a tensor and context group alike. The head sums what it finds at the places
+/// of each answer (its score,
 /// or the log-probabilities of its tokens), over all ranks that hold parts of it, and the loss is a function of these sums.
 /// </summary>
 public sealed class AnswerSet : IDisposable
@@ -32,7 +33,10 @@ public sealed class AnswerSet : IDisposable
     /// <summary>Sums that another model gave for the same answers, fp64 [answers]; null: not read yet.</summary>
     public Tensor? Reference { get; private set; }
 
-    /// <summary>What the loss measured, fp64 [<see cref="IAnswerLoss.Measures"/>], on the rank that speaks for the microbatch; null: not yet, or on another.</summary>
+    /// <summary>
+    /// What the loss measured, fp64 [<see cref="IAnswerLoss.Measures"/>], on the rank that speaks for the microbatch; null: not yet, or on
+    /// another.
+    /// </summary>
     public Tensor? Measured { get; private set; }
 
     /// <summary>Loss of the sums and its gradient; where there is no loss, keeps the sums as the reference and gives zeros.</summary>
@@ -47,7 +51,8 @@ public sealed class AnswerSet : IDisposable
             return (zeros([], ScalarType.Float64, sums.device), zeros_like(sums));
         }
         var (loss, gradient, measured) = Loss.Of(sums, this);
-        if (!speaks) return (zeros_like(loss), gradient);
+        if (!speaks)
+            return (zeros_like(loss), gradient);
         Measured?.Dispose();
         Measured = measured.DetachFromDisposeScope();
         return (loss, gradient);
@@ -56,7 +61,8 @@ public sealed class AnswerSet : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var tensor in (Tensor?[])[Numbers, Better, Worse, Weights, Lengths, Reference, Measured]) tensor?.Dispose();
+        foreach (var tensor in (Tensor?[])[Numbers, Better, Worse, Weights, Lengths, Reference, Measured])
+            tensor?.Dispose();
     }
 }
 
@@ -66,7 +72,9 @@ public interface IAnswerLoss
     /// <summary>Names of what it measures, each a sum over comparisons.</summary>
     IReadOnlyList<string> Measures { get; }
 
-    /// <summary>Loss, summed over the comparisons, fp64 []; its gradient by the sums, fp64 [answers]; and what it measures, fp64 [measures].</summary>
+    /// <summary>
+    /// Loss, summed over the comparisons, fp64 []; its gradient by the sums, fp64 [answers]; and what it measures, fp64 [measures].
+    /// </summary>
     /// <param name="sums">What the head found for each answer, fp64 [answers].</param>
     /// <param name="answers">The answers.</param>
     (Tensor Loss, Tensor Gradient, Tensor Measured) Of(Tensor sums, AnswerSet answers);

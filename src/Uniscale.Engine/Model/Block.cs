@@ -28,7 +28,8 @@ public sealed record MicrobatchContext
     public required Tensor Tokens { get; init; }
 
     /// <summary>
-    /// Next tokens, int64 [batch, sequence]; −100 where no loss is taken: behind the end of a document, and wherever the data's marks say so
+    /// Next tokens, int64 [batch, sequence]; −100 where no loss is taken: behind the end of a document, and wherever the data's marks say
+    /// so
     /// (<see cref="Data.TokenMarks.Learned"/>). Null where the model is only read and no loss is asked for.
     /// </summary>
     public Tensor? Targets { get; init; }
@@ -36,7 +37,9 @@ public sealed record MicrobatchContext
     /// <summary>Position of each token for rotary or learned positions, int64 [batch, sequence]; null: 0, 1, 2 …</summary>
     public Tensor? Positions { get; init; }
 
-    /// <summary>Document number of each token, int64 [batch, sequence]; null: one document a sequence, no mask but the causal one.</summary>
+    /// <summary>
+    /// Document number of each token, int64 [batch, sequence]; null: one document a sequence, no mask but the causal one.
+    /// </summary>
     public Tensor? Documents { get; init; }
 
     /// <summary>Answers that are compared; null: every target is learned for itself.</summary>
@@ -51,7 +54,9 @@ public sealed record MicrobatchContext
     /// <summary>What the sum of token losses is multiplied with before backward: 1 / valid tokens of the global batch.</summary>
     public LossScale LossScale { get; init; }
 
-    /// <summary>Receives each target's loss in nats from the head, unscaled, 0 where none is taken; fp32 [batch, sequence]. Null: nobody asks.</summary>
+    /// <summary>
+    /// Receives each target's loss in nats from the head, unscaled, 0 where none is taken; fp32 [batch, sequence]. Null: nobody asks.
+    /// </summary>
     public Tensor? TokenLosses { get; init; }
 }
 

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Model;
 
-/// <summary>Final normalisation, output projection and cross-entropy, or the loss of answers where the microbatch compares them or has drawn them.</summary>
+/// <summary>
+/// Final normalisation, output projection and cross-entropy, or the loss of answers where the microbatch compares them or has drawn them.
+/// </summary>
 public sealed class HeadBlock : Block
 {
     private readonly ModelSection _model;
@@ -27,7 +29,9 @@ public sealed class HeadBlock : Block
     {
         using var scope = NewDisposeScope();
         var x = Normalise(parameters, input, ops);
-        var loss = context is { Answers: null, Rollouts: null } ? ops.HeadLoss(x, parameters[^1], _vocabulary, context) : ops.AnswerLoss(x, parameters[^1], _vocabulary, context);
+        var loss = context is { Answers: null, Rollouts: null }
+            ? ops.HeadLoss(x, parameters[^1], _vocabulary, context)
+            : ops.AnswerLoss(x, parameters[^1], _vocabulary, context);
         return loss.MoveToOuterDisposeScope();
     }
 

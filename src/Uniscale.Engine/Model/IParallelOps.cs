@@ -31,14 +31,19 @@ public interface IParallelOps
     /// <summary>Key and value heads of this rank; at least 1 (heads are replicated when fewer than ranks).</summary>
     int LocalKvHeads(int kvHeads);
 
-    /// <summary>Residual from the context's tokens: rows of the vocabulary-parallel matrix plus, where a table is given, learned positions.</summary>
+    /// <summary>
+    /// Residual from the context's tokens: rows of the vocabulary-parallel matrix plus, where a table is given, learned positions.
+    /// </summary>
     Tensor Embedding(Tensor weight, Tensor? positions, long vocabulary, MicrobatchContext context);
 
-    /// <summary>Layer or RMS normalisation of the residual; gradients of its parameters are summed over the parts of the sequence.</summary>
+    /// <summary>
+    /// Layer or RMS normalisation of the residual; gradients of its parameters are summed over the parts of the sequence.
+    /// </summary>
     Tensor Norm(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);
 
     /// <summary>
-    /// The same, and the residual itself, to which the result of the branch is added: so the gradients that come back by both ways are summed
+    /// The same, and the residual itself, to which the result of the branch is added: so the gradients that come back by both ways are
+    /// summed
     /// within the norm's, instead of in a pass over memory of their own.
     /// </summary>
     (Tensor Normalised, Tensor Residual) NormBranch(NormKind kind, Tensor x, Tensor weight, Tensor? bias, double epsilon);
@@ -47,14 +52,18 @@ public interface IParallelOps
     IReadOnlyList<Tensor> ColumnLinear(Tensor x, params ReadOnlySpan<ColumnWeights> matrices);
 
     /// <summary>
-    /// The product of this rank's features [batch, sequence, in/tp] with its part [out, in/tp] of a matrix added to the residual; the bias is whole.
+    /// The product of this rank's features [batch, sequence, in/tp] with its part [out, in/tp] of a matrix added to the residual; the bias
+    /// is whole.
     /// </summary>
     Tensor RowLinear(Tensor x, Tensor weight, Tensor? bias, Tensor residual);
 
     /// <summary>Rotary embedding of queries and keys [batch, sequence, heads, headDim] at the context's positions.</summary>
     (Tensor Query, Tensor Key) Rotary(Tensor q, Tensor k, RotaryFrequencies frequencies, MicrobatchContext context);
 
-    /// <summary>Causal attention of q [batch, sequence, heads, headDim] over k, v [batch, sequence, kvHeads, headDim]; exact with document masks and under context parallelism.</summary>
+    /// <summary>
+    /// Causal attention of q [batch, sequence, heads, headDim] over k, v [batch, sequence, kvHeads, headDim]; exact with document masks and
+    /// under context parallelism.
+    /// </summary>
     Tensor Attention(Tensor q, Tensor k, Tensor v, MicrobatchContext context);
 
     /// <summary>silu(gate) · up.</summary>
@@ -73,7 +82,8 @@ public interface IParallelOps
     Tensor HeadLoss(Tensor x, Tensor weight, long vocabulary, MicrobatchContext context);
 
     /// <summary>
-    /// Loss of the context's answers (<see cref="MicrobatchContext.Answers"/>) by the log-probabilities of their tokens under x·Wᵀ, times the context's loss scale; fp32 [],
+    /// Loss of the context's answers (<see cref="MicrobatchContext.Answers"/>) by the log-probabilities of their tokens under x·Wᵀ, times
+    /// the context's loss scale; fp32 [],
     /// on one rank of the context axis, 0 on the others. As for <see cref="HeadLoss"/> gradients are computed in this forward.
     /// </summary>
     Tensor AnswerLoss(Tensor x, Tensor weight, long vocabulary, MicrobatchContext context);

@@ -14,11 +14,13 @@ internal static class Parameters
     public static ParameterSpec Positions(ModelSection model) =>
         new("embedding.positions.weight", [model.Context, model.Hidden], new Initializer(model.InitStd), Decay: false);
 
-    public static ParameterSpec Output(ModelSection model, long vocabulary) => model.TiedEmbeddings
-        ? Tokens(model, vocabulary)
-        : new ParameterSpec("head.output.weight", [vocabulary, model.Hidden], new Initializer(model.InitStd), Decay: true);
+    public static ParameterSpec Output(ModelSection model, long vocabulary) =>
+        model.TiedEmbeddings
+            ? Tokens(model, vocabulary)
+            : new ParameterSpec("head.output.weight", [vocabulary, model.Hidden], new Initializer(model.InitStd), Decay: true);
 
-    public static ParameterSpec Score(ModelSection model) => new(Block.ScoreWeight, [1, model.Hidden], new Initializer(model.ScoreStd), Decay: true);
+    public static ParameterSpec Score(ModelSection model) =>
+        new(Block.ScoreWeight, [1, model.Hidden], new Initializer(model.ScoreStd), Decay: true);
 
     public static IEnumerable<ParameterSpec> Norm(ModelSection model, string name)
     {

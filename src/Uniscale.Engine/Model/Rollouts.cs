@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Model;
 
-/// <summary>Numbers that tokens of answers bring for their loss. What stands at a place is of the token behind it, the target of that place.</summary>
+/// <summary>
+/// Numbers that tokens of answers bring for their loss. What stands at a place is of the token behind it, the target of that place.
+/// </summary>
 public enum RolloutColumn
 {
     /// <summary>Weight in the loss; 0: the token takes no part.</summary>
@@ -28,7 +30,8 @@ public enum RolloutColumn
 }
 
 /// <summary>
-/// Tokens of a microbatch that were drawn by the model itself, each with a loss of its own: a function of the number that the head finds there (the log-probability
+/// Tokens of a microbatch that were drawn by the model itself, each with a loss of its own: a function of the number that the head finds
+/// there (the log-probability
 /// of its target) and of numbers that it brings. Every rank of a context group holds its own tokens.
 /// </summary>
 public sealed class RolloutTokens : IDisposable
@@ -54,7 +57,10 @@ public sealed class RolloutTokens : IDisposable
     /// <summary>A column, fp64 [tokens].</summary>
     public Tensor this[RolloutColumn column] => Columns[(long)column].reshape(-1);
 
-    /// <summary>Loss of the numbers, summed over the tokens, fp64 [], and its gradient by each, fp64 [tokens]; where there is no loss, keeps the numbers and gives zeros.</summary>
+    /// <summary>
+    /// Loss of the numbers, summed over the tokens, fp64 [], and its gradient by each, fp64 [tokens]; where there is no loss, keeps the
+    /// numbers and gives zeros.
+    /// </summary>
     /// <param name="found">fp32 [tokens].</param>
     public (Tensor Loss, Tensor Gradient) Judge(Tensor found)
     {
@@ -73,7 +79,8 @@ public sealed class RolloutTokens : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var tensor in (Tensor?[])[Columns, Found, Measured]) tensor?.Dispose();
+        foreach (var tensor in (Tensor?[])[Columns, Found, Measured])
+            tensor?.Dispose();
     }
 }
 
@@ -83,7 +90,10 @@ public interface ITokenLoss
     /// <summary>Names of what it measures, each a sum over tokens by their weights.</summary>
     IReadOnlyList<string> Measures { get; }
 
-    /// <summary>Loss, summed over the tokens by their weights, fp64 []; its gradient by what was found, fp64 [tokens]; and what it measures, fp64 [measures].</summary>
+    /// <summary>
+    /// Loss, summed over the tokens by their weights, fp64 []; its gradient by what was found, fp64 [tokens]; and what it measures, fp64
+    /// [measures].
+    /// </summary>
     /// <param name="found">What the head found at each token, fp64 [tokens].</param>
     /// <param name="tokens">What the tokens bring.</param>
     (Tensor Loss, Tensor Gradient, Tensor Measured) Of(Tensor found, RolloutTokens tokens);

@@ -33,7 +33,9 @@ public sealed class RotaryFrequencies
     /// <summary>Cosines and sines are multiplied by it: queries and keys grow by it (YaRN); 1 with other formulas.</summary>
     public double Magnitude => _magnitude;
 
-    /// <summary>The same with another base, as a phase of the curriculum may have one; null: this one. The last one asked for is kept.</summary>
+    /// <summary>
+    /// The same with another base, as a phase of the curriculum may have one; null: this one. The last one asked for is kept.
+    /// </summary>
     public RotaryFrequencies WithBase(double? angleBase)
     {
         if (angleBase is not { } wanted || wanted == _given.AngleBase)
@@ -42,7 +44,9 @@ public sealed class RotaryFrequencies
         return kept?._given.AngleBase == wanted ? kept : _other = new RotaryFrequencies(_given.HeadDim, wanted, _given.Stretch);
     }
 
-    /// <summary>fp32 cosines and sines of positions int64 [batch or 1, sequence]: [batch or 1, sequence, 1, headDim/2]. Angles are fp64.</summary>
+    /// <summary>
+    /// fp32 cosines and sines of positions int64 [batch or 1, sequence]: [batch or 1, sequence, 1, headDim/2]. Angles are fp64.
+    /// </summary>
     public (Tensor Cosine, Tensor Sine) Angles(Tensor positions)
     {
         using var scope = NewDisposeScope();

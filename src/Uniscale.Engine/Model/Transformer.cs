@@ -12,9 +12,8 @@ public static class Transformer
     public static IReadOnlyList<Block> Blocks(ModelSection model, long vocabulary)
     {
         model = ModelShapes.Resolve(model);
-        var rotary = model.Positions == PositionKind.Rope
-            ? new RotaryFrequencies(model.HeadDim, model.RopeBase, RotaryStretch.Of(model))
-            : null;
+        var rotary =
+            model.Positions == PositionKind.Rope ? new RotaryFrequencies(model.HeadDim, model.RopeBase, RotaryStretch.Of(model)) : null;
         return
         [
             new EmbeddingBlock(model, vocabulary),

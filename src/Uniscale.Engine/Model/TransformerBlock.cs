@@ -78,9 +78,10 @@ public sealed class TransformerBlock : Block
         double residualStd = std / Math.Sqrt(2.0 * _model.Layers);
         long query = (long)_model.Heads * _model.HeadDim;
         long keyValue = (long)_model.KvHeads * _model.HeadDim;
-        var gate = _model.Activation == ActivationKind.Swiglu
-            ? Model.Parameters.Linear($"{Name}.ffn.w3", _model.Ffn, _model.Hidden, std, _model.FfnBias)
-            : [];
+        var gate =
+            _model.Activation == ActivationKind.Swiglu
+                ? Model.Parameters.Linear($"{Name}.ffn.w3", _model.Ffn, _model.Hidden, std, _model.FfnBias)
+                : [];
         return
         [
             .. Model.Parameters.Norm(_model, $"{Name}.attention_norm"),

@@ -7,10 +7,11 @@ namespace Uniscale.Engine.Objectives;
 public static class AnswerLosses
 {
     /// <summary>The loss of a run; null: it learns tokens, not comparisons.</summary>
-    public static IAnswerLoss? Of(RunConfiguration configuration) => configuration.Objective switch
-    {
-        ObjectiveKind.Reward => new RewardLoss(configuration.Reward),
-        ObjectiveKind.Dpo => new DpoLoss(configuration.Dpo),
-        _ => null,
-    };
+    public static IAnswerLoss? Of(RunConfiguration configuration) =>
+        configuration.Objective switch
+        {
+            ObjectiveKind.Reward => new RewardLoss(configuration.Reward),
+            ObjectiveKind.Dpo => new DpoLoss(configuration.Dpo),
+            _ => null,
+        };
 }

@@ -25,27 +25,30 @@ public sealed class PolicyLoss(double clip, double clipHigh, KlKind kl, bool lea
     private const double Bound = 20;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Measures { get; } = ["loss/policy_avg", "policy/approxkl_avg", "policy/clipfrac_avg", Ratio, LogRatio, .. learnsText ? (string[])["loss/ptx"] : []];
+    public IReadOnlyList<string> Measures { get; } =
+    ["loss/policy_avg", "policy/approxkl_avg", "policy/clipfrac_avg", Ratio, LogRatio, .. learnsText ? (string[])["loss/ptx"] : []];
 
     /// <inheritdoc/>
     public (Tensor Loss, Tensor Gradient, Tensor Measured) Of(Tensor found, RolloutTokens tokens)
     {
         using var scope = NewDisposeScope();
         using var grad = enable_grad();
-        Tensor weights = tokens[RolloutColumn.Weight], text = tokens[RolloutColumn.Text];
+        Tensor weights = tokens[RolloutColumn.Weight],
+            text = tokens[RolloutColumn.Text];
         var counted = weights.ne(Scalars.Of(0.0)).logical_or(text.ne(Scalars.Of(0.0)));
         // What takes no part may be anything, and 0 times that is not 0.
         var policy = where(counted, found, zeros_like(found)).detach().requires_grad_();
         var (logRatio, ratio, open, held) = Surrogates(policy, tokens);
         var policyLoss = maximum(open, held) * weights;
         var loss = policyLoss.sum();
-        if (tokens.KlWeight != 0) loss = loss.add((Divergence.Of(kl, policy, tokens[RolloutColumn.Reference]) * weights).sum(), Scalars.Of(tokens.KlWeight));
+        if (tokens.KlWeight != 0)
+            loss = loss.add((Divergence.Of(kl, policy, tokens[RolloutColumn.Reference]) * weights).sum(), Scalars.Of(tokens.KlWeight));
         var textLoss = learnsText ? (policy * text).sum().neg() : null;
-        if (textLoss is not null) loss = loss.add(textLoss, Scalars.One);
+        if (textLoss is not null)
+            loss = loss.add(textLoss, Scalars.One);
         var gradient = Gradients.Of(loss, ones_like(loss), [policy])[0]!;
         using var noGrad = no_grad();
-        var measured = stack(
-        [
+        var measured = stack([
             policyLoss.detach().sum(),
             (logRatio * logRatio * Scalars.Of(0.5) * weights).sum(),
             (held.gt(open).to(float64) * weights).sum(),
@@ -69,11 +72,24 @@ public sealed class PolicyLoss(double clip, double clipHigh, KlKind kl, bool lea
 public static class TokenLosses
 {
     /// <summary>The loss of a run; null: it learns no answers of its own.</summary>
-    public static ITokenLoss? Of(RunConfiguration configuration) => configuration.Objective switch
-    {
-        ObjectiveKind.Ppo when configuration.Model.Head == HeadKind.Score => new ValueLoss(configuration.Ppo.ValueClip, configuration.Ppo.ValueCoefficient),
-        ObjectiveKind.Ppo => new PolicyLoss(configuration.Ppo.Clip, configuration.Ppo.Clip, configuration.Ppo.Kl, configuration.Ppo.Ptx > 0),
-        ObjectiveKind.Grpo => new PolicyLoss(configuration.Grpo.Clip, configuration.Grpo.ClipHigh ?? configuration.Grpo.Clip, configuration.Grpo.Kl),
-        _ => null,
-    };
+    public static ITokenLoss? Of(RunConfiguration configuration) =>
+        configuration.Objective switch
+        {
+            ObjectiveKind.Ppo when configuration.Model.Head == HeadKind.Score => new ValueLoss(
+                configuration.Ppo.ValueClip,
+                configuration.Ppo.ValueCoefficient
+            ),
+            ObjectiveKind.Ppo => new PolicyLoss(
+                configuration.Ppo.Clip,
+                configuration.Ppo.Clip,
+                configuration.Ppo.Kl,
+                configuration.Ppo.Ptx > 0
+            ),
+            ObjectiveKind.Grpo => new PolicyLoss(
+                configuration.Grpo.Clip,
+                configuration.Grpo.ClipHigh ?? configuration.Grpo.Clip,
+                configuration.Grpo.Kl
+            ),
+            _ => null,
+        };
 }

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Objectives;
 
 /// <summary>
-/// The loss of a critic: with the value V of a token, the one that the batch was read with and the return R, ½·max((V − R)², (V_old + clip(V − V_old, ±c) − R)²), times a coefficient
+/// The loss of a critic: with the value V of a token, the one that the batch was read with and the return R, ½·max((V − R)², (V_old +
+/// clip(V − V_old, ±c) − R)²), times a coefficient
 /// (docs/reference/objectives.md has worked values).
 /// </summary>
 /// <param name="clip">c; 0: ½·(V − R)².</param>
@@ -21,10 +22,15 @@ public sealed class ValueLoss(double clip, double coefficient) : ITokenLoss
     {
         using var scope = NewDisposeScope();
         using var grad = enable_grad();
-        Tensor weights = tokens[RolloutColumn.Weight], old = tokens[RolloutColumn.Value], returns = tokens[RolloutColumn.Return];
+        Tensor weights = tokens[RolloutColumn.Weight],
+            old = tokens[RolloutColumn.Value],
+            returns = tokens[RolloutColumn.Return];
         var value = found.detach().clone().requires_grad_();
         var open = (value - returns).pow(Scalars.Of(2));
-        var held = clip == 0 ? open : ((value - old).clamp(Scalars.Of(-clip), Scalars.Of(clip)).add(old, Scalars.One) - returns).pow(Scalars.Of(2));
+        var held =
+            clip == 0
+                ? open
+                : ((value - old).clamp(Scalars.Of(-clip), Scalars.Of(clip)).add(old, Scalars.One) - returns).pow(Scalars.Of(2));
         var each = maximum(open, held) * weights * Scalars.Of(0.5 * coefficient);
         var loss = each.sum();
         var gradient = Gradients.Of(loss, ones_like(loss), [value])[0]!;

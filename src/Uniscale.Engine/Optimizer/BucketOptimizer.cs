@@ -37,7 +37,14 @@ public sealed class BucketOptimizer(IOptimizerKernel kernel)
         for (int i = 0; i < runs.Count; i++)
         {
             var run = runs[i];
-            kernel.AdamW(run.Master, run.Rounded, run.Gradient, run.FirstMoment, run.SecondMoment, run.Decays ? step : step with { WeightDecay = 0 });
+            kernel.AdamW(
+                run.Master,
+                run.Rounded,
+                run.Gradient,
+                run.FirstMoment,
+                run.SecondMoment,
+                run.Decays ? step : step with { WeightDecay = 0 }
+            );
         }
     }
 }

@@ -11,22 +11,30 @@ namespace Uniscale.Engine.Optimizer;
 /// <param name="FinalRatio">Last rate as a share of the peak.</param>
 /// <param name="DecayTokens">Tokens of decay at the end (warm-up-stable-decay).</param>
 public sealed record LearningRateCurve(
-    ScheduleKind Kind, double Peak, double WarmupTokens, double TotalTokens, double FinalRatio, double DecayTokens)
+    ScheduleKind Kind,
+    double Peak,
+    double WarmupTokens,
+    double TotalTokens,
+    double FinalRatio,
+    double DecayTokens
+)
 {
     /// <summary>Rate once <paramref name="tokens"/> of the stretch are consumed.</summary>
     public double At(double tokens)
     {
-        if (tokens < WarmupTokens) return Peak * tokens / WarmupTokens;
+        if (tokens < WarmupTokens)
+            return Peak * tokens / WarmupTokens;
         double rest = Math.Max(TotalTokens - WarmupTokens, 1);
         double progress = Math.Clamp((tokens - WarmupTokens) / rest, 0, 1);
-        return Peak * Kind switch
-        {
-            ScheduleKind.Constant => 1,
-            ScheduleKind.Linear => Between(progress),
-            ScheduleKind.Cosine => FinalRatio + (1 - FinalRatio) * 0.5 * (1 + Math.Cos(Math.PI * progress)),
-            ScheduleKind.WarmupStableDecay => Between(DecayProgress(tokens)),
-            _ => throw new ArgumentOutOfRangeException(nameof(tokens), Kind, "Unknown schedule."),
-        };
+        return Peak
+            * Kind switch
+            {
+                ScheduleKind.Constant => 1,
+                ScheduleKind.Linear => Between(progress),
+                ScheduleKind.Cosine => FinalRatio + (1 - FinalRatio) * 0.5 * (1 + Math.Cos(Math.PI * progress)),
+                ScheduleKind.WarmupStableDecay => Between(DecayProgress(tokens)),
+                _ => throw new ArgumentOutOfRangeException(nameof(tokens), Kind, "Unknown schedule."),
+            };
     }
 
     private double Between(double progress) => 1 + (FinalRatio - 1) * progress;
@@ -63,6 +71,7 @@ public static class LearningRate
             tokens * (phase?.WarmupRatio ?? schedule.WarmupRatio),
             tokens,
             phase?.FinalRatio ?? schedule.FinalRatio,
-            tokens * schedule.DecayRatio);
+            tokens * schedule.DecayRatio
+        );
     }
 }

@@ -22,7 +22,8 @@ public sealed class ParallelOps : IParallelOps
     private readonly bool _fusedAttention;
     private readonly CachedSequences? _sequences;
 
-    // From the result of an operation to how it is computed again: written by Remember, read by Keep of the operation that takes the very object. A
+    // From the result of an operation to how it is computed again: written by Remember, read by Keep of the operation that takes the very
+    // object. A
     // parameter would put the recipe into every signature of the model between the two, for selective recomputation alone.
     private readonly ConditionalWeakTable<Tensor, Recipe> _recipes = [];
 
@@ -32,9 +33,7 @@ public sealed class ParallelOps : IParallelOps
     /// computed again in backward instead of being kept.</param>
     /// <param name="fusedAttention">Attention over whole sequences is libtorch's own instead of the kernels': for devices.</param>
     public ParallelOps(ParallelGroups groups, IKernels? kernels = null, bool selective = false, bool fusedAttention = false)
-        : this(groups, kernels, selective, fusedAttention, sequences: null)
-    {
-    }
+        : this(groups, kernels, selective, fusedAttention, sequences: null) { }
 
     private ParallelOps(ParallelGroups groups, IKernels? kernels, bool selective, bool fusedAttention, CachedSequences? sequences)
     {
@@ -75,8 +74,7 @@ public sealed class ParallelOps : IParallelOps
     internal bool SequenceParallel { get; }
 
     /// <summary>The primitives of a rank that has the model for itself.</summary>
-    public static ParallelOps Local(IKernels? kernels = null, bool selective = false) =>
-        new(new ParallelGroups(), kernels, selective);
+    public static ParallelOps Local(IKernels? kernels = null, bool selective = false) => new(new ParallelGroups(), kernels, selective);
 
     /// <summary>The primitives for inference: attention reads and extends caches. Whole sequences only, but any tensor axis.</summary>
     public static ParallelOps Decoding(CachedSequences sequences, IProcessGroup? tensor = null, IKernels? kernels = null) =>
@@ -111,7 +109,8 @@ public sealed class ParallelOps : IParallelOps
         new ColumnLinearOperation(this, matrices).Apply(x);
 
     /// <inheritdoc/>
-    public Tensor RowLinear(Tensor x, Tensor weight, Tensor? bias, Tensor residual) => new RowLinearOperation(this).Apply(x, weight, bias, residual);
+    public Tensor RowLinear(Tensor x, Tensor weight, Tensor? bias, Tensor residual) =>
+        new RowLinearOperation(this).Apply(x, weight, bias, residual);
 
     /// <inheritdoc/>
     public (Tensor Query, Tensor Key) Rotary(Tensor q, Tensor k, RotaryFrequencies frequencies, MicrobatchContext context) =>
@@ -157,7 +156,10 @@ public sealed class ParallelOps : IParallelOps
     internal Tensor AttendHere(Tensor q, Tensor k, Tensor v, Tensor? documents) =>
         _fusedAttention ? FusedAttention.Apply(q, k, v, documents) : new AttentionOperation(this, documents).Apply(q, k, v);
 
-    /// <summary>How an operation keeps an input for its backward: by the recipe that <see cref="Remember"/> has left for this very object, if it has.</summary>
+    /// <summary>
+    /// How an operation keeps an input for its backward: by the recipe that <see cref="Remember"/> has left for this very object, if it
+    /// has.
+    /// </summary>
     internal KeptInput Keep(Tensor input) => new(_recipes.TryGetValue(input, out var recipe) ? recipe : null);
 
     /// <summary>The whole sequence of a residual that may be split along it.</summary>
@@ -176,7 +178,9 @@ public sealed class ParallelOps : IParallelOps
     internal Pending ReduceResidual(Tensor partial) =>
         SequenceParallel ? TensorAxis.ScatterSequence(partial) : TensorAxis.AllReduce(partial.contiguous());
 
-    /// <summary>The residual with this rank's features times its part of a matrix, summed over the tensor axis, and a whole bias added.</summary>
+    /// <summary>
+    /// The residual with this rank's features times its part of a matrix, summed over the tensor axis, and a whole bias added.
+    /// </summary>
     internal Tensor AddToResidual(Tensor x, Tensor weight, Tensor? bias, Tensor residual)
     {
         if (!TensorAxis.Active)
@@ -184,14 +188,15 @@ public sealed class ParallelOps : IParallelOps
 
         // The bias is whole on every rank and must count once, so it is added to the sum.
         var sum = ReduceResidual(Kernels.Linear(x, weight, null)).Wait();
-        if (bias is not null) sum.add_(bias, Scalars.One);
+        if (bias is not null)
+            sum.add_(bias, Scalars.One);
         return sum.add_(residual, Scalars.One);
     }
 
     /// <summary>Positions of this rank's tokens where the data gives none: int64 [1, sequence].</summary>
     internal Tensor Positions(MicrobatchContext context) =>
-        context.Positions?.alias() ?? ContextPartition.Positions(
-            context.Tokens.size(1) * ContextAxis.Size, ContextAxis.Size, ContextAxis.Rank, context.Tokens.device);
+        context.Positions?.alias()
+        ?? ContextPartition.Positions(context.Tokens.size(1) * ContextAxis.Size, ContextAxis.Size, ContextAxis.Rank, context.Tokens.device);
 
     /// <summary>Cosines and sines of the rotary angles of this rank's tokens, fp32 [batch or 1, sequence, 1, headDim/2].</summary>
     internal (Tensor Cosine, Tensor Sine) Angles(RotaryFrequencies frequencies, MicrobatchContext context) =>

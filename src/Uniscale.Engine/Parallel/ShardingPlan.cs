@@ -29,11 +29,19 @@ public enum Placement
 /// <param name="Placement">How it lies on the tensor axis.</param>
 /// <param name="Shape">Shape on this rank, with padding.</param>
 /// <param name="Offset">First global index of this rank's part in each dim.</param>
-/// <param name="Extent">Elements of the part in each dim, without padding: it fills the first <c>Extent</c> indices of the local shape.</param>
+/// <param name="Extent">Elements of the part in each dim, without padding: it fills the first <c>Extent</c> indices of the local
+/// shape.</param>
 /// <param name="Replicas">Ranks of the tensor axis that hold this same part.</param>
 /// <param name="IsOwner">This rank is the first of them: it counts the part in global norms and saves it.</param>
 public sealed record LocalParameter(
-    ParameterSpec Spec, Placement Placement, long[] Shape, long[] Offset, long[] Extent, int Replicas, bool IsOwner)
+    ParameterSpec Spec,
+    Placement Placement,
+    long[] Shape,
+    long[] Offset,
+    long[] Extent,
+    int Replicas,
+    bool IsOwner
+)
 {
     /// <summary>Elements on this rank, with padding.</summary>
     public long Count => Shape.Aggregate(1L, (a, b) => a * b);
@@ -47,7 +55,8 @@ public sealed class ShardingPlan
     private readonly int _rank;
 
     /// <summary>The plan of one rank of the tensor axis.</summary>
-    /// <exception cref="UserErrorException">The model cannot be split over so many ranks; the message says which number to change.</exception>
+    /// <exception cref="UserErrorException">The model cannot be split over so many ranks; the message says which number to
+    /// change.</exception>
     public ShardingPlan(ModelShape model, int size = 1, int rank = 0)
     {
         LayoutGate.CheckTensor(model, size);
@@ -109,6 +118,13 @@ public sealed class ShardingPlan
         long first = _rank * rows;
         long hidden = spec.Shape[1];
         return new LocalParameter(
-            spec, Placement.Vocabulary, [rows, hidden], [first, 0], [Math.Min(rows, spec.Shape[0] - first), hidden], Replicas: 1, IsOwner: true);
+            spec,
+            Placement.Vocabulary,
+            [rows, hidden],
+            [first, 0],
+            [Math.Min(rows, spec.Shape[0] - first), hidden],
+            Replicas: 1,
+            IsOwner: true
+        );
     }
 }

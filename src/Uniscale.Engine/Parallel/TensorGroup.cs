@@ -22,9 +22,8 @@ internal sealed class TensorGroup(IProcessGroup? group)
     private IProcessGroup Group => group ?? throw new InvalidOperationException("A group of one rank does not communicate.");
 
     /// <summary>Reduces a contiguous tensor in place.</summary>
-    public Pending AllReduce(Tensor tensor, ReduceOp op = ReduceOp.Sum) => Active
-        ? new Pending(Group.AllReduce(TensorBuffer.Of(tensor), op), tensor)
-        : Pending.Done(tensor);
+    public Pending AllReduce(Tensor tensor, ReduceOp op = ReduceOp.Sum) =>
+        Active ? new Pending(Group.AllReduce(TensorBuffer.Of(tensor), op), tensor) : Pending.Done(tensor);
 
     /// <summary>Stacks the members' tensors: shape → [size, shape].</summary>
     public Pending Gather(Tensor part)
@@ -47,7 +46,9 @@ internal sealed class TensorGroup(IProcessGroup? group)
     /// <summary>[size, batch, sequence/size, ...] → [batch, sequence, ...].</summary>
     private static Tensor JoinParts(Tensor stacked) => stacked.transpose(0, 1).flatten(1, 2);
 
-    /// <summary>Sums over the members and keeps this rank's part along dim 1: [batch, sequence, ...] → [batch, sequence/size, ...].</summary>
+    /// <summary>
+    /// Sums over the members and keeps this rank's part along dim 1: [batch, sequence, ...] → [batch, sequence/size, ...].
+    /// </summary>
     public Pending ScatterSequence(Tensor whole)
     {
         if (!Active)
@@ -83,7 +84,8 @@ internal sealed class TensorGroup(IProcessGroup? group)
             {
                 send.Wait();
                 return arrived;
-            });
+            }
+        );
     }
 }
 

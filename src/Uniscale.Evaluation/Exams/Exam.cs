@@ -6,13 +6,16 @@ namespace Uniscale.Evaluation.Exams;
 /// <param name="Id">Its place in the files, e.g. <c>anatomy/12</c>.</param>
 /// <param name="Text">The question alone, as the file has it.</param>
 /// <param name="Options">Texts of the options, without letters; empty for a question that is answered freely.</param>
-/// <param name="Answers">Numbers of the right options; empty where the file names none that can be (such a question is never answered right).</param>
+/// <param name="Answers">Numbers of the right options; empty where the file names none that can be (such a question is never answered
+/// right).</param>
 public sealed record Question(string Id, string Text, IReadOnlyList<string> Options, IReadOnlyList<int> Answers)
 {
     /// <summary>What stands before the question; empty for most.</summary>
     public string Passage { get; init; } = "";
 
-    /// <summary>Right answers to a question that is answered freely: any of them is right; for GAOKAO's, one for each question of a record.</summary>
+    /// <summary>
+    /// Right answers to a question that is answered freely: any of them is right; for GAOKAO's, one for each question of a record.
+    /// </summary>
     public IReadOnlyList<string> Solutions { get; init; } = [];
 
     /// <summary>How an answer is taken from what a model writes; null: as the exam's rules say.</summary>
@@ -22,7 +25,8 @@ public sealed record Question(string Id, string Text, IReadOnlyList<string> Opti
     public double Points { get; init; } = 1;
 
     /// <summary>The right answer as a shot shows it and results name it.</summary>
-    public string Target => Options.Count > 0 ? AnswerLetters : string.Join(Rule is null ? " | " : "", Rule is null ? Solutions.Take(1) : Solutions);
+    public string Target =>
+        Options.Count > 0 ? AnswerLetters : string.Join(Rule is null ? " | " : "", Rule is null ? Solutions.Take(1) : Solutions);
 
     /// <summary>The letters of the right options, e.g. <c>B</c>.</summary>
     public string AnswerLetters => string.Concat(Answers.Select(LetterOf));

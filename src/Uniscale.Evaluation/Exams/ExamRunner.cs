@@ -22,10 +22,17 @@ public sealed record ExamOptions(Variant Variant = Variant.Original, Scoring? Sc
 /// <summary>What a model scored with a question.</summary>
 /// <param name="Subject">The subject.</param>
 /// <param name="Question">The question.</param>
-/// <param name="LogLikelihoods">Of the options, in order (with <see cref="Scoring.Perplexity"/>: minus the mean loss of the whole prompt).</param>
+/// <param name="LogLikelihoods">Of the options, in order (with <see cref="Scoring.Perplexity"/>: minus the mean loss of the whole
+/// prompt).</param>
 /// <param name="Chosen">Number of the option that the model chose; -1: it wrote an answer.</param>
 /// <param name="Scores">Metric by metric, from 0 to 1; the one that counts first.</param>
-public sealed record Sample(Subject Subject, Question Question, IReadOnlyList<double> LogLikelihoods, int Chosen, IReadOnlyDictionary<string, double> Scores)
+public sealed record Sample(
+    Subject Subject,
+    Question Question,
+    IReadOnlyList<double> LogLikelihoods,
+    int Chosen,
+    IReadOnlyDictionary<string, double> Scores
+)
 {
     /// <summary>What the model wrote; empty where it was not asked to.</summary>
     public IReadOnlyList<string> Texts { get; init; } = [];
@@ -35,7 +42,16 @@ public sealed record Sample(Subject Subject, Question Question, IReadOnlyList<do
 }
 
 /// <summary>The samples of an exam, and by which rules they came about.</summary>
-public sealed record ExamResult(Exam Exam, ExamOptions Options, ExamRules Rules, int Shots, int? PrefixToken, int Truncated, string TaskHash, IReadOnlyList<Sample> Samples);
+public sealed record ExamResult(
+    Exam Exam,
+    ExamOptions Options,
+    ExamRules Rules,
+    int Shots,
+    int? PrefixToken,
+    int Truncated,
+    string TaskHash,
+    IReadOnlyList<Sample> Samples
+);
 
 /// <summary>Holds exams.</summary>
 /// <param name="readers">Models for as many threads: the same weights. Not owned.</param>
@@ -50,52 +66,89 @@ public sealed class ExamRunner(IReadOnlyList<InferenceModel> readers, Tokenizer 
     /// <summary>Asks all questions that are not answered yet.</summary>
     public ExamResult Run(Exam exam, ExamRules rules, ExamOptions options)
     {
-        if (options.Limit < 0) throw new UserErrorException($"--limit is {options.Limit}; give 1 or more, or leave it out for all questions.");
-        if (options.AnswerTokens < 0) throw new UserErrorException($"--answer-tokens is {options.AnswerTokens}; give 1 or more.");
-        if (options.Scoring is { } scoring) rules = rules with { Scoring = scoring };
-        if (options.AnswerTokens > 0) rules = rules with { AnswerTokens = options.AnswerTokens };
+        if (options.Limit < 0)
+            throw new UserErrorException($"--limit is {options.Limit}; give 1 or more, or leave it out for all questions.");
+        if (options.AnswerTokens < 0)
+            throw new UserErrorException($"--answer-tokens is {options.AnswerTokens}; give 1 or more.");
+        if (options.Scoring is { } scoring)
+            rules = rules with { Scoring = scoring };
+        if (options.AnswerTokens > 0)
+            rules = rules with { AnswerTokens = options.AnswerTokens };
         int shots = options.Shots ?? rules.Shots;
-        if (shots < 0) throw new UserErrorException($"--shots is {shots}; give 0 or more.");
+        if (shots < 0)
+            throw new UserErrorException($"--shots is {shots}; give 0 or more.");
         var builder = new PromptBuilder(rules, tokenizer, readers[0].Context, shots);
-        var asked = exam.Subjects.SelectMany(subject => subject.Questions.Take(options.Limit > 0 ? options.Limit : int.MaxValue)
-            .Select(question => (Subject: subject, Question: question))).ToList();
-        if (asked.Count == 0) throw new UserErrorException($"{exam.Name} has no questions with answers.");
+        var asked = exam
+            .Subjects.SelectMany(subject =>
+                subject
+                    .Questions.Take(options.Limit > 0 ? options.Limit : int.MaxValue)
+                    .Select(question => (Subject: subject, Question: question))
+            )
+            .ToList();
+        if (asked.Count == 0)
+            throw new UserErrorException($"{exam.Name} has no questions with answers.");
         string task = Digest($"{exam.Name}/{options.Variant}/{rules.Scoring}/{shots}/{tokenizer.Fingerprint}");
         var samples = rules.Scoring == Scoring.Written ? Written(asked, builder, rules, task) : Chosen(asked, builder, rules, task);
         return new ExamResult(exam, options, rules, shots, builder.Prefix, builder.Truncated, task, samples);
     }
 
-    private List<Sample> Chosen(IEnumerable<(Subject Subject, Question Question)> asked, PromptBuilder builder, ExamRules rules, string task)
+    private List<Sample> Chosen(
+        IEnumerable<(Subject Subject, Question Question)> asked,
+        PromptBuilder builder,
+        ExamRules rules,
+        string task
+    )
     {
         var requests = asked.Select(one => (one.Subject, one.Question, Requests: builder.Requests(one.Subject, one.Question))).ToList();
         Answer(requests.SelectMany(one => one.Requests), task);
-        return [.. requests.Select(one => Score(one.Subject, one.Question, [.. one.Requests.Select(request => AnswerOf(request, task))], one.Requests, rules))];
+        return
+        [
+            .. requests.Select(one =>
+                Score(one.Subject, one.Question, [.. one.Requests.Select(request => AnswerOf(request, task))], one.Requests, rules)
+            ),
+        ];
     }
 
-    private List<Sample> Written(IEnumerable<(Subject Subject, Question Question)> asked, PromptBuilder builder, ExamRules rules, string task)
+    private List<Sample> Written(
+        IEnumerable<(Subject Subject, Question Question)> asked,
+        PromptBuilder builder,
+        ExamRules rules,
+        string task
+    )
     {
         var requests = asked.Select(one => (one.Subject, one.Question, Requests: builder.Written(one.Subject, one.Question))).ToList();
         var texts = new GeneratedAnswers(readers, tokenizer, modelDigest, answers).Of([.. requests.SelectMany(one => one.Requests)], task);
-        return [.. requests.Select((one, i) => Score(one.Subject, one.Question, [.. texts.Skip(i * rules.Samples).Take(rules.Samples)], rules))];
+        return
+        [
+            .. requests.Select((one, i) => Score(one.Subject, one.Question, [.. texts.Skip(i * rules.Samples).Take(rules.Samples)], rules)),
+        ];
     }
 
     /// <summary>Answers requests of a task that are not answered yet, each reader a part of them.</summary>
     internal void Answer(IEnumerable<LogLikelihoodRequest> requests, string task)
     {
-        var open = requests.DistinctBy(request => request.Key(modelDigest, task)).Where(request => !answers.TryGet(request.Key(modelDigest, task), out _));
+        var open = requests
+            .DistinctBy(request => request.Key(modelDigest, task))
+            .Where(request => !answers.TryGet(request.Key(modelDigest, task), out _));
         var groups = LogLikelihoodReader.Grouped(open);
         ReaderThreads.Run(readers.Count, Part);
 
         void Part(int rank)
         {
-            int first = groups.Count * rank / readers.Count, end = groups.Count * (rank + 1) / readers.Count;
+            int first = groups.Count * rank / readers.Count,
+                end = groups.Count * (rank + 1) / readers.Count;
             if (end > first)
-                new LogLikelihoodReader(readers[rank]).Answer([.. groups.Skip(first).Take(end - first)], (request, value) => answers.Add(request.Key(modelDigest, task), value));
+                new LogLikelihoodReader(readers[rank]).Answer(
+                    [.. groups.Skip(first).Take(end - first)],
+                    (request, value) => answers.Add(request.Key(modelDigest, task), value)
+                );
         }
     }
 
     internal double AnswerOf(LogLikelihoodRequest request, string task) =>
-        answers.TryGet(request.Key(modelDigest, task), out double value) ? value : throw new InvalidOperationException("A request has no answer.");
+        answers.TryGet(request.Key(modelDigest, task), out double value)
+            ? value
+            : throw new InvalidOperationException("A request has no answer.");
 
     /// <summary>Names a task by what it is made of.</summary>
     internal static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
@@ -107,14 +160,24 @@ public sealed class ExamRunner(IReadOnlyList<InferenceModel> readers, Tokenizer 
         var each = texts.Select(text => WrittenScores.Of(question, rule, text)).ToList();
         var scores = each[0].Keys.ToDictionary(metric => metric, metric => each.Average(one => one[metric]));
         int right = each.Count(one => one.Values.First() == 1);
-        foreach (int k in rules.PassAt) scores[$"pass@{k}"] = WrittenScores.PassAt(texts.Length, right, k);
+        foreach (int k in rules.PassAt)
+            scores[$"pass@{k}"] = WrittenScores.PassAt(texts.Length, right, k);
         return new Sample(subject, question, [], -1, scores) { Texts = texts, Answer = WrittenScores.Taken(question, rule, texts[0]) };
     }
 
-    private static Sample Score(Subject subject, Question question, double[] values, IReadOnlyList<LogLikelihoodRequest> requests, ExamRules rules)
+    private static Sample Score(
+        Subject subject,
+        Question question,
+        double[] values,
+        IReadOnlyList<LogLikelihoodRequest> requests,
+        ExamRules rules
+    )
     {
         int count = question.Options.Count;
-        double[] own = rules.Scoring == Scoring.Perplexity ? [.. values.Select((value, i) => value / requests[i].Continuation.Length)] : values[..count];
+        double[] own =
+            rules.Scoring == Scoring.Perplexity
+                ? [.. values.Select((value, i) => value / requests[i].Continuation.Length)]
+                : values[..count];
         var scores = new Dictionary<string, double> { ["acc"] = Right(own) };
         if (rules.Scoring == Scoring.Option)
         {
@@ -126,7 +189,12 @@ public sealed class ExamRunner(IReadOnlyList<InferenceModel> readers, Tokenizer 
         scores["shortest"] = Right([.. question.Options.Select(option => -(double)option.Length)]);
         return new Sample(subject, question, own, Best(own), scores);
 
-        double Right(double[] ranks) => rules.AnyRightAnswer || question.Answers.Count == 1 ? question.Answers.Contains(Best(ranks)) ? 1 : 0 : 0;
+        double Right(double[] ranks) =>
+            rules.AnyRightAnswer || question.Answers.Count == 1
+                ? question.Answers.Contains(Best(ranks))
+                    ? 1
+                    : 0
+                : 0;
     }
 
     private static int Best(double[] values) => Array.IndexOf(values, values.Max());

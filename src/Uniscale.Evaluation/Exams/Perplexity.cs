@@ -6,7 +6,10 @@ using Uniscale.Evaluation.Requests;
 
 namespace Uniscale.Evaluation.Exams;
 
-/// <summary>How well a model predicts plain text, as lm-evaluation-harness counts it: each document alone, in windows of the whole context that do not overlap.</summary>
+/// <summary>
+/// How well a model predicts plain text, as lm-evaluation-harness counts it: each document alone, in windows of the whole context that do
+/// not overlap.
+/// </summary>
 /// <param name="Documents">Documents.</param>
 /// <param name="Tokens">Tokens that were predicted: all.</param>
 /// <param name="Words">Stretches between white space.</param>
@@ -29,31 +32,53 @@ public sealed record Perplexity(int Documents, long Tokens, long Words, long Byt
     /// <exception cref="UserErrorException">There is no text.</exception>
     public static IReadOnlyList<string> ReadDocuments(string path)
     {
-        IEnumerable<string> files = Directory.Exists(path)
-            ? Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(file => Path.GetExtension(file) is ".txt" or ".md" or ".jsonl").Order(StringComparer.Ordinal)
-            : File.Exists(path) ? [path] : throw new UserErrorException($"There is no text {path}: name a file or a folder of .txt, .md and .jsonl files with --data.");
-        var documents = files.SelectMany(file => Path.GetExtension(file) == ".jsonl" ? Lines(file) : [File.ReadAllText(file)]).Where(text => text.Length > 0).ToList();
+        IEnumerable<string> files =
+            Directory.Exists(path)
+                ? Directory
+                    .EnumerateFiles(path, "*", SearchOption.AllDirectories)
+                    .Where(file => Path.GetExtension(file) is ".txt" or ".md" or ".jsonl")
+                    .Order(StringComparer.Ordinal)
+            : File.Exists(path) ? [path]
+            : throw new UserErrorException($"There is no text {path}: name a file or a folder of .txt, .md and .jsonl files with --data.");
+        var documents = files
+            .SelectMany(file => Path.GetExtension(file) == ".jsonl" ? Lines(file) : [File.ReadAllText(file)])
+            .Where(text => text.Length > 0)
+            .ToList();
         return documents.Count > 0 ? documents : throw new UserErrorException($"There is no text in {path}.");
     }
 
     /// <summary>Measures documents.</summary>
     public static Perplexity Of(ExamRunner runner, Tokenizer tokenizer, int context, IReadOnlyList<string> documents)
     {
-        int prefix = TextStart.Of(tokenizer) ?? throw new UserErrorException("The tokenizer has neither an end nor a begin of text, so the first token of a document cannot be predicted.");
+        int prefix =
+            TextStart.Of(tokenizer)
+            ?? throw new UserErrorException(
+                "The tokenizer has neither an end nor a begin of text, so the first token of a document cannot be predicted."
+            );
         var requests = documents.SelectMany(document => Windows(tokenizer.Encode(document), prefix, context)).ToList();
         string task = ExamRunner.Digest($"perplexity/{context}/{prefix}/{tokenizer.Fingerprint}");
         runner.Answer(requests, task);
         return new Perplexity(
-            documents.Count, requests.Sum(request => (long)request.Continuation.Length),
+            documents.Count,
+            requests.Sum(request => (long)request.Continuation.Length),
             documents.Sum(document => (long)document.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length),
-            documents.Sum(document => (long)Encoding.UTF8.GetByteCount(document)), requests.Sum(request => runner.AnswerOf(request, task)), context, prefix);
+            documents.Sum(document => (long)Encoding.UTF8.GetByteCount(document)),
+            requests.Sum(request => runner.AnswerOf(request, task)),
+            context,
+            prefix
+        );
     }
 
-    /// <summary>The first window predicts as many tokens as fit behind the prefix, later ones as many behind the last token of the window before.</summary>
+    /// <summary>
+    /// The first window predicts as many tokens as fit behind the prefix, later ones as many behind the last token of the window before.
+    /// </summary>
     internal static IEnumerable<LogLikelihoodRequest> Windows(int[] tokens, int prefix, int context)
     {
         for (int first = 0; first < tokens.Length; first += context)
-            yield return new LogLikelihoodRequest([first == 0 ? prefix : tokens[first - 1]], tokens[first..Math.Min(tokens.Length, first + context)]);
+            yield return new LogLikelihoodRequest(
+                [first == 0 ? prefix : tokens[first - 1]],
+                tokens[first..Math.Min(tokens.Length, first + context)]
+            );
     }
 
     private static IEnumerable<string> Lines(string file)
@@ -62,7 +87,8 @@ public sealed record Perplexity(int Documents, long Tokens, long Words, long Byt
         foreach (string line in File.ReadLines(file))
         {
             number++;
-            if (string.IsNullOrWhiteSpace(line)) continue;
+            if (string.IsNullOrWhiteSpace(line))
+                continue;
             string? text;
             try
             {

@@ -17,14 +17,19 @@ public readonly record struct Score(double Value, double Error, int Count)
     /// <summary>The mean of samples by their weights, with the standard error √Σ(w·(x − mean))² / Σw.</summary>
     public static Score Of(IReadOnlyCollection<(double Value, double Weight)> samples)
     {
-        double total = samples.Sum(sample => sample.Weight), mean = samples.Sum(sample => sample.Weight * sample.Value) / total;
+        double total = samples.Sum(sample => sample.Weight),
+            mean = samples.Sum(sample => sample.Weight * sample.Value) / total;
         double error = Math.Sqrt(samples.Sum(sample => Math.Pow(sample.Weight * (sample.Value - mean), 2))) / total;
         return new Score(mean, samples.Count > 1 ? error : double.NaN, samples.Count);
     }
 
     /// <summary>The plain mean of means.</summary>
-    public static Score Mean(IReadOnlyCollection<Score> scores) => new(
-        scores.Sum(score => score.Value) / scores.Count, Math.Sqrt(scores.Sum(score => score.Error * score.Error)) / scores.Count, scores.Sum(score => score.Count));
+    public static Score Mean(IReadOnlyCollection<Score> scores) =>
+        new(
+            scores.Sum(score => score.Value) / scores.Count,
+            Math.Sqrt(scores.Sum(score => score.Error * score.Error)) / scores.Count,
+            scores.Sum(score => score.Count)
+        );
 }
 
 /// <summary>The scores of an exam: of the whole, of its groups and of its subjects.</summary>
@@ -37,15 +42,54 @@ public sealed record ScoredTask(string Name, IReadOnlyDictionary<string, Score> 
     public static IReadOnlyList<ScoredTask> Of(ExamResult result)
     {
         string exam = result.Exam.Name;
-        var subjects = result.Samples.GroupBy(sample => sample.Subject.Name)
-            .Select(group => (Subject: group.First().Subject, Task: Task($"{exam}_{group.Key}", [.. group], result.Rules.Averaging == Averaging.Points ? Averaging.Points : Averaging.Questions, []))).ToList();
-        var groups = subjects.Where(one => one.Subject.Group.Length > 0).GroupBy(one => one.Subject.Group).OrderBy(group => group.Key, StringComparer.Ordinal)
-            .Select(group => Joined($"{exam}_{group.Key.Replace(' ', '_')}", group.Select(one => one.Subject.Name), [.. group.Select(one => one.Task.Name)])).ToList();
-        string[] hard = ["advanced_mathematics", "discrete_mathematics", "probability_and_statistics", "college_chemistry", "college_physics", "high_school_mathematics", "high_school_chemistry", "high_school_physics"];
+        var subjects = result
+            .Samples.GroupBy(sample => sample.Subject.Name)
+            .Select(group =>
+                (
+                    Subject: group.First().Subject,
+                    Task: Task(
+                        $"{exam}_{group.Key}",
+                        [.. group],
+                        result.Rules.Averaging == Averaging.Points ? Averaging.Points : Averaging.Questions,
+                        []
+                    )
+                )
+            )
+            .ToList();
+        var groups = subjects
+            .Where(one => one.Subject.Group.Length > 0)
+            .GroupBy(one => one.Subject.Group)
+            .OrderBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group =>
+                Joined(
+                    $"{exam}_{group.Key.Replace(' ', '_')}",
+                    group.Select(one => one.Subject.Name),
+                    [.. group.Select(one => one.Task.Name)]
+                )
+            )
+            .ToList();
+        string[] hard =
+        [
+            "advanced_mathematics",
+            "discrete_mathematics",
+            "probability_and_statistics",
+            "college_chemistry",
+            "college_physics",
+            "high_school_mathematics",
+            "high_school_chemistry",
+            "high_school_physics",
+        ];
         var present = subjects.Where(one => hard.Contains(one.Subject.Name)).ToList();
-        if (exam == "ceval" && present.Count == hard.Length) groups.Add(Joined("ceval_hard", hard, [.. present.Select(one => one.Task.Name)]));
-        if (subjects.Count == 1) return [subjects[0].Task with { Name = exam }];
-        return [Joined(exam, subjects.Select(one => one.Subject.Name), [.. subjects.Select(one => one.Task.Name)]), .. groups, .. subjects.Select(one => one.Task)];
+        if (exam == "ceval" && present.Count == hard.Length)
+            groups.Add(Joined("ceval_hard", hard, [.. present.Select(one => one.Task.Name)]));
+        if (subjects.Count == 1)
+            return [subjects[0].Task with { Name = exam }];
+        return
+        [
+            Joined(exam, subjects.Select(one => one.Subject.Name), [.. subjects.Select(one => one.Task.Name)]),
+            .. groups,
+            .. subjects.Select(one => one.Task),
+        ];
 
         ScoredTask Joined(string name, IEnumerable<string> of, IReadOnlyList<string> parts)
         {
@@ -54,13 +98,24 @@ public sealed record ScoredTask(string Name, IReadOnlyDictionary<string, Score> 
         }
     }
 
-    private static ScoredTask Task(string name, IReadOnlyList<Sample> samples, Averaging averaging, IReadOnlyList<string> parts) => new(
-        name,
-        samples[0].Scores.Keys.ToDictionary(metric => metric, metric => averaging switch
-        {
-            Averaging.Questions => Score.Of([.. samples.Select(sample => sample.Scores[metric])]),
-            Averaging.Points => Score.Of([.. samples.Select(sample => (sample.Scores[metric], sample.Question.Points))]),
-            _ => Score.Mean([.. samples.GroupBy(sample => sample.Subject.Name).Select(group => Score.Of([.. group.Select(sample => sample.Scores[metric])]))]),
-        }),
-        parts);
+    private static ScoredTask Task(string name, IReadOnlyList<Sample> samples, Averaging averaging, IReadOnlyList<string> parts) =>
+        new(
+            name,
+            samples[0]
+                .Scores.Keys.ToDictionary(
+                    metric => metric,
+                    metric =>
+                        averaging switch
+                        {
+                            Averaging.Questions => Score.Of([.. samples.Select(sample => sample.Scores[metric])]),
+                            Averaging.Points => Score.Of([.. samples.Select(sample => (sample.Scores[metric], sample.Question.Points))]),
+                            _ => Score.Mean([
+                                .. samples
+                                    .GroupBy(sample => sample.Subject.Name)
+                                    .Select(group => Score.Of([.. group.Select(sample => sample.Scores[metric])])),
+                            ]),
+                        }
+                ),
+            parts
+        );
 }

@@ -97,73 +97,84 @@ public sealed record ExamRules
     public IReadOnlyList<int> PassAt { get; init; } = [];
 
     /// <summary>The rules of an exam.</summary>
-    public static ExamRules Of(string exam, Variant variant) => exam switch
-    {
-        "ceval" => Ceval(variant),
-        "agieval" => Agieval(variant),
-        "gaokao" => Gaokao(),
-        _ => Mmlu(variant),
-    };
-
-    private static ExamRules Mmlu(Variant variant) => new()
-    {
-        // The original's subject begins with a blank, so its prompt holds two; OpenCompass copied it.
-        Header = subject => $"The following are multiple choice questions (with answers) about {(variant == Variant.Harness ? "" : " ")}{subject.Title}.\n\n",
-        Question = (question, _, options) => (variant == Variant.Harness ? question.Text.Trim() : question.Text) + (options ? Lines(question) : "") + "\nAnswer:",
-        Delimiter = " ",
-        Separator = variant == Variant.OpenCompass ? "\n" : "\n\n",
-        Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
-        Averaging = variant == Variant.OpenCompass ? Averaging.Subjects : Averaging.Questions,
-        Shots = 5,
-        DropsShots = variant == Variant.Original,
-    };
-
-    private static ExamRules Ceval(Variant variant) => new()
-    {
-        Header = subject => $"以下是中国关于{subject.Title}考试的单项选择题，请选出其中的正确答案。\n{(variant == Variant.OpenCompass ? "" : "\n")}",
-        HeaderOfEachShot = variant == Variant.OpenCompass,
-        Question = (question, _, options) => question.Text + (options ? Lines(question) : "") + (variant == Variant.OpenCompass ? "\n答案: " : "\n答案："),
-        // The harness's default delimiter stays, although the text needs none.
-        Delimiter = variant == Variant.Harness ? " " : "",
-        Separator = variant == Variant.OpenCompass ? "\n" : "\n\n",
-        Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
-        Averaging = variant == Variant.Harness ? Averaging.Questions : Averaging.Subjects,
-        Shots = 5,
-        DropsShots = variant == Variant.Original,
-    };
-
-    private static ExamRules Agieval(Variant variant) => new()
-    {
-        Header = _ => "",
-        Question = (question, subject, options) =>
+    public static ExamRules Of(string exam, Variant variant) =>
+        exam switch
         {
-            string choices = string.Join(' ', question.Options.Select((option, i) => $"({Exams.Question.LetterOf(i)}){option}"));
-            char last = Exams.Question.LetterOf(question.Options.Count - 1);
-            return AgievalFiles.IsChinese(subject.Name)
-                ? $"{question.Passage}问题：{question.Text}{(options ? $" 选项：{choices}" : "")}\n答案：{(options ? $"从A到{last}, 我们应选择" : "")}"
-                : $"{question.Passage}Q: {question.Text}{(options ? $" Answer Choices: {choices}" : "")}\nA:{(options ? $" Among A through {last}, the answer is" : "")}";
-        },
-        Delimiter = " ",
-        Separator = "\n\n",
-        Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
-        Averaging = Averaging.Subjects,
-        Shots = 0,
-        AnyRightAnswer = variant == Variant.Harness,
-    };
+            "ceval" => Ceval(variant),
+            "agieval" => Agieval(variant),
+            "gaokao" => Gaokao(),
+            _ => Mmlu(variant),
+        };
+
+    private static ExamRules Mmlu(Variant variant) =>
+        new()
+        {
+            // The original's subject begins with a blank, so its prompt holds two; OpenCompass copied it.
+            Header = subject =>
+                $"The following are multiple choice questions (with answers) about {(variant == Variant.Harness ? "" : " ")}{subject.Title}.\n\n",
+            Question = (question, _, options) =>
+                (variant == Variant.Harness ? question.Text.Trim() : question.Text) + (options ? Lines(question) : "") + "\nAnswer:",
+            Delimiter = " ",
+            Separator = variant == Variant.OpenCompass ? "\n" : "\n\n",
+            Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+            Averaging = variant == Variant.OpenCompass ? Averaging.Subjects : Averaging.Questions,
+            Shots = 5,
+            DropsShots = variant == Variant.Original,
+        };
+
+    private static ExamRules Ceval(Variant variant) =>
+        new()
+        {
+            Header = subject =>
+                $"以下是中国关于{subject.Title}考试的单项选择题，请选出其中的正确答案。\n{(variant == Variant.OpenCompass ? "" : "\n")}",
+            HeaderOfEachShot = variant == Variant.OpenCompass,
+            Question = (question, _, options) =>
+                question.Text + (options ? Lines(question) : "") + (variant == Variant.OpenCompass ? "\n答案: " : "\n答案："),
+            // The harness's default delimiter stays, although the text needs none.
+            Delimiter = variant == Variant.Harness ? " " : "",
+            Separator = variant == Variant.OpenCompass ? "\n" : "\n\n",
+            Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+            Averaging = variant == Variant.Harness ? Averaging.Questions : Averaging.Subjects,
+            Shots = 5,
+            DropsShots = variant == Variant.Original,
+        };
+
+    private static ExamRules Agieval(Variant variant) =>
+        new()
+        {
+            Header = _ => "",
+            Question = (question, subject, options) =>
+            {
+                string choices = string.Join(' ', question.Options.Select((option, i) => $"({Exams.Question.LetterOf(i)}){option}"));
+                char last = Exams.Question.LetterOf(question.Options.Count - 1);
+                return AgievalFiles.IsChinese(subject.Name)
+                    ? $"{question.Passage}问题：{question.Text}{(options ? $" 选项：{choices}" : "")}\n答案：{(options ? $"从A到{last}, 我们应选择" : "")}"
+                    : $"{question.Passage}Q: {question.Text}{(options ? $" Answer Choices: {choices}" : "")}\nA:{(options ? $" Among A through {last}, the answer is" : "")}";
+            },
+            Delimiter = " ",
+            Separator = "\n\n",
+            Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+            Averaging = Averaging.Subjects,
+            Shots = 0,
+            AnyRightAnswer = variant == Variant.Harness,
+        };
 
     /// <summary>The sentence is ours; its marks are those of GAOKAO-Bench, which the rules look for.</summary>
-    private static ExamRules Gaokao() => new()
-    {
-        Header = _ => "",
-        Question = (question, _, _) => $"请先在【解析】和<eoe>之间写出解题思路，再在【答案】和<eoa>之间只写答案的字母。\n题目：{question.Text}\n【解析】",
-        Delimiter = "",
-        Separator = "\n\n",
-        Scoring = Scoring.Written,
-        Averaging = Averaging.Points,
-        Shots = 0,
-        Stops = ["<eoa>"],
-        AnswerTokens = 1024,
-    };
+    private static ExamRules Gaokao() =>
+        new()
+        {
+            Header = _ => "",
+            Question = (question, _, _) =>
+                $"请先在【解析】和<eoe>之间写出解题思路，再在【答案】和<eoa>之间只写答案的字母。\n题目：{question.Text}\n【解析】",
+            Delimiter = "",
+            Separator = "\n\n",
+            Scoring = Scoring.Written,
+            Averaging = Averaging.Points,
+            Shots = 0,
+            Stops = ["<eoa>"],
+            AnswerTokens = 1024,
+        };
 
-    private static string Lines(Question question) => string.Concat(question.Options.Select((option, i) => $"\n{Exams.Question.LetterOf(i)}. {option}"));
+    private static string Lines(Question question) =>
+        string.Concat(question.Options.Select((option, i) => $"\n{Exams.Question.LetterOf(i)}. {option}"));
 }

@@ -27,8 +27,10 @@ internal sealed class GeneratingSequence : IDisposable
     {
         _drawable = drawable;
         var stops = request.StopTokens.SelectMany(stop => stop).Where(token => (uint)token < drawable.Length && !drawable[token]).ToList();
-        if (stops.Count > 0) _drawable = [.. drawable];
-        foreach (int token in stops) _drawable[token] = true;
+        if (stops.Count > 0)
+            _drawable = [.. drawable];
+        foreach (int token in stops)
+            _drawable[token] = true;
         Number = number;
         _request = request;
         _context = model.Context;
@@ -53,14 +55,19 @@ internal sealed class GeneratingSequence : IDisposable
     /// <summary>Text that became certain with the last token.</summary>
     public string NewText { get; private set; } = "";
 
-    /// <summary>Whether a prompt is so much like this one that its beginning should be taken from here: tokens in common, 0 for few.</summary>
+    /// <summary>
+    /// Whether a prompt is so much like this one that its beginning should be taken from here: tokens in common, 0 for few.
+    /// </summary>
     public int Shares(IReadOnlyList<int> prompt)
     {
         const int Worthwhile = 32;
-        if (_windowStart > 0) return 0;
+        if (_windowStart > 0)
+            return 0;
         // At least one token is left to be read: its logits are wanted.
-        int most = Math.Min(prompt.Count - 1, _tokens.Count), common = 0;
-        while (common < most && prompt[common] == _tokens[common]) common++;
+        int most = Math.Min(prompt.Count - 1, _tokens.Count),
+            common = 0;
+        while (common < most && prompt[common] == _tokens[common])
+            common++;
         return common >= Worthwhile ? common : 0;
     }
 
@@ -86,27 +93,36 @@ internal sealed class GeneratingSequence : IDisposable
         _logProbabilities.Add(LogProbabilities.Of(logits, token, temperature == 0 ? 1 : temperature));
         bool stopped = _request.StopTokens.Any(EndsWith);
         // The text of a stop sequence is none of the text.
-        if (!stopped && _text is not null) stopped = _text.Add(token);
-        FinishReason? reason = stopped ? FinishReason.Stop
+        if (!stopped && _text is not null)
+            stopped = _text.Add(token);
+        FinishReason? reason =
+            stopped ? FinishReason.Stop
             : _logProbabilities.Count >= _request.MaxTokens ? FinishReason.Length
-            : _tokens.Count >= _context && !_request.Slides ? FinishReason.Context : null;
+            : _tokens.Count >= _context && !_request.Slides ? FinishReason.Context
+            : null;
         if (reason is null)
         {
             NewText = _text?.Take(final: false) ?? "";
             return;
         }
-        if (reason != FinishReason.Stop && _text?.Finish() == true) reason = FinishReason.Stop;
+        if (reason != FinishReason.Stop && _text?.Finish() == true)
+            reason = FinishReason.Stop;
         NewText = _text?.Take(final: true) ?? "";
-        Result = new Continuation([.. _tokens[_request.Prompt.Count..]], _logProbabilities, reason.Value, _text?.Text ?? "") { CutMass = _cutMass / _logProbabilities.Count };
+        Result = new Continuation([.. _tokens[_request.Prompt.Count..]], _logProbabilities, reason.Value, _text?.Text ?? "")
+        {
+            CutMass = _cutMass / _logProbabilities.Count,
+        };
     }
 
     public void Dispose() => Cache.Dispose();
 
     private bool EndsWith(IReadOnlyList<int> stop)
     {
-        if (stop.Count == 0 || stop.Count > _logProbabilities.Count) return false;
+        if (stop.Count == 0 || stop.Count > _logProbabilities.Count)
+            return false;
         for (int i = 0; i < stop.Count; i++)
-            if (_tokens[_tokens.Count - stop.Count + i] != stop[i]) return false;
+            if (_tokens[_tokens.Count - stop.Count + i] != stop[i])
+                return false;
         return true;
     }
 }

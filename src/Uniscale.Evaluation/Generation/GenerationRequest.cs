@@ -19,11 +19,14 @@ public sealed record GenerationRequest(IReadOnlyList<int> Prompt)
     public IReadOnlyList<string> StopTexts { get; init; } = [];
 
     /// <summary>
-    /// Where the context is full, the model goes on with the last tokens that fit, which it reads again for every token; otherwise the text ends there.
+    /// Where the context is full, the model goes on with the last tokens that fit, which it reads again for every token; otherwise the text
+    /// ends there.
     /// </summary>
     public bool Slides { get; init; }
 
-    /// <summary>Names the request among all: a digest of model, task, tokens and everything else that has an influence on the text.</summary>
+    /// <summary>
+    /// Names the request among all: a digest of model, task, tokens and everything else that has an influence on the text.
+    /// </summary>
     /// <param name="model">Digest of the model.</param>
     /// <param name="task">Digest of the task.</param>
     public string Key(string model, string task)
@@ -49,14 +52,17 @@ public enum FinishReason
 /// <summary>What was generated for a request.</summary>
 /// <param name="Tokens">All tokens that were drawn, those of a stop sequence too.</param>
 /// <param name="LogProbabilities">
-/// The logarithm of each token's probability under the softmax over the whole vocabulary at the sampling temperature (at 1 where that is 0), before any
+/// The logarithm of each token's probability under the softmax over the whole vocabulary at the sampling temperature (at 1 where that is
+/// 0), before any
 /// other rule of the sampling.
 /// </param>
 /// <param name="Reason">Why it ended.</param>
 /// <param name="Text">The text, without the stop sequence; empty where the generator has no tokenizer.</param>
 public sealed record Continuation(IReadOnlyList<int> Tokens, IReadOnlyList<double> LogProbabilities, FinishReason Reason, string Text)
 {
-    /// <summary>Probability that top-p, top-k and min-p took away, mean over the tokens; 0: every token was drawn from the model's own distribution.</summary>
+    /// <summary>
+    /// Probability that top-p, top-k and min-p took away, mean over the tokens; 0: every token was drawn from the model's own distribution.
+    /// </summary>
     public double CutMass { get; init; }
 }
 

@@ -11,30 +11,40 @@ namespace Uniscale.Evaluation.Generation;
 /// <param name="Stop">Texts before which it ends, besides those of the command.</param>
 public sealed record Prompt(string Text, long? Seed, int? Tokens, IReadOnlyList<string> Stop)
 {
-    /// <summary>Reads the prompts of a file of JSON lines: {"prompt": "...", "seed": 1, "tokens": 100, "stop": ["..."]}, of which the prompt alone must be there.</summary>
+    /// <summary>
+    /// Reads the prompts of a file of JSON lines: {"prompt": "...", "seed": 1, "tokens": 100, "stop": ["..."]}, of which the prompt alone
+    /// must be there.
+    /// </summary>
     /// <exception cref="UserErrorException">The file is missing, or a line is none of a prompt.</exception>
     public static IReadOnlyList<Prompt> ReadFile(string path)
     {
-        if (!File.Exists(path)) throw new UserErrorException($"The file of prompts {path} does not exist.");
+        if (!File.Exists(path))
+            throw new UserErrorException($"The file of prompts {path} does not exist.");
         var prompts = new List<Prompt>();
         int number = 0;
         foreach (string line in File.ReadLines(path))
         {
             number++;
-            if (string.IsNullOrWhiteSpace(line)) continue;
+            if (string.IsNullOrWhiteSpace(line))
+                continue;
             try
             {
                 var read = JsonSerializer.Deserialize<Line>(line);
-                if (read?.Prompt is not { } text) throw new JsonException("it has no \"prompt\"");
+                if (read?.Prompt is not { } text)
+                    throw new JsonException("it has no \"prompt\"");
                 prompts.Add(new Prompt(text, read.Seed, read.Tokens, read.Stop ?? []));
             }
             catch (JsonException failure)
             {
                 throw new UserErrorException(
-                    $"Line {number} of {path} is no prompt ({failure.Message.TrimEnd('.')}): each line is a JSON object like {{\"prompt\": \"Once upon\"}}.", failure);
+                    $"Line {number} of {path} is no prompt ({failure.Message.TrimEnd('.')}): each line is a JSON object like {{\"prompt\": \"Once upon\"}}.",
+                    failure
+                );
             }
         }
-        return prompts.Count > 0 ? prompts : throw new UserErrorException($"{path} has no prompts: each line is a JSON object like {{\"prompt\": \"Once upon\"}}.");
+        return prompts.Count > 0
+            ? prompts
+            : throw new UserErrorException($"{path} has no prompts: each line is a JSON object like {{\"prompt\": \"Once upon\"}}.");
     }
 
     private sealed record Line

@@ -27,11 +27,13 @@ public sealed class Sampler
     /// <param name="drawable">Entries that may be drawn; empty: all. Shorter than the logits: those beyond may not.</param>
     public int Draw(ReadOnlySpan<float> logits, ReadOnlySpan<bool> drawable = default)
     {
-        if (logits.IsEmpty) throw new ArgumentException("There are no logits to draw from.", nameof(logits));
+        if (logits.IsEmpty)
+            throw new ArgumentException("There are no logits to draw from.", nameof(logits));
         float[] own = Allowed(logits, drawable);
         int token = _options.Temperature == 0 ? LogProbabilities.Likeliest(own) : DrawFrom(own);
         _draws++;
-        if (_options.RepetitionPenalty != 1) _seen.Add(token);
+        if (_options.RepetitionPenalty != 1)
+            _seen.Add(token);
         return token;
     }
 
@@ -41,28 +43,34 @@ public sealed class Sampler
         if (!drawable.IsEmpty)
         {
             for (int i = 0; i < own.Length; i++)
-                if (i >= drawable.Length || !drawable[i]) own[i] = float.NegativeInfinity;
+                if (i >= drawable.Length || !drawable[i])
+                    own[i] = float.NegativeInfinity;
         }
         foreach (int token in _seen)
-            if (token < own.Length) own[token] = (float)(own[token] > 0 ? own[token] / _options.RepetitionPenalty : own[token] * _options.RepetitionPenalty);
+            if (token < own.Length)
+                own[token] = (float)(own[token] > 0 ? own[token] / _options.RepetitionPenalty : own[token] * _options.RepetitionPenalty);
         return own;
     }
 
     private int DrawFrom(float[] logits)
     {
-        double top = logits[LogProbabilities.Likeliest(logits)], total = Math.Exp(LogProbabilities.LogSumExp(logits, _options.Temperature) - top / _options.Temperature);
-        if (_options is { TopP: 1, TopK: 0, MinP: 0 }) return DrawFromAll(logits, top, total);
+        double top = logits[LogProbabilities.Likeliest(logits)],
+            total = Math.Exp(LogProbabilities.LogSumExp(logits, _options.Temperature) - top / _options.Temperature);
+        if (_options is { TopP: 1, TopK: 0, MinP: 0 })
+            return DrawFromAll(logits, top, total);
         // The likeliest tokens, in order: enough of them that what the rules keep is among them.
         var order = Candidates(logits, top, total);
         int kept = 0;
         double mass = 0;
-        while (kept < order.Count && Keeps(kept, mass, total, order[kept].Weight)) mass += order[kept++].Weight;
+        while (kept < order.Count && Keeps(kept, mass, total, order[kept].Weight))
+            mass += order[kept++].Weight;
         CutMass = Math.Max(0, 1 - (mass / total));
         double mark = Uniform() * mass;
         for (int i = 0; i < kept; i++)
         {
             mark -= order[i].Weight;
-            if (mark < 0) return order[i].Token;
+            if (mark < 0)
+                return order[i].Token;
         }
         return order[kept - 1].Token;
     }
@@ -74,34 +82,44 @@ public sealed class Sampler
         for (int i = 0; i < logits.Length; i++)
         {
             double weight = Math.Exp((logits[i] - top) / _options.Temperature);
-            if (weight == 0) continue;
+            if (weight == 0)
+                continue;
             last = i;
             mark -= weight;
-            if (mark < 0) break;
+            if (mark < 0)
+                break;
         }
         return last;
     }
 
-    /// <summary>Whether the token at a place of the order stays, given the probability mass before it; the likeliest always does, and has weight 1.</summary>
+    /// <summary>
+    /// Whether the token at a place of the order stays, given the probability mass before it; the likeliest always does, and has weight 1.
+    /// </summary>
     private bool Keeps(int place, double mass, double total, double weight) =>
         place == 0 || (mass < _options.TopP * total && weight >= _options.MinP && (_options.TopK == 0 || place < _options.TopK));
 
-    /// <summary>Tokens by falling weight exp((logit − top) / temperature), equal ones by number, down to a weight behind which no rule keeps any.</summary>
+    /// <summary>
+    /// Tokens by falling weight exp((logit − top) / temperature), equal ones by number, down to a weight behind which no rule keeps any.
+    /// </summary>
     private List<(double Weight, int Token)> Candidates(float[] logits, double top, double total)
     {
         for (double floor = 1e-4; ; floor = floor > 1e-300 ? floor * floor : 0)
         {
-            double lowest = floor == 0 ? double.NegativeInfinity : top + Math.Log(floor) * _options.Temperature, mass = 0;
+            double lowest = floor == 0 ? double.NegativeInfinity : top + Math.Log(floor) * _options.Temperature,
+                mass = 0;
             var found = new List<(double Weight, int Token)>();
             for (int i = 0; i < logits.Length; i++)
             {
-                if (!(logits[i] >= lowest) || float.IsNegativeInfinity(logits[i])) continue;
+                if (!(logits[i] >= lowest) || float.IsNegativeInfinity(logits[i]))
+                    continue;
                 double weight = Math.Exp((logits[i] - top) / _options.Temperature);
                 found.Add((weight, i));
                 mass += weight;
             }
-            bool enough = floor == 0 || mass >= _options.TopP * total || floor < _options.MinP || (_options.TopK > 0 && found.Count >= _options.TopK);
-            if (!enough) continue;
+            bool enough =
+                floor == 0 || mass >= _options.TopP * total || floor < _options.MinP || (_options.TopK > 0 && found.Count >= _options.TopK);
+            if (!enough)
+                continue;
             found.Sort((a, b) => a.Weight != b.Weight ? b.Weight.CompareTo(a.Weight) : a.Token.CompareTo(b.Token));
             return found;
         }

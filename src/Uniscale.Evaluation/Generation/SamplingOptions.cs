@@ -3,7 +3,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Evaluation.Generation;
 
 /// <summary>
-/// How the next token is chosen. The rules work in the order of the fields: repeated tokens are made less likely, logits divided by the temperature, then
+/// How the next token is chosen. The rules work in the order of the fields: repeated tokens are made less likely, logits divided by the
+/// temperature, then
 /// only those tokens stay that top-k, top-p and min-p leave.
 /// </summary>
 /// <param name="Temperature">Logits are divided by it; 0: always the likeliest token.</param>
@@ -14,11 +15,14 @@ public sealed record SamplingOptions(double Temperature = 0.8, double TopP = 0.9
     /// <summary>Tokens are drawn from so many likeliest; 0: from all.</summary>
     public int TopK { get; init; }
 
-    /// <summary>Tokens whose probability is less than this share of the likeliest one's are left out (Nguyen et al., 2024); 0: none.</summary>
+    /// <summary>
+    /// Tokens whose probability is less than this share of the likeliest one's are left out (Nguyen et al., 2024); 0: none.
+    /// </summary>
     public double MinP { get; init; }
 
     /// <summary>
-    /// Positive logits of tokens that stand in the prompt or were drawn are divided by it, negative ones multiplied (Keskar et al., CTRL, 2019); 1: no penalty.
+    /// Positive logits of tokens that stand in the prompt or were drawn are divided by it, negative ones multiplied (Keskar et al., CTRL,
+    /// 2019); 1: no penalty.
     /// </summary>
     public double RepetitionPenalty { get; init; } = 1;
 
@@ -33,9 +37,12 @@ public sealed record SamplingOptions(double Temperature = 0.8, double TopP = 0.9
     {
         if (!(Temperature >= 0) || double.IsInfinity(Temperature))
             throw new UserErrorException($"--temperature is {Temperature}; give 0 (always the likeliest token) or more.");
-        if (!(TopP is > 0 and <= 1)) throw new UserErrorException($"--top-p is {TopP}; give a number above 0 and at most 1.");
-        if (TopK < 0) throw new UserErrorException($"--top-k is {TopK}; give 1 or more, or 0 to draw from all tokens.");
-        if (!(MinP is >= 0 and <= 1)) throw new UserErrorException($"--min-p is {MinP}; give a number from 0 to 1.");
+        if (!(TopP is > 0 and <= 1))
+            throw new UserErrorException($"--top-p is {TopP}; give a number above 0 and at most 1.");
+        if (TopK < 0)
+            throw new UserErrorException($"--top-k is {TopK}; give 1 or more, or 0 to draw from all tokens.");
+        if (!(MinP is >= 0 and <= 1))
+            throw new UserErrorException($"--min-p is {MinP}; give a number from 0 to 1.");
         if (!(RepetitionPenalty > 0) || double.IsInfinity(RepetitionPenalty))
             throw new UserErrorException($"--repetition-penalty is {RepetitionPenalty}; give a number above 0, or 1 for no penalty.");
     }

@@ -4,7 +4,8 @@ using Uniscale.Data;
 namespace Uniscale.Evaluation.Generation;
 
 /// <summary>
-/// The text of tokens that come one by one. A token's text depends on its neighbours (the space of a first piece, bytes of one character), so it is what
+/// The text of tokens that come one by one. A token's text depends on its neighbours (the space of a first piece, bytes of one character),
+/// so it is what
 /// a stretch of tokens has more with it than without.
 /// </summary>
 internal sealed class TextBuilder
@@ -56,7 +57,8 @@ internal sealed class TextBuilder
             string tail = _text.ToString(Math.Max(_given, _text.Length - longest), Math.Min(longest, _text.Length - _given));
             for (int i = 0; i < tail.Length; i++)
             {
-                if (!_stops.Any(stop => stop.StartsWith(tail[i..], StringComparison.Ordinal))) continue;
+                if (!_stops.Any(stop => stop.StartsWith(tail[i..], StringComparison.Ordinal)))
+                    continue;
                 end = _text.Length - tail.Length + i;
                 break;
             }
@@ -68,9 +70,11 @@ internal sealed class TextBuilder
 
     private bool Extend(bool final)
     {
-        string before = Decode(_known), all = Decode(_tokens.Count);
+        string before = Decode(_known),
+            all = Decode(_tokens.Count);
         // A character may need several byte tokens: hold back what is not whole yet.
-        if (!final && all.EndsWith('\uFFFD')) return false;
+        if (!final && all.EndsWith('\uFFFD'))
+            return false;
         if (all.Length > before.Length)
         {
             _text.Append(all, before.Length, all.Length - before.Length);
@@ -84,15 +88,18 @@ internal sealed class TextBuilder
 
     private bool CutAtStop()
     {
-        if (_stops.Count == 0) return false;
+        if (_stops.Count == 0)
+            return false;
         string text = _text.ToString(_given, _text.Length - _given);
         int first = -1;
         foreach (string stop in _stops)
         {
             int at = text.IndexOf(stop, StringComparison.Ordinal);
-            if (at >= 0 && (first < 0 || at < first)) first = at;
+            if (at >= 0 && (first < 0 || at < first))
+                first = at;
         }
-        if (first >= 0) _text.Length = _given + first;
+        if (first >= 0)
+            _text.Length = _given + first;
         return first >= 0;
     }
 }

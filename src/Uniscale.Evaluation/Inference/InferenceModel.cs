@@ -10,8 +10,10 @@ using Uniscale.Programs;
 namespace Uniscale.Evaluation.Inference;
 
 /// <summary>
-/// A model to be read: what evaluation and generation ask. Many sequences are read together, and what comes out for one of them depends on its own tokens
-/// alone, to the bit (on the CPU). Where the model is spread over ranks, all of them make the same calls with the same tokens, and all get the
+/// A model to be read: what evaluation and generation ask. Many sequences are read together, and what comes out for one of them depends on
+/// its own tokens
+/// alone, to the bit (on the CPU). Where the model is spread over ranks, all of them make the same calls with the same tokens, and all get
+/// the
 /// logits. Not safe for use by several threads.
 /// </summary>
 public sealed class InferenceModel : IDisposable
@@ -41,13 +43,16 @@ public sealed class InferenceModel : IDisposable
     public int Context { get; }
 
     /// <summary>
-    /// The model of a run in memory, between two steps. It reads the run's own parameters: dispose it before the next step. Ranks of the tensor and
-    /// pipeline axes read together; those of the data and context axes hold the same model and may each read other sequences. Making and disposing it is
+    /// The model of a run in memory, between two steps. It reads the run's own parameters: dispose it before the next step. Ranks of the
+    /// tensor and
+    /// pipeline axes read together; those of the data and context axes hold the same model and may each read other sequences. Making and
+    /// disposing it is
     /// collective under ZeRO-3.
     /// </summary>
     /// <param name="rank">This rank's part of the model (<c>RankRuntime.Model</c>, after <c>RankRuntime.Settle()</c>); not owned.</param>
     /// <param name="specification">Its layout (<c>RankRuntime.Specification</c>).</param>
-    /// <param name="shape">The model as it is now (<c>RunConfiguration.ModelAt</c>): its context and rotary base are those of the phase.</param>
+    /// <param name="shape">The model as it is now (<c>RunConfiguration.ModelAt</c>): its context and rotary base are those of the
+    /// phase.</param>
     public static InferenceModel Of(RankState rank, StepSpecification specification, ModelSection shape)
     {
         var gathered = new GatheredParameters(rank);
@@ -55,9 +60,18 @@ public sealed class InferenceModel : IDisposable
         var blocks = Transformer.Blocks(shape, vocabulary);
         var states = rank.Blocks.Values.ToDictionary(state => blocks[state.Number], state => state.Parameters);
         var stages = StagePartition.Of(specification);
-        var groups = new DecodingGroups { Tensor = Several(rank.Groups.Tensor), Pipeline = Several(rank.Groups.Pipeline), StageOf = stages.StageOf };
+        var groups = new DecodingGroups
+        {
+            Tensor = Several(rank.Groups.Tensor),
+            Pipeline = Several(rank.Groups.Pipeline),
+            StageOf = stages.StageOf,
+        };
         var kernels = rank.Link.Device.type == TorchSharp.DeviceType.CPU ? null : TorchKernels.Instance;
-        var decoder = new Decoder(blocks, block => states[block], groups, kernels) { Type = rank.ActivationType, Device = rank.Link.Device };
+        var decoder = new Decoder(blocks, block => states[block], groups, kernels)
+        {
+            Type = rank.ActivationType,
+            Device = rank.Link.Device,
+        };
         return new InferenceModel(decoder, vocabulary, shape.Context, gathered);
     }
 
@@ -75,16 +89,19 @@ public sealed class InferenceModel : IDisposable
             var (cache, tokens, wanted) = parts[i];
             for (int first = 0; first < tokens.Length;)
             {
-                int count = Math.Min(room, tokens.Length - first), after = tokens.Length - first - count;
+                int count = Math.Min(room, tokens.Length - first),
+                    after = tokens.Length - first - count;
                 // Of the wanted tokens, the last ones of the part, those that lie in this piece.
                 int inside = Math.Clamp(wanted - after, 0, count);
                 pass.Add(new SequencePart(cache, tokens.Slice(first, count), inside));
                 numbers.Add((i, Math.Max(0, wanted - after - inside)));
                 first += count;
-                if ((room -= count) == 0) Run();
+                if ((room -= count) == 0)
+                    Run();
             }
         }
-        if (pass.Count > 0) Run();
+        if (pass.Count > 0)
+            Run();
 
         void Run()
         {

@@ -10,8 +10,10 @@ public static class LogProbabilities
     public static double LogSumExp(ReadOnlySpan<float> logits, double temperature = 1)
     {
         double top = double.NegativeInfinity;
-        foreach (float logit in logits) top = Math.Max(top, logit);
-        if (!double.IsFinite(top)) return top;
+        foreach (float logit in logits)
+            top = Math.Max(top, logit);
+        if (!double.IsFinite(top))
+            return top;
         var sums = Vector512<double>.Zero;
         var (origin, scale) = (Vector512.Create(top), Vector512.Create(1 / temperature));
         int whole = logits.Length / Vector256<float>.Count * Vector256<float>.Count;
@@ -21,20 +23,24 @@ public static class LogProbabilities
             sums += Vector512.Exp((Vector512.Create(low, high) - origin) * scale);
         }
         double sum = 0;
-        for (int lane = 0; lane < Vector512<double>.Count; lane++) sum += sums[lane];
-        foreach (float logit in logits[whole..]) sum += Math.Exp((logit - top) / temperature);
+        for (int lane = 0; lane < Vector512<double>.Count; lane++)
+            sum += sums[lane];
+        foreach (float logit in logits[whole..])
+            sum += Math.Exp((logit - top) / temperature);
         return top / temperature + Math.Log(sum);
     }
 
     /// <summary>log of the probability of an entry.</summary>
-    public static double Of(ReadOnlySpan<float> logits, int entry, double temperature = 1) => logits[entry] / temperature - LogSumExp(logits, temperature);
+    public static double Of(ReadOnlySpan<float> logits, int entry, double temperature = 1) =>
+        logits[entry] / temperature - LogSumExp(logits, temperature);
 
     /// <summary>The entry with the largest logit, the first of equals.</summary>
     public static int Likeliest(ReadOnlySpan<float> logits)
     {
         int best = 0;
         for (int i = 1; i < logits.Length; i++)
-            if (logits[i] > logits[best]) best = i;
+            if (logits[i] > logits[best])
+                best = i;
         return best;
     }
 }

@@ -43,7 +43,9 @@ public sealed class TrainedModel : IDisposable
     {
         using var noGradients = no_grad();
         if (shape.Head == HeadKind.Score)
-            throw new UserErrorException($"The checkpoint {checkpoint.Folder} is of a reward model, which gives scores and no text: name a run of another objective.");
+            throw new UserErrorException(
+                $"The checkpoint {checkpoint.Folder} is of a reward model, which gives scores and no text: name a run of another objective."
+            );
         var model = new TrainedModel(shape, vocabulary);
         var slices = new List<StateSlice>();
         foreach (var spec in model._blocks.SelectMany(block => block.Parameters).DistinctBy(spec => spec.Name))
@@ -53,11 +55,21 @@ public sealed class TrainedModel : IDisposable
             string name = checkpoint.Contains(master) ? master : spec.Name;
             // Before memory is taken: a configuration may say anything.
             if (!checkpoint[name].Shape.AsSpan().SequenceEqual(spec.Shape))
-                throw new CheckpointMismatchException($"tensor '{name}' has another shape in {checkpoint.Folder} than the configuration stored there says");
+                throw new CheckpointMismatchException(
+                    $"tensor '{name}' has another shape in {checkpoint.Folder} than the configuration stored there says"
+                );
             var tensor = zeros(spec.Shape, ScalarType.Float32).DetachFromDisposeScope();
             model._parameters[spec.Name] = tensor;
-            slices.Add(new StateSlice(
-                name, checkpoint[name].Type, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(tensor)));
+            slices.Add(
+                new StateSlice(
+                    name,
+                    checkpoint[name].Type,
+                    spec.Shape,
+                    new long[spec.Shape.Length],
+                    spec.Shape,
+                    TensorMemory.DataPointer(tensor)
+                )
+            );
         }
         checkpoint.Load(slices);
         return model;
@@ -80,17 +92,26 @@ public sealed class TrainedModel : IDisposable
     }
 
     /// <summary>The model for one thread to read; it ends before this one does.</summary>
-    /// <param name="positions">A shape that differs from <see cref="Shape"/> in context and rotary positions alone, as a longer text may need; null: as trained.</param>
-    public InferenceModel Reader(ModelSection? positions = null) => new(
-        new Decoder(positions is null ? _blocks : Transformer.Blocks(positions, Vocabulary), ParametersOf), Vocabulary, positions?.Context ?? Context);
+    /// <param name="positions">A shape that differs from <see cref="Shape"/> in context and rotary positions alone, as a longer text may
+    /// need; null: as trained.</param>
+    public InferenceModel Reader(ModelSection? positions = null) =>
+        new(
+            new Decoder(positions is null ? _blocks : Transformer.Blocks(positions, Vocabulary), ParametersOf),
+            Vocabulary,
+            positions?.Context ?? Context
+        );
 
-    /// <summary>Logits of every position by plain torch operations, without cache, batch or packing: fp32 [1, sequence, vocabulary]; belongs to the caller's dispose scope.</summary>
+    /// <summary>
+    /// Logits of every position by plain torch operations, without cache, batch or packing: fp32 [1, sequence, vocabulary]; belongs to the
+    /// caller's dispose scope.
+    /// </summary>
     public Tensor Logits(ReadOnlySpan<int> tokens)
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
         long[] ids = new long[tokens.Length];
-        for (int i = 0; i < ids.Length; i++) ids[i] = tokens[i];
+        for (int i = 0; i < ids.Length; i++)
+            ids[i] = tokens[i];
         var hidden = Hidden(tensor(ids, [1, ids.Length], ScalarType.Int64));
         return ((HeadBlock)_blocks[^1]).Logits(ParametersOf(_blocks[^1]), hidden, _ops).MoveToOuterDisposeScope();
     }
@@ -98,7 +119,8 @@ public sealed class TrainedModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var parameter in _parameters.Values) parameter.Dispose();
+        foreach (var parameter in _parameters.Values)
+            parameter.Dispose();
         _parameters.Clear();
     }
 
@@ -106,7 +128,8 @@ public sealed class TrainedModel : IDisposable
     {
         var context = new MicrobatchContext { Index = 0, Tokens = tokens };
         Tensor? x = null;
-        foreach (var block in _blocks.SkipLast(1)) x = block.Forward(ParametersOf(block), x, context, _ops);
+        foreach (var block in _blocks.SkipLast(1))
+            x = block.Forward(ParametersOf(block), x, context, _ops);
         return x!;
     }
 

@@ -26,7 +26,8 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
         for (int repeat = 0; repeat < options.Repeats; repeat++)
         {
             int[] text = haystack.Tokens(length, unchecked((long)Mixing.Key((ulong)options.Seed, (ulong)repeat)));
-            for (int depth = 0; depth < options.Depths; depth++) cells.Add(Cell(length, depth, repeat, text));
+            for (int depth = 0; depth < options.Depths; depth++)
+                cells.Add(Cell(length, depth, repeat, text));
         }
         return cells;
     }
@@ -39,15 +40,20 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
             string key = Key(Mixing.Key(unchecked((ulong)options.Seed), (ulong)length, (ulong)depth, (ulong)repeat, draw));
             int[] needle = tokenizer.Encode(options.Needle.Replace(NeedleOptions.KeyMark, key, StringComparison.Ordinal));
             if (!tokenizer.Decode(needle).Contains(key, StringComparison.Ordinal))
-                throw new UserErrorException($"The tokenizer {tokenizer.Path} has no tokens for the digits of the key {key}, so no model with it can answer: it was trained on text without digits.");
+                throw new UserErrorException(
+                    $"The tokenizer {tokenizer.Path} has no tokens for the digits of the key {key}, so no model with it can answer: it was trained on text without digits."
+                );
             int[] prefix = TextStart.Of(tokenizer) is { } start ? [start] : [];
-            int around = prefix.Length + needle.Length + _question.Length + options.AnswerTokens, room = length - around;
+            int around = prefix.Length + needle.Length + _question.Length + options.AnswerTokens,
+                room = length - around;
             if (room < 1)
             {
                 throw new UserErrorException(
-                    $"A length of {length} tokens is too short: needle and question have {around - options.AnswerTokens} and the answer may have {options.AnswerTokens}, so give --lengths more than {around}, or fewer --tokens.");
+                    $"A length of {length} tokens is too short: needle and question have {around - options.AnswerTokens} and the answer may have {options.AnswerTokens}, so give --lengths more than {around}, or fewer --tokens."
+                );
             }
-            if (tokenizer.Decode(text.AsSpan(0, room)).Contains(key, StringComparison.Ordinal)) continue;
+            if (tokenizer.Decode(text.AsSpan(0, room)).Contains(key, StringComparison.Ordinal))
+                continue;
             int place = Place(text, room, percent);
             int[] prompt = [.. prefix, .. text.AsSpan(0, place), .. needle, .. text.AsSpan(place, room - place), .. _question];
             return new NeedleCell(length, percent, repeat, key, prompt, prefix.Length + place, tokenizer.Decode(prompt).Length);
@@ -58,15 +64,18 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
     private int Place(int[] text, int room, double percent)
     {
         int wanted = (int)(room * percent / 100);
-        if (wanted == 0 || wanted == room) return wanted;
+        if (wanted == 0 || wanted == room)
+            return wanted;
         for (int place = wanted; place > Math.Max(0, wanted - SentenceTokens); place--)
-            if (EndsSentence(text[place - 1])) return place;
+            if (EndsSentence(text[place - 1]))
+                return place;
         return wanted;
     }
 
     private bool EndsSentence(int token)
     {
-        if (_ends.TryGetValue(token, out bool known)) return known;
+        if (_ends.TryGetValue(token, out bool known))
+            return known;
         string piece = tokenizer.PieceOf(token).Text;
         return _ends[token] = piece is "<0x0A>" || (piece.Length > 0 && ".!?\n。！？".Contains(piece[^1], StringComparison.Ordinal));
     }

@@ -12,7 +12,8 @@ public sealed class Haystack
     {
         Name = name;
         _documents = [.. documents.Where(document => document.Length > 0)];
-        if (_documents.Count == 0) throw new UserErrorException($"{name} has no text to hide needles in.");
+        if (_documents.Count == 0)
+            throw new UserErrorException($"{name} has no text to hide needles in.");
     }
 
     /// <summary>Where the text is from.</summary>
@@ -42,7 +43,9 @@ public sealed class Haystack
                 int[] document = new int[Math.Min(tokens, shard.DocumentStart(number + 1) - start)];
                 shard.Read(start, document);
                 if (document.FirstOrDefault(token => (uint)token >= (uint)tokenizer.Size, -1) is var wrong and not -1)
-                    throw new UserErrorException($"{prefix} holds token {wrong}, which the model's vocabulary of {tokenizer.Size} lacks: it was made with another tokenizer.");
+                    throw new UserErrorException(
+                        $"{prefix} holds token {wrong}, which the model's vocabulary of {tokenizer.Size} lacks: it was made with another tokenizer."
+                    );
                 documents.Add([.. document.Where(token => token != tokenizer.EndId && token != tokenizer.BeginId)]);
                 tokens -= document.Length;
             }
@@ -53,13 +56,68 @@ public sealed class Haystack
     /// <summary>Made sentences of English words, without digits: the same for the same seed.</summary>
     public static Haystack Filler(long seed, Tokenizer tokenizer)
     {
-        const int Documents = 64, Sentences = 40;
-        string[] things = ["river", "garden", "market", "teacher", "window", "winter", "letter", "bridge", "village", "lantern", "harbour", "forest", "painter", "engine", "mountain", "orchard"];
-        string[] actions = ["follows", "remembers", "leaves", "watches", "carries", "finds", "crosses", "paints", "covers", "answers", "passes", "keeps"];
-        string[] manners = ["slowly", "in the morning", "without a word", "before the rain", "every autumn", "at the corner", "with great care", "near the old road"];
+        const int Documents = 64,
+            Sentences = 40;
+        string[] things =
+        [
+            "river",
+            "garden",
+            "market",
+            "teacher",
+            "window",
+            "winter",
+            "letter",
+            "bridge",
+            "village",
+            "lantern",
+            "harbour",
+            "forest",
+            "painter",
+            "engine",
+            "mountain",
+            "orchard",
+        ];
+        string[] actions =
+        [
+            "follows",
+            "remembers",
+            "leaves",
+            "watches",
+            "carries",
+            "finds",
+            "crosses",
+            "paints",
+            "covers",
+            "answers",
+            "passes",
+            "keeps",
+        ];
+        string[] manners =
+        [
+            "slowly",
+            "in the morning",
+            "without a word",
+            "before the rain",
+            "every autumn",
+            "at the corner",
+            "with great care",
+            "near the old road",
+        ];
         ulong draw = 0;
-        return Of("made sentences", Enumerable.Range(0, Documents).Select(_ => string.Join(' ', Enumerable.Range(0, Sentences).Select(_ =>
-            $"The {Pick(things)} {Pick(actions)} the {Pick(things)} {Pick(manners)}."))), tokenizer);
+        return Of(
+            "made sentences",
+            Enumerable
+                .Range(0, Documents)
+                .Select(_ =>
+                    string.Join(
+                        ' ',
+                        Enumerable
+                            .Range(0, Sentences)
+                            .Select(_ => $"The {Pick(things)} {Pick(actions)} the {Pick(things)} {Pick(manners)}.")
+                    )
+                ),
+            tokenizer
+        );
 
         string Pick(string[] words) => words[Mixing.Key(unchecked((ulong)seed), Mixing.OfName("filler"), draw++) % (ulong)words.Length];
     }

@@ -29,7 +29,10 @@ public sealed record NeedleResult(NeedleCell Cell, string Answer)
 
     private static string Trimmed(string answer) => answer.Trim() is { Length: > Compared } text ? text[..Compared] : answer.Trim();
 
-    /// <summary>The Levenshtein distance; that of <see cref="Configuration.Schema.Names"/> counts two swapped neighbours as one mistake, as for typing errors.</summary>
+    /// <summary>
+    /// The Levenshtein distance; that of <see cref="Configuration.Schema.Names"/> counts two swapped neighbours as one mistake, as for
+    /// typing errors.
+    /// </summary>
     internal static int DistanceOf(string a, string b)
     {
         int[] row = [.. Enumerable.Range(0, b.Length + 1)];

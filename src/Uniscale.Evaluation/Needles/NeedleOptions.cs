@@ -32,7 +32,8 @@ public sealed record NeedleOptions
     public string Needle { get; init; } = $"The secret number of this text is {KeyMark}.";
 
     /// <summary>What stands behind the text, up to the place of the key.</summary>
-    public string Question { get; init; } = "\nQuestion: What is the secret number of this text?\nAnswer: The secret number of this text is";
+    public string Question { get; init; } =
+        "\nQuestion: What is the secret number of this text?\nAnswer: The secret number of this text is";
 
     /// <summary>How rotary angles are stretched; null: as the model was trained.</summary>
     public RopeScalingKind? Scaling { get; init; }
@@ -41,10 +42,12 @@ public sealed record NeedleOptions
     public double? Factor { get; init; }
 
     /// <summary>The places in percent.</summary>
-    public IReadOnlyList<double> DepthPercents => Depths == 1 ? [50] : [.. Enumerable.Range(0, Depths).Select(i => 100.0 * i / (Depths - 1))];
+    public IReadOnlyList<double> DepthPercents =>
+        Depths == 1 ? [50] : [.. Enumerable.Range(0, Depths).Select(i => 100.0 * i / (Depths - 1))];
 
     /// <summary>
-    /// Lengths as users write them: <c>1k,4k,32k</c>, or <c>1k..200k</c>: doubled from the first as long as they are below the last, and the last. 1k is 1,000 tokens.
+    /// Lengths as users write them: <c>1k,4k,32k</c>, or <c>1k..200k</c>: doubled from the first as long as they are below the last, and
+    /// the last. 1k is 1,000 tokens.
     /// </summary>
     /// <exception cref="UserErrorException">The text is none of lengths.</exception>
     public static IReadOnlyList<int> ParseLengths(string text)
@@ -54,14 +57,18 @@ public sealed record NeedleOptions
         {
             string[] ends = part.Split("..", 2);
             (int first, int last) = (One(ends[0]), One(ends[^1]));
-            if (first > last) throw new UserErrorException($"--lengths {part} goes from a longer length to a shorter one: write {ends[^1]}..{ends[0]}.");
-            for (long length = first; length < last; length *= 2) lengths.Add((int)length);
+            if (first > last)
+                throw new UserErrorException($"--lengths {part} goes from a longer length to a shorter one: write {ends[^1]}..{ends[0]}.");
+            for (long length = first; length < last; length *= 2)
+                lengths.Add((int)length);
             lengths.Add(last);
         }
         return lengths.Count > 0 ? [.. lengths] : throw new UserErrorException("--lengths names no length: write for example 1k..32k.");
 
-        static int One(string text) => Quantity.ParseTokens(text, "--lengths") is > 0 and <= Limits.Context and var length
-            ? (int)length : throw new UserErrorException($"--lengths {text} is no length of a text: give 1 to {Limits.Context} tokens.");
+        static int One(string text) =>
+            Quantity.ParseTokens(text, "--lengths") is > 0 and <= Limits.Context and var length
+                ? (int)length
+                : throw new UserErrorException($"--lengths {text} is no length of a text: give 1 to {Limits.Context} tokens.");
     }
 
     /// <summary>A stretching as users write it: the names of <c>model.rope_scaling</c>.</summary>
@@ -69,20 +76,30 @@ public sealed record NeedleOptions
     public static RopeScalingKind ParseScaling(string text)
     {
         var kinds = Enum.GetValues<RopeScalingKind>().ToDictionary(kind => Names.Kebab(kind.ToString()));
-        return kinds.TryGetValue(text, out var found) ? found : throw new UserErrorException($"--rope-scaling is '{text}'; give one of {string.Join(", ", kinds.Keys)}.");
+        return kinds.TryGetValue(text, out var found)
+            ? found
+            : throw new UserErrorException($"--rope-scaling is '{text}'; give one of {string.Join(", ", kinds.Keys)}.");
     }
 
     /// <summary>Refuses what makes no sense, with a sentence.</summary>
     public void Check()
     {
-        if (Depths < 1) throw new UserErrorException($"--depths is {Depths}; give 1 or more.");
-        if (Repeats < 1) throw new UserErrorException($"--repeats is {Repeats}; give 1 or more.");
-        if (AnswerTokens < 1) throw new UserErrorException($"--tokens is {AnswerTokens}; give 1 or more.");
-        if (!Needle.Contains(KeyMark, StringComparison.Ordinal)) throw new UserErrorException($"--needle '{Needle}' has no place for the key: write {KeyMark} where it is to stand.");
-        if (Question.Contains(KeyMark, StringComparison.Ordinal)) throw new UserErrorException($"--question '{Question}' has {KeyMark}, which would tell the answer: take it out.");
-        if (Question.Length == 0) throw new UserErrorException("--question is empty: give it the text behind which the key comes.");
-        if (Factor is { } factor && Scaling is null or RopeScalingKind.None) throw new UserErrorException($"--rope-factor is {Quantity.Format(factor)} without a stretching: name one with --rope-scaling.");
-        if (Factor is < 1 or double.NaN or double.PositiveInfinity) throw new UserErrorException($"--rope-factor is {Quantity.Format(Factor.Value)}; give 1 or more.");
+        if (Depths < 1)
+            throw new UserErrorException($"--depths is {Depths}; give 1 or more.");
+        if (Repeats < 1)
+            throw new UserErrorException($"--repeats is {Repeats}; give 1 or more.");
+        if (AnswerTokens < 1)
+            throw new UserErrorException($"--tokens is {AnswerTokens}; give 1 or more.");
+        if (!Needle.Contains(KeyMark, StringComparison.Ordinal))
+            throw new UserErrorException($"--needle '{Needle}' has no place for the key: write {KeyMark} where it is to stand.");
+        if (Question.Contains(KeyMark, StringComparison.Ordinal))
+            throw new UserErrorException($"--question '{Question}' has {KeyMark}, which would tell the answer: take it out.");
+        if (Question.Length == 0)
+            throw new UserErrorException("--question is empty: give it the text behind which the key comes.");
+        if (Factor is { } factor && Scaling is null or RopeScalingKind.None)
+            throw new UserErrorException($"--rope-factor is {Quantity.Format(factor)} without a stretching: name one with --rope-scaling.");
+        if (Factor is < 1 or double.NaN or double.PositiveInfinity)
+            throw new UserErrorException($"--rope-factor is {Quantity.Format(Factor.Value)}; give 1 or more.");
     }
 
     /// <summary>The model's shape for a text of this length.</summary>
@@ -93,14 +110,22 @@ public sealed record NeedleOptions
     {
         if (Scaling is null or RopeScalingKind.None)
         {
-            return length <= shape.Context || shape.RopeScaling == RopeScalingKind.Dynamic ? RotaryStretch.At(shape, length) : throw new UserErrorException(
-                $"--lengths asks for {length} tokens, and the model was trained for {shape.Context}: shorten --lengths, or stretch its positions with --rope-scaling.");
+            return length <= shape.Context || shape.RopeScaling == RopeScalingKind.Dynamic
+                ? RotaryStretch.At(shape, length)
+                : throw new UserErrorException(
+                    $"--lengths asks for {length} tokens, and the model was trained for {shape.Context}: shorten --lengths, or stretch its positions with --rope-scaling."
+                );
         }
         if (shape.Positions != PositionKind.Rope)
-            throw new UserErrorException("--rope-scaling stretches rotary angles, and this model has a learned table of positions: leave it out.");
+            throw new UserErrorException(
+                "--rope-scaling stretches rotary angles, and this model has a learned table of positions: leave it out."
+            );
         if (shape.RopeScaling != RopeScalingKind.None)
-            throw new UserErrorException($"--rope-scaling would stretch positions that are stretched already (model.rope_factor is {Quantity.Format(shape.RopeFactor)}): leave it out.");
-        bool dynamic = Scaling == RopeScalingKind.Dynamic, trained = dynamic || Scaling is RopeScalingKind.Yarn or RopeScalingKind.Llama3;
+            throw new UserErrorException(
+                $"--rope-scaling would stretch positions that are stretched already (model.rope_factor is {Quantity.Format(shape.RopeFactor)}): leave it out."
+            );
+        bool dynamic = Scaling == RopeScalingKind.Dynamic,
+            trained = dynamic || Scaling is RopeScalingKind.Yarn or RopeScalingKind.Llama3;
         var stretched = shape with
         {
             RopeScaling = Scaling.Value,

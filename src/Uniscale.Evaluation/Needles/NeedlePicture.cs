@@ -8,7 +8,9 @@ namespace Uniscale.Evaluation.Needles;
 /// <summary>The heat map of a needle test, drawn by ScottPlot.</summary>
 public static class NeedlePicture
 {
-    private const int CellWidth = 70, CellHeight = 34, Around = 170;
+    private const int CellWidth = 70,
+        CellHeight = 34,
+        Around = 170;
 
     /// <summary>Above it letters are dark on light colours.</summary>
     private const double Bright = 60;
@@ -48,16 +50,22 @@ public static class NeedlePicture
         plot.MoveToBack(map);
         plot.Add.ColorBar(map);
         plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericManual(
-            [.. Enumerable.Range(0, lengths.Count).Select(i => (double)i)], [.. lengths.Select(length => Quantity.FormatTokens(length))]);
+            [.. Enumerable.Range(0, lengths.Count).Select(i => (double)i)],
+            [.. lengths.Select(length => Quantity.FormatTokens(length))]
+        );
         plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericManual(
-            [.. Enumerable.Range(0, depths.Count).Select(i => (double)i)], [.. depths.Reverse().Select(depth => string.Create(CultureInfo.InvariantCulture, $"{depth:0}%"))]);
+            [.. Enumerable.Range(0, depths.Count).Select(i => (double)i)],
+            [.. depths.Reverse().Select(depth => string.Create(CultureInfo.InvariantCulture, $"{depth:0}%"))]
+        );
         plot.Axes.SetLimits(-0.5, lengths.Count - 0.5, -0.5, depths.Count - 0.5);
         plot.HideGrid();
         plot.XLabel("tokens");
         plot.YLabel("depth of the needle");
         plot.Title(title);
         var (width, height) = (Around + CellWidth * Math.Max(6, lengths.Count), Around + CellHeight * Math.Max(4, depths.Count));
-        if (Path.GetExtension(path).Equals(".svg", StringComparison.OrdinalIgnoreCase)) plot.SaveSvg(path, width, height);
-        else plot.SavePng(path, width, height);
+        if (Path.GetExtension(path).Equals(".svg", StringComparison.OrdinalIgnoreCase))
+            plot.SaveSvg(path, width, height);
+        else
+            plot.SavePng(path, width, height);
     }
 }

@@ -24,7 +24,9 @@ public sealed record NeedleReport(string Haystack, NeedleOptions Options, IReadO
             double[,] grid = new double[Options.Lengths.Count, Options.Depths];
             for (int row = 0; row < Options.Lengths.Count; row++)
                 for (int column = 0; column < Options.Depths; column++)
-                    grid[row, column] = Results.Where(result => result.Cell.Length == Options.Lengths[row] && result.Cell.Depth == Options.DepthPercents[column]).Average(result => result.Score);
+                    grid[row, column] = Results
+                        .Where(result => result.Cell.Length == Options.Lengths[row] && result.Cell.Depth == Options.DepthPercents[column])
+                        .Average(result => result.Score);
             return grid;
         }
     }
@@ -37,10 +39,20 @@ public sealed record NeedleReport(string Haystack, NeedleOptions Options, IReadO
         for (int row = 0; row < Options.Lengths.Count; row++)
         {
             var own = Results.Where(result => result.Cell.Length == Options.Lengths[row]).ToList();
-            string cells = string.Concat(Enumerable.Range(0, Options.Depths).Select(column => string.Create(CultureInfo.InvariantCulture, $"{grid[row, column],5:0}")));
-            yield return string.Create(CultureInfo.InvariantCulture, $"{Options.Lengths[row],9} {own.Average(one => one.Cell.Characters),10:0} {100 * own.Average(one => one.Found ? 1.0 : 0),5:0}% {own.Average(one => one.Score),6:0.0}  {cells}");
+            string cells = string.Concat(
+                Enumerable
+                    .Range(0, Options.Depths)
+                    .Select(column => string.Create(CultureInfo.InvariantCulture, $"{grid[row, column],5:0}"))
+            );
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Options.Lengths[row],9} {own.Average(one => one.Cell.Characters),10:0} {100 * own.Average(one => one.Found ? 1.0 : 0),5:0}% {own.Average(one => one.Score),6:0.0}  {cells}"
+            );
         }
-        yield return string.Create(CultureInfo.InvariantCulture, $"{100 * Found.Value:0.0}% of {Results.Count} needles were found; mean score {Mean.Value:0.0} (100: the key is in the answer; else 20 × (1 − edit distance / length)).");
+        yield return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{100 * Found.Value:0.0}% of {Results.Count} needles were found; mean score {Mean.Value:0.0} (100: the key is in the answer; else 20 × (1 − edit distance / length))."
+        );
     }
 
     /// <summary>Writes a row for each cell.</summary>
@@ -48,7 +60,11 @@ public sealed record NeedleReport(string Haystack, NeedleOptions Options, IReadO
     {
         using var writer = new StreamWriter(path);
         using var csv = new CsvWriter(writer, CultureInfo.InvariantCulture);
-        foreach (string name in (string[])["length", "characters", "depth", "repeat", "needle_token", "key", "answer", "found", "edit_distance", "score"]) csv.WriteField(name);
+        foreach (
+            string name in (string[])
+                ["length", "characters", "depth", "repeat", "needle_token", "key", "answer", "found", "edit_distance", "score"]
+        )
+            csv.WriteField(name);
         csv.NextRecord();
         foreach (var result in Results)
         {

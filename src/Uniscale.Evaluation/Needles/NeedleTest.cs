@@ -7,7 +7,8 @@ using Uniscale.Evaluation.Requests;
 namespace Uniscale.Evaluation.Needles;
 
 /// <summary>
-/// Hides a sentence with a random key in long texts, at several depths, and asks for it (after "Needle in a haystack", G. Kamradt, 2023). Greedy answers; each is
+/// Hides a sentence with a random key in long texts, at several depths, and asks for it (after "Needle in a haystack", G. Kamradt, 2023).
+/// Greedy answers; each is
 /// on disk at once and found again when the test is taken up.
 /// </summary>
 /// <param name="model">The weights; not owned.</param>
@@ -41,7 +42,13 @@ public sealed class NeedleTest(TrainedModel model, Tokenizer tokenizer, string m
             var readers = Enumerable.Range(0, ranks).Select(_ => model.Reader(shape)).ToList();
             try
             {
-                var generated = new GeneratedAnswers(readers, tokenizer, modelDigest, answers, Math.Clamp(BatchTokens / length, 1, LargestBatch));
+                var generated = new GeneratedAnswers(
+                    readers,
+                    tokenizer,
+                    modelDigest,
+                    answers,
+                    Math.Clamp(BatchTokens / length, 1, LargestBatch)
+                );
                 // The deepest needle first: the texts of the others begin like its text.
                 var texts = generated.Of([.. cells.Reverse().Select(cell => Request(cell, options))], task);
                 results.AddRange(cells.Zip(texts.Reverse(), (cell, text) => new NeedleResult(cell, text)));
@@ -54,10 +61,17 @@ public sealed class NeedleTest(TrainedModel model, Tokenizer tokenizer, string m
         return results;
     }
 
-    private GenerationRequest Request(NeedleCell cell, NeedleOptions options) => new(cell.Prompt)
-    {
-        Sampling = SamplingOptions.Greedy,
-        MaxTokens = options.AnswerTokens,
-        StopTokens = tokenizer.EndId >= 0 ? [[tokenizer.EndId]] : [],
-    };
+    private GenerationRequest Request(NeedleCell cell, NeedleOptions options) =>
+        new(cell.Prompt)
+        {
+            Sampling = SamplingOptions.Greedy,
+            MaxTokens = options.AnswerTokens,
+            StopTokens =
+                tokenizer.EndId >= 0
+                    ?
+                    [
+                        [tokenizer.EndId],
+                    ]
+                    : [],
+        };
 }

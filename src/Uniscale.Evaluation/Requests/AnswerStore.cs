@@ -5,7 +5,8 @@ using System.Text.Json;
 namespace Uniscale.Evaluation.Requests;
 
 /// <summary>
-/// Answered requests on disk: each is written at once, a line of key and answer (a number, or a text as a JSON string), and found again when an evaluation is
+/// Answered requests on disk: each is written at once, a line of key and answer (a number, or a text as a JSON string), and found again
+/// when an evaluation is
 /// taken up. Safe for use by several threads; a folder is one process's at a time.
 /// </summary>
 public sealed class AnswerStore : IDisposable
@@ -25,7 +26,10 @@ public sealed class AnswerStore : IDisposable
         }
         catch (IOException failure)
         {
-            throw new Configuration.UserErrorException($"{path} is in use: another evaluation writes there; wait for it, or name another folder with --out.", failure);
+            throw new Configuration.UserErrorException(
+                $"{path} is in use: another evaluation writes there; wait for it, or name another folder with --out.",
+                failure
+            );
         }
         long whole = 0;
         using var reader = new StreamReader(_file, leaveOpen: true);
@@ -33,7 +37,8 @@ public sealed class AnswerStore : IDisposable
         {
             // A line that a kill cut short is not an answer.
             int end = text.IndexOf('\n', (int)whole);
-            if (end < 0) break;
+            if (end < 0)
+                break;
             Take(text[(int)whole..end].Split('\t'));
             whole = end + 1;
         }
@@ -44,27 +49,31 @@ public sealed class AnswerStore : IDisposable
     /// <summary>The number that answers a request, where it is there.</summary>
     public bool TryGet(string key, out double value)
     {
-        lock (_lock) return _numbers.TryGetValue(key, out value);
+        lock (_lock)
+            return _numbers.TryGetValue(key, out value);
     }
 
     /// <summary>The text that answers a request, where it is there.</summary>
     public bool TryGetText(string key, [NotNullWhen(true)] out string? text)
     {
-        lock (_lock) return _texts.TryGetValue(key, out text);
+        lock (_lock)
+            return _texts.TryGetValue(key, out text);
     }
 
     /// <summary>Keeps a number.</summary>
     public void Add(string key, double value)
     {
         lock (_lock)
-            if (_numbers.TryAdd(key, value)) Write(string.Create(CultureInfo.InvariantCulture, $"{key}\t{value:R}\n"));
+            if (_numbers.TryAdd(key, value))
+                Write(string.Create(CultureInfo.InvariantCulture, $"{key}\t{value:R}\n"));
     }
 
     /// <summary>Keeps a text.</summary>
     public void AddText(string key, string text)
     {
         lock (_lock)
-            if (_texts.TryAdd(key, text)) Write($"{key}\t{JsonSerializer.Serialize(text)}\n");
+            if (_texts.TryAdd(key, text))
+                Write($"{key}\t{JsonSerializer.Serialize(text)}\n");
     }
 
     /// <inheritdoc/>
@@ -72,9 +81,12 @@ public sealed class AnswerStore : IDisposable
 
     private void Take(string[] fields)
     {
-        if (fields.Length != 2) return;
-        if (double.TryParse(fields[1], CultureInfo.InvariantCulture, out double value)) _numbers[fields[0]] = value;
-        else if (fields[1].StartsWith('"')) _texts[fields[0]] = JsonSerializer.Deserialize<string>(fields[1])!;
+        if (fields.Length != 2)
+            return;
+        if (double.TryParse(fields[1], CultureInfo.InvariantCulture, out double value))
+            _numbers[fields[0]] = value;
+        else if (fields[1].StartsWith('"'))
+            _texts[fields[0]] = JsonSerializer.Deserialize<string>(fields[1])!;
     }
 
     private void Write(string line)

@@ -10,22 +10,40 @@ namespace Uniscale.Evaluation.Requests;
 /// <param name="modelDigest">Names the weights.</param>
 /// <param name="answers">Answered requests; not owned.</param>
 /// <param name="batch">Texts that a thread writes at a time; what is written does not depend on it.</param>
-public sealed class GeneratedAnswers(IReadOnlyList<InferenceModel> readers, Tokenizer tokenizer, string modelDigest, AnswerStore answers, int batch = 16)
+public sealed class GeneratedAnswers(
+    IReadOnlyList<InferenceModel> readers,
+    Tokenizer tokenizer,
+    string modelDigest,
+    AnswerStore answers,
+    int batch = 16
+)
 {
-    /// <summary>The texts for requests, in their order; those that are not answered yet are generated, by each thread a part of them.</summary>
+    /// <summary>
+    /// The texts for requests, in their order; those that are not answered yet are generated, by each thread a part of them.
+    /// </summary>
     /// <param name="requests">What is asked. Neighbours that begin alike are computed together.</param>
     /// <param name="task">Names the task.</param>
     public IReadOnlyList<string> Of(IReadOnlyList<GenerationRequest> requests, string task)
     {
         string[] keys = [.. requests.Select(request => request.Key(modelDigest, task))];
         int[] open = [.. Enumerable.Range(0, keys.Length).DistinctBy(i => keys[i]).Where(i => !answers.TryGetText(keys[i], out _))];
-        ReaderThreads.Run(readers.Count, rank =>
-        {
-            int[] own = open[(open.Length * rank / readers.Count)..(open.Length * (rank + 1) / readers.Count)];
-            if (own.Length == 0) return;
-            foreach (var drawn in new BatchGenerator(readers[rank], batch, tokenizer).Stream([.. own.Select(i => requests[i])]))
-                if (drawn.Result is { } result) answers.AddText(keys[own[drawn.Request]], result.Text);
-        });
-        return [.. keys.Select(key => answers.TryGetText(key, out string? text) ? text : throw new InvalidOperationException("A request has no answer."))];
+        ReaderThreads.Run(
+            readers.Count,
+            rank =>
+            {
+                int[] own = open[(open.Length * rank / readers.Count)..(open.Length * (rank + 1) / readers.Count)];
+                if (own.Length == 0)
+                    return;
+                foreach (var drawn in new BatchGenerator(readers[rank], batch, tokenizer).Stream([.. own.Select(i => requests[i])]))
+                    if (drawn.Result is { } result)
+                        answers.AddText(keys[own[drawn.Request]], result.Text);
+            }
+        );
+        return
+        [
+            .. keys.Select(key =>
+                answers.TryGetText(key, out string? text) ? text : throw new InvalidOperationException("A request has no answer.")
+            ),
+        ];
     }
 }

@@ -5,8 +5,10 @@ using Uniscale.Evaluation.Inference;
 namespace Uniscale.Evaluation.Requests;
 
 /// <summary>
-/// Answers requests with a model. Those with the same context are answered together: one pass over it gives all continuations of one token, and longer
-/// ones go on from it. Contexts are read in their alphabetical order, each from where it parts from the one before: beginnings in common are computed once.
+/// Answers requests with a model. Those with the same context are answered together: one pass over it gives all continuations of one token,
+/// and longer
+/// ones go on from it. Contexts are read in their alphabetical order, each from where it parts from the one before: beginnings in common
+/// are computed once.
 /// </summary>
 /// <param name="model">The model; not owned.</param>
 /// <param name="batch">Contexts that are read at a time.</param>
@@ -20,8 +22,10 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
         var groups = new List<List<LogLikelihoodRequest>>();
         foreach (var request in ordered)
         {
-            if (groups.Count > 0 && groups[^1][0].Context.AsSpan().SequenceEqual(request.Context)) groups[^1].Add(request);
-            else groups.Add([request]);
+            if (groups.Count > 0 && groups[^1][0].Context.AsSpan().SequenceEqual(request.Context))
+                groups[^1].Add(request);
+            else
+                groups.Add([request]);
         }
         return groups;
     }
@@ -33,7 +37,13 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
     {
         int width = Math.Min(batch, groups.Count);
         // Each slot reads neighbours, which begin alike.
-        var slots = Enumerable.Range(0, width).Select(i => new Slot(model, [.. groups.Skip(groups.Count * i / width).Take(groups.Count * (i + 1) / width - groups.Count * i / width)])).ToList();
+        var slots = Enumerable
+            .Range(0, width)
+            .Select(i => new Slot(
+                model,
+                [.. groups.Skip(groups.Count * i / width).Take(groups.Count * (i + 1) / width - groups.Count * i / width)]
+            ))
+            .ToList();
         try
         {
             for (int round = 0; slots.Any(slot => slot.Has(round)); round++)
@@ -43,14 +53,19 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
                 for (int next = 0; active.Any(slot => slot.Longer.Count > next); next++)
                 {
                     var longer = active.Where(slot => slot.Longer.Count > next).ToList();
-                    model.Read([.. longer.Select(slot => slot.GoOn(next))], (part, index, logits) => longer[part].Take(next, index, logits));
+                    model.Read(
+                        [.. longer.Select(slot => slot.GoOn(next))],
+                        (part, index, logits) => longer[part].Take(next, index, logits)
+                    );
                 }
-                foreach (var slot in active) slot.Give(answer);
+                foreach (var slot in active)
+                    slot.Give(answer);
             }
         }
         finally
         {
-            foreach (var slot in slots) slot.Dispose();
+            foreach (var slot in slots)
+                slot.Dispose();
         }
     }
 
@@ -83,7 +98,8 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
         public void TakeFirst(ReadOnlySpan<float> logits)
         {
             double total = LogProbabilities.LogSumExp(logits);
-            for (int i = 0; i < _sums.Length; i++) _sums[i] = logits[_group[i].Continuation[0]] - total;
+            for (int i = 0; i < _sums.Length; i++)
+                _sums[i] = logits[_group[i].Continuation[0]] - total;
         }
 
         public SequencePart GoOn(int next)
@@ -99,7 +115,8 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
         public void Give(Action<LogLikelihoodRequest, double> answer)
         {
             _cache.Truncate(_read.Length);
-            for (int i = 0; i < _sums.Length; i++) answer(_group[i], _sums[i]);
+            for (int i = 0; i < _sums.Length; i++)
+                answer(_group[i], _sums[i]);
         }
 
         public void Dispose() => _cache.Dispose();

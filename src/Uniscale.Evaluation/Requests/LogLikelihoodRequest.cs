@@ -8,5 +8,6 @@ public sealed record LogLikelihoodRequest(int[] Context, int[] Continuation)
     /// <summary>Names the request among all: a digest of model, task and tokens.</summary>
     /// <param name="model">Digest of the model.</param>
     /// <param name="task">Digest of the task.</param>
-    public string Key(string model, string task) => RequestKey.Of($"{model}/{task}/log-likelihood/{Context.Length}/", Context.Concat(Continuation));
+    public string Key(string model, string task) =>
+        RequestKey.Of($"{model}/{task}/log-likelihood/{Context.Length}/", Context.Concat(Continuation));
 }

@@ -18,8 +18,16 @@ public static class CheckpointBenchmark
     private const int PlainBlockBytes = 8 << 20;
     private const long TensorBytes = 64L << 20;
 
-    /// <summary>Saves and loads a state of a size several times, each beside a plain write, in a folder of its own that is deleted after.</summary>
-    public static IEnumerable<CheckpointMeasurement> Run(string directory, IWorld world, long sizeBytes, int rounds, CheckpointOptions options)
+    /// <summary>
+    /// Saves and loads a state of a size several times, each beside a plain write, in a folder of its own that is deleted after.
+    /// </summary>
+    public static IEnumerable<CheckpointMeasurement> Run(
+        string directory,
+        IWorld world,
+        long sizeBytes,
+        int rounds,
+        CheckpointOptions options
+    )
     {
         string folder = Directory.CreateDirectory(Path.Combine(Path.GetFullPath(directory), $".bench-{Environment.ProcessId}")).FullName;
         nint memory = PageMemory.Allocate(sizeBytes);
@@ -31,7 +39,16 @@ public static class CheckpointBenchmark
             for (int round = 1; round <= rounds; round++)
             {
                 var plain = PlainWrite(Path.Combine(folder, "plain"), memory, sizeBytes);
-                var save = store.SaveAsync(new CheckpointState { Step = round, ConsumedTokens = 0, Slices = slices }).Wait();
+                var save = store
+                    .SaveAsync(
+                        new CheckpointState
+                        {
+                            Step = round,
+                            ConsumedTokens = 0,
+                            Slices = slices,
+                        }
+                    )
+                    .Wait();
                 if (save.Status != SaveStatus.Durable)
                     throw new CheckpointException($"The measured save failed: {save.Reason}.");
                 var clock = Stopwatch.StartNew();
@@ -65,7 +82,11 @@ public static class CheckpointBenchmark
         using (var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write))
         {
             for (long offset = 0; offset < sizeBytes; offset += PlainBlockBytes)
-                RandomAccess.Write(file, PageMemory.Span(memory + (nint)offset, (int)Math.Min(PlainBlockBytes, sizeBytes - offset)), offset);
+                RandomAccess.Write(
+                    file,
+                    PageMemory.Span(memory + (nint)offset, (int)Math.Min(PlainBlockBytes, sizeBytes - offset)),
+                    offset
+                );
             RandomAccess.FlushToDisk(file);
         }
         Posix.SyncDirectory(Path.GetDirectoryName(path)!);

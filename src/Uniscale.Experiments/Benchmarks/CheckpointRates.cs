@@ -6,16 +6,23 @@ using Uniscale.Kernels.Cpu;
 
 namespace Uniscale.Experiments.Benchmarks;
 
-/// <summary>The checkpoint benchmark as medians: the write beside a plain write, the copy that holds training up beside a plain copy, the load beside a plain write.</summary>
+/// <summary>
+/// The checkpoint benchmark as medians: the write beside a plain write, the copy that holds training up beside a plain copy, the load
+/// beside a plain write.
+/// </summary>
 public static class CheckpointRates
 {
     /// <summary>Saves and loads in a folder of its own below <paramref name="directory"/>.</summary>
     public static IReadOnlyList<Measurement> Measure(string directory, int mebibytes, int rounds)
     {
-        if (!Directory.Exists(directory)) throw new UserErrorException($"There is no folder {directory}: name one where checkpoints would be written.");
+        if (!Directory.Exists(directory))
+            throw new UserErrorException($"There is no folder {directory}: name one where checkpoints would be written.");
         using var world = InProcessWorld.Create(1)[0];
-        var all = CheckpointBenchmark.Run(directory, world, (long)mebibytes << 20, rounds, new CheckpointOptions { Direct = true }).ToList();
-        double plain = Rate(all, m => m.PlainWrite), copy = PeakSpeed.CopyBandwidth(threads: 1);
+        var all = CheckpointBenchmark
+            .Run(directory, world, (long)mebibytes << 20, rounds, new CheckpointOptions { Direct = true })
+            .ToList();
+        double plain = Rate(all, m => m.PlainWrite),
+            copy = PeakSpeed.CopyBandwidth(threads: 1);
         string detail = string.Create(CultureInfo.InvariantCulture, $"{mebibytes} MiB, median of {rounds}");
         return
         [

@@ -25,14 +25,29 @@ namespace Uniscale.Experiments.Benchmarks;
 /// <param name="ManifestSeconds">Its time for that.</param>
 /// <param name="ReadSeconds">A rank's time to parse it when it resumes, and to find the places of what it wants.</param>
 /// <param name="KeptBytes">Memory that it keeps for that.</param>
-/// <param name="ReadBytes">Bytes beside tensors that all ranks of a resume read from storage: the manifest once, headers and digests of each file once, and for each rank the digests of what it wants.</param>
+/// <param name="ReadBytes">Bytes beside tensors that all ranks of a resume read from storage: the manifest once, headers and digests of
+/// each file once, and for each rank the digests of what it wants.</param>
 /// <param name="VerifySeconds">Time of <c>checkpoint verify</c> for all but reading tensors.</param>
 public sealed record ScaleReport(
-    string Layout, int Ranks, long StateBytes, long SliceCount, long GatheredBytes, double PlanSeconds, long PlanBytes, double OwnPlanSeconds, long ManifestBytes, double ManifestSeconds,
-    double ReadSeconds, long KeptBytes, long ReadBytes, double VerifySeconds);
+    string Layout,
+    int Ranks,
+    long StateBytes,
+    long SliceCount,
+    long GatheredBytes,
+    double PlanSeconds,
+    long PlanBytes,
+    double OwnPlanSeconds,
+    long ManifestBytes,
+    double ManifestSeconds,
+    double ReadSeconds,
+    long KeptBytes,
+    long ReadBytes,
+    double VerifySeconds
+);
 
 /// <summary>
-/// Plan, manifest and resume of a layout, with the keys of its real slices and digests of no data: what grows with the number of ranks, without the tensors.
+/// Plan, manifest and resume of a layout, with the keys of its real slices and digests of no data: what grows with the number of ranks,
+/// without the tensors.
 /// </summary>
 public sealed class CheckpointScale
 {
@@ -67,24 +82,49 @@ public sealed class CheckpointScale
         // Once unmeasured, so that compiling the code is not counted.
         _ = ShardSummary.Of(SavePlan.Make(mine, _tensors, rank: 0)).ToBytes();
         var own = Measured(() => SavePlan.Make(mine, _tensors, rank: 0));
-        byte[][] told = [.. Enumerable.Range(0, ranks).Select(rank => ShardSummary.Of(SavePlan.Make([.. _state.Of(rank)], _tensors, rank)).ToBytes())];
+        byte[][] told =
+        [
+            .. Enumerable.Range(0, ranks).Select(rank => ShardSummary.Of(SavePlan.Make([.. _state.Of(rank)], _tensors, rank)).ToBytes()),
+        ];
         var plan = Measured(() => WorldPlan.Make(own.Result.Tensors, [.. told.Select(ShardSummary.Read)]));
 
         string[] digests = [.. told.Select(_ => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Digest.SizeBytes)))];
-        var state = new CheckpointState { Step = 1, ConsumedTokens = 1, Slices = [] };
-        var json = Measured(() => ManifestJson.Write(new Committer("", new CheckpointOptions()).Describe(state, plan.Result, digests, ordinal: 1)));
+        var state = new CheckpointState
+        {
+            Step = 1,
+            ConsumedTokens = 1,
+            Slices = [],
+        };
+        var json = Measured(() =>
+            ManifestJson.Write(new Committer("", new CheckpointOptions()).Describe(state, plan.Result, digests, ordinal: 1))
+        );
 
         StateSlice[] wanted = [.. _state.Loaded(0)];
         var read = Measured(() => CheckpointReader.Open("", json.Result));
         var found = Measured(() => read.Result.Find(wanted));
         var manifest = read.Result.Manifest;
         var verify = Measured(() => Enumerable.Range(0, manifest.Files.Count).Sum(file => manifest.Parts.In(file).LongCount()));
-        long tables = Enumerable.Range(0, manifest.Files.Count).Sum(file => manifest.Files[file].HeaderBytes + manifest.Parts.TablesIn(file).Sum(table => table.SizeBytes));
-        long wantedDigests = found.Result.Sum(part => Digest.ChunkCount(part.Part.Box.Count * part.Tensor.Type.SizeBytes())) * Digest.SizeBytes;
+        long tables = Enumerable
+            .Range(0, manifest.Files.Count)
+            .Sum(file => manifest.Files[file].HeaderBytes + manifest.Parts.TablesIn(file).Sum(table => table.SizeBytes));
+        long wantedDigests =
+            found.Result.Sum(part => Digest.ChunkCount(part.Part.Box.Count * part.Tensor.Type.SizeBytes())) * Digest.SizeBytes;
         return new ScaleReport(
-            Layout(), ranks, manifest.Tensors.Sum(tensor => tensor.SizeBytes), verify.Result, told.Sum(bytes => (long)bytes.Length),
-            own.Seconds + plan.Seconds, own.Bytes + plan.Bytes, own.Seconds, json.Result.Length, json.Seconds,
-            read.Seconds + found.Seconds, read.Bytes + found.Bytes, json.Result.Length + tables + ranks * wantedDigests, read.Seconds + verify.Seconds);
+            Layout(),
+            ranks,
+            manifest.Tensors.Sum(tensor => tensor.SizeBytes),
+            verify.Result,
+            told.Sum(bytes => (long)bytes.Length),
+            own.Seconds + plan.Seconds,
+            own.Bytes + plan.Bytes,
+            own.Seconds,
+            json.Result.Length,
+            json.Seconds,
+            read.Seconds + found.Seconds,
+            read.Bytes + found.Bytes,
+            json.Result.Length + tables + ranks * wantedDigests,
+            read.Seconds + verify.Seconds
+        );
     }
 
     private static (T Result, double Seconds, long Bytes) Measured<T>(Func<T> body)
@@ -99,6 +139,12 @@ public sealed class CheckpointScale
     private string Layout()
     {
         var mesh = _specification.Mesh;
-        return string.Join(' ', MeshAxis.All.Where(axis => mesh[axis.Axis] > 1).Select(axis => $"{axis.Letters}{mesh[axis.Axis]}").Append($"zero{_specification.Sharding}"));
+        return string.Join(
+            ' ',
+            MeshAxis
+                .All.Where(axis => mesh[axis.Axis] > 1)
+                .Select(axis => $"{axis.Letters}{mesh[axis.Axis]}")
+                .Append($"zero{_specification.Sharding}")
+        );
     }
 }

@@ -8,7 +8,10 @@ using Uniscale.Torch;
 
 namespace Uniscale.Experiments.Benchmarks;
 
-/// <summary>Collectives of fp32 between ranks, against a plain copy of one thread measured between the rounds. Rates are bytes of the whole buffer by the time of the slowest rank.</summary>
+/// <summary>
+/// Collectives of fp32 between ranks, against a plain copy of one thread measured between the rounds. Rates are bytes of the whole buffer
+/// by the time of the slowest rank.
+/// </summary>
 /// <param name="ranks">Ranks as threads; a launched job has its own number.</param>
 /// <param name="rounds">Rounds; the median counts.</param>
 public sealed class CollectiveBenchmark(int ranks, int rounds)
@@ -20,8 +23,10 @@ public sealed class CollectiveBenchmark(int ranks, int rounds)
     {
         IReadOnlyList<Measurement>? result = null;
         var environment = RankEnvironment.Detect();
-        if (environment.IsLaunched) ProcessRank.Run(environment, Measure);
-        else InProcessLauncher.Run(ranks, Measure);
+        if (environment.IsLaunched)
+            ProcessRank.Run(environment, Measure);
+        else
+            InProcessLauncher.Run(ranks, Measure);
         return result;
 
         void Measure(IWorld world)
@@ -29,7 +34,8 @@ public sealed class CollectiveBenchmark(int ranks, int rounds)
             TorchThreads.Set(1);
             string where = environment.IsLaunched ? "processes" : "threads";
             Measurement[] mine = [.. Sizes.SelectMany(bytes => Collectives(world, bytes, $"{world.Size} ranks as {where}"))];
-            if (world.Rank == 0) result = mine;
+            if (world.Rank == 0)
+                result = mine;
         }
     }
 
@@ -56,7 +62,8 @@ public sealed class CollectiveBenchmark(int ranks, int rounds)
             long start = Stopwatch.GetTimestamp();
             body().Wait();
             world.Group.Barrier().Wait();
-            if (round >= 0) (seconds[round], copies[round]) = (Stopwatch.GetElapsedTime(start).TotalSeconds, copy);
+            if (round >= 0)
+                (seconds[round], copies[round]) = (Stopwatch.GetElapsedTime(start).TotalSeconds, copy);
         }
         double median = Statistics.Median(seconds);
         return new Measurement(name, detail, median, bytes / median, Yardstick.Copy, Statistics.Median(copies));

@@ -10,7 +10,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Experiments.Benchmarks;
 
 /// <summary>
-/// Each kernel alone at the sizes of the two benchmark models, as training calls it: GEMM against the peak, the rest against a plain copy, both measured
+/// Each kernel alone at the sizes of the two benchmark models, as training calls it: GEMM against the peak, the rest against a plain copy,
+/// both measured
 /// between the rounds. Bytes are what a kernel must read and write at least.
 /// </summary>
 /// <param name="type">fp32 or bf16.</param>
@@ -34,12 +35,16 @@ public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, st
         IKernels kernels = CpuKernels.IsSupported ? native : TorchKernels.Instance;
         foreach (var group in (IEnumerable<Measurement?>[])[Products(kernels), Attentions(kernels), Elementwise(kernels), Updates()])
             foreach (var measurement in group)
-                if (measurement is not null) yield return measurement;
+                if (measurement is not null)
+                    yield return measurement;
     }
 
     private IEnumerable<Measurement?> Products(IKernels kernels)
     {
-        foreach (var (rows, input, output) in ((long, long, long)[])[(4096, 384, 384), (4096, 384, 1536), (4096, 1536, 384), (2048, 768, 768), (2048, 768, 3072), (2048, 3072, 768)])
+        foreach (
+            var (rows, input, output) in ((long, long, long)[])
+                [(4096, 384, 384), (4096, 384, 1536), (4096, 1536, 384), (2048, 768, 768), (2048, 768, 3072), (2048, 3072, 768)]
+        )
         {
             using var scope = NewDisposeScope();
             var (x, weight, gradient) = (Random(rows, input), Random(output, input), Random(rows, output));
@@ -48,7 +53,12 @@ public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, st
             double flops = 2.0 * rows * input * output;
             yield return AgainstPeak("linear", size, flops, () => kernels.Linear(x, weight, null).Dispose());
             yield return AgainstPeak("linear, input gradient", size, flops, () => kernels.LinearInputGradient(gradient, weight).Dispose());
-            yield return AgainstPeak("linear, weight gradient", size, flops, () => kernels.AccumulateWeightGradient(accumulator, gradient, x));
+            yield return AgainstPeak(
+                "linear, weight gradient",
+                size,
+                flops,
+                () => kernels.AccumulateWeightGradient(accumulator, gradient, x)
+            );
         }
     }
 
@@ -57,46 +67,81 @@ public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, st
         foreach (var (batch, length, heads, dim) in ((long, long, long, long)[])[(16, 256, 6, 64), (4, 512, 12, 64), (1, 16384, 6, 64)])
         {
             using var scope = NewDisposeScope();
-            var (q, k, v, gradient) = (Random(batch, length, heads, dim), Random(batch, length, heads, dim), Random(batch, length, heads, dim), Random(batch, length, heads, dim));
+            var (q, k, v, gradient) = (
+                Random(batch, length, heads, dim),
+                Random(batch, length, heads, dim),
+                Random(batch, length, heads, dim),
+                Random(batch, length, heads, dim)
+            );
             var mask = new AttentionMask(Causal: true);
             var result = kernels.Attention(q, k, v, mask, keepProbabilities: false);
             var delta = (gradient.to(float32) * result.Output).sum(-1).transpose(1, 2).contiguous();
             // The masked half is not computed: two GEMMs forward, five backward.
             double pairs = (double)batch * heads * length * (length + 1) / 2;
             string size = $"{batch} x {length}, {heads} heads of {dim}, causal";
-            yield return AgainstPeak("attention", size, 4 * pairs * dim, () =>
-            {
-                using var inner = NewDisposeScope();
-                kernels.Attention(q, k, v, mask, keepProbabilities: false);
-            });
-            yield return AgainstPeak("attention, backward", size, 10 * pairs * dim, () =>
-            {
-                using var inner = NewDisposeScope();
-                kernels.AttentionBackward(gradient, q, k, v, result.LogSumExp, delta, mask, result.Probabilities, type);
-            });
+            yield return AgainstPeak(
+                "attention",
+                size,
+                4 * pairs * dim,
+                () =>
+                {
+                    using var inner = NewDisposeScope();
+                    kernels.Attention(q, k, v, mask, keepProbabilities: false);
+                }
+            );
+            yield return AgainstPeak(
+                "attention, backward",
+                size,
+                10 * pairs * dim,
+                () =>
+                {
+                    using var inner = NewDisposeScope();
+                    kernels.AttentionBackward(gradient, q, k, v, result.LogSumExp, delta, mask, result.Probabilities, type);
+                }
+            );
         }
     }
 
     private IEnumerable<Measurement?> Elementwise(IKernels kernels)
     {
-        const long rows = 16384, dim = 768, entries = 32000, tokens = 512;
+        const long rows = 16384,
+            dim = 768,
+            entries = 32000,
+            tokens = 512;
         using var scope = NewDisposeScope();
         var (x, gradient, weight, bias) = (Random(rows, dim), Random(rows, dim), Random(dim), Random(dim));
         var norm = kernels.Norm(NormKind.LayerNorm, x, weight, bias, Epsilon);
         string size = $"{rows} x {dim}";
         long count = rows * dim;
-        yield return AgainstCopy("layer norm", size, 2 * count * _bytes, () => Scoped(() => kernels.Norm(NormKind.LayerNorm, x, weight, bias, Epsilon)));
         yield return AgainstCopy(
-            "layer norm, backward", size, 3 * count * _bytes,
-            () => Scoped(() => kernels.NormBackward(NormKind.LayerNorm, gradient, x, weight, norm.Mean, norm.Scale)));
+            "layer norm",
+            size,
+            2 * count * _bytes,
+            () => Scoped(() => kernels.Norm(NormKind.LayerNorm, x, weight, bias, Epsilon))
+        );
+        yield return AgainstCopy(
+            "layer norm, backward",
+            size,
+            3 * count * _bytes,
+            () => Scoped(() => kernels.NormBackward(NormKind.LayerNorm, gradient, x, weight, norm.Mean, norm.Scale))
+        );
         yield return AgainstCopy("gelu", size, 2 * count * _bytes, () => kernels.Gelu(x).Dispose());
         yield return AgainstCopy("gelu, backward", size, 3 * count * _bytes, () => kernels.GeluBackward(gradient, x).Dispose());
         yield return AgainstCopy("swiglu", size, 3 * count * _bytes, () => kernels.Swiglu(x, gradient).Dispose());
         var (logits, targets) = (rand([tokens, entries]), randint(0, entries, [tokens], int64));
-        yield return AgainstCopy("loss statistics", $"{tokens} x {entries}", tokens * entries * 4, () => Scoped(() => kernels.LossStatistics(logits, targets)));
+        yield return AgainstCopy(
+            "loss statistics",
+            $"{tokens} x {entries}",
+            tokens * entries * 4,
+            () => Scoped(() => kernels.LossStatistics(logits, targets))
+        );
         var scale = ones([tokens], float32);
         yield return AgainstCopy(
-            "loss and gradient", $"{tokens} x {entries}", tokens * entries * (4 + _bytes), () => Scoped(() => kernels.CrossEntropy(logits, targets, scale, type)));
+            "loss and gradient",
+            $"{tokens} x {entries}",
+            tokens * entries * (4 + _bytes),
+            () => Scoped(() => kernels.CrossEntropy(logits, targets, scale, type))
+        );
     }
 
     private IEnumerable<Measurement?> Updates()
@@ -107,18 +152,25 @@ public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, st
         var (weights, gradient, first, second) = (rand(count), rand(count), rand(count), rand(count));
         var rounded = type == ScalarType.BFloat16 ? empty([count], ScalarType.BFloat16) : null;
         var step = new AdamWStep(1e-3, 0.9, 0.95, 1e-8, 0.1, 10, 0.5);
-        // The sum of squares for the clip reads the gradients; AdamW reads four numbers and writes three, and the bf16 copy where there is one.
+        // The sum of squares for the clip reads the gradients; AdamW reads four numbers and writes three, and the bf16 copy where there is
+        // one.
         long bytes = count * (4 + 28 + (rounded is null ? 0 : 2));
-        yield return AgainstCopy("optimizer: clip, AdamW, cast", $"{count >> 20}M parameters", bytes, () =>
-        {
-            kernel.SumOfSquares(gradient).Dispose();
-            kernel.AdamW(weights, rounded, gradient, first, second, step);
-        });
+        yield return AgainstCopy(
+            "optimizer: clip, AdamW, cast",
+            $"{count >> 20}M parameters",
+            bytes,
+            () =>
+            {
+                kernel.SumOfSquares(gradient).Dispose();
+                kernel.AdamW(weights, rounded, gradient, first, second, step);
+            }
+        );
     }
 
     private Measurement? AgainstPeak(string name, string size, double flops, Action body)
     {
-        if (!name.Contains(only, StringComparison.Ordinal)) return null;
+        if (!name.Contains(only, StringComparison.Ordinal))
+            return null;
         var kind = type == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
         var (seconds, peak) = Time(body, () => PeakSpeed.Flops(kind, threads, PeakDuration));
         return new Measurement(name, Detail(size), seconds, flops / seconds, Yardstick.Peak, peak);
@@ -126,7 +178,8 @@ public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, st
 
     private Measurement? AgainstCopy(string name, string size, long bytes, Action body)
     {
-        if (!name.Contains(only, StringComparison.Ordinal)) return null;
+        if (!name.Contains(only, StringComparison.Ordinal))
+            return null;
         var (seconds, copy) = Time(body, () => PeakSpeed.CopyBandwidth(threads, rounds: 1));
         return new Measurement(name, Detail(size), seconds, bytes / seconds, Yardstick.Copy, copy);
     }

@@ -15,9 +15,12 @@ public static class Machine
 
     /// <summary>Runnable threads of the last minute on average; NaN where the system does not say.</summary>
     public static double LoadAverage() =>
-        File.Exists("/proc/loadavg") ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : double.NaN;
+        File.Exists("/proc/loadavg")
+            ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture)
+            : double.NaN;
 
-    private static string? Line(string path, string key) => !File.Exists(path)
-        ? null
-        : File.ReadLines(path).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2)[1].Trim();
+    private static string? Line(string path, string key) =>
+        !File.Exists(path)
+            ? null
+            : File.ReadLines(path).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2)[1].Trim();
 }

@@ -22,7 +22,14 @@ namespace Uniscale.Experiments.Benchmarks;
 /// <param name="PredictedSeconds">Passes of the simulated step, from the first to the last.</param>
 /// <param name="Seconds">Passes of the measured steps, from the first to the last.</param>
 public sealed record PipelineMeasurement(
-    string Schedule, int Chunks, double Formula, double Predicted, double Measured, double PredictedSeconds, IReadOnlyList<double> Seconds)
+    string Schedule,
+    int Chunks,
+    double Formula,
+    double Predicted,
+    double Measured,
+    double PredictedSeconds,
+    IReadOnlyList<double> Seconds
+)
 {
     /// <summary>Middle of the measured steps.</summary>
     public double MedianSeconds => Statistics.Median(Seconds);
@@ -38,7 +45,8 @@ public sealed record PipelineMeasurement(
 /// <param name="steps">Measured steps of each schedule.</param>
 public sealed class PipelineBenchmark(RunConfiguration configuration, TimeSpan pass, int steps)
 {
-    private const int WarmupSteps = 2, Chunks = 2;
+    private const int WarmupSteps = 2,
+        Chunks = 2;
 
     private readonly PassTimes _stage = new(pass.TotalSeconds, pass.TotalSeconds, pass.TotalSeconds);
 
@@ -52,20 +60,31 @@ public sealed class PipelineBenchmark(RunConfiguration configuration, TimeSpan p
         int ranks = laidOut.Parallel.ReplicaRanks * Math.Max(1, laidOut.Parallel.Data);
         LayoutGate.CheckWorld(laidOut, ranks);
         PipelineMeasurement? measurement = null;
-        InProcessLauncher.Run(ranks, world =>
-        {
-            TorchThreads.Set(1);
-            using var data = TrainingData.OpenOrDraw(laidOut);
-            using var runtime = RankRuntime.Create(laidOut, world, data.Source, data.Tokens, data.Vocabulary);
-            var spec = runtime.Specification;
-            var costs = StepCosts.Even(spec, _stage);
-            var (bubbles, seconds) = Time(runtime, costs);
-            if (world.Rank != 0) return;
-            var predicted = PipelineTimeline.Simulate(spec, costs);
-            double formula = schedule.BubbleOf(new PipelineShape(spec.Mesh.Pipeline, chunks, spec.Microbatches), _stage);
-            measurement = new PipelineMeasurement(
-                schedule.Name, chunks, formula, predicted.BubbleRatio, Statistics.Median(bubbles), predicted.PassesEnd, seconds);
-        });
+        InProcessLauncher.Run(
+            ranks,
+            world =>
+            {
+                TorchThreads.Set(1);
+                using var data = TrainingData.OpenOrDraw(laidOut);
+                using var runtime = RankRuntime.Create(laidOut, world, data.Source, data.Tokens, data.Vocabulary);
+                var spec = runtime.Specification;
+                var costs = StepCosts.Even(spec, _stage);
+                var (bubbles, seconds) = Time(runtime, costs);
+                if (world.Rank != 0)
+                    return;
+                var predicted = PipelineTimeline.Simulate(spec, costs);
+                double formula = schedule.BubbleOf(new PipelineShape(spec.Mesh.Pipeline, chunks, spec.Microbatches), _stage);
+                measurement = new PipelineMeasurement(
+                    schedule.Name,
+                    chunks,
+                    formula,
+                    predicted.BubbleRatio,
+                    Statistics.Median(bubbles),
+                    predicted.PassesEnd,
+                    seconds
+                );
+            }
+        );
         return measurement!;
     }
 
@@ -80,7 +99,8 @@ public sealed class PipelineBenchmark(RunConfiguration configuration, TimeSpan p
             // A pass begins by waiting for its input, which is no work.
             var wait = runtime.Waited - waited;
             waited = runtime.Waited;
-            if (instruction.Op is not (Op.Forward or Op.Backward or Op.BackwardInput or Op.BackwardWeight)) return;
+            if (instruction.Op is not (Op.Forward or Op.Backward or Op.BackwardInput or Op.BackwardWeight))
+                return;
             FillUp(costs.Of(instruction) - (Stopwatch.GetElapsedTime(start) - wait).TotalSeconds);
             lastEnd = Stopwatch.GetTimestamp();
             busy += (Stopwatch.GetElapsedTime(start, lastEnd) - wait).TotalSeconds;
@@ -94,7 +114,8 @@ public sealed class PipelineBenchmark(RunConfiguration configuration, TimeSpan p
             runtime.Step();
             double end = Reduce(runtime.World, Stopwatch.GetElapsedTime(start, lastEnd).TotalSeconds, ReduceOp.Max);
             double total = Reduce(runtime.World, busy, ReduceOp.Sum);
-            if (step < WarmupSteps) continue;
+            if (step < WarmupSteps)
+                continue;
             seconds.Add(end);
             bubbles.Add(1 - total / (end * runtime.World.Size));
         }
@@ -103,7 +124,8 @@ public sealed class PipelineBenchmark(RunConfiguration configuration, TimeSpan p
 
     private static void FillUp(double seconds)
     {
-        if (seconds > 0) Thread.Sleep(TimeSpan.FromMilliseconds(Math.Round(seconds * 1e3)));
+        if (seconds > 0)
+            Thread.Sleep(TimeSpan.FromMilliseconds(Math.Round(seconds * 1e3)));
     }
 
     private static double Reduce(IWorld world, double mine, ReduceOp op)

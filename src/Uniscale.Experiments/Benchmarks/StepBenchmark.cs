@@ -24,7 +24,8 @@ namespace Uniscale.Experiments.Benchmarks;
 /// <param name="steps">Measured steps.</param>
 public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int steps)
 {
-    private const int WarmupSteps = 3, ProfiledSteps = 3;
+    private const int WarmupSteps = 3,
+        ProfiledSteps = 3;
 
     private static readonly TimeSpan PeakDuration = TimeSpan.FromMilliseconds(20);
 
@@ -33,13 +34,23 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
     {
         StepMeasurement? measurement = null;
         var environment = RankEnvironment.Detect();
-        if (environment.IsLaunched) ProcessRank.Run(environment, world => measurement = Measure(world, environment.LocalSize, isThread: false), RankDevices.Of(configuration));
+        if (environment.IsLaunched)
+            ProcessRank.Run(
+                environment,
+                world => measurement = Measure(world, environment.LocalSize, isThread: false),
+                RankDevices.Of(configuration)
+            );
         else
         {
-            InProcessLauncher.Run(ranks, world =>
-            {
-                if (Measure(world, ranks, isThread: true) is { } mine) measurement = mine;
-            }, RankDevices.Of(configuration));
+            InProcessLauncher.Run(
+                ranks,
+                world =>
+                {
+                    if (Measure(world, ranks, isThread: true) is { } mine)
+                        measurement = mine;
+                },
+                RankDevices.Of(configuration)
+            );
         }
         return measurement;
     }
@@ -56,8 +67,10 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
         long resident = (long)Sum(world, isThread && world.Rank > 0 ? 0 : HostMemory.PeakResidentBytes());
         double? peak = timed.Peak > 0 ? Sum(world, timed.Peak) : null;
         var profile = Profile(world, data, out string layout);
-        if (world.Rank != 0) return null;
-        double median = Statistics.Median(timed.Seconds), rate = timed.BatchTokens / median;
+        if (world.Rank != 0)
+            return null;
+        double median = Statistics.Median(timed.Seconds),
+            rate = timed.BatchTokens / median;
         return new StepMeasurement
         {
             Name = configuration.Name,
@@ -84,7 +97,8 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
     private TimedSteps Time(IWorld world, TrainingData data, int threads)
     {
         using var runtime = RankRuntime.Create(configuration, world, data.Source, data.Tokens, data.Vocabulary);
-        for (int step = 0; step < WarmupSteps; step++) runtime.Step();
+        for (int step = 0; step < WarmupSteps; step++)
+            runtime.Step();
         bool hasPeak = configuration.Train.Device == "cpu" && CpuKernels.IsSupported;
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? KernelType.BFloat16 : KernelType.Float32;
         var (seconds, peaks, bytes, pauses) = (new List<double>(), new List<double>(), 0L, TimeSpan.Zero);
@@ -92,7 +106,8 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
         for (int step = 0; step < steps; step++)
         {
             world.Group.Barrier().Wait();
-            if (hasPeak) peaks.Add(PeakSpeed.Flops(type, threads, PeakDuration));
+            if (hasPeak)
+                peaks.Add(PeakSpeed.Flops(type, threads, PeakDuration));
             world.Group.Barrier().Wait();
             var (bytesBefore, pausesBefore, start) = (GC.GetTotalAllocatedBytes(), GC.GetTotalPauseDuration(), Stopwatch.GetTimestamp());
             var outcome = runtime.Step();
@@ -101,15 +116,24 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
             (bytes, pauses) = (bytes + GC.GetTotalAllocatedBytes() - bytesBefore, pauses + GC.GetTotalPauseDuration() - pausesBefore);
             (tokens, context) = (outcome.Plan.Tokens, outcome.Plan.Context);
         }
-        return new TimedSteps(seconds, tokens, context, hasPeak ? Statistics.Median(peaks) : 0, (double)bytes / steps, pauses.TotalMilliseconds / steps);
+        return new TimedSteps(
+            seconds,
+            tokens,
+            context,
+            hasPeak ? Statistics.Median(peaks) : 0,
+            (double)bytes / steps,
+            pauses.TotalMilliseconds / steps
+        );
     }
 
     private StepProfile Profile(IWorld world, TrainingData data, out string layout)
     {
         using var runtime = RankRuntime.Create(configuration, world, data.Source, data.Tokens, data.Vocabulary, Recording.Kernels);
-        for (int step = 0; step < WarmupSteps; step++) runtime.Step();
+        for (int step = 0; step < WarmupSteps; step++)
+            runtime.Step();
         runtime.Timeline!.IsRecording = true;
-        for (int step = 0; step < ProfiledSteps; step++) runtime.Step();
+        for (int step = 0; step < ProfiledSteps; step++)
+            runtime.Step();
         runtime.Timeline.IsRecording = false;
         var mesh = runtime.Specification.Mesh;
         layout = $"tp{mesh.Tensor} pp{mesh.Pipeline} cp{mesh.Context} dp{mesh.Data} zero{runtime.Specification.ZeroStage}";
@@ -123,5 +147,12 @@ public sealed class StepBenchmark(RunConfiguration configuration, int ranks, int
         return sum.item<double>();
     }
 
-    private sealed record TimedSteps(IReadOnlyList<double> Seconds, long BatchTokens, int Context, double Peak, double ManagedBytes, double CollectionMilliseconds);
+    private sealed record TimedSteps(
+        IReadOnlyList<double> Seconds,
+        long BatchTokens,
+        int Context,
+        double Peak,
+        double ManagedBytes,
+        double CollectionMilliseconds
+    );
 }

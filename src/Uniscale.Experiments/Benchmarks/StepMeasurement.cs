@@ -44,7 +44,10 @@ public sealed record StepMeasurement
     /// <summary>Model FLOP/s at the median, recomputation not counted.</summary>
     public required double ModelFlops { get; init; }
 
-    /// <summary>FLOP/s that all threads together reach with operands from the first-level cache, measured between the steps; null: not on this device.</summary>
+    /// <summary>
+    /// FLOP/s that all threads together reach with operands from the first-level cache, measured between the steps; null: not on this
+    /// device.
+    /// </summary>
     public required double? PeakFlops { get; init; }
 
     /// <summary>Share of that peak.</summary>

@@ -10,7 +10,9 @@ internal static class CellProcess
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
 
-    /// <summary>Runs it to its end; beyond the limit, or when this process is asked to end, it is killed with all that it started.</summary>
+    /// <summary>
+    /// Runs it to its end; beyond the limit, or when this process is asked to end, it is killed with all that it started.
+    /// </summary>
     /// <param name="program">This executable, with its first arguments.</param>
     /// <param name="arguments">The rest.</param>
     /// <param name="limit">Longest time.</param>
@@ -18,8 +20,14 @@ internal static class CellProcess
     /// <exception cref="OperationCanceledException">This process was asked to end.</exception>
     public static (int? ExitCode, string Output) Run(IReadOnlyList<string> program, IReadOnlyList<string> arguments, TimeSpan limit)
     {
-        var start = new ProcessStartInfo(program[0]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        foreach (string argument in program.Skip(1).Concat(arguments)) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo(program[0])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        foreach (string argument in program.Skip(1).Concat(arguments))
+            start.ArgumentList.Add(argument);
         using var process = new Process { StartInfo = start };
         var output = new StringBuilder();
         process.OutputDataReceived += Take;
@@ -32,15 +40,19 @@ internal static class CellProcess
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         bool hasEnded = process.WaitForExit(limit);
-        if (!hasEnded) End(process);
+        if (!hasEnded)
+            End(process);
         process.WaitForExit();
-        if (isCancelled) throw new OperationCanceledException();
-        lock (output) return (hasEnded ? process.ExitCode : null, output.ToString());
+        if (isCancelled)
+            throw new OperationCanceledException();
+        lock (output)
+            return (hasEnded ? process.ExitCode : null, output.ToString());
 
         void Take(object sender, DataReceivedEventArgs line)
         {
             lock (output)
-                if (line.Data is not null) output.AppendLine(line.Data);
+                if (line.Data is not null)
+                    output.AppendLine(line.Data);
         }
 
         void Cancel(PosixSignalContext context)
@@ -51,14 +63,19 @@ internal static class CellProcess
         }
     }
 
-    /// <summary>Asks twice, as an impatient user does: the supervisor and mpirun then end their ranks, of which one that is just starting would be missed here.</summary>
+    /// <summary>
+    /// Asks twice, as an impatient user does: the supervisor and mpirun then end their ranks, of which one that is just starting would be
+    /// missed here.
+    /// </summary>
     private static void End(Process process)
     {
         for (int asked = 0; asked < 2 && !process.HasExited; asked++)
         {
             ProcessSignal.ToProcess(process.Id, ProcessSignal.Terminate);
-            if (process.WaitForExit(Patience)) return;
+            if (process.WaitForExit(Patience))
+                return;
         }
-        if (!process.HasExited) process.Kill(entireProcessTree: true);
+        if (!process.HasExited)
+            process.Kill(entireProcessTree: true);
     }
 }

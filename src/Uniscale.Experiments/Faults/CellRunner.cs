@@ -26,7 +26,8 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
     /// <summary>Runs a cell.</summary>
     public CellResult Run(LayoutSection layout, CaseSection entry)
     {
-        if (entry.Only.Count > 0 && !entry.Only.Contains(layout.Name)) return new(entry.Name, layout.Name, CellOutcome.Impossible, 0, null, null, 0, entry.Because);
+        if (entry.Only.Count > 0 && !entry.Only.Contains(layout.Name))
+            return new(entry.Name, layout.Name, CellOutcome.Impossible, 0, null, null, 0, entry.Because);
         string whole = Unbroken(layout, entry);
         string run = Fresh(Path.Combine(directory, "cells", $"{Slug(entry.Name)}-{Slug(layout.Name)}"));
         var watch = Stopwatch.StartNew();
@@ -42,20 +43,41 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
         var fired = FaultMemory.Read(run);
         var times = fired.Count > 0 ? CellTimes.Of(run, fired[0], failed) : default;
         string problem = Problem(entry, whole, run, code, last, output, fired);
-        var outcome = problem.Length > 0 ? CellOutcome.Failed : entry.Identical ? CellOutcome.Identical : CellOutcome.Promised;
-        if (outcome != CellOutcome.Failed) Directory.Delete(run, recursive: true);
-        return new(entry.Name, layout.Name, outcome, code ?? -1, times.Detect, last == 0 ? times.Back : null, watch.Elapsed.TotalSeconds, problem);
+        var outcome =
+            problem.Length > 0 ? CellOutcome.Failed
+            : entry.Identical ? CellOutcome.Identical
+            : CellOutcome.Promised;
+        if (outcome != CellOutcome.Failed)
+            Directory.Delete(run, recursive: true);
+        return new(
+            entry.Name,
+            layout.Name,
+            outcome,
+            code ?? -1,
+            times.Detect,
+            last == 0 ? times.Back : null,
+            watch.Elapsed.TotalSeconds,
+            problem
+        );
     }
 
     /// <summary>The directory of the unbroken run of a layout, trained when it is first asked for.</summary>
     public string Unbroken(LayoutSection layout, CaseSection entry)
     {
         string key = $"{layout.Name} {string.Join(' ', entry.Set.Select(pair => $"{pair.Key}={pair.Value}"))}";
-        if (_unbroken.TryGetValue(key, out string? known)) return known;
-        string run = Fresh(Path.Combine(directory, "unbroken", string.Create(CultureInfo.InvariantCulture, $"{_unbroken.Count + 1:D2}-{Slug(layout.Name)}")));
+        if (_unbroken.TryGetValue(key, out string? known))
+            return known;
+        string run = Fresh(
+            Path.Combine(
+                directory,
+                "unbroken",
+                string.Create(CultureInfo.InvariantCulture, $"{_unbroken.Count + 1:D2}-{Slug(layout.Name)}")
+            )
+        );
         // By threads: the cells are held to it whichever way their ranks run.
         var (code, output) = Start(layout, entry with { By = RankKind.Threads }, run, [], resume: false);
-        if (code != 0) throw new UserErrorException($"The unbroken run of {layout.Name} fails, so nothing can be held to it: {LastLine(output)}");
+        if (code != 0)
+            throw new UserErrorException($"The unbroken run of {layout.Name} fails, so nothing can be held to it: {LastLine(output)}");
         return _unbroken[key] = run;
     }
 
@@ -63,41 +85,80 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
     public (int? Code, string Output) Start(LayoutSection layout, CaseSection entry, string run, IEnumerable<string> faults, bool resume)
     {
         string ranks = layout.Ranks.ToString(CultureInfo.InvariantCulture);
-        string[] how = entry.By == RankKind.Threads
-            ? ["train", matrix.Run, "--ranks", ranks]
-            : ["launch", matrix.Run, "-n", ranks, "--max-restarts", matrix.MaxRestarts.ToString(CultureInfo.InvariantCulture),
-                "--hang-seconds", matrix.HangSeconds.ToString(CultureInfo.InvariantCulture)];
-        var values = layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}").Append(ConfigurationLoader.Override("run_directory", run)).Concat(DataOf(run, layout, entry)).Concat(faults);
-        return CellProcess.Run(program, [.. how, .. values.SelectMany(value => (string[])["--set", value]), .. resume ? (string[])["--resume"] : []],
-            TimeSpan.FromSeconds(matrix.CellSeconds));
+        string[] how =
+            entry.By == RankKind.Threads
+                ? ["train", matrix.Run, "--ranks", ranks]
+                :
+                [
+                    "launch",
+                    matrix.Run,
+                    "-n",
+                    ranks,
+                    "--max-restarts",
+                    matrix.MaxRestarts.ToString(CultureInfo.InvariantCulture),
+                    "--hang-seconds",
+                    matrix.HangSeconds.ToString(CultureInfo.InvariantCulture),
+                ];
+        var values = layout
+            .Set.Concat(entry.Set)
+            .Select(pair => $"{pair.Key}={pair.Value}")
+            .Append(ConfigurationLoader.Override("run_directory", run))
+            .Concat(DataOf(run, layout, entry))
+            .Concat(faults);
+        return CellProcess.Run(
+            program,
+            [.. how, .. values.SelectMany(value => (string[])["--set", value]), .. resume ? (string[])["--resume"] : []],
+            TimeSpan.FromSeconds(matrix.CellSeconds)
+        );
     }
 
     private IEnumerable<string> DataOf(string run, LayoutSection layout, CaseSection entry)
     {
-        if (_base.Data.Sources.Count > 0) return [];
+        if (_base.Data.Sources.Count > 0)
+            return [];
         // Each cell has a corpus of its own, since some damage it.
         string folder = run + ".data";
-        string prefix = Path.Combine(folder, "corpus"), start = Path.Combine(directory, "start");
-        var laidOut = ConfigurationLoader.Load(matrix.Run, [.. layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}")]).Value;
-        if (!File.Exists(prefix + ".bin")) prefix = SmallCorpus.Write(folder, laidOut);
+        string prefix = Path.Combine(folder, "corpus"),
+            start = Path.Combine(directory, "start");
+        var laidOut = ConfigurationLoader
+            .Load(matrix.Run, [.. layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}")])
+            .Value;
+        if (!File.Exists(prefix + ".bin"))
+            prefix = SmallCorpus.Write(folder, laidOut);
         string sources = $"data.sources=[{{\"name\":\"corpus\",\"shards\":[{JsonSerializer.Serialize(prefix)}]}}]";
-        if (laidOut.Objective != ObjectiveKind.Dpo) return [sources];
+        if (laidOut.Objective != ObjectiveKind.Dpo)
+            return [sources];
         // What a run compares with is no cell's to damage.
-        if (!Directory.Exists(start)) SmallCorpus.WriteStart(start, laidOut);
+        if (!Directory.Exists(start))
+            SmallCorpus.WriteStart(start, laidOut);
         return [sources, ConfigurationLoader.Override("start_from", Path.Combine(start, "checkpoints"))];
     }
 
-    private static string[] WithFaults(CaseSection entry) => ["faults.enabled=true", $"faults.inject={JsonSerializer.Serialize(entry.Inject, Flow)}"];
+    private static string[] WithFaults(CaseSection entry) =>
+        ["faults.enabled=true", $"faults.inject={JsonSerializer.Serialize(entry.Inject, Flow)}"];
 
     /// <summary>What is not as promised; empty: nothing.</summary>
-    private string Problem(CaseSection entry, string whole, string run, int? code, int? last, string output, IReadOnlyList<FiredFault> fired)
+    private string Problem(
+        CaseSection entry,
+        string whole,
+        string run,
+        int? code,
+        int? last,
+        string output,
+        IReadOnlyList<FiredFault> fired
+    )
     {
-        if (code is null || last is null) return $"it did not end within {matrix.CellSeconds} s";
+        if (code is null || last is null)
+            return $"it did not end within {matrix.CellSeconds} s";
         int missing = Enumerable.Range(0, entry.Inject.Count).Except(fired.Select(fault => fault.Index)).Count();
-        if (missing > 0) return $"{missing} of {entry.Inject.Count} faults did not happen (exit code {code}: {LastLine(output)})";
-        if (code != entry.Code) return $"its exit code is {code}, not {entry.Code}: {LastLine(output)}";
-        if (entry.Resume && last != 0) return $"it cannot be resumed: {LastLine(output)}";
-        if (entry.Says.Length > 0 && !Regex.IsMatch(output, entry.Says)) return $"nowhere does it say '{entry.Says}': {LastLine(output)}";
+        if (missing > 0)
+            return $"{missing} of {entry.Inject.Count} faults did not happen (exit code {code}: {LastLine(output)})";
+        if (code != entry.Code)
+            return $"its exit code is {code}, not {entry.Code}: {LastLine(output)}";
+        if (entry.Resume && last != 0)
+            return $"it cannot be resumed: {LastLine(output)}";
+        if (entry.Says.Length > 0 && !Regex.IsMatch(output, entry.Says))
+            return $"nowhere does it say '{entry.Says}': {LastLine(output)}";
         return entry.Identical ? RunDifference.Of(whole, run) : "";
     }
 
@@ -105,7 +166,8 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
     public static string Fresh(string run)
     {
         foreach (string old in (string[])[run, run + ".data"])
-            if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
+            if (Directory.Exists(old))
+                Directory.Delete(old, recursive: true);
         Directory.CreateDirectory(run);
         return run;
     }

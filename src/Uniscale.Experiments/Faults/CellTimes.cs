@@ -21,24 +21,34 @@ internal readonly record struct CellTimes(double? Detect, double? Back)
         var from = fault.Time - TimeSpan.FromMilliseconds(1);
         var events = EventLog.Read(Path.Combine(runDirectory, RankLauncher.FolderName)).Where(entry => entry.Time >= from).ToList();
         var said = events.Where(entry => entry.Fault is not null).Select(entry => entry.Time).ToList();
-        // A restart costs all that was reached until then; what the dying attempt still did and saved counts where nothing was left to do after it.
+        // A restart costs all that was reached until then; what the dying attempt still did and saved counts where nothing was left to do
+        // after it.
         var restart = events.FirstOrDefault(entry => entry.Kind == JobEventKind.Restarted);
         var after = restart?.Time ?? from;
         long step = Math.Max(fault.Step, events.FirstOrDefault(entry => entry.Fault is not null)?.Step ?? 0);
-        DateTimeOffset? back = null, beforeRestart = null;
+        DateTimeOffset? back = null,
+            beforeRestart = null;
         foreach (var line in Lines(Path.Combine(runDirectory, TelemetryFactory.MetricsFileName)))
         {
             var time = line.GetProperty("time").GetDateTimeOffset();
-            if (time < from) continue;
+            if (time < from)
+                continue;
             string kind = line.GetProperty("kind").GetString()!;
             if (kind == "step" && line.GetProperty("step").GetInt64() >= step)
             {
                 beforeRestart ??= time;
-                if (time >= after) back ??= time;
+                if (time >= after)
+                    back ??= time;
             }
-            if (kind == "note" && line.GetProperty("level").GetString() is { } level && !level.Equals("information", StringComparison.OrdinalIgnoreCase)) said.Add(time);
+            if (
+                kind == "note"
+                && line.GetProperty("level").GetString() is { } level
+                && !level.Equals("information", StringComparison.OrdinalIgnoreCase)
+            )
+                said.Add(time);
         }
-        if (end is { } ended) said.Add(ended);
+        if (end is { } ended)
+            said.Add(ended);
         var first = said.Order().Select(time => (DateTimeOffset?)time).FirstOrDefault();
         return new CellTimes(Since(first), Since(back ?? beforeRestart));
 
@@ -47,10 +57,12 @@ internal readonly record struct CellTimes(double? Detect, double? Back)
 
     private static IEnumerable<JsonElement> Lines(string path)
     {
-        if (!File.Exists(path)) yield break;
+        if (!File.Exists(path))
+            yield break;
         foreach (string line in File.ReadLines(path))
         {
-            if (Parse(line) is { } element) yield return element;
+            if (Parse(line) is { } element)
+                yield return element;
         }
     }
 

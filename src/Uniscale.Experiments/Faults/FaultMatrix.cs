@@ -94,16 +94,21 @@ public sealed record FaultMatrix
     public static FaultMatrix Load(string path)
     {
         var matrix = ConfigurationLoader.Read<FaultMatrix>(path, "the matrix");
-        if (matrix.Run.Length == 0) throw new UserErrorException($"{path}: run is not given: name the configuration of the run that is to be broken.");
-        if (matrix.Layouts.Count == 0 || matrix.Cases.Count == 0) throw new UserErrorException($"{path}: layouts and cases both need at least one entry.");
+        if (matrix.Run.Length == 0)
+            throw new UserErrorException($"{path}: run is not given: name the configuration of the run that is to be broken.");
+        if (matrix.Layouts.Count == 0 || matrix.Cases.Count == 0)
+            throw new UserErrorException($"{path}: layouts and cases both need at least one entry.");
         CheckNames(path, "layouts", matrix.Layouts.Select(layout => layout.Name));
         CheckNames(path, "cases", matrix.Cases.Select(entry => entry.Name));
         string[] layouts = [.. matrix.Layouts.Select(layout => layout.Name)];
         foreach (var entry in matrix.Cases)
         {
-            if (entry.Inject.Count == 0) throw new UserErrorException($"{path}: the case '{entry.Name}' injects nothing: give it at least one fault.");
+            if (entry.Inject.Count == 0)
+                throw new UserErrorException($"{path}: the case '{entry.Name}' injects nothing: give it at least one fault.");
             foreach (string name in entry.Only.Except(layouts))
-                throw new UserErrorException($"{path}: the case '{entry.Name}' is only for '{name}', which is no layout{Names.Hint(name, layouts)}");
+                throw new UserErrorException(
+                    $"{path}: the case '{entry.Name}' is only for '{name}', which is no layout{Names.Hint(name, layouts)}"
+                );
         }
         return matrix with { Run = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, matrix.Run)) };
     }
@@ -116,8 +121,10 @@ public sealed record FaultMatrix
     {
         string[] knownCases = [.. Cases.Select(entry => entry.Name).Concat(Cases.SelectMany(KindsOf)).Distinct()];
         string[] knownLayouts = [.. Layouts.Select(layout => layout.Name)];
-        foreach (string name in cases.Except(knownCases)) throw new UserErrorException($"--only {name} is no case or kind of the matrix{Names.Hint(name, knownCases)}");
-        foreach (string name in layouts.Except(knownLayouts)) throw new UserErrorException($"--layout {name} is no layout of the matrix{Names.Hint(name, knownLayouts)}");
+        foreach (string name in cases.Except(knownCases))
+            throw new UserErrorException($"--only {name} is no case or kind of the matrix{Names.Hint(name, knownCases)}");
+        foreach (string name in layouts.Except(knownLayouts))
+            throw new UserErrorException($"--layout {name} is no layout of the matrix{Names.Hint(name, knownLayouts)}");
         return this with
         {
             Cases = [.. Cases.Where(entry => cases.Count == 0 || cases.Contains(entry.Name) || KindsOf(entry).Intersect(cases).Any())],
@@ -130,6 +137,9 @@ public sealed record FaultMatrix
     private static void CheckNames(string path, string section, IEnumerable<string> names)
     {
         foreach (var same in names.GroupBy(name => name))
-            if (same.Key.Length == 0 || same.Count() > 1) throw new UserErrorException($"{path}: {section} has {same.Count()} entries named '{same.Key}': give each a name of its own.");
+            if (same.Key.Length == 0 || same.Count() > 1)
+                throw new UserErrorException(
+                    $"{path}: {section} has {same.Count()} entries named '{same.Key}': give each a name of its own."
+                );
     }
 }

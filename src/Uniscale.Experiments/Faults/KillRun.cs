@@ -28,18 +28,24 @@ public sealed record KillResult(string Layout, int Kills, int InsideSaves, int V
 /// <param name="program">This executable, with its first arguments.</param>
 public sealed class KillRun(FaultMatrix matrix, string directory, IReadOnlyList<string> program)
 {
-    private const int StepsBetweenSaves = 2, LeastSteps = 4, MostSteps = 14;
+    private const int StepsBetweenSaves = 2,
+        LeastSteps = 4,
+        MostSteps = 14;
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(2);
 
     private readonly Random _random = new(1);
-    private int _kills, _insideSaves, _verified;
+    private int _kills,
+        _insideSaves,
+        _verified;
 
     /// <summary>Runs the first layout of several ranks.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
     public KillResult Run(int kills)
     {
-        var layout = matrix.Layouts.FirstOrDefault(layout => layout.Ranks > 1) ?? throw new UserErrorException("--kills needs a layout of two ranks or more.");
+        var layout =
+            matrix.Layouts.FirstOrDefault(layout => layout.Ranks > 1)
+            ?? throw new UserErrorException("--kills needs a layout of two ranks or more.");
         // Some steps more than the kills need: on a busy machine the one who kills sees them late.
         long steps = 8L * MostSteps + (LeastSteps + MostSteps) / 2 * kills;
         var patient = matrix with { MaxRestarts = kills + 5, CellSeconds = 60 + 60 * kills };
@@ -61,29 +67,39 @@ public sealed class KillRun(FaultMatrix matrix, string directory, IReadOnlyList<
         string problem = Harass(run, layout.Ranks, kills, job);
         var (code, output) = job.GetAwaiter().GetResult();
         File.WriteAllText(Path.Combine(run, "output.log"), output);
-        if (problem.Length == 0 && code != 0) problem = $"its exit code is {code}: {CellRunner.LastLine(output)}";
-        if (problem.Length == 0 && _kills < kills) problem = $"it ended after {_kills} of {kills} kills";
-        if (problem.Length == 0) problem = RunDifference.Of(whole, run);
+        if (problem.Length == 0 && code != 0)
+            problem = $"its exit code is {code}: {CellRunner.LastLine(output)}";
+        if (problem.Length == 0 && _kills < kills)
+            problem = $"it ended after {_kills} of {kills} kills";
+        if (problem.Length == 0)
+            problem = RunDifference.Of(whole, run);
         return new(layout.Name, _kills, _insideSaves, _verified, watch.Elapsed.TotalSeconds, problem);
     }
 
     private string Harass(string run, int ranks, int kills, Task job)
     {
-        string launch = Path.Combine(run, RankLauncher.FolderName), checkpoints = Path.Combine(run, "checkpoints");
+        string launch = Path.Combine(run, RankLauncher.FolderName),
+            checkpoints = Path.Combine(run, "checkpoints");
         for (int attempt = 1; _kills < kills && !job.IsCompleted; attempt++)
         {
             string folder = Supervisor.AttemptFolder(launch, attempt);
-            if (!AwaitSteps(folder, ranks, LeastSteps + _random.Next(MostSteps - LeastSteps + 1), job)) return "";
-            if (_kills % 2 == 0) AwaitSave(checkpoints, job);
+            if (!AwaitSteps(folder, ranks, LeastSteps + _random.Next(MostSteps - LeastSteps + 1), job))
+                return "";
+            if (_kills % 2 == 0)
+                AwaitSave(checkpoints, job);
             Thread.Sleep(_random.Next(20));
             var victims = Heartbeat.ReadAll(folder).Where(beat => !beat.HasEnded).ToList();
-            if (victims.Count < ranks || job.IsCompleted) return "";
+            if (victims.Count < ranks || job.IsCompleted)
+                return "";
             bool isInside = IsBeingWritten(checkpoints);
             ProcessSignal.ToProcess(victims[_random.Next(ranks)].ProcessId, ProcessSignal.Kill);
             _kills++;
-            if (isInside) _insideSaves++;
-            foreach (var victim in victims) AwaitEnd(victim.ProcessId, job);
-            if (Lie(checkpoints) is { } lie) return $"kill {_kills}: a checkpoint that says it is good is not: {lie}";
+            if (isInside)
+                _insideSaves++;
+            foreach (var victim in victims)
+                AwaitEnd(victim.ProcessId, job);
+            if (Lie(checkpoints) is { } lie)
+                return $"kill {_kills}: a checkpoint that says it is good is not: {lie}";
         }
         return "";
     }
@@ -95,8 +111,10 @@ public sealed class KillRun(FaultMatrix matrix, string directory, IReadOnlyList<
         {
             var beats = Directory.Exists(folder) ? Heartbeat.ReadAll(folder) : [];
             long step = beats.Count < ranks ? 0 : beats.Min(beat => beat.Step);
-            if (first == 0) first = step;
-            if (first > 0 && step >= first + steps) return true;
+            if (first == 0)
+                first = step;
+            if (first > 0 && step >= first + steps)
+                return true;
             Thread.Sleep(Poll);
         }
         return false;
@@ -105,14 +123,17 @@ public sealed class KillRun(FaultMatrix matrix, string directory, IReadOnlyList<
     private static void AwaitSave(string checkpoints, Task job)
     {
         var watch = Stopwatch.StartNew();
-        while (!IsBeingWritten(checkpoints) && !job.IsCompleted && watch.Elapsed < TimeSpan.FromSeconds(1)) Thread.Sleep(Poll);
+        while (!IsBeingWritten(checkpoints) && !job.IsCompleted && watch.Elapsed < TimeSpan.FromSeconds(1))
+            Thread.Sleep(Poll);
     }
 
-    private static bool IsBeingWritten(string checkpoints) => Directory.Exists(checkpoints) && Directory.EnumerateDirectories(checkpoints, ".step-*").Any();
+    private static bool IsBeingWritten(string checkpoints) =>
+        Directory.Exists(checkpoints) && Directory.EnumerateDirectories(checkpoints, ".step-*").Any();
 
     private static void AwaitEnd(int process, Task job)
     {
-        while (!job.IsCompleted && IsAlive(process)) Thread.Sleep(Poll);
+        while (!job.IsCompleted && IsAlive(process))
+            Thread.Sleep(Poll);
     }
 
     // A killed process stays in the table, as Z, until mpirun has looked at it.
@@ -129,16 +150,20 @@ public sealed class KillRun(FaultMatrix matrix, string directory, IReadOnlyList<
         }
     }
 
-    /// <summary>The first damage of a checkpoint whose marker says that it is whole; null: none. The next attempt takes seconds to start.</summary>
+    /// <summary>
+    /// The first damage of a checkpoint whose marker says that it is whole; null: none. The next attempt takes seconds to start.
+    /// </summary>
     private string? Lie(string checkpoints)
     {
         foreach (var entry in CheckpointCatalog.List(checkpoints))
         {
-            if (!File.Exists(Path.Combine(entry.Folder, CheckpointCatalog.MarkerFile))) continue;
+            if (!File.Exists(Path.Combine(entry.Folder, CheckpointCatalog.MarkerFile)))
+                continue;
             _verified++;
             try
             {
-                if (CheckpointReader.Open(entry.Folder).Verify() is [var damage, ..]) return damage;
+                if (CheckpointReader.Open(entry.Folder).Verify() is [var damage, ..])
+                    return damage;
             }
             catch (CheckpointException damage)
             {

@@ -24,7 +24,8 @@ public sealed class MatrixRunner(FaultMatrix matrix, string directory, IReadOnly
         Directory.CreateDirectory(directory);
         string path = Path.Combine(directory, ResultsFile);
         var known = resume ? Known(path) : [];
-        if (!resume) File.Delete(path);
+        if (!resume)
+            File.Delete(path);
         var runner = new CellRunner(matrix, directory, program);
         var results = new List<CellResult>();
         foreach (var entry in matrix.Cases)
@@ -47,12 +48,14 @@ public sealed class MatrixRunner(FaultMatrix matrix, string directory, IReadOnly
     private static Dictionary<string, CellResult> Known(string path)
     {
         var known = new Dictionary<string, CellResult>();
-        if (!File.Exists(path)) return known;
+        if (!File.Exists(path))
+            return known;
         foreach (string line in File.ReadLines(path))
         {
             try
             {
-                if (JsonSerializer.Deserialize<Line>(line, Format) is { Result.IsGood: true } read) known[read.Key] = read.Result;
+                if (JsonSerializer.Deserialize<Line>(line, Format) is { Result.IsGood: true } read)
+                    known[read.Key] = read.Result;
             }
             catch (JsonException)
             {
@@ -65,7 +68,14 @@ public sealed class MatrixRunner(FaultMatrix matrix, string directory, IReadOnly
     /// <summary>All that decides what a cell does: a changed one is run again.</summary>
     private string KeyOf(LayoutSection layout, CaseSection entry)
     {
-        var all = new { Layout = layout, Case = entry, matrix.MaxRestarts, matrix.HangSeconds, Run = File.ReadAllText(matrix.Run) };
+        var all = new
+        {
+            Layout = layout,
+            Case = entry,
+            matrix.MaxRestarts,
+            matrix.HangSeconds,
+            Run = File.ReadAllText(matrix.Run),
+        };
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(all, Format))));
     }
 

@@ -16,10 +16,16 @@ internal static class RunDifference
     {
         try
         {
-            var (first, second) = (CheckpointReader.Open(CheckpointCatalog.Find(whole)), CheckpointReader.Open(CheckpointCatalog.Find(run)));
-            if (first.Manifest.Step != second.Manifest.Step) return $"it ended at step {second.Manifest.Step}, not {first.Manifest.Step}";
+            var (first, second) = (
+                CheckpointReader.Open(CheckpointCatalog.Find(whole)),
+                CheckpointReader.Open(CheckpointCatalog.Find(run))
+            );
+            if (first.Manifest.Step != second.Manifest.Step)
+                return $"it ended at step {second.Manifest.Step}, not {first.Manifest.Step}";
             var different = CheckpointDiff.Compare(first, second).Where(tensor => !tensor.BitEqual).ToList();
-            return different.Count == 0 ? "" : $"{different.Count} tensors differ from the unbroken run's, the first is {different[0].Name}; {Parting(whole, run)}";
+            return different.Count == 0
+                ? ""
+                : $"{different.Count} tensors differ from the unbroken run's, the first is {different[0].Name}; {Parting(whole, run)}";
         }
         catch (CheckpointException failure)
         {
@@ -43,12 +49,19 @@ internal static class RunDifference
     {
         var losses = new List<(long Step, double Loss, int Pass)>();
         var passes = new Dictionary<long, int>();
-        MetricsFile.Read(Path.Combine(run, "metrics.jsonl"), record =>
-        {
-            if (record.GetProperty("kind").GetString() != "step" || record.GetProperty("loss") is not { ValueKind: JsonValueKind.Number } loss) return;
-            long step = record.GetProperty("step").GetInt64();
-            losses.Add((step, loss.GetDouble(), passes[step] = passes.GetValueOrDefault(step) + 1));
-        });
+        MetricsFile.Read(
+            Path.Combine(run, "metrics.jsonl"),
+            record =>
+            {
+                if (
+                    record.GetProperty("kind").GetString() != "step"
+                    || record.GetProperty("loss") is not { ValueKind: JsonValueKind.Number } loss
+                )
+                    return;
+                long step = record.GetProperty("step").GetInt64();
+                losses.Add((step, loss.GetDouble(), passes[step] = passes.GetValueOrDefault(step) + 1));
+            }
+        );
         return losses;
     }
 }

@@ -7,20 +7,34 @@ using Uniscale.Training.Runtime;
 
 namespace Uniscale.Experiments.Faults;
 
-/// <summary>A few documents of counting tokens, or packs of them where the objective learns from answers: something to learn, made in milliseconds, the same everywhere.</summary>
+/// <summary>
+/// A few documents of counting tokens, or packs of them where the objective learns from answers: something to learn, made in milliseconds,
+/// the same everywhere.
+/// </summary>
 internal static class SmallCorpus
 {
-    private const int Documents = 400, DocumentTokens = 40, Packs = 200, AnswersOfPack = 4;
+    private const int Documents = 400,
+        DocumentTokens = 40,
+        Packs = 200,
+        AnswersOfPack = 4;
 
     /// <summary>Writes the shard and returns its prefix.</summary>
     public static string Write(string folder, RunConfiguration run)
     {
         string prefix = Path.Combine(folder, "corpus");
-        using var writer = run.Objective == ObjectiveKind.Pretrain
-            ? new ShardWriter(prefix, run.Model.Vocabulary)
-            : new ShardWriter(prefix, run.Model.Vocabulary, run.ComparesAnswers ? PackKind.Comparisons : PackKind.Samples, run.Model.Context);
-        if (run.Objective == ObjectiveKind.Pretrain) WriteText(writer, run.Model.Vocabulary);
-        else WritePacks(writer, run);
+        using var writer =
+            run.Objective == ObjectiveKind.Pretrain
+                ? new ShardWriter(prefix, run.Model.Vocabulary)
+                : new ShardWriter(
+                    prefix,
+                    run.Model.Vocabulary,
+                    run.ComparesAnswers ? PackKind.Comparisons : PackKind.Samples,
+                    run.Model.Context
+                );
+        if (run.Objective == ObjectiveKind.Pretrain)
+            WriteText(writer, run.Model.Vocabulary);
+        else
+            WritePacks(writer, run);
         writer.Complete();
         return prefix;
     }
@@ -32,7 +46,18 @@ internal static class SmallCorpus
         using var world = InProcessWorld.Create(1)[0];
         using var runtime = RankRuntime.Create(drawn, world, new SyntheticSource(drawn, drawn.Model.Vocabulary), runTokens: 1);
         using var store = new CheckpointStore(Path.Combine(folder, "checkpoints"), world);
-        return store.Save(new CheckpointState { Step = 0, ConsumedTokens = 0, ConfigurationYaml = "", ConfigurationHash = "", Slices = runtime.StateToSave() }).Path;
+        return store
+            .Save(
+                new CheckpointState
+                {
+                    Step = 0,
+                    ConsumedTokens = 0,
+                    ConfigurationYaml = "",
+                    ConfigurationHash = "",
+                    Slices = runtime.StateToSave(),
+                }
+            )
+            .Path;
     }
 
     private static void WriteText(ShardWriter writer, int vocabulary)
@@ -56,7 +81,8 @@ internal static class SmallCorpus
                 int length = run.Model.Context / AnswersOfPack - ((pack + answer) % 3);
                 int[] tokens = [.. Enumerable.Range(0, length).Select(i => (pack * 7 + i * (1 + answer % 2)) % run.Model.Vocabulary)];
                 var marks = tokens.Select((_, i) => i > 1 ? TokenMarks.Learned : TokenMarks.None).ToArray();
-                if (run.ComparesAnswers) marks[^1] = answer % 2 == 1 ? TokenMarks.Score | TokenMarks.Last : TokenMarks.Score;
+                if (run.ComparesAnswers)
+                    marks[^1] = answer % 2 == 1 ? TokenMarks.Score | TokenMarks.Last : TokenMarks.Score;
                 writer.Append(tokens, marks);
                 writer.EndDocument();
                 used += length;

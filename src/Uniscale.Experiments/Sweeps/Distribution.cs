@@ -14,29 +14,45 @@ public static class Distribution
     {
         Check(section, key);
         double share = Share(seed, run, key);
-        if (section.Choice.Count > 0) return section.Choice[(int)(share * section.Choice.Count)];
-        if (section.Integer is [var least, var most]) return (least + (long)(share * (most - least + 1))).ToString(CultureInfo.InvariantCulture);
-        double value = section.Log is [var low, var high] ? low * Math.Pow(high / low, share) : section.Uniform[0] + share * (section.Uniform[1] - section.Uniform[0]);
-        return double.Parse(value.ToString("G4", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture).ToString("R", CultureInfo.InvariantCulture);
+        if (section.Choice.Count > 0)
+            return section.Choice[(int)(share * section.Choice.Count)];
+        if (section.Integer is [var least, var most])
+            return (least + (long)(share * (most - least + 1))).ToString(CultureInfo.InvariantCulture);
+        double value = section.Log is [var low, var high]
+            ? low * Math.Pow(high / low, share)
+            : section.Uniform[0] + share * (section.Uniform[1] - section.Uniform[0]);
+        return double.Parse(value.ToString("G4", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture)
+            .ToString("R", CultureInfo.InvariantCulture);
     }
 
     private static void Check(DistributionSection section, string key)
     {
-        int given = (section.Log.Count > 0 ? 1 : 0) + (section.Uniform.Count > 0 ? 1 : 0) + (section.Integer.Count > 0 ? 1 : 0) + (section.Choice.Count > 0 ? 1 : 0);
+        int given =
+            (section.Log.Count > 0 ? 1 : 0)
+            + (section.Uniform.Count > 0 ? 1 : 0)
+            + (section.Integer.Count > 0 ? 1 : 0)
+            + (section.Choice.Count > 0 ? 1 : 0);
         if (given != 1)
-            throw new UserErrorException($"random.values: {key} needs exactly one of log, uniform, integer and choice, for example {{ log: [1e-4, 1e-2] }}.");
+            throw new UserErrorException(
+                $"random.values: {key} needs exactly one of log, uniform, integer and choice, for example {{ log: [1e-4, 1e-2] }}."
+            );
         CheckBounds(section.Log, key, "log");
         CheckBounds(section.Uniform, key, "uniform");
         CheckBounds([.. section.Integer.Select(value => (double)value)], key, "integer");
         if (section.Log is [<= 0, _])
-            throw new UserErrorException($"random.values: {key} is drawn evenly in the logarithm, so its lowest value must be above 0, not {section.Log[0].ToString(CultureInfo.InvariantCulture)}.");
+            throw new UserErrorException(
+                $"random.values: {key} is drawn evenly in the logarithm, so its lowest value must be above 0, not {section.Log[0].ToString(CultureInfo.InvariantCulture)}."
+            );
     }
 
     private static void CheckBounds(IReadOnlyList<double> bounds, string key, string kind)
     {
-        if (bounds.Count == 0 || (bounds is [var low, var high] && low < high)) return;
+        if (bounds.Count == 0 || (bounds is [var low, var high] && low < high))
+            return;
         string given = string.Join(", ", bounds.Select(bound => bound.ToString(CultureInfo.InvariantCulture)));
-        throw new UserErrorException($"random.values: {kind} of {key} is [{given}], but must be a lower and a higher bound, for example [1, 8].");
+        throw new UserErrorException(
+            $"random.values: {kind} of {key} is [{given}], but must be a lower and a higher bound, for example [1, 8]."
+        );
     }
 
     /// <summary>A number from 0 to below 1.</summary>

@@ -36,13 +36,17 @@ public sealed class RunCurve
     public double Last => _values.Count == 0 ? double.NaN : _values.GetValueAtIndex(_values.Count - 1);
 
     /// <summary>The value at a step, or at the end of a run that ended before; null: it has not come so far.</summary>
-    public double? At(long step) => _values.TryGetValue(step, out double value) ? value : HasFinished && LastStep < step ? Last : null;
+    public double? At(long step) =>
+        _values.TryGetValue(step, out double value) ? value
+        : HasFinished && LastStep < step ? Last
+        : null;
 
     /// <summary>Reads a run's directory; a run that has not begun is empty.</summary>
     public static RunCurve Read(string runDirectory, SweepMetric metric)
     {
         string path = Path.Combine(runDirectory, TelemetryFactory.MetricsFileName);
-        if (!File.Exists(path)) return Empty;
+        if (!File.Exists(path))
+            return Empty;
         var losses = new SortedDictionary<long, double>();
         var validations = new SortedDictionary<long, double>();
         long totalSteps = 0;
@@ -68,7 +72,8 @@ public sealed class RunCurve
                         break;
                 }
             },
-            mayBeginLate: true);
+            mayBeginLate: true
+        );
         return new RunCurve(metric == SweepMetric.Validation ? validations : Smoothed(losses), totalSteps, hasFinished);
     }
 
@@ -77,7 +82,8 @@ public sealed class RunCurve
         var window = new Queue<double>();
         foreach (var (step, loss) in losses)
         {
-            if (window.Count == TrainingWindow) window.Dequeue();
+            if (window.Count == TrainingWindow)
+                window.Dequeue();
             window.Enqueue(loss);
             yield return KeyValuePair.Create(step, window.Average());
         }

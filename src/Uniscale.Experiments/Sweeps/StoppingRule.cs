@@ -17,12 +17,13 @@ public readonly record struct StoppingVerdict(long Target, long? StoppedAt);
 public abstract class StoppingRule
 {
     /// <summary>The rule that a sweep asks for.</summary>
-    public static StoppingRule Of(StoppingSection section) => section.Rule switch
-    {
-        StoppingKind.Median => new MedianRule(section.After, section.Every > 0 ? section.Every : section.After, section.Runs),
-        StoppingKind.Halving => new HalvingRule(section.After, section.Factor),
-        _ => new NoRule(),
-    };
+    public static StoppingRule Of(StoppingSection section) =>
+        section.Rule switch
+        {
+            StoppingKind.Median => new MedianRule(section.After, section.Every > 0 ? section.Every : section.After, section.Runs),
+            StoppingKind.Halving => new HalvingRule(section.After, section.Factor),
+            _ => new NoRule(),
+        };
 
     /// <summary>The verdict on every run.</summary>
     public abstract IReadOnlyList<StoppingVerdict> Judge(IReadOnlyList<RunProgress> runs);
@@ -32,12 +33,14 @@ public abstract class StoppingRule
 
     private sealed class NoRule : StoppingRule
     {
-        public override IReadOnlyList<StoppingVerdict> Judge(IReadOnlyList<RunProgress> runs) => [.. runs.Select(_ => new StoppingVerdict(long.MaxValue, null))];
+        public override IReadOnlyList<StoppingVerdict> Judge(IReadOnlyList<RunProgress> runs) =>
+            [.. runs.Select(_ => new StoppingVerdict(long.MaxValue, null))];
     }
 }
 
 /// <summary>
-/// The median rule (after Golovin et al., "Google Vizier", 2017, section 3.2.2): at each milestone a run is stopped whose value is worse than
+/// The median rule (after Golovin et al., "Google Vizier", 2017, section 3.2.2): at each milestone a run is stopped whose value is worse
+/// than
 /// the median of the runs before it in the plan that came to the same step.
 /// </summary>
 /// <param name="after">First milestone.</param>
@@ -49,7 +52,8 @@ public sealed class MedianRule(long after, long every, int runs) : StoppingRule
     public override IReadOnlyList<StoppingVerdict> Judge(IReadOnlyList<RunProgress> runs)
     {
         var verdicts = new List<StoppingVerdict>(runs.Count);
-        foreach (var _ in runs) verdicts.Add(new StoppingVerdict(long.MaxValue, StoppedAt(runs, verdicts)));
+        foreach (var _ in runs)
+            verdicts.Add(new StoppingVerdict(long.MaxValue, StoppedAt(runs, verdicts)));
         return verdicts;
     }
 
@@ -59,15 +63,20 @@ public sealed class MedianRule(long after, long every, int runs) : StoppingRule
         // The end itself is no milestone: there is nothing left to save.
         for (long step = after; step <= mine.LastStep && step < mine.TotalSteps; step += every)
         {
-            if (mine.At(step) is not { } value) return null;
+            if (mine.At(step) is not { } value)
+                return null;
             var others = new List<double>();
             for (int run = 0; run < earlier.Count; run++)
             {
-                if (earlier[run].StoppedAt < step) continue;
-                if (all[run].Curve.At(step) is { } other) others.Add(Comparable(other));
-                else if (!all[run].HasFailed) return null;
+                if (earlier[run].StoppedAt < step)
+                    continue;
+                if (all[run].Curve.At(step) is { } other)
+                    others.Add(Comparable(other));
+                else if (!all[run].HasFailed)
+                    return null;
             }
-            if (others.Count >= runs && Comparable(value) > Median(others)) return step;
+            if (others.Count >= runs && Comparable(value) > Median(others))
+                return step;
         }
         return null;
     }
@@ -97,17 +106,23 @@ public sealed class HalvingRule(long first, int factor) : StoppingRule
         {
             if (survivors.Any(run => runs[run].Curve.At(rung) is null && !runs[run].HasFailed))
             {
-                foreach (int run in survivors) verdicts[run] = new(rung, null);
+                foreach (int run in survivors)
+                    verdicts[run] = new(rung, null);
                 break;
             }
-            var ranked = survivors.Where(run => runs[run].Curve.At(rung) is not null)
-                .OrderBy(run => Comparable(runs[run].Curve.At(rung)!.Value)).ThenBy(run => run).ToList();
+            var ranked = survivors
+                .Where(run => runs[run].Curve.At(rung) is not null)
+                .OrderBy(run => Comparable(runs[run].Curve.At(rung)!.Value))
+                .ThenBy(run => run)
+                .ToList();
             survivors = [.. ranked.Take(Math.Max(1, ranked.Count / factor))];
-            foreach (int run in ranked.Skip(survivors.Count)) verdicts[run] = new(rung, rung);
+            foreach (int run in ranked.Skip(survivors.Count))
+                verdicts[run] = new(rung, rung);
         }
         return verdicts;
     }
 
     /// <summary>A run that has not begun may have any number of steps.</summary>
-    private static bool GoesBeyond(RunProgress run, long rung) => !run.HasFailed && (run.Curve.TotalSteps == 0 || run.Curve.TotalSteps > rung);
+    private static bool GoesBeyond(RunProgress run, long rung) =>
+        !run.HasFailed && (run.Curve.TotalSteps == 0 || run.Curve.TotalSteps > rung);
 }

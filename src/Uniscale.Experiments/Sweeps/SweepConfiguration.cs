@@ -124,7 +124,9 @@ public sealed record SweepConfiguration
     /// <summary>Ranks of a run are processes under mpirun, not threads of one process.</summary>
     public bool Processes { get; init; }
 
-    /// <summary>CUDA devices that are divided among the runs, one a rank; empty: those that this machine shows, where the runs compute on them.</summary>
+    /// <summary>
+    /// CUDA devices that are divided among the runs, one a rank; empty: those that this machine shows, where the runs compute on them.
+    /// </summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 
     /// <summary>Host file whose hosts are divided among the runs, by their slots; runs need <see cref="Processes"/>.</summary>

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Uniscale.Experiments.Sweeps;
 
-/// <summary>A sweep to look at in a browser: curves of all runs, the metric against each swept key, and the table. One file, nothing loaded.</summary>
+/// <summary>
+/// A sweep to look at in a browser: curves of all runs, the metric against each swept key, and the table. One file, nothing loaded.
+/// </summary>
 /// <param name="table">The result.</param>
 /// <param name="curves">Metric of each run by step.</param>
 public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
@@ -21,10 +23,17 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
     public string ToHtml()
     {
         var html = new StringBuilder();
-        html.AppendLine(CultureInfo.InvariantCulture, $"<!DOCTYPE html><html><head><meta charset=\"utf-8\"><title>{Text(table.Plan.Sweep.Name)}</title><style>{Style}</style></head><body>");
-        html.AppendLine(CultureInfo.InvariantCulture, $"<h1>{Text(table.Plan.Sweep.Name)}</h1><p>{table.Rows.Count} runs by {_metric}; the better, the darker. Point at a line or dot for its run.</p>");
+        html.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"<!DOCTYPE html><html><head><meta charset=\"utf-8\"><title>{Text(table.Plan.Sweep.Name)}</title><style>{Style}</style></head><body>"
+        );
+        html.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"<h1>{Text(table.Plan.Sweep.Name)}</h1><p>{table.Rows.Count} runs by {_metric}; the better, the darker. Point at a line or dot for its run.</p>"
+        );
         AddCurves(html);
-        foreach (string key in table.Plan.Keys) AddScatter(html, key);
+        foreach (string key in table.Plan.Keys)
+            AddScatter(html, key);
         AddTable(html);
         return html.AppendLine("</body></html>").ToString();
     }
@@ -32,17 +41,27 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
     private void AddCurves(StringBuilder html)
     {
         var points = table.Rows.SelectMany(row => Points(row)).ToList();
-        if (points.Count == 0) return;
-        var plot = new Plot(html, 720, 400, Scale.Over([.. points.Select(point => (double)point.Key)], isLog: false), Scale.Over([.. points.Select(point => point.Value)], isLog: false));
+        if (points.Count == 0)
+            return;
+        var plot = new Plot(
+            html,
+            720,
+            400,
+            Scale.Over([.. points.Select(point => (double)point.Key)], isLog: false),
+            Scale.Over([.. points.Select(point => point.Value)], isLog: false)
+        );
         plot.Begin("step", _metric);
         // The best last, so that it lies on top.
         foreach (var row in table.Rows.Reverse())
         {
             string[] places = [.. Points(row).Select(point => plot.At(point.Key, point.Value))];
             string dashes = row.Status == RowStatus.Finished ? "" : " stroke-dasharray=\"4 3\"";
-            if (places.Length == 0) continue;
+            if (places.Length == 0)
+                continue;
             AddDot(html, row, places[^1], radius: 3);
-            html.AppendLine($"<path d=\"M{string.Join(" L", places)}\" stroke=\"{Colour(row)}\" stroke-width=\"{(row.Place == 1 ? 3 : 1.5).ToString(CultureInfo.InvariantCulture)}\"{dashes}>{Title(row)}</path>");
+            html.AppendLine(
+                $"<path d=\"M{string.Join(" L", places)}\" stroke=\"{Colour(row)}\" stroke-width=\"{(row.Place == 1 ? 3 : 1.5).ToString(CultureInfo.InvariantCulture)}\"{dashes}>{Title(row)}</path>"
+            );
         }
         html.AppendLine("</svg>");
     }
@@ -50,32 +69,59 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
     private void AddScatter(StringBuilder html, string key)
     {
         var rows = table.Rows.Where(row => double.IsFinite(row.Value)).ToList();
-        if (rows.Count == 0) return;
+        if (rows.Count == 0)
+            return;
         string[] names = [.. rows.Select(row => SweepTable.ValueOf(row, key))];
-        double[] numbers = [.. names.Select(name => double.TryParse(name, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : double.NaN)];
+        double[] numbers =
+        [
+            .. names.Select(name =>
+                double.TryParse(name, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : double.NaN
+            ),
+        ];
         string[] classes = [.. names.Distinct().Order(StringComparer.Ordinal)];
         bool isNumeric = numbers.All(double.IsFinite);
-        if (!isNumeric) numbers = [.. names.Select(name => (double)Array.IndexOf(classes, name))];
+        if (!isNumeric)
+            numbers = [.. names.Select(name => (double)Array.IndexOf(classes, name))];
         bool isLog = isNumeric && numbers.Min() > 0 && numbers.Max() / numbers.Min() >= 8;
-        var plot = new Plot(html, 340, 260, Scale.Over(numbers, isLog, isNumeric ? null : classes), Scale.Over([.. rows.Select(row => row.Value)], isLog: false));
+        var plot = new Plot(
+            html,
+            340,
+            260,
+            Scale.Over(numbers, isLog, isNumeric ? null : classes),
+            Scale.Over([.. rows.Select(row => row.Value)], isLog: false)
+        );
         plot.Begin(key + (isLog ? " (logarithmic)" : ""), _metric);
-        foreach (var (row, x) in rows.Zip(numbers)) AddDot(html, row, plot.At(x, row.Value), radius: 5);
+        foreach (var (row, x) in rows.Zip(numbers))
+            AddDot(html, row, plot.At(x, row.Value), radius: 5);
         html.AppendLine("</svg>");
     }
 
-    private void AddDot(StringBuilder html, SweepRow row, string place, int radius) => html.AppendLine(
-        $"<circle cx=\"{place.Split(',')[0]}\" cy=\"{place.Split(',')[1]}\" r=\"{radius}\" fill=\"{(row.Status == RowStatus.Finished ? Colour(row) : "none")}\" stroke=\"{Colour(row)}\">{Title(row)}</circle>");
+    private void AddDot(StringBuilder html, SweepRow row, string place, int radius) =>
+        html.AppendLine(
+            $"<circle cx=\"{place.Split(',')[0]}\" cy=\"{place.Split(',')[1]}\" r=\"{radius}\" fill=\"{(row.Status == RowStatus.Finished ? Colour(row) : "none")}\" stroke=\"{Colour(row)}\">{Title(row)}</circle>"
+        );
 
     private void AddTable(StringBuilder html)
     {
         html.Append("<table><tr>");
-        foreach (string head in (IEnumerable<string>)["place", "run", "status", "step", _metric, .. table.Plan.Keys, ""]) html.Append($"<th>{Text(head)}</th>");
+        foreach (string head in (IEnumerable<string>)["place", "run", "status", "step", _metric, .. table.Plan.Keys, ""])
+            html.Append($"<th>{Text(head)}</th>");
         html.AppendLine("</tr>");
         foreach (var row in table.Rows)
         {
             html.Append("<tr>");
-            foreach (string cell in (IEnumerable<string>)
-                     [$"{row.Place}", row.Run.Name, SweepTable.StatusName(row), $"{row.Step}", SweepTable.Short(row.Value), .. table.Plan.Keys.Select(key => SweepTable.ValueOf(row, key)), row.Sentence ?? ""])
+            foreach (
+                string cell in (IEnumerable<string>)
+                    [
+                        $"{row.Place}",
+                        row.Run.Name,
+                        SweepTable.StatusName(row),
+                        $"{row.Step}",
+                        SweepTable.Short(row.Value),
+                        .. table.Plan.Keys.Select(key => SweepTable.ValueOf(row, key)),
+                        row.Sentence ?? "",
+                    ]
+            )
                 html.Append($"<td>{Text(cell)}</td>");
             html.AppendLine("</tr>");
         }
@@ -83,7 +129,8 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
     }
 
     private IEnumerable<KeyValuePair<long, double>> Points(SweepRow row) =>
-        curves[row.Run.Index].Points.Where(point => double.IsFinite(point.Value) && (row.Status != RowStatus.Stopped || point.Key <= row.Step));
+        curves[row.Run.Index]
+            .Points.Where(point => double.IsFinite(point.Value) && (row.Status != RowStatus.Stopped || point.Key <= row.Step));
 
     /// <summary>From dark blue for the best to light grey for the worst.</summary>
     private string Colour(SweepRow row)
@@ -92,7 +139,8 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
         return string.Create(CultureInfo.InvariantCulture, $"hsl(215,{80 - 60 * share:F0}%,{30 + 48 * share:F0}%)");
     }
 
-    private static string Title(SweepRow row) => $"<title>{Text($"{row.Run.Name} ({SweepTable.StatusName(row)} at step {row.Step}): {SweepTable.Short(row.Value)}; {row.Run.Title}")}</title>";
+    private static string Title(SweepRow row) =>
+        $"<title>{Text($"{row.Run.Name} ({SweepTable.StatusName(row)} at step {row.Step}): {SweepTable.Short(row.Value)}; {row.Run.Title}")}</title>";
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);
 
@@ -102,7 +150,8 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
         public static Scale Over(IReadOnlyList<double> values, bool isLog, IReadOnlyList<string>? classes = null)
         {
             var (low, high) = (values.Min(), values.Max());
-            if (low == high) (low, high) = isLog ? (low / 2, high * 2) : (low - 0.5, high + 0.5);
+            if (low == high)
+                (low, high) = isLog ? (low / 2, high * 2) : (low - 0.5, high + 0.5);
             return new Scale(low, high, isLog, classes);
         }
 
@@ -111,8 +160,11 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
         /// <summary>Marks with their places.</summary>
         public IEnumerable<(string Name, double Share)> Marks()
         {
-            if (Classes is not null) return Classes.Select((name, place) => (name, Share(place)));
-            return Round().Where(value => value >= Low && value <= High).Select(value => (value.ToString("G4", CultureInfo.InvariantCulture), Share(value)));
+            if (Classes is not null)
+                return Classes.Select((name, place) => (name, Share(place)));
+            return Round()
+                .Where(value => value >= Low && value <= High)
+                .Select(value => (value.ToString("G4", CultureInfo.InvariantCulture), Share(value)));
         }
 
         /// <summary>Numbers with one digit: about five of them, or 1, 2 and 5 times each power of ten.</summary>
@@ -120,7 +172,8 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
         {
             double[] digits = [1, 2, 5, 10];
             if (IsLog)
-                return Enumerable.Range((int)Math.Floor(Math.Log10(Low)), (int)Math.Ceiling(Math.Log10(High / Low)) + 2)
+                return Enumerable
+                    .Range((int)Math.Floor(Math.Log10(Low)), (int)Math.Ceiling(Math.Log10(High / Low)) + 2)
                     .SelectMany(power => digits[..3].Select(digit => digit * Math.Pow(10, power)));
             double power = Math.Pow(10, Math.Floor(Math.Log10((High - Low) / 4)));
             double gap = digits.First(digit => digit * power >= (High - Low) / 6) * power;
@@ -131,7 +184,10 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
     /// <summary>A drawing with two axes.</summary>
     private sealed class Plot(StringBuilder html, int width, int height, Scale across, Scale up)
     {
-        private const int Left = 60, Right = 20, Top = 10, Bottom = 40;
+        private const int Left = 60,
+            Right = 20,
+            Top = 10,
+            Bottom = 40;
 
         public string At(double x, double y) => string.Create(CultureInfo.InvariantCulture, $"{X(across.Share(x)):F1},{Y(up.Share(y)):F1}");
 
@@ -139,10 +195,15 @@ public sealed class SweepHtml(SweepTable table, IReadOnlyList<RunCurve> curves)
         {
             html.AppendLine($"<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">");
             html.AppendLine(CultureInfo.InvariantCulture, $"<path class=\"axis\" d=\"M{X(0)},{Y(1)} L{X(0)},{Y(0)} L{X(1)},{Y(0)}\"/>");
-            foreach (var (name, share) in across.Marks()) Label(X(share), Y(0) + 14, "middle", name);
-            foreach (var (name, share) in up.Marks()) Label(X(0) - 6, Y(share) + 4, "end", name);
+            foreach (var (name, share) in across.Marks())
+                Label(X(share), Y(0) + 14, "middle", name);
+            foreach (var (name, share) in up.Marks())
+                Label(X(0) - 6, Y(share) + 4, "end", name);
             Label((X(0) + X(1)) / 2, height - 6, "middle", xName);
-            html.AppendLine(CultureInfo.InvariantCulture, $"<text transform=\"translate(12 {(Y(0) + Y(1)) / 2:F0}) rotate(-90)\" text-anchor=\"middle\">{Text(yName)}</text>");
+            html.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"<text transform=\"translate(12 {(Y(0) + Y(1)) / 2:F0}) rotate(-90)\" text-anchor=\"middle\">{Text(yName)}</text>"
+            );
         }
 
         private double X(double share) => Left + share * (width - Left - Right);

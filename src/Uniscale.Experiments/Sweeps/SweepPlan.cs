@@ -24,14 +24,26 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
     public static SweepPlan Load(string path)
     {
         var sweep = ConfigurationLoader.Read<SweepConfiguration>(path, "the sweep");
-        if (sweep.Base.Length == 0) throw new UserErrorException($"{path}: base is not given: name the configuration that all runs start from, relative to {path}.");
+        if (sweep.Base.Length == 0)
+            throw new UserErrorException(
+                $"{path}: base is not given: name the configuration that all runs start from, relative to {path}."
+            );
         string basePath = Path.Combine(Path.GetDirectoryName(path) ?? "", sweep.Base);
-        if (!File.Exists(basePath)) throw new UserErrorException($"{path}: base names {basePath}, which does not exist; the path is relative to this file.");
+        if (!File.Exists(basePath))
+            throw new UserErrorException($"{path}: base names {basePath}, which does not exist; the path is relative to this file.");
         string directory = Path.GetFullPath(sweep.Directory ?? Path.Combine("runs", sweep.Name));
         var values = Values(sweep, path);
         foreach (string key in sweep.Set.Keys.Concat(values.SelectMany(run => run).Select(pair => pair.Key)))
-            if (OwnKeys.Contains(key)) throw new UserErrorException($"{path}: {key} is given by the sweep to every run; take it out{(key == "train.threads" ? " and set threads" : "")}.");
-        var plan = new SweepPlan(sweep, basePath, directory, [.. values.Select((own, index) => Resolve(sweep, basePath, directory, index, own))]);
+            if (OwnKeys.Contains(key))
+                throw new UserErrorException(
+                    $"{path}: {key} is given by the sweep to every run; take it out{(key == "train.threads" ? " and set threads" : "")}."
+                );
+        var plan = new SweepPlan(
+            sweep,
+            basePath,
+            directory,
+            [.. values.Select((own, index) => Resolve(sweep, basePath, directory, index, own))]
+        );
         plan.CheckRefusals(path);
         return plan;
     }
@@ -39,40 +51,83 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
     /// <summary>What must not change between a start of a sweep and its continuation.</summary>
     public string Identity()
     {
-        var identity = new { Metric = Sweep.Metric.ToString(), Stop = Sweep.Stop.ToString(), Sweep.Ranks, Runs = Runs.Select(run => new { run.Title, run.Hash }) };
+        var identity = new
+        {
+            Metric = Sweep.Metric.ToString(),
+            Stop = Sweep.Stop.ToString(),
+            Sweep.Ranks,
+            Runs = Runs.Select(run => new { run.Title, run.Hash }),
+        };
         return JsonSerializer.Serialize(identity, Readable);
     }
 
     private static IReadOnlyList<IReadOnlyList<KeyValuePair<string, string>>> Values(SweepConfiguration sweep, string path)
     {
-        bool isGrid = sweep.Grid.Count > 0, isRandom = sweep.Random is not null, isList = sweep.List.Count > 0;
+        bool isGrid = sweep.Grid.Count > 0,
+            isRandom = sweep.Random is not null,
+            isList = sweep.List.Count > 0;
         if ((isGrid ? 1 : 0) + (isRandom ? 1 : 0) + (isList ? 1 : 0) != 1)
-            throw new UserErrorException($"{path}: give exactly one of grid, random and list, for example grid: {{ optimizer.lr: [1e-3, 3e-3] }}.");
-        if (isList) return [.. sweep.List.Select(entry => entry.ToList())];
-        if (isGrid) return Grid(sweep.Grid, path);
-        if (sweep.Random!.Values.Count == 0) throw new UserErrorException($"{path}: random.values is empty: give a distribution, for example optimizer.lr: {{ log: [1e-4, 1e-2] }}.");
-        return [.. Enumerable.Range(0, sweep.Random.Runs).Select(run => sweep.Random.Values
-            .Select(pair => KeyValuePair.Create(pair.Key, Distribution.Draw(pair.Value, pair.Key, sweep.Random.Seed, run))).ToList())];
+            throw new UserErrorException(
+                $"{path}: give exactly one of grid, random and list, for example grid: {{ optimizer.lr: [1e-3, 3e-3] }}."
+            );
+        if (isList)
+            return [.. sweep.List.Select(entry => entry.ToList())];
+        if (isGrid)
+            return Grid(sweep.Grid, path);
+        if (sweep.Random!.Values.Count == 0)
+            throw new UserErrorException(
+                $"{path}: random.values is empty: give a distribution, for example optimizer.lr: {{ log: [1e-4, 1e-2] }}."
+            );
+        return
+        [
+            .. Enumerable
+                .Range(0, sweep.Random.Runs)
+                .Select(run =>
+                    sweep
+                        .Random.Values.Select(pair =>
+                            KeyValuePair.Create(pair.Key, Distribution.Draw(pair.Value, pair.Key, sweep.Random.Seed, run))
+                        )
+                        .ToList()
+                ),
+        ];
     }
 
     /// <summary>Every combination; the last key changes fastest.</summary>
-    private static IReadOnlyList<IReadOnlyList<KeyValuePair<string, string>>> Grid(IReadOnlyDictionary<string, IReadOnlyList<string>> grid, string path)
+    private static IReadOnlyList<IReadOnlyList<KeyValuePair<string, string>>> Grid(
+        IReadOnlyDictionary<string, IReadOnlyList<string>> grid,
+        string path
+    )
     {
-        IEnumerable<IReadOnlyList<KeyValuePair<string, string>>> runs = [[]];
+        IEnumerable<IReadOnlyList<KeyValuePair<string, string>>> runs =
+        [
+            [],
+        ];
         foreach (var (key, values) in grid)
         {
-            if (values.Count == 0) throw new UserErrorException($"{path}: grid.{key} has no values: give at least one, or take it out.");
-            runs = runs.SelectMany(run => values.Select(value => (IReadOnlyList<KeyValuePair<string, string>>)[.. run, KeyValuePair.Create(key, value)]));
+            if (values.Count == 0)
+                throw new UserErrorException($"{path}: grid.{key} has no values: give at least one, or take it out.");
+            runs = runs.SelectMany(run =>
+                values.Select(value => (IReadOnlyList<KeyValuePair<string, string>>)[.. run, KeyValuePair.Create(key, value)])
+            );
         }
         return [.. runs];
     }
 
-    private static SweepRun Resolve(SweepConfiguration sweep, string basePath, string directory, int index, IReadOnlyList<KeyValuePair<string, string>> own)
+    private static SweepRun Resolve(
+        SweepConfiguration sweep,
+        string basePath,
+        string directory,
+        int index,
+        IReadOnlyList<KeyValuePair<string, string>> own
+    )
     {
-        string name = SweepRun.NameOf(index), run = Path.Combine(directory, name);
+        string name = SweepRun.NameOf(index),
+            run = Path.Combine(directory, name);
         List<string> overrides =
         [
-            ConfigurationLoader.Override("name", $"{sweep.Name}-{name}"), ConfigurationLoader.Override("run_directory", run), $"train.threads={sweep.Threads}",
+            ConfigurationLoader.Override("name", $"{sweep.Name}-{name}"),
+            ConfigurationLoader.Override("run_directory", run),
+            $"train.threads={sweep.Threads}",
             .. sweep.Set.Concat(own).Select(pair => $"{pair.Key}={pair.Value}"),
         ];
         try
@@ -89,7 +144,9 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
         }
     }
 
-    /// <summary>A drawn combination that cannot be is a row of the table; values that somebody wrote down are that person's mistake.</summary>
+    /// <summary>
+    /// A drawn combination that cannot be is a row of the table; values that somebody wrote down are that person's mistake.
+    /// </summary>
     private void CheckRefusals(string path)
     {
         var refused = Runs.Where(run => run.Refusal is not null).ToList();
@@ -99,14 +156,23 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
 
     private static void CheckMilestones(SweepConfiguration sweep, RunConfiguration run)
     {
-        if (sweep.Metric != SweepMetric.Validation) return;
+        if (sweep.Metric != SweepMetric.Validation)
+            return;
         if (run.Data.Validation.Count == 0)
-            throw new UserErrorException("runs are ranked by validation, but data.validation names no sources: name some, or set metric: training.");
+            throw new UserErrorException(
+                "runs are ranked by validation, but data.validation names no sources: name some, or set metric: training."
+            );
         var stop = sweep.Stop;
-        if (stop.Rule == StoppingKind.None) return;
-        foreach (var (key, steps) in (ReadOnlySpan<(string, long)>)[("stop.after", stop.After), ("stop.every", stop.Rule == StoppingKind.Median ? stop.Every : 0)])
+        if (stop.Rule == StoppingKind.None)
+            return;
+        foreach (
+            var (key, steps) in (ReadOnlySpan<(string, long)>)
+                [("stop.after", stop.After), ("stop.every", stop.Rule == StoppingKind.Median ? stop.Every : 0)]
+        )
             if (run.Evaluation.Every == 0 || steps % run.Evaluation.Every != 0)
-                throw new UserErrorException($"{key} is {steps}, but the runs validate {(run.Evaluation.Every == 0 ? "only at their end" : $"every {run.Evaluation.Every} steps")}: "
-                    + "set evaluation.every to a divisor of it (under set:), or metric: training.");
+                throw new UserErrorException(
+                    $"{key} is {steps}, but the runs validate {(run.Evaluation.Every == 0 ? "only at their end" : $"every {run.Evaluation.Every} steps")}: "
+                        + "set evaluation.every to a divisor of it (under set:), or metric: training."
+                );
     }
 }

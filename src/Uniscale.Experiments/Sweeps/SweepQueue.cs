@@ -11,8 +11,10 @@ namespace Uniscale.Experiments.Sweeps;
 public sealed record QueuedRun(int Run, string Task);
 
 /// <summary>
-/// A sweep whose runs are tasks of Slurm's job arrays. What is queued stands in a file of the sweep's directory; every task, at its end, takes itself out and queues the runs
-/// that can go on now, under a lock, so that no process of its own has to watch. What was killed with its task is found by asking Slurm, and queued by the same command again.
+/// A sweep whose runs are tasks of Slurm's job arrays. What is queued stands in a file of the sweep's directory; every task, at its end,
+/// takes itself out and queues the runs
+/// that can go on now, under a lock, so that no process of its own has to watch. What was killed with its task is found by asking Slurm,
+/// and queued by the same command again.
 /// </summary>
 /// <param name="plan">The sweep.</param>
 /// <param name="runner">Looks at the runs' curves.</param>
@@ -20,7 +22,9 @@ public sealed record QueuedRun(int Run, string Task);
 /// <param name="say">Takes sentences for the user.</param>
 public sealed class SweepQueue(SweepPlan plan, SweepRunner runner, ISlurmQueue slurm, Action<string> say)
 {
-    private const string QueueFile = "queue.json", LockFile = "queue.lock", ScriptFile = "sweep.sbatch";
+    private const string QueueFile = "queue.json",
+        LockFile = "queue.lock",
+        ScriptFile = "sweep.sbatch";
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
@@ -44,9 +48,15 @@ public sealed class SweepQueue(SweepPlan plan, SweepRunner runner, ISlurmQueue s
         {
             string script = Path.Combine(plan.Directory, ScriptFile);
             File.WriteAllText(script, Script(command));
-            string job = slurm.Submit([.. options, $"--array={string.Join(',', needed.Select(run => (run + 1).ToString(CultureInfo.InvariantCulture)))}{(sideBySide is { } most ? $"%{most}" : "")}", script]);
+            string job = slurm.Submit([
+                .. options,
+                $"--array={string.Join(',', needed.Select(run => (run + 1).ToString(CultureInfo.InvariantCulture)))}{(sideBySide is { } most ? $"%{most}" : "")}",
+                script,
+            ]);
             queued.AddRange(needed.Select(run => new QueuedRun(run, $"{job}_{run + 1}")));
-            say($"{needed.Length} {(needed.Length == 1 ? "run is" : "runs are")} queued as job {job}: {string.Join(", ", needed.Take(8).Select(SweepRun.NameOf))}{(needed.Length > 8 ? $" and {needed.Length - 8} more" : "")}.");
+            say(
+                $"{needed.Length} {(needed.Length == 1 ? "run is" : "runs are")} queued as job {job}: {string.Join(", ", needed.Take(8).Select(SweepRun.NameOf))}{(needed.Length > 8 ? $" and {needed.Length - 8} more" : "")}."
+            );
         }
         File.WriteAllText(Path.Combine(plan.Directory, QueueFile) + ".tmp", JsonSerializer.Serialize(queued));
         File.Move(Path.Combine(plan.Directory, QueueFile) + ".tmp", Path.Combine(plan.Directory, QueueFile), overwrite: true);
@@ -61,15 +71,26 @@ public sealed class SweepQueue(SweepPlan plan, SweepRunner runner, ISlurmQueue s
     public static IReadOnlyList<string> Options(SweepPlan plan, string directory)
     {
         var sweep = plan.Sweep;
-        int tasks = sweep.Processes ? sweep.Ranks : 1, cores = sweep.Processes ? sweep.Threads : sweep.Ranks * sweep.Threads;
+        int tasks = sweep.Processes ? sweep.Ranks : 1,
+            cores = sweep.Processes ? sweep.Threads : sweep.Ranks * sweep.Threads;
         return
         [
-            $"--job-name={sweep.Name}", $"--chdir={directory}", $"--output={Path.Combine(plan.Directory, "task-%a.log")}", "--open-mode=append", "--requeue", "--signal=B:USR1@120",
-            string.Create(CultureInfo.InvariantCulture, $"--ntasks={tasks}"), string.Create(CultureInfo.InvariantCulture, $"--cpus-per-task={cores}"), .. sweep.Slurm,
+            $"--job-name={sweep.Name}",
+            $"--chdir={directory}",
+            $"--output={Path.Combine(plan.Directory, "task-%a.log")}",
+            "--open-mode=append",
+            "--requeue",
+            "--signal=B:USR1@120",
+            string.Create(CultureInfo.InvariantCulture, $"--ntasks={tasks}"),
+            string.Create(CultureInfo.InvariantCulture, $"--cpus-per-task={cores}"),
+            .. sweep.Slurm,
         ];
     }
 
-    private static string Quoted(string word) => word.All(letter => char.IsAsciiLetterOrDigit(letter) || "/._-=+,:@%".Contains(letter, StringComparison.Ordinal)) ? word : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+    private static string Quoted(string word) =>
+        word.All(letter => char.IsAsciiLetterOrDigit(letter) || "/._-=+,:@%".Contains(letter, StringComparison.Ordinal))
+            ? word
+            : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
     private List<QueuedRun> Read()
     {

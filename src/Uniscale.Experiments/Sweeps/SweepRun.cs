@@ -10,7 +10,15 @@ namespace Uniscale.Experiments.Sweeps;
 /// <param name="Refusal">Why its values cannot be; null: they can.</param>
 /// <param name="Device">Where it computes.</param>
 public sealed record SweepRun(
-    int Index, IReadOnlyList<KeyValuePair<string, string>> Values, IReadOnlyList<string> Overrides, string Directory, string Hash, long Steps, string? Refusal = null, string Device = "cpu")
+    int Index,
+    IReadOnlyList<KeyValuePair<string, string>> Values,
+    IReadOnlyList<string> Overrides,
+    string Directory,
+    string Hash,
+    long Steps,
+    string? Refusal = null,
+    string Device = "cpu"
+)
 {
     /// <summary>Name of the run, and of its directory.</summary>
     public string Name => NameOf(Index);

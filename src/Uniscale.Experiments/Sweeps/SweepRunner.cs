@@ -14,8 +14,15 @@ namespace Uniscale.Experiments.Sweeps;
 /// <param name="places">Where runs go, side by side; each holds one at a time.</param>
 /// <param name="say">Takes sentences for the user.</param>
 /// <param name="program">What to start for a run, with its own first arguments; null: this executable.</param>
-/// <param name="only">The one run that is taken further here, by its index, while other jobs of a batch system do the others; null: all.</param>
-public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places, Action<string> say, IReadOnlyList<string>? program = null, int? only = null)
+/// <param name="only">The one run that is taken further here, by its index, while other jobs of a batch system do the others; null:
+/// all.</param>
+public sealed class SweepRunner(
+    SweepPlan plan,
+    IReadOnlyList<SweepPlace> places,
+    Action<string> say,
+    IReadOnlyList<string>? program = null,
+    int? only = null
+)
 {
     private const string PlanFile = "plan.json";
     private const string FailureFile = "failure.txt";
@@ -53,8 +60,10 @@ public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places
         }
         finally
         {
-            foreach (var job in _running) job.Stop();
-            foreach (var job in _running) job.Dispose();
+            foreach (var job in _running)
+                job.Stop();
+            foreach (var job in _running)
+                job.Dispose();
         }
         return _isStopped ? null : Table();
     }
@@ -68,10 +77,14 @@ public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places
     /// <summary>One look at all runs; false: there is nothing more to do.</summary>
     private bool Advance()
     {
-        if (only is not null) LookAtAll();
-        foreach (var job in _running) Look(job.Run.Index);
-        foreach (var job in _running.FindAll(job => job.End is not null)) Ended(job, job.End!);
-        if (_isStopped) return false;
+        if (only is not null)
+            LookAtAll();
+        foreach (var job in _running)
+            Look(job.Run.Index);
+        foreach (var job in _running.FindAll(job => job.End is not null))
+            Ended(job, job.End!);
+        if (_isStopped)
+            return false;
         var verdicts = _rule.Judge(Progress());
         foreach (var job in _running)
             if (verdicts[job.Run.Index].StoppedAt is { } step && !job.IsStopped)
@@ -80,29 +93,42 @@ public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places
                 job.Stop();
             }
         foreach (var run in plan.Runs)
-            if (_running.Count < places.Count && run.Index == (only ?? run.Index) && IsToStart(run.Index, verdicts[run.Index])) Start(run, verdicts[run.Index].Target);
+            if (_running.Count < places.Count && run.Index == (only ?? run.Index) && IsToStart(run.Index, verdicts[run.Index]))
+                Start(run, verdicts[run.Index].Target);
         return _running.Count > 0;
     }
 
     private bool IsToStart(int run, StoppingVerdict verdict) =>
-        _failures[run] is null && verdict.StoppedAt is null && !HasReached(run, verdict.Target) && _running.TrueForAll(job => job.Run.Index != run);
+        _failures[run] is null
+        && verdict.StoppedAt is null
+        && !HasReached(run, verdict.Target)
+        && _running.TrueForAll(job => job.Run.Index != run);
 
-    private bool HasReached(int run, long target) => _curves[run].HasFinished || (target != long.MaxValue && _curves[run].At(target) is not null);
+    private bool HasReached(int run, long target) =>
+        _curves[run].HasFinished || (target != long.MaxValue && _curves[run].At(target) is not null);
 
     private void Start(SweepRun run, long target)
     {
         var place = places.First(place => !_running.Exists(other => ReferenceEquals(other.Place, place)));
         var job = new SweepJob(run, target, Arguments(plan, run, target), plan.Sweep.Threads, place, program);
         _running.Add(job);
-        say($"{run.Name} of {plan.Runs.Count}{(target == long.MaxValue ? "" : $", to step {target}")}: {run.Title}{(place.Title.Length > 0 ? $" ({place.Title})" : "")}");
+        say(
+            $"{run.Name} of {plan.Runs.Count}{(target == long.MaxValue ? "" : $", to step {target}")}: {run.Title}{(place.Title.Length > 0 ? $" ({place.Title})" : "")}"
+        );
     }
 
     /// <summary>Arguments of this program that take a run to a step or, with <see cref="long.MaxValue"/>, to its end.</summary>
     public static IReadOnlyList<string> Arguments(SweepPlan plan, SweepRun run, long target) =>
-    [
-        plan.Sweep.Processes ? "launch" : "train", plan.BasePath, "--ranks", $"{plan.Sweep.Ranks}", .. plan.Sweep.Processes ? (string[])["--bind", "none"] : [],
-        "--resume", .. target == long.MaxValue ? (string[])[] : ["--stop-after", $"{target}"], .. run.Overrides.SelectMany(value => (string[])["--set", value]),
-    ];
+        [
+            plan.Sweep.Processes ? "launch" : "train",
+            plan.BasePath,
+            "--ranks",
+            $"{plan.Sweep.Ranks}",
+            .. plan.Sweep.Processes ? (string[])["--bind", "none"] : [],
+            "--resume",
+            .. target == long.MaxValue ? (string[])[] : ["--stop-after", $"{target}"],
+            .. run.Overrides.SelectMany(value => (string[])["--set", value]),
+        ];
 
     private void Ended(SweepJob job, JobEnd end)
     {
@@ -112,12 +138,19 @@ public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places
         _running.Remove(job);
         job.Dispose();
         string curves = Path.Combine(plan.Runs[run].Directory, TelemetryFactory.TensorBoardFolder);
-        if (Directory.Exists(curves)) HyperparameterFile.Write(curves, plan.Runs[run].Values, end.Sentence is null);
-        if (_curves[run].HasFinished) say($"{job.Run.Name}: finished, {SweepTable.MetricName(plan.Sweep.Metric)} {SweepTable.Short(_curves[run].Last)}.");
-        if (wasAsked || (end.Sentence is null && HasReached(run, job.Target))) return;
-        string sentence = (end.Sentence ?? $"it ended in order after step {_curves[run].LastStep}, before its time: somebody stopped it").TrimEnd('.') + ".";
-        if (end.IsUserError || ++_faults[run] > plan.Sweep.Restarts) Fail(run, sentence);
-        else say($"{job.Run.Name}: {sentence} Starting again from its newest checkpoint.");
+        if (Directory.Exists(curves))
+            HyperparameterFile.Write(curves, plan.Runs[run].Values, end.Sentence is null);
+        if (_curves[run].HasFinished)
+            say($"{job.Run.Name}: finished, {SweepTable.MetricName(plan.Sweep.Metric)} {SweepTable.Short(_curves[run].Last)}.");
+        if (wasAsked || (end.Sentence is null && HasReached(run, job.Target)))
+            return;
+        string sentence =
+            (end.Sentence ?? $"it ended in order after step {_curves[run].LastStep}, before its time: somebody stopped it").TrimEnd('.')
+            + ".";
+        if (end.IsUserError || ++_faults[run] > plan.Sweep.Restarts)
+            Fail(run, sentence);
+        else
+            say($"{job.Run.Name}: {sentence} Starting again from its newest checkpoint.");
     }
 
     private void Fail(int run, string sentence)
@@ -142,7 +175,8 @@ public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places
 
     private void LookAtAll()
     {
-        for (int run = 0; run < plan.Runs.Count; run++) Look(run);
+        for (int run = 0; run < plan.Runs.Count; run++)
+            Look(run);
     }
 
     private void Look(int run)
@@ -168,9 +202,13 @@ public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places
         }
         catch (IOException error)
         {
-            throw new UserErrorException($"Another process works on the sweep in {plan.Directory}: wait for its end, or give this one another name.", error);
+            throw new UserErrorException(
+                $"Another process works on the sweep in {plan.Directory}: wait for its end, or give this one another name.",
+                error
+            );
         }
-        string path = Path.Combine(plan.Directory, PlanFile), identity = plan.Identity();
+        string path = Path.Combine(plan.Directory, PlanFile),
+            identity = plan.Identity();
         if (!File.Exists(path))
         {
             File.WriteAllText(path + ".tmp", identity);
@@ -179,7 +217,9 @@ public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places
         else if (File.ReadAllText(path) != identity)
         {
             hold.Dispose();
-            throw new UserErrorException($"{plan.Directory} holds a sweep with other runs or another rule (see {path}): give this one another name, or remove that directory.");
+            throw new UserErrorException(
+                $"{plan.Directory} holds a sweep with other runs or another rule (see {path}): give this one another name, or remove that directory."
+            );
         }
         return hold;
     }
@@ -187,7 +227,8 @@ public sealed class SweepRunner(SweepPlan plan, IReadOnlyList<SweepPlace> places
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
-        if (!_isStopped) say("Stopping: the runs save and end. The same command goes on.");
+        if (!_isStopped)
+            say("Stopping: the runs save and end. The same command goes on.");
         _isStopped = true;
     }
 }

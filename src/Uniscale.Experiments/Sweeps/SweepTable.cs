@@ -32,7 +32,8 @@ public enum RowStatus
 public sealed record SweepRow(int? Place, SweepRun Run, RowStatus Status, long Step, double Value, string? Sentence);
 
 /// <summary>
-/// The result of a sweep: runs that finished by their value, then those that a rule stopped (who came further is better), then the failed. There are
+/// The result of a sweep: runs that finished by their value, then those that a rule stopped (who came further is better), then the failed.
+/// There are
 /// no times in it, so a sweep that was broken and continued gives the same table.
 /// </summary>
 /// <param name="Plan">The sweep.</param>
@@ -48,12 +49,23 @@ public sealed record SweepTable(SweepPlan Plan, IReadOnlyList<SweepRow> Rows)
     };
 
     /// <summary>Ranks the runs as things stand.</summary>
-    public static SweepTable Of(SweepPlan plan, IReadOnlyList<RunCurve> curves, IReadOnlyList<string?> failures, IReadOnlyList<StoppingVerdict> verdicts)
+    public static SweepTable Of(
+        SweepPlan plan,
+        IReadOnlyList<RunCurve> curves,
+        IReadOnlyList<string?> failures,
+        IReadOnlyList<StoppingVerdict> verdicts
+    )
     {
-        var rows = plan.Runs.Select(run => Row(run, curves[run.Index], failures[run.Index], verdicts[run.Index].StoppedAt))
-            .OrderBy(row => row.Status).ThenByDescending(row => row.Status == RowStatus.Stopped ? row.Step : 0)
-            .ThenBy(row => double.IsNaN(row.Value) ? double.PositiveInfinity : row.Value).ThenBy(row => row.Run.Index);
-        return new SweepTable(plan, [.. rows.Select((row, place) => row with { Place = row.Status == RowStatus.Failed ? null : place + 1 })]);
+        var rows = plan
+            .Runs.Select(run => Row(run, curves[run.Index], failures[run.Index], verdicts[run.Index].StoppedAt))
+            .OrderBy(row => row.Status)
+            .ThenByDescending(row => row.Status == RowStatus.Stopped ? row.Step : 0)
+            .ThenBy(row => double.IsNaN(row.Value) ? double.PositiveInfinity : row.Value)
+            .ThenBy(row => row.Run.Index);
+        return new SweepTable(
+            plan,
+            [.. rows.Select((row, place) => row with { Place = row.Status == RowStatus.Failed ? null : place + 1 })]
+        );
     }
 
     /// <summary>The metric in words.</summary>
@@ -66,13 +78,25 @@ public sealed record SweepTable(SweepPlan Plan, IReadOnlyList<SweepRow> Rows)
     public string ToText()
     {
         var keys = Plan.Keys;
-        List<string[]> lines = [["place", "run", "status", "step", MetricName(Plan.Sweep.Metric), .. keys.Select(ShortKey)]];
+        List<string[]> lines =
+        [
+            ["place", "run", "status", "step", MetricName(Plan.Sweep.Metric), .. keys.Select(ShortKey)],
+        ];
         foreach (var row in Rows)
-            lines.Add([$"{row.Place?.ToString(CultureInfo.InvariantCulture) ?? "-"}", row.Run.Name, StatusName(row), $"{row.Step}", Short(row.Value), .. keys.Select(key => ValueOf(row, key))]);
+            lines.Add([
+                $"{row.Place?.ToString(CultureInfo.InvariantCulture) ?? "-"}",
+                row.Run.Name,
+                StatusName(row),
+                $"{row.Step}",
+                Short(row.Value),
+                .. keys.Select(key => ValueOf(row, key)),
+            ]);
         int[] widths = [.. Enumerable.Range(0, lines[0].Length).Select(column => lines.Max(line => line[column].Length))];
         var text = new StringBuilder();
-        foreach (string[] line in lines) text.AppendLine(string.Join("  ", line.Zip(widths, (cell, width) => cell.PadRight(width))).TrimEnd());
-        foreach (var row in Rows.Where(row => row.Sentence is not null)) text.AppendLine($"{row.Run.Name}: {row.Sentence}");
+        foreach (string[] line in lines)
+            text.AppendLine(string.Join("  ", line.Zip(widths, (cell, width) => cell.PadRight(width))).TrimEnd());
+        foreach (var row in Rows.Where(row => row.Sentence is not null))
+            text.AppendLine($"{row.Run.Name}: {row.Sentence}");
         return text.ToString();
     }
 
@@ -81,23 +105,51 @@ public sealed record SweepTable(SweepPlan Plan, IReadOnlyList<SweepRow> Rows)
     {
         var keys = Plan.Keys;
         var text = new StringBuilder();
-        text.AppendJoin(',', (IEnumerable<string>)["place", "run", "status", "step", Plan.Sweep.Metric.ToString().ToLowerInvariant(), .. keys.Select(Quoted), "sentence"]).Append('\n');
+        text.AppendJoin(
+                ',',
+                (IEnumerable<string>)
+                    ["place", "run", "status", "step", Plan.Sweep.Metric.ToString().ToLowerInvariant(), .. keys.Select(Quoted), "sentence"]
+            )
+            .Append('\n');
         foreach (var row in Rows)
-            text.AppendJoin(',', (IEnumerable<string>)
-            [
-                row.Place?.ToString(CultureInfo.InvariantCulture) ?? "", row.Run.Name, StatusName(row), $"{row.Step}",
-                double.IsNaN(row.Value) ? "" : row.Value.ToString("R", CultureInfo.InvariantCulture), .. keys.Select(key => Quoted(ValueOf(row, key))), Quoted(row.Sentence ?? ""),
-            ]).Append('\n');
+            text.AppendJoin(
+                    ',',
+                    (IEnumerable<string>)
+                        [
+                            row.Place?.ToString(CultureInfo.InvariantCulture) ?? "",
+                            row.Run.Name,
+                            StatusName(row),
+                            $"{row.Step}",
+                            double.IsNaN(row.Value) ? "" : row.Value.ToString("R", CultureInfo.InvariantCulture),
+                            .. keys.Select(key => Quoted(ValueOf(row, key))),
+                            Quoted(row.Sentence ?? ""),
+                        ]
+                )
+                .Append('\n');
         return text.ToString();
     }
 
     /// <summary>As JSON; numbers in full.</summary>
-    public string ToJson() => JsonSerializer.Serialize(new
-    {
-        Plan.Sweep.Name,
-        Metric = Plan.Sweep.Metric.ToString().ToLowerInvariant(),
-        Rows = Rows.Select(row => new { row.Place, Run = row.Run.Name, Status = StatusName(row), row.Step, row.Value, Values = row.Run.Values.ToDictionary(), row.Sentence, row.Run.Directory }),
-    }, Format);
+    public string ToJson() =>
+        JsonSerializer.Serialize(
+            new
+            {
+                Plan.Sweep.Name,
+                Metric = Plan.Sweep.Metric.ToString().ToLowerInvariant(),
+                Rows = Rows.Select(row => new
+                {
+                    row.Place,
+                    Run = row.Run.Name,
+                    Status = StatusName(row),
+                    row.Step,
+                    row.Value,
+                    Values = row.Run.Values.ToDictionary(),
+                    row.Sentence,
+                    row.Run.Directory,
+                }),
+            },
+            Format
+        );
 
     /// <summary>A status as the table writes it.</summary>
     internal static string StatusName(SweepRow row) => row.Status.ToString().ToLowerInvariant();
@@ -112,12 +164,14 @@ public sealed record SweepTable(SweepPlan Plan, IReadOnlyList<SweepRow> Rows)
         return Plan.Keys.Count(other => other.Split('.')[^1] == last) == 1 ? last : key;
     }
 
-    private static SweepRow Row(SweepRun run, RunCurve curve, string? failure, long? stoppedAt) => (failure, stoppedAt) switch
-    {
-        ({ } sentence, _) => new(null, run, RowStatus.Failed, curve.LastStep, curve.Last, sentence),
-        (_, { } step) => new(null, run, RowStatus.Stopped, step, curve.At(step) ?? double.NaN, null),
-        _ => new(null, run, curve.HasFinished ? RowStatus.Finished : RowStatus.Unfinished, curve.LastStep, curve.Last, null),
-    };
+    private static SweepRow Row(SweepRun run, RunCurve curve, string? failure, long? stoppedAt) =>
+        (failure, stoppedAt) switch
+        {
+            ({ } sentence, _) => new(null, run, RowStatus.Failed, curve.LastStep, curve.Last, sentence),
+            (_, { } step) => new(null, run, RowStatus.Stopped, step, curve.At(step) ?? double.NaN, null),
+            _ => new(null, run, curve.HasFinished ? RowStatus.Finished : RowStatus.Unfinished, curve.LastStep, curve.Last, null),
+        };
 
-    private static string Quoted(string cell) => cell.AsSpan().ContainsAny(",\"\n") ? $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : cell;
+    private static string Quoted(string cell) =>
+        cell.AsSpan().ContainsAny(",\"\n") ? $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : cell;
 }

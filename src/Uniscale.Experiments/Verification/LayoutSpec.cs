@@ -18,7 +18,8 @@ public sealed partial record LayoutSpec(string Text, ParallelSection Parallel)
     public int Ranks => Parallel.ReplicaRanks * Math.Max(1, Parallel.Data);
 
     /// <summary>
-    /// The model that the layout is tried on: <c>tied</c> ties the embeddings, <c>mask</c> ends attention and loss with documents, <c>gpt2</c>
+    /// The model that the layout is tried on: <c>tied</c> ties the embeddings, <c>mask</c> ends attention and loss with documents,
+    /// <c>gpt2</c>
     /// takes layer norms, GELU, learned positions, biases and one key-value head for each query head.
     /// </summary>
     public ModelSection ModelOf(ModelSection model)
@@ -62,7 +63,9 @@ public sealed partial record LayoutSpec(string Text, ParallelSection Parallel)
         var match = Word().Match(word);
         int number = match.Groups[2].Length > 0 ? int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) : 0;
         if (match.Groups[1].Value is "dp" or "tp" or "pp" or "cp" && number < 1)
-            throw new UserErrorException($"The layout '{text}' has the word '{word}'; the size of an axis is 1 or more, e.g. {match.Groups[1].Value}2.");
+            throw new UserErrorException(
+                $"The layout '{text}' has the word '{word}'; the size of an axis is 1 or more, e.g. {match.Groups[1].Value}2."
+            );
         return match.Groups[1].Value switch
         {
             "dp" => parallel with { Data = number },
@@ -82,7 +85,8 @@ public sealed partial record LayoutSpec(string Text, ParallelSection Parallel)
             "recompute-block" => parallel with { Recompute = RecomputeKind.Block },
             "recompute-every" => parallel with { Recompute = RecomputeKind.EveryKth, RecomputeEvery = number },
             _ => throw new UserErrorException(
-                $"The layout '{text}' has the unknown word '{word}'; words are dpN tpN ppN cpN zeroN groupN sp ulysses gpipe 1f1b interleaved zb chunksN recompute-selective recompute-block recompute-everyN tied mask gpt2."),
+                $"The layout '{text}' has the unknown word '{word}'; words are dpN tpN ppN cpN zeroN groupN sp ulysses gpipe 1f1b interleaved zb chunksN recompute-selective recompute-block recompute-everyN tied mask gpt2."
+            ),
         };
     }
 

@@ -7,25 +7,37 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Experiments.Verification;
 
-/// <summary>What a short run computed, whatever its layout; the critic's tensors are among the others by their names in checkpoints.</summary>
+/// <summary>
+/// What a short run computed, whatever its layout; the critic's tensors are among the others by their names in checkpoints.
+/// </summary>
 /// <param name="Losses">Loss of every step.</param>
 /// <param name="Gradients">Gradients of the first step by global name.</param>
 /// <param name="Weights">fp32 weights after the last step by global name.</param>
 /// <param name="Memory">Bytes that the first rank holds between steps.</param>
 public sealed record RunRecord(
-    IReadOnlyList<double> Losses, IReadOnlyDictionary<string, float[]> Gradients, IReadOnlyDictionary<string, float[]> Weights, MemoryAccount Memory)
+    IReadOnlyList<double> Losses,
+    IReadOnlyDictionary<string, float[]> Gradients,
+    IReadOnlyDictionary<string, float[]> Weights,
+    MemoryAccount Memory
+)
 {
     /// <summary>Trains a rank's runtime for some steps; every rank of the world calls it and every rank gets the whole record.</summary>
     public static RunRecord Of(RankRuntime runtime, int steps)
     {
         var losses = new List<double>();
         var gradients = new Dictionary<string, float[]>();
-        (RankRuntime Part, string Prefix)[] parts = [(runtime, ""), .. runtime.Critic is { } critic ? [(critic, RankRuntime.CriticPrefix)] : Array.Empty<(RankRuntime, string)>()];
-        foreach (var (part, prefix) in parts) part.GradientsReady = _ => Add(gradients, prefix, Gather(part, BucketSlices.Gradients));
+        (RankRuntime Part, string Prefix)[] parts =
+        [
+            (runtime, ""),
+            .. runtime.Critic is { } critic ? [(critic, RankRuntime.CriticPrefix)] : Array.Empty<(RankRuntime, string)>(),
+        ];
+        foreach (var (part, prefix) in parts)
+            part.GradientsReady = _ => Add(gradients, prefix, Gather(part, BucketSlices.Gradients));
         for (int step = 0; step < steps; step++)
         {
             losses.Add(runtime.Step().Decision.Loss);
-            foreach (var (part, _) in parts) part.GradientsReady = null;
+            foreach (var (part, _) in parts)
+                part.GradientsReady = null;
         }
         var weights = new Dictionary<string, float[]>();
         foreach (var (part, prefix) in parts)
@@ -33,12 +45,18 @@ public sealed record RunRecord(
             part.Settle();
             Add(weights, prefix, Gather(part, BucketSlices.Weights));
         }
-        return new RunRecord(losses, gradients, weights, parts.Aggregate(default(MemoryAccount), (sum, part) => sum + part.Part.Model.Memory));
+        return new RunRecord(
+            losses,
+            gradients,
+            weights,
+            parts.Aggregate(default(MemoryAccount), (sum, part) => sum + part.Part.Model.Memory)
+        );
     }
 
     private static void Add(Dictionary<string, float[]> all, string prefix, Dictionary<string, float[]> found)
     {
-        foreach (var (name, values) in found) all[prefix + name] = values;
+        foreach (var (name, values) in found)
+            all[prefix + name] = values;
     }
 
     /// <summary>
@@ -49,14 +67,17 @@ public sealed record RunRecord(
     {
         using var scope = NewDisposeScope();
         using var image = runtime.Model.Link.Image();
-        var mine = runtime.Model.Buckets.Where(bucket => runtime.Model.GroupsOf(bucket).ShardReplicas.Rank == 0)
-            .SelectMany(bucket => slicesOf(bucket, image)).ToLookup(slice => slice.Name);
+        var mine = runtime
+            .Model.Buckets.Where(bucket => runtime.Model.GroupsOf(bucket).ShardReplicas.Rank == 0)
+            .SelectMany(bucket => slicesOf(bucket, image))
+            .ToLookup(slice => slice.Name);
         image.Fetch();
         var whole = new Dictionary<string, float[]>();
         foreach (var spec in runtime.AllParameters)
         {
             using var tensor = zeros(spec.Shape, ScalarType.Float32);
-            foreach (var slice in mine[spec.Name]) Place(tensor, slice);
+            foreach (var slice in mine[spec.Name])
+                Place(tensor, slice);
             runtime.World.HostGroup.AllReduce(TensorBuffer.Of(tensor)).Wait();
             whole[spec.Name] = tensor.data<float>().ToArray();
         }
@@ -67,7 +88,8 @@ public sealed record RunRecord(
     {
         using var scope = NewDisposeScope();
         var target = whole;
-        for (int dim = 0; dim < slice.Shape.Length; dim++) target = target.narrow(dim, slice.Offset[dim], slice.Shape[dim]);
+        for (int dim = 0; dim < slice.Shape.Length; dim++)
+            target = target.narrow(dim, slice.Offset[dim], slice.Shape[dim]);
         target.copy_(TensorMemory.FromPointer(slice.Address, slice.Shape, ScalarType.Float32));
     }
 }

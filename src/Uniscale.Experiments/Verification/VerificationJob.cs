@@ -12,7 +12,12 @@ namespace Uniscale.Experiments.Verification;
 /// <param name="steps">Optimizer steps of each run.</param>
 /// <param name="reference">The run of one rank that layouts are compared with; null: the same configuration.</param>
 public sealed class VerificationJob(
-    RunConfiguration configuration, IReadOnlyList<LayoutSpec> layouts, bool isList, int steps, RunConfiguration? reference = null)
+    RunConfiguration configuration,
+    IReadOnlyList<LayoutSpec> layouts,
+    bool isList,
+    int steps,
+    RunConfiguration? reference = null
+)
 {
     private readonly RunConfiguration _reference = reference ?? configuration;
     private readonly Dictionary<string, RunRecord> _references = [];
@@ -32,12 +37,22 @@ public sealed class VerificationJob(
             return RunAll(layouts, layout => OnThreads(layout, configuration), done);
         }
         IReadOnlyList<LayoutError>? errors = null;
-        ProcessRank.Run(environment, world =>
-        {
-            if (!isList) RefuseOtherSizes(world.Size);
-            if (world.Rank == 0) begin();
-            errors = RunAll(layouts.Where(layout => layout.Ranks == world.Size), layout => Verifier(configuration).Run(layout, world), world.Rank == 0 ? done : _ => { });
-        }, RankDevices.Of(configuration));
+        ProcessRank.Run(
+            environment,
+            world =>
+            {
+                if (!isList)
+                    RefuseOtherSizes(world.Size);
+                if (world.Rank == 0)
+                    begin();
+                errors = RunAll(
+                    layouts.Where(layout => layout.Ranks == world.Size),
+                    layout => Verifier(configuration).Run(layout, world),
+                    world.Rank == 0 ? done : _ => { }
+                );
+            },
+            RankDevices.Of(configuration)
+        );
         return environment.Rank == 0 ? errors : null;
     }
 
@@ -74,18 +89,25 @@ public sealed class VerificationJob(
     {
         RunRecord? record = null;
         int threads = Math.Max(1, Environment.ProcessorCount / layout.Ranks);
-        InProcessLauncher.Run(layout.Ranks, world =>
-        {
-            TorchThreads.Set(threads);
-            var mine = Verifier(run).Run(layout, world);
-            if (world.Rank == 0) record = mine;
-        }, RankDevices.Of(run));
+        InProcessLauncher.Run(
+            layout.Ranks,
+            world =>
+            {
+                TorchThreads.Set(threads);
+                var mine = Verifier(run).Run(layout, world);
+                if (world.Rank == 0)
+                    record = mine;
+            },
+            RankDevices.Of(run)
+        );
         return record!;
     }
 
     private void RefuseOtherSizes(int ranks)
     {
         if (layouts.FirstOrDefault(layout => layout.Ranks != ranks) is { } other)
-            throw new UserErrorException($"The layout '{other.Text}' needs {other.Ranks} ranks, but mpirun started {ranks}: name layouts of {ranks} ranks with --layouts.");
+            throw new UserErrorException(
+                $"The layout '{other.Text}' needs {other.Ranks} ranks, but mpirun started {ranks}: name layouts of {ranks} ranks with --layouts."
+            );
     }
 }

@@ -35,10 +35,12 @@ public enum InstructionSet
 public sealed class KernelException : Exception
 {
     /// <inheritdoc/>
-    public KernelException(string message) : base(message) { }
+    public KernelException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public KernelException(string message, Exception inner) : base(message, inner) { }
+    public KernelException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public KernelException() { }
@@ -62,18 +64,53 @@ public static partial class CpuKernels
     public static bool IsSupported => InstructionSet >= InstructionSet.Avx2;
 
     /// <summary>y = norm(x)·weight + bias over rows of <paramref name="dim"/> elements; mean 0 for RMS normalisation.</summary>
-    public static void NormForward(nint x, nint weight, nint bias, nint y, nint mean, nint rstd, long rows, long dim, float epsilon, KernelType type) =>
-        Check(uniscale_norm_forward(x, weight, bias, y, mean, rstd, rows, dim, epsilon, type));
+    public static void NormForward(
+        nint x,
+        nint weight,
+        nint bias,
+        nint y,
+        nint mean,
+        nint rstd,
+        long rows,
+        long dim,
+        float epsilon,
+        KernelType type
+    ) => Check(uniscale_norm_forward(x, weight, bias, y, mean, rstd, rows, dim, epsilon, type));
 
-    /// <summary>dx, to which what is <paramref name="carried"/> past the norm is added (0: nothing), and the fp32 gradients of weight and bias (0: none).</summary>
+    /// <summary>
+    /// dx, to which what is <paramref name="carried"/> past the norm is added (0: nothing), and the fp32 gradients of weight and bias (0:
+    /// none).
+    /// </summary>
     public static void NormBackward(
-        nint dy, nint x, nint weight, nint mean, nint rstd, nint carried, nint dx, nint dweight, nint dbias, long rows, long dim, KernelType type) =>
-        Check(uniscale_norm_backward(dy, x, weight, mean, rstd, carried, dx, dweight, dbias, rows, dim, type));
+        nint dy,
+        nint x,
+        nint weight,
+        nint mean,
+        nint rstd,
+        nint carried,
+        nint dx,
+        nint dweight,
+        nint dbias,
+        long rows,
+        long dim,
+        KernelType type
+    ) => Check(uniscale_norm_backward(dy, x, weight, mean, rstd, carried, dx, dweight, dbias, rows, dim, type));
 
-    /// <summary>Rotates pairs (i, i + dim/2) of every head; row r reads entry r mod <paramref name="tableRows"/> of the fp32 tables.</summary>
+    /// <summary>
+    /// Rotates pairs (i, i + dim/2) of every head; row r reads entry r mod <paramref name="tableRows"/> of the fp32 tables.
+    /// </summary>
     public static void Rope(
-        nint x, nint y, nint cosines, nint sines, long tableRows, long rows, long heads, long dim, bool inverse, KernelType type) =>
-        Check(uniscale_rope(x, y, cosines, sines, tableRows, rows, heads, dim, inverse ? 1 : 0, type));
+        nint x,
+        nint y,
+        nint cosines,
+        nint sines,
+        long tableRows,
+        long rows,
+        long heads,
+        long dim,
+        bool inverse,
+        KernelType type
+    ) => Check(uniscale_rope(x, y, cosines, sines, tableRows, rows, heads, dim, inverse ? 1 : 0, type));
 
     /// <summary>y = silu(gate)·up.</summary>
     public static void SwigluForward(nint gate, nint up, nint y, long count, KernelType type) =>
@@ -96,51 +133,154 @@ public static partial class CpuKernels
 
     /// <summary>(exp(logit − logSumExp) − [target])·scale by row; may overwrite the logits where fp32.</summary>
     public static void LossGradient(
-        nint logits, nint targets, nint logSumExp, nint scale, nint gradient, long rows, long entries, KernelType type) =>
-        Check(uniscale_loss_gradient(logits, targets, logSumExp, scale, gradient, rows, entries, type));
+        nint logits,
+        nint targets,
+        nint logSumExp,
+        nint scale,
+        nint gradient,
+        long rows,
+        long entries,
+        KernelType type
+    ) => Check(uniscale_loss_gradient(logits, targets, logSumExp, scale, gradient, rows, entries, type));
 
     /// <summary>Log-sum-exp and target logit of each whole row of fp32 logits, and what <see cref="LossGradient"/> makes of them.</summary>
     public static void CrossEntropy(
-        nint logits, nint targets, nint scale, nint logSumExp, nint target, nint gradient, long rows, long entries, KernelType type) =>
-        Check(uniscale_cross_entropy(logits, targets, scale, logSumExp, target, gradient, rows, entries, type));
+        nint logits,
+        nint targets,
+        nint scale,
+        nint logSumExp,
+        nint target,
+        nint gradient,
+        long rows,
+        long entries,
+        KernelType type
+    ) => Check(uniscale_cross_entropy(logits, targets, scale, logSumExp, target, gradient, rows, entries, type));
 
     /// <summary>Rows of the table; tokens outside [first, first + entries) give zeros.</summary>
     public static void EmbeddingForward(nint tokens, nint table, nint y, long rows, long dim, long first, long entries, KernelType type) =>
         Check(uniscale_embedding_forward(tokens, table, y, rows, dim, first, entries, type));
 
     /// <summary>Adds rows of dy to the fp32 gradient of the table.</summary>
-    public static void EmbeddingBackward(nint tokens, nint dy, nint dtable, long rows, long dim, long first, long entries, KernelType type) =>
-        Check(uniscale_embedding_backward(tokens, dy, dtable, rows, dim, first, entries, type));
+    public static void EmbeddingBackward(
+        nint tokens,
+        nint dy,
+        nint dtable,
+        long rows,
+        long dim,
+        long first,
+        long entries,
+        KernelType type
+    ) => Check(uniscale_embedding_backward(tokens, dy, dtable, rows, dim, first, entries, type));
 
     /// <summary>Exact attention in tiles with an online softmax; memory linear in the length of the sequence.</summary>
     public static void AttentionForward(nint q, nint k, nint v, nint output, nint logSumExp, in AttentionShape shape) =>
-        Check(uniscale_attention_forward(
-            q, k, v, output, logSumExp, shape.QueryDocuments, shape.KeyDocuments, shape.Batch, shape.Queries, shape.Keys, shape.Heads,
-            shape.KvHeads, shape.HeadDim, shape.Scale, shape.Diagonal, shape.Type));
+        Check(
+            uniscale_attention_forward(
+                q,
+                k,
+                v,
+                output,
+                logSumExp,
+                shape.QueryDocuments,
+                shape.KeyDocuments,
+                shape.Batch,
+                shape.Queries,
+                shape.Keys,
+                shape.Heads,
+                shape.KvHeads,
+                shape.HeadDim,
+                shape.Scale,
+                shape.Diagonal,
+                shape.Type
+            )
+        );
 
     /// <summary>
-    /// Causal attention of several sequences, each over keys and values of its own. The bits of a query's row depend on its sequence's tokens up to it
+    /// Causal attention of several sequences, each over keys and values of its own. The bits of a query's row depend on its sequence's
+    /// tokens up to it
     /// alone, not on what else is in the call.
     /// </summary>
-    public static void AttentionOfSequences(ReadOnlySpan<AttentionSequence> sequences, long heads, long kvHeads, long dim, float scale, KernelType type) =>
-        Check(uniscale_attention_sequences(sequences, sequences.Length, heads, kvHeads, dim, scale, type));
+    public static void AttentionOfSequences(
+        ReadOnlySpan<AttentionSequence> sequences,
+        long heads,
+        long kvHeads,
+        long dim,
+        float scale,
+        KernelType type
+    ) => Check(uniscale_attention_sequences(sequences, sequences.Length, heads, kvHeads, dim, scale, type));
 
     /// <summary>Sums over the head dim of gradient · output, both [batch, queries, heads, dim]: fp32 [batch, heads, queries].</summary>
-    public static void AttentionDelta(nint gradient, nint output, nint delta, long batch, long queries, long heads, long dim, KernelType type) =>
-        Check(uniscale_attention_delta(gradient, output, delta, batch, queries, heads, dim, type));
+    public static void AttentionDelta(
+        nint gradient,
+        nint output,
+        nint delta,
+        long batch,
+        long queries,
+        long heads,
+        long dim,
+        KernelType type
+    ) => Check(uniscale_attention_delta(gradient, output, delta, batch, queries, heads, dim, type));
 
     /// <summary>Gradients of attention, overwritten; delta is the fp32 sum over the head dim of gradient · output.</summary>
     public static void AttentionBackward(
-        nint gradient, nint q, nint k, nint v, nint logSumExp, nint delta, nint dq, nint dk, nint dv, in AttentionShape shape, KernelType gradientType) =>
-        Check(uniscale_attention_backward(
-            gradient, q, k, v, logSumExp, delta, shape.QueryDocuments, shape.KeyDocuments, dq, dk, dv, shape.Batch, shape.Queries, shape.Keys,
-            shape.Heads, shape.KvHeads, shape.HeadDim, shape.Scale, shape.Diagonal, shape.Type, gradientType));
+        nint gradient,
+        nint q,
+        nint k,
+        nint v,
+        nint logSumExp,
+        nint delta,
+        nint dq,
+        nint dk,
+        nint dv,
+        in AttentionShape shape,
+        KernelType gradientType
+    ) =>
+        Check(
+            uniscale_attention_backward(
+                gradient,
+                q,
+                k,
+                v,
+                logSumExp,
+                delta,
+                shape.QueryDocuments,
+                shape.KeyDocuments,
+                dq,
+                dk,
+                dv,
+                shape.Batch,
+                shape.Queries,
+                shape.Keys,
+                shape.Heads,
+                shape.KvHeads,
+                shape.HeadDim,
+                shape.Scale,
+                shape.Diagonal,
+                shape.Type,
+                gradientType
+            )
+        );
 
     /// <summary>One pass of AdamW over a flat range; <paramref name="copy"/> receives the parameters in bf16 (0: none).</summary>
     public static void AdamW(nint parameters, nint copy, nint gradients, nint m, nint v, long count, in AdamWConstants step) =>
-        Check(uniscale_adamw(
-            parameters, copy, gradients, m, v, count, step.LearningRate, step.Beta1, step.Beta2, step.Epsilon, step.WeightDecay,
-            step.Bias1, step.Bias2, step.GradientScale));
+        Check(
+            uniscale_adamw(
+                parameters,
+                copy,
+                gradients,
+                m,
+                v,
+                count,
+                step.LearningRate,
+                step.Beta1,
+                step.Beta2,
+                step.Epsilon,
+                step.WeightDecay,
+                step.Bias1,
+                step.Bias2,
+                step.GradientScale
+            )
+        );
 
     /// <summary>Σ x² in fp64, in an order that does not depend on the number of threads.</summary>
     public static double SumOfSquares(nint x, long count)
@@ -159,6 +299,7 @@ public static partial class CpuKernels
 
     internal static void Check(int status)
     {
-        if (status != 0) throw new KernelException(Marshal.PtrToStringUTF8(uniscale_kernels_error()) ?? "a native kernel failed");
+        if (status != 0)
+            throw new KernelException(Marshal.PtrToStringUTF8(uniscale_kernels_error()) ?? "a native kernel failed");
     }
 }

@@ -21,7 +21,8 @@ public sealed class PackedWeights : IDisposable
     public void Dispose()
     {
         nint owned = Interlocked.Exchange(ref _handle, 0);
-        if (owned != 0) CpuKernels.DestroyWeights(owned);
+        if (owned != 0)
+            CpuKernels.DestroyWeights(owned);
         GC.SuppressFinalize(this);
     }
 
@@ -29,7 +30,9 @@ public sealed class PackedWeights : IDisposable
     ~PackedWeights() => Dispose();
 }
 
-/// <summary>GEMM with fp32 accumulation: on AMX tiles, by oneDNN, or by FMA of our own, whichever this processor has for the type.</summary>
+/// <summary>
+/// GEMM with fp32 accumulation: on AMX tiles, by oneDNN, or by FMA of our own, whichever this processor has for the type.
+/// </summary>
 public static class MatrixProduct
 {
     /// <summary>c[m, n] = op(a)[m, k] · op(b)[k, n], through an epilogue.</summary>
@@ -43,7 +46,15 @@ public static class MatrixProduct
     /// <param name="weights">Packed copies of b to use and keep, or null.</param>
     /// <exception cref="KernelException">The epilogue does not fit the GEMM.</exception>
     public static void Multiply(
-        long m, long n, long k, MatrixOperand a, MatrixOperand b, MatrixOperand c, in ProductEpilogue epilogue = default, PackedWeights? weights = null)
+        long m,
+        long n,
+        long k,
+        MatrixOperand a,
+        MatrixOperand b,
+        MatrixOperand c,
+        in ProductEpilogue epilogue = default,
+        PackedWeights? weights = null
+    )
     {
         CpuKernels.Matmul(m, n, k, a, b, c, epilogue, weights?.Handle ?? 0);
         // Its finalizer frees what the GEMM reads.

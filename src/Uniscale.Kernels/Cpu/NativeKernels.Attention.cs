@@ -11,41 +11,65 @@ public sealed partial class NativeKernels
     /// <inheritdoc/>
     public AttentionResult Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, bool keepProbabilities)
     {
-        if (!TakesHeads(q, k, v)) return TorchKernels.Instance.Attention(q, k, v, mask, keepProbabilities);
+        if (!TakesHeads(q, k, v))
+            return TorchKernels.Instance.Attention(q, k, v, mask, keepProbabilities);
         var (queries, keys, values) = (Dense(q), Dense(k), Dense(v));
         var output = TensorMemory.EmptyLike(queries);
         var logSumExp = TensorMemory.Empty([q.size(0), q.size(2), q.size(1)], float32);
         CpuKernels.AttentionForward(
-            Address(queries), Address(keys), Address(values), Address(output), Address(logSumExp), ShapeOf(queries, keys, mask));
+            Address(queries),
+            Address(keys),
+            Address(values),
+            Address(output),
+            Address(logSumExp),
+            ShapeOf(queries, keys, mask)
+        );
         return new AttentionResult(output, logSumExp, []);
     }
 
     /// <inheritdoc/>
     public Tensor AttentionOfSequences(Tensor q, IReadOnlyList<SequenceKeys> sequences)
     {
-        if (!TakesHeads(q, sequences[0].Keys, sequences[0].Values)) return TorchKernels.Instance.AttentionOfSequences(q, sequences);
+        if (!TakesHeads(q, sequences[0].Keys, sequences[0].Values))
+            return TorchKernels.Instance.AttentionOfSequences(q, sequences);
         var queries = Dense(q);
         var output = TensorMemory.EmptyLike(queries);
         var parts = new AttentionSequence[sequences.Count];
-        long offset = 0, row = q.size(2) * q.size(3) * q.element_size();
+        long offset = 0,
+            row = q.size(2) * q.size(3) * q.element_size();
         for (int i = 0; i < parts.Length; i++)
         {
             var (count, keys, values) = sequences[i];
             parts[i] = new AttentionSequence(
-                Address(queries) + (nint)(offset * row), Address(keys), Address(values), Address(output) + (nint)(offset * row), count, keys.size(1));
+                Address(queries) + (nint)(offset * row),
+                Address(keys),
+                Address(values),
+                Address(output) + (nint)(offset * row),
+                count,
+                keys.size(1)
+            );
             offset += count;
         }
         CpuKernels.AttentionOfSequences(
-            parts, q.size(2), sequences[0].Keys.size(2), q.size(3), (float)(1 / Math.Sqrt(q.size(3))), TypeOf(queries));
+            parts,
+            q.size(2),
+            sequences[0].Keys.size(2),
+            q.size(3),
+            (float)(1 / Math.Sqrt(q.size(3))),
+            TypeOf(queries)
+        );
         return output;
     }
 
     /// <inheritdoc/>
     public Tensor AttentionDelta(Tensor gradient, Tensor output)
     {
-        if (!TakesHeads(gradient, output)) return TorchKernels.Instance.AttentionDelta(gradient, output);
+        if (!TakesHeads(gradient, output))
+            return TorchKernels.Instance.AttentionDelta(gradient, output);
         var (dy, y) = (Dense(gradient), Dense(output));
-        long batch = y.size(0), queries = y.size(1), heads = y.size(2);
+        long batch = y.size(0),
+            queries = y.size(1),
+            heads = y.size(2);
         var delta = TensorMemory.Empty([batch, heads, queries], float32);
         CpuKernels.AttentionDelta(Address(dy), Address(y), Address(delta), batch, queries, heads, y.size(3), TypeOf(y));
         return delta;
@@ -53,8 +77,16 @@ public sealed partial class NativeKernels
 
     /// <inheritdoc/>
     public AttentionGradients AttentionBackward(
-        Tensor gradient, Tensor q, Tensor k, Tensor v, Tensor logSumExp, Tensor delta, AttentionMask mask, IReadOnlyList<Tensor> probabilities,
-        ScalarType type)
+        Tensor gradient,
+        Tensor q,
+        Tensor k,
+        Tensor v,
+        Tensor logSumExp,
+        Tensor delta,
+        AttentionMask mask,
+        IReadOnlyList<Tensor> probabilities,
+        ScalarType type
+    )
     {
         if (!TakesHeads(q, k, v, gradient))
             return TorchKernels.Instance.AttentionBackward(gradient, q, k, v, logSumExp, delta, mask, probabilities, type);
@@ -63,14 +95,27 @@ public sealed partial class NativeKernels
         var dq = TensorMemory.EmptyLike(queries, type);
         var (dk, dv) = (TensorMemory.EmptyLike(keys, type), TensorMemory.EmptyLike(values, type));
         CpuKernels.AttentionBackward(
-            Address(dy), Address(queries), Address(keys), Address(values), Address(sums), Address(subtracted), Address(dq), Address(dk), Address(dv),
-            ShapeOf(queries, keys, mask), TypeOf(dq));
+            Address(dy),
+            Address(queries),
+            Address(keys),
+            Address(values),
+            Address(sums),
+            Address(subtracted),
+            Address(dq),
+            Address(dk),
+            Address(dv),
+            ShapeOf(queries, keys, mask),
+            TypeOf(dq)
+        );
         return new AttentionGradients(dq, dk, dv);
     }
 
     private static bool TakesHeads(Tensor q, params ReadOnlySpan<Tensor?> others) =>
-        q.size(3) % 2 == 0 && CpuKernels.IsSupported && q.device_type == DeviceType.CPU
-        && q.dtype is ScalarType.Float32 or ScalarType.BFloat16 && SameType(q, others);
+        q.size(3) % 2 == 0
+        && CpuKernels.IsSupported
+        && q.device_type == DeviceType.CPU
+        && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
+        && SameType(q, others);
 
     private static bool SameType(Tensor tensor, ReadOnlySpan<Tensor?> others)
     {

@@ -20,7 +20,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     /// be called whenever a weight matrix may have new values or another place.
     /// </param>
     /// <param name="batchInvariant">
-    /// The bits of a row of a linear layer do not depend on how many rows are computed beside it: for inference, where the same request comes in
+    /// The bits of a row of a linear layer do not depend on how many rows are computed beside it: for inference, where the same request
+    /// comes in
     /// batches of any size. Products run on the kernels' own FMA code then, where oneDNN or tiles may be faster.
     /// </param>
     public NativeKernels(bool packWeights = false, bool batchInvariant = false)
@@ -35,14 +36,17 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     /// <inheritdoc/>
     public void ParametersChanged()
     {
-        if (_packed is null) return;
-        foreach (var weights in _packed.Values) weights.Invalidate();
+        if (_packed is null)
+            return;
+        foreach (var weights in _packed.Values)
+            weights.Invalidate();
     }
 
     /// <inheritdoc/>
     public Tensor Embedding(Tensor ids, Tensor table, long first, long entries)
     {
-        if (!Takes(table)) return TorchKernels.Instance.Embedding(ids, table, first, entries);
+        if (!Takes(table))
+            return TorchKernels.Instance.Embedding(ids, table, first, entries);
         using var scope = NewDisposeScope();
         var tokens = Dense(ids);
         long dim = table.size(1);
@@ -62,39 +66,69 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         using var scope = NewDisposeScope();
         var (tokens, dy) = (Dense(ids), Dense(gradient));
         CpuKernels.EmbeddingBackward(
-            Address(tokens), Address(dy), Address(accumulator), tokens.numel(), accumulator.size(1), first, entries, TypeOf(dy));
+            Address(tokens),
+            Address(dy),
+            Address(accumulator),
+            tokens.numel(),
+            accumulator.size(1),
+            first,
+            entries,
+            TypeOf(dy)
+        );
     }
 
     /// <inheritdoc/>
     public Tensor Linear(Tensor x, Tensor weight, Tensor? bias, Tensor? residual = null)
     {
-        if (!Takes(x, weight, residual)) return TorchKernels.Instance.Linear(x, weight, bias, residual);
+        if (!Takes(x, weight, residual))
+            return TorchKernels.Instance.Linear(x, weight, bias, residual);
         var result = EmptyRows(x, weight.size(0), x.dtype);
-        Product(x, weight, transposed: true, result, new() { Bias = AddressOrNull(bias), Addend = residual is null ? 0 : Address(Dense(residual)) });
+        Product(
+            x,
+            weight,
+            transposed: true,
+            result,
+            new() { Bias = AddressOrNull(bias), Addend = residual is null ? 0 : Address(Dense(residual)) }
+        );
         return result;
     }
 
     /// <inheritdoc/>
     public (Tensor Product, Tensor Activated) LinearGelu(Tensor x, Tensor weight, Tensor? bias)
     {
-        if (!Takes(x, weight)) return TorchKernels.Instance.LinearGelu(x, weight, bias);
+        if (!Takes(x, weight))
+            return TorchKernels.Instance.LinearGelu(x, weight, bias);
         var product = EmptyRows(x, weight.size(0), x.dtype);
         var activated = TensorMemory.EmptyLike(product);
-        Product(x, weight, transposed: true, activated, new() { Bias = AddressOrNull(bias), Pre = Address(product), Activation = ProductActivation.Gelu });
+        Product(
+            x,
+            weight,
+            transposed: true,
+            activated,
+            new()
+            {
+                Bias = AddressOrNull(bias),
+                Pre = Address(product),
+                Activation = ProductActivation.Gelu,
+            }
+        );
         return (product, activated);
     }
 
     /// <inheritdoc/>
     public void Logits(Tensor x, Tensor weight, Tensor output)
     {
-        if (Takes(x, weight)) Product(x, weight, transposed: true, output, default);
-        else TorchKernels.Instance.Logits(x, weight, output);
+        if (Takes(x, weight))
+            Product(x, weight, transposed: true, output, default);
+        else
+            TorchKernels.Instance.Logits(x, weight, output);
     }
 
     /// <inheritdoc/>
     public Tensor LinearInputGradient(Tensor gradient, Tensor weight)
     {
-        if (!Takes(gradient, weight)) return TorchKernels.Instance.LinearInputGradient(gradient, weight);
+        if (!Takes(gradient, weight))
+            return TorchKernels.Instance.LinearInputGradient(gradient, weight);
         var result = EmptyRows(gradient, weight.size(1), gradient.dtype);
         Product(gradient, weight, transposed: false, result, default);
         return result;
@@ -103,14 +137,17 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     /// <inheritdoc/>
     public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
     {
-        if (!Takes(gradient, weight) || !result.is_contiguous()) TorchKernels.Instance.LinearInputGradient(gradient, weight, result, add);
-        else Product(gradient, weight, transposed: false, result, new() { Addend = add ? Address(result) : 0 });
+        if (!Takes(gradient, weight) || !result.is_contiguous())
+            TorchKernels.Instance.LinearInputGradient(gradient, weight, result, add);
+        else
+            Product(gradient, weight, transposed: false, result, new() { Addend = add ? Address(result) : 0 });
     }
 
     /// <inheritdoc/>
     public Tensor LinearInputGradientBeforeGelu(Tensor gradient, Tensor weight, Tensor pre)
     {
-        if (!Takes(gradient, weight, pre)) return TorchKernels.Instance.LinearInputGradientBeforeGelu(gradient, weight, pre);
+        if (!Takes(gradient, weight, pre))
+            return TorchKernels.Instance.LinearInputGradientBeforeGelu(gradient, weight, pre);
         var result = EmptyRows(gradient, weight.size(1), gradient.dtype);
         Product(gradient, weight, transposed: false, result, new() { Pre = Address(Dense(pre)), Activation = ProductActivation.GeluSlope });
         return result;
@@ -119,7 +156,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     /// <inheritdoc/>
     public Tensor LinearWeightGradient(Tensor gradient, Tensor x)
     {
-        if (!Takes(gradient, x)) return TorchKernels.Instance.LinearWeightGradient(gradient, x);
+        if (!Takes(gradient, x))
+            return TorchKernels.Instance.LinearWeightGradient(gradient, x);
         using var scope = NewDisposeScope();
         var result = TensorMemory.Empty([gradient.size(-1), x.size(-1)], x.dtype);
         WeightGradient(result, gradient, x, default);
@@ -134,12 +172,17 @@ public sealed partial class NativeKernels : IKernels, IDisposable
             TorchKernels.Instance.AccumulateWeightGradient(sum, gradient, x, bias);
             return;
         }
-        WeightGradient(sum.Values, gradient, x, new()
-        {
-            Addend = sum.IsEmpty ? 0 : Address(sum.Values),
-            RowSums = AddressOrNull(bias?.Values),
-            AddRowSums = bias is { IsEmpty: false } ? 1 : 0,
-        });
+        WeightGradient(
+            sum.Values,
+            gradient,
+            x,
+            new()
+            {
+                Addend = sum.IsEmpty ? 0 : Address(sum.Values),
+                RowSums = AddressOrNull(bias?.Values),
+                AddRowSums = bias is { IsEmpty: false } ? 1 : 0,
+            }
+        );
     }
 
     /// <inheritdoc/>
@@ -156,8 +199,18 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         var (n, k) = transposed ? (weight.size(0), weight.size(1)) : (weight.size(1), weight.size(0));
         var rows = Dense(x);
         MatrixProduct.Multiply(
-            rows.numel() / k, n, k, Whole(rows, k), Stored(weight, transposed), Whole(result, n), epilogue with { BatchInvariant = _batchInvariant },
-            Packed(weight));
+            rows.numel() / k,
+            n,
+            k,
+            Whole(rows, k),
+            Stored(weight, transposed),
+            Whole(result, n),
+            epilogue with
+            {
+                BatchInvariant = _batchInvariant,
+            },
+            Packed(weight)
+        );
     }
 
     private static void WeightGradient(Tensor target, Tensor gradient, Tensor x, in ProductEpilogue epilogue)
@@ -165,22 +218,38 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         var (output, input) = (gradient.size(-1), x.size(-1));
         var (dy, rows) = (Dense(gradient), Dense(x));
         MatrixProduct.Multiply(
-            output, input, rows.numel() / input, Whole(dy, output) with { Transposed = true }, Whole(rows, input), Whole(target, input), epilogue);
+            output,
+            input,
+            rows.numel() / input,
+            Whole(dy, output) with
+            {
+                Transposed = true,
+            },
+            Whole(rows, input),
+            Whole(target, input),
+            epilogue
+        );
     }
 
     /// <summary>Whether these tensors are of one type that the native kernels take.</summary>
     private static bool Takes(Tensor tensor, params ReadOnlySpan<Tensor?> others)
     {
-        if (!CpuKernels.IsSupported || tensor.device_type != DeviceType.CPU || tensor.dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
+        if (
+            !CpuKernels.IsSupported
+            || tensor.device_type != DeviceType.CPU
+            || tensor.dtype is not (ScalarType.Float32 or ScalarType.BFloat16)
+        )
             return false;
         return tensor.numel() > 0 && SameType(tensor, others);
     }
 
     private PackedWeights? Packed(Tensor weight)
     {
-        if (_packed is null) return null;
+        if (_packed is null)
+            return null;
         var key = (Address(weight), weight.size(0), weight.size(1));
-        if (!_packed.TryGetValue(key, out var weights)) _packed[key] = weights = new PackedWeights();
+        if (!_packed.TryGetValue(key, out var weights))
+            _packed[key] = weights = new PackedWeights();
         return weights;
     }
 
@@ -188,19 +257,23 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     private static Tensor EmptyRows(Tensor like, long last, ScalarType type)
     {
         Span<long> shape = stackalloc long[(int)like.dim()];
-        for (int i = 0; i < shape.Length - 1; i++) shape[i] = like.size(i);
+        for (int i = 0; i < shape.Length - 1; i++)
+            shape[i] = like.size(i);
         shape[^1] = last;
         return TensorMemory.Empty(shape, type);
     }
 
-    /// <summary>The tensor itself where its elements lie without gaps, as they nearly always do: cheaper than asking libtorch for another object.</summary>
+    /// <summary>
+    /// The tensor itself where its elements lie without gaps, as they nearly always do: cheaper than asking libtorch for another object.
+    /// </summary>
     private static Tensor Dense(Tensor tensor) => tensor.is_contiguous() ? tensor : tensor.contiguous();
 
     private static KernelType TypeOf(Tensor tensor) => tensor.dtype == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
 
-    private static nint Address(Tensor tensor) => tensor.is_contiguous()
-        ? TensorMemory.DataPointer(tensor)
-        : throw new ArgumentException($"A tensor of shape [{string.Join(", ", tensor.shape)}] must be contiguous for the kernels.");
+    private static nint Address(Tensor tensor) =>
+        tensor.is_contiguous()
+            ? TensorMemory.DataPointer(tensor)
+            : throw new ArgumentException($"A tensor of shape [{string.Join(", ", tensor.shape)}] must be contiguous for the kernels.");
 
     private static nint AddressOrNull(Tensor? tensor) => tensor is null ? 0 : Address(tensor);
 

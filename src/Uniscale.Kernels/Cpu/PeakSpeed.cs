@@ -9,7 +9,8 @@ public static unsafe partial class PeakSpeed
     private const long CopyBytes = 64L << 20;
 
     /// <summary>
-    /// FLOP/s of <paramref name="threads"/> threads together: multiply-adds whose operands come from the first-level cache by loads, on AMX tiles,
+    /// FLOP/s of <paramref name="threads"/> threads together: multiply-adds whose operands come from the first-level cache by loads, on AMX
+    /// tiles,
     /// bf16 dot products or FMA, whichever is the fastest for the type. Each thread counts by its median of some microseconds.
     /// </summary>
     /// <exception cref="KernelException">The processor lacks AVX2.</exception>
@@ -20,7 +21,8 @@ public static unsafe partial class PeakSpeed
     }
 
     /// <summary>
-    /// Bytes a second of plain copies from memory to memory by <paramref name="threads"/> threads together, read and written bytes both counted: the
+    /// Bytes a second of plain copies from memory to memory by <paramref name="threads"/> threads together, read and written bytes both
+    /// counted: the
     /// median of <paramref name="rounds"/>.
     /// </summary>
     public static double CopyBandwidth(int threads, int rounds = 7)
@@ -34,8 +36,17 @@ public static unsafe partial class PeakSpeed
             for (int round = 0; round < rounds; round++)
             {
                 long start = Stopwatch.GetTimestamp();
-                Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, thread =>
-                    NativeMemory.Copy((void*)(memory + (nint)(thread * part)), (void*)(memory + (nint)(CopyBytes + thread * part)), (nuint)part));
+                Parallel.For(
+                    0,
+                    threads,
+                    new ParallelOptions { MaxDegreeOfParallelism = threads },
+                    thread =>
+                        NativeMemory.Copy(
+                            (void*)(memory + (nint)(thread * part)),
+                            (void*)(memory + (nint)(CopyBytes + thread * part)),
+                            (nuint)part
+                        )
+                );
                 seconds[round] = Stopwatch.GetElapsedTime(start).TotalSeconds;
             }
             Array.Sort(seconds);

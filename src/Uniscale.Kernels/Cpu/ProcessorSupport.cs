@@ -20,7 +20,9 @@ public static class ProcessorSupport
         return Refusal(hasAvx2, Environment.GetEnvironmentVariable(LimitVariable), () => CpuKernels.Processor);
     }
 
-    /// <summary>The same for a processor and a value of <see cref="LimitVariable"/>; the level is asked for only where it matters.</summary>
+    /// <summary>
+    /// The same for a processor and a value of <see cref="LimitVariable"/>; the level is asked for only where it matters.
+    /// </summary>
     internal static string? Refusal(bool hasAvx2, string? limit, Func<InstructionSet> processor)
     {
         int wanted = limit is { Length: > 0 } ? Array.IndexOf(Names, limit) : Names.Length - 1;
@@ -33,7 +35,9 @@ public static class ProcessorSupport
         return null;
     }
 
-    /// <summary>True where the processor multiplies a type itself; else the kernels widen its elements to fp32 and multiply these.</summary>
+    /// <summary>
+    /// True where the processor multiplies a type itself; else the kernels widen its elements to fp32 and multiply these.
+    /// </summary>
     public static bool IsNative(KernelType type) => type == KernelType.Float32 || CpuKernels.InstructionSet >= InstructionSet.Avx512Bf16;
 
     /// <summary>A level as a user writes it.</summary>

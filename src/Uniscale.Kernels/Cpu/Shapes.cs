@@ -4,7 +4,15 @@ namespace Uniscale.Kernels.Cpu;
 
 /// <summary>Sizes and mask of an attention: q [batch, queries, heads, headDim], k and v [batch, keys, kvHeads, headDim].</summary>
 public readonly record struct AttentionShape(
-    long Batch, long Queries, long Keys, long Heads, long KvHeads, long HeadDim, float Scale, KernelType Type)
+    long Batch,
+    long Queries,
+    long Keys,
+    long Heads,
+    long KvHeads,
+    long HeadDim,
+    float Scale,
+    KernelType Type
+)
 {
     /// <summary>Query i sees keys j ≤ i + Diagonal.</summary>
     public long Diagonal { get; init; }
@@ -18,7 +26,15 @@ public readonly record struct AttentionShape(
 
 /// <summary>Numbers of one AdamW step; Bias1 = 1 − β1^t, Bias2 = 1 − β2^t; gradients are multiplied with GradientScale first.</summary>
 public readonly record struct AdamWConstants(
-    float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, float Bias1, float Bias2, float GradientScale);
+    float LearningRate,
+    float Beta1,
+    float Beta2,
+    float Epsilon,
+    float WeightDecay,
+    float Bias1,
+    float Bias2,
+    float GradientScale
+);
 
 /// <summary>A matrix in memory.</summary>
 /// <param name="Address">First element.</param>
@@ -47,7 +63,9 @@ public readonly record struct ProductEpilogue
     /// <summary>[n] of b's type, added to every row.</summary>
     public nint Bias { get; init; }
 
-    /// <summary>Of the result's type and stride: what GELU is taken of, written with <see cref="ProductActivation.Gelu"/> and read with the slope.</summary>
+    /// <summary>
+    /// Of the result's type and stride: what GELU is taken of, written with <see cref="ProductActivation.Gelu"/> and read with the slope.
+    /// </summary>
     public nint Pre { get; init; }
 
     /// <summary>Of the result's type and stride: added to the product. The result itself: the product is added to it.</summary>

@@ -13,7 +13,14 @@ namespace Uniscale.Kernels.Optimizer;
 /// <param name="Update">Number of this update, from 1, for the bias corrections.</param>
 /// <param name="GradientScale">What gradients are multiplied with first: the clip coefficient.</param>
 public readonly record struct AdamWStep(
-    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, long Update, double GradientScale);
+    double LearningRate,
+    double Beta1,
+    double Beta2,
+    double Epsilon,
+    double WeightDecay,
+    long Update,
+    double GradientScale
+);
 
 /// <summary>
 /// Arithmetic of the optimizer on flat fp32 tensors of equal length. AdamW (Loshchilov and Hutter, 2019, algorithm 2):
@@ -34,10 +41,13 @@ public interface IOptimizerKernel
     Tensor SumOfSquares(Tensor values);
 }
 
-/// <summary>The arithmetic in plain torch operators, in pieces that stay in the cache between the passes; on a device, in pieces that keep it busy.</summary>
+/// <summary>
+/// The arithmetic in plain torch operators, in pieces that stay in the cache between the passes; on a device, in pieces that keep it busy.
+/// </summary>
 public sealed class TorchOptimizerKernel : IOptimizerKernel
 {
-    private const long HostPieceCount = 1 << 16, DevicePieceCount = 1 << 26;
+    private const long HostPieceCount = 1 << 16,
+        DevicePieceCount = 1 << 26;
 
     /// <inheritdoc/>
     public void AdamW(Tensor weights, Tensor? rounded, Tensor gradient, Tensor firstMoment, Tensor secondMoment, AdamWStep step)
@@ -45,7 +55,8 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
         using var noGrad = no_grad();
         double correction1 = 1 - Math.Pow(step.Beta1, step.Update);
         double correction2 = 1 - Math.Pow(step.Beta2, step.Update);
-        long count = weights.numel(), piece = PieceOf(weights);
+        long count = weights.numel(),
+            piece = PieceOf(weights);
         for (long start = 0; start < count; start += piece)
         {
             using var scope = NewDisposeScope();
@@ -57,7 +68,8 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
             m.mul_(Scalars.Of(step.Beta1)).add_(g, Scalars.Of((1 - step.Beta1) * step.GradientScale));
             v.mul_(Scalars.Of(step.Beta2)).addcmul_(g, g, Scalars.Of((1 - step.Beta2) * step.GradientScale * step.GradientScale));
             var root = v.sqrt().mul_(Scalars.Of(1 / Math.Sqrt(correction2))).add_(Scalars.Of(step.Epsilon), Scalars.One);
-            if (step.WeightDecay != 0) w.mul_(Scalars.Of(1 - step.LearningRate * step.WeightDecay));
+            if (step.WeightDecay != 0)
+                w.mul_(Scalars.Of(1 - step.LearningRate * step.WeightDecay));
             w.addcdiv_(m, root, Scalars.Of(-step.LearningRate / correction1));
             rounded?.narrow(0, start, length).copy_(w);
         }
@@ -68,7 +80,8 @@ public sealed class TorchOptimizerKernel : IOptimizerKernel
     {
         using var noGrad = no_grad();
         var sum = zeros([], float64, values.device);
-        long count = values.numel(), piece = PieceOf(values);
+        long count = values.numel(),
+            piece = PieceOf(values);
         for (long start = 0; start < count; start += piece)
         {
             using var scope = NewDisposeScope();

@@ -16,10 +16,24 @@ public sealed class NativeOptimizerKernel : IOptimizerKernel
     public void AdamW(Tensor weights, Tensor? rounded, Tensor gradient, Tensor firstMoment, Tensor secondMoment, AdamWStep step)
     {
         var constants = new AdamWConstants(
-            (float)step.LearningRate, (float)step.Beta1, (float)step.Beta2, (float)step.Epsilon, (float)step.WeightDecay,
-            (float)(1 - Math.Pow(step.Beta1, step.Update)), (float)(1 - Math.Pow(step.Beta2, step.Update)), (float)step.GradientScale);
+            (float)step.LearningRate,
+            (float)step.Beta1,
+            (float)step.Beta2,
+            (float)step.Epsilon,
+            (float)step.WeightDecay,
+            (float)(1 - Math.Pow(step.Beta1, step.Update)),
+            (float)(1 - Math.Pow(step.Beta2, step.Update)),
+            (float)step.GradientScale
+        );
         CpuKernels.AdamW(
-            Address(weights), rounded is null ? 0 : Address(rounded), Address(gradient), Address(firstMoment), Address(secondMoment), weights.numel(), constants);
+            Address(weights),
+            rounded is null ? 0 : Address(rounded),
+            Address(gradient),
+            Address(firstMoment),
+            Address(secondMoment),
+            weights.numel(),
+            constants
+        );
     }
 
     /// <inheritdoc/>

@@ -37,7 +37,8 @@ public sealed partial class TorchKernels
         return new AttentionResult(
             shape.Restore(output, q.dtype).MoveToOuterDisposeScope(),
             logSumExp.view(shape.Batch, shape.Heads, shape.QueryCount).MoveToOuterDisposeScope(),
-            kept.ConvertAll(p => p.MoveToOuterDisposeScope()));
+            kept.ConvertAll(p => p.MoveToOuterDisposeScope())
+        );
     }
 
     /// <inheritdoc/>
@@ -64,8 +65,16 @@ public sealed partial class TorchKernels
 
     /// <inheritdoc/>
     public AttentionGradients AttentionBackward(
-        Tensor gradient, Tensor q, Tensor k, Tensor v, Tensor logSumExp, Tensor delta, AttentionMask mask, IReadOnlyList<Tensor> probabilities,
-        ScalarType type)
+        Tensor gradient,
+        Tensor q,
+        Tensor k,
+        Tensor v,
+        Tensor logSumExp,
+        Tensor delta,
+        AttentionMask mask,
+        IReadOnlyList<Tensor> probabilities,
+        ScalarType type
+    )
     {
         using var scope = NewDisposeScope();
         var shape = new AttentionShape(q, k);
@@ -83,9 +92,8 @@ public sealed partial class TorchKernels
         foreach (var chunk in shape.Chunks(mask))
         {
             using var chunkScope = NewDisposeScope();
-            var p = probabilities.Count > 0
-                ? probabilities[index++].to(float32)
-                : Probabilities(shape, chunk, queries, keys, logSumExp, mask);
+            var p =
+                probabilities.Count > 0 ? probabilities[index++].to(float32) : Probabilities(shape, chunk, queries, keys, logSumExp, mask);
             var dOut = shape.Fold(outputGradient, chunk);
             dv.narrow(1, 0, chunk.KeyCount).add_(p.transpose(1, 2).bmm(dOut), Scalars.One);
             var ds = dOut.bmm(values.narrow(1, 0, chunk.KeyCount).transpose(1, 2)).sub_(shape.Fold(delta, chunk)).mul_(p);
@@ -95,11 +103,18 @@ public sealed partial class TorchKernels
         return new AttentionGradients(
             shape.Restore(dq.mul_(Scalars.Of(shape.Scale)), type).MoveToOuterDisposeScope(),
             shape.RestoreKeys(dk, type).MoveToOuterDisposeScope(),
-            shape.RestoreKeys(dv, type).MoveToOuterDisposeScope());
+            shape.RestoreKeys(dv, type).MoveToOuterDisposeScope()
+        );
     }
 
     private static Tensor Probabilities(
-        AttentionShape shape, QueryChunk chunk, Tensor queries, Tensor keys, Tensor logSumExp, AttentionMask mask)
+        AttentionShape shape,
+        QueryChunk chunk,
+        Tensor queries,
+        Tensor keys,
+        Tensor logSumExp,
+        AttentionMask mask
+    )
     {
         using var scope = NewDisposeScope();
         var normaliser = shape.Fold(logSumExp, chunk);
@@ -180,8 +195,7 @@ public sealed partial class TorchKernels
         public Tensor Unfold(Tensor x, QueryChunk chunk) => x.view(x.shape[0], Group, chunk.Count, x.shape[2]);
 
         /// <summary>[batch, queries, heads, headDim] from [batch·kvHeads, group, queries, headDim].</summary>
-        public Tensor Restore(Tensor x, ScalarType type) =>
-            x.view(Batch, Heads, QueryCount, HeadDim).transpose(1, 2).to(type).contiguous();
+        public Tensor Restore(Tensor x, ScalarType type) => x.view(Batch, Heads, QueryCount, HeadDim).transpose(1, 2).to(type).contiguous();
 
         /// <summary>[batch, keys, kvHeads, headDim] from [batch·kvHeads, keys, headDim].</summary>
         public Tensor RestoreKeys(Tensor x, ScalarType type) =>

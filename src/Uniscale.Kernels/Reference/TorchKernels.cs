@@ -63,8 +63,10 @@ public sealed partial class TorchKernels : IKernels
     public void LinearInputGradient(Tensor gradient, Tensor weight, Tensor result, bool add)
     {
         using var scope = NewDisposeScope();
-        if (add) result.add_(Product(gradient, weight), Scalars.One);
-        else result.copy_(Product(gradient, weight));
+        if (add)
+            result.add_(Product(gradient, weight), Scalars.One);
+        else
+            result.copy_(Product(gradient, weight));
     }
 
     /// <inheritdoc/>
@@ -95,7 +97,8 @@ public sealed partial class TorchKernels : IKernels
     /// <summary>x·Wᵀ, with a bias.</summary>
     private static Tensor Product(Tensor x, Tensor weight, Tensor? bias)
     {
-        if (!IsWidened(x)) return functional.linear(x, weight, bias);
+        if (!IsWidened(x))
+            return functional.linear(x, weight, bias);
         using var scope = NewDisposeScope();
         return functional.linear(x.to(float32), weight.to(float32), bias?.to(float32)).to(x.dtype).MoveToOuterDisposeScope();
     }
@@ -127,11 +130,22 @@ public sealed partial class TorchKernels : IKernels
         if (bias is not null)
             output.add_(bias, Scalars.One);
         return new NormResult(
-            output.to(x.dtype).MoveToOuterDisposeScope(), mean?.MoveToOuterDisposeScope(), scale.MoveToOuterDisposeScope());
+            output.to(x.dtype).MoveToOuterDisposeScope(),
+            mean?.MoveToOuterDisposeScope(),
+            scale.MoveToOuterDisposeScope()
+        );
     }
 
     /// <inheritdoc/>
-    public NormGradients NormBackward(NormKind kind, Tensor gradient, Tensor x, Tensor weight, Tensor? mean, Tensor scale, Tensor? carried = null)
+    public NormGradients NormBackward(
+        NormKind kind,
+        Tensor gradient,
+        Tensor x,
+        Tensor weight,
+        Tensor? mean,
+        Tensor scale,
+        Tensor? carried = null
+    )
     {
         using var scope = NewDisposeScope();
         var dy = gradient.to(float32);
@@ -148,7 +162,10 @@ public sealed partial class TorchKernels : IKernels
         if (carried is not null)
             dx.add_(carried, Scalars.One);
         return new NormGradients(
-            dx.to(x.dtype).MoveToOuterDisposeScope(), weightGradient.MoveToOuterDisposeScope(), biasGradient?.MoveToOuterDisposeScope());
+            dx.to(x.dtype).MoveToOuterDisposeScope(),
+            weightGradient.MoveToOuterDisposeScope(),
+            biasGradient?.MoveToOuterDisposeScope()
+        );
     }
 
     /// <inheritdoc/>
@@ -207,7 +224,14 @@ public sealed partial class TorchKernels : IKernels
 
         // ½(1 + t) + ½·x·(1 − t²)·√(2/π)·(1 + 3·0.044715·x²), t = tanh(√(2/π)(x + 0.044715·x³))
         var inner = input.pow(Scalars.Of(2)).mul_(Scalars.Of(3 * GeluCubic)).add_(Scalars.Of(1), Scalars.One).mul_(Scalars.Of(GeluScale));
-        var slope = tanh.pow(Scalars.Of(2)).neg_().add_(Scalars.Of(1), Scalars.One).mul_(input).mul_(inner).add_(tanh, Scalars.One).add_(Scalars.Of(1), Scalars.One).mul_(Scalars.Of(0.5));
+        var slope = tanh.pow(Scalars.Of(2))
+            .neg_()
+            .add_(Scalars.Of(1), Scalars.One)
+            .mul_(input)
+            .mul_(inner)
+            .add_(tanh, Scalars.One)
+            .add_(Scalars.Of(1), Scalars.One)
+            .mul_(Scalars.Of(0.5));
         return slope.mul_(gradient).to(x.dtype).MoveToOuterDisposeScope();
     }
 
@@ -219,8 +243,7 @@ public sealed partial class TorchKernels : IKernels
         var sum = (logits - maximum.unsqueeze(-1)).exp_().sum(-1);
         var here = targets.ge(Scalars.Of(0));
         var target = logits.gather(1, targets.clamp_min(Scalars.Of(0)).unsqueeze(1)).squeeze(1).mul_(here);
-        return new LossStatistics(
-            maximum.MoveToOuterDisposeScope(), sum.MoveToOuterDisposeScope(), target.MoveToOuterDisposeScope());
+        return new LossStatistics(maximum.MoveToOuterDisposeScope(), sum.MoveToOuterDisposeScope(), target.MoveToOuterDisposeScope());
     }
 
     /// <inheritdoc/>
@@ -241,7 +264,10 @@ public sealed partial class TorchKernels : IKernels
         var logSumExp = statistics.Sum.log().add_(statistics.Maximum, Scalars.One);
         var gradient = LossGradient(logits, targets, logSumExp, scale, type);
         return new CrossEntropy(
-            logSumExp.MoveToOuterDisposeScope(), statistics.Target.MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
+            logSumExp.MoveToOuterDisposeScope(),
+            statistics.Target.MoveToOuterDisposeScope(),
+            gradient.MoveToOuterDisposeScope()
+        );
     }
 
     private const double GeluCubic = 0.044715;
@@ -256,7 +282,8 @@ public sealed partial class TorchKernels : IKernels
         return (local * here, here);
     }
 
-    private static Tensor GeluArgument(Tensor x) => x.pow(Scalars.Of(2)).mul_(Scalars.Of(GeluCubic)).add_(Scalars.Of(1), Scalars.One).mul_(x).mul_(Scalars.Of(GeluScale));
+    private static Tensor GeluArgument(Tensor x) =>
+        x.pow(Scalars.Of(2)).mul_(Scalars.Of(GeluCubic)).add_(Scalars.Of(1), Scalars.One).mul_(x).mul_(Scalars.Of(GeluScale));
 
     private static Tensor Rows(Tensor x) => x.reshape(-1, x.shape[^1]);
 }

@@ -4,8 +4,10 @@ using Uniscale.Configuration;
 namespace Uniscale.Launching.Ownership;
 
 /// <summary>
-/// Keeps a directory for one process. Two things say who has it: a lock of the kernel, which is gone with its process however that ends, and a record of the
-/// owner with a beat, for file systems whose locks do not reach other hosts. A record without a living process is taken over: at once where the process can
+/// Keeps a directory for one process. Two things say who has it: a lock of the kernel, which is gone with its process however that ends,
+/// and a record of the
+/// owner with a beat, for file systems whose locks do not reach other hosts. A record without a living process is taken over: at once where
+/// the process can
 /// be seen to be gone, else once its beat has stood still for <see cref="StandstillTime"/>.
 /// </summary>
 public sealed class DirectoryLock : IDisposable
@@ -44,7 +46,8 @@ public sealed class DirectoryLock : IDisposable
     /// <param name="what">The same in a sentence, for example "The run".</param>
     /// <param name="say">Hears why taking waits; null: nobody.</param>
     /// <exception cref="UserErrorException">Another process has it.</exception>
-    public static DirectoryLock Take(string directory, string name, string what, Action<string>? say = null) => Take(directory, name, what, say, StandstillTime);
+    public static DirectoryLock Take(string directory, string name, string what, Action<string>? say = null) =>
+        Take(directory, name, what, say, StandstillTime);
 
     /// <param name="directory">The directory.</param>
     /// <param name="name">Name of its files.</param>
@@ -55,11 +58,11 @@ public sealed class DirectoryLock : IDisposable
     {
         Directory.CreateDirectory(directory);
         string owner = OwnerFile(directory, name);
-        var kernelLock = LockKernel(Path.Combine(directory, name + ".lock"))
-            ?? throw InUse(what, directory, OwnerRecord.Read(owner));
+        var kernelLock = LockKernel(Path.Combine(directory, name + ".lock")) ?? throw InUse(what, directory, OwnerRecord.Read(owner));
         try
         {
-            if (OwnerRecord.Read(owner) is { IsReleased: false } earlier && Lives(earlier, owner, say, standstill)) throw InUse(what, directory, earlier);
+            if (OwnerRecord.Read(owner) is { IsReleased: false } earlier && Lives(earlier, owner, say, standstill))
+                throw InUse(what, directory, earlier);
             return new DirectoryLock(directory, name, kernelLock);
         }
         catch
@@ -69,12 +72,16 @@ public sealed class DirectoryLock : IDisposable
         }
     }
 
-    /// <summary>Refuses to go on where another process has taken the directory over, as it may when this one was stopped for long.</summary>
+    /// <summary>
+    /// Refuses to go on where another process has taken the directory over, as it may when this one was stopped for long.
+    /// </summary>
     /// <exception cref="DirectoryLostException">It has.</exception>
     public void ThrowIfLost()
     {
         if (_successor is { } other)
-            throw new DirectoryLostException($"{_directory} was taken over by process {other.Process.ProcessId} on {other.Process.Host} while this process did not run: it ends and saves nothing more.");
+            throw new DirectoryLostException(
+                $"{_directory} was taken over by process {other.Process.ProcessId} on {other.Process.Host} while this process did not run: it ends and saves nothing more."
+            );
     }
 
     /// <inheritdoc/>
@@ -83,11 +90,13 @@ public sealed class DirectoryLock : IDisposable
         _timer.Dispose();
         lock (_gate)
         {
-            if (_isDisposed) return;
+            if (_isDisposed)
+                return;
             _isDisposed = true;
             Tolerating(() =>
             {
-                if (OwnerRecord.Read(_ownerFile)?.Token == _record.Token) (_record with { IsReleased = true }).Write(_ownerFile, FileMode.Open);
+                if (OwnerRecord.Read(_ownerFile)?.Token == _record.Token)
+                    (_record with { IsReleased = true }).Write(_ownerFile, FileMode.Open);
             });
             _kernelLock.Dispose();
         }
@@ -104,7 +113,8 @@ public sealed class DirectoryLock : IDisposable
     {
         lock (_gate)
         {
-            if (_isDisposed || _successor is not null) return;
+            if (_isDisposed || _successor is not null)
+                return;
             Tolerating(() =>
             {
                 // A file that was deleted is made again, unless another has made it.
@@ -144,7 +154,8 @@ public sealed class DirectoryLock : IDisposable
             }
             catch (IOException held) when (held is not (DirectoryNotFoundException or PathTooLongException) && File.Exists(path))
             {
-                if (waited >= EndingTime) return null;
+                if (waited >= EndingTime)
+                    return null;
                 Thread.Sleep(Poll);
             }
         }
@@ -152,13 +163,17 @@ public sealed class DirectoryLock : IDisposable
 
     private static bool Lives(OwnerRecord earlier, string owner, Action<string>? say, TimeSpan standstill)
     {
-        if (earlier.Process.IsAlive() is { } isAlive) return isAlive;
-        say?.Invoke($"{Path.GetDirectoryName(owner)} was last used by process {earlier.Process.ProcessId} on {earlier.Process.Host}, which did not leave in order: "
-            + $"looking for {standstill.TotalSeconds:0} s whether it still lives.");
+        if (earlier.Process.IsAlive() is { } isAlive)
+            return isAlive;
+        say?.Invoke(
+            $"{Path.GetDirectoryName(owner)} was last used by process {earlier.Process.ProcessId} on {earlier.Process.Host}, which did not leave in order: "
+                + $"looking for {standstill.TotalSeconds:0} s whether it still lives."
+        );
         for (var waited = TimeSpan.Zero; waited < standstill; waited += Poll)
         {
             Thread.Sleep(Poll);
-            if (OwnerRecord.Read(owner) is { } now && (now.Token != earlier.Token || now.Beat != earlier.Beat)) return !now.IsReleased;
+            if (OwnerRecord.Read(owner) is { } now && (now.Token != earlier.Token || now.Beat != earlier.Beat))
+                return !now.IsReleased;
         }
         return false;
     }
@@ -174,10 +189,12 @@ public sealed class DirectoryLock : IDisposable
 public sealed class DirectoryLostException : Exception
 {
     /// <inheritdoc/>
-    public DirectoryLostException(string message) : base(message) { }
+    public DirectoryLostException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public DirectoryLostException(string message, Exception inner) : base(message, inner) { }
+    public DirectoryLostException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public DirectoryLostException() { }

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace Uniscale.Launching.Ownership;
 
-/// <summary>Who works in a directory, as its file tells: one line of JSON, filled up to a size that never changes, so that a full disk can be written over.</summary>
+/// <summary>
+/// Who works in a directory, as its file tells: one line of JSON, filled up to a size that never changes, so that a full disk can be
+/// written over.
+/// </summary>
 /// <param name="Token">Another for every taking.</param>
 /// <param name="Process">The owner.</param>
 /// <param name="Beat">Counts up while the owner lives.</param>
@@ -20,7 +23,11 @@ internal sealed record OwnerRecord(string Token, ProcessIdentity Process, long B
             using var file = Open(path, FileMode.Open, FileAccess.Read);
             byte[] bytes = new byte[SizeBytes];
             int length = RandomAccess.Read(file, bytes, 0);
-            return JsonSerializer.Deserialize<OwnerRecord>(bytes.AsSpan(0, length)) is { Token: not null, Process: { Host: not null, Place: not null } } record ? record : null;
+            return
+                JsonSerializer.Deserialize<OwnerRecord>(bytes.AsSpan(0, length))
+                    is { Token: not null, Process: { Host: not null, Place: not null } } record
+                ? record
+                : null;
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException or JsonException)
         {

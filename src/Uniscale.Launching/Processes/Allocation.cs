@@ -5,10 +5,21 @@ namespace Uniscale.Launching.Processes;
 /// <summary>What a batch system has given to the shell that launches, as mpirun reads it from the environment.</summary>
 internal static class Allocation
 {
-    private const string SlurmJob = "SLURM_JOB_ID", SlurmJobBefore = "SLURM_JOBID", SlurmHosts = "SLURM_NODELIST", SlurmJobHosts = "SLURM_JOB_NODELIST";
+    private const string SlurmJob = "SLURM_JOB_ID",
+        SlurmJobBefore = "SLURM_JOBID",
+        SlurmHosts = "SLURM_NODELIST",
+        SlurmJobHosts = "SLURM_JOB_NODELIST";
 
     /// <summary>Variables that name a file of hosts.</summary>
-    private static readonly string[] Files = ["PBS_NODEFILE", "PE_HOSTFILE", "LSB_DJOB_HOSTFILE", "LOADL_HOSTFILE", "HYDRA_HOST_FILE", "OMPI_MCA_orte_default_hostfile"];
+    private static readonly string[] Files =
+    [
+        "PBS_NODEFILE",
+        "PE_HOSTFILE",
+        "LSB_DJOB_HOSTFILE",
+        "LOADL_HOSTFILE",
+        "HYDRA_HOST_FILE",
+        "OMPI_MCA_orte_default_hostfile",
+    ];
 
     /// <summary>With one of these the user has said how processes come to other hosts.</summary>
     private static readonly string[] Starters = ["HYDRA_LAUNCHER", "HYDRA_BOOTSTRAP", "OMPI_MCA_plm", "PRTE_MCA_plm"];
@@ -19,21 +30,37 @@ internal static class Allocation
     /// <summary>Whether the environment says where ranks go.</summary>
     public static bool IsIn(IReadOnlyDictionary<string, string> environment) => Signs.Any(environment.ContainsKey);
 
-    /// <summary>Refuses what is left over from a job that is another or over: mpirun fails over it in words of its own, or starts all ranks on this machine.</summary>
+    /// <summary>
+    /// Refuses what is left over from a job that is another or over: mpirun fails over it in words of its own, or starts all ranks on this
+    /// machine.
+    /// </summary>
     /// <param name="isOpenMpi">Whether mpirun is Open MPI's.</param>
     /// <param name="environment">All variables that this process has.</param>
     /// <exception cref="UserErrorException">The variables do not describe an allocation.</exception>
     public static void Check(bool isOpenMpi, IReadOnlyDictionary<string, string> environment)
     {
         foreach (string name in Files)
-            if (environment.TryGetValue(name, out string? file) && !File.Exists(file)) throw Stale($"{name} names {file}, which does not exist", name);
-        if (!environment.ContainsKey(SlurmJob) && !environment.ContainsKey(SlurmJobBefore)) return;
+            if (environment.TryGetValue(name, out string? file) && !File.Exists(file))
+                throw Stale($"{name} names {file}, which does not exist", name);
+        if (!environment.ContainsKey(SlurmJob) && !environment.ContainsKey(SlurmJobBefore))
+            return;
         string job = $"{SlurmJob}={environment.GetValueOrDefault(SlurmJob) ?? environment[SlurmJobBefore]}";
         string? hosts = environment.GetValueOrDefault(SlurmHosts) ?? environment.GetValueOrDefault(SlurmJobHosts);
-        if (hosts is null) throw Stale($"{job} says that this shell is in an allocation of Slurm, but {SlurmHosts} is not set", $"{SlurmJob} {SlurmJobBefore}");
+        if (hosts is null)
+            throw Stale(
+                $"{job} says that this shell is in an allocation of Slurm, but {SlurmHosts} is not set",
+                $"{SlurmJob} {SlurmJobBefore}"
+            );
         // Open MPI starts ranks of its own host by itself; every other mpirun of an allocation calls srun.
-        if (!Starters.Any(environment.ContainsKey) && !(isOpenMpi && HostFile.IsSame(hosts, Environment.MachineName)) && !IsOnPath("srun", environment))
-            throw Stale($"{job} says that this shell is in an allocation of Slurm ({hosts}), but there is no srun on PATH to start ranks with", $"{SlurmJob} {SlurmJobBefore} {SlurmHosts} {SlurmJobHosts}");
+        if (
+            !Starters.Any(environment.ContainsKey)
+            && !(isOpenMpi && HostFile.IsSame(hosts, Environment.MachineName))
+            && !IsOnPath("srun", environment)
+        )
+            throw Stale(
+                $"{job} says that this shell is in an allocation of Slurm ({hosts}), but there is no srun on PATH to start ranks with",
+                $"{SlurmJob} {SlurmJobBefore} {SlurmHosts} {SlurmJobHosts}"
+            );
     }
 
     internal static bool IsOnPath(string program, IReadOnlyDictionary<string, string> environment) =>

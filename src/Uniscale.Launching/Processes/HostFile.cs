@@ -15,7 +15,8 @@ public sealed record HostLine(string Text, string Host, int? Slots)
     /// <param name="isOpenMpi">Whether the mpirun is Open MPI's.</param>
     public string In(bool isOpenMpi)
     {
-        if (Slots is not { } slots || isOpenMpi != Text.StartsWith(Host + ":", StringComparison.Ordinal)) return Text;
+        if (Slots is not { } slots || isOpenMpi != Text.StartsWith(Host + ":", StringComparison.Ordinal))
+            return Text;
         return FormattableString.Invariant(isOpenMpi ? $"{Host} slots={slots}" : (FormattableString)$"{Host}:{slots}");
     }
 }
@@ -24,7 +25,8 @@ public sealed record HostLine(string Text, string Host, int? Slots)
 /// <param name="Lines">One a host, or several.</param>
 public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
 {
-    private const int LongestLine = 4096, MostHosts = 1 << 17;
+    private const int LongestLine = 4096,
+        MostHosts = 1 << 17;
 
     /// <summary>Names of the hosts.</summary>
     public IReadOnlyList<string> Names => [.. Lines.Select(line => line.Host).Distinct()];
@@ -40,8 +42,10 @@ public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
             foreach (string line in BoundedLines.Read(path, LongestLine))
             {
                 number++;
-                if (line.Split('#')[0].Trim() is { Length: > 0 } text) lines.Add(Parse(text, $"{path}:{number}"));
-                if (lines.Count > MostHosts) throw new UserErrorException($"{path} has more than {MostHosts} lines: is it a host file?");
+                if (line.Split('#')[0].Trim() is { Length: > 0 } text)
+                    lines.Add(Parse(text, $"{path}:{number}"));
+                if (lines.Count > MostHosts)
+                    throw new UserErrorException($"{path} has more than {MostHosts} lines: is it a host file?");
             }
             return new HostFile(lines);
         }
@@ -70,15 +74,23 @@ public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
     /// <summary>A rank knows its host by the short name, a host file may have the long one.</summary>
     public static bool IsSame(string one, string other) =>
         string.Equals(one, other, StringComparison.OrdinalIgnoreCase)
-        || (one.Contains('.') != other.Contains('.') && string.Equals(one.Split('.')[0], other.Split('.')[0], StringComparison.OrdinalIgnoreCase));
+        || (
+            one.Contains('.') != other.Contains('.')
+            && string.Equals(one.Split('.')[0], other.Split('.')[0], StringComparison.OrdinalIgnoreCase)
+        );
 
     private static HostLine Parse(string line, string place)
     {
         var match = Line().Match(line);
         if (!match.Success || !Name().IsMatch(match.Groups["host"].Value))
-            throw new UserErrorException($"{place}: '{(line.Length > 60 ? line[..60] + "…" : line)}' is no line of a host file: write the name of a host and, if you like, slots=8.");
-        if (!match.Groups["slots"].Success) return new HostLine(line, match.Groups["host"].Value, null);
-        return int.TryParse(match.Groups["slots"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int slots) && slots is > 0 and <= Limits.Ranks
+            throw new UserErrorException(
+                $"{place}: '{(line.Length > 60 ? line[..60] + "…" : line)}' is no line of a host file: write the name of a host and, if you like, slots=8."
+            );
+        if (!match.Groups["slots"].Success)
+            return new HostLine(line, match.Groups["host"].Value, null);
+        return
+            int.TryParse(match.Groups["slots"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int slots)
+            && slots is > 0 and <= Limits.Ranks
             ? new HostLine(line, match.Groups["host"].Value, slots)
             : throw new UserErrorException($"{place}: slots of {match.Groups["host"].Value} must be a number from 1 to {Limits.Ranks}.");
     }

@@ -35,7 +35,10 @@ public sealed record RankFailure(int Rank, string Host, DateTimeOffset Time, str
     public bool WasAborted => Kind == "signal 6";
 
     /// <inheritdoc/>
-    public override string ToString() => Rank < 0 || Kind is HangKind or StartKind or PreflightKind ? Message : $"rank {Rank}{(Host.Length > 0 ? $" on {Host}" : "")} failed first: {Message}";
+    public override string ToString() =>
+        Rank < 0 || Kind is HangKind or StartKind or PreflightKind
+            ? Message
+            : $"rank {Rank}{(Host.Length > 0 ? $" on {Host}" : "")} failed first: {Message}";
 }
 
 /// <summary>A folder that the launcher and the ranks of one job share.</summary>
@@ -62,8 +65,10 @@ public sealed class LaunchFolder(string path)
     /// <summary>The process of mpirun; null where it is not on this host.</summary>
     public int? Mpirun
     {
-        get => File.ReadAllText(_launcherFile).Split(' ') is [var process, var host] && host == Environment.MachineName
-            ? int.Parse(process, CultureInfo.InvariantCulture) : null;
+        get =>
+            File.ReadAllText(_launcherFile).Split(' ') is [var process, var host] && host == Environment.MachineName
+                ? int.Parse(process, CultureInfo.InvariantCulture)
+                : null;
         internal set => File.WriteAllText(_launcherFile, string.Create(CultureInfo.InvariantCulture, $"{value} {Environment.MachineName}"));
     }
 
@@ -77,7 +82,10 @@ public sealed class LaunchFolder(string path)
     /// <summary>Whether a rank has come to MPI's start.</summary>
     internal bool IsJoining(int rank) => File.Exists(JoiningPath(rank));
 
-    /// <summary>Writes down that a rank was asked by a signal to save and end, from wherever it came. A full disk is passed over: then the job counts as finished.</summary>
+    /// <summary>
+    /// Writes down that a rank was asked by a signal to save and end, from wherever it came. A full disk is passed over: then the job
+    /// counts as finished.
+    /// </summary>
     public void SayAsked()
     {
         try
@@ -113,27 +121,39 @@ public sealed class LaunchFolder(string path)
     /// <summary>Failures of ranks, earliest first: what a rank has written down itself, else what its guard saw.</summary>
     public IReadOnlyList<RankFailure> Failures()
     {
-        var failures = Directory.EnumerateFiles(FullPath, Reports).Select(ReadOrNull).OfType<RankFailure>().ToDictionary(failure => failure.Rank);
-        foreach (var seen in RankGuard.Failures(FullPath)) failures.TryAdd(seen.Rank, seen);
+        var failures = Directory
+            .EnumerateFiles(FullPath, Reports)
+            .Select(ReadOrNull)
+            .OfType<RankFailure>()
+            .ToDictionary(failure => failure.Rank);
+        foreach (var seen in RankGuard.Failures(FullPath))
+            failures.TryAdd(seen.Rank, seen);
         return [.. failures.Values.OrderBy(failure => failure.Time)];
     }
 
     /// <summary>
-    /// The failure that the others came of. A rank that was killed says nothing, and those that miss it may speak, or be aborted by their communication library,
+    /// The failure that the others came of. A rank that was killed says nothing, and those that miss it may speak, or be aborted by their
+    /// communication library,
     /// before its guard does.
     /// </summary>
     public RankFailure? First()
     {
         var failures = Failures();
-        if (failures.FirstOrDefault(failure => failure.WasKilled) is not { } killed) return failures.Count > 0 ? failures[0] : null;
-        return failures.FirstOrDefault(failure => failure is { WasKilled: true, WasAborted: false } && failure.Time - killed.Time < PeersNotice) ?? killed;
+        if (failures.FirstOrDefault(failure => failure.WasKilled) is not { } killed)
+            return failures.Count > 0 ? failures[0] : null;
+        return failures.FirstOrDefault(failure =>
+                failure is { WasKilled: true, WasAborted: false } && failure.Time - killed.Time < PeersNotice
+            ) ?? killed;
     }
 
     /// <summary>Takes away what an earlier job has left.</summary>
     internal void Clear()
     {
-        foreach (string old in (string[])[Reports, "rank-*.joining", "rank-*.shm", SlurmJob.StepFileName, AskedFileName, .. RankGuard.Files])
-            foreach (string path in Directory.EnumerateFiles(FullPath, old)) File.Delete(path);
+        foreach (
+            string old in (string[])[Reports, "rank-*.joining", "rank-*.shm", SlurmJob.StepFileName, AskedFileName, .. RankGuard.Files]
+        )
+            foreach (string path in Directory.EnumerateFiles(FullPath, old))
+                File.Delete(path);
     }
 
     private string JoiningPath(int rank) => Path.Combine(FullPath, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.joining"));
@@ -142,7 +162,12 @@ public sealed class LaunchFolder(string path)
     {
         try
         {
-            return JsonSerializer.Deserialize<RankFailure>(File.ReadAllText(path)) is { } failure ? failure with { Time = File.GetLastWriteTimeUtc(path) } : null;
+            return JsonSerializer.Deserialize<RankFailure>(File.ReadAllText(path)) is { } failure
+                ? failure with
+                {
+                    Time = File.GetLastWriteTimeUtc(path),
+                }
+                : null;
         }
         catch (JsonException)
         {

@@ -28,7 +28,9 @@ public sealed record LaunchOptions
     /// <summary>Host file of mpirun; null: this machine, or what the allocation of a batch system says.</summary>
     public string? HostFile { get; init; }
 
-    /// <summary>Hosts of an allocation for srun, each for as many ranks as it has slots; null: it is mpirun that starts the ranks.</summary>
+    /// <summary>
+    /// Hosts of an allocation for srun, each for as many ranks as it has slots; null: it is mpirun that starts the ranks.
+    /// </summary>
     public HostFile? Allocation { get; init; }
 
     /// <summary>With srun: do not wait for the end of an earlier start, of which a part was on hosts that are gone.</summary>
@@ -50,7 +52,8 @@ public sealed record LaunchOptions
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
     /// <summary>
-    /// Variables of this process that the ranks need besides those that are always passed on, such as the ones that the configuration names. Their values stay off
+    /// Variables of this process that the ranks need besides those that are always passed on, such as the ones that the configuration
+    /// names. Their values stay off
     /// the command line, where every user of the machine can read them.
     /// </summary>
     public IReadOnlyList<string> Forwarded { get; init; } = [];
@@ -77,6 +80,8 @@ public sealed record LaunchOptions
 /// <param name="WasStopped">True if a signal to the launcher ended it.</param>
 public sealed record LaunchResult(int ExitCode, RankFailure? First, bool WasStopped)
 {
-    /// <summary>Why the job could go on in another allocation of a batch system; null: it is done, was stopped by a person, or would fail again.</summary>
+    /// <summary>
+    /// Why the job could go on in another allocation of a batch system; null: it is done, was stopped by a person, or would fail again.
+    /// </summary>
     public string? Requeue { get; init; }
 }

@@ -28,14 +28,27 @@ public sealed class LaunchedJob : IDisposable
     private bool _isKilled;
 
     internal LaunchedJob(
-        LaunchOptions options, LaunchFolder folder, Mpirun mpirun, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?> environment, bool ownsFolder)
+        LaunchOptions options,
+        LaunchFolder folder,
+        Mpirun mpirun,
+        IReadOnlyList<string> arguments,
+        IReadOnlyDictionary<string, string?> environment,
+        bool ownsFolder
+    )
     {
         (_options, Folder, _starter, _ownsFolder) = (options, folder, mpirun, ownsFolder);
         // A session of its own keeps the terminal's Ctrl-C from mpirun, which would kill the ranks before they can save.
-        var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = options.Output is not null };
-        foreach (string argument in (IEnumerable<string>)[mpirun.Command, .. arguments]) start.ArgumentList.Add(argument);
+        var start = new ProcessStartInfo("setsid")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
+            RedirectStandardOutput = options.Output is not null,
+        };
+        foreach (string argument in (IEnumerable<string>)[mpirun.Command, .. arguments])
+            start.ArgumentList.Add(argument);
         RankEnvironment.Clear(start.Environment);
-        foreach (var (name, value) in environment) start.Environment[name] = value;
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         _mpirun = Process.Start(start)!;
         folder.Mpirun = _mpirun.Id;
         _deathWatch = WatchForDeath(_mpirun.Id);
@@ -65,11 +78,14 @@ public sealed class LaunchedJob : IDisposable
     {
         lock (_gate)
         {
-            if (HasEnded) return;
+            if (HasEnded)
+                return;
             _stopAsked ??= DateTimeOffset.UtcNow;
             _deathWatch.Kill();
-            if (++_stopCount > 1) Kill();
-            else Signal(StopSignal);
+            if (++_stopCount > 1)
+                Kill();
+            else
+                Signal(StopSignal);
         }
     }
 
@@ -79,8 +95,10 @@ public sealed class LaunchedJob : IDisposable
         _isKilled = true;
         // srun only passes SIGTERM on, on which ranks would save; Slurm ends them on all nodes.
         bool isAsked = _starter.IsSrun && SlurmJob.KillStep(Folder.FullPath);
-        if (!isAsked) Signal("TERM");
-        if (!_mpirun.WaitForExit(isAsked ? EndOfStep : TimeSpan.FromSeconds(3))) _mpirun.Kill(entireProcessTree: true);
+        if (!isAsked)
+            Signal("TERM");
+        if (!_mpirun.WaitForExit(isAsked ? EndOfStep : TimeSpan.FromSeconds(3)))
+            _mpirun.Kill(entireProcessTree: true);
     }
 
     /// <summary>Waits for the end.</summary>
@@ -95,12 +113,14 @@ public sealed class LaunchedJob : IDisposable
                 HasOutlastedGrace = true;
                 Kill();
             }
-            else if (Folder.Failures() is [{ } first, ..] && DateTimeOffset.UtcNow - first.Time > EndOfFailedJob) Kill();
+            else if (Folder.Failures() is [{ } first, ..] && DateTimeOffset.UtcNow - first.Time > EndOfFailedJob)
+                Kill();
         }
         _deathWatch.Kill();
         _streams.Wait();
         // Ranks outlive an srun that was killed, on other nodes out of the launcher's reach.
-        if (_starter.IsSrun && _mpirun.ExitCode != 0) SlurmJob.KillStep(Folder.FullPath);
+        if (_starter.IsSrun && _mpirun.ExitCode != 0)
+            SlurmJob.KillStep(Folder.FullPath);
         return Result();
     }
 
@@ -108,28 +128,34 @@ public sealed class LaunchedJob : IDisposable
     public void Dispose()
     {
         _deathWatch.Kill();
-        if (!HasEnded) Kill();
+        if (!HasEnded)
+            Kill();
         _deathWatch.Dispose();
         _mpirun.Dispose();
-        if (_ownsFolder) Directory.Delete(Folder.FullPath, recursive: true);
+        if (_ownsFolder)
+            Directory.Delete(Folder.FullPath, recursive: true);
     }
 
     /// <summary>
-    /// Asks mpirun as Stop would when this process is killed; else its ranks would go on with nobody to watch them, beside those of a resumed job.
-    /// It waits for the end of a pipe that this process holds. A parent-death signal of the kernel comes once for each thread that ends, and a
+    /// Asks mpirun as Stop would when this process is killed; else its ranks would go on with nobody to watch them, beside those of a
+    /// resumed job.
+    /// It waits for the end of a pipe that this process holds. A parent-death signal of the kernel comes once for each thread that ends,
+    /// and a
     /// second SIGINT makes MPICH's mpirun abort the job.
     /// </summary>
     private Process WatchForDeath(int mpirun)
     {
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true };
-        foreach (string argument in (string[])["sh", "-c", """read -r _; kill -"$1" "$2" 2>/dev/null""", "sh", StopSignal, $"{mpirun}"]) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])["sh", "-c", """read -r _; kill -"$1" "$2" 2>/dev/null""", "sh", StopSignal, $"{mpirun}"])
+            start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }
 
     private LaunchResult Result()
     {
         bool wasStopped = _stopAsked is not null;
-        if (_mpirun.ExitCode == 0) return new(0, null, wasStopped);
+        if (_mpirun.ExitCode == 0)
+            return new(0, null, wasStopped);
         var first = Folder.First() ?? _words.Unreachable;
         // mpirun may end as its ranks did, but not before them.
         if (!_isKilled && RankGuard.IsSignal(_mpirun.ExitCode) && (first is null || first.Time > _mpirun.ExitTime))
@@ -141,8 +167,10 @@ public sealed class LaunchedJob : IDisposable
     {
         var target = _options.Error ?? Console.Error;
         while (await _mpirun.StandardError.ReadLineAsync().ConfigureAwait(false) is { } line)
-            foreach (string shown in _words.Take(line)) await target.WriteLineAsync(shown).ConfigureAwait(false);
-        foreach (string shown in _words.Rest()) await target.WriteLineAsync(shown).ConfigureAwait(false);
+            foreach (string shown in _words.Take(line))
+                await target.WriteLineAsync(shown).ConfigureAwait(false);
+        foreach (string shown in _words.Rest())
+            await target.WriteLineAsync(shown).ConfigureAwait(false);
     }
 
     private async Task RelayOutput(TextWriter target)

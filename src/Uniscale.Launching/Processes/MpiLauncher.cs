@@ -26,27 +26,42 @@ public static class MpiLauncher
     /// <summary>Starts a job. A missing mpirun or host file is a <see cref="UserErrorException"/>.</summary>
     public static LaunchedJob Start(LaunchOptions options)
     {
-        if (options.Ranks < 1) throw new UserErrorException($"A job needs at least one rank, not {options.Ranks}: give -n a positive number.");
-        if (options.HostFile is { } hosts && !File.Exists(hosts)) throw new UserErrorException($"The host file {hosts} does not exist: name one with --hosts.");
+        if (options.Ranks < 1)
+            throw new UserErrorException($"A job needs at least one rank, not {options.Ranks}: give -n a positive number.");
+        if (options.HostFile is { } hosts && !File.Exists(hosts))
+            throw new UserErrorException($"The host file {hosts} does not exist: name one with --hosts.");
         var folder = new LaunchFolder(options.Folder ?? Directory.CreateTempSubdirectory("uniscale-launch-").FullName);
         Directory.CreateDirectory(folder.FullPath);
         folder.Clear();
-        var told = options with { Environment = new Dictionary<string, string>(options.Environment) { [LaunchFolder.Variable] = folder.FullPath } };
+        var told = options with
+        {
+            Environment = new Dictionary<string, string>(options.Environment) { [LaunchFolder.Variable] = folder.FullPath },
+        };
         var mpirun = Mpirun.Find(options.Mpirun);
         if (mpirun.IsSrun && options.Allocation is null)
-            throw new UserErrorException($"{mpirun.Command} starts ranks in an allocation of Slurm, and this shell is in none: launch from sbatch or salloc, or name an mpirun.");
+            throw new UserErrorException(
+                $"{mpirun.Command} starts ranks in an allocation of Slurm, and this shell is in none: launch from sbatch or salloc, or name an mpirun."
+            );
         if (options.HostFile is { } file && !mpirun.IsSrun)
         {
             told = told with { HostFile = Path.Combine(folder.FullPath, "hosts") };
             HostFile.Read(file).WriteFor(mpirun.IsOpenMpi, told.HostFile);
         }
-        return new LaunchedJob(told, folder, mpirun, Arguments(told, mpirun), EnvironmentOf(told, mpirun, folder.FullPath), ownsFolder: options.Folder is null);
+        return new LaunchedJob(
+            told,
+            folder,
+            mpirun,
+            Arguments(told, mpirun),
+            EnvironmentOf(told, mpirun, folder.FullPath),
+            ownsFolder: options.Folder is null
+        );
     }
 
     /// <summary>What the environment of the starter must have besides this process's own.</summary>
     private static IReadOnlyDictionary<string, string?> EnvironmentOf(LaunchOptions options, Mpirun starter, string folder)
     {
-        if (!starter.IsSrun) return new Dictionary<string, string?>();
+        if (!starter.IsSrun)
+            return new Dictionary<string, string?>();
         string hosts = Path.Combine(folder, LaunchFolder.TasksFileName);
         File.WriteAllLines(hosts, SrunCommand.HostsOfTasks(options.Allocation!, options.Ranks));
         return Srun().Environment(options, hosts);
@@ -77,10 +92,21 @@ public static class MpiLauncher
     private static IReadOnlyList<string> Arguments(LaunchOptions options, Mpirun mpirun)
     {
         var environment = RankEnvironment.AllVariables();
-        if (mpirun.IsSrun) return Srun().Arguments(options, options.Program ?? ThisExecutable());
-        options = options with { IsOneHost = OneHost.Holds(options.HostFile is { } hosts && File.Exists(hosts) ? HostFile.Read(hosts).Names : null, options.Ranks, environment) };
-        return new MpirunCommand(mpirun.IsOpenMpi, Environment.IsPrivilegedProcess, Environment.ProcessorCount)
-            .Arguments(options, options.Program ?? ThisExecutable(), environment);
+        if (mpirun.IsSrun)
+            return Srun().Arguments(options, options.Program ?? ThisExecutable());
+        options = options with
+        {
+            IsOneHost = OneHost.Holds(
+                options.HostFile is { } hosts && File.Exists(hosts) ? HostFile.Read(hosts).Names : null,
+                options.Ranks,
+                environment
+            ),
+        };
+        return new MpirunCommand(mpirun.IsOpenMpi, Environment.IsPrivilegedProcess, Environment.ProcessorCount).Arguments(
+            options,
+            options.Program ?? ThisExecutable(),
+            environment
+        );
     }
 
     /// <summary>This executable, as mpirun must call it.</summary>

@@ -7,7 +7,8 @@ namespace Uniscale.Launching.Processes;
 
 /// <summary>An mpirun of this machine, or Slurm's srun in its place.</summary>
 /// <param name="Command">What starts it: a name on PATH, or a path.</param>
-/// <param name="IsOpenMpi">Whether it is Open MPI's; else it takes the options of MPICH's Hydra, as those of Intel MPI and MVAPICH do.</param>
+/// <param name="IsOpenMpi">Whether it is Open MPI's; else it takes the options of MPICH's Hydra, as those of Intel MPI and MVAPICH
+/// do.</param>
 /// <param name="Version">Whose and which, for people.</param>
 public sealed partial record Mpirun(string Command, bool IsOpenMpi, string Version)
 {
@@ -27,7 +28,9 @@ public sealed partial record Mpirun(string Command, bool IsOpenMpi, string Versi
         string command = named ?? Default((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'));
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(command, "--version") { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(command, "--version") { RedirectStandardOutput = true, RedirectStandardError = true }
+            )!;
             process.ErrorDataReceived += (_, _) => { };
             process.BeginErrorReadLine();
             string text = process.StandardOutput.ReadToEnd();
@@ -38,7 +41,9 @@ public sealed partial record Mpirun(string Command, bool IsOpenMpi, string Versi
         {
             throw new UserErrorException(
                 $"{command} cannot be started: install MPICH or Open MPI (scripts/setup.sh does), name another with --mpirun, "
-                + "or use 'train --ranks N' for ranks on this machine.", exception);
+                    + "or use 'train --ranks N' for ranks on this machine.",
+                exception
+            );
         }
     }
 
@@ -62,9 +67,13 @@ public sealed partial record Mpirun(string Command, bool IsOpenMpi, string Versi
     internal static Mpirun Parse(string command, string text)
     {
         string number = Number().Match(text) is { Success: true } match ? $" {match.Value}" : "";
-        if (text.StartsWith("slurm", StringComparison.OrdinalIgnoreCase)) return new(command, false, "Slurm" + number) { IsSrun = true };
+        if (text.StartsWith("slurm", StringComparison.OrdinalIgnoreCase))
+            return new(command, false, "Slurm" + number) { IsSrun = true };
         bool isOpenMpi = OpenMpiName().IsMatch(text);
-        string whose = isOpenMpi ? "Open MPI" : text.Contains("Intel", StringComparison.Ordinal) ? "Intel MPI" : "MPICH's Hydra";
+        string whose =
+            isOpenMpi ? "Open MPI"
+            : text.Contains("Intel", StringComparison.Ordinal) ? "Intel MPI"
+            : "MPICH's Hydra";
         return new(command, isOpenMpi, whose + number);
     }
 
@@ -73,7 +82,8 @@ public sealed partial record Mpirun(string Command, bool IsOpenMpi, string Versi
     {
         foreach (string folder in folders)
             foreach (string name in (string[])[Mpich, Plain])
-                if (File.Exists(Path.Combine(folder, name))) return name;
+                if (File.Exists(Path.Combine(folder, name)))
+                    return name;
         return Plain;
     }
 

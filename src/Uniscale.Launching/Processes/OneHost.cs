@@ -1,7 +1,8 @@
 namespace Uniscale.Launching.Processes;
 
 /// <summary>
-/// Jobs whose ranks are all on this machine: they speak through its memory, so that their MPI need not listen to any network. By themselves both MPIs
+/// Jobs whose ranks are all on this machine: they speak through its memory, so that their MPI need not listen to any network. By themselves
+/// both MPIs
 /// open ports on every interface for peers that will never come.
 /// </summary>
 internal static class OneHost
@@ -11,12 +12,20 @@ internal static class OneHost
 
     private const string SharedMemory = "/dev/shm";
 
-    /// <summary>Options of Open MPI: neither its own transport over TCP nor the one of libfabric; messages between ranks of a host go by shared memory.</summary>
+    /// <summary>
+    /// Options of Open MPI: neither its own transport over TCP nor the one of libfabric; messages between ranks of a host go by shared
+    /// memory.
+    /// </summary>
     public static IReadOnlyList<string> OpenMpiOptions { get; } = ["--mca", "btl", "^tcp,ofi", "--mca", "mtl", "^ofi"];
 
     /// <summary>Variables of the transports that either MPI may use: the loopback interface is all that they see.</summary>
     public static IReadOnlyDictionary<string, string> Variables { get; } =
-        new Dictionary<string, string> { ["UCX_NET_DEVICES"] = "lo", ["FI_TCP_IFACE"] = "lo", ["FI_SOCKETS_IFACE"] = "lo" };
+        new Dictionary<string, string>
+        {
+            ["UCX_NET_DEVICES"] = "lo",
+            ["FI_TCP_IFACE"] = "lo",
+            ["FI_SOCKETS_IFACE"] = "lo",
+        };
 
     /// <summary>Whether all ranks of a job are on this machine, and can speak through its memory.</summary>
     /// <param name="hosts">Names of the host file; null: there is none.</param>

@@ -3,22 +3,28 @@ using System.Globalization;
 namespace Uniscale.Launching.Processes;
 
 /// <summary>
-/// Shared memory that an MPI makes for the ranks of a host, as files that it removes when a job ends in order. Those of a rank that is killed would stay until
+/// Shared memory that an MPI makes for the ranks of a host, as files that it removes when a job ends in order. Those of a rank that is
+/// killed would stay until
 /// the machine starts anew: each rank writes down which it has, and its guard and the launcher remove them.
 /// </summary>
 internal static class SharedSegments
 {
-    private const string Place = "/dev/shm/", Pattern = "rank-*.shm";
+    private const string Place = "/dev/shm/",
+        Pattern = "rank-*.shm";
 
     /// <summary>Names of the shared segments that this process can write to now.</summary>
-    public static IReadOnlySet<string> OfThisProcess() => Mapped(File.ReadLines("/proc/self/maps").Where(line => line.Contains(" rw-s ", StringComparison.Ordinal)));
+    public static IReadOnlySet<string> OfThisProcess() =>
+        Mapped(File.ReadLines("/proc/self/maps").Where(line => line.Contains(" rw-s ", StringComparison.Ordinal)));
 
     /// <summary>Writes down segments of a rank of this host.</summary>
     public static void Write(string folder, int rank, IEnumerable<string> names)
     {
         try
         {
-            File.WriteAllLines(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.shm")), names.Select(name => $"{Environment.MachineName} {name}"));
+            File.WriteAllLines(
+                Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.shm")),
+                names.Select(name => $"{Environment.MachineName} {name}")
+            );
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -30,10 +36,18 @@ internal static class SharedSegments
     /// <param name="folder">Launch folder of an attempt.</param>
     public static void Remove(string folder)
     {
-        string[] left = [.. Directory.EnumerateFiles(folder, Pattern).SelectMany(File.ReadLines)
-            .Where(line => line.StartsWith($"{Environment.MachineName} ", StringComparison.Ordinal)).Select(line => line[(Environment.MachineName.Length + 1)..])
-            .Where(name => !name.Contains('/') && File.Exists(Place + name)).Distinct()];
-        if (left.Length == 0) return;
+        string[] left =
+        [
+            .. Directory
+                .EnumerateFiles(folder, Pattern)
+                .SelectMany(File.ReadLines)
+                .Where(line => line.StartsWith($"{Environment.MachineName} ", StringComparison.Ordinal))
+                .Select(line => line[(Environment.MachineName.Length + 1)..])
+                .Where(name => !name.Contains('/') && File.Exists(Place + name))
+                .Distinct(),
+        ];
+        if (left.Length == 0)
+            return;
         var used = Directory.EnumerateDirectories("/proc").SelectMany(process => Mapped(MapsOf(process))).ToHashSet();
         foreach (string name in left.Except(used))
         {
@@ -49,8 +63,15 @@ internal static class SharedSegments
     }
 
     private static HashSet<string> Mapped(IEnumerable<string> maps) =>
-        [.. maps.Select(line => line.IndexOf(Place, StringComparison.Ordinal) is >= 0 and var at && !line.EndsWith("(deleted)", StringComparison.Ordinal) ? line[(at + Place.Length)..] : "")
-            .Where(name => name.Length > 0 && !name.Contains('/'))];
+        [
+            .. maps.Select(line =>
+                    line.IndexOf(Place, StringComparison.Ordinal) is >= 0 and var at
+                    && !line.EndsWith("(deleted)", StringComparison.Ordinal)
+                        ? line[(at + Place.Length)..]
+                        : ""
+                )
+                .Where(name => name.Length > 0 && !name.Contains('/')),
+        ];
 
     private static string[] MapsOf(string process)
     {

@@ -3,7 +3,6 @@ using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 
-
 namespace Uniscale.Launching.Ranks;
 
 /// <summary>Runs ranks as threads of this process.</summary>
@@ -23,7 +22,12 @@ public static class InProcessLauncher
     {
         var worlds = InProcessWorld.Create(ranks);
         var first = new FirstFailure();
-        var threads = worlds.Select(world => new Thread(() => RunRank(world, devices ?? RankDevices.Host, body, first), StackBytes) { Name = $"rank {world.Rank}" }).ToList();
+        var threads = worlds
+            .Select(world => new Thread(() => RunRank(world, devices ?? RankDevices.Host, body, first), StackBytes)
+            {
+                Name = $"rank {world.Rank}",
+            })
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         first.Throw();
@@ -37,7 +41,8 @@ public static class InProcessLauncher
             using (control)
             {
                 world = devices.Around(control, localRank: control.Rank);
-                using (world) body(world);
+                using (world)
+                    body(world);
             }
         }
         catch (Exception failure) when (Note(world, failure, first))
@@ -57,13 +62,15 @@ public static class InProcessLauncher
     {
         private RankFailedException? _failure;
 
-        public void Offer(int rank, Exception failure) => Interlocked.CompareExchange(ref _failure, new RankFailedException(rank, failure), null);
+        public void Offer(int rank, Exception failure) =>
+            Interlocked.CompareExchange(ref _failure, new RankFailedException(rank, failure), null);
 
         public void Throw()
         {
             if (_failure?.InnerException is UserErrorException or TrainingStoppedException or OperationCanceledException)
                 ExceptionDispatchInfo.Throw(_failure.InnerException);
-            if (_failure is not null) throw _failure;
+            if (_failure is not null)
+                throw _failure;
         }
     }
 }

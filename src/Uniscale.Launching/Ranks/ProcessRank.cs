@@ -24,20 +24,36 @@ public static class ProcessRank
         var reports = LaunchFolder.OfThisJob();
         reports?.SayJoining(environment.Rank);
         var before = SharedSegments.OfThisProcess();
-        using var world = Reported(environment, reports, () => (devices ?? RankDevices.Host).Around(RankWorld.Join(environment), environment.LocalRank));
-        if (reports is not null) SharedSegments.Write(reports.FullPath, environment.Rank, SharedSegments.OfThisProcess().Except(before));
-        Reported<object?>(environment, reports, () =>
-        {
-            body(world);
-            return null;
-        }, failure => world.Abort(FailureSentence.Of(failure)));
+        using var world = Reported(
+            environment,
+            reports,
+            () => (devices ?? RankDevices.Host).Around(RankWorld.Join(environment), environment.LocalRank)
+        );
+        if (reports is not null)
+            SharedSegments.Write(reports.FullPath, environment.Rank, SharedSegments.OfThisProcess().Except(before));
+        Reported<object?>(
+            environment,
+            reports,
+            () =>
+            {
+                body(world);
+                return null;
+            },
+            failure => world.Abort(FailureSentence.Of(failure))
+        );
     }
 
     private static RankFailure FailureOf(RankEnvironment environment, Exception failure)
     {
         var refused = failure as NodeRefusedException;
-        return new(environment.Rank, environment.Host, DateTimeOffset.UtcNow, refused is null ? failure.GetType().Name : RankFailure.PreflightKind, FailureSentence.Of(failure),
-            failure is UserErrorException)
+        return new(
+            environment.Rank,
+            environment.Host,
+            DateTimeOffset.UtcNow,
+            refused is null ? failure.GetType().Name : RankFailure.PreflightKind,
+            FailureSentence.Of(failure),
+            failure is UserErrorException
+        )
         {
             Refused = refused?.Hosts ?? [],
         };
@@ -59,7 +75,8 @@ public static class ProcessRank
             if (reports is not null)
             {
                 bool isWritten = reports.Write(FailureOf(environment, failure));
-                if (isWritten) failure.Data[ReportedKey] = true;
+                if (isWritten)
+                    failure.Data[ReportedKey] = true;
             }
             abort?.Invoke(failure);
             return false;

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Launching.Ranks;
 
 /// <summary>
-/// The end of a process whose other threads are in the middle of native work. The ordinary exit takes native libraries down under them, which ends in a
+/// The end of a process whose other threads are in the middle of native work. The ordinary exit takes native libraries down under them,
+/// which ends in a
 /// segmentation fault; here the kernel takes everything at once.
 /// </summary>
 public static partial class QuickExit

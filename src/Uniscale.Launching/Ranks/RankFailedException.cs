@@ -10,10 +10,12 @@ public sealed class RankFailedException : Exception
         : base($"rank {rank} failed first: {FailureSentence.Of(failure)}", failure) => Rank = rank;
 
     /// <inheritdoc/>
-    public RankFailedException(string message) : base(message) { }
+    public RankFailedException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public RankFailedException(string message, Exception inner) : base(message, inner) { }
+    public RankFailedException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public RankFailedException() { }

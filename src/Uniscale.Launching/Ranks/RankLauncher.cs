@@ -36,23 +36,30 @@ public static class RankLauncher
         if (environment.IsLaunched)
         {
             if (ranks > 0 && ranks != environment.WorldSize)
-                throw new UserErrorException($"--ranks {ranks} was given to a job of {environment.WorldSize} ranks that {environment.Launcher} started: "
-                    + $"leave --ranks out.{Environment.NewLine}{environment.ToTable()}");
+                throw new UserErrorException(
+                    $"--ranks {ranks} was given to a job of {environment.WorldSize} ranks that {environment.Launcher} started: "
+                        + $"leave --ranks out.{Environment.NewLine}{environment.ToTable()}"
+                );
             ProcessRank.Run(environment, world => RunMonitored(environment, world, folder, body), devices);
             return;
         }
         int size = Math.Max(1, ranks);
         if (Directory.Exists(folder))
-            foreach (string old in Directory.EnumerateFiles(folder, "rank-*")) File.Delete(old);
+            foreach (string old in Directory.EnumerateFiles(folder, "rank-*"))
+                File.Delete(old);
         Directory.CreateDirectory(folder);
         // One rank waits for nobody.
         using var watch = size > 1 ? new HangWatch(folder, limits ?? ThreadLimits) : null;
-        InProcessLauncher.Run(size, world =>
-        {
-            watch?.Add(world);
-            var place = environment with { Rank = world.Rank, WorldSize = size, LocalRank = world.Rank, LocalSize = size };
-            RunMonitored(place, world, folder, body);
-        }, devices);
+        InProcessLauncher.Run(
+            size,
+            world =>
+            {
+                watch?.Add(world);
+                var place = environment with { Rank = world.Rank, WorldSize = size, LocalRank = world.Rank, LocalSize = size };
+                RunMonitored(place, world, folder, body);
+            },
+            devices
+        );
     }
 
     private static void RunMonitored(RankEnvironment environment, IWorld world, string folder, Action<RankContext> body)

@@ -19,13 +19,17 @@ public static class RankWorld
         if (environment.Launcher == LauncherKind.Torchrun)
             throw new UserErrorException(
                 $"This process is rank {environment.Rank} of {environment.WorldSize} for torchrun{Meeting()}, which Uniscale does not join: use 'uniscale launch -n "
-                + $"{environment.WorldSize}', mpirun or srun; under Kubernetes an MPIJob (scripts/templates/kubernetes-mpijob.yaml) in place of a PyTorchJob.");
+                    + $"{environment.WorldSize}', mpirun or srun; under Kubernetes an MPIJob (scripts/templates/kubernetes-mpijob.yaml) in place of a PyTorchJob."
+            );
         var world = MpiWorld.Join();
-        if (world.Size == environment.WorldSize && world.Rank == environment.Rank) return world;
-        string advice = environment.Launcher == LauncherKind.Slurm
-            ? "start it with srun --mpi=pmix (or pmi2), or let 'uniscale launch' call mpirun"
-            : "use the mpirun that belongs to the installed MPI library ('uniscale doctor' names it)";
-        string message = $"{environment.Launcher} announces rank {environment.Rank} of {environment.WorldSize}, but MPI says rank {world.Rank} of {world.Size}: "
+        if (world.Size == environment.WorldSize && world.Rank == environment.Rank)
+            return world;
+        string advice =
+            environment.Launcher == LauncherKind.Slurm
+                ? "start it with srun --mpi=pmix (or pmi2), or let 'uniscale launch' call mpirun"
+                : "use the mpirun that belongs to the installed MPI library ('uniscale doctor' names it)";
+        string message =
+            $"{environment.Launcher} announces rank {environment.Rank} of {environment.WorldSize}, but MPI says rank {world.Rank} of {world.Size}: "
             + $"{advice}; where these variables are left over from another job, `unset {environment.SizeVariable}`.{Environment.NewLine}{environment.ToTable()}";
         world.Dispose();
         throw new UserErrorException(message);
@@ -33,5 +37,7 @@ public static class RankWorld
 
     /// <summary>Where the ranks of torchrun and of Kubeflow's PyTorchJob meet: a store over TCP, of which Uniscale has none.</summary>
     private static string Meeting() =>
-        Environment.GetEnvironmentVariable("MASTER_ADDR") is { Length: > 0 } address ? $" or a PyTorchJob that meets at {address}:{Environment.GetEnvironmentVariable("MASTER_PORT")}" : "";
+        Environment.GetEnvironmentVariable("MASTER_ADDR") is { Length: > 0 } address
+            ? $" or a PyTorchJob that meets at {address}:{Environment.GetEnvironmentVariable("MASTER_PORT")}"
+            : "";
 }

@@ -6,7 +6,8 @@ namespace Uniscale.Launching.Ranks;
 
 /// <summary>
 /// Everything that asks a rank to save and end: SIGTERM (pre-emption), SIGINT (Ctrl-C), SIGUSR1 (what mpirun passes on from
-/// <c>uniscale launch</c>) and a stop file, for people who may not signal the job. A second signal ends the process at once. A save file asks to
+/// <c>uniscale launch</c>) and a stop file, for people who may not signal the job. A second signal ends the process at once. A save file
+/// asks to
 /// save and go on.
 /// </summary>
 public sealed class StopSignals : IDisposable
@@ -19,7 +20,10 @@ public sealed class StopSignals : IDisposable
 
     private const PosixSignal UserSignal1 = (PosixSignal)10;
 
-    /// <summary>Slurm signals all processes of a job, and srun passes its own signal on to the ranks once more: within this time that is one request.</summary>
+    /// <summary>
+    /// Slurm signals all processes of a job, and srun passes its own signal on to the ranks once more: within this time that is one
+    /// request.
+    /// </summary>
     private static readonly TimeSpan SameRequest = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan FilePoll = TimeSpan.FromSeconds(1);
@@ -41,7 +45,8 @@ public sealed class StopSignals : IDisposable
         (_ask, _askSave, _runDirectory) = (ask, askSave, runDirectory);
         foreach (var signal in (PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT, UserSignal1])
             _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
-        if (runDirectory is null) return;
+        if (runDirectory is null)
+            return;
         _timer = new Timer(_ => LookForFiles(), null, FilePoll, FilePoll);
     }
 
@@ -70,15 +75,19 @@ public sealed class StopSignals : IDisposable
 
     private void LookForFiles()
     {
-        if (File.Exists(Path.Combine(_runDirectory!, StopFileName))) _ask();
-        if (_askSave is not null && TakeSaveFile()) _askSave();
+        if (File.Exists(Path.Combine(_runDirectory!, StopFileName)))
+            _ask();
+        if (_askSave is not null && TakeSaveFile())
+            _askSave();
     }
 
     /// <summary>Every rank looks; the one that can rename the file asks for all.</summary>
     private bool TakeSaveFile()
     {
-        string file = Path.Combine(_runDirectory!, SaveFileName), taken = $"{file}.{Environment.MachineName}.{Environment.ProcessId}";
-        if (!File.Exists(file)) return false;
+        string file = Path.Combine(_runDirectory!, SaveFileName),
+            taken = $"{file}.{Environment.MachineName}.{Environment.ProcessId}";
+        if (!File.Exists(file))
+            return false;
         try
         {
             File.Move(file, taken);

@@ -4,10 +4,12 @@ namespace Uniscale.Launching.Ranks;
 public sealed class TrainingStoppedException : Exception
 {
     /// <inheritdoc/>
-    public TrainingStoppedException(string message) : base(message) { }
+    public TrainingStoppedException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public TrainingStoppedException(string message, Exception inner) : base(message, inner) { }
+    public TrainingStoppedException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public TrainingStoppedException() { }

@@ -24,22 +24,44 @@ public sealed record SlurmAllocation(string Job, HostFile Hosts, int? CoresOfTas
     /// <exception cref="UserErrorException">Its lists are broken.</exception>
     internal static SlurmAllocation? Of(IReadOnlyDictionary<string, string> environment)
     {
-        string? job = environment.GetValueOrDefault("SLURM_JOB_ID"), list = environment.GetValueOrDefault("SLURM_JOB_NODELIST") ?? environment.GetValueOrDefault("SLURM_NODELIST");
-        if (job is null || list is null || !Allocation.IsOnPath(Starter, environment)) return null;
+        string? job = environment.GetValueOrDefault("SLURM_JOB_ID"),
+            list = environment.GetValueOrDefault("SLURM_JOB_NODELIST") ?? environment.GetValueOrDefault("SLURM_NODELIST");
+        if (job is null || list is null || !Allocation.IsOnPath(Starter, environment))
+            return null;
         var hosts = SlurmLists.Hosts(list);
-        var tasks = SlurmLists.Numbers(environment.GetValueOrDefault("SLURM_TASKS_PER_NODE") ?? "1(x" + hosts.Count.ToString(CultureInfo.InvariantCulture) + ")");
+        var tasks = SlurmLists.Numbers(
+            environment.GetValueOrDefault("SLURM_TASKS_PER_NODE") ?? "1(x" + hosts.Count.ToString(CultureInfo.InvariantCulture) + ")"
+        );
         if (tasks.Count != hosts.Count)
-            throw new UserErrorException($"Slurm's environment tells of {hosts.Count} nodes ({list}), but of the tasks of {tasks.Count} (SLURM_TASKS_PER_NODE={environment["SLURM_TASKS_PER_NODE"]}): launch from a shell of the allocation.");
-        int? cores = int.TryParse(environment.GetValueOrDefault("SLURM_CPUS_PER_TASK"), NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : null;
-        return new(job, new HostFile([.. hosts.Zip(tasks, (host, slots) => new HostLine(FormattableString.Invariant($"{host} slots={slots}"), host, slots))]), cores);
+            throw new UserErrorException(
+                $"Slurm's environment tells of {hosts.Count} nodes ({list}), but of the tasks of {tasks.Count} (SLURM_TASKS_PER_NODE={environment["SLURM_TASKS_PER_NODE"]}): launch from a shell of the allocation."
+            );
+        int? cores = int.TryParse(
+            environment.GetValueOrDefault("SLURM_CPUS_PER_TASK"),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out int count
+        )
+            ? count
+            : null;
+        return new(
+            job,
+            new HostFile([
+                .. hosts.Zip(tasks, (host, slots) => new HostLine(FormattableString.Invariant($"{host} slots={slots}"), host, slots)),
+            ]),
+            cores
+        );
     }
 
     /// <summary>Refuses a job that has more ranks than the allocation has tasks.</summary>
     /// <exception cref="UserErrorException">It has.</exception>
     public void CheckRoom(int ranks)
     {
-        if (ranks <= Slots) return;
-        throw new UserErrorException($"The layout has {ranks} ranks, but job {Job} of Slurm has {Slots} {(Slots == 1 ? "task" : "tasks")} on {Hosts.Names.Count} {(Hosts.Names.Count == 1 ? "node" : "nodes")}: "
-            + "ask for more (--nodes, --ntasks-per-node), or give -n and a layout that fits.");
+        if (ranks <= Slots)
+            return;
+        throw new UserErrorException(
+            $"The layout has {ranks} ranks, but job {Job} of Slurm has {Slots} {(Slots == 1 ? "task" : "tasks")} on {Hosts.Names.Count} {(Hosts.Names.Count == 1 ? "node" : "nodes")}: "
+                + "ask for more (--nodes, --ntasks-per-node), or give -n and a layout that fits."
+        );
     }
 }

@@ -29,19 +29,37 @@ public sealed class SlurmJob(string id)
     internal static bool KillStep(string folder)
     {
         string file = Path.Combine(folder, StepFileName);
-        return File.Exists(file) && File.ReadAllText(file).Trim() is { Length: > 0 } step && Ask("scancel", "--signal=KILL", step) is not null;
+        return File.Exists(file)
+            && File.ReadAllText(file).Trim() is { Length: > 0 } step
+            && Ask("scancel", "--signal=KILL", step) is not null;
     }
 
     /// <summary>Those of some nodes that Slurm has lost: they do not answer, or are down.</summary>
     public static IReadOnlyList<string> LostNodes(IReadOnlyList<string> nodes)
     {
-        if (nodes.Count == 0 || Ask("sinfo", "--noheader", "--Node", $"--nodes={string.Join(',', nodes)}", "--format=%N %T") is not { } states) return [];
-        return [.. states.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim().Split(' ')).Where(words => words.Length == 2 && IsLost(words[1])).Select(words => words[0]).Distinct()];
+        if (
+            nodes.Count == 0
+            || Ask("sinfo", "--noheader", "--Node", $"--nodes={string.Join(',', nodes)}", "--format=%N %T") is not { } states
+        )
+            return [];
+        return
+        [
+            .. states
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => line.Trim().Split(' '))
+                .Where(words => words.Length == 2 && IsLost(words[1]))
+                .Select(words => words[0])
+                .Distinct(),
+        ];
     }
 
-    /// <summary>Whether a node's state, as sinfo writes it, says that no task can run there; a star means that it does not answer.</summary>
+    /// <summary>
+    /// Whether a node's state, as sinfo writes it, says that no task can run there; a star means that it does not answer.
+    /// </summary>
     internal static bool IsLost(string state) =>
-        state.EndsWith('*') || state.StartsWith("down", StringComparison.OrdinalIgnoreCase) || state.StartsWith("fail", StringComparison.OrdinalIgnoreCase)
+        state.EndsWith('*')
+        || state.StartsWith("down", StringComparison.OrdinalIgnoreCase)
+        || state.StartsWith("fail", StringComparison.OrdinalIgnoreCase)
         || state.StartsWith("powered_down", StringComparison.OrdinalIgnoreCase);
 
     private static string? Ask(string program, params string[] arguments) => Run(program, arguments) is (0, var output, _) ? output : null;
@@ -52,7 +70,9 @@ public sealed class SlurmJob(string id)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true }
+            )!;
             var error = process.StandardError.ReadToEndAsync();
             string output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();

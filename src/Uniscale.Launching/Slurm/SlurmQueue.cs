@@ -20,22 +20,34 @@ public sealed class SlurmQueue : ISlurmQueue
 {
     /// <summary>The task of a job array that this process belongs to, as 12_3; null: none.</summary>
     public static string? Task =>
-        Environment.GetEnvironmentVariable("SLURM_ARRAY_JOB_ID") is { Length: > 0 } job && Environment.GetEnvironmentVariable("SLURM_ARRAY_TASK_ID") is { Length: > 0 } task ? $"{job}_{task}" : null;
+        Environment.GetEnvironmentVariable("SLURM_ARRAY_JOB_ID") is { Length: > 0 } job
+        && Environment.GetEnvironmentVariable("SLURM_ARRAY_TASK_ID") is { Length: > 0 } task
+            ? $"{job}_{task}"
+            : null;
 
     /// <inheritdoc/>
     public string Submit(IReadOnlyList<string> arguments)
     {
         var (code, output, error) = SlurmJob.Run("sbatch", ["--parsable", .. arguments]);
-        if (code is null) throw new UserErrorException("There is no sbatch on PATH: submit from a machine of the cluster.");
+        if (code is null)
+            throw new UserErrorException("There is no sbatch on PATH: submit from a machine of the cluster.");
         // With several clusters its name follows.
-        return code == 0 ? output.Trim().Split(';')[0] : throw new UserErrorException($"sbatch refuses the job: {error.Trim().Split('\n')[0].TrimEnd('.')}.");
+        return code == 0
+            ? output.Trim().Split(';')[0]
+            : throw new UserErrorException($"sbatch refuses the job: {error.Trim().Split('\n')[0].TrimEnd('.')}.");
     }
 
     /// <inheritdoc/>
     public IReadOnlySet<string>? LiveTasks()
     {
         var (code, output, _) = SlurmJob.Run("squeue", ["--noheader", "--array", "--me", "--format=%F_%K %T"]);
-        return code != 0 ? null
-            : output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim().Split(' ')).Where(words => words is [_, not "COMPLETING"]).Select(words => words[0]).ToHashSet();
+        return code != 0
+            ? null
+            : output
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => line.Trim().Split(' '))
+                .Where(words => words is [_, not "COMPLETING"])
+                .Select(words => words[0])
+                .ToHashSet();
     }
 }

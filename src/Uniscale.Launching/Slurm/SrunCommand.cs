@@ -20,21 +20,34 @@ public sealed record SrunCommand(string? Mpi, int? CoresOfTask)
         var arguments = new List<string>
         {
             // Task i runs on the i-th line of SLURM_HOSTFILE, so that hosts which are left out stay so.
-            string.Create(CultureInfo.InvariantCulture, $"--ntasks={options.Ranks}"), "--distribution=arbitrary", "--export=ALL", "--input=none", "--kill-on-bad-exit=1", "--wait=0",
+            string.Create(CultureInfo.InvariantCulture, $"--ntasks={options.Ranks}"),
+            "--distribution=arbitrary",
+            "--export=ALL",
+            "--input=none",
+            "--kill-on-bad-exit=1",
+            "--wait=0",
         };
-        if (options.OverlapsEarlierStart) arguments.Add("--overlap");
-        if (Mpi is not null) arguments.Add($"--mpi={Mpi}");
-        if (CoresOfTask is { } cores) arguments.Add(string.Create(CultureInfo.InvariantCulture, $"--cpus-per-task={cores}"));
+        if (options.OverlapsEarlierStart)
+            arguments.Add("--overlap");
+        if (Mpi is not null)
+            arguments.Add($"--mpi={Mpi}");
+        if (CoresOfTask is { } cores)
+            arguments.Add(string.Create(CultureInfo.InvariantCulture, $"--cpus-per-task={cores}"));
         // Else as the cluster is set up.
-        if (options.Binding != Binding.Auto) arguments.Add($"--cpu-bind={(options.Binding == Binding.Core ? "cores" : "none")}");
-        if (options.TagOutput) arguments.Add("--label");
+        if (options.Binding != Binding.Auto)
+            arguments.Add($"--cpu-bind={(options.Binding == Binding.Core ? "cores" : "none")}");
+        if (options.TagOutput)
+            arguments.Add("--label");
         arguments.AddRange(RankGuard.Command);
         arguments.AddRange(program);
         arguments.AddRange(options.Arguments);
         return arguments;
     }
 
-    /// <summary>What srun's environment must say besides: it passes its own on to the tasks, so that no value stands on a command line. Null: not that variable.</summary>
+    /// <summary>
+    /// What srun's environment must say besides: it passes its own on to the tasks, so that no value stands on a command line. Null: not
+    /// that variable.
+    /// </summary>
     /// <param name="options">The job.</param>
     /// <param name="hosts">A file with the host of each task, one a line.</param>
     public IReadOnlyDictionary<string, string?> Environment(LaunchOptions options, string hosts)
@@ -50,11 +63,14 @@ public sealed record SrunCommand(string? Mpi, int? CoresOfTask)
             ["SLURM_NNODES"] = null,
             ["SLURM_JOB_NUM_NODES"] = null,
         };
-        if ((options.Threads > 0 ? options.Threads : CoresOfTask) is { } threads) variables["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
-        foreach (var (name, value) in options.Environment) variables[name] = value;
+        if ((options.Threads > 0 ? options.Threads : CoresOfTask) is { } threads)
+            variables["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
+        foreach (var (name, value) in options.Environment)
+            variables[name] = value;
         return variables;
     }
 
     /// <summary>The host of each task: hosts in their order, each for all its slots.</summary>
-    public static IReadOnlyList<string> HostsOfTasks(HostFile hosts, int ranks) => [.. hosts.Lines.SelectMany(line => Enumerable.Repeat(line.Host, line.Slots ?? 1)).Take(ranks)];
+    public static IReadOnlyList<string> HostsOfTasks(HostFile hosts, int ranks) =>
+        [.. hosts.Lines.SelectMany(line => Enumerable.Repeat(line.Host, line.Slots ?? 1)).Take(ranks)];
 }

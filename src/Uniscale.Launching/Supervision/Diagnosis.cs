@@ -15,18 +15,27 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     /// <summary>Reads heartbeats and journals of a folder.</summary>
     public static Diagnosis Of(string folder, DateTimeOffset now) => Of(Read(folder), now);
 
-    /// <summary>Whether a rank waits in an operation in whose place another posted a different one: it will not end, whatever that rank is busy with.</summary>
+    /// <summary>
+    /// Whether a rank waits in an operation in whose place another posted a different one: it will not end, whatever that rank is busy
+    /// with.
+    /// </summary>
     public static bool HasDisagreement(string folder) => Disagreement(Read(folder)) is not null;
 
     private static List<RankView> Read(string folder) =>
-        [.. Heartbeat.ReadAll(folder).Select(beat => new RankView(beat, CollectiveJournal.Read(RankMonitor.JournalPath(folder, beat.Rank))))];
+        [
+            .. Heartbeat
+                .ReadAll(folder)
+                .Select(beat => new RankView(beat, CollectiveJournal.Read(RankMonitor.JournalPath(folder, beat.Rank)))),
+        ];
 
     /// <summary>Judges the ranks of a job.</summary>
     public static Diagnosis Of(IReadOnlyList<RankView> ranks, DateTimeOffset now)
     {
-        if (ranks.Count == 0) return new([], "no rank has left readable signs of life", []);
+        if (ranks.Count == 0)
+            return new([], "no rank has left readable signs of life", []);
         string[] table = [.. ranks.Select(rank => rank.Line(now))];
-        if (ranks.Any(rank => !rank.Beat.HasEnded)) ranks = [.. ranks.Where(rank => !rank.Beat.HasEnded)];
+        if (ranks.Any(rank => !rank.Beat.HasEnded))
+            ranks = [.. ranks.Where(rank => !rank.Beat.HasEnded)];
         var (suspects, sentence) = Lifelessness(ranks, now) ?? Disagreement(ranks) ?? Absence(ranks, now) ?? Circle(ranks);
         return new(suspects, sentence, table);
     }
@@ -34,26 +43,39 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     private static (IReadOnlyList<int>, string)? Lifelessness(IReadOnlyList<RankView> ranks, DateTimeOffset now)
     {
         var still = ranks.Where(rank => now - rank.Beat.Alive > Lifeless).OrderBy(rank => rank.Beat.Alive).ToList();
-        if (still.Count == 0) return null;
+        if (still.Count == 0)
+            return null;
         var first = still[0];
-        return ([.. still.Select(rank => rank.Beat.Rank)],
-            $"{first.Name} (process {first.Beat.ProcessId}) has not run for {Seconds(now - first.Beat.Alive)} s: stopped, or its host is gone; {first.LastWords}");
+        return (
+            [.. still.Select(rank => rank.Beat.Rank)],
+            $"{first.Name} (process {first.Beat.ProcessId}) has not run for {Seconds(now - first.Beat.Alive)} s: stopped, or its host is gone; {first.LastWords}"
+        );
     }
 
     private static (IReadOnlyList<int>, string)? Disagreement(IReadOnlyList<RankView> ranks)
     {
-        var waiting = ranks.SelectMany(rank => rank.Waiting).Where(entry => !IsMessage(entry)).Select(entry => (entry.Group, entry.Sequence)).ToHashSet();
-        if (waiting.Count == 0) return null;
+        var waiting = ranks
+            .SelectMany(rank => rank.Waiting)
+            .Where(entry => !IsMessage(entry))
+            .Select(entry => (entry.Group, entry.Sequence))
+            .ToHashSet();
+        if (waiting.Count == 0)
+            return null;
         // Whoever posted another one may have come through: MPI matches messages by their sizes, not by what they are for.
-        var posted = ranks.SelectMany(rank => rank.Journal.Where(entry => !IsMessage(entry) && waiting.Contains((entry.Group, entry.Sequence)))
-            .Select(entry => (Rank: rank, Entry: entry)));
+        var posted = ranks.SelectMany(rank =>
+            rank.Journal.Where(entry => !IsMessage(entry) && waiting.Contains((entry.Group, entry.Sequence)))
+                .Select(entry => (Rank: rank, Entry: entry))
+        );
         foreach (var place in posted.GroupBy(item => (item.Entry.Group, item.Entry.Sequence)))
         {
             var different = place.GroupBy(item => item.Entry.Signature).OrderByDescending(same => same.Count()).ToList();
-            if (different.Count < 2) continue;
-            return ([.. different[^1].Select(item => item.Rank.Beat.Rank)],
+            if (different.Count < 2)
+                continue;
+            return (
+                [.. different[^1].Select(item => item.Rank.Beat.Rank)],
                 $"ranks disagree at operation {place.Key.Sequence} of group {place.Key.Group}: "
-                + string.Join(", ", different.Select(same => $"{same.First().Rank.Name} posted {same.Key}")));
+                    + string.Join(", ", different.Select(same => $"{same.First().Rank.Name} posted {same.Key}"))
+            );
         }
         return null;
     }
@@ -62,18 +84,23 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     {
         var absent = ranks.Where(rank => rank.Waiting.Count == 0).ToList();
         var waiting = ranks.Where(rank => rank.Waiting.Count > 0).OrderBy(rank => rank.Waiting[0].Posted).ToList();
-        if (absent.Count == 0) return null;
+        if (absent.Count == 0)
+            return null;
         if (waiting.Count == 0)
             return ([.. absent.Select(rank => rank.Beat.Rank)], $"no rank communicates and none finishes its step; {absent[0].LastWords}");
         var first = waiting[0];
-        return ([.. absent.Select(rank => rank.Beat.Rank)],
+        return (
+            [.. absent.Select(rank => rank.Beat.Rank)],
             $"{string.Join(", ", absent.Select(rank => rank.Name))} did not come to {first.Waiting[0]}, in which {waiting.Count} "
-            + $"{(waiting.Count == 1 ? "rank has" : "ranks have")} waited for {Seconds(now - first.Waiting[0].Posted)} s; {absent[0].LastWords}");
+                + $"{(waiting.Count == 1 ? "rank has" : "ranks have")} waited for {Seconds(now - first.Waiting[0].Posted)} s; {absent[0].LastWords}"
+        );
     }
 
     private static (IReadOnlyList<int>, string) Circle(IReadOnlyList<RankView> ranks) =>
-        ([.. ranks.Select(rank => rank.Beat.Rank)],
-            "all ranks wait for each other: " + string.Join("; ", ranks.Select(rank => $"{rank.Name} in {rank.Waiting[0]}")));
+        (
+            [.. ranks.Select(rank => rank.Beat.Rank)],
+            "all ranks wait for each other: " + string.Join("; ", ranks.Select(rank => $"{rank.Name} in {rank.Waiting[0]}"))
+        );
 
     private static bool IsMessage(JournalEntry entry) => entry.Signature.Kind is OperationKind.Send or OperationKind.Receive;
 

@@ -41,7 +41,14 @@ public enum JobEventKind
 /// <param name="Fault">The fault, where there was one.</param>
 /// <param name="Details">One line a rank, where the job hung.</param>
 public sealed record JobEvent(
-    DateTimeOffset Time, JobEventKind Kind, int Attempt, long Step, string Message, Fault? Fault = null, IReadOnlyList<string>? Details = null);
+    DateTimeOffset Time,
+    JobEventKind Kind,
+    int Attempt,
+    long Step,
+    string Message,
+    Fault? Fault = null,
+    IReadOnlyList<string>? Details = null
+);
 
 /// <summary>The life of a job in a file of JSON lines, for <c>uniscale why</c> and for the accounting of lost time.</summary>
 public sealed class EventLog(string folder)
@@ -71,11 +78,13 @@ public sealed class EventLog(string folder)
     {
         string path = Path.Combine(folder, FileName);
         var events = new List<JobEvent>();
-        if (!File.Exists(path)) return events;
+        if (!File.Exists(path))
+            return events;
         try
         {
             foreach (string line in BoundedLines.Read(path, LongestLine))
-                if (Parse(line) is { } entry) events.Add(entry);
+                if (Parse(line) is { } entry)
+                    events.Add(entry);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
         {

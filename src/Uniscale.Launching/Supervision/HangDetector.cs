@@ -21,7 +21,9 @@ public sealed class HangDetector(HangLimits limits)
 {
     private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(10);
 
-    /// <summary>Observations further apart mean that the observer itself did not run: a laptop slept, or the job was stopped and continued.</summary>
+    /// <summary>
+    /// Observations further apart mean that the observer itself did not run: a laptop slept, or the job was stopped and continued.
+    /// </summary>
     private static readonly TimeSpan ObserverPause = TimeSpan.FromSeconds(5);
 
     private TimeSpan _longestStep;
@@ -39,17 +41,21 @@ public sealed class HangDetector(HangLimits limits)
     /// <returns>How long nothing has moved, once that is too long; else null.</returns>
     public TimeSpan? Observe(IReadOnlyList<Heartbeat> beats, DateTimeOffset now)
     {
-        if (now - _lastObserved > ObserverPause) _observedSince = now;
+        if (now - _lastObserved > ObserverPause)
+            _observedSince = now;
         _lastObserved = now;
         beats = [.. beats.Where(beat => !beat.HasEnded)];
-        if (beats.Count == 0) return null;
+        if (beats.Count == 0)
+            return null;
         var moved = beats.Max(beat => beat.Moved);
         bool isBusy = beats.Any(beat => beat.Busy.Length > 0);
-        if (_lastMove is { } last && moved > last && !isBusy) _longestStep = Max(_longestStep, moved - last);
+        if (_lastMove is { } last && moved > last && !isBusy)
+            _longestStep = Max(_longestStep, moved - last);
         _lastMove = moved;
         var still = Still = now - Later(moved, _observedSince);
         // Whatever a rank is busy with, its process must run.
-        if (now - Later(beats.Min(beat => beat.Alive), _observedSince) > Max(limits.Minimum, Lifeless) && still > limits.Minimum) return still;
+        if (now - Later(beats.Min(beat => beat.Alive), _observedSince) > Max(limits.Minimum, Lifeless) && still > limits.Minimum)
+            return still;
         return still > (isBusy ? limits.Busy : Limit) ? still : null;
     }
 

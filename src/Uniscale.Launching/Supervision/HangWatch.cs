@@ -2,7 +2,9 @@ using Uniscale.Collectives;
 
 namespace Uniscale.Launching.Supervision;
 
-/// <summary>Watches ranks that are threads of this process; one that stands still cannot be killed, but the others need not wait for it.</summary>
+/// <summary>
+/// Watches ranks that are threads of this process; one that stands still cannot be killed, but the others need not wait for it.
+/// </summary>
 public sealed class HangWatch : IDisposable
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -25,14 +27,16 @@ public sealed class HangWatch : IDisposable
     /// <summary>Adds a rank, to be aborted with the diagnosis as the reason.</summary>
     public void Add(IWorld world)
     {
-        lock (_gate) _worlds.Add(world);
+        lock (_gate)
+            _worlds.Add(world);
     }
 
     /// <summary>Ends the watch, the look under way included: the folder may be gone afterwards.</summary>
     public void Dispose()
     {
         _timer.Dispose();
-        lock (_gate) _worlds.Clear();
+        lock (_gate)
+            _worlds.Clear();
     }
 
     private void Look()
@@ -40,7 +44,8 @@ public sealed class HangWatch : IDisposable
         lock (_gate)
         {
             var now = DateTimeOffset.UtcNow;
-            if (_worlds.Count == 0 || _detector.Observe(Heartbeat.ReadAll(_folder), now) is not { } still) return;
+            if (_worlds.Count == 0 || _detector.Observe(Heartbeat.ReadAll(_folder), now) is not { } still)
+                return;
             _worlds[0].Abort($"nothing has moved for {Diagnosis.Seconds(still)} s: {Diagnosis.Of(_folder, now).Sentence}");
             _worlds.Clear();
         }

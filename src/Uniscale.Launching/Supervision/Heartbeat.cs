@@ -29,7 +29,8 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     public bool HasEnded => Busy == Ended;
 
     /// <summary>
-    /// Ranks whose processes run. On this host the process itself is looked for; one that is elsewhere, or in a container, proves itself by a beat that comes in the
+    /// Ranks whose processes run. On this host the process itself is looked for; one that is elsewhere, or in a container, proves itself by
+    /// a beat that comes in the
     /// meantime, which takes a second and a half.
     /// </summary>
     /// <param name="folder">Where the heartbeats lie.</param>
@@ -37,10 +38,15 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     internal static IReadOnlyList<Heartbeat> Living(string folder, DateTimeOffset now)
     {
         var recent = ReadAll(folder).Where(beat => !beat.HasEnded && now - beat.Alive < Lifeless).ToLookup(beat => beat.IsSeenRunning);
-        if (!recent[false].Any()) return [.. recent[true]];
+        if (!recent[false].Any())
+            return [.. recent[true]];
         Thread.Sleep(RankMonitor.AlivePeriod + Margin);
         var later = ReadAll(folder).ToDictionary(beat => beat.Rank);
-        return [.. recent[true], .. recent[false].Where(beat => later.TryGetValue(beat.Rank, out var next) && !next.HasEnded && next.Alive > beat.Alive)];
+        return
+        [
+            .. recent[true],
+            .. recent[false].Where(beat => later.TryGetValue(beat.Rank, out var next) && !next.HasEnded && next.Alive > beat.Alive),
+        ];
     }
 
     private bool IsSeenRunning => Host == Environment.MachineName && ProcessIdentity.IsRunning(ProcessId, Alive);
@@ -55,7 +61,8 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
         var beats = new List<Heartbeat>();
         foreach (string path in Directory.EnumerateFiles(folder, Pattern))
         {
-            if (ReadOrNull(path) is { IsSound: true } slot) beats.Add(slot.ToHeartbeat());
+            if (ReadOrNull(path) is { IsSound: true } slot)
+                beats.Add(slot.ToHeartbeat());
         }
         return [.. beats.OrderBy(beat => beat.Rank)];
     }
@@ -67,7 +74,9 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             byte[] bytes = new byte[HeartbeatSlot.SizeBytes];
-            return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length ? null : MemoryMarshal.Read<HeartbeatSlot>(bytes);
+            return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length
+                ? null
+                : MemoryMarshal.Read<HeartbeatSlot>(bytes);
         }
         catch (FileNotFoundException)
         {
@@ -76,7 +85,8 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     }
 
     /// <summary>The file of a rank.</summary>
-    public static string PathOf(string folder, int rank) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.beat"));
+    public static string PathOf(string folder, int rank) =>
+        Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.beat"));
 }
 
 /// <summary>A heartbeat as it lies in its file: 192 bytes, no references.</summary>
@@ -105,8 +115,14 @@ internal struct HeartbeatSlot
 
     /// <summary>The bytes can be a heartbeat's: a torn or foreign file is none.</summary>
     public readonly bool IsSound =>
-        AliveTicks > 0 && AliveTicks <= DateTime.MaxValue.Ticks && MovedTicks >= 0 && MovedTicks <= DateTime.MaxValue.Ticks && Step >= 0 && Rank >= 0
-        && BusyLength is >= 0 and <= TextBytes && HostLength is >= 0 and <= TextBytes;
+        AliveTicks > 0
+        && AliveTicks <= DateTime.MaxValue.Ticks
+        && MovedTicks >= 0
+        && MovedTicks <= DateTime.MaxValue.Ticks
+        && Step >= 0
+        && Rank >= 0
+        && BusyLength is >= 0 and <= TextBytes
+        && HostLength is >= 0 and <= TextBytes;
 
     public void SetBusy(string what) => Utf8.FromUtf16(what, Busy, out _, out BusyLength);
 
@@ -114,8 +130,16 @@ internal struct HeartbeatSlot
 
     public readonly Heartbeat ToHeartbeat()
     {
-        ReadOnlySpan<byte> busy = Busy, host = Host;
-        return new(Rank, Encoding.UTF8.GetString(host[..HostLength]), ProcessId, Step, Encoding.UTF8.GetString(busy[..BusyLength]),
-            new DateTimeOffset(AliveTicks, TimeSpan.Zero), new DateTimeOffset(MovedTicks, TimeSpan.Zero));
+        ReadOnlySpan<byte> busy = Busy,
+            host = Host;
+        return new(
+            Rank,
+            Encoding.UTF8.GetString(host[..HostLength]),
+            ProcessId,
+            Step,
+            Encoding.UTF8.GetString(busy[..BusyLength]),
+            new DateTimeOffset(AliveTicks, TimeSpan.Zero),
+            new DateTimeOffset(MovedTicks, TimeSpan.Zero)
+        );
     }
 }

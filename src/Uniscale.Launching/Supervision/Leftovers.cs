@@ -18,17 +18,20 @@ internal static class Leftovers
     {
         var ended = new HashSet<int>();
         foreach (var beat in Heartbeat.ReadAll(folder).Where(beat => beat.Host == Environment.MachineName))
-            if (EndRank(folder, beat.ProcessId)) ended.Add(beat.Rank);
+            if (EndRank(folder, beat.ProcessId))
+                ended.Add(beat.Rank);
         // A rank that has not joined yet is known by its guard alone, and ends with it.
         foreach (var begun in RankGuard.Begun(folder).Where(begun => begun.Host == Environment.MachineName))
-            if (EndRank(folder, begun.ProcessId)) ended.Add(begun.Rank);
+            if (EndRank(folder, begun.ProcessId))
+                ended.Add(begun.Rank);
         SharedSegments.Remove(folder);
         return ended.Count;
     }
 
     private static bool EndRank(string folder, int id)
     {
-        if (!IsRankOf(folder, id)) return false;
+        if (!IsRankOf(folder, id))
+            return false;
         try
         {
             using var process = Process.GetProcessById(id);

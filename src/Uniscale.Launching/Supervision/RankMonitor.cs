@@ -44,8 +44,10 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            Problem = $"The signs of life of rank {world.Rank} cannot be written to {folder} ({error.Message.TrimEnd('.')}): training goes on, but a hang of it is not noticed.";
-            if (_file is null) SayUnwatched(folder, world.Rank);
+            Problem =
+                $"The signs of life of rank {world.Rank} cannot be written to {folder} ({error.Message.TrimEnd('.')}): training goes on, but a hang of it is not noticed.";
+            if (_file is null)
+                SayUnwatched(folder, world.Rank);
         }
         _slot = new HeartbeatSlot { Rank = world.Rank, ProcessId = Environment.ProcessId };
         _slot.SetHost(Environment.MachineName);
@@ -92,7 +94,8 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
         _timer.Dispose();
         lock (_gate)
         {
-            if (_isDisposed) return;
+            if (_isDisposed)
+                return;
             _slot.SetBusy(Heartbeat.Ended);
             Write(moved: true);
             _isDisposed = true;
@@ -113,15 +116,18 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
         }
     }
 
-    private static string UnwatchedPath(string folder, int rank) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.unwatched"));
+    private static string UnwatchedPath(string folder, int rank) =>
+        Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"rank-{rank:D5}.unwatched"));
 
     private void Write(bool moved)
     {
         lock (_gate)
         {
-            if (_isDisposed) return;
+            if (_isDisposed)
+                return;
             _slot.AliveTicks = DateTime.UtcNow.Ticks;
-            if (moved) _slot.MovedTicks = _slot.AliveTicks;
+            if (moved)
+                _slot.MovedTicks = _slot.AliveTicks;
             _file?.Write(0, ref _slot);
         }
     }

@@ -13,7 +13,8 @@ public sealed record Fault(string Kind, long Step, int Rank, string Host, string
 }
 
 /// <summary>
-/// How often a job may be restarted. Faults of hardware and network move about; one that comes back at the same step is the program's or the
+/// How often a job may be restarted. Faults of hardware and network move about; one that comes back at the same step is the program's or
+/// the
 /// data's, and starting again will not help.
 /// </summary>
 /// <param name="maxRestarts">Restarts in all.</param>
@@ -37,9 +38,12 @@ public sealed class RestartBudget(int maxRestarts, int maxSameFault = 3)
     public string? Spend(Fault fault)
     {
         int seen = _seen[(fault.Kind, fault.Step)] = _seen.GetValueOrDefault((fault.Kind, fault.Step)) + 1;
-        if (maxRestarts == 0) return "restarts are not allowed (--max-restarts 0)";
-        if (seen >= maxSameFault) return $"the same fault ({fault.Kind}) has come back {seen} times at step {fault.Step}, so starting again will not help";
-        if (_restarts >= maxRestarts) return $"all {maxRestarts} restarts are spent (--max-restarts)";
+        if (maxRestarts == 0)
+            return "restarts are not allowed (--max-restarts 0)";
+        if (seen >= maxSameFault)
+            return $"the same fault ({fault.Kind}) has come back {seen} times at step {fault.Step}, so starting again will not help";
+        if (_restarts >= maxRestarts)
+            return $"all {maxRestarts} restarts are spent (--max-restarts)";
         _restarts++;
         return null;
     }

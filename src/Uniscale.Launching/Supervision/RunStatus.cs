@@ -20,8 +20,19 @@ namespace Uniscale.Launching.Supervision;
 /// <param name="Checkpoint">The last checkpoint that is durable, in the run's words; null: none yet.</param>
 /// <param name="LastFault">The last fault; null: none.</param>
 public sealed record RunStatus(
-    RunState State, long Step, long TotalSteps, long ConsumedTokens, double? Loss, double TokensPerSecond, string Layout, int Restarts,
-    TimeAccount Account, TimeSpan Wall, string? Checkpoint, JobEvent? LastFault)
+    RunState State,
+    long Step,
+    long TotalSteps,
+    long ConsumedTokens,
+    double? Loss,
+    double TokensPerSecond,
+    string Layout,
+    int Restarts,
+    TimeAccount Account,
+    TimeSpan Wall,
+    string? Checkpoint,
+    JobEvent? LastFault
+)
 {
     /// <summary>Bad steps by kind.</summary>
     public IReadOnlyDictionary<string, long> BadSteps { get; init; } = new Dictionary<string, long>();
@@ -41,7 +52,14 @@ public sealed record RunStatus(
     /// <summary>Lines of metrics.jsonl that are no records; the last may be half written.</summary>
     public long UnreadLines { get; init; }
 
-    private static readonly string?[] IncidentNotes = ["step-skipped", "step-rolled-back", "step-stopped", "step-suspect", "replicas-differ"];
+    private static readonly string?[] IncidentNotes =
+    [
+        "step-skipped",
+        "step-rolled-back",
+        "step-stopped",
+        "step-suspect",
+        "replicas-differ",
+    ];
     private static readonly TimeSpan Still = TimeSpan.FromSeconds(60);
 
     /// <summary>Effective training time: the share of the wall time in which the run was wanted that went into steps that count.</summary>
@@ -55,17 +73,33 @@ public sealed record RunStatus(
         string folder = Path.Combine(runDirectory, RankLauncher.FolderName);
         var events = EventLog.Read(folder);
         // A job may fail before a rank of it trains: its launcher has told of it all the same.
-        if (!File.Exists(metrics) && events.Count == 0) throw new UserErrorException($"There is no run in {runDirectory}: name the directory of one, for example runs/quickstart.");
+        if (!File.Exists(metrics) && events.Count == 0)
+            throw new UserErrorException($"There is no run in {runDirectory}: name the directory of one, for example runs/quickstart.");
         var told = Metrics.Read(metrics);
         var living = NewestFolder(folder) is { } newest ? Heartbeat.Living(newest, now) : [];
         // The first record comes when a run is ready to train; its account begins with the run, its launcher before.
         var started = ((DateTimeOffset?[])[told.Started, told.Account?.Since, events.Count > 0 ? events[0].Time : null]).Min()!.Value;
-        if (started == DateTimeOffset.MaxValue) started = now;
+        if (started == DateTimeOffset.MaxValue)
+            started = now;
         var state = StateOf(living, events, told, now);
-        var ended = state is RunState.Running or RunState.Standing ? now : events.Count > 0 && events[^1].Time > told.Last ? events[^1].Time : told.Last;
-        return new(state, told.Step, told.TotalSteps, told.ConsumedTokens, told.Loss, told.TokensPerSecond, $"{told.Ranks} {(told.Ranks == 1 ? "rank" : "ranks")}, {told.Layout}",
-            events.Count(entry => entry.Kind == JobEventKind.Restarted), AccountOf(told, started), ended - started,
-            told.Checkpoint, events.LastOrDefault(entry => entry.Fault is not null))
+        var ended =
+            state is RunState.Running or RunState.Standing ? now
+            : events.Count > 0 && events[^1].Time > told.Last ? events[^1].Time
+            : told.Last;
+        return new(
+            state,
+            told.Step,
+            told.TotalSteps,
+            told.ConsumedTokens,
+            told.Loss,
+            told.TokensPerSecond,
+            $"{told.Ranks} {(told.Ranks == 1 ? "rank" : "ranks")}, {told.Layout}",
+            events.Count(entry => entry.Kind == JobEventKind.Restarted),
+            AccountOf(told, started),
+            ended - started,
+            told.Checkpoint,
+            events.LastOrDefault(entry => entry.Fault is not null)
+        )
         {
             BadSteps = told.BadSteps,
             SkippedSteps = told.SkippedSteps,
@@ -76,25 +110,34 @@ public sealed record RunStatus(
         };
     }
 
-    /// <summary>The account that the run has kept, with the time that its launcher took before it; of a run that keeps none, what its steps say.</summary>
+    /// <summary>
+    /// The account that the run has kept, with the time that its launcher took before it; of a run that keeps none, what its steps say.
+    /// </summary>
     private static TimeAccount AccountOf(Metrics told, DateTimeOffset started)
     {
-        if (told.Account is not { } account) return new TimeAccount { Since = started, Effective = told.SecondsOfStep.Values.Sum() };
+        if (told.Account is not { } account)
+            return new TimeAccount { Since = started, Effective = told.SecondsOfStep.Values.Sum() };
         return account.With(TimeUse.Starting, Math.Max(0, (account.Since - started).TotalSeconds)) with { Since = started };
     }
 
     /// <summary>The folder with the newest heartbeats of a job; null: there are none.</summary>
     public static string? NewestFolder(string folder)
     {
-        if (!Directory.Exists(folder)) return null;
-        var folders = Directory.GetDirectories(folder, "attempt-*").Append(folder).Where(path => Directory.EnumerateFiles(path, "rank-*.beat").Any());
+        if (!Directory.Exists(folder))
+            return null;
+        var folders = Directory
+            .GetDirectories(folder, "attempt-*")
+            .Append(folder)
+            .Where(path => Directory.EnumerateFiles(path, "rank-*.beat").Any());
         return folders.MaxBy(path => Directory.EnumerateFiles(path, "rank-*.beat").Max(File.GetLastWriteTimeUtc));
     }
 
     private static RunState StateOf(IReadOnlyList<Heartbeat> living, IReadOnlyList<JobEvent> events, Metrics told, DateTimeOffset now)
     {
-        if (living.Count > 0) return living.All(beat => now - beat.Moved > Still && beat.Busy.Length == 0) ? RunState.Standing : RunState.Running;
-        if (told.Ending is not null) return told.HasFinished ? RunState.Finished : RunState.Stopped;
+        if (living.Count > 0)
+            return living.All(beat => now - beat.Moved > Still && beat.Busy.Length == 0) ? RunState.Standing : RunState.Running;
+        if (told.Ending is not null)
+            return told.HasFinished ? RunState.Finished : RunState.Stopped;
         return events.Count > 0 && events[^1].Kind == JobEventKind.GivenUp ? RunState.Failed : RunState.Gone;
     }
 
@@ -145,7 +188,8 @@ public sealed record RunStatus(
         public static Metrics Read(string path)
         {
             var metrics = new Metrics();
-            if (!File.Exists(path)) return metrics;
+            if (!File.Exists(path))
+                return metrics;
             metrics.UnreadLines = MetricsFile.Read(path, metrics.Take);
             return metrics;
         }
@@ -153,7 +197,8 @@ public sealed record RunStatus(
         private void Take(JsonElement line)
         {
             Last = line.GetProperty("time").GetDateTimeOffset();
-            if (Last < Started) Started = Last;
+            if (Last < Started)
+                Started = Last;
             TakeTotals(line);
             switch (line.GetProperty("kind").GetString())
             {
@@ -163,7 +208,8 @@ public sealed record RunStatus(
                     break;
                 case "step":
                     Step = line.GetProperty("step").GetInt64();
-                    if (line.TryGetProperty("total_steps", out var total)) TotalSteps = total.GetInt64();
+                    if (line.TryGetProperty("total_steps", out var total))
+                        TotalSteps = total.GetInt64();
                     ConsumedTokens = line.GetProperty("consumed_tokens").GetInt64();
                     Loss = line.GetProperty("loss").ValueKind == JsonValueKind.Number ? line.GetProperty("loss").GetDouble() : double.NaN;
                     TokensPerSecond = line.GetProperty("tokens_per_second").GetDouble();
@@ -177,7 +223,10 @@ public sealed record RunStatus(
                     break;
                 case "end":
                     HasFinished = line.GetProperty("finished").GetBoolean();
-                    Ending = line.TryGetProperty("message", out var message) ? message.GetString() : HasFinished ? "finished" : "stopped as asked";
+                    Ending =
+                        line.TryGetProperty("message", out var message) ? message.GetString()
+                        : HasFinished ? "finished"
+                        : "stopped as asked";
                     break;
             }
         }
@@ -185,10 +234,14 @@ public sealed record RunStatus(
         /// <summary>Totals that starts, steps and ends carry.</summary>
         private void TakeTotals(JsonElement line)
         {
-            if (line.TryGetProperty("account", out var account)) Account = account.Deserialize<TimeAccount>(TimeKeeper.Format);
-            if (line.TryGetProperty("bad_steps", out var bad)) BadSteps = bad.Deserialize<Dictionary<string, long>>() ?? [];
-            if (line.TryGetProperty("skipped_count", out var skipped)) SkippedSteps = skipped.GetInt64();
-            if (line.TryGetProperty("rollbacks", out var rollbacks)) Rollbacks = rollbacks.GetInt64();
+            if (line.TryGetProperty("account", out var account))
+                Account = account.Deserialize<TimeAccount>(TimeKeeper.Format);
+            if (line.TryGetProperty("bad_steps", out var bad))
+                BadSteps = bad.Deserialize<Dictionary<string, long>>() ?? [];
+            if (line.TryGetProperty("skipped_count", out var skipped))
+                SkippedSteps = skipped.GetInt64();
+            if (line.TryGetProperty("rollbacks", out var rollbacks))
+                Rollbacks = rollbacks.GetInt64();
         }
     }
 }

@@ -27,18 +27,23 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
     /// <returns>The fault, once the limit is over; else null.</returns>
     public Fault? Observe(DateTimeOffset now)
     {
-        if (_isDone) return null;
+        if (_isDone)
+            return null;
         var pause = now - (_last ?? now);
         _last = now;
-        if (pause < ObserverPause) _waited += pause;
+        if (pause < ObserverPause)
+            _waited += pause;
         var missing = Missing();
         _isDone = missing.Count == 0;
-        if (_isDone || _waited < limit) return null;
+        if (_isDone || _waited < limit)
+            return null;
         _isDone = true;
         return FaultOf(missing, $"within {Diagnosis.Seconds(limit)} s (--start-seconds)");
     }
 
-    /// <summary>Who was gone before mpirun gave up, where no rank and no guard has said anything: their host failed, or they never came.</summary>
+    /// <summary>
+    /// Who was gone before mpirun gave up, where no rank and no guard has said anything: their host failed, or they never came.
+    /// </summary>
     /// <returns>Null where that cannot be told.</returns>
     public Fault? WhoIsLost()
     {
@@ -47,8 +52,13 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
         {
             var (first, last) = (beats.MinBy(beat => beat.Alive)!, beats.Max(beat => beat.Alive));
             if (last - first.Alive > Silence)
-                return new("lost host", beats.Max(beat => beat.Step), first.Rank, first.Host,
-                    $"rank {first.Rank} on {first.Host} was silent for {Diagnosis.Seconds(last - first.Alive)} s before mpirun gave up: its host or its network is gone");
+                return new(
+                    "lost host",
+                    beats.Max(beat => beat.Step),
+                    first.Rank,
+                    first.Host,
+                    $"rank {first.Rank} on {first.Host} was silent for {Diagnosis.Seconds(last - first.Alive)} s before mpirun gave up: its host or its network is gone"
+                );
         }
         var missing = Missing().Where(rank => !rank.HasBegun).ToList();
         return missing.Count > 0 && missing.Count < ranks ? FaultOf(missing, "before mpirun gave up; its words are above") : null;
@@ -58,28 +68,52 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
     private List<MissingRank> Missing()
     {
         var joined = Heartbeat.ReadAll(folder).Select(beat => beat.Rank).ToHashSet();
-        if (joined.Count == ranks) return [];
+        if (joined.Count == ranks)
+            return [];
         var begun = RankGuard.Begun(folder).ToDictionary(rank => rank.Rank);
         var reports = new LaunchFolder(folder);
-        return [.. Enumerable.Range(0, ranks).Where(rank => !joined.Contains(rank) && !RankMonitor.IsUnwatched(folder, rank))
-            .Select(rank => new MissingRank(rank, begun.GetValueOrDefault(rank)?.Host ?? "", _hosts.ElementAtOrDefault(rank) ?? "", reports.IsJoining(rank)))];
+        return
+        [
+            .. Enumerable
+                .Range(0, ranks)
+                .Where(rank => !joined.Contains(rank) && !RankMonitor.IsUnwatched(folder, rank))
+                .Select(rank => new MissingRank(
+                    rank,
+                    begun.GetValueOrDefault(rank)?.Host ?? "",
+                    _hosts.ElementAtOrDefault(rank) ?? "",
+                    reports.IsJoining(rank)
+                )),
+        ];
     }
 
     private Fault FaultOf(List<MissingRank> missing, string when)
     {
         // Those that came further only wait for those that did not.
         var ordered = missing.OrderBy(rank => rank.HasBegun).ThenBy(rank => rank.IsJoining).ToList();
-        string states = string.Join("; ", ordered.GroupBy(rank => rank.State).Select(same => $"{RankNames.Of([.. same.Select(rank => rank.Rank)])} {same.Key}"));
-        return new(RankFailure.StartKind, 0, ordered[0].Rank, ordered[0].HasBegun ? ordered[0].Host : ordered[0].Placed, $"{missing.Count} of {ranks} ranks did not join the job {when}: {states}");
+        string states = string.Join(
+            "; ",
+            ordered.GroupBy(rank => rank.State).Select(same => $"{RankNames.Of([.. same.Select(rank => rank.Rank)])} {same.Key}")
+        );
+        return new(
+            RankFailure.StartKind,
+            0,
+            ordered[0].Rank,
+            ordered[0].HasBegun ? ordered[0].Host : ordered[0].Placed,
+            $"{missing.Count} of {ranks} ranks did not join the job {when}: {states}"
+        );
     }
 
     /// <summary>Where srun was told to start each rank.</summary>
-    private static string[] ReadTasks(string folder) => Path.Combine(folder, LaunchFolder.TasksFileName) is var path && File.Exists(path) ? File.ReadAllLines(path) : [];
+    private static string[] ReadTasks(string folder) =>
+        Path.Combine(folder, LaunchFolder.TasksFileName) is var path && File.Exists(path) ? File.ReadAllLines(path) : [];
 
     private sealed record MissingRank(int Rank, string Host, string Placed, bool IsJoining)
     {
         public bool HasBegun => Host.Length > 0;
 
-        public string State => !HasBegun ? $"never began{(Placed.Length > 0 ? $" on {Placed}" : "")}" : $"began on {Host} and {(IsJoining ? "waits in MPI's start" : "did not come to MPI's start")}";
+        public string State =>
+            !HasBegun
+                ? $"never began{(Placed.Length > 0 ? $" on {Placed}" : "")}"
+                : $"began on {Host} and {(IsJoining ? "waits in MPI's start" : "did not come to MPI's start")}";
     }
 }

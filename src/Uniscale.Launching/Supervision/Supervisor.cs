@@ -24,7 +24,9 @@ public sealed record SupervisionOptions
     /// <summary>On how many ranks and which hosts the job is started, where that may change.</summary>
     public JobShape? Shape { get; init; }
 
-    /// <summary>Hosts of the next or present start that the batch system has lost; it is asked while ranks are missing. Null: nobody knows.</summary>
+    /// <summary>
+    /// Hosts of the next or present start that the batch system has lost; it is asked while ranks are missing. Null: nobody knows.
+    /// </summary>
     public Func<IReadOnlyList<string>>? Lost { get; init; }
 
     /// <summary>Hears of every turn in the job's life; it must return at once. Null: nobody.</summary>
@@ -34,7 +36,9 @@ public sealed record SupervisionOptions
     public required string Folder { get; init; }
 }
 
-/// <summary>Keeps a job of processes going: ends it when it hangs, names the cause, and starts it again from its newest checkpoint.</summary>
+/// <summary>
+/// Keeps a job of processes going: ends it when it hangs, names the cause, and starts it again from its newest checkpoint.
+/// </summary>
 /// <param name="options">When and how often.</param>
 /// <param name="job">The job of an attempt (from 1); every attempt after the first must resume.</param>
 /// <param name="say">Takes sentences for the user.</param>
@@ -61,32 +65,47 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private TimeSpan _nextLook = options.Hang.Minimum;
 
     /// <summary>
-    /// Runs the job to its end. SIGINT and SIGTERM to this process are passed on to it. The failure of a job that is given up is in the result.
+    /// Runs the job to its end. SIGINT and SIGTERM to this process are passed on to it. The failure of a job that is given up is in the
+    /// result.
     /// </summary>
     public LaunchResult Run()
     {
         Directory.CreateDirectory(options.Folder);
         // Of a job that was killed with its launcher.
-        foreach (string attempt in Directory.EnumerateDirectories(options.Folder, "attempt-*")) SharedSegments.Remove(attempt);
+        foreach (string attempt in Directory.EnumerateDirectories(options.Folder, "attempt-*"))
+            SharedSegments.Remove(attempt);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         using var warning = PosixSignalRegistration.Create(UserSignal1, OnSignal);
         _change = options.Shape?.Begin().Said;
-        if (_change is not null) say($"{_change}.");
+        if (_change is not null)
+            say($"{_change}.");
         for (int attempt = 1; ; attempt++)
         {
-            Tell(attempt == 1 ? JobEventKind.Started : JobEventKind.Restarted, attempt, step: 0, $"attempt {attempt}{(_change is null ? "" : $": {_change}")}");
+            Tell(
+                attempt == 1 ? JobEventKind.Started : JobEventKind.Restarted,
+                attempt,
+                step: 0,
+                $"attempt {attempt}{(_change is null ? "" : $": {_change}")}"
+            );
             var (result, fault) = RunOnce(attempt);
-            if (fault is null) return Ended(attempt, result);
-            string? refusal = result.First?.IsUserError == true ? "the input is at fault"
-                : result.First?.Kind == nameof(TrainingStoppedException) ? "the run ended itself as its configuration asks" : _isStopped ? "the job was stopped" : Prepare(fault);
+            if (fault is null)
+                return Ended(attempt, result);
+            string? refusal =
+                result.First?.IsUserError == true ? "the input is at fault"
+                : result.First?.Kind == nameof(TrainingStoppedException) ? "the run ended itself as its configuration asks"
+                : _isStopped ? "the job was stopped"
+                : Prepare(fault);
             if (refusal is not null)
             {
-                bool isForElsewhere = !_isStopped && result.First is not ({ IsUserError: true } or { Kind: nameof(TrainingStoppedException) });
+                bool isForElsewhere =
+                    !_isStopped && result.First is not ({ IsUserError: true } or { Kind: nameof(TrainingStoppedException) });
                 return GivenUp(attempt, result, fault, refusal) with { Requeue = isForElsewhere ? fault.Message : null };
             }
             string changed = _change is null ? "" : $" {char.ToUpperInvariant(_change[0])}{_change[1..]}.";
-            say($"{fault.Message}.{changed} Starting again from the newest checkpoint ({_budget.Restarts} of {options.MaxRestarts} restarts).");
+            say(
+                $"{fault.Message}.{changed} Starting again from the newest checkpoint ({_budget.Restarts} of {options.MaxRestarts} restarts)."
+            );
             Thread.Sleep(options.RestartDelay);
         }
     }
@@ -108,50 +127,78 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private (LaunchResult Result, Fault? Fault) RunOnce(int attempt)
     {
         string folder = AttemptFolder(options.Folder, attempt);
-        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
         var launch = job(attempt) with { Folder = folder };
         using var running = MpiLauncher.Start(launch);
         lock (_gate)
         {
             _running = running;
-            if (_isStopped) running.Stop();
+            if (_isStopped)
+                running.Stop();
         }
         _missed.Clear();
         var detector = new HangDetector(options.Hang);
         var start = new StartWatch(folder, launch.Ranks, options.Hang.Start);
         Fault? hang = null;
         bool isUnbegun = false;
-        var result = running.Wait(() => hang ??= (isUnbegun |= EndUnbegun(running, folder)) ? null : LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder));
-        lock (_gate) _running = null;
-        if (Leftovers.End(folder) is > 0 and var count) say($"{running.StarterName} was gone before {count} of its ranks; they have been ended.");
-        if (isUnbegun) return (new LaunchResult(0, null, WasStopped: true), null);
-        if (hang is not null) return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
+        var result = running.Wait(() =>
+            hang ??=
+                (isUnbegun |= EndUnbegun(running, folder))
+                    ? null
+                    : LookForAbsence(running, start, attempt) ?? LookForHang(running, detector, attempt, folder)
+        );
+        lock (_gate)
+            _running = null;
+        if (Leftovers.End(folder) is > 0 and var count)
+            say($"{running.StarterName} was gone before {count} of its ranks; they have been ended.");
+        if (isUnbegun)
+            return (new LaunchResult(0, null, WasStopped: true), null);
+        if (hang is not null)
+            return (result with { ExitCode = 1, First = FailureOf(hang) }, hang);
         long step = StepOf(folder);
         // Ranks that were ended have nothing to say of it, and an mpirun that ended them may call it a success.
         var outlasted = running.HasOutlastedGrace ? Outlasted(step, launch.Grace) : null;
-        if (outlasted is not null) result = result with { ExitCode = 1, First = FailureOf(outlasted) };
+        if (outlasted is not null)
+            result = result with { ExitCode = 1, First = FailureOf(outlasted) };
         if (result.ExitCode == 0 && !result.WasStopped && running.Folder.WasAsked)
         {
             _isToMakeRoom = true;
             result = result with { WasStopped = true };
         }
-        if (result.ExitCode == 0) return (result, null);
-        var fault = outlasted ?? (result.First is { } first ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString()) { Refused = first.Refused }
-            : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above"));
+        if (result.ExitCode == 0)
+            return (result, null);
+        var fault =
+            outlasted
+            ?? (
+                result.First is { } first
+                    ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString()) { Refused = first.Refused }
+                    : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above")
+            );
         Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
         return (result, fault);
     }
 
-    private static Fault Outlasted(long step, TimeSpan grace) => new("grace", step, -1, "",
-        $"the ranks had not saved and ended {Diagnosis.Seconds(grace)} s after they were asked to (--grace) and were ended; what they did since the newest checkpoint is lost");
+    private static Fault Outlasted(long step, TimeSpan grace) =>
+        new(
+            "grace",
+            step,
+            -1,
+            "",
+            $"the ranks had not saved and ended {Diagnosis.Seconds(grace)} s after they were asked to (--grace) and were ended; what they did since the newest checkpoint is lost"
+        );
 
-    /// <summary>Ends a job that was stopped before any of its ranks came to a step: there is nothing to save, and nobody to agree with.</summary>
+    /// <summary>
+    /// Ends a job that was stopped before any of its ranks came to a step: there is nothing to save, and nobody to agree with.
+    /// </summary>
     private bool EndUnbegun(LaunchedJob running, string folder)
     {
         lock (_gate)
-            if (!_isStopped) return false;
+            if (!_isStopped)
+                return false;
         var beats = Heartbeat.ReadAll(folder);
-        if (beats.Any(beat => beat.Busy != Heartbeat.Starting)) return false;
+        if (beats.Any(beat => beat.Busy != Heartbeat.Starting))
+            return false;
         say("Stopped before training began; there was nothing to save.");
         running.Kill();
         return true;
@@ -159,46 +206,72 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
 
     private Fault? LookForAbsence(LaunchedJob running, StartWatch start, int attempt)
     {
-        if ((start.Observe(DateTimeOffset.UtcNow) ?? LookForLostHosts(start)) is not { } fault) return null;
+        if ((start.Observe(DateTimeOffset.UtcNow) ?? LookForLostHosts(start)) is not { } fault)
+            return null;
         Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault);
         running.Kill();
         return fault;
     }
 
     /// <summary>
-    /// A job waits in vain for hosts that are gone, and srun for the end of what ran there before. A busy host may miss a question of the batch system: it is gone when it has missed
+    /// A job waits in vain for hosts that are gone, and srun for the end of what ran there before. A busy host may miss a question of the
+    /// batch system: it is gone when it has missed
     /// several.
     /// </summary>
     private Fault? LookForLostHosts(StartWatch start)
     {
-        if (options.Lost is null || start.IsDone || Stopwatch.GetElapsedTime(_lostLook) < LostPeriod) return null;
+        if (options.Lost is null || start.IsDone || Stopwatch.GetElapsedTime(_lostLook) < LostPeriod)
+            return null;
         _lostLook = Stopwatch.GetTimestamp();
         var lost = options.Lost();
-        foreach (string found in _missed.Keys.Except(lost).ToList()) _missed.Remove(found);
-        foreach (string host in lost) _missed[host] = _missed.GetValueOrDefault(host) + 1;
+        foreach (string found in _missed.Keys.Except(lost).ToList())
+            _missed.Remove(found);
+        foreach (string host in lost)
+            _missed[host] = _missed.GetValueOrDefault(host) + 1;
         string[] gone = [.. _missed.Where(host => host.Value >= MostMissed).Select(host => host.Key)];
-        return gone.Length == 0 ? null
-            : new Fault(LostKind, 0, -1, gone[0], $"{(gone.Length == 1 ? "host" : "hosts")} {string.Join(", ", gone)} {(gone.Length == 1 ? "does" : "do")} not answer the batch system") { Refused = gone };
+        return gone.Length == 0
+            ? null
+            : new Fault(
+                LostKind,
+                0,
+                -1,
+                gone[0],
+                $"{(gone.Length == 1 ? "host" : "hosts")} {string.Join(", ", gone)} {(gone.Length == 1 ? "does" : "do")} not answer the batch system"
+            )
+            {
+                Refused = gone,
+            };
     }
 
     private Fault? LookForHang(LaunchedJob running, HangDetector detector, int attempt, string folder)
     {
         var now = DateTimeOffset.UtcNow;
-        if ((detector.Observe(Heartbeat.ReadAll(folder), now) ?? LookForDisagreement(detector, folder)) is not { } still) return null;
+        if ((detector.Observe(Heartbeat.ReadAll(folder), now) ?? LookForDisagreement(detector, folder)) is not { } still)
+            return null;
         var diagnosis = Diagnosis.Of(folder, now);
         var suspect = Heartbeat.ReadAll(folder).FirstOrDefault(beat => beat.Rank == diagnosis.Suspects[0]);
-        var fault = new Fault(RankFailure.HangKind, StepOf(folder), diagnosis.Suspects[0], suspect?.Host ?? "",
-            $"the job has stood still for {Diagnosis.Seconds(still)} s at step {StepOf(folder)}: {diagnosis.Sentence}");
+        var fault = new Fault(
+            RankFailure.HangKind,
+            StepOf(folder),
+            diagnosis.Suspects[0],
+            suspect?.Host ?? "",
+            $"the job has stood still for {Diagnosis.Seconds(still)} s at step {StepOf(folder)}: {diagnosis.Sentence}"
+        );
         Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault, diagnosis.Table);
         running.Kill();
         return fault;
     }
 
-    /// <summary>What a rank is busy with may be waiting for one that waits elsewhere: journals are read once in every standstill of the shortest length.</summary>
+    /// <summary>
+    /// What a rank is busy with may be waiting for one that waits elsewhere: journals are read once in every standstill of the shortest
+    /// length.
+    /// </summary>
     private TimeSpan? LookForDisagreement(HangDetector detector, string folder)
     {
-        if (detector.Still < options.Hang.Minimum) _nextLook = options.Hang.Minimum;
-        if (detector.Still < _nextLook) return null;
+        if (detector.Still < options.Hang.Minimum)
+            _nextLook = options.Hang.Minimum;
+        if (detector.Still < _nextLook)
+            return null;
         _nextLook += options.Hang.Minimum;
         return Diagnosis.HasDisagreement(folder) ? detector.Still : null;
     }
@@ -210,16 +283,22 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         var change = options.Shape?.After(fault, _budget.HasComeBack(fault)) ?? default;
         _change = change.Said;
         // It would be refused again.
-        if (fault.Refused.Count > 0 && !change.IsOther) return $"the job cannot do without: {change.Refusal ?? "its hosts cannot be changed"}";
-        if (change.IsOther) _budget.Forget(fault);
+        if (fault.Refused.Count > 0 && !change.IsOther)
+            return $"the job cannot do without: {change.Refusal ?? "its hosts cannot be changed"}";
+        if (change.IsOther)
+            _budget.Forget(fault);
         string? refusal = _budget.Spend(fault);
         return refusal is not null && change.Refusal is not null ? $"{refusal}, and {change.Refusal}" : refusal;
     }
 
     private LaunchResult Ended(int attempt, LaunchResult result)
     {
-        Tell(result.WasStopped ? JobEventKind.Stopped : JobEventKind.Finished, attempt, StepOf(AttemptFolder(options.Folder, attempt)),
-            result.WasStopped ? "stopped as asked" : "finished");
+        Tell(
+            result.WasStopped ? JobEventKind.Stopped : JobEventKind.Finished,
+            attempt,
+            StepOf(AttemptFolder(options.Folder, attempt)),
+            result.WasStopped ? "stopped as asked" : "finished"
+        );
         return result with { Requeue = result.WasStopped && _isToMakeRoom ? "its time is over or others need the nodes" : null };
     }
 
@@ -229,7 +308,8 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         return result with { First = result.First ?? FailureOf(fault) };
     }
 
-    private static RankFailure FailureOf(Fault fault) => new(fault.Rank, fault.Host, DateTimeOffset.UtcNow, fault.Kind, fault.Message, IsUserError: false);
+    private static RankFailure FailureOf(Fault fault) =>
+        new(fault.Rank, fault.Host, DateTimeOffset.UtcNow, fault.Kind, fault.Message, IsUserError: false);
 
     private static long StepOf(string folder)
     {
@@ -245,7 +325,8 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         var events = EventLog.Read(options.Folder);
         long step = events.Count > 0 ? events[^1].Step : 0;
         string? refusal = RequeueBudget.Refusal(events, step);
-        if (refusal is null) Tell(JobEventKind.Requeued, events.Count > 0 ? events[^1].Attempt : 0, step, reason);
+        if (refusal is null)
+            Tell(JobEventKind.Requeued, events.Count > 0 ? events[^1].Attempt : 0, step, reason);
         return refusal;
     }
 
@@ -259,7 +340,8 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
-        if (context.Signal != PosixSignal.SIGINT) _isToMakeRoom = true;
+        if (context.Signal != PosixSignal.SIGINT)
+            _isToMakeRoom = true;
         Stop();
     }
 }

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace Uniscale.Mpi.Arithmetic;
 
-/// <summary>bfloat16 (the upper half of an IEEE single) to and from single precision, vectorised for whatever the processor offers.</summary>
+/// <summary>
+/// bfloat16 (the upper half of an IEEE single) to and from single precision, vectorised for whatever the processor offers.
+/// </summary>
 public static class BrainFloat
 {
     /// <summary>Exact conversion to single precision.</summary>
@@ -17,7 +19,8 @@ public static class BrainFloat
             (low << 16).CopyTo(bits[i..]);
             (high << 16).CopyTo(bits[(i + Vector<uint>.Count)..]);
         }
-        for (; i < source.Length; i++) bits[i] = (uint)source[i] << 16;
+        for (; i < source.Length; i++)
+            bits[i] = (uint)source[i] << 16;
     }
 
     /// <summary>Rounds to nearest, ties to even; a NaN stays a NaN.</summary>
@@ -32,7 +35,8 @@ public static class BrainFloat
             var high = Round(new Vector<uint>(bits[(i + Vector<uint>.Count)..]));
             Vector.Narrow(low, high).CopyTo(destination[i..]);
         }
-        for (; i < source.Length; i++) destination[i] = Round(bits[i]);
+        for (; i < source.Length; i++)
+            destination[i] = Round(bits[i]);
     }
 
     private static Vector<uint> Round(Vector<uint> bits)
@@ -43,7 +47,6 @@ public static class BrainFloat
         return Vector.ConditionalSelect(isNaN, (bits >>> 16) | new Vector<uint>(0x40), rounded);
     }
 
-    private static ushort Round(uint bits) => (bits & 0x7FFF_FFFF) > 0x7F80_0000
-        ? (ushort)((bits >> 16) | 0x40)
-        : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    private static ushort Round(uint bits) =>
+        (bits & 0x7FFF_FFFF) > 0x7F80_0000 ? (ushort)((bits >> 16) | 0x40) : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }

@@ -48,12 +48,13 @@ internal sealed record MpiHandles
     /// <summary>Whether a handle in memory takes 32 bits.</summary>
     public bool AreIntegers { get; private init; }
 
-    public static MpiHandles Of(MpiFlavour flavour, nint library) => flavour switch
-    {
-        MpiFlavour.OpenMpi => OpenMpi(library),
-        MpiFlavour.Mpich => Mpich,
-        _ => new(),
-    };
+    public static MpiHandles Of(MpiFlavour flavour, nint library) =>
+        flavour switch
+        {
+            MpiFlavour.OpenMpi => OpenMpi(library),
+            MpiFlavour.Mpich => Mpich,
+            _ => new(),
+        };
 
     private static MpiHandles OpenMpi(nint library)
     {
@@ -76,23 +77,24 @@ internal sealed record MpiHandles
         };
     }
 
-    private static MpiHandles Mpich => new()
-    {
-        World = 0x44000000,
-        Byte = 0x4c00010d,
-        UInt8 = 0x4c00013b,
-        UInt16 = 0x4c00023c,
-        Int32 = 0x4c000439,
-        Int64 = 0x4c00083a,
-        Float = 0x4c00040a,
-        Double = 0x4c00080b,
-        Sum = 0x58000003,
-        Max = 0x58000001,
-        Min = 0x58000002,
-        ErrorsReturn = 0x54000001,
-        InPlace = -1,
-        AnySource = -2,
-        ThreadMultiple = 3,
-        AreIntegers = true,
-    };
+    private static MpiHandles Mpich =>
+        new()
+        {
+            World = 0x44000000,
+            Byte = 0x4c00010d,
+            UInt8 = 0x4c00013b,
+            UInt16 = 0x4c00023c,
+            Int32 = 0x4c000439,
+            Int64 = 0x4c00083a,
+            Float = 0x4c00040a,
+            Double = 0x4c00080b,
+            Sum = 0x58000003,
+            Max = 0x58000001,
+            Min = 0x58000002,
+            ErrorsReturn = 0x54000001,
+            InPlace = -1,
+            AnySource = -2,
+            ThreadMultiple = 3,
+            AreIntegers = true,
+        };
 }

@@ -9,7 +9,8 @@ internal static partial class MpiLibrary
     private const int LoadNow = 2;
     private const int LoadGlobal = 0x100;
 
-    // Where both are installed the plain name of the standard interface is one MPI's, and under the other's mpirun every rank would be alone.
+    // Where both are installed the plain name of the standard interface is one MPI's, and under the other's mpirun every rank would be
+    // alone.
     private static readonly string[] OpenMpiNames = ["libmpi.so.40", "libmpi.so.80", "libmpi_abi_openmpi.so.1.0.0"];
     private static readonly string[] MpichNames = ["libmpich.so.12", "libmpi.so.12", "libmpi_abi_mpich.so.1.0.0"];
 
@@ -22,20 +23,28 @@ internal static partial class MpiLibrary
     {
         // UCX, under MPICH and on clusters under Open MPI, would take the signals out of which the runtime makes
         // NullReferenceException and DivideByZeroException. It reads the C environment while it is loaded.
-        if (SetVariable("UCX_ERROR_SIGNALS", "", overwrite: 0) != 0) throw new MpiException("the environment of this process cannot be changed");
+        if (SetVariable("UCX_ERROR_SIGNALS", "", overwrite: 0) != 0)
+            throw new MpiException("the environment of this process cannot be changed");
         var failures = new List<string>();
         foreach (string name in names)
         {
             // Open MPI's own plug-ins look up its symbols globally.
             nint handle = Open(name, LoadNow | LoadGlobal);
-            if (handle != 0 && NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _)) return (handle, FlavourOf(name, handle), name);
-            failures.Add(handle != 0 ? $"{name} is a library, but not of MPI" : Marshal.PtrToStringUTF8(LastError()) ?? $"{name} cannot be loaded");
+            if (handle != 0 && NativeLibrary.TryGetExport(handle, "MPI_Init_thread", out _))
+                return (handle, FlavourOf(name, handle), name);
+            failures.Add(
+                handle != 0 ? $"{name} is a library, but not of MPI" : Marshal.PtrToStringUTF8(LastError()) ?? $"{name} cannot be loaded"
+            );
         }
-        throw new MpiException("no MPI library found; install MPICH (mpich) or Open MPI (openmpi-bin), or name "
-            + $"the library in {MpiRuntime.LibraryVariable}: {string.Join("; ", failures)}");
+        throw new MpiException(
+            "no MPI library found; install MPICH (mpich) or Open MPI (openmpi-bin), or name "
+                + $"the library in {MpiRuntime.LibraryVariable}: {string.Join("; ", failures)}"
+        );
     }
 
-    /// <summary>Whether Open MPI's mpirun started this process, or a batch system in its way; where nobody did, MPICH comes first.</summary>
+    /// <summary>
+    /// Whether Open MPI's mpirun started this process, or a batch system in its way; where nobody did, MPICH comes first.
+    /// </summary>
     /// <param name="variable">Reads an environment variable.</param>
     internal static bool IsOpenMpis(Func<string, string?> variable) =>
         variable("OMPI_COMM_WORLD_RANK") is not null || (variable("PMIX_RANK") is not null && variable("PMI_RANK") is null);
@@ -46,14 +55,16 @@ internal static partial class MpiLibrary
     internal static IReadOnlyList<string> Candidates(bool isOpenMpis, string? named)
     {
         var (own, other) = isOpenMpis ? (OpenMpiNames, MpichNames) : (MpichNames, OpenMpiNames);
-        if (named == StandardName) return [.. own.Where(IsStandard), named];
+        if (named == StandardName)
+            return [.. own.Where(IsStandard), named];
         return named is { Length: > 0 } ? [named] : [.. own, StandardName, .. other];
     }
 
     /// <summary>The standard interface is known by its file alone: a library of it may have an implementation's own symbols, too.</summary>
     private static MpiFlavour FlavourOf(string name, nint handle) =>
         IsStandard(name) ? MpiFlavour.Standard
-        : NativeLibrary.TryGetExport(handle, "ompi_mpi_comm_world", out _) ? MpiFlavour.OpenMpi : MpiFlavour.Mpich;
+        : NativeLibrary.TryGetExport(handle, "ompi_mpi_comm_world", out _) ? MpiFlavour.OpenMpi
+        : MpiFlavour.Mpich;
 
     private static bool IsStandard(string name) => Path.GetFileName(name).StartsWith("libmpi_abi", StringComparison.Ordinal);
 

@@ -37,24 +37,31 @@ internal sealed unsafe class MpiLoaded
     public static string BindingOf(MpiFlavour flavour) => flavour == MpiFlavour.Mpich ? PackageBinding.Name : "direct calls";
 
     /// <summary>The MPI type of an element. 16-bit floats travel as 16-bit integers.</summary>
-    public nint TypeOf(MpiElement type) => type switch
-    {
-        MpiElement.UInt8 => Handles.UInt8,
-        MpiElement.Int32 => Handles.Int32,
-        MpiElement.Int64 => Handles.Int64,
-        MpiElement.Float32 => Handles.Float,
-        MpiElement.Float64 => Handles.Double,
-        _ => Handles.UInt16,
-    };
+    public nint TypeOf(MpiElement type) =>
+        type switch
+        {
+            MpiElement.UInt8 => Handles.UInt8,
+            MpiElement.Int32 => Handles.Int32,
+            MpiElement.Int64 => Handles.Int64,
+            MpiElement.Float32 => Handles.Float,
+            MpiElement.Float64 => Handles.Double,
+            _ => Handles.UInt16,
+        };
 
     /// <summary>The MPI operation of a reduction.</summary>
     public nint OpOf(MpiElement type, MpiReduction reduction)
     {
         if (type is not (MpiElement.BFloat16 or MpiElement.Float16))
-            return reduction switch { MpiReduction.Sum => Handles.Sum, MpiReduction.Max => Handles.Max, _ => Handles.Min };
+            return reduction switch
+            {
+                MpiReduction.Sum => Handles.Sum,
+                MpiReduction.Max => Handles.Max,
+                _ => Handles.Min,
+            };
         lock (_gate)
         {
-            if (!_added.TryGetValue((type, reduction), out nint op)) _added[(type, reduction)] = op = Add(type, reduction);
+            if (!_added.TryGetValue((type, reduction), out nint op))
+                _added[(type, reduction)] = op = Add(type, reduction);
             return op;
         }
     }
@@ -63,7 +70,9 @@ internal sealed unsafe class MpiLoaded
     public string ErrorText(int code)
     {
         byte[] text = new byte[MpiBinding.ErrorTextBytes];
-        return Binding.ErrorText(code, text, out int length) == 0 ? Encoding.UTF8.GetString(text, 0, length).Trim().ReplaceLineEndings("; ") : $"error {code}";
+        return Binding.ErrorText(code, text, out int length) == 0
+            ? Encoding.UTF8.GetString(text, 0, length).Trim().ReplaceLineEndings("; ")
+            : $"error {code}";
     }
 
     private nint Add(MpiElement type, MpiReduction reduction)

@@ -38,9 +38,11 @@ internal static unsafe class NarrowReductions
     private static void MinHalf(nint input, nint inOut, int* count, nint* type) => Halves<Smaller>(input, inOut, *count);
 
     [SkipLocalsInit]
-    private static void Brain<T>(nint input, nint inOut, int count) where T : ICombiner
+    private static void Brain<T>(nint input, nint inOut, int count)
+        where T : ICombiner
     {
-        Span<float> left = stackalloc float[Block], right = stackalloc float[Block];
+        Span<float> left = stackalloc float[Block],
+            right = stackalloc float[Block];
         for (int done = 0; done < count; done += Block)
         {
             int n = Math.Min(Block, count - done);
@@ -53,9 +55,11 @@ internal static unsafe class NarrowReductions
     }
 
     [SkipLocalsInit]
-    private static void Halves<T>(nint input, nint inOut, int count) where T : ICombiner
+    private static void Halves<T>(nint input, nint inOut, int count)
+        where T : ICombiner
     {
-        Span<float> left = stackalloc float[Block], right = stackalloc float[Block];
+        Span<float> left = stackalloc float[Block],
+            right = stackalloc float[Block];
         for (int done = 0; done < count; done += Block)
         {
             int n = Math.Min(Block, count - done);

@@ -3,8 +3,10 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Mpi.Native;
 
 /// <summary>
-/// MPI.NET, the package, on any library of the MPICH family. It is made for Microsoft's msmpi.dll, which has MPICH's binary interface: handles
-/// of 32 bits, the same constants, the same status. What it lacks (<see cref="DirectFunctions"/>) is called on the same library, with the same handles.
+/// MPI.NET, the package, on any library of the MPICH family. It is made for Microsoft's msmpi.dll, which has MPICH's binary interface:
+/// handles
+/// of 32 bits, the same constants, the same status. What it lacks (<see cref="DirectFunctions"/>) is called on the same library, with the
+/// same handles.
 /// Its functions are used, not its communicators, whose finalizers free them on a thread and at a time of the collector's own.
 /// </summary>
 internal sealed unsafe class PackageBinding : MpiBinding
@@ -14,7 +16,8 @@ internal sealed unsafe class PackageBinding : MpiBinding
     private static readonly System.Reflection.Assembly Package = typeof(MPI.Unsafe).Assembly;
 
     /// <param name="library">The MPICH library that stands in for Microsoft's; one in a process.</param>
-    public PackageBinding(nint library) => NativeLibrary.SetDllImportResolver(Package, (name, _, _) => name == PackageLibrary ? library : 0);
+    public PackageBinding(nint library) =>
+        NativeLibrary.SetDllImportResolver(Package, (name, _, _) => name == PackageLibrary ? library : 0);
 
     /// <summary>The package and its version.</summary>
     public static string Name { get; } = $"MPI.NET {Package.GetName().Version!.ToString(3)}";
@@ -90,7 +93,8 @@ internal sealed unsafe class PackageBinding : MpiBinding
         return code;
     }
 
-    public override int Test(ref nint request, out int done, nint status) => MPI.Unsafe.MPI_Test(ref Narrow(ref request), out done, out Status(status));
+    public override int Test(ref nint request, out int done, nint status) =>
+        MPI.Unsafe.MPI_Test(ref Narrow(ref request), out done, out Status(status));
 
     public override int Wait(ref nint request, nint status) => MPI.Unsafe.MPI_Wait(ref Narrow(ref request), out Status(status));
 

@@ -23,7 +23,8 @@ public sealed class Cluster
         NodeGpus = Read(node.Gpus, Unit.Tokens, "node.gpus");
         LinkBandwidth = Read(node.LinkBandwidth, Unit.Bytes, "node.link_bandwidth");
         LinkLatency = Read(node.LinkLatency, Unit.Duration, "node.link_latency");
-        double? nics = Read(node.Nics, Unit.Tokens, "node.nics"), nic = Read(node.NicBandwidth, Unit.Bytes, "node.nic_bandwidth");
+        double? nics = Read(node.Nics, Unit.Tokens, "node.nics"),
+            nic = Read(node.NicBandwidth, Unit.Bytes, "node.nic_bandwidth");
         NicBandwidthOfGpu = nics * nic / NodeGpus;
         Gpus = Read(fabric.Gpus, Unit.Tokens, "fabric.gpus");
         FabricLatency = Read(fabric.Latency, Unit.Duration, "fabric.latency");
@@ -103,19 +104,21 @@ public sealed class Cluster
 
     /// <summary>A figure that a prediction cannot do without.</summary>
     /// <exception cref="UserErrorException">It is unknown.</exception>
-    public double Needed(double? figure, string key) => figure
-        ?? throw new UserErrorException($"{_place}: {key} is unknown, and this prediction needs it: give its value with a source.");
+    public double Needed(double? figure, string key) =>
+        figure ?? throw new UserErrorException($"{_place}: {key} is unknown, and this prediction needs it: give its value with a source.");
 
     /// <summary>The stack of a name; empty: the first.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
     public StackSection StackOf(string name)
     {
-        if (File.Stacks.Count == 0) throw new UserErrorException($"{_place} describes no software: add a stack with constants.");
+        if (File.Stacks.Count == 0)
+            throw new UserErrorException($"{_place} describes no software: add a stack with constants.");
         var stack = name.Length == 0 ? File.Stacks[0] : Find(name);
         return stack.ConstantsOf.Length == 0 ? stack : stack with { Constants = Find(stack.ConstantsOf).Constants };
     }
 
-    private StackSection Find(string name) => File.Stacks.FirstOrDefault(stack => stack.Name == name)
+    private StackSection Find(string name) =>
+        File.Stacks.FirstOrDefault(stack => stack.Name == name)
         ?? throw new UserErrorException($"{_place} has no stack '{name}'{Names.Hint(name, [.. File.Stacks.Select(stack => stack.Name)])}");
 
     /// <summary>Dense peak for elements of a size, FLOP/s.</summary>

@@ -155,13 +155,18 @@ public sealed record StackSection
     /// <summary>A tensor between stages is sent in parts by the tensor ranks (scatter and gather, Narayanan et al., 2021).</summary>
     public bool SplitSends { get; init; } = true;
 
-    /// <summary>Sharded state is summed at and sent by its owners one after the other (a reduce and a broadcast of each, as InternEvo does), and not in a ring: latency grows with the members.</summary>
+    /// <summary>
+    /// Sharded state is summed at and sent by its owners one after the other (a reduce and a broadcast of each, as InternEvo does), and not
+    /// in a ring: latency grows with the members.
+    /// </summary>
     public bool ShardsInTurn { get; init; }
 
     /// <summary>Bytes of a gradient when it is reduced.</summary>
     public int GradientBytes { get; init; } = 4;
 
-    /// <summary>Another stack of the same file whose constants this one has: the same software with other features. Empty: its own.</summary>
+    /// <summary>
+    /// Another stack of the same file whose constants this one has: the same software with other features. Empty: its own.
+    /// </summary>
     public string ConstantsOf { get; init; } = "";
 
     /// <summary>Names of the constants that were fitted, at most six; the others are figures with a source of their own.</summary>

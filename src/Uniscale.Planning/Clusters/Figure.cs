@@ -24,9 +24,16 @@ public sealed record Figure
     /// <exception cref="UserErrorException">It is no number, not above 0, or has no source.</exception>
     internal double? Read(Unit unit, string place)
     {
-        if (!IsKnown) return null;
+        if (!IsKnown)
+            return null;
         if (!Quantity.TryParse(Value, unit, out double value) || value < 0)
-            throw new UserErrorException($"{place}.value is '{Value}', which is no number of its kind: write a number such as 312T, 80GB or 5ms, or 'unknown'.");
-        return Source.Length > 0 ? value : throw new UserErrorException($"{place} has a value but no source: say in {place}.source where the figure comes from, or write 'unknown'.");
+            throw new UserErrorException(
+                $"{place}.value is '{Value}', which is no number of its kind: write a number such as 312T, 80GB or 5ms, or 'unknown'."
+            );
+        return Source.Length > 0
+            ? value
+            : throw new UserErrorException(
+                $"{place} has a value but no source: say in {place}.source where the figure comes from, or write 'unknown'."
+            );
     }
 }

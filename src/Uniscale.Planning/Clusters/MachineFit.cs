@@ -22,27 +22,48 @@ public sealed record MeasuredLayout(string Name, StepSpecification Spec, bool Th
 /// <summary>Turns measured layouts into the cluster file of the machine that ran them.</summary>
 public static class MachineFit
 {
-    /// <summary>How far above the measured layouts the fit stays, for those that were not measured (docs/benchmarks/planner_2026-11-29.md).</summary>
+    /// <summary>
+    /// How far above the measured layouts the fit stays, for those that were not measured (docs/benchmarks/planner_2026-11-29.md).
+    /// </summary>
     private const double Safety = 1.01;
 
     /// <summary>Name of the stack whose ranks are processes under MPI, where one was measured.</summary>
     public const string MessagePassing = "uniscale-mpi";
 
-    private static readonly string[] Free = ["matmul", "attention", "memory", "node_link", "overhead", "step_overhead"], FreeOfMessages = ["node_link", "step_overhead"];
+    private static readonly string[] Free = ["matmul", "attention", "memory", "node_link", "overhead", "step_overhead"],
+        FreeOfMessages = ["node_link", "step_overhead"];
 
-    /// <summary>A cluster with the machine's measured peaks, its constants fitted on the layouts, and memory figures that do not under-estimate any of them.</summary>
+    /// <summary>
+    /// A cluster with the machine's measured peaks, its constants fitted on the layouts, and memory figures that do not under-estimate any
+    /// of them.
+    /// </summary>
     /// <param name="machine">Name, peaks and bandwidths as measured; its first stack says how the kernels go about it.</param>
     /// <param name="layouts">What was run.</param>
     /// <param name="source">How it was measured, for the file.</param>
     public static ClusterFile Of(ClusterFile machine, IReadOnlyList<MeasuredLayout> layouts, string source)
     {
-        var start = machine.Stacks[0] with { Constants = new ConstantsSection { Matmul = 0.7, Attention = 0.3, Memory = 0.5, NodeLink = 0.5, FabricLink = 1, Overhead = 2e-5, StepOverhead = 1e-3 } };
+        var start = machine.Stacks[0] with
+        {
+            Constants = new ConstantsSection
+            {
+                Matmul = 0.7,
+                Attention = 0.3,
+                Memory = 0.5,
+                NodeLink = 0.5,
+                FabricLink = 1,
+                Overhead = 2e-5,
+                StepOverhead = 1e-3,
+            },
+        };
         var threads = Fitted(machine, start with { Source = source }, layouts.Where(layout => layout.Threads), Free);
         var processes = layouts.Where(layout => !layout.Threads).ToArray();
         return machine with
         {
             // Processes have their kernels in common with threads; what is theirs is how they talk.
-            Stacks = processes.Length == 0 ? [threads] : [threads, Fitted(machine, threads with { Name = MessagePassing }, processes, FreeOfMessages)],
+            Stacks =
+                processes.Length == 0
+                    ? [threads]
+                    : [threads, Fitted(machine, threads with { Name = MessagePassing }, processes, FreeOfMessages)],
             Process = ProcessOf(machine, layouts, source),
         };
     }
@@ -55,24 +76,51 @@ public static class MachineFit
     }
 
     /// <summary>
-    /// The memory of a process without ranks, of a rank without tensors, and the share that freed tensors leave unused: of all that under-estimate no layout those whose worst
+    /// The memory of a process without ranks, of a rank without tensors, and the share that freed tensors leave unused: of all that
+    /// under-estimate no layout those whose worst
     /// over-estimate is least.
     /// </summary>
     private static ProcessSection ProcessOf(ClusterFile machine, IReadOnlyList<MeasuredLayout> layouts, string source)
     {
-        Figure Of(double value) => new() { Value = value.ToString("0.####", System.Globalization.CultureInfo.InvariantCulture), Source = source };
-        Cluster With(double fragmentation) => new(machine with { Process = new ProcessSection { Context = Of(0), Workspace = Of(0), Fragmentation = Of(fragmentation) } }, machine.Name);
+        Figure Of(double value) =>
+            new() { Value = value.ToString("0.####", System.Globalization.CultureInfo.InvariantCulture), Source = source };
+        Cluster With(double fragmentation) =>
+            new(
+                machine with
+                {
+                    Process = new ProcessSection
+                    {
+                        Context = Of(0),
+                        Workspace = Of(0),
+                        Fragmentation = Of(fragmentation),
+                    },
+                },
+                machine.Name
+            );
         // Bytes are linear in the share: two accounts of a layout give those of all shares.
-        double[] none = [.. layouts.Select(layout => layout.Bytes(With(0)))], whole = [.. layouts.Select(layout => layout.Bytes(With(1)))];
+        double[] none = [.. layouts.Select(layout => layout.Bytes(With(0)))],
+            whole = [.. layouts.Select(layout => layout.Bytes(With(1)))];
         var best = (Context: 0.0, Workspace: 0.0, Fragmentation: 0.0, Worst: double.PositiveInfinity);
         for (double fragmentation = 0; fragmentation <= 1; fragmentation += 0.02)
             for (double workspace = 0; workspace <= 64 << 20; workspace += 2 << 20)
             {
-                double[] ranks = [.. layouts.Select((layout, i) => none[i] + fragmentation * (whole[i] - none[i]) + workspace * layout.Spec.Mesh.Size)];
-                double context = Math.Max(0, layouts.Select((layout, i) => (Safety * layout.ResidentBytes - ranks[i]) / layout.Processes).Max());
+                double[] ranks =
+                [
+                    .. layouts.Select((layout, i) => none[i] + fragmentation * (whole[i] - none[i]) + workspace * layout.Spec.Mesh.Size),
+            ];
+                double context = Math.Max(
+                    0,
+                    layouts.Select((layout, i) => (Safety * layout.ResidentBytes - ranks[i]) / layout.Processes).Max()
+                );
                 double worst = layouts.Select((layout, i) => (ranks[i] + context * layout.Processes) / layout.ResidentBytes).Max();
-                if (worst < best.Worst) best = (context, workspace, fragmentation, worst);
+                if (worst < best.Worst)
+                    best = (context, workspace, fragmentation, worst);
             }
-        return new ProcessSection { Context = Of(best.Context), Workspace = Of(best.Workspace), Fragmentation = Of(best.Fragmentation) };
+        return new ProcessSection
+        {
+            Context = Of(best.Context),
+            Workspace = Of(best.Workspace),
+            Fragmentation = Of(best.Fragmentation),
+        };
     }
 }

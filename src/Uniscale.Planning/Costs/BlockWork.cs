@@ -1,5 +1,6 @@
 using Uniscale.Configuration;
 using Uniscale.Planning.Clusters;
+
 namespace Uniscale.Planning.Costs;
 
 /// <summary>Work of the passes over each block of a layout, for one microbatch, on one rank.</summary>
@@ -17,7 +18,8 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
     public static BlockWork Of(StepSpecification spec, StackSection stack, int block)
     {
         var shape = new Shape(spec);
-        if (block == 0) return Embedding(shape);
+        if (block == 0)
+            return Embedding(shape);
         return block == spec.Model.Head ? Head(shape) : Transformer(shape, stack, spec.RecomputationOf(block));
     }
 
@@ -86,7 +88,9 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
         return new BlockWork(forward, default, backward);
     }
 
-    /// <summary>The head makes its gradients in its forward pass (docs/decisions/0051): three products, logits in fp32 written once and read twice.</summary>
+    /// <summary>
+    /// The head makes its gradients in its forward pass (docs/decisions/0051): three products, logits in fp32 written once and read twice.
+    /// </summary>
     private static BlockWork Head(Shape s)
     {
         var logits = new PassWork(StreamBytes: s.Tokens * s.Vocabulary * (3 * sizeof(float) + s.Bytes));
@@ -98,10 +102,16 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
     {
         bool flash = stack.Attention == AttentionKind.Flash;
         double into = s.Gated ? 2 : 1;
-        var linear = s.Product(s.Hidden, s.Queries + 2 * s.Keys) + s.Product(s.Queries, s.Hidden)
-            + s.Product(s.Hidden, into * s.Ffn) + s.Product(s.Ffn, s.Hidden);
-        var weights = s.Gradient(s.Hidden, s.Queries + 2 * s.Keys) + s.Gradient(s.Queries, s.Hidden)
-            + s.Gradient(s.Hidden, into * s.Ffn) + s.Gradient(s.Ffn, s.Hidden);
+        var linear =
+            s.Product(s.Hidden, s.Queries + 2 * s.Keys)
+            + s.Product(s.Queries, s.Hidden)
+            + s.Product(s.Hidden, into * s.Ffn)
+            + s.Product(s.Ffn, s.Hidden);
+        var weights =
+            s.Gradient(s.Hidden, s.Queries + 2 * s.Keys)
+            + s.Gradient(s.Queries, s.Hidden)
+            + s.Gradient(s.Hidden, into * s.Ffn)
+            + s.Gradient(s.Ffn, s.Hidden);
         var core = Core(s, flash, stack.Dropout, products: 2);
         // Flash attention computes the scores once more in its own backward: five products to the forward's two.
         var coreBackward = Core(s, flash, stack.Dropout, products: flash ? 5 : 4);
@@ -111,8 +121,15 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
         var residuals = s.Stream(s.Residual * 2 * (3 + masks));
         var positions = s.Stream(s.Tokens * 2 * (s.Queries + s.Keys));
         var forward = linear + core + activation + norms + residuals + positions + s.TensorExchange(2) + s.KeysExchange(1);
-        var backward = linear + coreBackward + s.Stream(s.Tokens * s.Ffn * (2 * into + 1)) + s.Stream(s.Residual * 6) + residuals + positions
-            + s.TensorExchange(2) + s.KeysExchange(2);
+        var backward =
+            linear
+            + coreBackward
+            + s.Stream(s.Tokens * s.Ffn * (2 * into + 1))
+            + s.Stream(s.Residual * 6)
+            + residuals
+            + positions
+            + s.TensorExchange(2)
+            + s.KeysExchange(2);
         var again = recompute switch
         {
             RecomputeKind.Block => forward,
@@ -123,14 +140,20 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
         return new BlockWork(forward, backward + again, weights);
     }
 
-    /// <summary>Attention between queries and keys. Without tiles the scores pass through softmax (read, written) and dropout (read, written, and a
+    /// <summary>Attention between queries and keys. Without tiles the scores pass through softmax (read, written) and dropout (read,
+    /// written, and a
     /// mask of bytes), and the products that follow read them again.</summary>
     private static PassWork Core(Shape s, bool flash, bool dropout, int products)
     {
         double flops = 2 * s.HeadScores * s.Spec.Model.HeadDim * products;
-        if (flash) return new PassWork(AttentionFlops: flops / 2, ProductBytes: s.Tokens * (s.Queries + s.Keys) * s.Bytes * products);
+        if (flash)
+            return new PassWork(AttentionFlops: flops / 2, ProductBytes: s.Tokens * (s.Queries + s.Keys) * s.Bytes * products);
         double perScore = 2 * Scores16 + (dropout ? 2 * Scores16 + 1 : 0);
         double passes = products / 2.0;
-        return new PassWork(AttentionFlops: flops, ProductBytes: s.HeadScores * Scores16 * products, StreamBytes: s.HeadScores * perScore * passes);
+        return new PassWork(
+            AttentionFlops: flops,
+            ProductBytes: s.HeadScores * Scores16 * products,
+            StreamBytes: s.HeadScores * perScore * passes
+        );
     }
 }

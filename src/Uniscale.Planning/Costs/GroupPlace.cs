@@ -13,7 +13,8 @@ public readonly record struct GroupPlace(int Members, int Nodes, int PerNode, in
     /// <param name="podSize">Ranks of a pod; <see cref="int.MaxValue"/>: one pod.</param>
     public static GroupPlace Of(IReadOnlyList<int> ranks, int nodeSize, int podSize)
     {
-        if (ranks.Count <= 1) return new GroupPlace(ranks.Count, 1, 1, 1);
+        if (ranks.Count <= 1)
+            return new GroupPlace(ranks.Count, 1, 1, 1);
         var nodes = new Dictionary<int, int>();
         var pods = new HashSet<int>();
         foreach (int rank in ranks)

@@ -1,10 +1,13 @@
 using Uniscale.Configuration;
 using Uniscale.Planning.Clusters;
+
 namespace Uniscale.Planning.Costs;
 
 /// <summary>
-/// Seconds of every instruction of a layout on a cluster: one cost a kind of instruction. Products take operations / (peak · share), and what they and the other kernels
-/// move takes bytes / (memory bandwidth · share); both are added, which is what thin matrices lose. Collectives inside a pass (tensor and context axes) are part of it.
+/// Seconds of every instruction of a layout on a cluster: one cost a kind of instruction. Products take operations / (peak · share), and
+/// what they and the other kernels
+/// move takes bytes / (memory bandwidth · share); both are added, which is what thin matrices lose. Collectives inside a pass (tensor and
+/// context axes) are part of it.
 /// </summary>
 public sealed class InstructionCosts
 {
@@ -34,8 +37,14 @@ public sealed class InstructionCosts
         var known = new Dictionary<(int Kind, RecomputeKind), BlockPasses>();
         for (int block = 0; block < _blocks.Length; block++)
         {
-            var key = (block == 0 ? 0 : block == spec.Model.Head ? 2 : 1, spec.RecomputationOf(block));
-            if (!known.TryGetValue(key, out var passes)) known[key] = passes = Price(BlockWork.Of(spec, stack, block), tensor, context);
+            var key = (
+                block == 0 ? 0
+                : block == spec.Model.Head ? 2
+                : 1,
+                spec.RecomputationOf(block)
+            );
+            if (!known.TryGetValue(key, out var passes))
+                known[key] = passes = Price(BlockWork.Of(spec, stack, block), tensor, context);
             _blocks[block] = passes;
             _parameters[block] = ParameterCount.OfBlock(spec, block);
         }
@@ -60,20 +69,25 @@ public sealed class InstructionCosts
     public LinkTimes Links { get; }
 
     /// <summary>Seconds of a pass, by cause; nothing for what is no pass.</summary>
-    public PassSeconds Of(Instruction at) => at.Op switch
-    {
-        Op.Forward => _blocks[at.Block].Forward,
-        Op.Backward => _blocks[at.Block].Backward,
-        Op.BackwardInput => _blocks[at.Block].BackwardInput,
-        Op.BackwardWeight => _blocks[at.Block].BackwardWeight,
-        _ => default,
-    };
+    public PassSeconds Of(Instruction at) =>
+        at.Op switch
+        {
+            Op.Forward => _blocks[at.Block].Forward,
+            Op.Backward => _blocks[at.Block].Backward,
+            Op.BackwardInput => _blocks[at.Block].BackwardInput,
+            Op.BackwardWeight => _blocks[at.Block].BackwardWeight,
+            _ => default,
+        };
 
-    /// <summary>Seconds of the optimizer over what a rank owns of a block: gradient, master weight and two moments read, the last three written, the parameter written.</summary>
+    /// <summary>
+    /// Seconds of the optimizer over what a rank owns of a block: gradient, master weight and two moments read, the last three written, the
+    /// parameter written.
+    /// </summary>
     public double Update(int block)
     {
         double owned = (double)_parameters[block] / (_spec.Sharding >= 1 ? _spec.ZeroGroup : 1);
-        double bytes = _spec.ActivationBytes == sizeof(float) ? 6 * sizeof(float) + sizeof(float) : 7 * sizeof(float) + _spec.ActivationBytes;
+        double bytes =
+            _spec.ActivationBytes == sizeof(float) ? 6 * sizeof(float) + sizeof(float) : 7 * sizeof(float) + _spec.ActivationBytes;
         return owned * bytes / _bandwidth;
     }
 
@@ -82,12 +96,16 @@ public sealed class InstructionCosts
     {
         get
         {
-            double whole = (double)_spec.MicrobatchSize * _spec.Model.Context / _spec.Mesh.Context * _spec.Model.Hidden * _spec.ActivationBytes;
+            double whole =
+                (double)_spec.MicrobatchSize * _spec.Model.Context / _spec.Mesh.Context * _spec.Model.Hidden * _spec.ActivationBytes;
             return _spec.SequenceParallel || Stack.SplitSends ? whole / _spec.Mesh.Tensor : whole;
         }
     }
 
-    /// <summary>Seconds of the reduction of a block's gradients: reduce-scatter over the shards where there are any, all-reduce of the rest over the replicas of the shard.</summary>
+    /// <summary>
+    /// Seconds of the reduction of a block's gradients: reduce-scatter over the shards where there are any, all-reduce of the rest over the
+    /// replicas of the shard.
+    /// </summary>
     /// <param name="block">The block.</param>
     /// <param name="withReplicas">Whether the all-reduce over the replicas of the shard follows now.</param>
     /// <param name="shards">Place of <see cref="RankGroups.Shards"/>.</param>
@@ -95,28 +113,42 @@ public sealed class InstructionCosts
     public double Reduce(int block, bool withReplicas, GroupPlace shards, GroupPlace replicas)
     {
         double bytes = (double)_parameters[block] * Stack.GradientBytes;
-        if (_spec.Sharding == 0) return Links.Of(Collective.AllReduce, bytes, replicas);
+        if (_spec.Sharding == 0)
+            return Links.Of(Collective.AllReduce, bytes, replicas);
         double seconds = Links.Of(Collective.ReduceScatter, bytes, shards);
         return withReplicas ? seconds + Links.Of(Collective.AllReduce, bytes / _spec.ZeroGroup, replicas) : seconds;
     }
 
     /// <summary>Seconds of gathering a block's parameters over the shards.</summary>
-    public double Gather(int block, GroupPlace shards) => Links.Of(Collective.AllGather, (double)_parameters[block] * _spec.ActivationBytes, shards);
+    public double Gather(int block, GroupPlace shards) =>
+        Links.Of(Collective.AllGather, (double)_parameters[block] * _spec.ActivationBytes, shards);
 
     /// <summary>Seconds of the sum of the two copies of a tied matrix.</summary>
-    public double ReduceTied(int block, GroupPlace pair) => Links.Of(Collective.AllReduce, (double)_parameters[block] * Stack.GradientBytes, pair);
+    public double ReduceTied(int block, GroupPlace pair) =>
+        Links.Of(Collective.AllReduce, (double)_parameters[block] * Stack.GradientBytes, pair);
 
     private BlockPasses Price(BlockWork work, GroupPlace tensor, GroupPlace context) =>
-        new(Seconds(work.Forward, tensor, context), Seconds(work.BackwardInput, tensor, context), Seconds(work.BackwardWeight, tensor, context));
+        new(
+            Seconds(work.Forward, tensor, context),
+            Seconds(work.BackwardInput, tensor, context),
+            Seconds(work.BackwardWeight, tensor, context)
+        );
 
     private PassSeconds Seconds(PassWork work, GroupPlace tensor, GroupPlace context)
     {
-        if (work == default) return default;
+        if (work == default)
+            return default;
         // Bytes of an all-reduce are counted twice in the work, so each exchange is priced as one round over them.
         double talk = Links.Of(Collective.AllGather, work.TensorBytes, tensor);
         double calls = work.TensorCalls > 1 ? (2 * work.TensorCalls - 1) * Links.Of(Collective.AllGather, 1, tensor) : 0;
         double ring = Links.Of(Collective.AllGather, work.ContextBytes, context);
         return new PassSeconds(
-            work.ProductFlops / _peak + work.ProductBytes / _bandwidth, work.AttentionFlops / _attention, work.StreamBytes / _bandwidth, talk + calls, ring, _constants.Overhead);
+            work.ProductFlops / _peak + work.ProductBytes / _bandwidth,
+            work.AttentionFlops / _attention,
+            work.StreamBytes / _bandwidth,
+            talk + calls,
+            ring,
+            _constants.Overhead
+        );
     }
 }

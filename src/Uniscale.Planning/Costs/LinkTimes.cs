@@ -16,8 +16,10 @@ public enum Collective
 }
 
 /// <summary>
-/// Seconds of communication: latency · steps + f · bytes / bandwidth, with f of nccl-tests (doc/PERFORMANCE.md). Inside a machine the bandwidth is that of its links.
-/// Across machines each ring crosses a machine's border once in each direction, and a group has as many rings as it has members in a machine: its bandwidth is
+/// Seconds of communication: latency · steps + f · bytes / bandwidth, with f of nccl-tests (doc/PERFORMANCE.md). Inside a machine the
+/// bandwidth is that of its links.
+/// Across machines each ring crosses a machine's border once in each direction, and a group has as many rings as it has members in a
+/// machine: its bandwidth is
 /// theirs together, at most that of the links. Across pods it is divided by the oversubscription.
 /// </summary>
 public sealed class LinkTimes
@@ -53,7 +55,8 @@ public sealed class LinkTimes
     /// <param name="place">The group.</param>
     public double Of(Collective kind, double bytes, GroupPlace place)
     {
-        if (place.Members <= 1 || bytes <= 0) return 0;
+        if (place.Members <= 1 || bytes <= 0)
+            return 0;
         double rounds = kind == Collective.AllReduce ? 2 : 1;
         double share = (place.Members - 1.0) / place.Members;
         return rounds * (share * bytes / BandwidthOf(place) + LatencyOf(kind, place));
@@ -76,17 +79,25 @@ public sealed class LinkTimes
 
     private double BandwidthOf(GroupPlace place)
     {
-        if (place.Nodes == 1) return Link;
-        double network = _cluster.Needed(_cluster.NicBandwidthOfGpu, "node.nics or node.nic_bandwidth") * _constants.FabricLink * place.PerNode;
-        if (place.Pods > 1) network /= _cluster.Needed(_cluster.Oversubscription, "fabric.oversubscription");
+        if (place.Nodes == 1)
+            return Link;
+        double network =
+            _cluster.Needed(_cluster.NicBandwidthOfGpu, "node.nics or node.nic_bandwidth") * _constants.FabricLink * place.PerNode;
+        if (place.Pods > 1)
+            network /= _cluster.Needed(_cluster.Oversubscription, "fabric.oversubscription");
         return Math.Min(network, Link);
     }
 
-    /// <summary>A ring goes through all members, an operation of each owner in turn crosses machines once a member; an all-reduce takes a tree between machines, whose steps grow with the logarithm.</summary>
+    /// <summary>
+    /// A ring goes through all members, an operation of each owner in turn crosses machines once a member; an all-reduce takes a tree
+    /// between machines, whose steps grow with the logarithm.
+    /// </summary>
     private double LatencyOf(Collective kind, GroupPlace place)
     {
-        if (kind == Collective.AllReduce) return LinkLatency * Math.Max(0, place.Members / place.Nodes - 1) + FabricLatency * Math.Ceiling(Math.Log2(place.Nodes));
-        if (_inTurn && place.Nodes > 1) return FabricLatency * (place.Members - 1);
+        if (kind == Collective.AllReduce)
+            return LinkLatency * Math.Max(0, place.Members / place.Nodes - 1) + FabricLatency * Math.Ceiling(Math.Log2(place.Nodes));
+        if (_inTurn && place.Nodes > 1)
+            return FabricLatency * (place.Members - 1);
         return LinkLatency * (place.Members - place.Nodes) + FabricLatency * (place.Nodes - 1);
     }
 }

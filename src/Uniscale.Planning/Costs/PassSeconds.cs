@@ -14,7 +14,14 @@ public readonly record struct PassSeconds(double Products, double Attention, dou
 
     /// <summary>Both.</summary>
     public static PassSeconds operator +(PassSeconds a, PassSeconds b) =>
-        new(a.Products + b.Products, a.Attention + b.Attention, a.Memory + b.Memory, a.Tensor + b.Tensor, a.Context + b.Context, a.Overhead + b.Overhead);
+        new(
+            a.Products + b.Products,
+            a.Attention + b.Attention,
+            a.Memory + b.Memory,
+            a.Tensor + b.Tensor,
+            a.Context + b.Context,
+            a.Overhead + b.Overhead
+        );
 
     /// <summary>Several times.</summary>
     public static PassSeconds operator *(double times, PassSeconds a) =>

@@ -10,14 +10,39 @@ namespace Uniscale.Planning.Costs;
 /// <param name="ContextBytes">Bytes of whole tensors gathered or scattered over the context axis.</param>
 /// <param name="ContextCalls">Collectives over the context axis.</param>
 public readonly record struct PassWork(
-    double ProductFlops = 0, double AttentionFlops = 0, double ProductBytes = 0, double StreamBytes = 0, double TensorBytes = 0, double TensorCalls = 0, double ContextBytes = 0, double ContextCalls = 0)
+    double ProductFlops = 0,
+    double AttentionFlops = 0,
+    double ProductBytes = 0,
+    double StreamBytes = 0,
+    double TensorBytes = 0,
+    double TensorCalls = 0,
+    double ContextBytes = 0,
+    double ContextCalls = 0
+)
 {
     /// <summary>Both works.</summary>
-    public static PassWork operator +(PassWork a, PassWork b) => new(
-        a.ProductFlops + b.ProductFlops, a.AttentionFlops + b.AttentionFlops, a.ProductBytes + b.ProductBytes, a.StreamBytes + b.StreamBytes,
-        a.TensorBytes + b.TensorBytes, a.TensorCalls + b.TensorCalls, a.ContextBytes + b.ContextBytes, a.ContextCalls + b.ContextCalls);
+    public static PassWork operator +(PassWork a, PassWork b) =>
+        new(
+            a.ProductFlops + b.ProductFlops,
+            a.AttentionFlops + b.AttentionFlops,
+            a.ProductBytes + b.ProductBytes,
+            a.StreamBytes + b.StreamBytes,
+            a.TensorBytes + b.TensorBytes,
+            a.TensorCalls + b.TensorCalls,
+            a.ContextBytes + b.ContextBytes,
+            a.ContextCalls + b.ContextCalls
+        );
 
     /// <summary>The work several times.</summary>
-    public static PassWork operator *(double times, PassWork a) => new(
-        times * a.ProductFlops, times * a.AttentionFlops, times * a.ProductBytes, times * a.StreamBytes, times * a.TensorBytes, times * a.TensorCalls, times * a.ContextBytes, times * a.ContextCalls);
+    public static PassWork operator *(double times, PassWork a) =>
+        new(
+            times * a.ProductFlops,
+            times * a.AttentionFlops,
+            times * a.ProductBytes,
+            times * a.StreamBytes,
+            times * a.TensorBytes,
+            times * a.TensorCalls,
+            times * a.ContextBytes,
+            times * a.ContextCalls
+        );
 }

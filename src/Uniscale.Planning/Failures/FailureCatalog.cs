@@ -9,9 +9,10 @@ public static class FailureCatalog
     private static string Folder => Path.Combine(AppContext.BaseDirectory, "failures");
 
     /// <summary>Names of the rates that ship with the program.</summary>
-    public static IReadOnlyList<string> Names => Directory.Exists(Folder)
-        ? [.. Directory.GetFiles(Folder, "*.yaml").Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)]
-        : [];
+    public static IReadOnlyList<string> Names =>
+        Directory.Exists(Folder)
+            ? [.. Directory.GetFiles(Folder, "*.yaml").Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal)]
+            : [];
 
     /// <summary>Rates by their name, or by the path of their file.</summary>
     /// <exception cref="UserErrorException">There are none, or their file is wrong.</exception>
@@ -20,10 +21,13 @@ public static class FailureCatalog
         string shipped = Path.Combine(Folder, nameOrFile + ".yaml");
         bool isShipped = Path.GetFileName(nameOrFile) == nameOrFile && File.Exists(shipped);
         if (!isShipped && !File.Exists(nameOrFile))
-            throw new UserErrorException($"There are no failure rates '{nameOrFile}', by name or as a file{Uniscale.Configuration.Schema.Names.Hint(nameOrFile, [.. Names])}");
+            throw new UserErrorException(
+                $"There are no failure rates '{nameOrFile}', by name or as a file{Uniscale.Configuration.Schema.Names.Hint(nameOrFile, [.. Names])}"
+            );
         var file = ConfigurationLoader.Read<FailureFile>(isShipped ? shipped : nameOrFile, "the failure rates");
         foreach (var cause in file.Causes)
-            if (cause.Source.Length == 0) throw new UserErrorException($"{nameOrFile}: cause '{cause.Name}' has no source: say where its figures come from.");
+            if (cause.Source.Length == 0)
+                throw new UserErrorException($"{nameOrFile}: cause '{cause.Name}' has no source: say where its figures come from.");
         return file;
     }
 

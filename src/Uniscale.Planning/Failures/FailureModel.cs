@@ -64,20 +64,25 @@ public sealed record FailureModel
     /// <param name="podGpus">GPUs of a pod.</param>
     public static FailureModel Of(FailureFile file, int gpus, int nodeGpus, int switchGpus = 32, int podGpus = 3072)
     {
-        var kinds = file.Causes.Select(cause =>
-        {
-            int covered = cause.Component switch
+        var kinds = file
+            .Causes.Select(cause =>
             {
-                FailingComponent.Gpu => 1,
-                FailingComponent.Node => nodeGpus,
-                FailingComponent.Switch => switchGpus,
-                FailingComponent.Pod => podGpus,
-                _ => gpus,
-            };
-            double components = cause.Component == FailingComponent.Job ? (cause.Gpus > 0 ? gpus / cause.Gpus : 1) : Math.Ceiling((double)gpus / covered);
-            int nodes = cause.Component == FailingComponent.Job ? 0 : (int)Math.Ceiling((double)Math.Min(covered, gpus) / nodeGpus);
-            return new FailureKind(cause.Name, cause.Events / cause.Components / (cause.Days * 86_400) * components, nodes);
-        }).ToArray();
+                int covered = cause.Component switch
+                {
+                    FailingComponent.Gpu => 1,
+                    FailingComponent.Node => nodeGpus,
+                    FailingComponent.Switch => switchGpus,
+                    FailingComponent.Pod => podGpus,
+                    _ => gpus,
+                };
+                double components =
+                    cause.Component == FailingComponent.Job
+                        ? (cause.Gpus > 0 ? gpus / cause.Gpus : 1)
+                        : Math.Ceiling((double)gpus / covered);
+                int nodes = cause.Component == FailingComponent.Job ? 0 : (int)Math.Ceiling((double)Math.Min(covered, gpus) / nodeGpus);
+                return new FailureKind(cause.Name, cause.Events / cause.Components / (cause.Days * 86_400) * components, nodes);
+            })
+            .ToArray();
         var parts = Split(file);
         return new FailureModel
         {
@@ -99,7 +104,10 @@ public sealed record FailureModel
     /// <exception cref="UserErrorException">It is not above 0.</exception>
     public FailureModel WithMtbf(double seconds)
     {
-        if (!(seconds > 0 && double.IsFinite(seconds))) throw new UserErrorException($"A mean time between failures of {seconds} s is none: give a duration above 0, for example --mtbf 8h..25h.");
+        if (!(seconds > 0 && double.IsFinite(seconds)))
+            throw new UserErrorException(
+                $"A mean time between failures of {seconds} s is none: give a duration above 0, for example --mtbf 8h..25h."
+            );
         double scale = Mtbf / seconds;
         return this with { Kinds = [.. Kinds.Select(kind => kind with { PerSecond = kind.PerSecond * scale })] };
     }
@@ -109,16 +117,25 @@ public sealed record FailureModel
     {
         var recovery = file.Recovery;
         (string Key, Clusters.Figure Figure)[] figures =
-            [("drain", recovery.Drain), ("communicators", recovery.Communicators), ("reload", recovery.Reload), ("warm_up", recovery.WarmUp)];
+        [
+            ("drain", recovery.Drain),
+            ("communicators", recovery.Communicators),
+            ("reload", recovery.Reload),
+            ("warm_up", recovery.WarmUp),
+        ];
         double?[] seconds = [.. figures.Select(part => FailureCatalog.Seconds(part.Figure, $"{file.Name}: recovery.{part.Key}"))];
-        if (Array.TrueForAll(seconds, part => part is null)) return null;
+        if (Array.TrueForAll(seconds, part => part is null))
+            return null;
         if (Array.IndexOf(seconds, null) is >= 0 and var unknown)
-            throw new UserErrorException($"{file.Name}: recovery.{figures[unknown].Key} is unknown, and other parts of a restart are given: give all four, or recovery.restart alone.");
+            throw new UserErrorException(
+                $"{file.Name}: recovery.{figures[unknown].Key} is unknown, and other parts of a restart are given: give all four, or recovery.restart alone."
+            );
         if (FailureCatalog.Seconds(recovery.Restart, $"{file.Name}: recovery.restart") is not null)
             throw new UserErrorException($"{file.Name}: recovery.restart is given, and so are its parts: take one of them out.");
         return new RestartSplit(seconds[0]!.Value, seconds[1]!.Value, seconds[2]!.Value, seconds[3]!.Value);
     }
 
-    private static double Needed(Clusters.Figure figure, FailureFile file, string key) => FailureCatalog.Seconds(figure, $"{file.Name}: {key}")
+    private static double Needed(Clusters.Figure figure, FailureFile file, string key) =>
+        FailureCatalog.Seconds(figure, $"{file.Name}: {key}")
         ?? throw new UserErrorException($"{file.Name}: {key} is unknown, and a simulation needs it: give its value with a source.");
 }

@@ -15,7 +15,8 @@ public interface IFailureSource
 }
 
 /// <summary>
-/// Draws failures: exponential times at the job's rate. Some machines are bad and fail more often; a machine that failed is replaced by an ordinary one, so that a job's bad
+/// Draws failures: exponential times at the job's rate. Some machines are bad and fail more often; a machine that failed is replaced by an
+/// ordinary one, so that a job's bad
 /// machines wear off and its rate falls from the mean rate of the mixture to that of ordinary machines.
 /// </summary>
 public sealed class RandomFailures : IFailureSource
@@ -34,20 +35,24 @@ public sealed class RandomFailures : IFailureSource
         // The published rate is that of the whole mixture: an ordinary machine fails as much less as the bad ones fail more.
         _ordinary = 1 / (1 + model.BadShare * (model.BadFactor - 1));
         for (int node = 0; model.BadShare > 0 && node < model.Nodes; node++)
-            if (random.NextDouble() < model.BadShare) _bad++;
+            if (random.NextDouble() < model.BadShare)
+                _bad++;
     }
 
     /// <inheritdoc/>
     public Failure Next(double after)
     {
         double nodeRate = _model.Kinds.Where(kind => kind.Nodes > 0).Sum(kind => kind.PerSecond) * _ordinary;
-        double bad = nodeRate * _bad / _model.Nodes * _model.BadFactor, ordinary = nodeRate * (_model.Nodes - _bad) / _model.Nodes;
+        double bad = nodeRate * _bad / _model.Nodes * _model.BadFactor,
+            ordinary = nodeRate * (_model.Nodes - _bad) / _model.Nodes;
         double job = _model.Kinds.Where(kind => kind.Nodes == 0).Sum(kind => kind.PerSecond);
         double all = bad + ordinary + job;
         double at = all > 0 ? after - Math.Log(1 - _random.NextDouble()) / all : double.PositiveInfinity;
         double drawn = _random.NextDouble() * all;
-        if (drawn >= bad + ordinary) return new Failure(at, 0);
-        if (drawn < bad) _bad--;
+        if (drawn >= bad + ordinary)
+            return new Failure(at, 0);
+        if (drawn < bad)
+            _bad--;
         return new Failure(at, NodesOf(_random.NextDouble()));
     }
 
@@ -56,9 +61,11 @@ public sealed class RandomFailures : IFailureSource
         double left = share * _model.Kinds.Where(kind => kind.Nodes > 0).Sum(kind => kind.PerSecond);
         foreach (var kind in _model.Kinds)
         {
-            if (kind.Nodes == 0) continue;
+            if (kind.Nodes == 0)
+                continue;
             left -= kind.PerSecond;
-            if (left < 0) return kind.Nodes;
+            if (left < 0)
+                return kind.Nodes;
         }
         return 1;
     }

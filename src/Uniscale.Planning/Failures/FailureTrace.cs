@@ -5,7 +5,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Planning.Failures;
 
 /// <summary>
-/// Failures of a cluster as they were recorded, replayed: a JSON array of <c>{"node_id", "event_time", "event_type": "fault_start" | "fault_end", "fault_type": {"Level", …}}</c>
+/// Failures of a cluster as they were recorded, replayed: a JSON array of <c>{"node_id", "event_time", "event_type": "fault_start" |
+/// "fault_end", "fault_type": {"Level", …}}</c>
 /// (InfiniteHBD-Trace). Times are seconds, or dates. The job runs on the first nodes in the order in which the trace names them.
 /// </summary>
 public sealed class FailureTrace : IFailureSource
@@ -26,27 +27,35 @@ public sealed class FailureTrace : IFailureSource
     /// <exception cref="UserErrorException">It is no such trace, or has fewer nodes than the job.</exception>
     public static FailureTrace Load(string path, int nodes)
     {
-        if (!File.Exists(path)) throw new UserErrorException($"There is no trace {path}.");
+        if (!File.Exists(path))
+            throw new UserErrorException($"There is no trace {path}.");
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             return Of([.. document.RootElement.EnumerateArray().Select(Read).OrderBy(entry => entry.At)], nodes, path);
         }
-        catch (Exception malformed) when (malformed is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception malformed)
+            when (malformed is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new UserErrorException($"{path} is no failure trace: it must be a JSON array of objects with node_id, event_time and event_type (fault_start or fault_end).", malformed);
+            throw new UserErrorException(
+                $"{path} is no failure trace: it must be a JSON array of objects with node_id, event_time and event_type (fault_start or fault_end).",
+                malformed
+            );
         }
     }
 
     /// <inheritdoc/>
     public Failure Next(double after)
     {
-        int low = 0, high = _failures.Length;
+        int low = 0,
+            high = _failures.Length;
         while (low < high)
         {
             int middle = (low + high) / 2;
-            if (_failures[middle].At > after) high = middle;
-            else low = middle + 1;
+            if (_failures[middle].At > after)
+                high = middle;
+            else
+                low = middle + 1;
         }
         return low < _failures.Length ? _failures[low] : new Failure(double.PositiveInfinity, 0);
     }
@@ -54,16 +63,20 @@ public sealed class FailureTrace : IFailureSource
     private static FailureTrace Of((string Node, double At, bool IsStart)[] entries, int nodes, string path)
     {
         string[] named = entries.Select(entry => entry.Node).Distinct().ToArray();
-        if (named.Length < nodes) throw new UserErrorException($"{path} has {named.Length} nodes but the job needs {nodes}: simulate a smaller job with --gpus.");
+        if (named.Length < nodes)
+            throw new UserErrorException($"{path} has {named.Length} nodes but the job needs {nodes}: simulate a smaller job with --gpus.");
         var used = named.Take(nodes).ToHashSet();
         double origin = entries[0].At;
         var open = new Dictionary<string, double>();
         var failures = new List<Failure>();
         foreach (var (node, at, isStart) in entries)
         {
-            if (!used.Contains(node)) continue;
-            if (isStart) open.TryAdd(node, at - origin);
-            else if (open.Remove(node, out double from)) failures.Add(new Failure(from, 1, at - origin - from));
+            if (!used.Contains(node))
+                continue;
+            if (isStart)
+                open.TryAdd(node, at - origin);
+            else if (open.Remove(node, out double from))
+                failures.Add(new Failure(from, 1, at - origin - from));
         }
         failures.AddRange(open.Values.Select(from => new Failure(from, 1)));
         return new FailureTrace([.. failures.OrderBy(failure => failure.At)], entries[^1].At - origin);
@@ -72,14 +85,21 @@ public sealed class FailureTrace : IFailureSource
     private static (string Node, double At, bool IsStart) Read(JsonElement entry)
     {
         var time = entry.GetProperty("event_time");
-        double at = time.ValueKind == JsonValueKind.Number
-            ? time.GetDouble()
-            : DateTimeOffset.Parse(time.GetString()!, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal).ToUnixTimeMilliseconds() / 1000.0;
-        return (entry.GetProperty("node_id").ToString(), at, entry.GetProperty("event_type").GetString() switch
-        {
-            "fault_start" => true,
-            "fault_end" => false,
-            _ => throw new FormatException("event_type"),
-        });
+        double at =
+            time.ValueKind == JsonValueKind.Number
+                ? time.GetDouble()
+                : DateTimeOffset
+                    .Parse(time.GetString()!, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal)
+                    .ToUnixTimeMilliseconds() / 1000.0;
+        return (
+            entry.GetProperty("node_id").ToString(),
+            at,
+            entry.GetProperty("event_type").GetString() switch
+            {
+                "fault_start" => true,
+                "fault_end" => false,
+                _ => throw new FormatException("event_type"),
+            }
+        );
     }
 }

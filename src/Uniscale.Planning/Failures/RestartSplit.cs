@@ -13,7 +13,9 @@ public readonly record struct RestartSplit(double Drain, double Communicators, d
     /// <summary>What has passed of it after some seconds.</summary>
     public RestartSplit After(double seconds)
     {
-        double drain = Passed(Drain), communicators = Passed(Communicators), reload = Passed(Reload);
+        double drain = Passed(Drain),
+            communicators = Passed(Communicators),
+            reload = Passed(Reload);
         return new RestartSplit(drain, communicators, reload, Passed(WarmUp));
 
         double Passed(double part)
@@ -29,5 +31,6 @@ public readonly record struct RestartSplit(double Drain, double Communicators, d
         new(a.Drain + b.Drain, a.Communicators + b.Communicators, a.Reload + b.Reload, a.WarmUp + b.WarmUp);
 
     /// <summary>A share of it.</summary>
-    public static RestartSplit operator *(double share, RestartSplit a) => new(share * a.Drain, share * a.Communicators, share * a.Reload, share * a.WarmUp);
+    public static RestartSplit operator *(double share, RestartSplit a) =>
+        new(share * a.Drain, share * a.Communicators, share * a.Reload, share * a.WarmUp);
 }

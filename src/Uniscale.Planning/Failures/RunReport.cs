@@ -29,27 +29,39 @@ public sealed record RunReport(RunParts Mean, IReadOnlyList<double> Totals, doub
         // A run that loses all its work for ever must still end.
         double horizon = 1000 * job.Work;
         var parts = new RunParts[trace is null ? runs : 1];
-        Parallel.For(0, parts.Length, run =>
-        {
-            var random = new Random(HashCode(seed, run));
-            parts[run] = new RunSimulation(job, model, trace is null ? new RandomFailures(model, random) : trace, random).Run(horizon);
-        });
+        Parallel.For(
+            0,
+            parts.Length,
+            run =>
+            {
+                var random = new Random(HashCode(seed, run));
+                parts[run] = new RunSimulation(job, model, trace is null ? new RandomFailures(model, random) : trace, random).Run(horizon);
+            }
+        );
         var sum = default(RunParts);
-        foreach (var run in parts) sum += run;
+        foreach (var run in parts)
+            sum += run;
         return new RunReport(1.0 / parts.Length * sum, [.. parts.Select(run => run.Total).Order()], job.Tokens);
     }
 
-    /// <summary>The interval of the best goodput, by golden-section search over the simulation, between a tenth and ten times Young's.</summary>
+    /// <summary>
+    /// The interval of the best goodput, by golden-section search over the simulation, between a tenth and ten times Young's.
+    /// </summary>
     public static double BestInterval(JobModel job, FailureModel model, int runs, int seed)
     {
         double young = CheckpointInterval.Young(job.SaveBlocks + job.SlowLoss, model.Mtbf);
-        double low = Math.Log(young / 10), high = Math.Log(young * 10), golden = (Math.Sqrt(5) - 1) / 2;
+        double low = Math.Log(young / 10),
+            high = Math.Log(young * 10),
+            golden = (Math.Sqrt(5) - 1) / 2;
         double Cost(double log) => Of(job with { Interval = Math.Max(1, Math.Exp(log)) }, model, runs, seed).Mean.Total;
         for (int i = 0; i < 20; i++)
         {
-            double left = high - golden * (high - low), right = low + golden * (high - low);
-            if (Cost(left) < Cost(right)) high = right;
-            else low = left;
+            double left = high - golden * (high - low),
+                right = low + golden * (high - low);
+            if (Cost(left) < Cost(right))
+                high = right;
+            else
+                low = left;
         }
         return Math.Exp((low + high) / 2);
     }

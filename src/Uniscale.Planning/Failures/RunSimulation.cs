@@ -9,7 +9,16 @@ namespace Uniscale.Planning.Failures;
 /// <param name="Waiting">Waits for machines to be repaired.</param>
 /// <param name="Slow">Slow machines, and fewer replicas.</param>
 /// <param name="Failures">Number of failures.</param>
-public readonly record struct RunParts(double Useful, double Save, double Lost, double Detect, double Restart, double Waiting, double Slow, double Failures)
+public readonly record struct RunParts(
+    double Useful,
+    double Save,
+    double Lost,
+    double Detect,
+    double Restart,
+    double Waiting,
+    double Slow,
+    double Failures
+)
 {
     /// <summary>Parts of <see cref="Restart"/>; zeros where they are not told apart.</summary>
     public RestartSplit RestartParts { get; init; }
@@ -21,23 +30,43 @@ public readonly record struct RunParts(double Useful, double Save, double Lost, 
     public double Goodput => Useful / Total;
 
     /// <summary>Sum of both.</summary>
-    public static RunParts operator +(RunParts a, RunParts b) => new(
-        a.Useful + b.Useful, a.Save + b.Save, a.Lost + b.Lost, a.Detect + b.Detect, a.Restart + b.Restart, a.Waiting + b.Waiting, a.Slow + b.Slow, a.Failures + b.Failures)
-    {
-        RestartParts = a.RestartParts + b.RestartParts,
-    };
+    public static RunParts operator +(RunParts a, RunParts b) =>
+        new(
+            a.Useful + b.Useful,
+            a.Save + b.Save,
+            a.Lost + b.Lost,
+            a.Detect + b.Detect,
+            a.Restart + b.Restart,
+            a.Waiting + b.Waiting,
+            a.Slow + b.Slow,
+            a.Failures + b.Failures
+        )
+        {
+            RestartParts = a.RestartParts + b.RestartParts,
+        };
 
     /// <summary>A share of it.</summary>
-    public static RunParts operator *(double share, RunParts a) => new(
-        share * a.Useful, share * a.Save, share * a.Lost, share * a.Detect, share * a.Restart, share * a.Waiting, share * a.Slow, share * a.Failures)
-    {
-        RestartParts = share * a.RestartParts,
-    };
+    public static RunParts operator *(double share, RunParts a) =>
+        new(
+            share * a.Useful,
+            share * a.Save,
+            share * a.Lost,
+            share * a.Detect,
+            share * a.Restart,
+            share * a.Waiting,
+            share * a.Slow,
+            share * a.Failures
+        )
+        {
+            RestartParts = share * a.RestartParts,
+        };
 }
 
 /// <summary>
-/// Simulates one run from failure to failure. Between two failures whole cycles of work and save pass at once, so that a run costs as much as it has failures. A save counts once it
-/// is written; a failure before that falls back to the save before. Recovery (detection, machines, restart) may itself be struck, and then begins anew.
+/// Simulates one run from failure to failure. Between two failures whole cycles of work and save pass at once, so that a run costs as much
+/// as it has failures. A save counts once it
+/// is written; a failure before that falls back to the save before. Recovery (detection, machines, restart) may itself be struck, and then
+/// begins anew.
 /// </summary>
 public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSource failures, Random random)
 {
@@ -46,7 +75,12 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
     private int _missing;
     private double _now;
     private double _safe;
-    private double _save, _lost, _detect, _restart, _waiting, _slow;
+    private double _save,
+        _lost,
+        _detect,
+        _restart,
+        _waiting,
+        _slow;
     private RestartSplit _restarts;
 
     /// <summary>Runs to the end of the work.</summary>
@@ -59,7 +93,8 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
         while (_now < horizon)
         {
             double pace = (slowNodes > 0 ? model.SlowFactor : 1) * Shrunk();
-            double left = job.Work - _safe, start = _now;
+            double left = job.Work - _safe,
+                start = _now;
             double needed = Needed(left, pace);
             if (next.At >= start + needed)
             {
@@ -71,7 +106,8 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
             Advance(next.At - start, pace);
             _now = next.At;
             count++;
-            if (slowNodes > 0 && next.Nodes > 0 && random.NextDouble() < (double)slowNodes / model.Nodes) slowNodes--;
+            if (slowNodes > 0 && next.Nodes > 0 && random.NextDouble() < (double)slowNodes / model.Nodes)
+                slowNodes--;
             next = Recover(next, ref count);
         }
         return new RunParts(_safe, _save, _lost, _detect, _restart, _waiting, _slow, count) { RestartParts = _restarts };
@@ -117,9 +153,11 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
             _waiting += waited;
             double restarted = until - _now - detected - waited;
             _restart += restarted;
-            if (model.RestartParts is { } parts) _restarts += parts.After(restarted);
+            if (model.RestartParts is { } parts)
+                _restarts += parts.After(restarted);
             _now = until;
-            if (next.At >= end) return next;
+            if (next.At >= end)
+                return next;
             count++;
             failure = next;
         }
@@ -129,20 +167,24 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
     private double TakeOut(Failure failure, double at)
     {
         Return(at);
-        if (failure.Nodes == 0 || (failure.Repair ?? model.Repair) is not { } repair) return 0;
+        if (failure.Nodes == 0 || (failure.Repair ?? model.Repair) is not { } repair)
+            return 0;
         _away.Add((at + repair, failure.Nodes));
         int needed = failure.Nodes + _missing - _spares;
         _spares = Math.Max(0, -needed);
         _missing = Math.Max(0, needed);
-        if (_missing == 0) return 0;
+        if (_missing == 0)
+            return 0;
         int replicas = model.Nodes / model.NodesOfReplica;
-        if (model.Elastic && ReplicasGone < replicas) return 0;
+        if (model.Elastic && ReplicasGone < replicas)
+            return 0;
         double back = at;
         foreach (var (time, _) in _away.OrderBy(away => away.Back).ToArray())
         {
             back = Math.Max(back, time);
             Return(back);
-            if (_missing == 0) break;
+            if (_missing == 0)
+                break;
         }
         return back - at;
     }
@@ -151,8 +193,10 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
     {
         for (int i = _away.Count - 1; i >= 0; i--)
         {
-            if (_away[i].Back > at) continue;
-            int nodes = _away[i].Nodes, filled = Math.Min(_missing, nodes);
+            if (_away[i].Back > at)
+                continue;
+            int nodes = _away[i].Nodes,
+                filled = Math.Min(_missing, nodes);
             _missing -= filled;
             _spares += nodes - filled;
             _away.RemoveAt(i);
@@ -164,7 +208,8 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
     /// <summary>How much longer the work takes with the replicas that are left.</summary>
     private double Shrunk()
     {
-        if (_missing == 0) return 1;
+        if (_missing == 0)
+            return 1;
         double replicas = Math.Max(1, model.Nodes / model.NodesOfReplica);
         return replicas / Math.Max(1, replicas - ReplicasGone);
     }
@@ -173,7 +218,8 @@ public sealed class RunSimulation(JobModel job, FailureModel model, IFailureSour
     {
         int drawn = 0;
         for (int node = 0; share > 0 && node < nodes; node++)
-            if (random.NextDouble() < share) drawn++;
+            if (random.NextDouble() < share)
+                drawn++;
         return drawn;
     }
 }

@@ -8,7 +8,8 @@ namespace Uniscale.Planning.Memory;
 public readonly record struct MemoryPart(string Name, double? Bytes);
 
 /// <summary>
-/// Memory of one rank at its peak, part by part. State follows <see cref="MemoryPlan"/>, activations are the program's own peak (<see cref="ActivationMeter"/>) with what
+/// Memory of one rank at its peak, part by part. State follows <see cref="MemoryPlan"/>, activations are the program's own peak
+/// (<see cref="ActivationMeter"/>) with what
 /// the stack's kernels keep. A part whose figure nobody published is there as unknown, and no total hides it.
 /// </summary>
 public sealed record RankMemory
@@ -46,7 +47,8 @@ public sealed record RankMemory
     {
         var plan = MemoryPlan.Of(spec, program);
         var meter = new ActivationMeter(spec, new ActivationTraits(stack.Attention == AttentionKind.Scores, stack.Dropout));
-        foreach (var instruction in program.Instructions) meter.Run(instruction);
+        foreach (var instruction in program.Instructions)
+            meter.Run(instruction);
         int stage = spec.Mesh.CoordinateOf(program.Rank).Pipeline;
         bool isFp32 = spec.ActivationBytes == sizeof(float);
         double master = isFp32 ? 0 : plan.OptimizerBytes / 3.0;
@@ -79,5 +81,7 @@ public sealed record RankMemory
 
     /// <summary>A gradient that is reduced in another size than it is kept is copied first, one block at a time.</summary>
     private static double StagingBytes(StepSpecification spec, StackSection stack, int[] blocks) =>
-        spec.ReplicaCount == 1 || stack.GradientBytes == sizeof(float) ? 0 : blocks.Max(block => ParameterCount.OfBlock(spec, block)) * (double)stack.GradientBytes;
+        spec.ReplicaCount == 1 || stack.GradientBytes == sizeof(float)
+            ? 0
+            : blocks.Max(block => ParameterCount.OfBlock(spec, block)) * (double)stack.GradientBytes;
 }

@@ -34,7 +34,10 @@ public sealed record PricedStep
     public double Mfu => ModelFlopsPerRank / Cluster.PeakFor(Spec.ActivationBytes);
 
     /// <summary>Share of the dense peak, recomputation counted.</summary>
-    public double Hfu => TokensPerRank * PlannedFlops.HardwarePerToken(Spec, Stack.Attention == AttentionKind.Scores) / Cluster.PeakFor(Spec.ActivationBytes);
+    public double Hfu =>
+        TokensPerRank
+        * PlannedFlops.HardwarePerToken(Spec, Stack.Attention == AttentionKind.Scores)
+        / Cluster.PeakFor(Spec.ActivationBytes);
 
     /// <summary>Prices a step; for several prices of one layout make one <see cref="StepPlanner"/>.</summary>
     /// <param name="spec">The layout.</param>

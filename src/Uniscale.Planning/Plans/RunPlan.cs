@@ -28,13 +28,17 @@ public sealed record RunPlan
     /// <summary>Seconds of all validations; null where nothing is validated.</summary>
     public double? ValidationSeconds { get; init; }
 
-    /// <summary>Whether something is validated whose length is not known: <c>evaluation.sequences</c> is 0 and the shards are not read.</summary>
+    /// <summary>
+    /// Whether something is validated whose length is not known: <c>evaluation.sequences</c> is 0 and the shards are not read.
+    /// </summary>
     public bool ValidationIsUnknown { get; init; }
 
     /// <summary>Saves of the run.</summary>
     public required double Saves { get; init; }
 
-    /// <summary>Seconds that one save blocks training: the copy to the staging buffer; null where the cluster's figure is unknown.</summary>
+    /// <summary>
+    /// Seconds that one save blocks training: the copy to the staging buffer; null where the cluster's figure is unknown.
+    /// </summary>
     public double? SaveBlockingSeconds { get; init; }
 
     /// <summary>Bytes of one checkpoint.</summary>
@@ -66,29 +70,44 @@ public sealed record RunPlan
     /// <param name="layouts">Layouts by phase, of phases that a run is resumed with on another one; null: none.</param>
     /// <exception cref="UserErrorException">The run's length is not known, or a layout cannot work.</exception>
     public static RunPlan Of(
-        RunConfiguration config, Cluster cluster, StackSection stack, Func<RunConfiguration, int, StepSpecification> specOf,
-        IReadOnlyDictionary<string, ParallelSection>? layouts = null)
+        RunConfiguration config,
+        Cluster cluster,
+        StackSection stack,
+        Func<RunConfiguration, int, StepSpecification> specOf,
+        IReadOnlyDictionary<string, ParallelSection>? layouts = null
+    )
     {
         if (layouts?.Keys.FirstOrDefault(name => config.Phases.All(phase => phase.Name != name)) is { } stranger)
-            throw new UserErrorException($"A layout is given for the phase '{stranger}', which there is not: the phases are {(config.Phases.Count == 0 ? "none" : string.Join(", ", config.Phases.Select(phase => phase.Name)))}.");
+            throw new UserErrorException(
+                $"A layout is given for the phase '{stranger}', which there is not: the phases are {(config.Phases.Count == 0 ? "none" : string.Join(", ", config.Phases.Select(phase => phase.Name)))}."
+            );
         var steps = new Dictionary<(int Context, BatchSection Batch, int Sequences, ParallelSection Parallel), PricedStep>();
         PricedStep StepOf(string phase, int context, BatchSection batch, int sequences)
         {
             var parallel = layouts?.GetValueOrDefault(phase) ?? config.Parallel;
             var key = (context, batch, sequences, parallel);
-            if (steps.TryGetValue(key, out var known)) return known;
+            if (steps.TryGetValue(key, out var known))
+                return known;
             var changed = config with { Model = config.Model with { Context = context }, Batch = batch, Parallel = parallel };
             return steps[key] = PricedStep.Of(specOf(changed, sequences), cluster, stack);
         }
         var segments = new List<RunSegment>();
-        double consumed = 0, end = LengthOf(config);
+        double consumed = 0,
+            end = LengthOf(config);
         foreach (var phase in PhasesOf(config, end))
         {
             int context = phase.Context ?? config.Model.Context;
             double tokens = Math.Min(phase.Tokens, end - consumed);
             double origin = phase.Batch is null ? consumed : 0;
             foreach (var (from, length, sequences) in Pieces(BatchRamp.Of(phase.Batch ?? config.Batch, context), origin, tokens))
-                segments.Add(new RunSegment(phase.Name, consumed + from - origin, length, StepOf(phase.Name, context, phase.Batch ?? config.Batch, sequences)));
+                segments.Add(
+                    new RunSegment(
+                        phase.Name,
+                        consumed + from - origin,
+                        length,
+                        StepOf(phase.Name, context, phase.Batch ?? config.Batch, sequences)
+                    )
+                );
             consumed += tokens;
         }
         return Complete(config, cluster, segments);
@@ -113,55 +132,75 @@ public sealed record RunPlan
     }
 
     /// <summary>
-    /// Validations as the trainer runs them: every source of the phase apart, in batches of the step's size, by the program that only goes forward. Null where nothing is validated or
+    /// Validations as the trainer runs them: every source of the phase apart, in batches of the step's size, by the program that only goes
+    /// forward. Null where nothing is validated or
     /// the number of sequences is not known.
     /// </summary>
     private static double? ValidationOf(RunConfiguration config, List<RunSegment> segments)
     {
-        if (config.Data.Validation.Count == 0 || !ValidationIsKnown(config)) return null;
+        if (config.Data.Validation.Count == 0 || !ValidationIsKnown(config))
+            return null;
         var forward = new Dictionary<PricedStep, double>(ReferenceEqualityComparer.Instance);
         double seconds = 0;
         foreach (var segment in segments)
         {
-            double times = config.Evaluation.Every > 0 ? segment.Steps / config.Evaluation.Every : segment == segments[^1] ? 1 : 0;
-            if (times == 0) continue;
+            double times =
+                config.Evaluation.Every > 0 ? segment.Steps / config.Evaluation.Every
+                : segment == segments[^1] ? 1
+                : 0;
+            if (times == 0)
+                continue;
             var step = segment.Step;
             if (!forward.TryGetValue(step, out double pass))
-                forward[step] = pass = PricedStep.Of(step.Spec with { ForwardOnly = true, Checksum = false }, step.Cluster, step.Stack).Seconds;
+                forward[step] = pass = PricedStep
+                    .Of(step.Spec with { ForwardOnly = true, Checksum = false }, step.Cluster, step.Stack)
+                    .Seconds;
             double batch = step.Tokens / step.Spec.Model.Context;
             var named = config.Phases.FirstOrDefault(phase => phase.Name == segment.Phase)?.Evaluate ?? [];
             var sources = config.Data.Validation.Where(source => named.Count == 0 || named.Contains(source.Name));
-            seconds += times * pass * sources.Sum(source => Math.Ceiling(SequencesOf(config, source, step.Spec.Model.Context)!.Value / batch));
+            seconds +=
+                times * pass * sources.Sum(source => Math.Ceiling(SequencesOf(config, source, step.Spec.Model.Context)!.Value / batch));
         }
         return seconds;
     }
 
-    private static bool ValidationIsKnown(RunConfiguration config) => config.Data.Validation.All(source => SequencesOf(config, source, 1) is not null);
+    private static bool ValidationIsKnown(RunConfiguration config) =>
+        config.Data.Validation.All(source => SequencesOf(config, source, 1) is not null);
 
     /// <summary>Sequences of a source at each validation; null: all of shards that a planner does not read.</summary>
     private static double? SequencesOf(RunConfiguration config, SourceSection source, int context) =>
-        config.Evaluation.Sequences > 0 ? config.Evaluation.Sequences : source.VirtualTokens > 0 ? Math.Ceiling((double)source.VirtualTokens / context) : null;
+        config.Evaluation.Sequences > 0 ? config.Evaluation.Sequences
+        : source.VirtualTokens > 0 ? Math.Ceiling((double)source.VirtualTokens / context)
+        : null;
 
     private static double LengthOf(RunConfiguration config)
     {
         double phases = config.Phases.Sum(phase => (double)phase.Tokens);
         double tokens = config.Train.Tokens > 0 ? config.Train.Tokens : double.PositiveInfinity;
-        if (config.Train.Steps > 0) tokens = Math.Min(tokens, (double)config.Train.Steps * config.Batch.Global * config.Model.Context);
+        if (config.Train.Steps > 0)
+            tokens = Math.Min(tokens, (double)config.Train.Steps * config.Batch.Global * config.Model.Context);
         double length = phases > 0 ? Math.Min(phases, tokens) : tokens;
-        return double.IsFinite(length) ? length : throw new UserErrorException("The length of the run is not known: set train.tokens, train.steps or phases.");
+        return double.IsFinite(length)
+            ? length
+            : throw new UserErrorException("The length of the run is not known: set train.tokens, train.steps or phases.");
     }
 
     private static IReadOnlyList<PhaseSection> PhasesOf(RunConfiguration config, double tokens) =>
         config.Phases.Count > 0 ? config.Phases : [new PhaseSection { Name = "run", Tokens = (long)tokens }];
 
     /// <summary>Pieces of a ramp between <paramref name="origin"/> and <paramref name="origin"/> + <paramref name="tokens"/>.</summary>
-    private static IEnumerable<(double From, double Length, int Sequences)> Pieces(IReadOnlyList<(long FromTokens, int Sequences)> ramp, double origin, double tokens)
+    private static IEnumerable<(double From, double Length, int Sequences)> Pieces(
+        IReadOnlyList<(long FromTokens, int Sequences)> ramp,
+        double origin,
+        double tokens
+    )
     {
         for (int i = 0; i < ramp.Count; i++)
         {
             double from = Math.Max(origin, ramp[i].FromTokens);
             double to = Math.Min(origin + tokens, i + 1 < ramp.Count ? ramp[i + 1].FromTokens : double.PositiveInfinity);
-            if (to > from) yield return (from, to - from, ramp[i].Sequences);
+            if (to > from)
+                yield return (from, to - from, ramp[i].Sequences);
         }
     }
 }

@@ -40,6 +40,12 @@ public sealed class StepPlanner
     {
         var costs = new InstructionCosts(_spec, _cluster, stack);
         var times = new StepSimulation(_spec, costs, _classes.Value, _generator, withIntervals).Run();
-        return new PricedStep { Spec = _spec, Cluster = _cluster, Stack = stack, Times = times };
+        return new PricedStep
+        {
+            Spec = _spec,
+            Cluster = _cluster,
+            Stack = stack,
+            Times = times,
+        };
     }
 }

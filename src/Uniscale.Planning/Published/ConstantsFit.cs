@@ -5,8 +5,10 @@ using Uniscale.Planning.Plans;
 namespace Uniscale.Planning.Published;
 
 /// <summary>
-/// Fits the constants of a stack to measured steps: least squares of log(predicted / measured), by Levenberg and Marquardt's method over the logarithms of the constants.
-/// An error beyond 5% counts by its size and no longer by its square, so that one odd row does not bend the others (Huber, 1964). A weak pull towards the constants that it starts from keeps in place what the rows say nothing about.
+/// Fits the constants of a stack to measured steps: least squares of log(predicted / measured), by Levenberg and Marquardt's method over
+/// the logarithms of the constants.
+/// An error beyond 5% counts by its size and no longer by its square, so that one odd row does not bend the others (Huber, 1964). A weak
+/// pull towards the constants that it starts from keeps in place what the rows say nothing about.
 /// </summary>
 public sealed class ConstantsFit
 {
@@ -19,7 +21,11 @@ public sealed class ConstantsFit
 
     private const double Step = 1e-3;
 
-    private static readonly (string Name, Func<ConstantsSection, double> Get, Func<ConstantsSection, double, ConstantsSection> Set)[] Constants =
+    private static readonly (
+        string Name,
+        Func<ConstantsSection, double> Get,
+        Func<ConstantsSection, double, ConstantsSection> Set
+    )[] Constants =
     [
         ("matmul", c => c.Matmul, (c, x) => c with { Matmul = Math.Min(1, x) }),
         ("attention", c => c.Attention, (c, x) => c with { Attention = Math.Min(1, x) }),
@@ -59,14 +65,17 @@ public sealed class ConstantsFit
         {
             var jacobian = Jacobian(at, errors);
             var normal = jacobian.TransposeThisAndMultiply(jacobian);
-            var step = (normal + damping * Matrix<double>.Build.DenseDiagonal(_fitted.Length, 1)).Solve(-jacobian.TransposeThisAndMultiply(errors));
+            var step = (normal + damping * Matrix<double>.Build.DenseDiagonal(_fitted.Length, 1)).Solve(
+                -jacobian.TransposeThisAndMultiply(errors)
+            );
             var next = at + step;
             var better = Errors(next);
             if (better.L2Norm() < errors.L2Norm())
             {
                 bool done = errors.L2Norm() - better.L2Norm() < 1e-5;
                 (at, errors, damping) = (next, better, damping / 5);
-                if (done) break;
+                if (done)
+                    break;
             }
             else
             {
@@ -92,7 +101,8 @@ public sealed class ConstantsFit
         var constants = At(logs);
         var errors = Vector<double>.Build.Dense(_rows.Count + _fitted.Length);
         Parallel.For(0, _rows.Count, row => errors[row] = Damped(Math.Log(_rows[row](constants))));
-        for (int i = 0; i < _fitted.Length; i++) errors[_rows.Count + i] = Pull * logs[i];
+        for (int i = 0; i < _fitted.Length; i++)
+            errors[_rows.Count + i] = Pull * logs[i];
         return errors;
     }
 

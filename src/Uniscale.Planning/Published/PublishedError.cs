@@ -20,7 +20,8 @@ public sealed record PublishedError(PublishedRow Row, PricedStep Plan)
     }
 
     /// <summary>The fastest of the layouts that a row may mean.</summary>
-    public static PricedStep Fastest(PublishedRow row, Cluster cluster, StackSection stack) => row.Alternatives.Count == 0
-        ? PricedStep.Of(row.Spec, cluster, stack)
-        : row.Alternatives.Select(spec => PricedStep.Of(spec, cluster, stack)).MinBy(plan => plan.Seconds)!;
+    public static PricedStep Fastest(PublishedRow row, Cluster cluster, StackSection stack) =>
+        row.Alternatives.Count == 0
+            ? PricedStep.Of(row.Spec, cluster, stack)
+            : row.Alternatives.Select(spec => PricedStep.Of(spec, cluster, stack)).MinBy(plan => plan.Seconds)!;
 }

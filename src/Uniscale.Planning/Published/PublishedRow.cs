@@ -10,8 +10,19 @@ namespace Uniscale.Planning.Published;
 /// <param name="IsFitted">Whether the stack's constants were fitted on it; the others are held out.</param>
 /// <param name="Note">What the publication leaves open and how it was chosen here; empty: nothing.</param>
 public sealed record PublishedRow(
-    string Table, string Name, string Cluster, string Stack, StepSpecification Spec, double Seconds, bool IsFitted, string Note = "")
+    string Table,
+    string Name,
+    string Cluster,
+    string Stack,
+    StepSpecification Spec,
+    double Seconds,
+    bool IsFitted,
+    string Note = ""
+)
 {
-    /// <summary>Layouts that the publication may mean, where it leaves something open; the planner's fastest is taken. Empty: <see cref="Spec"/> alone.</summary>
+    /// <summary>
+    /// Layouts that the publication may mean, where it leaves something open; the planner's fastest is taken. Empty: <see cref="Spec"/>
+    /// alone.
+    /// </summary>
     public IReadOnlyList<StepSpecification> Alternatives { get; init; } = [];
 }

@@ -9,7 +9,8 @@ namespace Uniscale.Planning.Reports;
 /// <summary>Pictures of plans as SVG, drawn by ScottPlot.</summary>
 public static class PlanPictures
 {
-    private const int Width = 960, Height = 420;
+    private const int Width = 960,
+        Height = 420;
 
     private const double Gibi = 1L << 30;
 
@@ -21,8 +22,12 @@ public static class PlanPictures
     public static string Memory(IReadOnlyList<RankMemory> memory, double? chipBytes)
     {
         var plot = New("Memory of a rank at its peak, by stage", "GiB");
-        Stack(plot, memory.Select(account => $"stage {account.Stage}"), memory[0].Parts.Select(part => part.Name),
-            (stage, part) => (memory[stage].Parts[part].Bytes ?? 0) / Gibi);
+        Stack(
+            plot,
+            memory.Select(account => $"stage {account.Stage}"),
+            memory[0].Parts.Select(part => part.Name),
+            (stage, part) => (memory[stage].Parts[part].Bytes ?? 0) / Gibi
+        );
         if (chipBytes is { } there)
         {
             var line = plot.Add.HorizontalLine(there / Gibi);
@@ -36,43 +41,67 @@ public static class PlanPictures
     public static string Step(PricedStep plan)
     {
         var classes = plan.Times.Classes;
-        string[] names = ["products", "attention", "memory", "tensor", "context", "overhead", "optimizer", "reduction", "gathering", "waiting", "rest"];
+        string[] names =
+        [
+            "products",
+            "attention",
+            "memory",
+            "tensor",
+            "context",
+            "overhead",
+            "optimizer",
+            "reduction",
+            "gathering",
+            "waiting",
+            "rest",
+        ];
         var plot = New("Seconds of a step, by kind of rank", "s");
-        Stack(plot, classes.Select(times => $"rank {times.Class.Rank}"), names, (index, part) =>
-        {
-            var times = classes[index];
-            var passes = times.Passes;
-            return part switch
+        Stack(
+            plot,
+            classes.Select(times => $"rank {times.Class.Rank}"),
+            names,
+            (index, part) =>
             {
-                0 => passes.Products,
-                1 => passes.Attention,
-                2 => passes.Memory,
-                3 => passes.Tensor,
-                4 => passes.Context,
-                5 => passes.Overhead,
-                6 => times.Updates,
-                7 => times.Reduction,
-                8 => times.Gathering,
-                9 => times.Waiting,
-                _ => times.Rest,
-            };
-        });
+                var times = classes[index];
+                var passes = times.Passes;
+                return part switch
+                {
+                    0 => passes.Products,
+                    1 => passes.Attention,
+                    2 => passes.Memory,
+                    3 => passes.Tensor,
+                    4 => passes.Context,
+                    5 => passes.Overhead,
+                    6 => times.Updates,
+                    7 => times.Reduction,
+                    8 => times.Gathering,
+                    9 => times.Waiting,
+                    _ => times.Rest,
+                };
+            }
+        );
         return plot.GetSvgXml(Width, Height);
     }
 
-    /// <summary>Time against memory of all layouts that were simulated, and the line of those than which none is both faster and smaller.</summary>
+    /// <summary>
+    /// Time against memory of all layouts that were simulated, and the line of those than which none is both faster and smaller.
+    /// </summary>
     public static string Front(SearchResult found)
     {
         var plot = New("Layouts: seconds of a step against memory of the heaviest rank", "s a step");
         plot.XLabel("known memory, GiB");
-        var all = plot.Add.ScatterPoints(found.Priced.Select(Memory).ToArray(), found.Priced.Select(layout => layout.Plan.Seconds).ToArray());
+        var all = plot.Add.ScatterPoints(
+            found.Priced.Select(Memory).ToArray(),
+            found.Priced.Select(layout => layout.Plan.Seconds).ToArray()
+        );
         all.LegendText = "simulated";
         all.Color = ScottPlot.Colors.LightGray;
         var front = plot.Add.Scatter(found.Front.Select(Memory).ToArray(), found.Front.Select(layout => layout.Plan.Seconds).ToArray());
         front.LegendText = "none is both faster and smaller";
         front.Color = Colours.GetColor(0);
         foreach (var end in new[] { found.Front[0], found.Front[^1] }.Distinct())
-            plot.Add.Text(LayoutSearch.Describe(end.Plan.Spec), Memory(end), end.Plan.Seconds).Alignment = end == found.Front[0] ? Alignment.UpperRight : Alignment.LowerLeft;
+            plot.Add.Text(LayoutSearch.Describe(end.Plan.Spec), Memory(end), end.Plan.Seconds).Alignment =
+                end == found.Front[0] ? Alignment.UpperRight : Alignment.LowerLeft;
         plot.ShowLegend();
         return plot.GetSvgXml(Width, Height);
 
@@ -100,7 +129,8 @@ public static class PlanPictures
 
     private static void Stack(Plot plot, IEnumerable<string> columns, IEnumerable<string> parts, Func<int, int, double> value)
     {
-        string[] names = [.. columns], labels = [.. parts];
+        string[] names = [.. columns],
+            labels = [.. parts];
         var bars = new List<Bar>();
         bool[] used = new bool[labels.Length];
         for (int column = 0; column < names.Length; column++)
@@ -109,15 +139,26 @@ public static class PlanPictures
             for (int part = 0; part < labels.Length; part++)
             {
                 double size = value(column, part);
-                if (size <= 0) continue;
-                bars.Add(new Bar { Position = column, ValueBase = height, Value = height + size, FillColor = Colours.GetColor(part), LineWidth = 0 });
+                if (size <= 0)
+                    continue;
+                bars.Add(
+                    new Bar
+                    {
+                        Position = column,
+                        ValueBase = height,
+                        Value = height + size,
+                        FillColor = Colours.GetColor(part),
+                        LineWidth = 0,
+                    }
+                );
                 height += size;
                 used[part] = true;
             }
         }
         plot.Add.Bars(bars.ToArray());
         for (int part = 0; part < labels.Length; part++)
-            if (used[part]) plot.Legend.ManualItems.Add(new LegendItem { LabelText = labels[part], FillColor = Colours.GetColor(part) });
+            if (used[part])
+                plot.Legend.ManualItems.Add(new LegendItem { LabelText = labels[part], FillColor = Colours.GetColor(part) });
         plot.ShowLegend(Edge.Right);
         // More columns than fit keep every n-th name.
         int every = Math.Max(1, names.Length / 12);

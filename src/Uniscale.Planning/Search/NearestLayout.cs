@@ -8,7 +8,10 @@ namespace Uniscale.Planning.Search;
 /// <param name="Bytes">What it needs.</param>
 public sealed record FittingLayout(IReadOnlyList<string> Settings, double Bytes);
 
-/// <summary>Finds the layout that fits and differs least from one that does not: by the fewest settings, and of those the one that saves least, which costs least time.</summary>
+/// <summary>
+/// Finds the layout that fits and differs least from one that does not: by the fewest settings, and of those the one that saves least,
+/// which costs least time.
+/// </summary>
 public static class NearestLayout
 {
     private static readonly RecomputeKind[] Recomputations = [RecomputeKind.None, RecomputeKind.Selective, RecomputeKind.Block];
@@ -20,10 +23,18 @@ public static class NearestLayout
     /// <param name="bytesOf">Bytes of a changed configuration; throws where its layout cannot work.</param>
     public static FittingLayout? Of(RunConfiguration config, int ranks, double limit, Func<RunConfiguration, double> bytesOf)
     {
-        foreach (var same in Candidates(config, ranks).GroupBy(candidate => candidate.Settings.Length).OrderBy(group => group.Key).Where(group => group.Key > 0))
+        foreach (
+            var same in Candidates(config, ranks)
+                .GroupBy(candidate => candidate.Settings.Length)
+                .OrderBy(group => group.Key)
+                .Where(group => group.Key > 0)
+        )
         {
-            var fitting = same.Select(candidate => (candidate.Settings, Bytes: BytesOf(candidate.Config, bytesOf))).Where(candidate => candidate.Bytes <= limit).ToArray();
-            if (fitting.Length == 0) continue;
+            var fitting = same.Select(candidate => (candidate.Settings, Bytes: BytesOf(candidate.Config, bytesOf)))
+                .Where(candidate => candidate.Bytes <= limit)
+                .ToArray();
+            if (fitting.Length == 0)
+                continue;
             var (settings, bytes) = fitting.MaxBy(candidate => candidate.Bytes);
             return new FittingLayout(settings, bytes);
         }
@@ -50,14 +61,32 @@ public static class NearestLayout
             {
                 int data = ranks / parallel.Context / tensor / pipeline;
                 foreach (int micro in Microbatches(config, data))
-                    foreach (var recompute in Recomputations.Where(kind => kind >= parallel.Recompute || kind == RecomputeKind.Block).Append(parallel.Recompute).Distinct())
-                        foreach (int stage in data * parallel.Context > 1 ? Enumerable.Range(parallel.Zero.Stage, 4 - parallel.Zero.Stage) : [parallel.Zero.Stage])
+                    foreach (
+                        var recompute in Recomputations
+                            .Where(kind => kind >= parallel.Recompute || kind == RecomputeKind.Block)
+                            .Append(parallel.Recompute)
+                            .Distinct()
+                    )
+                        foreach (
+                            int stage in data * parallel.Context > 1
+                                ? Enumerable.Range(parallel.Zero.Stage, 4 - parallel.Zero.Stage)
+                                : [parallel.Zero.Stage]
+                        )
                             foreach (bool behind in config.Checkpoint.Async ? (bool[])[true, false] : [false])
                                 yield return Changed(config, tensor, pipeline, data, micro, recompute, stage, behind);
             }
     }
 
-    private static (RunConfiguration, string[]) Changed(RunConfiguration config, int tensor, int pipeline, int data, int micro, RecomputeKind recompute, int stage, bool behind)
+    private static (RunConfiguration, string[]) Changed(
+        RunConfiguration config,
+        int tensor,
+        int pipeline,
+        int data,
+        int micro,
+        RecomputeKind recompute,
+        int stage,
+        bool behind
+    )
     {
         var parallel = config.Parallel;
         // Groups, chunks and schedules are made for the axes that they were written beside.
@@ -81,19 +110,27 @@ public static class NearestLayout
     private static IEnumerable<string> Settings(RunConfiguration from, RunConfiguration to)
     {
         var (before, after) = (from.Parallel, to.Parallel);
-        if (before.Tensor != after.Tensor) yield return $"parallel.tensor={after.Tensor}";
-        if (before.Pipeline != after.Pipeline) yield return $"parallel.pipeline={after.Pipeline}";
-        if (before.Data != after.Data) yield return $"parallel.data={after.Data}";
-        if (before.Recompute != after.Recompute) yield return $"parallel.recompute={after.Recompute.ToString().ToLowerInvariant()}";
-        if (before.Zero.Stage != after.Zero.Stage) yield return $"parallel.zero.stage={after.Zero.Stage}";
-        if (from.Batch.Micro != to.Batch.Micro) yield return $"batch.micro={to.Batch.Micro.ToString(CultureInfo.InvariantCulture)}";
-        if (from.Checkpoint.Async != to.Checkpoint.Async) yield return "checkpoint.async=false";
+        if (before.Tensor != after.Tensor)
+            yield return $"parallel.tensor={after.Tensor}";
+        if (before.Pipeline != after.Pipeline)
+            yield return $"parallel.pipeline={after.Pipeline}";
+        if (before.Data != after.Data)
+            yield return $"parallel.data={after.Data}";
+        if (before.Recompute != after.Recompute)
+            yield return $"parallel.recompute={after.Recompute.ToString().ToLowerInvariant()}";
+        if (before.Zero.Stage != after.Zero.Stage)
+            yield return $"parallel.zero.stage={after.Zero.Stage}";
+        if (from.Batch.Micro != to.Batch.Micro)
+            yield return $"batch.micro={to.Batch.Micro.ToString(CultureInfo.InvariantCulture)}";
+        if (from.Checkpoint.Async != to.Checkpoint.Async)
+            yield return "checkpoint.async=false";
     }
 
     /// <summary>The microbatch as it is, and smaller ones that divide the replica's share.</summary>
     private static IEnumerable<int> Microbatches(RunConfiguration config, int data)
     {
-        int share = config.Batch.Global / Math.Max(1, data), now = config.Batch.Micro > 0 ? config.Batch.Micro : share;
+        int share = config.Batch.Global / Math.Max(1, data),
+            now = config.Batch.Micro > 0 ? config.Batch.Micro : share;
         return SearchSpace.Divisors(Math.Max(1, share)).Where(size => size < now).Append(config.Batch.Micro);
     }
 }

@@ -15,10 +15,15 @@ public static class RunnerUp
     public static string Explain(PricedStep best, PricedStep second)
     {
         double lost = second.Seconds - best.Seconds;
-        var parts = Parts(second).Zip(Parts(best), (slow, fast) => (slow.Name, Seconds: slow.Seconds - fast.Seconds)).Where(part => Math.Abs(part.Seconds) > Mentioned * best.Seconds)
+        var parts = Parts(second)
+            .Zip(Parts(best), (slow, fast) => (slow.Name, Seconds: slow.Seconds - fast.Seconds))
+            .Where(part => Math.Abs(part.Seconds) > Mentioned * best.Seconds)
             .OrderByDescending(part => part.Seconds);
         return string.Create(CultureInfo.InvariantCulture, $"{lost:N3} s ({lost / best.Seconds:P1}): ")
-            + string.Join(", ", parts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Name} {part.Seconds:+0.000;-0.000} s")));
+            + string.Join(
+                ", ",
+                parts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Name} {part.Seconds:+0.000;-0.000} s"))
+            );
     }
 
     private static IEnumerable<(string Name, double Seconds)> Parts(PricedStep plan)
@@ -27,8 +32,16 @@ public static class RunnerUp
         var passes = slowest.Passes;
         return
         [
-            ("products", passes.Products + passes.Attention), ("memory", passes.Memory), ("tensor collectives", passes.Tensor), ("context collectives", passes.Context), ("overhead", passes.Overhead),
-            ("optimizer", slowest.Updates), ("reduction", slowest.Reduction), ("gathering", slowest.Gathering), ("waiting", slowest.Waiting), ("rest", slowest.Rest),
+            ("products", passes.Products + passes.Attention),
+            ("memory", passes.Memory),
+            ("tensor collectives", passes.Tensor),
+            ("context collectives", passes.Context),
+            ("overhead", passes.Overhead),
+            ("optimizer", slowest.Updates),
+            ("reduction", slowest.Reduction),
+            ("gathering", slowest.Gathering),
+            ("waiting", slowest.Waiting),
+            ("rest", slowest.Rest),
         ];
     }
 }

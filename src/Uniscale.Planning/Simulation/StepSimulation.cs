@@ -3,8 +3,10 @@ using Uniscale.Planning.Costs;
 namespace Uniscale.Planning.Simulation;
 
 /// <summary>
-/// Runs the programs of all ranks in time, one rank of each class. A rank has a compute lane and one lane each for sends up, sends down, and collectives of gradients and
-/// parameters; what is posted runs beside computation where the stack can, else computation waits for it. A collective runs once all classes in its group have posted it.
+/// Runs the programs of all ranks in time, one rank of each class. A rank has a compute lane and one lane each for sends up, sends down,
+/// and collectives of gradients and
+/// parameters; what is posted runs beside computation where the stack can, else computation waits for it. A collective runs once all
+/// classes in its group have posted it.
 /// </summary>
 internal sealed class StepSimulation
 {
@@ -16,14 +18,22 @@ internal sealed class StepSimulation
     private readonly Dictionary<Meeting, Posted> _meetings = [];
     private readonly List<Interval>? _intervals;
 
-    public StepSimulation(StepSpecification spec, InstructionCosts costs, IReadOnlyList<RankClass> classes, ProgramGenerator generator, bool withIntervals)
+    public StepSimulation(
+        StepSpecification spec,
+        InstructionCosts costs,
+        IReadOnlyList<RankClass> classes,
+        ProgramGenerator generator,
+        bool withIntervals
+    )
     {
         (_spec, _costs, _classes) = (spec, costs, classes);
         _clocks = classes.Select(at => new Clock(generator.Generate(at.Rank).Instructions)).ToArray();
         _intervals = withIntervals ? [] : null;
     }
 
-    /// <summary>What a collective is known by among those who take part: its kind, its group's classes, and how many of that kind came before.</summary>
+    /// <summary>
+    /// What a collective is known by among those who take part: its kind, its group's classes, and how many of that kind came before.
+    /// </summary>
     private readonly record struct Meeting(Op Op, int Group, int Block, int Number);
 
     /// <summary>A collective that is posted, and when it is over once that is certain.</summary>
@@ -80,13 +90,24 @@ internal sealed class StepSimulation
         }
         for (int place = 0; place < _clocks.Length; place++)
             if (_clocks[place].Next < _clocks[place].Program.Count)
-                throw new InvalidOperationException($"rank {_classes[place].Rank} waits for ever at instruction {_clocks[place].Next}: {_clocks[place].Program[_clocks[place].Next]}");
+                throw new InvalidOperationException(
+                    $"rank {_classes[place].Rank} waits for ever at instruction {_clocks[place].Next}: {_clocks[place].Program[_clocks[place].Next]}"
+                );
         double end = _clocks.Max(clock => Math.Max(clock.Compute, clock.Collectives)) + _costs.Stack.Constants.StepOverhead;
         return new StepTimes(end, _classes.Select((at, place) => TimesOf(at, _clocks[place], end)).ToArray(), _intervals);
     }
 
-    private static ClassTimes TimesOf(RankClass at, Clock clock, double end) => new(
-        at, clock.Work, clock.Updates, clock.ExposedReduction, clock.WaitedForParameters, clock.WaitedForStages + clock.BlockedBySends, end, clock.Passes);
+    private static ClassTimes TimesOf(RankClass at, Clock clock, double end) =>
+        new(
+            at,
+            clock.Work,
+            clock.Updates,
+            clock.ExposedReduction,
+            clock.WaitedForParameters,
+            clock.WaitedForStages + clock.BlockedBySends,
+            end,
+            clock.Passes
+        );
 
     /// <summary>Runs one instruction; false where the rank has to wait for another.</summary>
     private bool Step(int place, Instruction at)
@@ -131,17 +152,20 @@ internal sealed class StepSimulation
         {
             if (_arrivals.TryGetValue((place, at.Block, at.Microbatch, at.Op != Op.Forward), out double arrival))
             {
-                if (double.IsPositiveInfinity(arrival)) return false;
+                if (double.IsPositiveInfinity(arrival))
+                    return false;
                 clock.WaitedForStages += Math.Max(0, arrival - start);
                 start = Math.Max(start, arrival);
             }
             if (clock.Gathered.TryGetValue(at.Block, out var gathered))
             {
-                if (double.IsNaN(gathered.End)) return false;
+                if (double.IsNaN(gathered.End))
+                    return false;
                 clock.WaitedForParameters += Math.Max(0, gathered.End - start);
                 start = Math.Max(start, gathered.End);
             }
-            if (!Lockstep(place, at, ref start)) return false;
+            if (!Lockstep(place, at, ref start))
+                return false;
         }
         var seconds = _costs.Of(at);
         clock.Work += seconds;
@@ -154,7 +178,8 @@ internal sealed class StepSimulation
     private bool Lockstep(int place, Instruction at, ref double start)
     {
         int[] group = _classes[place].Groups.Lockstep;
-        if (group.Length <= 1) return true;
+        if (group.Length <= 1)
+            return true;
         var clock = _clocks[place];
         var meeting = new Meeting(Op.Forward, GroupId(group), -1, clock.PassesDone);
         // A rank that looks again after it had to wait is not counted twice.
@@ -164,7 +189,8 @@ internal sealed class StepSimulation
             Arrive(meeting, group.Length, start, 0);
         }
         var posted = _meetings[meeting];
-        if (double.IsNaN(posted.End)) return false;
+        if (double.IsNaN(posted.End))
+            return false;
         clock.PassesDone++;
         clock.WaitedForStages += Math.Max(0, posted.End - start);
         start = Math.Max(start, posted.End);
@@ -177,14 +203,20 @@ internal sealed class StepSimulation
         bool gradient = at.Op == Op.SendGradient;
         int peer = _classes[place].ClassOfStage[_spec.Mesh.CoordinateOf(at.Peer).Pipeline];
         // Chunks send from the last stage to the first, so the direction says which neighbour it is.
-        double seconds = _costs.Links.Send(_costs.BoundaryBytes, gradient ? _classes[place].Places.ToPrevious : _classes[place].Places.ToNext);
+        double seconds = _costs.Links.Send(
+            _costs.BoundaryBytes,
+            gradient ? _classes[place].Places.ToPrevious : _classes[place].Places.ToNext
+        );
         double start = Math.Max(clock.Compute, gradient ? clock.SendDown : clock.SendUp);
         double end = start + seconds;
-        if (gradient) clock.SendDown = end;
-        else clock.SendUp = end;
+        if (gradient)
+            clock.SendDown = end;
+        else
+            clock.SendUp = end;
         _arrivals[(peer, gradient ? at.Block - 1 : at.Block + 1, at.Microbatch, gradient)] = end;
         Note(place, Lane.Communication, at, start, end);
-        if (_costs.Stack.OverlapSends) return;
+        if (_costs.Stack.OverlapSends)
+            return;
         clock.BlockedBySends += end - clock.Compute;
         clock.Compute = end;
     }
@@ -238,9 +270,11 @@ internal sealed class StepSimulation
 
     private Posted Arrive(Meeting meeting, int members, double start, double seconds)
     {
-        if (!_meetings.TryGetValue(meeting, out var posted)) _meetings[meeting] = posted = new Posted(members);
+        if (!_meetings.TryGetValue(meeting, out var posted))
+            _meetings[meeting] = posted = new Posted(members);
         posted.Start = Math.Max(posted.Start, start);
-        if (--posted.WaitingFor == 0) posted.End = posted.Start + seconds;
+        if (--posted.WaitingFor == 0)
+            posted.End = posted.Start + seconds;
         return posted;
     }
 
@@ -256,20 +290,24 @@ internal sealed class StepSimulation
     private bool NormTogether()
     {
         foreach (var clock in _clocks)
-            if (clock.Next >= clock.Program.Count || clock.Program[clock.Next].Op != Op.Norm) return false;
+            if (clock.Next >= clock.Program.Count || clock.Program[clock.Next].Op != Op.Norm)
+                return false;
         for (int place = 0; place < _clocks.Length; place++)
         {
-            foreach (var at in _clocks[place].Deferred) _clocks[place].Pending.Add(Post(place, at, ReduceSeconds(place, at)));
+            foreach (var at in _clocks[place].Deferred)
+                _clocks[place].Pending.Add(Post(place, at, ReduceSeconds(place, at)));
             _clocks[place].Deferred.Clear();
         }
         double start = 0;
         foreach (var clock in _clocks)
         {
-            double end = clock.Compute, others = clock.Compute;
+            double end = clock.Compute,
+                others = clock.Compute;
             foreach (var posted in clock.Pending)
             {
                 end = Math.Max(end, double.IsNaN(posted.End) ? posted.Start : posted.End);
-                if (posted.IsShared) others = Math.Max(others, posted.Start);
+                if (posted.IsShared)
+                    others = Math.Max(others, posted.Start);
             }
             // Until the last of the other stages has posted its part this one waits; only then it reduces.
             clock.WaitedForStages += others - clock.Compute;
@@ -295,6 +333,7 @@ internal sealed class StepSimulation
 
     private void Note(int place, Lane lane, Instruction at, double start, double end)
     {
-        if (end > start) _intervals?.Add(new Interval(_classes[place].Rank, lane, at, start, end));
+        if (end > start)
+            _intervals?.Add(new Interval(_classes[place].Rank, lane, at, start, end));
     }
 }

@@ -12,7 +12,15 @@ namespace Uniscale.Planning.Simulation;
 /// <param name="Step">Length of the whole step.</param>
 /// <param name="PassesEnd">When the last pass was over.</param>
 public sealed record ClassTimes(
-    RankClass Class, PassSeconds Passes, double Updates, double Reduction, double Gathering, double Waiting, double Step, double PassesEnd)
+    RankClass Class,
+    PassSeconds Passes,
+    double Updates,
+    double Reduction,
+    double Gathering,
+    double Waiting,
+    double Step,
+    double PassesEnd
+)
 {
     /// <summary>What is left: gathering of updated parameters, host, waits at the end of the step.</summary>
     public double Rest => Math.Max(0, Step - Passes.Total - Updates - Reduction - Gathering - Waiting);

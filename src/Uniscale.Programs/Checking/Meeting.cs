@@ -68,16 +68,20 @@ internal sealed class Meeting
     {
         var group = GroupOf(rank, at.Op);
         other = group.First;
-        if (group.Members.Count <= 1) return Arrival.Passed;
+        if (group.Members.Count <= 1)
+            return Arrival.Passed;
         if (_waitsForRound[rank] >= 0)
         {
-            if (group.Round == _waitsForRound[rank]) return Arrival.Waiting;
+            if (group.Round == _waitsForRound[rank])
+                return Arrival.Waiting;
             _waitsForRound[rank] = -1;
             return Arrival.Passed;
         }
         var collective = at.Op == Op.ReduceTied ? (at.Op, 0, -1) : (at.Op, at.Block, at.Microbatch);
-        if (group.Arrived == 0) (group.Collective, group.First) = (collective, (rank, index));
-        else if (group.Collective != collective) return Arrival.Mismatch;
+        if (group.Arrived == 0)
+            (group.Collective, group.First) = (collective, (rank, index));
+        else if (group.Collective != collective)
+            return Arrival.Mismatch;
         if (++group.Arrived < group.Members.Count)
         {
             _waitsForRound[rank] = group.Round;
@@ -91,15 +95,16 @@ internal sealed class Meeting
     /// <summary>Members of the group in which a rank carries out an operation.</summary>
     public IReadOnlyList<int> MembersOf(int rank, Op op) => GroupOf(rank, op).Members;
 
-    private Group GroupOf(int rank, Op op) => op switch
-    {
-        Op.CountTokens or Op.ReduceGradients => _replicas[rank],
-        Op.GatherParameters or Op.GatherUpdated => _shards[rank],
-        Op.ReduceTied => _tied[rank],
-        Op.Checksum => (_spec.Sharding == 3 ? _shardReplicas : _replicas)[rank],
-        Op.Norm or Op.SumLoss => _world,
-        _ => _lockstep[rank],
-    };
+    private Group GroupOf(int rank, Op op) =>
+        op switch
+        {
+            Op.CountTokens or Op.ReduceGradients => _replicas[rank],
+            Op.GatherParameters or Op.GatherUpdated => _shards[rank],
+            Op.ReduceTied => _tied[rank],
+            Op.Checksum => (_spec.Sharding == 3 ? _shardReplicas : _replicas)[rank],
+            Op.Norm or Op.SumLoss => _world,
+            _ => _lockstep[rank],
+        };
 
     /// <summary>One object for each group of a kind, shared by its members.</summary>
     private static Group[] Share(RankGroups[] groups, Func<RankGroups, IReadOnlyList<int>> kind)
@@ -108,11 +113,13 @@ internal sealed class Meeting
         var alone = new Group([]);
         for (int rank = 0; rank < groups.Length; rank++)
         {
-            if (shared[rank] is not null) continue;
+            if (shared[rank] is not null)
+                continue;
             var members = kind(groups[rank]);
             var group = members.Count == 0 ? alone : new Group(members);
             shared[rank] = group;
-            foreach (int member in members) shared[member] = group;
+            foreach (int member in members)
+                shared[member] = group;
         }
         return shared!;
     }

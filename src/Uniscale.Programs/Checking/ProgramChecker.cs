@@ -4,8 +4,10 @@ namespace Uniscale.Programs.Checking;
 
 /// <summary>
 /// Proves the programs of all ranks of a layout before anything is allocated, in two parts.
-/// <see cref="RankRules"/> reads each rank's program alone: every block forward and backward once for every microbatch, nothing used before it is
-/// there, everything reduced, updated and released. <see cref="StrictWorld"/> runs all ranks against each other in the strictest model there
+/// <see cref="RankRules"/> reads each rank's program alone: every block forward and backward once for every microbatch, nothing used before
+/// it is
+/// there, everything reduced, updated and released. <see cref="StrictWorld"/> runs all ranks against each other in the strictest model
+/// there
 /// is, where sends and collectives stand still until the other side is there: sends meet receives in order, members of a group meet in
 /// the same order, and all ranks come to their end. Why that is a proof for the executor, which waits less: docs/decisions/0030.
 /// </summary>
@@ -22,7 +24,8 @@ public static class ProgramChecker
     public static void Require(StepSpecification spec)
     {
         var verdict = Check(spec);
-        if (!verdict.Passed) throw new ProgramRefusedException(verdict);
+        if (!verdict.Passed)
+            throw new ProgramRefusedException(verdict);
     }
 
     /// <summary>Checks programs, every rank of a layout.</summary>

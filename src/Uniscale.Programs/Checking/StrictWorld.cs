@@ -3,7 +3,8 @@ namespace Uniscale.Programs.Checking;
 /// <summary>
 /// Runs the programs of all ranks against each other with nothing but their order. A receive is posted and never waits. A send
 /// stands still until its receive is posted. A pass stands still until what it receives is sent, and until all ranks that go through
-/// it in lockstep (tensor, context) are there. A collective stands still until all members of its group are there. Whoever cannot go on is woken
+/// it in lockstep (tensor, context) are there. A collective stands still until all members of its group are there. Whoever cannot go on is
+/// woken
 /// when what it waits for happens, so the run takes time proportional to the number of instructions.
 /// </summary>
 internal sealed class StrictWorld
@@ -34,11 +35,14 @@ internal sealed class StrictWorld
 
     public void Run()
     {
-        for (int rank = _programs.Length - 1; rank >= 0; rank--) Wake(rank);
+        for (int rank = _programs.Length - 1; rank >= 0; rank--)
+            Wake(rank);
         while (_runnable.TryPop(out int rank))
         {
             _queued[rank] = false;
-            while (!_broken[rank] && _next[rank] < _programs[rank].Instructions.Count && Step(rank, _programs[rank].Instructions[_next[rank]]))
+            while (
+                !_broken[rank] && _next[rank] < _programs[rank].Instructions.Count && Step(rank, _programs[rank].Instructions[_next[rank]])
+            )
                 _next[rank]++;
         }
         ReportStuck();
@@ -46,18 +50,20 @@ internal sealed class StrictWorld
     }
 
     /// <summary>Runs one instruction; false where the rank has to wait.</summary>
-    private bool Step(int rank, Instruction at) => at.Op switch
-    {
-        Op.ReceiveActivation or Op.ReceiveGradient => Post(rank, at),
-        Op.SendActivation or Op.SendGradient => Send(rank, at),
-        Op.Forward or Op.Backward or Op.BackwardInput => HasArrived(rank, at) && Meet(rank, at),
-        Op.Load or Op.ReleaseParameters or Op.Update => true,
-        _ => Meet(rank, at),
-    };
+    private bool Step(int rank, Instruction at) =>
+        at.Op switch
+        {
+            Op.ReceiveActivation or Op.ReceiveGradient => Post(rank, at),
+            Op.SendActivation or Op.SendGradient => Send(rank, at),
+            Op.Forward or Op.Backward or Op.BackwardInput => HasArrived(rank, at) && Meet(rank, at),
+            Op.Load or Op.ReleaseParameters or Op.Update => true,
+            _ => Meet(rank, at),
+        };
 
     private bool Post(int rank, Instruction at)
     {
-        if (at.Peer < 0 || at.Peer >= _programs.Length) return true;
+        if (at.Peer < 0 || at.Peer >= _programs.Length)
+            return true;
         PostedFor(at.Peer, rank, at.Op == Op.ReceiveGradient).Enqueue((at.Block, at.Microbatch, _next[rank]));
         Wake(at.Peer);
         return true;
@@ -65,13 +71,18 @@ internal sealed class StrictWorld
 
     private bool Send(int rank, Instruction at)
     {
-        if (at.Peer < 0 || at.Peer >= _programs.Length) return true;
+        if (at.Peer < 0 || at.Peer >= _programs.Length)
+            return true;
         bool gradient = at.Op == Op.SendGradient;
-        if (!PostedFor(rank, at.Peer, gradient).TryDequeue(out var receive)) return false;
+        if (!PostedFor(rank, at.Peer, gradient).TryDequeue(out var receive))
+            return false;
         int meant = gradient ? at.Block - 1 : at.Block + 1;
         if (receive.Block != meant || receive.Microbatch != at.Microbatch)
         {
-            Fail(rank, $"{at} meets {_programs[at.Peer].Instructions[receive.Index]} (instruction {receive.Index} of rank {at.Peer}): wrong order");
+            Fail(
+                rank,
+                $"{at} meets {_programs[at.Peer].Instructions[receive.Index]} (instruction {receive.Index} of rank {at.Peer}): wrong order"
+            );
             _broken[rank] = true;
             return false;
         }
@@ -84,8 +95,10 @@ internal sealed class StrictWorld
     {
         bool gradient = at.Op != Op.Forward;
         int neighbour = gradient ? at.Block + 1 : at.Block - 1;
-        if (at.Block < 0 || neighbour < 0 || neighbour >= _spec.Model.BlockCount) return true;
-        if (_layout.StageOf(neighbour) == _stages[rank]) return true;
+        if (at.Block < 0 || neighbour < 0 || neighbour >= _spec.Model.BlockCount)
+            return true;
+        if (_layout.StageOf(neighbour) == _stages[rank])
+            return true;
         return _arrived[rank].Contains((at.Block, at.Microbatch, gradient));
     }
 
@@ -94,12 +107,16 @@ internal sealed class StrictWorld
         switch (_meeting.Arrive(rank, _next[rank], at, out var other))
         {
             case Arrival.Completed:
-                foreach (int member in _meeting.MembersOf(rank, at.Op)) Wake(member);
+                foreach (int member in _meeting.MembersOf(rank, at.Op))
+                    Wake(member);
                 return true;
             case Arrival.Passed:
                 return true;
             case Arrival.Mismatch:
-                Fail(rank, $"{at} stands against {_programs[other.Rank].Instructions[other.Index]} (instruction {other.Index} of rank {other.Rank}) in their group: wrong order");
+                Fail(
+                    rank,
+                    $"{at} stands against {_programs[other.Rank].Instructions[other.Index]} (instruction {other.Index} of rank {other.Rank}) in their group: wrong order"
+                );
                 _broken[rank] = true;
                 return false;
             default:
@@ -110,13 +127,15 @@ internal sealed class StrictWorld
     /// <summary>Receives that are posted for the sends of a rank to another, of one kind.</summary>
     private Queue<(int Block, int Microbatch, int Index)> PostedFor(int from, int to, bool gradient)
     {
-        if (_posted.TryGetValue((from, to, gradient), out var posted)) return posted;
+        if (_posted.TryGetValue((from, to, gradient), out var posted))
+            return posted;
         return _posted[(from, to, gradient)] = new();
     }
 
     private void Wake(int rank)
     {
-        if (_queued[rank]) return;
+        if (_queued[rank])
+            return;
         _queued[rank] = true;
         _runnable.Push(rank);
     }
@@ -125,11 +144,15 @@ internal sealed class StrictWorld
     {
         for (int rank = 0; rank < _programs.Length; rank++)
         {
-            if (_broken[rank] || _next[rank] >= _programs[rank].Instructions.Count) continue;
+            if (_broken[rank] || _next[rank] >= _programs[rank].Instructions.Count)
+                continue;
             var at = _programs[rank].Instructions[_next[rank]];
-            Fail(rank, at.Op is Op.SendActivation or Op.SendGradient
-                ? $"deadlock: {at} waits for a receive that is never posted"
-                : $"deadlock: {at} waits for ever, for what it receives or for its group");
+            Fail(
+                rank,
+                at.Op is Op.SendActivation or Op.SendGradient
+                    ? $"deadlock: {at} waits for a receive that is never posted"
+                    : $"deadlock: {at} waits for ever, for what it receives or for its group"
+            );
         }
     }
 
@@ -144,6 +167,7 @@ internal sealed class StrictWorld
 
     private void Fail(int rank, int index, string reason)
     {
-        if (_violations.Count < ProgramChecker.ReportedAtMost) _violations.Add(new Violation(rank, index, reason));
+        if (_violations.Count < ProgramChecker.ReportedAtMost)
+            _violations.Add(new Violation(rank, index, reason));
     }
 }

@@ -45,7 +45,8 @@ public enum Op : byte
 
     /// <summary>Operands b, m. Forward of one block for one microbatch. Its input is the output of Forward (b − 1, m) on this rank, or what
     /// <see cref="ReceiveActivation"/> (b, m) brings, or the tokens (embedding). Tensor- and context-parallel communication happens inside.
-    /// Keeps for the backward pass what <see cref="StepSpecification.RecomputationOf"/> says. The head may add the gradient of its matrix here already.</summary>
+    /// Keeps for the backward pass what <see cref="StepSpecification.RecomputationOf"/> says. The head may add the gradient of its matrix
+    /// here already.</summary>
     Forward,
 
     /// <summary>Operands b, m. Backward of one block for one microbatch: gradient of its input, and gradients of its parameters added to
@@ -83,7 +84,9 @@ public enum Op : byte
     /// step's one decision, the same on all ranks. A tied matrix counts once.</summary>
     Norm,
 
-    /// <summary>Operand b. Clips and updates what this rank owns of the block: all of it (ZeRO-0) or its shard (1 to 3); zeroes the gradient.</summary>
+    /// <summary>
+    /// Operand b. Clips and updates what this rank owns of the block: all of it (ZeRO-0) or its shard (1 to 3); zeroes the gradient.
+    /// </summary>
     Update,
 
     /// <summary>Operand b. ZeRO-1 and 2: posts the gathering of the updated parameters over <see cref="RankGroups.Shards"/>.</summary>
@@ -93,7 +96,8 @@ public enum Op : byte
     /// across <see cref="RankGroups.ShardReplicas"/>), after waiting for <see cref="GatherUpdated"/>.</summary>
     Checksum,
 
-    /// <summary>No operand. Only in programs that go forward alone (<see cref="StepSpecification.ForwardOnly"/>), at their end: sum of the token
+    /// <summary>No operand. Only in programs that go forward alone (<see cref="StepSpecification.ForwardOnly"/>), at their end: sum of the
+    /// token
     /// losses and count of the valid tokens over the world.</summary>
     SumLoss,
 }
@@ -109,9 +113,12 @@ public readonly record struct Instruction(Op Op, int Block = -1, int Microbatch 
     public override string ToString()
     {
         var text = new StringBuilder(NameOf(Op));
-        if (Block >= 0) text.Append(" b").Append(Block);
-        if (Microbatch >= 0) text.Append(" m").Append(Microbatch);
-        if (Peer >= 0) text.Append(" @").Append(Peer);
+        if (Block >= 0)
+            text.Append(" b").Append(Block);
+        if (Microbatch >= 0)
+            text.Append(" m").Append(Microbatch);
+        if (Peer >= 0)
+            text.Append(" @").Append(Peer);
         return text.ToString();
     }
 
@@ -123,7 +130,8 @@ public readonly record struct Instruction(Op Op, int Block = -1, int Microbatch 
         instruction = new Instruction((Op)Math.Max(0, op));
         foreach (string word in words.AsSpan(1))
         {
-            if (word.Length < 2 || !int.TryParse(word.AsSpan(1), CultureInfo.InvariantCulture, out int value)) return false;
+            if (word.Length < 2 || !int.TryParse(word.AsSpan(1), CultureInfo.InvariantCulture, out int value))
+                return false;
             instruction = word[0] switch
             {
                 'b' => instruction with { Block = value },

@@ -18,13 +18,15 @@ public sealed class ProgramGenerator
     /// <exception cref="LayoutException">The layout cannot work.</exception>
     public ProgramGenerator(StepSpecification spec, ISchedule? schedule = null)
     {
-        if (schedule is null) SpecificationRules.Check(spec);
+        if (schedule is null)
+            SpecificationRules.Check(spec);
         _spec = spec;
         // Forward alone, microbatches keep the order that they have in training.
         schedule ??= ScheduleRegistry.Find(spec.Schedule).FittedTo(spec with { ForwardOnly = false });
         var partition = StagePartition.Of(spec);
         int depth = ReceiveDepth.Of(spec, partition, schedule);
-        _stages = Enumerable.Range(0, spec.Mesh.Pipeline)
+        _stages = Enumerable
+            .Range(0, spec.Mesh.Pipeline)
             .Select(stage => new Lazy<Instruction[]>(() => new StageEmitter(spec, partition, schedule, stage, depth).Emit()))
             .ToArray();
     }
@@ -58,7 +60,8 @@ public sealed class ProgramGenerator
 
         public IEnumerator<Instruction> GetEnumerator()
         {
-            for (int i = 0; i < template.Length; i++) yield return this[i];
+            for (int i = 0; i < template.Length; i++)
+                yield return this[i];
         }
 
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();

@@ -4,7 +4,8 @@ using Uniscale.Programs.Schedules;
 namespace Uniscale.Programs;
 
 /// <summary>
-/// How many receives a stage posts ahead of the computation. One is enough for most orders of passes; some (interleaved, in groups larger than
+/// How many receives a stage posts ahead of the computation. One is enough for most orders of passes; some (interleaved, in groups larger
+/// than
 /// the pipeline) need more, else two stages could stand in sends to each other. The number is found by running one
 /// pipeline in the checker's strict model.
 /// </summary>
@@ -16,17 +17,20 @@ internal static class ReceiveDepth
     /// <summary>The smallest depth at which one pipeline of the layout comes to its end; 1 where none does.</summary>
     public static int Of(StepSpecification spec, StagePartition partition, ISchedule schedule)
     {
-        if (spec.Mesh.Pipeline == 1) return 1;
+        if (spec.Mesh.Pipeline == 1)
+            return 1;
         var pipeline = spec with { Mesh = new MeshShape(spec.Mesh.Pipeline, 1, 1, 1), ZeroStage = 0, ZeroGroup = 1 };
         var layout = new CheckedLayout(pipeline);
         for (int depth = 1; depth <= DeepestTried; depth++)
         {
-            var programs = Enumerable.Range(0, spec.Mesh.Pipeline)
+            var programs = Enumerable
+                .Range(0, spec.Mesh.Pipeline)
                 .Select(stage => new StepProgram(stage, new StageEmitter(pipeline, partition, schedule, stage, depth).Emit()))
                 .ToArray();
             var violations = new List<Violation>();
             new StrictWorld(layout, programs, violations).Run();
-            if (violations.Count == 0) return depth;
+            if (violations.Count == 0)
+                return depth;
         }
         return 1;
     }

@@ -29,8 +29,12 @@ internal sealed class StageEmitter
     public StageEmitter(StepSpecification spec, StagePartition partition, ISchedule schedule, int stage, int receiveDepth)
     {
         (_spec, _partition, _stage, _depth) = (spec, partition, stage, receiveDepth);
-        _slots = [.. schedule.SlotsOf(new PipelineShape(spec.Mesh.Pipeline, spec.Chunks, spec.Microbatches), stage)
-            .Where(slot => !spec.ForwardOnly || slot.Pass == Pass.Forward)];
+        _slots =
+        [
+            .. schedule
+                .SlotsOf(new PipelineShape(spec.Mesh.Pipeline, spec.Chunks, spec.Microbatches), stage)
+                .Where(slot => !spec.ForwardOnly || slot.Pass == Pass.Forward),
+        ];
     }
 
     private int Head => _spec.Model.Head;
@@ -41,12 +45,15 @@ internal sealed class StageEmitter
 
     public Instruction[] Emit()
     {
-        foreach (int block in _partition.BlocksOf(_stage)) _contributionsLeft[block] = _spec.Microbatches;
-        if (Gathers) CollectUses();
+        foreach (int block in _partition.BlocksOf(_stage))
+            _contributionsLeft[block] = _spec.Microbatches;
+        if (Gathers)
+            CollectUses();
         int receive = 0;
         PostReceivesThrough(0, ref receive);
         EmitLoads();
-        if (_uses.Count > 0) Gather(_uses[0], []);
+        if (_uses.Count > 0)
+            Gather(_uses[0], []);
         for (int i = 0; i < _slots.Length; i++)
         {
             PostReceivesThrough(ReceivingAfter(i), ref receive);
@@ -59,38 +66,44 @@ internal sealed class StageEmitter
     private void EmitLoads()
     {
         // Without a backward pass the loss needs no count before it, and each microbatch is loaded when it comes.
-        if (!HoldsHead || _spec.ForwardOnly) return;
-        for (int m = 0; m < _spec.Microbatches; m++) Load(m);
+        if (!HoldsHead || _spec.ForwardOnly)
+            return;
+        for (int m = 0; m < _spec.Microbatches; m++)
+            Load(m);
         Add(Op.CountTokens);
     }
 
     private void Load(int microbatch)
     {
-        if (_loaded.Add(microbatch)) Add(Op.Load, microbatch: microbatch);
+        if (_loaded.Add(microbatch))
+            Add(Op.Load, microbatch: microbatch);
     }
 
     private void EmitSlot(Slot slot)
     {
         var range = _partition.RangeOf(_stage, slot.Chunk);
         bool forward = slot.Pass == Pass.Forward;
-        if (forward && (range.First == 0 || range.Contains(Head))) Load(slot.Microbatch);
+        if (forward && (range.First == 0 || range.Contains(Head)))
+            Load(slot.Microbatch);
         for (int i = 0; i < range.Count; i++)
         {
             int block = forward ? range.First + i : range.Last - i;
-            if (OpOf(slot.Pass, block) is not { } op) continue;
+            if (OpOf(slot.Pass, block) is not { } op)
+                continue;
             EmitBlock(op, block, slot.Microbatch);
         }
     }
 
     /// <summary>Operation of a pass on a block. Embedding and head go backward whole: the one has no input gradient, the other
     /// has both its gradients from its forward pass.</summary>
-    private Op? OpOf(Pass pass, int block) => pass switch
-    {
-        Pass.Forward => Op.Forward,
-        Pass.Backward => Op.Backward,
-        Pass.BackwardInput => _spec.Model.IsTransformer(block) ? Op.BackwardInput : Op.Backward,
-        _ => _spec.Model.IsTransformer(block) ? Op.BackwardWeight : null,
-    };
+    private Op? OpOf(Pass pass, int block) =>
+        pass switch
+        {
+            Pass.Forward => Op.Forward,
+            Pass.Backward => Op.Backward,
+            Pass.BackwardInput => _spec.Model.IsTransformer(block) ? Op.BackwardInput : Op.Backward,
+            _ => _spec.Model.IsTransformer(block) ? Op.BackwardWeight : null,
+        };
 
     private void EmitBlock(Op op, int block, int microbatch)
     {
@@ -100,21 +113,27 @@ internal sealed class StageEmitter
         Gather(next, held);
         Add(op, block, microbatch);
         Send(op, block, microbatch);
-        if (op is Op.Backward or Op.BackwardWeight) Contributed(block, microbatch);
-        foreach (int bucket in held.Except(next)) Add(Op.ReleaseParameters, bucket);
+        if (op is Op.Backward or Op.BackwardWeight)
+            Contributed(block, microbatch);
+        foreach (int bucket in held.Except(next))
+            Add(Op.ReleaseParameters, bucket);
     }
 
     private void Gather(int[] wanted, int[] held)
     {
-        foreach (int bucket in wanted.Except(held)) Add(Op.GatherParameters, bucket);
+        foreach (int bucket in wanted.Except(held))
+            Add(Op.GatherParameters, bucket);
     }
 
-    /// <summary>Blocks whose parameters each pass needs, in order: its own, and the embedding's where the head uses its matrix on this rank.</summary>
+    /// <summary>
+    /// Blocks whose parameters each pass needs, in order: its own, and the embedding's where the head uses its matrix on this rank.
+    /// </summary>
     private void CollectUses()
     {
         foreach (var slot in _slots)
         {
-            if (slot.Pass == Pass.BackwardWeight) continue;
+            if (slot.Pass == Pass.BackwardWeight)
+                continue;
             var range = _partition.RangeOf(_stage, slot.Chunk);
             for (int i = 0; i < range.Count; i++)
             {
@@ -136,9 +155,12 @@ internal sealed class StageEmitter
     private void Contributed(int block, int microbatch)
     {
         int left = --_contributionsLeft[block];
-        if (_spec.ReplicaCount == 1) return;
-        if (!_spec.ReducesOnce(block)) Add(Op.ReduceGradients, block, microbatch);
-        else if (left == 0 && !IsTied(block)) Add(Op.ReduceGradients, block);
+        if (_spec.ReplicaCount == 1)
+            return;
+        if (!_spec.ReducesOnce(block))
+            Add(Op.ReduceGradients, block, microbatch);
+        else if (left == 0 && !IsTied(block))
+            Add(Op.ReduceGradients, block);
     }
 
     private bool IsTied(int block) => _spec.TiedAcrossStages && !_spec.Model.IsTransformer(block);
@@ -148,14 +170,16 @@ internal sealed class StageEmitter
     {
         int last = slot;
         for (int i = slot + 1, found = 0; i < _slots.Length && found < _depth; i++)
-            if (ReceiveOf(_slots[i]) is not null) (last, found) = (i, found + 1);
+            if (ReceiveOf(_slots[i]) is not null)
+                (last, found) = (i, found + 1);
         return last;
     }
 
     private void PostReceivesThrough(int slot, ref int next)
     {
         for (; next <= slot; next++)
-            if (ReceiveOf(_slots[next]) is { } receive) _program.Add(receive);
+            if (ReceiveOf(_slots[next]) is { } receive)
+                _program.Add(receive);
     }
 
     private Instruction? ReceiveOf(Slot slot)
@@ -164,7 +188,12 @@ internal sealed class StageEmitter
         return slot.Pass switch
         {
             Pass.Forward when StageBefore(range.First) is { } below => new(Op.ReceiveActivation, range.First, slot.Microbatch, below),
-            Pass.Backward or Pass.BackwardInput when StageAfter(range.Last) is { } above => new(Op.ReceiveGradient, range.Last, slot.Microbatch, above),
+            Pass.Backward or Pass.BackwardInput when StageAfter(range.Last) is { } above => new(
+                Op.ReceiveGradient,
+                range.Last,
+                slot.Microbatch,
+                above
+            ),
             _ => null,
         };
     }
@@ -188,16 +217,20 @@ internal sealed class StageEmitter
         foreach (int block in blocks.Where(IsTied))
         {
             Add(Op.ReduceTied, block, peer: block == 0 ? _spec.Mesh.Pipeline - 1 : 0);
-            if (_spec.ReplicaCount > 1) Add(Op.ReduceGradients, block);
+            if (_spec.ReplicaCount > 1)
+                Add(Op.ReduceGradients, block);
         }
         Add(Op.Norm);
         foreach (int block in blocks)
         {
             Add(Op.Update, block);
-            if (_spec.Sharding is 1 or 2) Add(Op.GatherUpdated, block);
+            if (_spec.Sharding is 1 or 2)
+                Add(Op.GatherUpdated, block);
         }
-        if (!_spec.ComparesReplicas) return;
-        foreach (int block in blocks) Add(Op.Checksum, block);
+        if (!_spec.ComparesReplicas)
+            return;
+        foreach (int block in blocks)
+            Add(Op.Checksum, block);
     }
 
     private void Add(Op op, int block = -1, int microbatch = -1, int peer = -1) =>

@@ -4,8 +4,10 @@ namespace Uniscale.Programs.Memory;
 
 /// <summary>
 /// Bytes of activations that one rank keeps for one microbatch. The count follows Korthikanti et al., 2022, section 4 (34 bytes a token and
-/// hidden unit in their fp16 layer, 32 without dropout), for any element size, grouped-query heads and gated feed-forward layers, and for the
-/// native kernels: tiled attention keeps one fp32 a row and head in place of the scores (Dao et al., 2022), the activation of a gated layer keeps gate, up and
+/// hidden unit in their fp16 layer, 32 without dropout), for any element size, grouped-query heads and gated feed-forward layers, and for
+/// the
+/// native kernels: tiled attention keeps one fp32 a row and head in place of the scores (Dao et al., 2022), the activation of a gated layer
+/// keeps gate, up and
 /// their product, and the head keeps the gradient of its input in place of logits (docs/decisions/0051). Plain kernels keep more.
 /// Without sequence parallelism the inputs of norms and matrices (4 · hidden) are whole on each tensor rank; everything inside
 /// attention and feed-forward is divided by the tensor axis; with it everything is. All is divided by the context axis.
@@ -38,31 +40,37 @@ public sealed class ActivationMemory
     /// <summary>What a backward pass without recomputation needs of the forward pass of a block, its input included.</summary>
     public long FullBytes(int block)
     {
-        if (block == 0) return 0;
+        if (block == 0)
+            return 0;
         return block == _spec.Model.Head ? Bytes(Residual(2)) : Bytes(Residual(4) + Inner(whole: true)) + CoreBytes + MaskBytes;
     }
 
     /// <summary>What is kept between the forward and the backward pass under the layout's recomputation. Selective recomputation drops
-    /// normalised inputs and the output of the feed-forward activation, which cost next to nothing to compute again (docs/decisions/0054).</summary>
-    public long KeptBytes(int block) => _spec.RecomputationOf(block) switch
-    {
-        RecomputeKind.Selective when _traits.Scores => Bytes(Residual(4) + Inner(whole: true)) + MaskBytes,
-        RecomputeKind.Selective => MaskBytes + Bytes(Residual(2) + Inner(whole: false)) + RowBytes,
-        RecomputeKind.Block => BoundaryBytes,
-        _ => FullBytes(block),
-    };
+    /// normalised inputs and the output of the feed-forward activation, which cost next to nothing to compute again
+    /// (docs/decisions/0054).</summary>
+    public long KeptBytes(int block) =>
+        _spec.RecomputationOf(block) switch
+        {
+            RecomputeKind.Selective when _traits.Scores => Bytes(Residual(4) + Inner(whole: true)) + MaskBytes,
+            RecomputeKind.Selective => MaskBytes + Bytes(Residual(2) + Inner(whole: false)) + RowBytes,
+            RecomputeKind.Block => BoundaryBytes,
+            _ => FullBytes(block),
+        };
 
     /// <summary>What exists besides while a block runs forward: the head's logits of a chunk of tokens, fp32.</summary>
-    public long ForwardBytes(int block) => block == _spec.Model.Head
-        ? (long)Math.Min(_tokens * _spec.Model.HeadOutputs / _tensor, LogitChunk) * sizeof(float)
-        : 0;
+    public long ForwardBytes(int block) =>
+        block == _spec.Model.Head ? (long)Math.Min(_tokens * _spec.Model.HeadOutputs / _tensor, LogitChunk) * sizeof(float) : 0;
 
-    /// <summary>What <see cref="Op.BackwardInput"/> leaves for <see cref="Op.BackwardWeight"/>: input and output gradient of each matrix.</summary>
+    /// <summary>
+    /// What <see cref="Op.BackwardInput"/> leaves for <see cref="Op.BackwardWeight"/>: input and output gradient of each matrix.
+    /// </summary>
     public long LeftBytes(int block)
     {
-        if (!_spec.Model.IsTransformer(block)) return 0;
+        if (!_spec.Model.IsTransformer(block))
+            return 0;
         var m = _spec.Model;
-        double heads = (double)m.Heads * m.HeadDim, keys = (double)m.KvHeads * m.HeadDim;
+        double heads = (double)m.Heads * m.HeadDim,
+            keys = (double)m.KvHeads * m.HeadDim;
         double inputs = heads + m.Ffn;
         double gradients = heads + 2 * keys + (m.GatedFfn ? 2.0 : 1.0) * m.Ffn;
         return Bytes(Residual(4) + _tokens * (inputs + gradients) / _tensor);
@@ -71,12 +79,15 @@ public sealed class ActivationMemory
     /// <summary>Elements of <paramref name="count"/> tensors as wide as the residual stream.</summary>
     private double Residual(int count) => count * _tokens * _spec.Model.Hidden / _residualSplit;
 
-    /// <summary>What attention keeps of its scores: tiles nothing but their rows; else softmax, and with dropout its mask (a byte) and output.</summary>
+    /// <summary>
+    /// What attention keeps of its scores: tiles nothing but their rows; else softmax, and with dropout its mask (a byte) and output.
+    /// </summary>
     private long CoreBytes
     {
         get
         {
-            if (!_traits.Scores) return RowBytes;
+            if (!_traits.Scores)
+                return RowBytes;
             double scores = _tokens * _spec.Model.Context * _spec.Model.Heads / _tensor;
             return (long)(scores * (_traits.Dropout ? 2 * _spec.ActivationBytes + 1 : _spec.ActivationBytes));
         }
@@ -88,7 +99,8 @@ public sealed class ActivationMemory
     /// <summary>Log of the sum of exponentials of each row of scores.</summary>
     private long RowBytes => (long)(_tokens * _spec.Model.Heads / _tensor) * sizeof(float);
 
-    /// <summary>Elements inside attention and feed-forward: queries, keys, values, attention output; input of the activation (gate and up) and,
+    /// <summary>Elements inside attention and feed-forward: queries, keys, values, attention output; input of the activation (gate and up)
+    /// and,
     /// where the whole is kept, its output.</summary>
     private double Inner(bool whole)
     {

@@ -1,6 +1,8 @@
 namespace Uniscale.Programs.Memory;
 
-/// <summary>Follows a rank's program and counts the bytes of activations and of their gradients that are alive. Tokens are left out (16 bytes each).</summary>
+/// <summary>
+/// Follows a rank's program and counts the bytes of activations and of their gradients that are alive. Tokens are left out (16 bytes each).
+/// </summary>
 public sealed class ActivationMeter
 {
     private readonly ActivationMemory _memory;
@@ -31,7 +33,9 @@ public sealed class ActivationMeter
     /// <summary>Most bytes alive at any time.</summary>
     public long PeakBytes { get; private set; }
 
-    /// <summary>Most bytes kept by blocks between their passes at any time: <see cref="PeakBytes"/> without what travels or exists within a pass.</summary>
+    /// <summary>
+    /// Most bytes kept by blocks between their passes at any time: <see cref="PeakBytes"/> without what travels or exists within a pass.
+    /// </summary>
     public long PeakKeptBytes { get; private set; }
 
     private long KeptBytes
@@ -48,7 +52,8 @@ public sealed class ActivationMeter
     public static long PeakOf(StepSpecification spec, StepProgram program)
     {
         var meter = new ActivationMeter(spec);
-        foreach (var instruction in program.Instructions) meter.Run(instruction);
+        foreach (var instruction in program.Instructions)
+            meter.Run(instruction);
         return meter.PeakBytes;
     }
 
@@ -59,7 +64,8 @@ public sealed class ActivationMeter
     public void Run(Instruction instruction)
     {
         int block = instruction.Block;
-        if (block < 0 || block >= _full.Length) return;
+        if (block < 0 || block >= _full.Length)
+            return;
         switch (instruction.Op)
         {
             case Op.ReceiveActivation or Op.ReceiveGradient:
@@ -71,7 +77,8 @@ public sealed class ActivationMeter
             case Op.Forward:
                 Touch(_full[block] + _memory.ForwardBytes(block));
                 Change((_isForwardOnly ? 0 : _kept[block]) + OutputOf(block) - InputOf(block));
-                if (!_isForwardOnly) KeptBytes += _kept[block];
+                if (!_isForwardOnly)
+                    KeptBytes += _kept[block];
                 break;
             case Op.Backward:
                 Touch(_full[block] - _kept[block] + InputOf(block));

@@ -6,8 +6,10 @@ namespace Uniscale.Programs.Memory;
 public static class ParameterCount
 {
     /// <summary>
-    /// Matrices are divided by the tensor axis (query, key, value and the first feed-forward matrices by output features with their biases, the other two by
-    /// input features), norms and the biases of the other two are whole, key-value heads are replicated where they are fewer than tensor ranks,
+    /// Matrices are divided by the tensor axis (query, key, value and the first feed-forward matrices by output features with their biases,
+    /// the other two by
+    /// input features), norms and the biases of the other two are whole, key-value heads are replicated where they are fewer than tensor
+    /// ranks,
     /// vocabularies are rounded up to a multiple of the axis.
     /// </summary>
     /// <param name="spec">The layout.</param>
@@ -19,16 +21,25 @@ public static class ParameterCount
         long hidden = m.Hidden;
         long rows = (m.Vocabulary + tensor - 1) / tensor;
         long norm = m.NormBias ? 2 * hidden : hidden;
-        if (block == 0) return rows * hidden + (m.LearnedPositions ? m.Context * hidden : 0);
-        if (block == m.Head && m.ScoreHead) return norm + hidden;
-        if (block == m.Head) return norm + (m.TiedEmbeddings && !spec.TiedAcrossStages ? 0 : rows * hidden);
+        if (block == 0)
+            return rows * hidden + (m.LearnedPositions ? m.Context * hidden : 0);
+        if (block == m.Head && m.ScoreHead)
+            return norm + hidden;
+        if (block == m.Head)
+            return norm + (m.TiedEmbeddings && !spec.TiedAcrossStages ? 0 : rows * hidden);
         return 2 * norm + Attention(m, tensor) + FeedForward(m, tensor);
     }
 
     /// <summary>Parameters of the whole model, each counted once.</summary>
     public static long OfModel(ModelShape model)
     {
-        var alone = new StepSpecification { Model = model, Mesh = new MeshShape(1, 1, 1, 1), Microbatches = 1, MicrobatchSize = 1 };
+        var alone = new StepSpecification
+        {
+            Model = model,
+            Mesh = new MeshShape(1, 1, 1, 1),
+            Microbatches = 1,
+            MicrobatchSize = 1,
+        };
         return Enumerable.Range(0, model.BlockCount).Sum(block => OfBlock(alone, block));
     }
 

@@ -12,11 +12,12 @@ public sealed class GpipeSchedule : ISchedule
     /// <inheritdoc/>
     public IEnumerable<Slot> SlotsOf(PipelineShape shape, int stage)
     {
-        for (int m = 0; m < shape.Microbatches; m++) yield return new Slot(Pass.Forward, m);
-        for (int m = 0; m < shape.Microbatches; m++) yield return new Slot(Pass.Backward, m);
+        for (int m = 0; m < shape.Microbatches; m++)
+            yield return new Slot(Pass.Forward, m);
+        for (int m = 0; m < shape.Microbatches; m++)
+            yield return new Slot(Pass.Backward, m);
     }
 
     /// <summary>(p − 1) / (m + p − 1), Huang et al., 2019.</summary>
-    public double BubbleOf(PipelineShape shape, PassTimes times) =>
-        (shape.Stages - 1.0) / (shape.Microbatches + shape.Stages - 1);
+    public double BubbleOf(PipelineShape shape, PassTimes times) => (shape.Stages - 1.0) / (shape.Microbatches + shape.Stages - 1);
 }

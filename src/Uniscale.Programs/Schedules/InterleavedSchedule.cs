@@ -2,8 +2,10 @@ namespace Uniscale.Programs.Schedules;
 
 /// <summary>
 /// 1F1B over several chunks a stage (Narayanan et al., 2021). Chunk c of stage s is virtual stage c · p + s. Microbatches go in groups
-/// of p: the group passes the first chunk, then the second, and so on, backward in reverse. A pass is v times shorter, and so is the bubble;
-/// v times as many tensors travel between stages, and a few more chunks are alive. Where p does not divide the microbatches, groups are larger
+/// of p: the group passes the first chunk, then the second, and so on, backward in reverse. A pass is v times shorter, and so is the
+/// bubble;
+/// v times as many tensors travel between stages, and a few more chunks are alive. Where p does not divide the microbatches, groups are
+/// larger
 /// than p by what is left over, never smaller: stages in a group smaller than p would wait for each other.
 /// </summary>
 public sealed class InterleavedSchedule : ISchedule
@@ -23,15 +25,20 @@ public sealed class InterleavedSchedule : ISchedule
         var forward = Order(shape, Pass.Forward);
         var backward = Order(shape, Pass.Backward);
         int warmup = Math.Min(WarmupOf(shape, stage), forward.Length);
-        for (int i = 0; i < warmup; i++) yield return forward[i];
+        for (int i = 0; i < warmup; i++)
+            yield return forward[i];
         for (int i = 0; i < backward.Length; i++)
         {
-            if (i + warmup < forward.Length) yield return forward[i + warmup];
+            if (i + warmup < forward.Length)
+                yield return forward[i + warmup];
             yield return backward[i];
         }
     }
 
-    /// <summary>(p − 1) / (v · m + p − 1) where m is at least p: the bubble of Narayanan et al., 2021, (p − 1) / (v · m) of the work, as a share of the step.</summary>
+    /// <summary>
+    /// (p − 1) / (v · m + p − 1) where m is at least p: the bubble of Narayanan et al., 2021, (p − 1) / (v · m) of the work, as a share of
+    /// the step.
+    /// </summary>
     public double BubbleOf(PipelineShape shape, PassTimes times) =>
         (shape.Stages - 1.0) / ((double)shape.Chunks * shape.Microbatches + shape.Stages - 1);
 

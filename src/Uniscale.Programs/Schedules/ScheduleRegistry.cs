@@ -4,7 +4,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Uniscale.Programs.Schedules;
 
 /// <summary>
-/// The schedules by name. One in this assembly needs no entry anywhere: its class is found. One of another assembly is added once, before configurations
+/// The schedules by name. One in this assembly needs no entry anywhere: its class is found. One of another assembly is added once, before
+/// configurations
 /// that name it pass the <see cref="LayoutGate"/>.
 /// </summary>
 public static class ScheduleRegistry
@@ -24,7 +25,9 @@ public static class ScheduleRegistry
     /// <summary>The schedule of a name, if there is one.</summary>
     public static bool TryFind(string name, [NotNullWhen(true)] out ISchedule? schedule) => _byName.TryGetValue(name, out schedule);
 
-    /// <summary>Adds a schedule of another assembly: layouts may name it until the result is disposed, or to the end of the process.</summary>
+    /// <summary>
+    /// Adds a schedule of another assembly: layouts may name it until the result is disposed, or to the end of the process.
+    /// </summary>
     /// <exception cref="ArgumentException">The name is taken.</exception>
     public static IDisposable Add(ISchedule schedule)
     {
@@ -35,10 +38,12 @@ public static class ScheduleRegistry
     /// <summary>Says that there is no schedule of a name, and which there are.</summary>
     internal static string Unknown(string name) => $"there is no schedule '{name}': choose one of {string.Join(", ", Names)}";
 
-    private static ImmutableSortedDictionary<string, ISchedule> Discover() => typeof(ISchedule).Assembly.GetTypes()
-        .Where(type => type.IsAssignableTo(typeof(ISchedule)) && !type.IsAbstract)
-        .Select(type => (ISchedule)Activator.CreateInstance(type)!)
-        .ToImmutableSortedDictionary(schedule => schedule.Name, schedule => schedule, StringComparer.Ordinal);
+    private static ImmutableSortedDictionary<string, ISchedule> Discover() =>
+        typeof(ISchedule)
+            .Assembly.GetTypes()
+            .Where(type => type.IsAssignableTo(typeof(ISchedule)) && !type.IsAbstract)
+            .Select(type => (ISchedule)Activator.CreateInstance(type)!)
+            .ToImmutableSortedDictionary(schedule => schedule.Name, schedule => schedule, StringComparer.Ordinal);
 
     private sealed class Addition(string name) : IDisposable
     {

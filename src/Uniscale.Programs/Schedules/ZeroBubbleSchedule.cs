@@ -18,17 +18,24 @@ public sealed class ZeroBubbleSchedule : ISchedule
     {
         int warmup = Math.Min(shape.Stages - 1 - stage, shape.Microbatches);
         int delay = Math.Min(stage, shape.Microbatches);
-        for (int m = 0; m < warmup; m++) yield return new Slot(Pass.Forward, m);
+        for (int m = 0; m < warmup; m++)
+            yield return new Slot(Pass.Forward, m);
         for (int m = 0; m < shape.Microbatches; m++)
         {
-            if (m + warmup < shape.Microbatches) yield return new Slot(Pass.Forward, m + warmup);
+            if (m + warmup < shape.Microbatches)
+                yield return new Slot(Pass.Forward, m + warmup);
             yield return new Slot(Pass.BackwardInput, m);
-            if (m >= delay) yield return new Slot(Pass.BackwardWeight, m - delay);
+            if (m >= delay)
+                yield return new Slot(Pass.BackwardWeight, m - delay);
         }
-        for (int m = shape.Microbatches - delay; m < shape.Microbatches; m++) yield return new Slot(Pass.BackwardWeight, m);
+        for (int m = shape.Microbatches - delay; m < shape.Microbatches; m++)
+            yield return new Slot(Pass.BackwardWeight, m);
     }
 
-    /// <summary>(p − 1)(F + B − W) / (m (F + B + W) + (p − 1)(F + B − W)) with F, B, W the times of forward, input and weight gradients; Qi et al., 2023, table 2.</summary>
+    /// <summary>
+    /// (p − 1)(F + B − W) / (m (F + B + W) + (p − 1)(F + B − W)) with F, B, W the times of forward, input and weight gradients; Qi et al.,
+    /// 2023, table 2.
+    /// </summary>
     public double BubbleOf(PipelineShape shape, PassTimes times)
     {
         double idle = (shape.Stages - 1) * Math.Max(0, times.Forward + times.BackwardInput - times.BackwardWeight);

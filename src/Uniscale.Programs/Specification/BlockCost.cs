@@ -10,8 +10,10 @@ public static class BlockCost
     /// </summary>
     public static double ForwardPerToken(ModelShape model, int block)
     {
-        if (block == 0) return model.Hidden;
-        if (block == model.Head) return 2.0 * model.Hidden * model.HeadOutputs;
+        if (block == 0)
+            return model.Hidden;
+        if (block == model.Head)
+            return 2.0 * model.Hidden * model.HeadOutputs;
         double queries = (double)model.Heads * model.HeadDim;
         double keys = (double)model.KvHeads * model.HeadDim;
         double attention = model.Hidden * (2 * queries + 2 * keys);

@@ -27,9 +27,11 @@ public static class LayoutGate
     /// <exception cref="UserErrorException">The first rule that does not hold.</exception>
     public static int CheckWorld(RunConfiguration configuration, int ranks)
     {
-        foreach (var broken in Broken(configuration).Concat(LayoutRules.World(configuration.Parallel, ranks))) throw new UserErrorException(broken.Sentence);
+        foreach (var broken in Broken(configuration).Concat(LayoutRules.World(configuration.Parallel, ranks)))
+            throw new UserErrorException(broken.Sentence);
         int replicas = ranks / configuration.Parallel.ReplicaRanks;
-        foreach (var broken in OnReplicas(configuration, replicas)) throw new UserErrorException(broken.Sentence);
+        foreach (var broken in OnReplicas(configuration, replicas))
+            throw new UserErrorException(broken.Sentence);
         return replicas;
     }
 
@@ -37,14 +39,19 @@ public static class LayoutGate
     /// <exception cref="UserErrorException">The first rule that does not hold.</exception>
     public static void CheckModel(ModelSection model)
     {
-        foreach (var broken in LayoutRules.Heads(model)) throw new UserErrorException(broken.Sentence);
+        foreach (var broken in LayoutRules.Heads(model))
+            throw new UserErrorException(broken.Sentence);
     }
 
     /// <summary>Refuses a model that so many tensor ranks cannot divide.</summary>
     /// <exception cref="UserErrorException">The first rule that does not hold.</exception>
     public static void CheckTensor(ModelShape model, int tensor)
     {
-        foreach (var broken in LayoutRules.Tensor(model.Heads, model.KvHeads, model.Ffn, tensor).Concat(LayoutRules.Vocabulary(model.Vocabulary, tensor)))
+        foreach (
+            var broken in LayoutRules
+                .Tensor(model.Heads, model.KvHeads, model.Ffn, tensor)
+                .Concat(LayoutRules.Vocabulary(model.Vocabulary, tensor))
+        )
             throw new UserErrorException(broken.Sentence);
     }
 
@@ -53,7 +60,13 @@ public static class LayoutGate
         var (model, parallel) = (configuration.Model, configuration.Parallel);
         if ((decimal)parallel.Tensor * parallel.Pipeline * parallel.Context * Math.Max(1, parallel.Data) > Limits.Ranks)
         {
-            return [new("parallel.tensor", $"The layout data {parallel.Data} × tensor {parallel.Tensor} × pipeline {parallel.Pipeline} × context {parallel.Context} needs more than {Limits.Ranks} ranks: lower one of them.")];
+            return
+            [
+                new(
+                    "parallel.tensor",
+                    $"The layout data {parallel.Data} × tensor {parallel.Tensor} × pipeline {parallel.Pipeline} × context {parallel.Context} needs more than {Limits.Ranks} ranks: lower one of them."
+                ),
+            ];
         }
         return
         [
@@ -73,31 +86,49 @@ public static class LayoutGate
     {
         var (model, parallel) = (configuration.Model, configuration.Parallel);
         if (parallel.Sequence && parallel.Tensor == 1)
-            yield return new("parallel.sequence", "parallel.sequence splits norms within the tensor group, but parallel.tensor is 1: set parallel.tensor to 2 or more, or parallel.sequence to false.");
-        var lengths = configuration.Phases.Select((phase, i) => (Key: $"phases[{i}].context", Length: phase.Context ?? model.Context)).Prepend((Key: "model.context", Length: model.Context));
+            yield return new(
+                "parallel.sequence",
+                "parallel.sequence splits norms within the tensor group, but parallel.tensor is 1: set parallel.tensor to 2 or more, or parallel.sequence to false."
+            );
+        var lengths = configuration
+            .Phases.Select((phase, i) => (Key: $"phases[{i}].context", Length: phase.Context ?? model.Context))
+            .Prepend((Key: "model.context", Length: model.Context));
         foreach (var (key, length) in lengths)
-            foreach (var broken in LayoutRules.Sequence(key, length, parallel.Context, parallel.Sequence ? parallel.Tensor : 1)) yield return broken;
-        if (parallel.ContextMethod != ContextKind.AllToAll) yield break;
-        foreach (var broken in LayoutRules.AllToAll(model.Heads / parallel.Tensor, parallel.Context)) yield return broken;
+            foreach (var broken in LayoutRules.Sequence(key, length, parallel.Context, parallel.Sequence ? parallel.Tensor : 1))
+                yield return broken;
+        if (parallel.ContextMethod != ContextKind.AllToAll)
+            yield break;
+        foreach (var broken in LayoutRules.AllToAll(model.Heads / parallel.Tensor, parallel.Context))
+            yield return broken;
     }
 
     private static IEnumerable<BrokenRule> OfRecomputation(ParallelSection parallel)
     {
         if (parallel.Recompute != RecomputeKind.EveryKth && parallel.RecomputeEvery != 1)
-            yield return new("parallel.recompute_every", $"parallel.recompute_every is {parallel.RecomputeEvery}, but parallel.recompute is not every-kth: set parallel.recompute to every-kth, or take parallel.recompute_every out.");
+            yield return new(
+                "parallel.recompute_every",
+                $"parallel.recompute_every is {parallel.RecomputeEvery}, but parallel.recompute is not every-kth: set parallel.recompute to every-kth, or take parallel.recompute_every out."
+            );
     }
 
     private static IEnumerable<BrokenRule> OnReplicas(RunConfiguration configuration, int replicas)
     {
-        foreach (var broken in LayoutRules.ZeroGroup(configuration.Parallel.Zero.Group, replicas * configuration.Parallel.Context)) yield return broken;
+        foreach (var broken in LayoutRules.ZeroGroup(configuration.Parallel.Zero.Group, replicas * configuration.Parallel.Context))
+            yield return broken;
         foreach (var (key, batch, context) in configuration.Batches())
             foreach (var (_, sequences) in BatchRamp.Of(batch, context, $"{key}.ramp"))
-                foreach (var broken in OfBatch(configuration, key, sequences, batch.Micro, replicas)) yield return broken;
+                foreach (var broken in OfBatch(configuration, key, sequences, batch.Micro, replicas))
+                    yield return broken;
     }
 
     private static IEnumerable<BrokenRule> OfBatch(RunConfiguration configuration, string key, int sequences, int micro, int replicas)
     {
         BrokenRule[] broken = [.. LayoutRules.Batch(key, sequences, micro, replicas)];
-        return broken.Length > 0 ? broken : LayoutRules.Length(configuration.Model.Layers, Microbatching.Of(sequences / replicas, micro, configuration.Parallel.Pipeline).Count);
+        return broken.Length > 0
+            ? broken
+            : LayoutRules.Length(
+                configuration.Model.Layers,
+                Microbatching.Of(sequences / replicas, micro, configuration.Parallel.Pipeline).Count
+            );
     }
 }

@@ -4,24 +4,26 @@ namespace Uniscale.Programs;
 public readonly record struct Coordinate(int Pipeline, int Data, int Context, int Tensor)
 {
     /// <summary>The number of one axis.</summary>
-    public int this[Axis axis] => axis switch
-    {
-        Axis.Pipeline => Pipeline,
-        Axis.Data => Data,
-        Axis.Context => Context,
-        Axis.Tensor => Tensor,
-        _ => throw Unknown(axis),
-    };
+    public int this[Axis axis] =>
+        axis switch
+        {
+            Axis.Pipeline => Pipeline,
+            Axis.Data => Data,
+            Axis.Context => Context,
+            Axis.Tensor => Tensor,
+            _ => throw Unknown(axis),
+        };
 
     /// <summary>The same with another number on one axis.</summary>
-    public Coordinate With(Axis axis, int value) => axis switch
-    {
-        Axis.Pipeline => this with { Pipeline = value },
-        Axis.Data => this with { Data = value },
-        Axis.Context => this with { Context = value },
-        Axis.Tensor => this with { Tensor = value },
-        _ => throw Unknown(axis),
-    };
+    public Coordinate With(Axis axis, int value) =>
+        axis switch
+        {
+            Axis.Pipeline => this with { Pipeline = value },
+            Axis.Data => this with { Data = value },
+            Axis.Context => this with { Context = value },
+            Axis.Tensor => this with { Tensor = value },
+            _ => throw Unknown(axis),
+        };
 
     private static ArgumentOutOfRangeException Unknown(Axis axis) => new(nameof(axis), axis, "This axis has no place in a coordinate.");
 }
@@ -47,7 +49,8 @@ public sealed record MeshShape(int Pipeline, int Data, int Context, int Tensor)
     public int SizeOf(IReadOnlyList<Axis> axes)
     {
         int product = 1;
-        foreach (var axis in axes) product *= this[axis];
+        foreach (var axis in axes)
+            product *= this[axis];
         return product;
     }
 
@@ -68,7 +71,8 @@ public sealed record MeshShape(int Pipeline, int Data, int Context, int Tensor)
     public int RankOf(Coordinate coordinate)
     {
         int rank = 0;
-        foreach (var axis in Order) rank = rank * this[axis] + coordinate[axis];
+        foreach (var axis in Order)
+            rank = rank * this[axis] + coordinate[axis];
         return rank;
     }
 

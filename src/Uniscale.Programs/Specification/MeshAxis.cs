@@ -33,7 +33,8 @@ public enum AxisSplit
 }
 
 /// <summary>
-/// An axis of the mesh: one record of a table that everything which speaks of all axes is read from (orders, groups, names in messages). A new
+/// An axis of the mesh: one record of a table that everything which speaks of all axes is read from (orders, groups, names in messages). A
+/// new
 /// axis is a member of <see cref="Axis"/>, a record here, and a place in <see cref="Coordinate"/>; what is forgotten throws.
 /// </summary>
 /// <param name="Axis">The axis.</param>
@@ -66,5 +67,6 @@ public sealed record MeshAxis(Axis Axis, string Name, string Letters, AxisSplit 
     /// <summary>The axis with these letters; null: there is none.</summary>
     public static MeshAxis? Find(string letters) => All.FirstOrDefault(entry => entry.Letters == letters);
 
-    private static Axis[] AxesThat(Func<AxisSplit, bool> isWanted) => [.. All.Where(entry => isWanted(entry.Split)).Select(entry => entry.Axis)];
+    private static Axis[] AxesThat(Func<AxisSplit, bool> isWanted) =>
+        [.. All.Where(entry => isWanted(entry.Split)).Select(entry => entry.Axis)];
 }

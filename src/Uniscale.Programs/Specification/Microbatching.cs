@@ -5,7 +5,9 @@ namespace Uniscale.Programs;
 /// <param name="Count">Microbatches of the step.</param>
 internal readonly record struct Microbatching(int Size, int Count)
 {
-    /// <summary>Microbatches a stage that a pipeline gets at least where <c>batch.micro</c> is left to us: the bubble is then below a fifth.</summary>
+    /// <summary>
+    /// Microbatches a stage that a pipeline gets at least where <c>batch.micro</c> is left to us: the bubble is then below a fifth.
+    /// </summary>
     private const int PerStage = 4;
 
     /// <summary>The cut of a share.</summary>
@@ -21,7 +23,8 @@ internal readonly record struct Microbatching(int Size, int Count)
     private static int LargestSize(int share, int stages)
     {
         int count = stages == 1 ? 1 : Math.Min(share, PerStage * stages);
-        while (share % count != 0) count++;
+        while (share % count != 0)
+            count++;
         return share / count;
     }
 }

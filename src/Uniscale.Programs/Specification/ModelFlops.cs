@@ -10,7 +10,8 @@ public static class ModelFlops
     public const string Formula = "6·N + 12·layers·heads·head_dim·context FLOP a token";
 
     /// <summary>
-    /// Model operations of forward and backward for one token, by <see cref="Formula"/> (Chowdhery et al., 2022, appendix B), where N are the
+    /// Model operations of forward and backward for one token, by <see cref="Formula"/> (Chowdhery et al., 2022, appendix B), where N are
+    /// the
     /// parameters that take part in a GEMM: all but the table of positions and an untied input embedding. Recomputation does not count,
     /// and attention counts whole, masked half included, as the field does.
     /// </summary>
@@ -19,8 +20,10 @@ public static class ModelFlops
     /// <param name="context">Tokens in a sequence; 0: the model's context. A table of learned positions keeps its rows.</param>
     public static double PerToken(ModelSection model, long vocabulary, int context = 0)
     {
-        long lookups = (model.Positions == PositionKind.Learned ? (long)model.Context * model.Hidden : 0)
+        long lookups =
+            (model.Positions == PositionKind.Learned ? (long)model.Context * model.Hidden : 0)
             + (model.TiedEmbeddings && model.Head == HeadKind.Vocabulary ? 0 : vocabulary * model.Hidden);
-        return (6.0 * (ParameterCount.OfModel(model, vocabulary) - lookups)) + (12.0 * model.Layers * model.Heads * model.HeadWidth * (context > 0 ? context : model.Context));
+        return (6.0 * (ParameterCount.OfModel(model, vocabulary) - lookups))
+            + (12.0 * model.Layers * model.Heads * model.HeadWidth * (context > 0 ? context : model.Context));
     }
 }

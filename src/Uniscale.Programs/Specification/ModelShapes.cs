@@ -18,8 +18,17 @@ public static class ModelShapes
     {
         model = Resolve(model);
         return new ModelShape(
-            model.Layers, model.Hidden, model.Heads, model.KvHeads, model.HeadDim, model.Ffn, vocabulary, model.Context,
-            model.Activation == ActivationKind.Swiglu, model.TiedEmbeddings && model.Head == HeadKind.Vocabulary)
+            model.Layers,
+            model.Hidden,
+            model.Heads,
+            model.KvHeads,
+            model.HeadDim,
+            model.Ffn,
+            vocabulary,
+            model.Context,
+            model.Activation == ActivationKind.Swiglu,
+            model.TiedEmbeddings && model.Head == HeadKind.Vocabulary
+        )
         {
             ScoreHead = model.Head == HeadKind.Score,
             LearnedPositions = model.Positions == PositionKind.Learned,

@@ -12,7 +12,8 @@ public readonly record struct ReplicaRanks(IReadOnlyList<int> Replicas, IReadOnl
     /// <param name="group">Members that share one copy; a divisor of their number.</param>
     public static ReplicaRanks Of(IReadOnlyList<int> replicas, int rank, int group)
     {
-        int place = replicas.Index().First(member => member.Item == rank).Index, first = place / group * group;
+        int place = replicas.Index().First(member => member.Item == rank).Index,
+            first = place / group * group;
         return new ReplicaRanks(replicas, [.. replicas.Skip(first).Take(group)], [.. replicas.Where((_, i) => i % group == place % group)]);
     }
 }
@@ -45,7 +46,9 @@ public sealed record RankGroups
     /// <summary>Ranks that hold the same shard: those at the same place of each run of <see cref="Replicas"/>.</summary>
     public required IReadOnlyList<int> ShardReplicas { get; init; }
 
-    /// <summary>First and last stage of this rank's pipeline where a matrix is tied across them and this rank is one of them; else empty.</summary>
+    /// <summary>
+    /// First and last stage of this rank's pipeline where a matrix is tied across them and this rank is one of them; else empty.
+    /// </summary>
     public required IReadOnlyList<int> Tied { get; init; }
 
     /// <summary>Groups of a rank.</summary>

@@ -14,7 +14,8 @@ public static class SpecificationBuilder
     public static StepSpecification Build(RunConfiguration config, int ranks = 0, int vocabulary = 0, int globalBatch = 0)
     {
         var parallel = config.Parallel;
-        if (ranks == 0) ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
+        if (ranks == 0)
+            ranks = parallel.ReplicaRanks * Math.Max(1, parallel.Data);
         int replicas = LayoutGate.CheckWorld(config, ranks);
         var mesh = new MeshShape(parallel.Pipeline, replicas, parallel.Context, parallel.Tensor)
         {
@@ -47,12 +48,14 @@ public static class SpecificationBuilder
     public static ModelShape ShapeOf(ModelSection model, int vocabulary = 0)
     {
         int entries = model.Vocabulary > 0 ? model.Vocabulary : vocabulary;
-        if (entries == 0) throw new UserErrorException("the size of the vocabulary is not known: set model.vocabulary or data.tokenizer");
+        if (entries == 0)
+            throw new UserErrorException("the size of the vocabulary is not known: set model.vocabulary or data.tokenizer");
         return ModelShapes.Of(model, entries);
     }
 
     private static void Require(IEnumerable<BrokenRule> rules)
     {
-        foreach (var broken in rules) throw new UserErrorException(broken.Sentence);
+        foreach (var broken in rules)
+            throw new UserErrorException(broken.Sentence);
     }
 }

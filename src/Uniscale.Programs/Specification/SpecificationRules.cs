@@ -1,6 +1,7 @@
 namespace Uniscale.Programs;
 
-/// <summary>What a step program needs of the numbers that it is a function of, whoever wrote them down: the rules of <see cref="LayoutRules"/>, but those
+/// <summary>What a step program needs of the numbers that it is a function of, whoever wrote them down: the rules of
+/// <see cref="LayoutRules"/>, but those
 /// that only keep a run from wasting ranks.</summary>
 public static class SpecificationRules
 {
@@ -8,7 +9,8 @@ public static class SpecificationRules
     /// <exception cref="LayoutException">With the first rule that is broken.</exception>
     public static void Check(StepSpecification spec)
     {
-        foreach (var broken in Broken(spec)) throw new LayoutException(broken.Sentence);
+        foreach (var broken in Broken(spec))
+            throw new LayoutException(broken.Sentence);
         _ = StagePartition.Of(spec);
     }
 
@@ -18,7 +20,8 @@ public static class SpecificationRules
         // Rules divide by these.
         foreach (var (key, value) in Positive(spec))
         {
-            if (value < 1) return [new(key, $"{key} is {value}: set it to 1 or more.")];
+            if (value < 1)
+                return [new(key, $"{key} is {value}: set it to 1 or more.")];
         }
         return
         [
@@ -34,20 +37,23 @@ public static class SpecificationRules
     }
 
     private static IEnumerable<(string Key, int Value)> Positive(StepSpecification spec) =>
-    [
-        .. MeshAxis.All.Select(axis => (axis.Key, spec.Mesh[axis.Axis])),
-        ("parallel.chunks", spec.Chunks),
-        ("parallel.recompute_every", spec.RecomputeEvery),
-        ("parallel.zero.group", spec.ZeroGroup),
-        ("batch.micro", spec.MicrobatchSize),
-        ("model.kv_heads", spec.Model.KvHeads),
-    ];
+        [
+            .. MeshAxis.All.Select(axis => (axis.Key, spec.Mesh[axis.Axis])),
+            ("parallel.chunks", spec.Chunks),
+            ("parallel.recompute_every", spec.RecomputeEvery),
+            ("parallel.zero.group", spec.ZeroGroup),
+            ("batch.micro", spec.MicrobatchSize),
+            ("model.kv_heads", spec.Model.KvHeads),
+        ];
 
     /// <summary>What a configuration cannot get wrong.</summary>
     private static IEnumerable<BrokenRule> Own(StepSpecification spec)
     {
         if (spec.Microbatches < 1)
-            yield return new("batch.global", $"The step has {spec.Microbatches} microbatches a replica: raise the global batch to at least one microbatch for each of the {spec.Mesh.Data} replicas.");
+            yield return new(
+                "batch.global",
+                $"The step has {spec.Microbatches} microbatches a replica: raise the global batch to at least one microbatch for each of the {spec.Mesh.Data} replicas."
+            );
         if (spec.ZeroStage is < 0 or > 3)
             yield return new("parallel.zero.stage", $"parallel.zero.stage is {spec.ZeroStage}: set it to 0, 1, 2 or 3.");
     }

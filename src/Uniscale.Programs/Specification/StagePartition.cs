@@ -19,7 +19,8 @@ public readonly record struct BlockRange(int First, int Count)
 
 /// <summary>
 /// Which blocks each virtual stage holds. The row is cut where the most expensive virtual stage is cheapest, and among such cuts where
-/// the sum of squared costs is smallest; costs are those of <see cref="BlockCost"/>, so that a head with a large vocabulary takes the place of some layers.
+/// the sum of squared costs is smallest; costs are those of <see cref="BlockCost"/>, so that a head with a large vocabulary takes the place
+/// of some layers.
 /// </summary>
 public sealed class StagePartition
 {
@@ -38,7 +39,8 @@ public sealed class StagePartition
         if (parts > spec.Model.BlockCount)
             throw new LayoutException(
                 $"{spec.Mesh.Pipeline} stages of {spec.Chunks} chunks need {parts} blocks but the model has {spec.Model.BlockCount} (embedding, {spec.Model.Layers} layers, head): "
-                + $"lower parallel.pipeline × parallel.chunks to at most {spec.Model.BlockCount}");
+                    + $"lower parallel.pipeline × parallel.chunks to at most {spec.Model.BlockCount}"
+            );
         return new StagePartition(Cuts.GetOrAdd((spec.Model, parts), key => Cut(CostsOf(key.Item1), key.Item2)), spec.Mesh.Pipeline);
     }
 
@@ -62,17 +64,25 @@ public sealed class StagePartition
     private static double[] CostsOf(ModelShape model) =>
         Enumerable.Range(0, model.BlockCount).Select(block => BlockCost.ForwardPerToken(model, block)).ToArray();
 
-    /// <summary>Two passes of dynamic programming over (parts, blocks): the smallest maximum, then the smallest sum of squares under it.</summary>
+    /// <summary>
+    /// Two passes of dynamic programming over (parts, blocks): the smallest maximum, then the smallest sum of squares under it.
+    /// </summary>
     private static BlockRange[] Cut(double[] costs, int parts)
     {
         double[] prefix = new double[costs.Length + 1];
-        for (int i = 0; i < costs.Length; i++) prefix[i + 1] = prefix[i] + costs[i];
+        for (int i = 0; i < costs.Length; i++)
+            prefix[i + 1] = prefix[i] + costs[i];
         double limit = Solve(prefix, parts, double.PositiveInfinity, Math.Max, cost => cost).Best;
         return Solve(prefix, parts, limit, (a, b) => a + b, cost => cost * cost).Ranges;
     }
 
     private static (double Best, BlockRange[] Ranges) Solve(
-        double[] prefix, int parts, double limit, Func<double, double, double> join, Func<double, double> price)
+        double[] prefix,
+        int parts,
+        double limit,
+        Func<double, double, double> join,
+        Func<double, double> price
+    )
     {
         int blocks = prefix.Length - 1;
         double[,] best = new double[parts + 1, blocks + 1];
@@ -85,9 +95,11 @@ public sealed class StagePartition
                 for (int start = part - 1; start < end; start++)
                 {
                     double cost = prefix[end] - prefix[start];
-                    if (cost > limit * (1 + 1e-12)) continue;
+                    if (cost > limit * (1 + 1e-12))
+                        continue;
                     double total = join(best[part - 1, start], price(cost));
-                    if (total >= best[part, end]) continue;
+                    if (total >= best[part, end])
+                        continue;
                     (best[part, end], from[part, end]) = (total, start);
                 }
         var ranges = new BlockRange[parts];

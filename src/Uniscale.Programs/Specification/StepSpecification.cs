@@ -4,7 +4,17 @@ namespace Uniscale.Programs;
 
 /// <summary>Sizes of the model that costs and memory depend on.</summary>
 public sealed record ModelShape(
-    int Layers, int Hidden, int Heads, int KvHeads, int HeadDim, int Ffn, long Vocabulary, int Context, bool GatedFfn, bool TiedEmbeddings)
+    int Layers,
+    int Hidden,
+    int Heads,
+    int KvHeads,
+    int HeadDim,
+    int Ffn,
+    long Vocabulary,
+    int Context,
+    bool GatedFfn,
+    bool TiedEmbeddings
+)
 {
     /// <summary>The embedding adds a learned table of positions.</summary>
     public bool LearnedPositions { get; init; }
@@ -76,7 +86,9 @@ public sealed record StepSpecification
     /// <summary>Whether the step ends with a checksum of parameters across replicas.</summary>
     public bool Checksum { get; init; }
 
-    /// <summary>Models of the same shape and layout that are only read beside the trained one: parameters without gradients and optimizer state.</summary>
+    /// <summary>
+    /// Models of the same shape and layout that are only read beside the trained one: parameters without gradients and optimizer state.
+    /// </summary>
     public int FrozenModels { get; init; }
 
     /// <summary>The program only reads the model: forward passes and the sum of the loss, as validation runs it.</summary>
@@ -108,8 +120,10 @@ public sealed record StepSpecification
     /// <see cref="RecomputeKind.Block"/>. With every-kth these are transformer blocks 1, 1 + k, 1 + 2k …</summary>
     public RecomputeKind RecomputationOf(int block)
     {
-        if (!Model.IsTransformer(block)) return RecomputeKind.None;
-        if (Recompute != RecomputeKind.EveryKth) return Recompute;
+        if (!Model.IsTransformer(block))
+            return RecomputeKind.None;
+        if (Recompute != RecomputeKind.EveryKth)
+            return Recompute;
         return (block - 1) % RecomputeEvery == 0 ? RecomputeKind.Block : RecomputeKind.None;
     }
 }

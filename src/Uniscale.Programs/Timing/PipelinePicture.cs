@@ -7,9 +7,16 @@ namespace Uniscale.Programs.Timing;
 public static class PipelinePicture
 {
     /// <summary>What the characters mean.</summary>
-    public const string Legend = "0-9 forward   a-z backward (or its input gradients)   A-Z weight gradients   ^ update   · idle   (microbatch: last digit, or letter)";
+    public const string Legend =
+        "0-9 forward   a-z backward (or its input gradients)   A-Z weight gradients   ^ update   · idle   (microbatch: last digit, or letter)";
 
-    private static readonly string[] Colours = ["\u001b[44m\u001b[97m", "\u001b[42m\u001b[30m", "\u001b[43m\u001b[30m", "\u001b[100m\u001b[97m"];
+    private static readonly string[] Colours =
+    [
+        "\u001b[44m\u001b[97m",
+        "\u001b[42m\u001b[30m",
+        "\u001b[43m\u001b[30m",
+        "\u001b[100m\u001b[97m",
+    ];
 
     /// <summary>The picture, without a line break at its end.</summary>
     /// <param name="timeline">Predicted or measured.</param>
@@ -33,11 +40,13 @@ public static class PipelinePicture
         foreach (var cell in cells)
         {
             int paint = cell is { } at ? PaintOf(at.Op) : -1;
-            if (colour && paint != painted) text.Append(paint < 0 ? "\u001b[0m" : "\u001b[0m" + Colours[paint]);
+            if (colour && paint != painted)
+                text.Append(paint < 0 ? "\u001b[0m" : "\u001b[0m" + Colours[paint]);
             painted = paint;
             text.Append(cell is { } instruction ? CharacterOf(instruction) : '·');
         }
-        if (colour && painted >= 0) text.Append("\u001b[0m");
+        if (colour && painted >= 0)
+            text.Append("\u001b[0m");
         return text.ToString();
     }
 
@@ -50,33 +59,38 @@ public static class PipelinePicture
         double column = timeline.Seconds / columns;
         foreach (var interval in timeline.Intervals)
         {
-            if (interval.Rank != rank || interval.Lane != Lane.Compute || interval.Duration <= 0) continue;
+            if (interval.Rank != rank || interval.Lane != Lane.Compute || interval.Duration <= 0)
+                continue;
             int last = Math.Min(columns - 1, (int)(interval.End / column));
             for (int c = (int)(interval.Start / column); c <= last; c++)
             {
                 double share = Math.Min(interval.End, (c + 1) * column) - Math.Max(interval.Start, c * column);
                 busy[c] += share;
-                if (share > largest[c]) (largest[c], cells[c]) = (share, interval.Instruction);
+                if (share > largest[c])
+                    (largest[c], cells[c]) = (share, interval.Instruction);
             }
         }
         for (int c = 0; c < columns; c++)
-            if (busy[c] < column * 0.499) cells[c] = null;
+            if (busy[c] < column * 0.499)
+                cells[c] = null;
         return cells;
     }
 
-    private static int PaintOf(Op op) => op switch
-    {
-        Op.Forward => 0,
-        Op.Backward or Op.BackwardInput => 1,
-        Op.BackwardWeight => 2,
-        _ => 3,
-    };
+    private static int PaintOf(Op op) =>
+        op switch
+        {
+            Op.Forward => 0,
+            Op.Backward or Op.BackwardInput => 1,
+            Op.BackwardWeight => 2,
+            _ => 3,
+        };
 
-    private static char CharacterOf(Instruction at) => at.Op switch
-    {
-        Op.Forward => (char)('0' + at.Microbatch % 10),
-        Op.Backward or Op.BackwardInput => (char)('a' + at.Microbatch % 26),
-        Op.BackwardWeight => (char)('A' + at.Microbatch % 26),
-        _ => '^',
-    };
+    private static char CharacterOf(Instruction at) =>
+        at.Op switch
+        {
+            Op.Forward => (char)('0' + at.Microbatch % 10),
+            Op.Backward or Op.BackwardInput => (char)('a' + at.Microbatch % 26),
+            Op.BackwardWeight => (char)('A' + at.Microbatch % 26),
+            _ => '^',
+        };
 }

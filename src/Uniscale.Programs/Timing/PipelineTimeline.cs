@@ -64,7 +64,8 @@ public sealed class PipelineTimeline
     public double ExposedCommunicationSeconds => Ranks.Count == 0 ? 0 : Ranks.Average(ExposedOf);
 
     /// <summary>
-    /// Predicts a step of one pipeline (the replicas and tensor ranks of each stage are alike): every rank runs its program in order, passes
+    /// Predicts a step of one pipeline (the replicas and tensor ranks of each stage are alike): every rank runs its program in order,
+    /// passes
     /// take what <paramref name="costs"/> says, and what is posted runs beside them, one after the other.
     /// </summary>
     /// <param name="spec">The layout.</param>
@@ -87,7 +88,8 @@ public sealed class PipelineTimeline
         int first = 0;
         foreach (var talk in Intervals.Where(i => i.Rank == rank && i.Lane == Lane.Communication).OrderBy(i => i.Start))
         {
-            while (first < compute.Length && compute[first].End <= talk.Start) first++;
+            while (first < compute.Length && compute[first].End <= talk.Start)
+                first++;
             exposed += talk.Duration;
             for (int i = first; i < compute.Length && compute[i].Start < talk.End; i++)
                 exposed -= Math.Max(0, Math.Min(compute[i].End, talk.End) - Math.Max(compute[i].Start, talk.Start));

@@ -39,7 +39,10 @@ internal sealed class TimelineSimulation
         {
             moved = false;
             for (int place = 0; place < _programs.Length; place++)
-                while (_clocks[place].Next < _programs[place].Instructions.Count && Step(place, _programs[place].Instructions[_clocks[place].Next]))
+                while (
+                    _clocks[place].Next < _programs[place].Instructions.Count
+                    && Step(place, _programs[place].Instructions[_clocks[place].Next])
+                )
                 {
                     _clocks[place].Next++;
                     moved = true;
@@ -48,7 +51,9 @@ internal sealed class TimelineSimulation
         }
         for (int place = 0; place < _programs.Length; place++)
             if (_clocks[place].Next < _programs[place].Instructions.Count)
-                throw new InvalidOperationException($"rank {_programs[place].Rank} waits for ever at instruction {_clocks[place].Next}: {_programs[place].Instructions[_clocks[place].Next]}");
+                throw new InvalidOperationException(
+                    $"rank {_programs[place].Rank} waits for ever at instruction {_clocks[place].Next}: {_programs[place].Instructions[_clocks[place].Next]}"
+                );
         return new PipelineTimeline(_intervals, _clocks.Max(clock => clock.Passes));
     }
 
@@ -93,10 +98,12 @@ internal sealed class TimelineSimulation
         {
             if (_arrivals.TryGetValue((_programs[place].Rank, at.Block, at.Microbatch, at.Op != Op.Forward), out double arrival))
             {
-                if (double.IsPositiveInfinity(arrival)) return false;
+                if (double.IsPositiveInfinity(arrival))
+                    return false;
                 start = Math.Max(start, arrival);
             }
-            if (clock.Gathered.TryGetValue(at.Block, out double gathered)) start = Math.Max(start, gathered);
+            if (clock.Gathered.TryGetValue(at.Block, out double gathered))
+                start = Math.Max(start, gathered);
         }
         Compute(place, at, start);
         clock.Passes = clock.Compute;
@@ -115,7 +122,8 @@ internal sealed class TimelineSimulation
         var clock = _clocks[place];
         double start = Math.Max(clock.Compute, clock.Communication);
         clock.Communication = start + seconds;
-        if (seconds > 0) _intervals.Add(new Interval(_programs[place].Rank, Lane.Communication, at, start, start + seconds));
+        if (seconds > 0)
+            _intervals.Add(new Interval(_programs[place].Rank, Lane.Communication, at, start, start + seconds));
         return clock.Communication;
     }
 
@@ -123,12 +131,14 @@ internal sealed class TimelineSimulation
     private bool Together(Op op)
     {
         int[] standing = Enumerable.Range(0, _programs.Length).Where(place => StandsAt(place, op)).ToArray();
-        if (standing.Length < (op == Op.Norm ? _programs.Length : 2)) return false;
+        if (standing.Length < (op == Op.Norm ? _programs.Length : 2))
+            return false;
         double start = standing.Max(place => Math.Max(_clocks[place].Compute, _clocks[place].Communication));
         foreach (int place in standing)
         {
             double end = op == Op.Norm ? start : start + _costs.Reduce(_programs[place].Instructions[_clocks[place].Next].Block);
-            if (op == Op.Norm) _clocks[place].Compute = end;
+            if (op == Op.Norm)
+                _clocks[place].Compute = end;
             _clocks[place].Communication = end;
             _clocks[place].Next++;
         }

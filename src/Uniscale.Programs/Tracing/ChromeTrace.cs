@@ -26,15 +26,22 @@ public static class ChromeTrace
             writer.NameThread(rank, (int)Lane.Compute, "compute");
             writer.NameThread(rank, (int)Lane.Communication, "communication");
         }
-        foreach (var interval in timeline.Intervals) Write(writer, interval);
+        foreach (var interval in timeline.Intervals)
+            Write(writer, interval);
     }
 
     private static void Write(ChromeTraceWriter writer, Interval interval)
     {
         var at = interval.Instruction;
         writer.Write(
-            at.ToString(), interval.Lane == Lane.Compute ? "compute" : "communication",
-            interval.Start * MicrosecondsPerSecond, interval.Duration * MicrosecondsPerSecond, interval.Rank, (int)interval.Lane,
-            ("block", at.Block), ("microbatch", at.Microbatch));
+            at.ToString(),
+            interval.Lane == Lane.Compute ? "compute" : "communication",
+            interval.Start * MicrosecondsPerSecond,
+            interval.Duration * MicrosecondsPerSecond,
+            interval.Rank,
+            (int)interval.Lane,
+            ("block", at.Block),
+            ("microbatch", at.Microbatch)
+        );
     }
 }

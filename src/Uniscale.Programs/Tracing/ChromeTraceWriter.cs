@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Uniscale.Programs.Tracing;
 
 /// <summary>
-/// Writes a Chrome trace: <c>{"traceEvents": [...]}</c> of complete events (ph X) with times in microseconds, as Perfetto and chrome://tracing open it.
+/// Writes a Chrome trace: <c>{"traceEvents": [...]}</c> of complete events (ph X) with times in microseconds, as Perfetto and
+/// chrome://tracing open it.
 /// Events may come in any order and are written as they come. The stream is left open. Not for several threads at once.
 /// </summary>
 public sealed class ChromeTraceWriter : IDisposable
@@ -33,7 +34,15 @@ public sealed class ChromeTraceWriter : IDisposable
     /// <param name="pid">Rank.</param>
     /// <param name="tid">Row of the rank.</param>
     /// <param name="arguments">Shown when the event is chosen.</param>
-    public void Write(string name, string category, double start, double duration, int pid, int tid, params ReadOnlySpan<(string Key, long Value)> arguments)
+    public void Write(
+        string name,
+        string category,
+        double start,
+        double duration,
+        int pid,
+        int tid,
+        params ReadOnlySpan<(string Key, long Value)> arguments
+    )
     {
         _json.WriteStartObject();
         _json.WriteString("name", name);
@@ -46,7 +55,8 @@ public sealed class ChromeTraceWriter : IDisposable
         if (arguments.Length > 0)
         {
             _json.WriteStartObject("args");
-            foreach (var (key, value) in arguments) _json.WriteNumber(key, value);
+            foreach (var (key, value) in arguments)
+                _json.WriteNumber(key, value);
             _json.WriteEndObject();
         }
         _json.WriteEndObject();

@@ -12,7 +12,8 @@ public static class MeasuredTrace
     /// <summary>A stretch of a rank's time in the file, in seconds.</summary>
     private readonly record struct Event(int Rank, string Category, string Name, double Start, double End);
 
-    /// <summary>The complete steps of a trace, first to last. A step ends where all ranks take the norm; it begins at 0 with the first pass of any rank. Waits inside a
+    /// <summary>The complete steps of a trace, first to last. A step ends where all ranks take the norm; it begins at 0 with the first pass
+    /// of any rank. Waits inside a
     /// pass (for a tensor of another stage) are not part of the pass.</summary>
     /// <param name="path">Chrome trace file.</param>
     /// <exception cref="FormatException">The file is no such trace.</exception>
@@ -27,10 +28,14 @@ public static class MeasuredTrace
             int step = 0;
             foreach (var entry in rank.OrderBy(e => e.Start))
             {
-                if (!Instruction.TryParse(entry.Name, out var instruction)) continue;
-                if (steps.Count == step) steps.Add([]);
-                if (IsPass(instruction.Op)) steps[step].Add(new Interval(rank.Key, Lane.Compute, instruction, AfterWaits(entry, waits[rank.Key]), entry.End));
-                if (instruction.Op == Op.Norm) step++;
+                if (!Instruction.TryParse(entry.Name, out var instruction))
+                    continue;
+                if (steps.Count == step)
+                    steps.Add([]);
+                if (IsPass(instruction.Op))
+                    steps[step].Add(new Interval(rank.Key, Lane.Compute, instruction, AfterWaits(entry, waits[rank.Key]), entry.End));
+                if (instruction.Op == Op.Norm)
+                    step++;
             }
             complete = Math.Min(complete, step);
         }
@@ -40,9 +45,8 @@ public static class MeasuredTrace
     private static bool IsPass(Op op) => op is Op.Forward or Op.Backward or Op.BackwardInput or Op.BackwardWeight;
 
     /// <summary>A pass waits before it computes: it begins as much later as it waited.</summary>
-    private static double AfterWaits(Event pass, IEnumerable<Event> waits) => Math.Min(
-        pass.End,
-        pass.Start + waits.Sum(wait => Math.Max(0, Math.Min(wait.End, pass.End) - Math.Max(wait.Start, pass.Start))));
+    private static double AfterWaits(Event pass, IEnumerable<Event> waits) =>
+        Math.Min(pass.End, pass.Start + waits.Sum(wait => Math.Max(0, Math.Min(wait.End, pass.End) - Math.Max(wait.Start, pass.Start))));
 
     private static PipelineTimeline FromZero(List<Interval> step)
     {
@@ -60,11 +64,18 @@ public static class MeasuredTrace
             var events = new List<Event>();
             foreach (var entry in document.RootElement.GetProperty("traceEvents").EnumerateArray())
             {
-                if (entry.GetProperty("ph").GetString() != "X") continue;
+                if (entry.GetProperty("ph").GetString() != "X")
+                    continue;
                 double start = entry.GetProperty("ts").GetDouble() / 1e6;
-                events.Add(new Event(
-                    entry.GetProperty("pid").GetInt32(), entry.GetProperty("cat").GetString()!, entry.GetProperty("name").GetString()!,
-                    start, start + entry.GetProperty("dur").GetDouble() / 1e6));
+                events.Add(
+                    new Event(
+                        entry.GetProperty("pid").GetInt32(),
+                        entry.GetProperty("cat").GetString()!,
+                        entry.GetProperty("name").GetString()!,
+                        start,
+                        start + entry.GetProperty("dur").GetDouble() / 1e6
+                    )
+                );
             }
             return events;
         }

@@ -76,30 +76,41 @@ public sealed record TimeAccount
     public double EffectiveShare => Total - Standing is > 0 and var wanted ? Effective / wanted : 0;
 
     /// <summary>The account with so many seconds more for a use.</summary>
-    public TimeAccount With(TimeUse use, double seconds) => use switch
-    {
-        TimeUse.Effective => this with { Effective = Effective + seconds },
-        TimeUse.Discarded => this with { Discarded = Discarded + seconds },
-        TimeUse.Redone => this with { Redone = Redone + seconds },
-        TimeUse.Saving => this with { Saving = Saving + seconds },
-        TimeUse.Validation => this with { Validation = Validation + seconds },
-        TimeUse.Starting => this with { Starting = Starting + seconds },
-        TimeUse.Restarting => this with { Restarting = Restarting + seconds },
-        TimeUse.Standing => this with { Standing = Standing + seconds },
-        TimeUse.Other => this with { Other = Other + seconds },
-        _ => throw new ArgumentOutOfRangeException(nameof(use)),
-    };
+    public TimeAccount With(TimeUse use, double seconds) =>
+        use switch
+        {
+            TimeUse.Effective => this with { Effective = Effective + seconds },
+            TimeUse.Discarded => this with { Discarded = Discarded + seconds },
+            TimeUse.Redone => this with { Redone = Redone + seconds },
+            TimeUse.Saving => this with { Saving = Saving + seconds },
+            TimeUse.Validation => this with { Validation = Validation + seconds },
+            TimeUse.Starting => this with { Starting = Starting + seconds },
+            TimeUse.Restarting => this with { Restarting = Restarting + seconds },
+            TimeUse.Standing => this with { Standing = Standing + seconds },
+            TimeUse.Other => this with { Other = Other + seconds },
+            _ => throw new ArgumentOutOfRangeException(nameof(use)),
+        };
 
-    /// <summary>The losses, the greatest first, in words: <c>saving 12 s, validation 3 s</c>. Those below a hundredth of a second are left out.</summary>
+    /// <summary>
+    /// The losses, the greatest first, in words: <c>saving 12 s, validation 3 s</c>. Those below a hundredth of a second are left out.
+    /// </summary>
     public string Losses()
     {
         (string Name, double Seconds)[] losses =
         [
-            ("starting", Starting), ("restarting", Restarting), ("saving", Saving), ("validation", Validation),
-            ("discarded steps", Discarded), ("redone steps", Redone), ("other", Other),
+            ("starting", Starting),
+            ("restarting", Restarting),
+            ("saving", Saving),
+            ("validation", Validation),
+            ("discarded steps", Discarded),
+            ("redone steps", Redone),
+            ("other", Other),
         ];
-        var told = losses.Where(loss => loss.Seconds >= 0.01).OrderByDescending(loss => loss.Seconds)
-            .Select(loss => string.Create(CultureInfo.InvariantCulture, $"{loss.Name} {loss.Seconds:0.##} s")).ToList();
+        var told = losses
+            .Where(loss => loss.Seconds >= 0.01)
+            .OrderByDescending(loss => loss.Seconds)
+            .Select(loss => string.Create(CultureInfo.InvariantCulture, $"{loss.Name} {loss.Seconds:0.##} s"))
+            .ToList();
         return told.Count == 0 ? "nothing" : string.Join(", ", told);
     }
 }

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Uniscale.Telemetry.Accounting;
 
 /// <summary>
-/// Keeps the account of a run's time. What a run that was started again has spent before is read from its metrics file, before records of steps
+/// Keeps the account of a run's time. What a run that was started again has spent before is read from its metrics file, before records of
+/// steps
 /// that will be done again are dropped from it.
 /// </summary>
 public sealed class TimeKeeper
@@ -31,19 +32,23 @@ public sealed class TimeKeeper
     public static TimeKeeper Open(string metricsPath, long resumedStep, DateTimeOffset started)
     {
         var fresh = new TimeKeeper(new TimeAccount { Since = started }, isFirst: true);
-        if (!File.Exists(metricsPath)) return fresh;
+        if (!File.Exists(metricsPath))
+            return fresh;
         TimeAccount? account = null;
         var last = started;
         bool hasEnded = false;
         var steps = new List<Step>();
         foreach (string line in File.ReadLines(metricsPath))
         {
-            if (Parse(line) is not { } record) continue;
+            if (Parse(line) is not { } record)
+                continue;
             account = record.Account ?? account;
             (last, hasEnded) = (record.Time, record.Kind == "end");
-            if (record.Kind == "step") steps.Add(new Step(record.Step, record.Seconds, record.Waited, record.IsSkipped ? TimeUse.Discarded : TimeUse.Effective));
+            if (record.Kind == "step")
+                steps.Add(new Step(record.Step, record.Seconds, record.Waited, record.IsSkipped ? TimeUse.Discarded : TimeUse.Effective));
         }
-        if (account is null) return fresh;
+        if (account is null)
+            return fresh;
         double gap = Math.Max(0, (started - last).TotalSeconds);
         var keeper = new TimeKeeper(account.With(hasEnded ? TimeUse.Standing : TimeUse.Restarting, gap), isFirst: false);
         keeper._steps.AddRange(steps);
@@ -91,10 +96,19 @@ public sealed class TimeKeeper
     private void Enter(Step step, int sign)
     {
         Account = Account.With(step.Use, sign * step.Seconds);
-        if (step.Use == TimeUse.Effective) Account = Account with { Waiting = Account.Waiting + sign * step.Waited };
+        if (step.Use == TimeUse.Effective)
+            Account = Account with { Waiting = Account.Waiting + sign * step.Waited };
     }
 
-    private sealed record Record(string Kind, DateTimeOffset Time, long Step, double Seconds, double Waited, bool IsSkipped, TimeAccount? Account);
+    private sealed record Record(
+        string Kind,
+        DateTimeOffset Time,
+        long Step,
+        double Seconds,
+        double Waited,
+        bool IsSkipped,
+        TimeAccount? Account
+    );
 
     /// <summary>What a line says about time; null for one that was cut off.</summary>
     private static Record? Parse(string line)
@@ -106,10 +120,14 @@ public sealed class TimeKeeper
             var account = root.TryGetProperty("account", out var found) ? found.Deserialize<TimeAccount>(Format) : null;
             bool isStep = root.GetProperty("kind").GetString() == "step";
             return new Record(
-                root.GetProperty("kind").GetString()!, root.GetProperty("time").GetDateTimeOffset(), root.GetProperty("step").GetInt64(),
+                root.GetProperty("kind").GetString()!,
+                root.GetProperty("time").GetDateTimeOffset(),
+                root.GetProperty("step").GetInt64(),
                 isStep ? root.GetProperty("seconds").GetDouble() : 0,
                 isStep && root.GetProperty("parts").TryGetProperty("wait", out var waited) ? waited.GetDouble() : 0,
-                isStep && root.GetProperty("skipped").GetBoolean(), account);
+                isStep && root.GetProperty("skipped").GetBoolean(),
+                account
+            );
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {

@@ -19,12 +19,19 @@ public static class LossCurve
     private const int LabelWidth = 8;
 
     // Bit of each dot of a braille cell: [row][column] (Unicode, U+2800 block).
-    private static readonly int[][] Dots = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+    private static readonly int[][] Dots =
+    [
+        [0x01, 0x08],
+        [0x02, 0x10],
+        [0x04, 0x20],
+        [0x40, 0x80],
+    ];
 
     private static readonly char[] Bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
     /// <summary>
-    /// <paramref name="values"/> over their index as <paramref name="height"/> lines of <paramref name="width"/> characters, with the highest and
+    /// <paramref name="values"/> over their index as <paramref name="height"/> lines of <paramref name="width"/> characters, with the
+    /// highest and
     /// lowest value at the left. Values that are no finite numbers are left out. Empty text where there is nothing to draw.
     /// </summary>
     public static string Render(IReadOnlyList<double> values, int width, int height, CurveStyle style = CurveStyle.Braille)
@@ -40,8 +47,13 @@ public static class LossCurve
         var text = new StringBuilder();
         for (int row = 0; row < height; row++)
         {
-            double label = row == 0 ? high : row == height - 1 ? low : double.NaN;
-            text.Append(double.IsNaN(label) ? new string(' ', LabelWidth) : label.ToString("F4", CultureInfo.InvariantCulture).PadLeft(LabelWidth));
+            double label =
+                row == 0 ? high
+                : row == height - 1 ? low
+                : double.NaN;
+            text.Append(
+                double.IsNaN(label) ? new string(' ', LabelWidth) : label.ToString("F4", CultureInfo.InvariantCulture).PadLeft(LabelWidth)
+            );
             text.Append(style == CurveStyle.Braille ? " ┤" : " |");
             for (int cell = 0; cell < cells; cell++)
                 text.Append(Glyph(grid[row, cell], style));
@@ -59,7 +71,9 @@ public static class LossCurve
             return "";
         double[] columns = Resample(finite, Math.Min(width, finite.Length));
         var (low, high) = (columns.Min(), columns.Max());
-        return string.Concat(columns.Select(value => Bars[high > low ? (int)Math.Round((value - low) / (high - low) * (Bars.Length - 1)) : 0]));
+        return string.Concat(
+            columns.Select(value => Bars[high > low ? (int)Math.Round((value - low) / (high - low) * (Bars.Length - 1)) : 0])
+        );
     }
 
     /// <summary>Means of equal shares of the series; a short series is stretched along straight lines.</summary>
@@ -93,7 +107,10 @@ public static class LossCurve
         {
             double share = high > low ? (high - columns[x]) / (high - low) : 0.5;
             int y = (int)Math.Round(share * ((height * down) - 1));
-            int from = previous < 0 || previous == y ? y : previous < y ? previous + 1 : previous - 1;
+            int from =
+                previous < 0 || previous == y ? y
+                : previous < y ? previous + 1
+                : previous - 1;
             for (int dot = Math.Min(from, y); dot <= Math.Max(from, y); dot++)
                 grid[dot / down, x / across] |= Dots[dot % down][x % across];
             previous = y;
@@ -101,12 +118,13 @@ public static class LossCurve
         return grid;
     }
 
-    private static char Glyph(int dots, CurveStyle style) => (dots, style) switch
-    {
-        (0, _) => ' ',
-        (_, CurveStyle.Ascii) => '*',
-        _ => (char)(0x2800 + dots),
-    };
+    private static char Glyph(int dots, CurveStyle style) =>
+        (dots, style) switch
+        {
+            (0, _) => ' ',
+            (_, CurveStyle.Ascii) => '*',
+            _ => (char)(0x2800 + dots),
+        };
 
     private static int TrailingBlanks(StringBuilder text)
     {

@@ -1,6 +1,8 @@
 namespace Uniscale.Telemetry.Curves;
 
-/// <summary>All losses of a run in bounded memory: when full, neighbours are averaged and each point stands for twice as many steps.</summary>
+/// <summary>
+/// All losses of a run in bounded memory: when full, neighbours are averaged and each point stands for twice as many steps.
+/// </summary>
 public sealed class LossHistory(int capacity = 4096)
 {
     private readonly List<double> _points = [];

@@ -5,12 +5,16 @@ namespace Uniscale.Telemetry.Export;
 /// <summary>Takes news of a run, on the exporters' thread.</summary>
 internal interface INewsReader : IDisposable
 {
-    /// <summary>Takes a <see cref="RunStart"/>, <see cref="StepReport"/>, <see cref="ValidationReport"/>, <see cref="Note"/> or <see cref="RunEnd"/>.</summary>
+    /// <summary>
+    /// Takes a <see cref="RunStart"/>, <see cref="StepReport"/>, <see cref="ValidationReport"/>, <see cref="Note"/> or
+    /// <see cref="RunEnd"/>.
+    /// </summary>
     void Take(object news);
 }
 
 /// <summary>
-/// Tells monitoring of the run. On the thread that trains it writes a reference to a ring and does nothing else; a thread of low priority reads it twice a
+/// Tells monitoring of the run. On the thread that trains it writes a reference to a ring and does nothing else; a thread of low priority
+/// reads it twice a
 /// second. Whatever a reader does, training neither waits nor fails: one that throws is told of once and left out.
 /// </summary>
 internal sealed class ExportSink : ITelemetrySink
@@ -23,6 +27,7 @@ internal sealed class ExportSink : ITelemetrySink
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     private readonly NewsRing _ring = new(RingSize);
+
     // No spinning: it waits for half a second each time.
     private readonly ManualResetEventSlim _over = new(initialState: false, spinCount: 0);
     private readonly List<INewsReader> _readers;
@@ -34,7 +39,12 @@ internal sealed class ExportSink : ITelemetrySink
     public ExportSink(IEnumerable<INewsReader> readers, Action<string> complain)
     {
         (_readers, _complain) = ([.. readers], complain);
-        _thread = new Thread(Work) { IsBackground = true, Name = ThreadName, Priority = ThreadPriority.BelowNormal };
+        _thread = new Thread(Work)
+        {
+            IsBackground = true,
+            Name = ThreadName,
+            Priority = ThreadPriority.BelowNormal,
+        };
         _thread.Start();
     }
 
@@ -47,9 +57,12 @@ internal sealed class ExportSink : ITelemetrySink
     {
         var meters = new RunMeters(rank);
         List<INewsReader> readers = [.. MetricExporters.Open(section, run, meters.Meter, complain)];
-        if (readers.Count > 0) readers.Insert(0, meters);
-        else meters.Dispose();
-        if (Notifier.IsWanted(section.Notify)) readers.Add(new Notifier(section.Notify, run, complain));
+        if (readers.Count > 0)
+            readers.Insert(0, meters);
+        else
+            meters.Dispose();
+        if (Notifier.IsWanted(section.Notify))
+            readers.Add(new Notifier(section.Notify, run, complain));
         return readers.Count > 0 ? new ExportSink(readers, complain) : null;
     }
 
@@ -84,17 +97,20 @@ internal sealed class ExportSink : ITelemetrySink
 
     private void Work()
     {
-        while (!_over.Wait(Pause)) Drain();
+        while (!_over.Wait(Pause))
+            Drain();
         Drain();
         // Exporters first: what they have not sent yet goes with the instruments.
-        foreach (var reader in Enumerable.Reverse(_readers.ToArray())) Guarded(reader, reader, static (reader, _) => reader.Dispose());
+        foreach (var reader in Enumerable.Reverse(_readers.ToArray()))
+            Guarded(reader, reader, static (reader, _) => reader.Dispose());
     }
 
     private void Drain()
     {
         while (_ring.Read() is { } news)
             for (int i = 0; i < _readers.Count;)
-                if (Guarded(_readers[i], news, static (reader, news) => reader.Take(news))) i++;
+                if (Guarded(_readers[i], news, static (reader, news) => reader.Take(news)))
+                    i++;
     }
 
     /// <summary>Whether the reader did it: one that failed is left out.</summary>

@@ -1,18 +1,22 @@
 namespace Uniscale.Telemetry.Export;
 
 /// <summary>
-/// Hands news from the thread that trains to the thread that exports, without a lock, an allocation or a wait. Where the reader does not keep up, what comes
+/// Hands news from the thread that trains to the thread that exports, without a lock, an allocation or a wait. Where the reader does not
+/// keep up, what comes
 /// is dropped and counted. One writer, one reader.
 /// </summary>
 internal sealed class NewsRing
 {
     private readonly object?[] _slots;
-    private long _written, _read, _dropped;
+    private long _written,
+        _read,
+        _dropped;
 
     /// <param name="size">News that wait at most; a power of two.</param>
     public NewsRing(int size)
     {
-        if (!System.Numerics.BitOperations.IsPow2(size)) throw new ArgumentOutOfRangeException(nameof(size));
+        if (!System.Numerics.BitOperations.IsPow2(size))
+            throw new ArgumentOutOfRangeException(nameof(size));
         _slots = new object?[size];
     }
 
@@ -39,7 +43,8 @@ internal sealed class NewsRing
     public object? Read()
     {
         long at = _read;
-        if (at == Volatile.Read(ref _written)) return null;
+        if (at == Volatile.Read(ref _written))
+            return null;
         ref object? slot = ref _slots[at & (_slots.Length - 1)];
         object? news = slot;
         slot = null;

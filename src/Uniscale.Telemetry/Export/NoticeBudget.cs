@@ -14,8 +14,10 @@ internal sealed class NoticeBudget(int most)
     {
         lock (_gate)
         {
-            while (_spent.TryPeek(out var oldest) && now - oldest >= Hour) _spent.Dequeue();
-            if (_spent.Count == most) return false;
+            while (_spent.TryPeek(out var oldest) && now - oldest >= Hour)
+                _spent.Dequeue();
+            if (_spent.Count == most)
+                return false;
             _spent.Enqueue(now);
             return true;
         }

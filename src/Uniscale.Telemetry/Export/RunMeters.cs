@@ -4,7 +4,8 @@ using Uniscale.Telemetry.Accounting;
 namespace Uniscale.Telemetry.Export;
 
 /// <summary>
-/// A run as instruments of <see cref="System.Diagnostics.Metrics"/>, for whatever listens: names, units and labels are in docs/how-to/monitoring.md. Gauges bear no
+/// A run as instruments of <see cref="System.Diagnostics.Metrics"/>, for whatever listens: names, units and labels are in
+/// docs/how-to/monitoring.md. Gauges bear no
 /// phase: a series of a phase that is over would be exported for ever. Counters do.
 /// </summary>
 internal sealed class RunMeters : INewsReader
@@ -12,16 +13,42 @@ internal sealed class RunMeters : INewsReader
     /// <summary>Name of the meter.</summary>
     public const string MeterName = "Uniscale";
 
-    private static readonly InstrumentAdvice<double> StepSeconds = new() { HistogramBucketBoundaries = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250] };
-    private static readonly InstrumentAdvice<double> SaveSeconds = new() { HistogramBucketBoundaries = [0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200] };
+    private static readonly InstrumentAdvice<double> StepSeconds = new()
+    {
+        HistogramBucketBoundaries = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250],
+    };
+    private static readonly InstrumentAdvice<double> SaveSeconds = new()
+    {
+        HistogramBucketBoundaries = [0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1200],
+    };
 
     private readonly Meter _meter;
-    private readonly Gauge<double> _loss, _rate, _norm, _mfu, _effective, _validation, _phase, _lastSave, _peak, _domainLoss, _fed, _planned;
-    private readonly Gauge<double> _throughput, _flops;
-    private readonly Gauge<long> _step, _memory;
-    private readonly Counter<long> _tokens, _steps, _saves, _restarts, _spikes, _nonfinite, _rollbacks;
+    private readonly Gauge<double> _loss,
+        _rate,
+        _norm,
+        _mfu,
+        _effective,
+        _validation,
+        _phase,
+        _lastSave,
+        _peak,
+        _domainLoss,
+        _fed,
+        _planned;
+    private readonly Gauge<double> _throughput,
+        _flops;
+    private readonly Gauge<long> _step,
+        _memory;
+    private readonly Counter<long> _tokens,
+        _steps,
+        _saves,
+        _restarts,
+        _spikes,
+        _nonfinite,
+        _rollbacks;
     private readonly Counter<double> _lost;
-    private readonly Histogram<double> _stepSeconds, _saveSeconds;
+    private readonly Histogram<double> _stepSeconds,
+        _saveSeconds;
     private readonly Dictionary<(string Of, string Name), double> _told = [];
     private readonly KeyValuePair<string, object?> _rank;
     private string? _current;
@@ -47,8 +74,11 @@ internal sealed class RunMeters : INewsReader
         _throughput = Gauge("uniscale.throughput.tokens", "{token}/s", "Tokens a second of the last step, over all ranks.");
         _flops = Gauge("uniscale.compute.flops", "{flop}/s", "Model operations a second of the last step, over all ranks.");
         _step = _meter.CreateGauge<long>("uniscale.step", "{step}", "Steps done.");
-        _memory = _meter.CreateGauge<long>("uniscale.memory", "By",
-            "Memory in use, by part: process (and of it parameters, gradients, optimizer, cached, managed, other), process_peak, device.");
+        _memory = _meter.CreateGauge<long>(
+            "uniscale.memory",
+            "By",
+            "Memory in use, by part: process (and of it parameters, gradients, optimizer, cached, managed, other), process_peak, device."
+        );
         _tokens = Counter("uniscale.tokens", "{token}", "Tokens fed by this process.");
         _steps = Counter("uniscale.steps", "{step}", "Steps done by this process.");
         _saves = Counter("uniscale.saves", "{save}", "Checkpoints that became durable, or failed, by result.");
@@ -58,7 +88,13 @@ internal sealed class RunMeters : INewsReader
         _rollbacks = Counter("uniscale.rollbacks", "{rollback}", "Times that the run went back to a checkpoint.");
         _lost = _meter.CreateCounter<double>("uniscale.lost_time", "s", "Time that went into no step that counts, by use.");
         _stepSeconds = _meter.CreateHistogram("uniscale.step.duration", "s", "Time of a step.", null, StepSeconds);
-        _saveSeconds = _meter.CreateHistogram("uniscale.save.duration", "s", "Time from a checkpoint's beginning to its being durable.", null, SaveSeconds);
+        _saveSeconds = _meter.CreateHistogram(
+            "uniscale.save.duration",
+            "s",
+            "Time from a checkpoint's beginning to its being durable.",
+            null,
+            SaveSeconds
+        );
     }
 
     /// <summary>The meter of this run's instruments.</summary>
@@ -69,13 +105,21 @@ internal sealed class RunMeters : INewsReader
     {
         switch (news)
         {
-            case RunStart start: Begin(start); break;
-            case StepReport step: Step(step); break;
+            case RunStart start:
+                Begin(start);
+                break;
+            case StepReport step:
+                Step(step);
+                break;
             case ValidationReport validation:
                 _validation.Record(validation.Loss, _rank, new("source", validation.Name), new("domain", validation.Domain));
                 break;
-            case Note { Kind: "checkpoint-durable" } note: Saved(note); break;
-            case Note { Kind: "checkpoint-failed" }: _saves.Add(1, _rank, new("result", "failed")); break;
+            case Note { Kind: "checkpoint-durable" } note:
+                Saved(note);
+                break;
+            case Note { Kind: "checkpoint-failed" }:
+                _saves.Add(1, _rank, new("result", "failed"));
+                break;
         }
     }
 
@@ -89,11 +133,15 @@ internal sealed class RunMeters : INewsReader
     private void Begin(RunStart start)
     {
         // So that they are there before anything happens, and a rate has a beginning.
-        foreach (var counter in (Counter<long>[])[_restarts, _nonfinite, _rollbacks]) counter.Add(0, _rank);
-        if (Math.Max(start.Restarts, start.ResumedStep > 0 ? 1 : 0) is > 0 and var restarts) _restarts.Add(restarts, _rank);
+        foreach (var counter in (Counter<long>[])[_restarts, _nonfinite, _rollbacks])
+            counter.Add(0, _rank);
+        if (Math.Max(start.Restarts, start.ResumedStep > 0 ? 1 : 0) is > 0 and var restarts)
+            _restarts.Add(restarts, _rank);
         _step.Record(start.ResumedStep, _rank);
-        if (start.PeakFlops is { } peak) _peak.Record(peak, _rank);
-        if (start.Account is { } account) Lost(account);
+        if (start.PeakFlops is { } peak)
+            _peak.Record(peak, _rank);
+        if (start.Account is { } account)
+            Lost(account);
     }
 
     private void Step(StepReport step)
@@ -106,40 +154,53 @@ internal sealed class RunMeters : INewsReader
         _rate.Record(step.LearningRate, _rank);
         _throughput.Record(step.TokensPerSecond, _rank);
         _flops.Record(step.ModelFlops, _rank);
-        if (step.Mfu is { } mfu) _mfu.Record(mfu, _rank);
+        if (step.Mfu is { } mfu)
+            _mfu.Record(mfu, _rank);
         Memory("process", step.MemoryBytes);
         Memory("process_peak", step.PeakMemoryBytes);
-        if (step.DeviceMemoryBytes is { } device) Memory("device", device);
-        foreach (var (part, bytes) in Entries(step.MemoryParts)) Memory(part, bytes);
+        if (step.DeviceMemoryBytes is { } device)
+            Memory("device", device);
+        foreach (var (part, bytes) in Entries(step.MemoryParts))
+            Memory(part, bytes);
         Tell(_domainLoss, "domain", step.DomainLosses);
         Tell(_fed, "source", step.MixtureFed);
         Tell(_planned, "source", step.MixturePlanned);
         _tokens.Add(step.BatchTokens, _rank, phase);
         _steps.Add(1, _rank, phase);
-        if (!double.IsFinite(step.Loss) || !double.IsFinite(step.GradientNorm)) _nonfinite.Add(1, _rank);
+        if (!double.IsFinite(step.Loss) || !double.IsFinite(step.GradientNorm))
+            _nonfinite.Add(1, _rank);
         // One NaN would stay in a histogram's sum.
-        if (double.IsFinite(step.Seconds)) _stepSeconds.Record(step.Seconds, _rank);
-        if (step.BadSteps is { } bad) Bad(bad);
-        if (step.Rollbacks > _rollbackCount) _rollbacks.Add(step.Rollbacks - _rollbackCount, _rank);
+        if (double.IsFinite(step.Seconds))
+            _stepSeconds.Record(step.Seconds, _rank);
+        if (step.BadSteps is { } bad)
+            Bad(bad);
+        if (step.Rollbacks > _rollbackCount)
+            _rollbacks.Add(step.Rollbacks - _rollbackCount, _rank);
         _rollbackCount = step.Rollbacks;
-        if (step.Account is { } account) Lost(account);
+        if (step.Account is { } account)
+            Lost(account);
     }
 
     private void Tell(Gauge<double> gauge, string label, IReadOnlyDictionary<string, double>? values)
     {
-        if (values is null) return;
-        foreach (var (name, value) in Entries(values)) gauge.Record(value, _rank, new(label, name));
+        if (values is null)
+            return;
+        foreach (var (name, value) in Entries(values))
+            gauge.Record(value, _rank, new(label, name));
     }
 
     /// <summary>The entries, of whose dictionary no enumerator is allocated where it is the trainer's.</summary>
-    private static Dictionary<string, T> Entries<T>(IReadOnlyDictionary<string, T> values) => values as Dictionary<string, T> ?? new(values);
+    private static Dictionary<string, T> Entries<T>(IReadOnlyDictionary<string, T> values) =>
+        values as Dictionary<string, T> ?? new(values);
 
     private void Memory(string part, long bytes) => _memory.Record(bytes, _rank, new("part", part));
 
     private void EnterPhase(string? phase)
     {
-        if (phase == _current || phase is null) return;
-        if (_current is not null) _phase.Record(0, _rank, new("phase", _current));
+        if (phase == _current || phase is null)
+            return;
+        if (_current is not null)
+            _phase.Record(0, _rank, new("phase", _current));
         _phase.Record(1, _rank, new("phase", phase));
         _current = phase;
     }
@@ -148,32 +209,41 @@ internal sealed class RunMeters : INewsReader
     {
         _saves.Add(1, _rank, new("result", "durable"));
         _lastSave.Record(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() / 1000.0, _rank);
-        if (note.Seconds is { } seconds) _saveSeconds.Record(seconds, _rank);
+        if (note.Seconds is { } seconds)
+            _saveSeconds.Record(seconds, _rank);
     }
 
     /// <summary>Counts come as totals of the whole run: what is new is added.</summary>
     private void Bad(IReadOnlyDictionary<string, long> bad)
     {
         foreach (var (kind, count) in bad)
-            if (New(("bad", kind), count) is > 0 and var more) _spikes.Add((long)more, _rank, new("kind", kind));
+            if (New(("bad", kind), count) is > 0 and var more)
+                _spikes.Add((long)more, _rank, new("kind", kind));
     }
 
     private void Lost(TimeAccount account)
     {
         ReadOnlySpan<(string Use, double Seconds)> uses =
         [
-            ("discarded", account.Discarded), ("redone", account.Redone), ("saving", account.Saving), ("validation", account.Validation), ("starting", account.Starting),
-            ("restarting", account.Restarting), ("other", account.Other),
+            ("discarded", account.Discarded),
+            ("redone", account.Redone),
+            ("saving", account.Saving),
+            ("validation", account.Validation),
+            ("starting", account.Starting),
+            ("restarting", account.Restarting),
+            ("other", account.Other),
         ];
         foreach (var (use, seconds) in uses)
-            if (New(("lost", use), seconds) is > 0 and var more) _lost.Add(more, _rank, new("use", use));
+            if (New(("lost", use), seconds) is > 0 and var more)
+                _lost.Add(more, _rank, new("use", use));
         _effective.Record(account.EffectiveShare, _rank);
     }
 
     private double New((string Of, string Name) count, double total)
     {
         double more = total - _told.GetValueOrDefault(count);
-        if (more > 0) _told[count] = total;
+        if (more > 0)
+            _told[count] = total;
         return more;
     }
 }

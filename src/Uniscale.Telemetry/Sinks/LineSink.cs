@@ -14,7 +14,8 @@ namespace Uniscale.Telemetry.Sinks;
 /// <param name="every">Steps between lines; the first and the last step always have one.</param>
 /// <param name="style">What the curve at the end is drawn with.</param>
 /// <param name="earlier">Losses of the run before it was resumed, for the curve.</param>
-public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveStyle.Braille, IReadOnlyList<double>? earlier = null) : ITelemetrySink
+public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveStyle.Braille, IReadOnlyList<double>? earlier = null)
+    : ITelemetrySink
 {
     /// <summary>Beginnings of the names of measures that a line leaves out.</summary>
     private static readonly string[] Details = ["loss/", "policy/", "rollout/", "val/", "frac_", "objective/beta", "answer/distinct"];
@@ -28,12 +29,20 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     /// <inheritdoc/>
     public void Start(RunStart start)
     {
-        Write($"run {start.Name} in {start.RunDirectory}: {Units.Count(start.ParameterCount)} parameters, {start.Ranks} {(start.Ranks == 1 ? "rank" : "ranks")}{(start.Layout.Length > 0 ? $" ({start.Layout})" : "")}");
+        Write(
+            $"run {start.Name} in {start.RunDirectory}: {Units.Count(start.ParameterCount)} parameters, {start.Ranks} {(start.Ranks == 1 ? "rank" : "ranks")}{(start.Layout.Length > 0 ? $" ({start.Layout})" : "")}"
+        );
         if (start.ResumedStep > 0)
             Write($"resumed after step {start.ResumedStep}");
         Write(FormatMfu(start));
         if (start.StartupSeconds.Count > 0)
-            Write("start: " + string.Join(", ", start.StartupSeconds.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Key} {part.Value:F2} s"))));
+            Write(
+                "start: "
+                    + string.Join(
+                        ", ",
+                        start.StartupSeconds.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Key} {part.Value:F2} s"))
+                    )
+            );
     }
 
     /// <inheritdoc/>
@@ -51,7 +60,12 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     public void Validation(ValidationReport report)
     {
         string bits = report.BitsPerByte is { } known ? string.Create(CultureInfo.InvariantCulture, $" | {known:F4} bits/byte") : "";
-        Write(string.Create(CultureInfo.InvariantCulture, $"validation at step {report.Step} | {report.Name} | loss {report.Loss:F4}{bits} | perplexity {report.Perplexity:F2} | {report.Tokens} tokens{FormatMeasures(report.Measures)}"));
+        Write(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"validation at step {report.Step} | {report.Name} | loss {report.Loss:F4}{bits} | perplexity {report.Perplexity:F2} | {report.Tokens} tokens{FormatMeasures(report.Measures)}"
+            )
+        );
     }
 
     /// <inheritdoc/>
@@ -76,16 +90,19 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
         if (FormatBadSteps(end) is { } bad)
             Write(bad);
         if (end.Account is { } account)
-            Write(string.Create(CultureInfo.InvariantCulture, $"time: {account.Effective:F1} s of {account.Total - account.Standing:F1} s in steps that count ({account.EffectiveShare:P1}); lost to {account.Losses()}"));
+            Write(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"time: {account.Effective:F1} s of {account.Total - account.Standing:F1} s in steps that count ({account.EffectiveShare:P1}); lost to {account.Losses()}"
+                )
+            );
         if (FormatMemory(end) is { } memory)
             Write(memory);
         Write($"{(end.Finished ? "finished" : "stopped")} at step {end.Step} after {Units.Duration(end.Elapsed)}: {end.Message}");
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 
     /// <summary>What MFU means in this run: formula, operations of a token, peak and where it comes from.</summary>
     public static string FormatMfu(RunStart start)
@@ -108,7 +125,10 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
         if (end.Memory is not { } memory)
             return null;
         string predicted = memory.PredictedBytes is { } bytes
-            ? string.Create(CultureInfo.InvariantCulture, $", predicted {Units.Bytes(bytes)} ({(double)bytes / memory.MeasuredBytes - 1:+0.0%;-0.0%})")
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $", predicted {Units.Bytes(bytes)} ({(double)bytes / memory.MeasuredBytes - 1:+0.0%;-0.0%})"
+            )
             : "";
         return $"peak memory: {Units.Bytes(memory.MeasuredBytes)} measured{predicted}, in the heaviest process (rank {memory.Rank})";
     }
@@ -122,9 +142,15 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
             line.Append(CultureInfo.InvariantCulture, $"/{report.TotalSteps}");
         if (report.Phase is { } phase)
             line.Append(" | phase ").Append(phase);
-        line.Append(CultureInfo.InvariantCulture, $" | loss {report.Loss:F4} | grad {report.GradientNorm:F3} | lr {report.LearningRate:0.00e-00}");
+        line.Append(
+            CultureInfo.InvariantCulture,
+            $" | loss {report.Loss:F4} | grad {report.GradientNorm:F3} | lr {report.LearningRate:0.00e-00}"
+        );
         line.Append(FormatMeasures(report.Measures));
-        line.Append(CultureInfo.InvariantCulture, $" | {report.TokensPerSecond:F0} tok/s | {Units.Flops(report.ModelFlops)} | mfu {Units.Mfu(report.Mfu)}");
+        line.Append(
+            CultureInfo.InvariantCulture,
+            $" | {report.TokensPerSecond:F0} tok/s | {Units.Flops(report.ModelFlops)} | mfu {Units.Mfu(report.Mfu)}"
+        );
         line.Append(CultureInfo.InvariantCulture, $" | mem {Units.Bytes(report.MemoryBytes)}");
         if (report.DeviceMemoryBytes is { } device)
             line.Append(" | device ").Append(Units.Bytes(device));
@@ -139,8 +165,14 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     }
 
     /// <summary>What the loss measured. The details of a policy and of its rollouts are many, and stand in the metrics.</summary>
-    private static string FormatMeasures(IReadOnlyDictionary<string, double>? measures) => measures is null ? "" : string.Concat(
-        measures.Where(measure => !Details.Any(detail => measure.Key.StartsWith(detail, StringComparison.Ordinal))).Select(measure => string.Create(CultureInfo.InvariantCulture, $" | {measure.Key} {measure.Value:F3}")));
+    private static string FormatMeasures(IReadOnlyDictionary<string, double>? measures) =>
+        measures is null
+            ? ""
+            : string.Concat(
+                measures
+                    .Where(measure => !Details.Any(detail => measure.Key.StartsWith(detail, StringComparison.Ordinal)))
+                    .Select(measure => string.Create(CultureInfo.InvariantCulture, $" | {measure.Key} {measure.Value:F3}"))
+            );
 
     private void Print()
     {

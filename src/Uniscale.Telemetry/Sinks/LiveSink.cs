@@ -12,7 +12,8 @@ namespace Uniscale.Telemetry.Sinks;
 /// <param name="console">Where it is drawn.</param>
 /// <param name="style">What the curve is drawn with.</param>
 /// <param name="earlier">Losses of the run before it was resumed, for the curve.</param>
-public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle.Braille, IReadOnlyList<double>? earlier = null) : ITelemetrySink
+public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle.Braille, IReadOnlyList<double>? earlier = null)
+    : ITelemetrySink
 {
     private const int CurveHeight = 10;
     private const int NoteCount = 4;
@@ -77,7 +78,9 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
         Close();
         if (LineSink.FormatMemory(end) is { } memory)
             console.MarkupLineInterpolated($"{memory}");
-        console.MarkupLineInterpolated($"[bold]{(end.Finished ? "finished" : "stopped")}[/] at step {end.Step} after {Units.Duration(end.Elapsed)}: {end.Message}");
+        console.MarkupLineInterpolated(
+            $"[bold]{(end.Finished ? "finished" : "stopped")}[/] at step {end.Step} after {Units.Duration(end.Elapsed)}: {end.Message}"
+        );
     }
 
     /// <inheritdoc/>
@@ -96,10 +99,17 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
             if (_last is { } report)
             {
                 parts.Add(new Markup(Progress(report)));
-                parts.Add(new Text(LossCurve.Render(_history.Points, Math.Min(console.Profile.Width - 4, 100), CurveHeight, style).TrimEnd('\n'), new Style(Color.Aqua)));
+                parts.Add(
+                    new Text(
+                        LossCurve.Render(_history.Points, Math.Min(console.Profile.Width - 4, 100), CurveHeight, style).TrimEnd('\n'),
+                        new Style(Color.Aqua)
+                    )
+                );
                 parts.Add(Figures(report));
                 if (report.DomainLosses is { Count: > 0 } domains)
-                    parts.Add(new Text($"loss by domain: {Units.Named(domains, loss => loss.ToString("F4", CultureInfo.InvariantCulture))}"));
+                    parts.Add(
+                        new Text($"loss by domain: {Units.Named(domains, loss => loss.ToString("F4", CultureInfo.InvariantCulture))}")
+                    );
                 if (report.MemoryParts.Count > 0)
                     parts.Add(new Text($"memory: {Units.Named(report.MemoryParts, bytes => Units.Bytes(bytes))}", new Style(Color.Grey)));
                 if (_start is not null)
@@ -108,28 +118,44 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
             if (_validations.Count > 0)
                 parts.Add(Validations());
             foreach (var note in _notes)
-                parts.Add(new Text(note.Message, note.Level switch
-                {
-                    NoteLevel.Error => new Style(Color.Red),
-                    NoteLevel.Warning => new Style(Color.Yellow),
-                    _ => new Style(Color.Grey),
-                }));
-            string title = _start is { } run ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}" : "run";
-            return new Panel(new Rows(parts)) { Header = new PanelHeader(Markup.Escape(title)), Border = BoxBorder.Rounded, Expand = true };
+                parts.Add(
+                    new Text(
+                        note.Message,
+                        note.Level switch
+                        {
+                            NoteLevel.Error => new Style(Color.Red),
+                            NoteLevel.Warning => new Style(Color.Yellow),
+                            _ => new Style(Color.Grey),
+                        }
+                    )
+                );
+            string title = _start is { } run
+                ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}"
+                : "run";
+            return new Panel(new Rows(parts))
+            {
+                Header = new PanelHeader(Markup.Escape(title)),
+                Border = BoxBorder.Rounded,
+                Expand = true,
+            };
         }
     }
 
-    private void Paint() => console.Live(View()).AutoClear(false).Start(context =>
-    {
-        while (!_over.Wait(Pause))
-        {
-            if (!_dirty)
-                continue;
-            _dirty = false;
-            context.UpdateTarget(View());
-        }
-        context.UpdateTarget(View());
-    });
+    private void Paint() =>
+        console
+            .Live(View())
+            .AutoClear(false)
+            .Start(context =>
+            {
+                while (!_over.Wait(Pause))
+                {
+                    if (!_dirty)
+                        continue;
+                    _dirty = false;
+                    context.UpdateTarget(View());
+                }
+                context.UpdateTarget(View());
+            });
 
     private void Close()
     {
@@ -148,7 +174,10 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
         string phase = report.Phase is { } name ? $" · phase {Markup.Escape(name)}" : "";
         string left = report.Remaining is { } remaining ? $" · {Units.Duration(remaining)} left" : "";
         string steps = report.TotalSteps > 0 ? $"{report.Step}/{report.TotalSteps}" : $"{report.Step}";
-        return string.Create(CultureInfo.InvariantCulture, $"[green]{new string('━', done)}[/][grey]{new string('─', width - done)}[/] {share * 100:F1}% · step {steps}{phase}{left}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"[green]{new string('━', done)}[/][grey]{new string('─', width - done)}[/] {share * 100:F1}% · step {steps}{phase}{left}"
+        );
     }
 
     private Grid Figures(StepReport report)
@@ -179,8 +208,13 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
         var table = new Table { Border = TableBorder.Minimal };
         table.AddColumns("validation", "domain", "step", "loss", "bits/byte");
         foreach (var report in _validations.Values)
-            table.AddRow(Markup.Escape(report.Name), Markup.Escape(report.Domain), report.Step.ToString(CultureInfo.InvariantCulture), report.Loss.ToString("F4", CultureInfo.InvariantCulture),
-                report.BitsPerByte?.ToString("F4", CultureInfo.InvariantCulture) ?? "n/a");
+            table.AddRow(
+                Markup.Escape(report.Name),
+                Markup.Escape(report.Domain),
+                report.Step.ToString(CultureInfo.InvariantCulture),
+                report.Loss.ToString("F4", CultureInfo.InvariantCulture),
+                report.BitsPerByte?.ToString("F4", CultureInfo.InvariantCulture) ?? "n/a"
+            );
         return table;
     }
 }

@@ -34,13 +34,18 @@ public sealed class MetricsSink : ITelemetrySink
         _writer = Append(path);
     }
 
-    /// <summary>Losses of the steps that a metrics file holds and that were applied, up to <paramref name="lastStep"/>; none where there is no file.</summary>
+    /// <summary>
+    /// Losses of the steps that a metrics file holds and that were applied, up to <paramref name="lastStep"/>; none where there is no file.
+    /// </summary>
     public static IReadOnlyList<double> Losses(string path, long lastStep)
     {
         if (!File.Exists(path))
             return [];
         var losses = new List<double>();
-        foreach (string? line in File.ReadLines(path).Where(line => line.StartsWith("{\"kind\":\"step\"", StringComparison.Ordinal) && StepOf(line) <= lastStep))
+        foreach (
+            string? line in File.ReadLines(path)
+                .Where(line => line.StartsWith("{\"kind\":\"step\"", StringComparison.Ordinal) && StepOf(line) <= lastStep)
+        )
         {
             using var record = JsonDocument.Parse(line);
             bool isSkipped = record.RootElement.TryGetProperty("skipped", out var skipped) && skipped.ValueKind == JsonValueKind.True;
@@ -90,11 +95,15 @@ public sealed class MetricsSink : ITelemetrySink
         if (!File.Exists(path))
             return;
         string temporary = path + ".tmp";
-        File.WriteAllLines(temporary, step > 0 || keepStart ? File.ReadLines(path).Where(line => StepOf(line) <= step && !IsEnd(line)) : []);
+        File.WriteAllLines(
+            temporary,
+            step > 0 || keepStart ? File.ReadLines(path).Where(line => StepOf(line) <= step && !IsEnd(line)) : []
+        );
         File.Move(temporary, path, overwrite: true);
     }
 
-    private static StreamWriter Append(string path) => new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read)) { AutoFlush = true };
+    private static StreamWriter Append(string path) =>
+        new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read)) { AutoFlush = true };
 
     private static bool IsEnd(string line) => line.StartsWith("{\"kind\":\"end\"", StringComparison.Ordinal);
 
@@ -113,8 +122,10 @@ public sealed class MetricsSink : ITelemetrySink
 
     private sealed class SecondsConverter : JsonConverter<TimeSpan>
     {
-        public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => TimeSpan.FromSeconds(reader.GetDouble());
+        public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            TimeSpan.FromSeconds(reader.GetDouble());
 
-        public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) => writer.WriteNumberValue(value.TotalSeconds);
+        public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) =>
+            writer.WriteNumberValue(value.TotalSeconds);
     }
 }

@@ -28,7 +28,10 @@ public sealed class EventFile : IDisposable
         long seconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         for (int attempt = 0; ; attempt++)
         {
-            FilePath = Path.Combine(directory, $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}.{attempt}");
+            FilePath = Path.Combine(
+                directory,
+                $"events.out.tfevents.{seconds:D10}.{Environment.MachineName}.{Environment.ProcessId}.{attempt}"
+            );
             if (!File.Exists(FilePath))
                 break;
         }
@@ -76,7 +79,9 @@ public sealed class EventFile : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _stream.Dispose();
 
-    /// <summary>Masked CRC-32C of the record format: rotated right by 15 and offset, since a checksum of data that holds checksums is weak.</summary>
+    /// <summary>
+    /// Masked CRC-32C of the record format: rotated right by 15 and offset, since a checksum of data that holds checksums is weak.
+    /// </summary>
     internal static uint MaskedChecksum(ReadOnlySpan<byte> data)
     {
         uint crc = uint.MaxValue;
@@ -91,7 +96,8 @@ public sealed class EventFile : IDisposable
     /// <param name="content">The plugin's own message.</param>
     internal void Metadata(string tag, string plugin, ProtobufMessage content)
     {
-        const int floatType = 1, tensorClass = 2;
+        const int floatType = 1,
+            tensorClass = 2;
         var metadata = new ProtobufMessage().Nested(1, new ProtobufMessage().Text(1, plugin).Nested(2, content)).Integer(4, tensorClass);
         var shape = new ProtobufMessage().Nested(2, new ProtobufMessage().Integer(1, 1));
         var nothing = new ProtobufMessage().Integer(1, floatType).Nested(2, shape).Float(5, 0);

@@ -5,20 +5,29 @@ namespace Uniscale.Telemetry.TensorBoard;
 /// <summary>What stands in event files that are there already.</summary>
 internal static class EventRecords
 {
-    private const int HeaderBytes = 12, TrailerBytes = 4, LongestRecord = 64 << 20;
+    private const int HeaderBytes = 12,
+        TrailerBytes = 4,
+        LongestRecord = 64 << 20;
 
-    private const int StepField = 2, VarintWire = 0, FixedEightWire = 1, BytesWire = 2, FixedFourWire = 5;
+    private const int StepField = 2,
+        VarintWire = 0,
+        FixedEightWire = 1,
+        BytesWire = 2,
+        FixedFourWire = 5;
 
     /// <summary>
-    /// Takes the records of later steps out of a directory's files, so that a step that is done again stands there once, whoever reads them. A record that was cut
+    /// Takes the records of later steps out of a directory's files, so that a step that is done again stands there once, whoever reads
+    /// them. A record that was cut
     /// off goes as well.
     /// </summary>
     /// <param name="directory">Directory of event files.</param>
     /// <param name="step">Last step that stays.</param>
     public static void KeepUntil(string directory, long step)
     {
-        if (!Directory.Exists(directory)) return;
-        foreach (string path in Directory.EnumerateFiles(directory, EventFile.Pattern).ToList()) Keep(path, step);
+        if (!Directory.Exists(directory))
+            return;
+        foreach (string path in Directory.EnumerateFiles(directory, EventFile.Pattern).ToList())
+            Keep(path, step);
     }
 
     private static void Keep(string path, long lastStep)
@@ -31,13 +40,17 @@ internal static class EventRecords
         {
             foreach (byte[] record in Read(input))
             {
-                if (StepOf(record.AsSpan(HeaderBytes..^TrailerBytes)) <= lastStep) output.Write(record);
-                else isLess = true;
+                if (StepOf(record.AsSpan(HeaderBytes..^TrailerBytes)) <= lastStep)
+                    output.Write(record);
+                else
+                    isLess = true;
             }
             isLess |= input.Position != input.Length || output.Length != input.Length;
         }
-        if (isLess) File.Move(kept, path, overwrite: true);
-        else File.Delete(kept);
+        if (isLess)
+            File.Move(kept, path, overwrite: true);
+        else
+            File.Delete(kept);
     }
 
     /// <summary>Whole records, up to one that is cut off or is none.</summary>
@@ -47,10 +60,18 @@ internal static class EventRecords
         while (file.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) == HeaderBytes)
         {
             ulong length = BinaryPrimitives.ReadUInt64LittleEndian(header);
-            if (length > LongestRecord || BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(8)) != EventFile.MaskedChecksum(header.AsSpan(0, 8))) yield break;
+            if (
+                length > LongestRecord
+                || BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(8)) != EventFile.MaskedChecksum(header.AsSpan(0, 8))
+            )
+                yield break;
             byte[] record = new byte[HeaderBytes + (int)length + TrailerBytes];
             header.CopyTo(record, 0);
-            if (file.ReadAtLeast(record.AsSpan(HeaderBytes), record.Length - HeaderBytes, throwOnEndOfStream: false) < record.Length - HeaderBytes) yield break;
+            if (
+                file.ReadAtLeast(record.AsSpan(HeaderBytes), record.Length - HeaderBytes, throwOnEndOfStream: false)
+                < record.Length - HeaderBytes
+            )
+                yield break;
             yield return record;
         }
     }
@@ -65,15 +86,21 @@ internal static class EventRecords
             {
                 case VarintWire:
                     ulong value = Varint(message, ref at);
-                    if (tag >> 3 == StepField) return (long)value;
+                    if (tag >> 3 == StepField)
+                        return (long)value;
                     break;
-                case FixedEightWire: at += 8; break;
-                case FixedFourWire: at += 4; break;
+                case FixedEightWire:
+                    at += 8;
+                    break;
+                case FixedFourWire:
+                    at += 4;
+                    break;
                 case BytesWire:
                     ulong length = Varint(message, ref at);
                     at = (int)Math.Min((ulong)message.Length, (ulong)at + Math.Min(length, LongestRecord));
                     break;
-                default: return 0;
+                default:
+                    return 0;
             }
         }
         return 0;
@@ -86,7 +113,8 @@ internal static class EventRecords
         {
             byte part = message[at++];
             value |= (ulong)(part & 0x7f) << shift;
-            if (part < 0x80) break;
+            if (part < 0x80)
+                break;
         }
         return value;
     }

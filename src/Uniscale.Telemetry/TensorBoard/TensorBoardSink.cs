@@ -17,9 +17,7 @@ public sealed class TensorBoardSink : ITelemetrySink
     }
 
     /// <inheritdoc/>
-    public void Start(RunStart start)
-    {
-    }
+    public void Start(RunStart start) { }
 
     /// <inheritdoc/>
     public void Step(StepReport report)
@@ -94,14 +92,14 @@ public sealed class TensorBoardSink : ITelemetrySink
     }
 
     /// <inheritdoc/>
-    public void End(RunEnd end)
-    {
-    }
+    public void End(RunEnd end) { }
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
-    /// <summary>A file for what comes after a step. A TensorBoard that has read the others already hears of it by the session's start.</summary>
+    /// <summary>
+    /// A file for what comes after a step. A TensorBoard that has read the others already hears of it by the session's start.
+    /// </summary>
     private EventFile Begin(long step)
     {
         EventRecords.KeepUntil(_directory, step);

@@ -21,7 +21,8 @@ internal sealed class BackwardCall
     public ThreadHandles Results()
     {
         var row = ThreadHandles.OfThisThread;
-        if (!_rows.Contains(row)) _rows.Add(row);
+        if (!_rows.Contains(row))
+            _rows.Add(row);
         return row;
     }
 
@@ -31,7 +32,8 @@ internal sealed class BackwardCall
     public void End()
     {
         _failure = null;
-        foreach (var row in _rows) row.FreeResults();
+        foreach (var row in _rows)
+            row.FreeResults();
         _rows.Clear();
     }
 }

@@ -7,7 +7,8 @@ using static Uniscale.Torch.NativeMethods;
 namespace Uniscale.Torch.Autograd;
 
 /// <summary>
-/// The managed side of a node of libtorch's graph. Nodes are used again when libtorch has deleted theirs: native code calls them by pointers
+/// The managed side of a node of libtorch's graph. Nodes are used again when libtorch has deleted theirs: native code calls them by
+/// pointers
 /// made of delegates, which carry the node and cost more than all else here.
 /// </summary>
 internal sealed unsafe class GraphNode
@@ -25,7 +26,8 @@ internal sealed unsafe class GraphNode
 
     private readonly ApplyCallback _apply;
     private readonly Action _deleted;
-    private readonly nint _applyPointer, _deletedPointer;
+    private readonly nint _applyPointer,
+        _deletedPointer;
     private readonly List<nint> _saved = [];
     private readonly List<OutputShape> _outputs = [];
     private NodePointers _pointers;
@@ -38,7 +40,8 @@ internal sealed unsafe class GraphNode
     {
         (_apply, _deleted) = (Apply, Deleted);
         (_applyPointer, _deletedPointer) = (Marshal.GetFunctionPointerForDelegate(_apply), Marshal.GetFunctionPointerForDelegate(_deleted));
-        lock (PoolLock) All.Add(this);
+        lock (PoolLock)
+            All.Add(this);
     }
 
     private delegate HandleArray ApplyCallback(nint* gradients, int count);
@@ -46,7 +49,8 @@ internal sealed unsafe class GraphNode
     /// <summary>Runs forward, and ties its outputs to a node where gradients are wanted.</summary>
     public static IReadOnlyList<Tensor> Run(GraphFunction function, ReadOnlySpan<Tensor> inputs)
     {
-        if (inputs.Length > MostTensors) throw new ArgumentException($"A function of the graph takes {MostTensors} tensors; {inputs.Length} were given.");
+        if (inputs.Length > MostTensors)
+            throw new ArgumentException($"A function of the graph takes {MostTensors} tensors; {inputs.Length} were given.");
         var node = is_grad_enabled() && WantsGradients(inputs) ? Take(function, inputs.Length) : null;
         var lists = _idle ?? new CallLists();
         _idle = null;
@@ -61,13 +65,15 @@ internal sealed unsafe class GraphNode
                 outputs = node.Tie(inputs, outputs);
                 node.Save(lists.Saved);
             }
-            for (int i = 0; i < outputs.Count; i++) outputs[i].MoveToOuterDisposeScope();
+            for (int i = 0; i < outputs.Count; i++)
+                outputs[i].MoveToOuterDisposeScope();
             return outputs;
         }
         finally
         {
             // The graph holds the node from here on, or nobody does.
-            if (node is not null) THSAutograd_CSharpNode_disposeSharedPtr(node._pointers);
+            if (node is not null)
+                THSAutograd_CSharpNode_disposeSharedPtr(node._pointers);
             lists.Clear();
             _idle = lists;
         }
@@ -76,21 +82,24 @@ internal sealed unsafe class GraphNode
     private static bool WantsGradients(ReadOnlySpan<Tensor> inputs)
     {
         foreach (var input in inputs)
-            if (input.requires_grad) return true;
+            if (input.requires_grad)
+                return true;
         return false;
     }
 
     private static IReadOnlyList<Tensor> Forward(GraphFunction function, CallLists lists, bool records)
     {
         long start = GraphFunction.Listener is null ? 0 : Stopwatch.GetTimestamp();
-        if (records) THSAutograd_setGrad(false);
+        if (records)
+            THSAutograd_setGrad(false);
         try
         {
             return function.Forward(lists.First, lists.Saved);
         }
         finally
         {
-            if (records) THSAutograd_setGrad(true);
+            if (records)
+                THSAutograd_setGrad(true);
             GraphFunction.Listener?.Invoke($"{function.Name} forward", start, Stopwatch.GetTimestamp());
         }
     }
@@ -98,7 +107,8 @@ internal sealed unsafe class GraphNode
     private static GraphNode Take(GraphFunction function, int inputCount)
     {
         GraphNode? node;
-        lock (PoolLock) Pool.TryPop(out node);
+        lock (PoolLock)
+            Pool.TryPop(out node);
         node ??= new GraphNode();
         (node._function, node._inputCount, node._done, node._maker) = (function, inputCount, false, Gradients.OfThisThread);
         node._pointers = THSAutograd_CSharpNode_ctor(node._applyPointer, node._deletedPointer);
@@ -109,7 +119,8 @@ internal sealed unsafe class GraphNode
     private void Connect(ReadOnlySpan<Tensor> inputs)
     {
         nint* handles = stackalloc nint[inputs.Length];
-        for (int i = 0; i < inputs.Length; i++) handles[i] = inputs[i].Handle;
+        for (int i = 0; i < inputs.Length; i++)
+            handles[i] = inputs[i].Handle;
         THSAutograd_CSharpNode_setNextEdges(_pointers, new HandleArray(handles, inputs.Length), records: true);
         CheckForErrors();
         THSAutograd_CSharpNode_clearInputMetadata(_pointers);
@@ -119,11 +130,20 @@ internal sealed unsafe class GraphNode
     /// <summary>The outputs as parts of the graph: as a rule the same tensors.</summary>
     private IReadOnlyList<Tensor> Tie(ReadOnlySpan<Tensor> inputs, IReadOnlyList<Tensor> outputs)
     {
-        nint* before = stackalloc nint[inputs.Length], after = stackalloc nint[outputs.Count];
-        for (int i = 0; i < inputs.Length; i++) before[i] = inputs[i].Handle;
-        for (int i = 0; i < outputs.Count; i++) after[i] = outputs[i].Handle;
+        nint* before = stackalloc nint[inputs.Length],
+            after = stackalloc nint[outputs.Count];
+        for (int i = 0; i < inputs.Length; i++)
+            before[i] = inputs[i].Handle;
+        for (int i = 0; i < outputs.Count; i++)
+            after[i] = outputs[i].Handle;
         THSAutograd_Function_wrapOutputs(
-            new HandleArray(before, inputs.Length), default, default, new HandleArray(after, outputs.Count), _pointers, &ThreadHandles.Allocate);
+            new HandleArray(before, inputs.Length),
+            default,
+            default,
+            new HandleArray(after, outputs.Count),
+            _pointers,
+            &ThreadHandles.Allocate
+        );
         CheckForErrors();
         nint* tied = ThreadHandles.Buffer;
         Tensor[]? others = null;
@@ -165,8 +185,10 @@ internal sealed unsafe class GraphNode
         {
             using var scope = NewDisposeScope();
             // Handles are owned from the first line, whatever happens to the others.
-            for (int i = 0; i < count; i++) lists.First.Add(gradients[i] == 0 ? null! : Tensor.UnsafeCreateTensor(gradients[i]));
-            if (!call.HasFailed) Backward(lists, results, call.Listener);
+            for (int i = 0; i < count; i++)
+                lists.First.Add(gradients[i] == 0 ? null! : Tensor.UnsafeCreateTensor(gradients[i]));
+            if (!call.HasFailed)
+                Backward(lists, results, call.Listener);
         }
         catch (Exception failure)
         {
@@ -182,14 +204,17 @@ internal sealed unsafe class GraphNode
 
     private void Backward(CallLists lists, nint* results, Action<string, long, long>? listener)
     {
-        if (_done) throw new InvalidOperationException($"{_function!.Name} goes backward a second time, when what it had saved is gone.");
+        if (_done)
+            throw new InvalidOperationException($"{_function!.Name} goes backward a second time, when what it had saved is gone.");
         _done = true;
         long start = listener is null ? 0 : Stopwatch.GetTimestamp();
-        for (int i = 0; i < lists.First.Count; i++) lists.First[i] ??= _outputs[i].Zeros();
+        for (int i = 0; i < lists.First.Count; i++)
+            lists.First[i] ??= _outputs[i].Zeros();
         foreach (nint saved in _saved)
         {
             nint handle = THSAutograd_SavedVariable_unpack(saved, _pointers);
-            if (handle == 0) CheckForErrors();
+            if (handle == 0)
+                CheckForErrors();
             lists.Saved.Add(Tensor.UnsafeCreateTensor(handle));
         }
         FreeSaved();
@@ -197,13 +222,15 @@ internal sealed unsafe class GraphNode
         if (computed.Count != _inputCount)
             throw new InvalidOperationException($"{_function.Name} gave {computed.Count} gradients for {_inputCount} inputs.");
         for (int i = 0; i < _inputCount; i++)
-            if (computed[i] is { } gradient) results[i] = THSTensor_alias(gradient.Handle);
+            if (computed[i] is { } gradient)
+                results[i] = THSTensor_alias(gradient.Handle);
         listener?.Invoke($"{_function.Name} backward", start, Stopwatch.GetTimestamp());
     }
 
     private void FreeSaved()
     {
-        foreach (nint saved in _saved) THSAutograd_SavedVariable_dispose(saved);
+        foreach (nint saved in _saved)
+            THSAutograd_SavedVariable_dispose(saved);
         _saved.Clear();
     }
 
@@ -214,7 +241,8 @@ internal sealed unsafe class GraphNode
         THSAutograd_CSharpNode_disposeWeakPtr(_pointers);
         _outputs.Clear();
         (_function, _pointers) = (null, default);
-        lock (PoolLock) Pool.Push(this);
+        lock (PoolLock)
+            Pool.Push(this);
     }
 
     /// <summary>What zeros in place of an absent gradient look like.</summary>
@@ -229,7 +257,8 @@ internal sealed unsafe class GraphNode
         public OutputShape(Tensor tensor)
         {
             _dims = Math.Min((int)tensor.dim(), Shape.Most);
-            for (int i = 0; i < _dims; i++) _sizes[i] = tensor.size(i);
+            for (int i = 0; i < _dims; i++)
+                _sizes[i] = tensor.size(i);
             (_type, _device, _index) = (tensor.dtype, tensor.device_type, tensor.device_index);
         }
 

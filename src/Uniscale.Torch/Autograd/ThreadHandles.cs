@@ -37,7 +37,8 @@ internal sealed unsafe class ThreadHandles
     {
         for (int i = 0; i < _resultCount; i++)
         {
-            if (_results[i] != 0) NativeMethods.THSTensor_dispose(_results[i]);
+            if (_results[i] != 0)
+                NativeMethods.THSTensor_dispose(_results[i]);
             _results[i] = 0;
         }
         _resultCount = 0;

@@ -1,7 +1,7 @@
-
 /// <summary>
 /// Copies a shared library and, where this machine's libstdc++ lacks a version of symbols that the copy asks for, marks that one request as
-/// weak (VER_FLG_WEAK), so that the dynamic linker goes on without it. Right only for a version of which no symbol is bound: libLibTorchSharp.so
+/// weak (VER_FLG_WEAK), so that the dynamic linker goes on without it. Right only for a version of which no symbol is bound:
+/// libLibTorchSharp.so
 /// asks for GLIBCXX_3.4.32 because of an initializer that no relocation names (docs/decisions/0143). Compiled by MSBuild.
 /// </summary>
 using System;
@@ -10,6 +10,7 @@ using System.Linq;
 using System.Text;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
+
 public sealed class WeakenVersion : Task
 {
     private const int VersionNeeds = 0x6ffffffe;
@@ -49,9 +50,10 @@ public sealed class WeakenVersion : Task
     }
 
     /// <summary>The libstdc++ that this process runs on, as the dynamic linker found it; null: none.</summary>
-    private static string StandardLibrary() => File.ReadLines("/proc/self/maps")
-        .Select(line => line.IndexOf('/') < 0 ? "" : line.Substring(line.IndexOf('/')))
-        .FirstOrDefault(path => Path.GetFileName(path).StartsWith("libstdc++.so", StringComparison.Ordinal));
+    private static string StandardLibrary() =>
+        File.ReadLines("/proc/self/maps")
+            .Select(line => line.IndexOf('/') < 0 ? "" : line.Substring(line.IndexOf('/')))
+            .FirstOrDefault(path => Path.GetFileName(path).StartsWith("libstdc++.so", StringComparison.Ordinal));
 
     private static bool Contains(byte[] content, string text) =>
         Encoding.GetEncoding("ISO-8859-1").GetString(content).IndexOf(text + "\0", StringComparison.Ordinal) >= 0;
@@ -59,11 +61,14 @@ public sealed class WeakenVersion : Task
     /// <summary>Sets the flag; false where the library asks for no such version.</summary>
     private bool Weaken(byte[] elf)
     {
-        int sections = (int)BitConverter.ToInt64(elf, 0x28), size = BitConverter.ToUInt16(elf, 0x3A), count = BitConverter.ToUInt16(elf, 0x3C);
+        int sections = (int)BitConverter.ToInt64(elf, 0x28),
+            size = BitConverter.ToUInt16(elf, 0x3A),
+            count = BitConverter.ToUInt16(elf, 0x3C);
         for (int i = 0; i < count; i++)
         {
             int section = sections + i * size;
-            if (BitConverter.ToInt32(elf, section + 4) != VersionNeeds) continue;
+            if (BitConverter.ToInt32(elf, section + 4) != VersionNeeds)
+                continue;
             int strings = sections + BitConverter.ToInt32(elf, section + 0x28) * size;
             return Weaken(elf, Offset(elf, section), BitConverter.ToInt32(elf, section + 0x2C), Offset(elf, strings));
         }

@@ -20,11 +20,14 @@ public sealed record FedStep(long Step, long StartTokens, long Tokens, ulong Dig
         if (!File.Exists(path))
             throw new UserErrorException($"{path} does not exist; give the directory of a run that has trained.");
         var steps = new SortedDictionary<long, FedStep>();
-        MetricsFile.Read(path, record =>
-        {
-            if (Parse(record) is { } step)
-                steps[step.StartTokens] = step;
-        });
+        MetricsFile.Read(
+            path,
+            record =>
+            {
+                if (Parse(record) is { } step)
+                    steps[step.StartTokens] = step;
+            }
+        );
         return steps.Count > 0 ? [.. steps.Values] : throw new UserErrorException($"{path} tells of no step yet.");
     }
 
@@ -40,7 +43,9 @@ public sealed record FedStep(long Step, long StartTokens, long Tokens, ulong Dig
             if (!theirs.TryGetValue(step.StartTokens, out var their))
                 continue;
             if (their.Tokens != step.Tokens || their.Digest != step.Digest)
-                throw new UserErrorException($"Step {step.Step}, after {step.StartTokens} tokens, was fed something else in {run} than in {other}.");
+                throw new UserErrorException(
+                    $"Step {step.Step}, after {step.StartTokens} tokens, was fed something else in {run} than in {other}."
+                );
             count++;
         }
         return count > 0 ? count : throw new UserErrorException($"{run} and {other} have no step in common.");
@@ -52,7 +57,10 @@ public sealed record FedStep(long Step, long StartTokens, long Tokens, ulong Dig
             return null;
         long tokens = record.GetProperty("batch_tokens").GetInt64();
         return new FedStep(
-            record.GetProperty("step").GetInt64(), record.GetProperty("consumed_tokens").GetInt64() - tokens, tokens,
-            ulong.Parse(record.GetProperty("data_digest").GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+            record.GetProperty("step").GetInt64(),
+            record.GetProperty("consumed_tokens").GetInt64() - tokens,
+            tokens,
+            ulong.Parse(record.GetProperty("data_digest").GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture)
+        );
     }
 }

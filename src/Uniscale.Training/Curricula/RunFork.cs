@@ -7,7 +7,8 @@ using Uniscale.Training.Runs;
 namespace Uniscale.Training.Curricula;
 
 /// <summary>
-/// A new run that begins where a phase of another began: its configuration with the changes, its checkpoint of that place. The phases before must stay
+/// A new run that begins where a phase of another began: its configuration with the changes, its checkpoint of that place. The phases
+/// before must stay
 /// as they were, since they were fed; the fingerprint of the data until then proves it.
 /// </summary>
 public sealed class RunFork
@@ -54,20 +55,42 @@ public sealed class RunFork
         if (phase < 1 || phase > original.Phases.Count)
             throw new UserErrorException($"The run has {original.Phases.Count} phase(s); --phase {phase} is none of them.");
         long start = original.Phases[phase - 1].StartTokens;
-        var checkpoint = good.FirstOrDefault(entry => entry.Manifest!.ConsumedTokens == start) ?? throw new UserErrorException(
-            $"{run} has no checkpoint at {start} tokens, where phase {phase} begins; it has {string.Join(", ", good.Select(entry => entry.Manifest!.ConsumedTokens))}.");
+        var checkpoint =
+            good.FirstOrDefault(entry => entry.Manifest!.ConsumedTokens == start)
+            ?? throw new UserErrorException(
+                $"{run} has no checkpoint at {start} tokens, where phase {phase} begins; it has {string.Join(", ", good.Select(entry => entry.Manifest!.ConsumedTokens))}."
+            );
 
         string name = Path.GetFileName(Path.GetFullPath(directory));
         // The original keeps its directory of checkpoints.
-        string[] place = configuration.Checkpoint.Directory is null ? [] : [ConfigurationLoader.Override("checkpoint.directory", Path.Combine(directory, "checkpoints"))];
+        string[] place = configuration.Checkpoint.Directory is null
+            ? []
+            : [ConfigurationLoader.Override("checkpoint.directory", Path.Combine(directory, "checkpoints"))];
         // The window is kept: another would cut and order the data anew.
         var forked = ConfigurationLoader.ParseStored(
-            yaml, [$"data.window={original.Window}", .. changes, ConfigurationLoader.Override("name", name), ConfigurationLoader.Override("run_directory", directory), .. place], run);
+            yaml,
+            [
+                $"data.window={original.Window}",
+                .. changes,
+                ConfigurationLoader.Override("name", name),
+                ConfigurationLoader.Override("run_directory", directory),
+                .. place,
+            ],
+            run
+        );
         LayoutGate.Check(forked);
         using var curriculum = Curriculum.FromConfiguration(forked.Value);
-        if (curriculum.Phases.Count < phase || curriculum.Phases[phase - 1].StartTokens != start || curriculum.FingerprintAt(start) != original.FingerprintAt(start)
-            || !Enumerable.Range(0, phase - 1).All(i => curriculum.Phases[i].Settings with { Evaluate = [] } == original.Phases[i].Settings with { Evaluate = [] }))
-            throw new UserErrorException($"The changes reach into what was done before phase {phase}; a fork may change that phase and later ones, and add sources.");
+        if (
+            curriculum.Phases.Count < phase
+            || curriculum.Phases[phase - 1].StartTokens != start
+            || curriculum.FingerprintAt(start) != original.FingerprintAt(start)
+            || !Enumerable
+                .Range(0, phase - 1)
+                .All(i => curriculum.Phases[i].Settings with { Evaluate = [] } == original.Phases[i].Settings with { Evaluate = [] })
+        )
+            throw new UserErrorException(
+                $"The changes reach into what was done before phase {phase}; a fork may change that phase and later ones, and add sources."
+            );
         return new RunFork(directory, checkpoint, forked);
     }
 

@@ -15,16 +15,27 @@ internal static class Damage
     public static void Checkpoint(FaultKind kind, CheckpointStore store, int rank)
     {
         store.Drain();
-        var newest = CheckpointCatalog.List(store.DirectoryPath).FirstOrDefault(entry => entry.Manifest is not null)
-            ?? throw new InjectedFaultException($"there is no checkpoint in {store.DirectoryPath} to damage: let the fault come after the first save");
+        var newest =
+            CheckpointCatalog.List(store.DirectoryPath).FirstOrDefault(entry => entry.Manifest is not null)
+            ?? throw new InjectedFaultException(
+                $"there is no checkpoint in {store.DirectoryPath} to damage: let the fault come after the first save"
+            );
         var files = newest.Manifest!.Files;
         string shard = Path.Combine(newest.Folder, files[Math.Min(rank, files.Count - 1)].Name);
         switch (kind)
         {
-            case FaultKind.FlippedCheckpointByte: FlipByte(shard); break;
-            case FaultKind.TruncatedShard: Truncate(shard); break;
-            case FaultKind.MissingMarker: File.Delete(Path.Combine(newest.Folder, CheckpointCatalog.MarkerFile)); break;
-            default: File.Delete(Path.Combine(newest.Folder, CheckpointManifest.FileName)); break;
+            case FaultKind.FlippedCheckpointByte:
+                FlipByte(shard);
+                break;
+            case FaultKind.TruncatedShard:
+                Truncate(shard);
+                break;
+            case FaultKind.MissingMarker:
+                File.Delete(Path.Combine(newest.Folder, CheckpointCatalog.MarkerFile));
+                break;
+            default:
+                File.Delete(Path.Combine(newest.Folder, CheckpointManifest.FileName));
+                break;
         }
     }
 

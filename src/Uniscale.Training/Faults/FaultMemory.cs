@@ -12,7 +12,8 @@ namespace Uniscale.Training.Faults;
 public sealed record FiredFault(int Index, string Kind, long Step, int Rank, DateTimeOffset Time);
 
 /// <summary>
-/// What has happened already, in small files of the run directory: a fault that ended the run must not end it again when it comes back to the
+/// What has happened already, in small files of the run directory: a fault that ended the run must not end it again when it comes back to
+/// the
 /// same step. One file for each fault and rank, so that ranks that die at the same moment do not write over each other.
 /// </summary>
 public sealed class FaultMemory
@@ -37,14 +38,18 @@ public sealed class FaultMemory
     public void Add(FiredFault fault)
     {
         Directory.CreateDirectory(_folder);
-        File.WriteAllText(Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"{fault.Index:D3}-rank-{fault.Rank:D5}.json")), JsonSerializer.Serialize(fault));
+        File.WriteAllText(
+            Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"{fault.Index:D3}-rank-{fault.Rank:D5}.json")),
+            JsonSerializer.Serialize(fault)
+        );
     }
 
     /// <summary>All faults of a run, earliest first; a file that was cut off is left out.</summary>
     public static IReadOnlyList<FiredFault> Read(string runDirectory)
     {
         string folder = Path.Combine(runDirectory, FolderName);
-        if (!Directory.Exists(folder)) return [];
+        if (!Directory.Exists(folder))
+            return [];
         return [.. Directory.EnumerateFiles(folder, "*.json").Select(ReadOrNull).OfType<FiredFault>().OrderBy(fault => fault.Time)];
     }
 

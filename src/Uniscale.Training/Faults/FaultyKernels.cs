@@ -22,8 +22,11 @@ internal class FaultyKernels : DispatchProxy
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
         // By their names: every kernel of a backward is called Gradient or Backward of something.
-        bool isBackward = targetMethod!.Name.Contains("Gradient", StringComparison.Ordinal) || targetMethod.Name.Contains("Backward", StringComparison.Ordinal);
-        if (targetMethod.Name != nameof(IKernels.ParametersChanged)) _faults!.InKernel(isBackward ? FaultMoment.Backward : FaultMoment.Forward);
+        bool isBackward =
+            targetMethod!.Name.Contains("Gradient", StringComparison.Ordinal)
+            || targetMethod.Name.Contains("Backward", StringComparison.Ordinal);
+        if (targetMethod.Name != nameof(IKernels.ParametersChanged))
+            _faults!.InKernel(isBackward ? FaultMoment.Backward : FaultMoment.Forward);
         return targetMethod.Invoke(_target, BindingFlags.DoNotWrapExceptions, null, args, null);
     }
 }

@@ -4,7 +4,9 @@ using Uniscale.Collectives.Nccl;
 
 namespace Uniscale.Training.Faults;
 
-/// <summary>A world whose reductions over all ranks call the injector: the one place where every rank of every layout communicates in every step.</summary>
+/// <summary>
+/// A world whose reductions over all ranks call the injector: the one place where every rank of every layout communicates in every step.
+/// </summary>
 /// <param name="inner">The world; not owned.</param>
 /// <param name="faults">Is asked at each reduction over all ranks.</param>
 internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
@@ -44,13 +46,15 @@ internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
 
         public IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum)
         {
-            if (faults.BeforeCollective()) return group.Barrier();
+            if (faults.BeforeCollective())
+                return group.Barrier();
             var work = group.AllReduce(buffer, op);
             faults.InCollective();
             return work;
         }
 
-        public IWork ReduceScatter(CommBuffer input, CommBuffer output, ReduceOp op = ReduceOp.Sum) => group.ReduceScatter(input, output, op);
+        public IWork ReduceScatter(CommBuffer input, CommBuffer output, ReduceOp op = ReduceOp.Sum) =>
+            group.ReduceScatter(input, output, op);
 
         public IWork AllGather(CommBuffer input, CommBuffer output) => group.AllGather(input, output);
 

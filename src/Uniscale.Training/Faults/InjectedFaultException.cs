@@ -4,10 +4,12 @@ namespace Uniscale.Training.Faults;
 public sealed class InjectedFaultException : Exception
 {
     /// <inheritdoc/>
-    public InjectedFaultException(string message) : base(message) { }
+    public InjectedFaultException(string message)
+        : base(message) { }
 
     /// <inheritdoc/>
-    public InjectedFaultException(string message, Exception inner) : base(message, inner) { }
+    public InjectedFaultException(string message, Exception inner)
+        : base(message, inner) { }
 
     /// <inheritdoc/>
     public InjectedFaultException() { }

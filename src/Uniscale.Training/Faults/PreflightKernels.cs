@@ -23,7 +23,8 @@ internal class PreflightKernels : DispatchProxy
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
         object? result = targetMethod!.Invoke(_target, BindingFlags.DoNotWrapExceptions, null, args, null);
-        if (result is not Tensor product) return result;
+        if (result is not Tensor product)
+            return result;
         Thread.Sleep(_delay);
         if (_isWrong)
         {

@@ -7,7 +7,9 @@ namespace Uniscale.Training.Faults;
 public static partial class ProcessSignal
 {
     /// <summary>Numbers of signals on Linux.</summary>
-    public const int Kill = 9, Terminate = 15, Stop = 19;
+    public const int Kill = 9,
+        Terminate = 15,
+        Stop = 19;
 
     /// <summary>Sends a signal to this process.</summary>
     public static void ToSelf(int signal) => Send(Environment.ProcessId, signal);
@@ -20,7 +22,8 @@ public static partial class ProcessSignal
 
     private static void Send(int process, int signal)
     {
-        if (SendSignal(process, signal) != 0) throw new Win32Exception(Marshal.GetLastPInvokeError(), $"signal {signal} cannot be sent to process {process}");
+        if (SendSignal(process, signal) != 0)
+            throw new Win32Exception(Marshal.GetLastPInvokeError(), $"signal {signal} cannot be sent to process {process}");
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]

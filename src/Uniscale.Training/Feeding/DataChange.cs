@@ -23,10 +23,17 @@ public static class DataChange
     {
         const string WhatToDo = "continue with the data, mixture and seed of the run, or start a new run";
         var (before, now) = (SourcesOf(manifest), data.SourceFingerprints);
-        string[] changed = [.. before.Where(source => now.TryGetValue(source.Key, out string? digest) && digest != source.Value).Select(source => $"'{source.Key}'")];
+        string[] changed =
+        [
+            .. before
+                .Where(source => now.TryGetValue(source.Key, out string? digest) && digest != source.Value)
+                .Select(source => $"'{source.Key}'"),
+        ];
         string[] gone = [.. before.Keys.Except(now.Keys).Select(name => $"'{name}'")];
-        return changed.Length > 0 ? $"The shards of data source {string.Join(", ", changed)} are not those that the checkpoint of step {manifest.Step} was fed from: {WhatToDo}."
-            : gone.Length > 0 ? $"The checkpoint of step {manifest.Step} was fed from data source {string.Join(", ", gone)}, which is not there now: {WhatToDo}."
+        return changed.Length > 0
+                ? $"The shards of data source {string.Join(", ", changed)} are not those that the checkpoint of step {manifest.Step} was fed from: {WhatToDo}."
+            : gone.Length > 0
+                ? $"The checkpoint of step {manifest.Step} was fed from data source {string.Join(", ", gone)}, which is not there now: {WhatToDo}."
             : $"The training data or its order (data.window, phases, mixture) is not that of the checkpoint of step {manifest.Step}: {WhatToDo}.";
     }
 
@@ -34,7 +41,9 @@ public static class DataChange
     {
         try
         {
-            return manifest.Extra.TryGetValue(SourcesKey, out string? text) ? JsonSerializer.Deserialize<Dictionary<string, string>>(text) ?? [] : [];
+            return manifest.Extra.TryGetValue(SourcesKey, out string? text)
+                ? JsonSerializer.Deserialize<Dictionary<string, string>>(text) ?? []
+                : [];
         }
         catch (JsonException)
         {

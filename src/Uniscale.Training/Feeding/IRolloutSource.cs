@@ -6,7 +6,8 @@ using Uniscale.Training.Runtime;
 namespace Uniscale.Training.Feeding;
 
 /// <summary>
-/// Training data that a run draws from its own weights, a batch of several updates at a time. Each rank has one of its own; all call it alike. A position counts the tokens
+/// Training data that a run draws from its own weights, a batch of several updates at a time. Each rank has one of its own; all call it
+/// alike. A position counts the tokens
 /// that the steps have room for, so that it is known before anything is drawn.
 /// </summary>
 public interface IRolloutSource : ISequenceSource
@@ -35,7 +36,9 @@ public interface IRolloutSource : ISequenceSource
     /// <summary>Whether a step is the last of its batch, so that the run may be saved or ended behind it.</summary>
     bool EndsBatch(StepPlan step) => true;
 
-    /// <summary>Numbers of sample <paramref name="index"/>: <paramref name="columns"/> receives [<see cref="RolloutColumn"/>, context].</summary>
+    /// <summary>
+    /// Numbers of sample <paramref name="index"/>: <paramref name="columns"/> receives [<see cref="RolloutColumn"/>, context].
+    /// </summary>
     /// <returns>Answers of the sample.</returns>
     int ReadColumns(StepPlan step, long index, Span<double> columns);
 

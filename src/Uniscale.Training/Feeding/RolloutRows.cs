@@ -14,18 +14,26 @@ internal sealed class RolloutRows(IRolloutSource source, StepPlan step, BatchVie
 
     private readonly List<double[]> _rows = []; // [columns, places] each
 
-    /// <summary>What the loss is a mean over: answers, which one rank of the context axis counts, or this rank's tokens that weigh anything.</summary>
+    /// <summary>
+    /// What the loss is a mean over: answers, which one rank of the context axis counts, or this rank's tokens that weigh anything.
+    /// </summary>
     public long Counted { get; private set; }
 
     /// <summary>Takes the next sequence.</summary>
     public void Add(long index)
     {
-        double[] whole = new double[ColumnCount * step.Context], own = new double[ColumnCount * view.Places.Count];
+        double[] whole = new double[ColumnCount * step.Context],
+            own = new double[ColumnCount * view.Places.Count];
         int answers = source.ReadColumns(step, index, whole);
         for (int column = 0; column < ColumnCount; column++)
-            for (int i = 0; i < view.Places.Count; i++) own[(column * view.Places.Count) + i] = whole[(column * step.Context) + (int)view.Places[i]];
-        if (!source.CountsAnswers) Counted += own.AsSpan((int)RolloutColumn.Weight * view.Places.Count, view.Places.Count).Length - own.AsSpan((int)RolloutColumn.Weight * view.Places.Count, view.Places.Count).Count(0.0);
-        else if (view.Counts) Counted += answers;
+            for (int i = 0; i < view.Places.Count; i++)
+                own[(column * view.Places.Count) + i] = whole[(column * step.Context) + (int)view.Places[i]];
+        if (!source.CountsAnswers)
+            Counted +=
+                own.AsSpan((int)RolloutColumn.Weight * view.Places.Count, view.Places.Count).Length
+                - own.AsSpan((int)RolloutColumn.Weight * view.Places.Count, view.Places.Count).Count(0.0);
+        else if (view.Counts)
+            Counted += answers;
         _rows.Add(own);
     }
 

@@ -17,7 +17,13 @@ namespace Uniscale.Training.Feeding;
 /// <param name="Link">Where the tensors go.</param>
 /// <param name="RopeBase">Base of the rotary angles of the phase.</param>
 public sealed record BatchView(
-    StepSpecification Specification, int Data, IReadOnlyList<long> Places, bool DocumentMask, HostLink Link, double RopeBase)
+    StepSpecification Specification,
+    int Data,
+    IReadOnlyList<long> Places,
+    bool DocumentMask,
+    HostLink Link,
+    double RopeBase
+)
 {
     /// <summary>What the sequences are read for.</summary>
     public ObjectiveKind Objective { get; init; } = ObjectiveKind.Pretrain;
@@ -45,6 +51,7 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
     private readonly MicrobatchContext?[] _contexts = new MicrobatchContext?[view.Specification.Microbatches];
     private readonly long[] _valid = new long[view.Specification.Microbatches];
     private readonly int[][] _rowDomains = new int[view.Specification.Microbatches][];
+
     // Where answers are compared, losses are of pairs and not of tokens.
     private readonly long[] _domainTokens = new long[view.Compares ? 0 : source.Domains.Count];
     private ulong _digest;
@@ -59,7 +66,8 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
     {
         get
         {
-            for (int m = 0; m < Count; m++) _contexts[m] ??= Load(m);
+            for (int m = 0; m < Count; m++)
+                _contexts[m] ??= Load(m);
             return _valid.Sum();
         }
     }
@@ -72,7 +80,8 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         {
             _loss = value;
             foreach (var context in _contexts)
-                if (context?.Answers is { } answers) answers.Loss = value;
+                if (context?.Answers is { } answers)
+                    answers.Loss = value;
         }
     }
 
@@ -84,7 +93,8 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         {
             _tokenLoss = value;
             foreach (var context in _contexts)
-                if (context?.Rollouts is { } rollouts) rollouts.Loss = value;
+                if (context?.Rollouts is { } rollouts)
+                    rollouts.Loss = value;
         }
     }
 
@@ -92,14 +102,21 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
     public IReadOnlyList<string> Measures => _loss?.Measures ?? _tokenLoss?.Measures ?? [];
 
     /// <inheritdoc/>
-    public IEnumerable<Tensor> Measured => _contexts.Select(context => context?.Answers?.Measured ?? context?.Rollouts?.Measured).OfType<Tensor>();
+    public IEnumerable<Tensor> Measured =>
+        _contexts.Select(context => context?.Answers?.Measured ?? context?.Rollouts?.Measured).OfType<Tensor>();
 
-    /// <summary>What the head found at the tokens of microbatches that this rank has read: number of the microbatch, fp32 [rows, places].</summary>
+    /// <summary>
+    /// What the head found at the tokens of microbatches that this rank has read: number of the microbatch, fp32 [rows, places].
+    /// </summary>
     public IEnumerable<(int Microbatch, Tensor Found)> Found =>
-        _contexts.Select((context, number) => (number, context?.Rollouts?.Found)).Where(pair => pair.Item2 is not null).Select(pair => (pair.number, pair.Item2!));
+        _contexts
+            .Select((context, number) => (number, context?.Rollouts?.Found))
+            .Where(pair => pair.Item2 is not null)
+            .Select(pair => (pair.number, pair.Item2!));
 
     /// <summary>Place among the step's sequences of a row of a microbatch.</summary>
-    public int SequenceOf(int microbatch, int row) => (microbatch * view.Specification.Mesh.Data + view.Data) * view.Specification.MicrobatchSize + row;
+    public int SequenceOf(int microbatch, int row) =>
+        (microbatch * view.Specification.Mesh.Data + view.Data) * view.Specification.MicrobatchSize + row;
 
     /// <inheritdoc/>
     public ulong Digest => view.Counts ? _digest : 0;
@@ -136,7 +153,12 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         bool positions = view.DocumentMask || view.Specification.Mesh.Context > 1;
         using var scope = NewDisposeScope();
         var made = new Columns(
-            Empty(rows), Empty(rows), positions ? Empty(rows) : null, view.DocumentMask ? Empty(rows) : null, view.Places);
+            Empty(rows),
+            Empty(rows),
+            positions ? Empty(rows) : null,
+            view.DocumentMask ? Empty(rows) : null,
+            view.Places
+        );
         int[] tokens = new int[step.Context + 1];
         int[] documents = view.DocumentMask ? new int[step.Context + 1] : [];
         var marks = source.HasMarks ? new TokenMarks[step.Context + 1] : [];
@@ -148,16 +170,19 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         {
             source.Read(step, first + row, tokens, documents);
             _digest = unchecked(_digest + SampleDigest.Of(first + row, tokens));
-            if (marks.Length > 0) source.ReadMarks(step, first + row, marks);
+            if (marks.Length > 0)
+                source.ReadMarks(step, first + row, marks);
             long valid = made.Fill(row, tokens, documents, marks);
             answers?.Add(marks, documents);
             drawn?.Add(first + row);
             _valid[microbatch] += answers is null && drawn is null ? valid : 0;
-            if (DomainCount == 0) continue;
+            if (DomainCount == 0)
+                continue;
             int domain = _rowDomains[microbatch][row] = source.DomainOf(step, first + row);
             _domainTokens[domain] += valid;
         }
-        if (view.Counts) _valid[microbatch] += answers?.Comparisons ?? 0;
+        if (view.Counts)
+            _valid[microbatch] += answers?.Comparisons ?? 0;
         _valid[microbatch] += drawn?.Counted ?? 0;
         return new MicrobatchContext
         {
@@ -175,7 +200,8 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
 
     private AnswerSet? AnswersOf(AnswerRows? rows)
     {
-        if (rows is null) return null;
+        if (rows is null)
+            return null;
         var answers = rows.ToAnswers();
         answers.Loss = _loss;
         return answers;
@@ -191,7 +217,10 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         /// <summary>Fills a row from a sequence; returns its targets that take part in the loss.</summary>
         public long Fill(int row, ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, ReadOnlySpan<TokenMarks> marks)
         {
-            Span<long> inputs = Row(Tokens, row), targets = Row(Targets, row), positions = Row(Positions, row), numbers = Row(Documents, row);
+            Span<long> inputs = Row(Tokens, row),
+                targets = Row(Targets, row),
+                positions = Row(Positions, row),
+                numbers = Row(Documents, row);
             int[] starts = documents.IsEmpty ? [] : Starts(documents);
             long valid = 0;
             for (int i = 0; i < inputs.Length; i++)
@@ -202,8 +231,10 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
                 bool isMasked = !marks.IsEmpty && !marks[place + 1].HasFlag(TokenMarks.Learned);
                 targets[i] = crosses || isMasked || tokens[place + 1] < 0 ? Ignored : tokens[place + 1];
                 valid += targets[i] == Ignored ? 0 : 1;
-                if (!positions.IsEmpty) positions[i] = documents.IsEmpty ? place : place - starts[place];
-                if (!numbers.IsEmpty) numbers[i] = documents[place];
+                if (!positions.IsEmpty)
+                    positions[i] = documents.IsEmpty ? place : place - starts[place];
+                if (!numbers.IsEmpty)
+                    numbers[i] = documents[place];
             }
             return valid;
         }
@@ -215,7 +246,8 @@ public sealed class SequenceBatch(ISequenceSource source, StepPlan step, BatchVi
         private static int[] Starts(ReadOnlySpan<int> documents)
         {
             int[] starts = new int[documents.Length];
-            for (int i = 1; i < starts.Length; i++) starts[i] = documents[i] == documents[i - 1] ? starts[i - 1] : i;
+            for (int i = 1; i < starts.Length; i++)
+                starts[i] = documents[i] == documents[i - 1] ? starts[i - 1] : i;
             return starts;
         }
     }

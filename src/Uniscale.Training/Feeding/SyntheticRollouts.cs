@@ -5,7 +5,8 @@ using Uniscale.Engine.Model;
 namespace Uniscale.Training.Feeding;
 
 /// <summary>
-/// The answers of <see cref="SyntheticSource"/> as if they had been drawn, for checks of layouts: log-probabilities and advantages come out of a counter, so that ratios lie on
+/// The answers of <see cref="SyntheticSource"/> as if they had been drawn, for checks of layouts: log-probabilities and advantages come out
+/// of a counter, so that ratios lie on
 /// both sides of what is clipped.
 /// </summary>
 /// <param name="configuration">The run.</param>
@@ -16,7 +17,9 @@ public sealed class SyntheticRollouts(RunConfiguration configuration, long vocab
 
     /// <summary>The drawn data of an objective.</summary>
     public static ISequenceSource Of(RunConfiguration configuration, long vocabulary) =>
-        configuration.Objective.DrawsAnswers() ? new SyntheticRollouts(configuration, vocabulary) : new SyntheticSource(configuration, vocabulary);
+        configuration.Objective.DrawsAnswers()
+            ? new SyntheticRollouts(configuration, vocabulary)
+            : new SyntheticSource(configuration, vocabulary);
 
     /// <inheritdoc/>
     public string Fingerprint => _answers.Fingerprint;
@@ -28,7 +31,8 @@ public sealed class SyntheticRollouts(RunConfiguration configuration, long vocab
     public double KlWeight => configuration.Objective == ObjectiveKind.Grpo ? configuration.Grpo.Beta : 0;
 
     /// <inheritdoc/>
-    public bool CountsAnswers => (configuration.Objective == ObjectiveKind.Grpo ? configuration.Grpo.Mean : configuration.Ppo.Mean) == PolicyMean.Answer;
+    public bool CountsAnswers =>
+        (configuration.Objective == ObjectiveKind.Grpo ? configuration.Grpo.Mean : configuration.Ppo.Mean) == PolicyMean.Answer;
 
     /// <inheritdoc/>
     public StepPlan StepAt(long consumedTokens) => _answers.StepAt(consumedTokens);
@@ -45,7 +49,8 @@ public sealed class SyntheticRollouts(RunConfiguration configuration, long vocab
     /// <inheritdoc/>
     public int ReadColumns(StepPlan step, long index, Span<double> columns)
     {
-        int context = step.Context, answers = 0;
+        int context = step.Context,
+            answers = 0;
         int[] tokens = new int[context + 1];
         int[] documents = new int[context + 1];
         var marks = new TokenMarks[context + 1];
@@ -55,7 +60,8 @@ public sealed class SyntheticRollouts(RunConfiguration configuration, long vocab
         for (int first = 0; first < context;)
         {
             int end = first;
-            while (end < context && documents[end + 1] == documents[first]) end++;
+            while (end < context && documents[end + 1] == documents[first])
+                end++;
             int[] learned = [.. Enumerable.Range(first, end - first).Where(place => marks[place + 1].HasFlag(TokenMarks.Learned))];
             double advantage = (2 * numbers.NextDouble()) - 1;
             foreach (int place in learned)

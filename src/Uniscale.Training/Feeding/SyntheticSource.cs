@@ -4,14 +4,17 @@ using Uniscale.Data;
 namespace Uniscale.Training.Feeding;
 
 /// <summary>
-/// Tokens out of a counter, for checks that need no corpus: sequences that repeat short random phrases, so that there is something to learn,
-/// with documents of uneven length. Where the objective learns from answers, sequences are packs of answers of uneven length, compared by two and three.
+/// Tokens out of a counter, for checks that need no corpus: sequences that repeat short random phrases, so that there is something to
+/// learn,
+/// with documents of uneven length. Where the objective learns from answers, sequences are packs of answers of uneven length, compared by
+/// two and three.
 /// </summary>
 /// <param name="configuration">Batch, context and seed.</param>
 /// <param name="vocabulary">Entries to draw from.</param>
 public sealed class SyntheticSource(RunConfiguration configuration, long vocabulary) : ISequenceSource
 {
-    private const int PhraseCount = 64, PhraseTokens = 8;
+    private const int PhraseCount = 64,
+        PhraseTokens = 8;
 
     /// <inheritdoc/>
     public string Fingerprint => $"synthetic {configuration.Train.Seed} {vocabulary}";
@@ -19,7 +22,8 @@ public sealed class SyntheticSource(RunConfiguration configuration, long vocabul
     /// <inheritdoc/>
     public StepPlan StepAt(long consumedTokens)
     {
-        int context = configuration.Model.Context, sequences = configuration.Batch.Global;
+        int context = configuration.Model.Context,
+            sequences = configuration.Batch.Global;
         long total = configuration.Train.Tokens > 0 ? configuration.Train.Tokens : configuration.Train.Steps * sequences * context;
         return new StepPlan(0, consumedTokens / context, sequences, context, consumedTokens, 0, total);
     }
@@ -30,19 +34,25 @@ public sealed class SyntheticSource(RunConfiguration configuration, long vocabul
     /// <inheritdoc/>
     public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks) => ReadAnswers(index, marks, []);
 
-    /// <summary>Comparisons one behind the other, and at the end what no further one fits into. The second half of each answer is learned.</summary>
+    /// <summary>
+    /// Comparisons one behind the other, and at the end what no further one fits into. The second half of each answer is learned.
+    /// </summary>
     private void ReadAnswers(long index, Span<TokenMarks> marks, Span<int> documents)
     {
         ulong state = Mix((ulong)configuration.Train.Seed + 77 + (ulong)index);
-        int length = Math.Max(marks.Length, documents.Length), document = 0;
+        int length = Math.Max(marks.Length, documents.Length),
+            document = 0;
         marks.Clear();
         for (int start = 0; ;)
         {
             state = Mix(state);
-            int answers = 2 + (int)(state % 2), first = 3 + (int)((state >> 8) % 5), end = start + (answers * first) + answers;
+            int answers = 2 + (int)(state % 2),
+                first = 3 + (int)((state >> 8) % 5),
+                end = start + (answers * first) + answers;
             if (end >= length - 1)
             {
-                if (!documents.IsEmpty) documents[start..].Fill(document);
+                if (!documents.IsEmpty)
+                    documents[start..].Fill(document);
                 return;
             }
             for (int answer = 0; answer < answers; answer++)
@@ -50,12 +60,15 @@ public sealed class SyntheticSource(RunConfiguration configuration, long vocabul
                 int tokens = first + (answer % 2);
                 for (int i = 0; i < tokens; i++)
                 {
-                    if (!documents.IsEmpty) documents[start + i] = document;
-                    if (!marks.IsEmpty && i >= tokens / 2) marks[start + i] = TokenMarks.Learned;
+                    if (!documents.IsEmpty)
+                        documents[start + i] = document;
+                    if (!marks.IsEmpty && i >= tokens / 2)
+                        marks[start + i] = TokenMarks.Learned;
                 }
                 start += tokens;
                 document++;
-                if (!marks.IsEmpty && configuration.ComparesAnswers) marks[start - 1] = TokenMarks.Score | (answer == answers - 1 ? TokenMarks.Last : TokenMarks.None);
+                if (!marks.IsEmpty && configuration.ComparesAnswers)
+                    marks[start - 1] = TokenMarks.Score | (answer == answers - 1 ? TokenMarks.Last : TokenMarks.None);
             }
         }
     }
@@ -64,7 +77,8 @@ public sealed class SyntheticSource(RunConfiguration configuration, long vocabul
     public void Read(StepPlan step, long index, Span<int> tokens, Span<int> documents)
     {
         ReadTokens(index, tokens, documents);
-        if (HasMarks && !documents.IsEmpty) ReadAnswers(index, [], documents);
+        if (HasMarks && !documents.IsEmpty)
+            ReadAnswers(index, [], documents);
     }
 
     private void ReadTokens(long index, Span<int> tokens, Span<int> documents)
@@ -76,11 +90,13 @@ public sealed class SyntheticSource(RunConfiguration configuration, long vocabul
             state = Mix(state);
             ulong phrase = state % PhraseCount;
             int length = 3 + (int)((state >> 32) % PhraseTokens);
-            if (state >> 61 == 0 && i > 0) document++;
+            if (state >> 61 == 0 && i > 0)
+                document++;
             for (int j = 0; j < length && i < tokens.Length; j++, i++)
             {
                 tokens[i] = (int)(Mix(phrase * 1000 + (ulong)j) % (ulong)vocabulary);
-                if (!documents.IsEmpty) documents[i] = document;
+                if (!documents.IsEmpty)
+                    documents[i] = document;
             }
         }
     }

@@ -14,7 +14,9 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
     public static TrainingData Open(RunConfiguration configuration)
     {
         if (configuration.Objective.DrawsAnswers())
-            throw new UserErrorException($"objective is {configuration.Objective.ToString().ToLowerInvariant()}, whose answers are drawn as the run goes, so there is no order of data to read: `uniscale align` trains it.");
+            throw new UserErrorException(
+                $"objective is {configuration.Objective.ToString().ToLowerInvariant()}, whose answers are drawn as the run goes, so there is no order of data to read: `uniscale align` trains it."
+            );
         int vocabulary = VocabularyOf(configuration);
         var curriculum = Curriculum.FromConfiguration(configuration, vocabulary);
         try
@@ -32,7 +34,8 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
     /// <summary>As <see cref="Open"/>, or drawn tokens where the configuration names no sources (checks of layouts need none).</summary>
     public static TrainingData OpenOrDraw(RunConfiguration configuration)
     {
-        if (configuration.Data.Sources.Count > 0) return Open(configuration);
+        if (configuration.Data.Sources.Count > 0)
+            return Open(configuration);
         int vocabulary = VocabularyOf(configuration);
         var source = SyntheticRollouts.Of(configuration, vocabulary);
         return new TrainingData(source, source.StepAt(0).PhaseTokens, vocabulary);
@@ -48,12 +51,17 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
         int asked = configuration.Model.Vocabulary;
         if (configuration.Data.Tokenizer is not { } path)
         {
-            return asked > 0 ? asked : throw new UserErrorException("The size of the vocabulary is not known: set model.vocabulary or data.tokenizer.");
+            return asked > 0
+                ? asked
+                : throw new UserErrorException("The size of the vocabulary is not known: set model.vocabulary or data.tokenizer.");
         }
         using var tokenizer = Tokenizer.Load(path);
-        if (asked == 0) return tokenizer.Size;
+        if (asked == 0)
+            return tokenizer.Size;
         return asked >= tokenizer.Size
             ? asked
-            : throw new UserErrorException($"model.vocabulary is {asked}, but the tokenizer {path} has {tokenizer.Size} entries: set it to {tokenizer.Size} or more, or to 0.");
+            : throw new UserErrorException(
+                $"model.vocabulary is {asked}, but the tokenizer {path} has {tokenizer.Size} entries: set it to {tokenizer.Size} or more, or to 0."
+            );
     }
 }

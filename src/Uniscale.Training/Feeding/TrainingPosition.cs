@@ -19,5 +19,9 @@ public sealed record TrainingPosition(long Step, long ConsumedTokens, long Updat
 
     /// <summary>The position that a checkpoint was saved at.</summary>
     public static TrainingPosition FromCheckpoint(long step, long consumedTokens, IReadOnlyDictionary<string, string> extra) =>
-        new(step, consumedTokens, extra.TryGetValue(UpdatesKey, out string? updates) ? long.Parse(updates, CultureInfo.InvariantCulture) : step);
+        new(
+            step,
+            consumedTokens,
+            extra.TryGetValue(UpdatesKey, out string? updates) ? long.Parse(updates, CultureInfo.InvariantCulture) : step
+        );
 }

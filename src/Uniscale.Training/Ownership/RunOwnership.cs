@@ -27,7 +27,8 @@ public sealed class RunOwnership : IDisposable
         try
         {
             owned._locks.Add(DirectoryLock.Take(run, TrainingLock, "The run", say));
-            if (!IsWithin(checkpoints, run)) owned._locks.Add(DirectoryLock.Take(checkpoints, TrainingLock, "The directory of checkpoints", say));
+            if (!IsWithin(checkpoints, run))
+                owned._locks.Add(DirectoryLock.Take(checkpoints, TrainingLock, "The directory of checkpoints", say));
             return owned;
         }
         catch
@@ -55,5 +56,6 @@ public sealed class RunOwnership : IDisposable
     public void Dispose() => _locks.ForEach(held => held.Dispose());
 
     /// <summary>Whether a path is a directory or lies in it, by their names.</summary>
-    internal static bool IsWithin(string path, string directory) => (path + Path.DirectorySeparatorChar).StartsWith(directory + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    internal static bool IsWithin(string path, string directory) =>
+        (path + Path.DirectorySeparatorChar).StartsWith(directory + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 }

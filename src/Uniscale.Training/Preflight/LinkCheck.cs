@@ -7,12 +7,16 @@ using static TorchSharp.torch;
 namespace Uniscale.Training.Preflight;
 
 /// <summary>
-/// Messages both ways between pairs of hosts, over the group that training communicates by. Hosts meet in the rounds of a tournament, each one other host a round: a slow
+/// Messages both ways between pairs of hosts, over the group that training communicates by. Hosts meet in the rounds of a tournament, each
+/// one other host a round: a slow
 /// host is slow with all that it meets, a good one only with those that are slow.
 /// </summary>
 internal static class LinkCheck
 {
-    private const int Bytes = 4 << 20, Repeats = 3, MostRounds = 4, Tag = 2424;
+    private const int Bytes = 4 << 20,
+        Repeats = 3,
+        MostRounds = 4,
+        Tag = 2424;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
@@ -26,28 +30,35 @@ internal static class LinkCheck
     {
         int[] speakers = [.. hosts.Select((host, rank) => (host, rank)).DistinctBy(place => place.host).Select(place => place.rank)];
         int own = Array.IndexOf(speakers, world.Rank);
-        if (own < 0 || speakers.Length < 2) return (0, "");
+        if (own < 0 || speakers.Length < 2)
+            return (0, "");
         double best = 0;
         string wrong = "";
         foreach (int other in Opponents(own, speakers.Length).Take(MostRounds))
         {
-            if (other < 0) continue;
+            if (other < 0)
+                continue;
             var (rate, isRight) = Exchange(world, link, speakers[other], hosts[speakers[other]]);
             best = Math.Max(best, rate);
-            if (!isRight) wrong = $"receives from {hosts[speakers[other]]} other bytes than were sent";
+            if (!isRight)
+                wrong = $"receives from {hosts[speakers[other]]} other bytes than were sent";
         }
         return (best, wrong);
     }
 
     /// <summary>
-    /// Whom a player meets, round by round, by the circle method: the last one stands still and the others move on around it. −1: nobody, where their number is odd.
+    /// Whom a player meets, round by round, by the circle method: the last one stands still and the others move on around it. −1: nobody,
+    /// where their number is odd.
     /// </summary>
     internal static IEnumerable<int> Opponents(int player, int players)
     {
         int still = players - 1 + players % 2;
         for (int round = 0; round < still; round++)
         {
-            int opponent = player == still ? round : player == round ? still : (2 * round - player + still) % still;
+            int opponent =
+                player == still ? round
+                : player == round ? still
+                : (2 * round - player + still) % still;
             yield return opponent < players ? opponent : -1;
         }
     }
@@ -56,10 +67,17 @@ internal static class LinkCheck
     {
         using var noGrad = no_grad();
         // Not freed where the exchange fails: what was posted may still write there while the process ends.
-        Tensor outgoing = Pattern(link, world.Rank), incoming = TensorMemory.EmptyLike(outgoing);
+        Tensor outgoing = Pattern(link, world.Rank),
+            incoming = TensorMemory.EmptyLike(outgoing);
         using var patience = new Timer(
-            _ => world.Abort($"the preflight has waited {Patience.TotalSeconds:0} s for {Bytes >> 20} MiB from {host}: the link between the hosts carries nothing"),
-            null, Patience, Timeout.InfiniteTimeSpan);
+            _ =>
+                world.Abort(
+                    $"the preflight has waited {Patience.TotalSeconds:0} s for {Bytes >> 20} MiB from {host}: the link between the hosts carries nothing"
+                ),
+            null,
+            Patience,
+            Timeout.InfiniteTimeSpan
+        );
         double fastest = double.PositiveInfinity;
         // The first waits for the other to come.
         for (int i = 0; i <= Repeats; i++)
@@ -69,7 +87,8 @@ internal static class LinkCheck
             world.Group.Send(TensorBuffer.Of(outgoing), peer, Tag).Wait();
             received.Wait();
             link.Await();
-            if (i > 0) fastest = Math.Min(fastest, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            if (i > 0)
+                fastest = Math.Min(fastest, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         using var expected = Pattern(link, peer);
         bool isRight = link.Read<byte>(incoming).AsSpan().SequenceEqual(link.Read<byte>(expected));
@@ -82,7 +101,8 @@ internal static class LinkCheck
     private static Tensor Pattern(HostLink link, int rank)
     {
         byte[] bytes = new byte[Bytes];
-        for (int i = 0; i < bytes.Length; i++) bytes[i] = (byte)(i + (i >> 8) * 31 + rank * 101);
+        for (int i = 0; i < bytes.Length; i++)
+            bytes[i] = (byte)(i + (i >> 8) * 31 + rank * 101);
         using var host = tensor(bytes, [Bytes]);
         return link.Upload(host);
     }

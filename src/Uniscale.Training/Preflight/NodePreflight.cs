@@ -25,16 +25,20 @@ public sealed record PreflightReport(IReadOnlyList<NodeFigures> Ranks, IReadOnly
         {
             int hosts = Ranks.Select(rank => rank.Host).Distinct().Count();
             double[] links = [.. Ranks.Select(rank => rank.Link).Where(link => link > 0)];
-            return string.Create(CultureInfo.InvariantCulture,
-                $"Preflight of {hosts} {(hosts == 1 ? "host" : "hosts")}, {Ranks.Count} {(Ranks.Count == 1 ? "rank" : "ranks")} in {Time.TotalSeconds:0.0} s: GEMM {Between(Ranks.Select(rank => rank.Gemm), "FLOP/s")}, memory {Between(Ranks.Select(rank => rank.Memory), "B/s")}{(links.Length > 0 ? $", links {Between(links, "B/s")}" : "")}.");
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"Preflight of {hosts} {(hosts == 1 ? "host" : "hosts")}, {Ranks.Count} {(Ranks.Count == 1 ? "rank" : "ranks")} in {Time.TotalSeconds:0.0} s: GEMM {Between(Ranks.Select(rank => rank.Gemm), "FLOP/s")}, memory {Between(Ranks.Select(rank => rank.Memory), "B/s")}{(links.Length > 0 ? $", links {Between(links, "B/s")}" : "")}."
+            );
         }
     }
 
-    private static string Between(IEnumerable<double> values, string unit) => $"{NodeFinding.Rate(values.Min(), unit)} to {NodeFinding.Rate(values.Max(), unit)}";
+    private static string Between(IEnumerable<double> values, string unit) =>
+        $"{NodeFinding.Rate(values.Min(), unit)} to {NodeFinding.Rate(values.Max(), unit)}";
 }
 
 /// <summary>
-/// A look at the nodes of a job: all ranks multiply, then copy, then exchange messages with other hosts at the same time, and are compared. What is slow is measured
+/// A look at the nodes of a job: all ranks multiply, then copy, then exchange messages with other hosts at the same time, and are compared.
+/// What is slow is measured
 /// again before it is said, for another program may have had the machine.
 /// </summary>
 /// <param name="world">All ranks; every one runs it.</param>
@@ -45,22 +49,26 @@ public sealed record PreflightReport(IReadOnlyList<NodeFigures> Ranks, IReadOnly
 /// <param name="section">What counts as slow.</param>
 public sealed class NodePreflight(IWorld world, string host, HostLink link, IKernels kernels, ScalarType type, PreflightSection section)
 {
-    /// <summary>With this variable the launcher says that it can start the job again without a slow node; else such a node is told of, and trains.</summary>
+    /// <summary>
+    /// With this variable the launcher says that it can start the job again without a slow node; else such a node is told of, and trains.
+    /// </summary>
     public const string RefusesSlowVariable = "UNISCALE_PREFLIGHT_REFUSES_SLOW";
 
     private const int Looks = 3;
 
-    private static readonly TimeSpan GemmTime = TimeSpan.FromMilliseconds(250), MemoryTime = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan GemmTime = TimeSpan.FromMilliseconds(250),
+        MemoryTime = TimeSpan.FromMilliseconds(150);
 
     /// <summary>Whether a start is to look, as its configuration says.</summary>
     /// <param name="configuration">The run.</param>
     /// <param name="environment">Place of this rank.</param>
-    public static bool IsWanted(RunConfiguration configuration, RankEnvironment environment) => configuration.Preflight.When switch
-    {
-        PreflightWhen.Always => true,
-        PreflightWhen.Never => false,
-        _ => environment.LocalSize < environment.WorldSize,
-    };
+    public static bool IsWanted(RunConfiguration configuration, RankEnvironment environment) =>
+        configuration.Preflight.When switch
+        {
+            PreflightWhen.Always => true,
+            PreflightWhen.Never => false,
+            _ => environment.LocalSize < environment.WorldSize,
+        };
 
     /// <summary>Looks with the kernels and in the precision of a run. Collective.</summary>
     /// <param name="configuration">The run.</param>
@@ -89,22 +97,28 @@ public sealed class NodePreflight(IWorld world, string host, HostLink link, IKer
             var seen = Gather(Look(gemm, hosts));
             ranks = [.. ranks.Zip(seen, (before, now) => before.Better(now))];
             findings = NodeFinding.Of(ranks, section);
-            if (findings.All(finding => finding.IsWrong)) break;
+            if (findings.All(finding => finding.IsWrong))
+                break;
         }
         return new PreflightReport(ranks, findings, Stopwatch.GetElapsedTime(start));
     }
 
     /// <summary>
-    /// Ends the job where nodes compute wrongly, or are slow and the launcher can do without them. Collective: the ranks that have shown it throw, the others' collectives fail.
+    /// Ends the job where nodes compute wrongly, or are slow and the launcher can do without them. Collective: the ranks that have shown it
+    /// throw, the others' collectives fail.
     /// </summary>
     /// <exception cref="NodeRefusedException">This rank has shown that its node is at fault.</exception>
     public static void Refuse(PreflightReport report, IWorld world)
     {
         bool refusesSlow = Environment.GetEnvironmentVariable(RefusesSlowVariable) == "1";
         var refused = report.Findings.Where(finding => finding.IsWrong || refusesSlow).ToList();
-        if (refused.Count == 0) return;
+        if (refused.Count == 0)
+            return;
         if (refused.Exists(finding => finding.Rank == world.Rank))
-            throw new NodeRefusedException($"the preflight refuses {string.Join("; ", refused.Select(finding => finding.Sentence))}", [.. refused.Select(finding => finding.Host)]);
+            throw new NodeRefusedException(
+                $"the preflight refuses {string.Join("; ", refused.Select(finding => finding.Sentence))}",
+                [.. refused.Select(finding => finding.Host)]
+            );
         world.Group.Barrier().Wait();
     }
 
@@ -116,9 +130,20 @@ public sealed class NodePreflight(IWorld world, string host, HostLink link, IKer
         var (copied, wrongCopy) = MemoryCheck.Run(link, MemoryTime);
         world.Group.Barrier().Wait();
         var (linked, wrongMessage) = LinkCheck.Run(world, link, hosts);
-        return new NodeFigures(world.Rank, host, multiplied, copied, linked, string.Join(", and ", ((string[])[wrongProduct, wrongCopy, wrongMessage]).Where(text => text.Length > 0)));
+        return new NodeFigures(
+            world.Rank,
+            host,
+            multiplied,
+            copied,
+            linked,
+            string.Join(", and ", ((string[])[wrongProduct, wrongCopy, wrongMessage]).Where(text => text.Length > 0))
+        );
     }
 
     private IReadOnlyList<NodeFigures> Gather(NodeFigures own) =>
-        [.. GroupExchange.AllGather(world.HostGroup, JsonSerializer.SerializeToUtf8Bytes(own)).Select(bytes => JsonSerializer.Deserialize<NodeFigures>(bytes)!)];
+        [
+            .. GroupExchange
+                .AllGather(world.HostGroup, JsonSerializer.SerializeToUtf8Bytes(own))
+                .Select(bytes => JsonSerializer.Deserialize<NodeFigures>(bytes)!),
+        ];
 }

@@ -23,7 +23,10 @@ public sealed record Incident(StepVerdict Verdict, BadStepAction Action, long St
     public static Incident Of(StepOutcome outcome, long step, long? backTo, int? inARow = null)
     {
         var (verdict, action) = outcome.Judgement;
-        string numbers = string.Create(CultureInfo.InvariantCulture, $"loss {outcome.Decision.Loss:0.####}, gradient norm {outcome.Decision.GradientNorm:0.####}");
+        string numbers = string.Create(
+            CultureInfo.InvariantCulture,
+            $"loss {outcome.Decision.Loss:0.####}, gradient norm {outcome.Decision.GradientNorm:0.####}"
+        );
         string what = verdict switch
         {
             StepVerdict.NotFinite => $"has numbers that are not finite ({numbers})",
@@ -40,9 +43,12 @@ public sealed record Incident(StepVerdict Verdict, BadStepAction Action, long St
         {
             BadStepAction.Warn => $"Step {step} {what}; it was applied, as bad_steps.{key} asks.",
             BadStepAction.Skip => $"Step {step} was left out on all ranks: it {what}.",
-            BadStepAction.Rollback => $"Step {step} {what}; training goes on with the weights of step {backTo}, and the data of steps {backTo + 1} to {step} is passed over.",
-            _ when inARow is { } count => $"Step {step} {what}, and {count} bad steps in a row end the run (bad_steps.max_consecutive): it is saved as it was before; look at data, learning rate and machines, then continue with --resume.",
-            _ => $"Step {step} {what}, and bad_steps.{key} is stop: the run is saved as it was before; continue with --resume, for example with --set bad_steps.{key}=skip.",
+            BadStepAction.Rollback =>
+                $"Step {step} {what}; training goes on with the weights of step {backTo}, and the data of steps {backTo + 1} to {step} is passed over.",
+            _ when inARow is { } count =>
+                $"Step {step} {what}, and {count} bad steps in a row end the run (bad_steps.max_consecutive): it is saved as it was before; look at data, learning rate and machines, then continue with --resume.",
+            _ =>
+                $"Step {step} {what}, and bad_steps.{key} is stop: the run is saved as it was before; continue with --resume, for example with --set bad_steps.{key}=skip.",
         };
         return new Incident(verdict, action, step, backTo, sentence);
     }

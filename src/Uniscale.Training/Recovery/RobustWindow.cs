@@ -2,7 +2,8 @@ namespace Uniscale.Training.Recovery;
 
 /// <summary>
 /// The last values of a series, and how far a new one lies above them: z = (x − median) / (1.4826 · MAD), where MAD is the median absolute
-/// deviation (Iglewicz and Hoaglin, 1993). 1.4826 makes it the standard deviation of normal values; a few outliers in the window hardly move it.
+/// deviation (Iglewicz and Hoaglin, 1993). 1.4826 makes it the standard deviation of normal values; a few outliers in the window hardly
+/// move it.
 /// </summary>
 /// <param name="capacity">Values kept.</param>
 /// <param name="floor">Smallest deviation that counts, so that a series that stands still does not make a spike of every breath.</param>
@@ -19,7 +20,8 @@ internal sealed class RobustWindow(int capacity, Func<double, double> floor)
     /// <summary>Takes a value in, and the oldest out where there are too many.</summary>
     public void Add(double value)
     {
-        if (_values.Count == capacity) _values.Dequeue();
+        if (_values.Count == capacity)
+            _values.Dequeue();
         _values.Enqueue(value);
     }
 
@@ -33,7 +35,8 @@ internal sealed class RobustWindow(int capacity, Func<double, double> floor)
         var sorted = _sorted.AsSpan(0, _values.Count);
         sorted.Sort();
         double median = Median(sorted);
-        foreach (ref double deviation in sorted) deviation = Math.Abs(deviation - median);
+        foreach (ref double deviation in sorted)
+            deviation = Math.Abs(deviation - median);
         sorted.Sort();
         return (value - median) / Math.Max(NormalDeviations * Median(sorted), floor(median));
     }

@@ -10,10 +10,16 @@ namespace Uniscale.Training.Recovery;
 /// <param name="policy">Thresholds and actions.</param>
 public sealed class StepJudge(BadStepsSection policy)
 {
-    private const string LossKey = "bad_steps.losses", NormKey = "bad_steps.log_norms", PhaseKey = "bad_steps.phase";
+    private const string LossKey = "bad_steps.losses",
+        NormKey = "bad_steps.log_norms",
+        PhaseKey = "bad_steps.phase";
 
-    /// <summary>Smallest deviations that count: a hundredth of the loss, a tenth of the norm. At the default thresholds a loss less than a tenth above its median is never a spike, nor a norm of less than seven times (e²).</summary>
-    private const double LossFloor = 0.01, LogNormFloor = 0.1;
+    /// <summary>
+    /// Smallest deviations that count: a hundredth of the loss, a tenth of the norm. At the default thresholds a loss less than a tenth
+    /// above its median is never a spike, nor a norm of less than seven times (e²).
+    /// </summary>
+    private const double LossFloor = 0.01,
+        LogNormFloor = 0.1;
 
     private readonly RobustWindow _losses = new(policy.Window, median => LossFloor * Math.Abs(median));
     private readonly RobustWindow _logNorms = new(policy.Window, _ => LogNormFloor);
@@ -28,8 +34,10 @@ public sealed class StepJudge(BadStepsSection policy)
     /// <param name="norm">Its gradient norm before clipping.</param>
     public StepJudgement Judge(int phase, double loss, double norm)
     {
-        if (!double.IsFinite(loss) || !double.IsFinite(norm)) return new(StepVerdict.NotFinite, policy.NotFinite);
-        if (phase != _phase || _losses.Values.Count < Enough) return default;
+        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+            return new(StepVerdict.NotFinite, policy.NotFinite);
+        if (phase != _phase || _losses.Values.Count < Enough)
+            return default;
         var byLoss = new StepJudgement(StepVerdict.LossSpike, policy.LossSpike);
         var byNorm = new StepJudgement(StepVerdict.GradientSpike, policy.GradientSpike);
         bool lossSpikes = policy.LossThreshold > 0 && _losses.ScoreOf(loss) > policy.LossThreshold;
@@ -46,7 +54,8 @@ public sealed class StepJudge(BadStepsSection policy)
     /// <summary>Takes in a step that was applied.</summary>
     public void Remember(int phase, double loss, double norm)
     {
-        if (phase != _phase) Forget();
+        if (phase != _phase)
+            Forget();
         _phase = phase;
         _losses.Add(loss);
         _logNorms.Add(LogOf(norm));
@@ -54,11 +63,7 @@ public sealed class StepJudge(BadStepsSection policy)
 
     /// <summary>What a checkpoint keeps.</summary>
     public IEnumerable<KeyValuePair<string, string>> ToExtra() =>
-    [
-        new(PhaseKey, _phase.ToString(CultureInfo.InvariantCulture)),
-        new(LossKey, Write(_losses)),
-        new(NormKey, Write(_logNorms)),
-    ];
+        [new(PhaseKey, _phase.ToString(CultureInfo.InvariantCulture)), new(LossKey, Write(_losses)), new(NormKey, Write(_logNorms))];
 
     /// <summary>Takes the past from a checkpoint; one that has kept nothing leaves none.</summary>
     public void Restore(IReadOnlyDictionary<string, string> extra)
@@ -79,5 +84,6 @@ public sealed class StepJudge(BadStepsSection policy)
     // A norm of zero has no logarithm; nothing lies below the smallest number.
     private static double LogOf(double norm) => Math.Log(Math.Max(norm, double.Epsilon));
 
-    private static string Write(RobustWindow window) => string.Join(' ', window.Values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
+    private static string Write(RobustWindow window) =>
+        string.Join(' ', window.Values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
 }

@@ -6,8 +6,11 @@ namespace Uniscale.Training.Recovery;
 /// <summary>What went wrong in a run so far, kept in its checkpoints: how often what, and which data is not in the weights.</summary>
 public sealed class StepRecord
 {
-    private const string CountPrefix = "bad_steps.count.", RollbackKey = "bad_steps.rollbacks", InARowKey = "bad_steps.in_a_row",
-        GoodSinceKey = "bad_steps.good_since", ForgivenKey = "bad_steps.forgiven_after";
+    private const string CountPrefix = "bad_steps.count.",
+        RollbackKey = "bad_steps.rollbacks",
+        InARowKey = "bad_steps.in_a_row",
+        GoodSinceKey = "bad_steps.good_since",
+        ForgivenKey = "bad_steps.forgiven_after";
 
     private readonly Dictionary<StepVerdict, long> _counts = [];
     private List<DiscardedSpan> _discarded = [];
@@ -32,16 +35,19 @@ public sealed class StepRecord
     /// <summary>Counts a good step.</summary>
     public void AddGood()
     {
-        if (++_goodSince >= _forgivenAfter) InARow = 0;
+        if (++_goodSince >= _forgivenAfter)
+            InARow = 0;
     }
 
     /// <summary>Counts a bad step.</summary>
     /// <param name="verdict">What was wrong.</param>
-    /// <param name="forgivenAfter">Good steps after which the next bad one counts as the first in a row; 0: it does not count as one itself.</param>
+    /// <param name="forgivenAfter">Good steps after which the next bad one counts as the first in a row; 0: it does not count as one
+    /// itself.</param>
     public void AddBad(StepVerdict verdict, long forgivenAfter)
     {
         _counts[verdict] = _counts.GetValueOrDefault(verdict) + 1;
-        if (forgivenAfter == 0) return;
+        if (forgivenAfter == 0)
+            return;
         InARow++;
         (_goodSince, _forgivenAfter) = (0, forgivenAfter);
     }
@@ -64,14 +70,14 @@ public sealed class StepRecord
 
     /// <summary>What a checkpoint keeps.</summary>
     public IEnumerable<KeyValuePair<string, string>> ToExtra() =>
-    [
-        new(DiscardedSpan.CheckpointKey, DiscardedSpan.Write(_discarded)),
-        new(RollbackKey, Text(Rollbacks)),
-        new(InARowKey, Text(InARow)),
-        new(GoodSinceKey, Text(_goodSince)),
-        new(ForgivenKey, Text(_forgivenAfter)),
-        .. _counts.Select(count => KeyValuePair.Create(CountPrefix + count.Key.Word(), Text(count.Value))),
-    ];
+        [
+            new(DiscardedSpan.CheckpointKey, DiscardedSpan.Write(_discarded)),
+            new(RollbackKey, Text(Rollbacks)),
+            new(InARowKey, Text(InARow)),
+            new(GoodSinceKey, Text(_goodSince)),
+            new(ForgivenKey, Text(_forgivenAfter)),
+            .. _counts.Select(count => KeyValuePair.Create(CountPrefix + count.Key.Word(), Text(count.Value))),
+        ];
 
     /// <summary>Takes all from a checkpoint.</summary>
     public void Restore(IReadOnlyDictionary<string, string> extra)
@@ -79,7 +85,8 @@ public sealed class StepRecord
         RestoreDiscarded(extra);
         _counts.Clear();
         foreach (var verdict in StepVerdicts.Bad)
-            if (Number(CountPrefix + verdict.Word()) is > 0 and var count) _counts[verdict] = count;
+            if (Number(CountPrefix + verdict.Word()) is > 0 and var count)
+                _counts[verdict] = count;
         (Rollbacks, InARow) = (Number(RollbackKey), (int)Number(InARowKey));
         (_goodSince, _forgivenAfter) = (Number(GoodSinceKey), Number(ForgivenKey));
 

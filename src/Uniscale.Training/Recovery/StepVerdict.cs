@@ -23,16 +23,18 @@ public enum StepVerdict
 public static class StepVerdicts
 {
     /// <summary>The verdicts that mean harm.</summary>
-    public static IReadOnlyList<StepVerdict> Bad { get; } = [StepVerdict.NotFinite, StepVerdict.LossSpike, StepVerdict.GradientSpike, StepVerdict.Corruption];
+    public static IReadOnlyList<StepVerdict> Bad { get; } =
+    [StepVerdict.NotFinite, StepVerdict.LossSpike, StepVerdict.GradientSpike, StepVerdict.Corruption];
 
     /// <summary>A short word for programs, e.g. <c>loss-spike</c>.</summary>
-    public static string Word(this StepVerdict verdict) => verdict switch
-    {
-        StepVerdict.Good => "good",
-        StepVerdict.NotFinite => "not-finite",
-        StepVerdict.LossSpike => "loss-spike",
-        StepVerdict.GradientSpike => "gradient-spike",
-        StepVerdict.Corruption => "corruption",
-        _ => throw new ArgumentOutOfRangeException(nameof(verdict)),
-    };
+    public static string Word(this StepVerdict verdict) =>
+        verdict switch
+        {
+            StepVerdict.Good => "good",
+            StepVerdict.NotFinite => "not-finite",
+            StepVerdict.LossSpike => "loss-spike",
+            StepVerdict.GradientSpike => "gradient-spike",
+            StepVerdict.Corruption => "corruption",
+            _ => throw new ArgumentOutOfRangeException(nameof(verdict)),
+        };
 }

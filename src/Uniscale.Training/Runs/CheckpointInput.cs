@@ -10,9 +10,10 @@ namespace Uniscale.Training.Runs;
 public static class CheckpointInput
 {
     /// <summary>The folder of checkpoints that a path means: of a run, wherever its configuration has them.</summary>
-    public static string DirectoryOf(string path) => Directory.Exists(path)
-        ? RunFolder.CheckpointsOf(path) ?? CheckpointCatalog.DirectoryOf(path)
-        : throw new UserErrorException($"There is no folder {path}: name a run's folder, its checkpoints directory or a checkpoint.");
+    public static string DirectoryOf(string path) =>
+        Directory.Exists(path)
+            ? RunFolder.CheckpointsOf(path) ?? CheckpointCatalog.DirectoryOf(path)
+            : throw new UserErrorException($"There is no folder {path}: name a run's folder, its checkpoints directory or a checkpoint.");
 
     /// <summary>The folder of the checkpoint that a path means.</summary>
     public static string Find(string path, long? step)
@@ -30,7 +31,9 @@ public static class CheckpointInput
 
     /// <summary>The configuration that a checkpoint was saved with.</summary>
     public static RunConfiguration ConfigurationOf(CheckpointReader checkpoint) =>
-        ConfigurationLoader.ParseStored(checkpoint.Manifest.ConfigurationYaml, null, Path.Combine(checkpoint.Folder, CheckpointManifest.FileName)).Value;
+        ConfigurationLoader
+            .ParseStored(checkpoint.Manifest.ConfigurationYaml, null, Path.Combine(checkpoint.Folder, CheckpointManifest.FileName))
+            .Value;
 
     /// <summary>Reads what the user gave: damage and mismatch become the user's error.</summary>
     public static T Given<T>(Func<T> read)

@@ -18,7 +18,8 @@ internal sealed class FedTextCallback(RunTelemetry telemetry, string tokenizer) 
     public void StepDone(RankRuntime runtime, StepOutcome outcome)
     {
         var plan = outcome.Plan;
-        if (plan.Phase == _phase) return;
+        if (plan.Phase == _phase)
+            return;
         _phase = plan.Phase;
         string phase = plan.Phase < runtime.Configuration.Phases.Count ? runtime.Configuration.Phases[plan.Phase].Name : "run";
         telemetry.Sample(new TextSample(outcome.Position.Step, $"fed/{phase}", Text(runtime.Data, plan)));

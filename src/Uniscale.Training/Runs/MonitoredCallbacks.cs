@@ -15,13 +15,15 @@ public sealed class MonitoredCallbacks(IRunMonitor monitor, IReadOnlyList<ITrain
     /// <inheritdoc/>
     public void Started(RankRuntime runtime)
     {
-        foreach (var callback in inner) callback.Started(runtime);
+        foreach (var callback in inner)
+            callback.Started(runtime);
     }
 
     /// <inheritdoc/>
     public void StepStarting(RankRuntime runtime)
     {
-        foreach (var callback in inner) callback.StepStarting(runtime);
+        foreach (var callback in inner)
+            callback.StepStarting(runtime);
     }
 
     /// <inheritdoc/>
@@ -29,7 +31,8 @@ public sealed class MonitoredCallbacks(IRunMonitor monitor, IReadOnlyList<ITrain
     {
         monitor.Beat(outcome.Position.Step);
         using var busy = monitor.Busy("between steps");
-        foreach (var callback in inner) callback.StepDone(runtime, outcome);
+        foreach (var callback in inner)
+            callback.StepDone(runtime, outcome);
     }
 
     /// <inheritdoc/>
@@ -40,13 +43,15 @@ public sealed class MonitoredCallbacks(IRunMonitor monitor, IReadOnlyList<ITrain
     {
         monitor.Beat(runtime.Position.Step);
         using var busy = monitor.Busy("between steps");
-        foreach (var callback in inner) callback.WentBack(runtime, incident);
+        foreach (var callback in inner)
+            callback.WentBack(runtime, incident);
     }
 
     /// <inheritdoc/>
     public void Ended(RankRuntime runtime, TrainingResult result)
     {
         using var busy = monitor.Busy("ending");
-        foreach (var callback in inner) callback.Ended(runtime, result);
+        foreach (var callback in inner)
+            callback.Ended(runtime, result);
     }
 }

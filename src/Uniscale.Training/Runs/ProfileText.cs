@@ -16,7 +16,9 @@ public static class ProfileText
             yield return Invariant($"  {part.Name,-32} {part.Seconds * 1e3,10:F2} ms {100 * part.Seconds / profile.StepSeconds,6:F1}%");
         yield return Invariant($"  {"kernel",-32} {"a step",10}    {"share",7} {"calls",8}");
         foreach (var kernel in profile.Kernels.Take(KernelRows))
-            yield return Invariant($"  {kernel.Name,-32} {kernel.Seconds * 1e3,10:F2} ms {100 * kernel.Seconds / profile.StepSeconds,6:F1}% {kernel.Calls,8:F0}");
+            yield return Invariant(
+                $"  {kernel.Name,-32} {kernel.Seconds * 1e3,10:F2} ms {100 * kernel.Seconds / profile.StepSeconds,6:F1}% {kernel.Calls,8:F0}"
+            );
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

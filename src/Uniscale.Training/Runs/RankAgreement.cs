@@ -12,7 +12,8 @@ using Uniscale.Training.Feeding;
 namespace Uniscale.Training.Runs;
 
 /// <summary>
-/// What must be the same on every rank of a job, by name. Ranks are started apart, each with its own files, arguments and environment: where one differs, the run
+/// What must be the same on every rank of a job, by name. Ranks are started apart, each with its own files, arguments and environment:
+/// where one differs, the run
 /// would go on with half of its weights at another rate, or wait for ever.
 /// </summary>
 internal sealed class RankAgreement
@@ -21,10 +22,12 @@ internal sealed class RankAgreement
 
     private readonly SortedDictionary<string, string> _facts;
 
-    private RankAgreement(IEnumerable<KeyValuePair<string, string>> facts) => _facts = new(new Dictionary<string, string>(facts), StringComparer.Ordinal);
+    private RankAgreement(IEnumerable<KeyValuePair<string, string>> facts) =>
+        _facts = new(new Dictionary<string, string>(facts), StringComparer.Ordinal);
 
     /// <summary>
-    /// How a rank was started: every value of its configuration, its options, its code. Hosts may keep data at paths of their own and have processors of
+    /// How a rank was started: every value of its configuration, its options, its code. Hosts may keep data at paths of their own and have
+    /// processors of
     /// their own number.
     /// </summary>
     public static RankAgreement OnStart(ResolvedConfiguration resolved, TrainingOptions options)
@@ -45,7 +48,8 @@ internal sealed class RankAgreement
             ["the number of tokens"] = data.Tokens.ToString(CultureInfo.InvariantCulture),
             ["the vocabulary"] = data.Vocabulary.ToString(CultureInfo.InvariantCulture),
         };
-        foreach (var (name, fingerprint) in data.Source.SourceFingerprints) facts[$"data source '{name}'"] = fingerprint;
+        foreach (var (name, fingerprint) in data.Source.SourceFingerprints)
+            facts[$"data source '{name}'"] = fingerprint;
         foreach (var section in configuration.Data.Validation.Where(section => section.Shards.Count > 0))
         {
             using var held = TokenSource.Open(section);
@@ -65,18 +69,28 @@ internal sealed class RankAgreement
     /// <exception cref="UserErrorException">Ranks differ; it says in what, and which.</exception>
     public void Check(IWorld world, string host)
     {
-        byte[] mine = JsonSerializer.SerializeToUtf8Bytes(_facts), digest = SHA256.HashData(mine);
-        if (GroupExchange.AllGather(world.HostGroup, digest).All(other => other.AsSpan().SequenceEqual(digest))) return;
-        var ranks = GroupExchange.AllGather(world.HostGroup, JsonSerializer.SerializeToUtf8Bytes(new RankFacts(host, _facts)))
-            .Select(bytes => JsonSerializer.Deserialize<RankFacts>(bytes)!).ToArray();
+        byte[] mine = JsonSerializer.SerializeToUtf8Bytes(_facts),
+            digest = SHA256.HashData(mine);
+        if (GroupExchange.AllGather(world.HostGroup, digest).All(other => other.AsSpan().SequenceEqual(digest)))
+            return;
+        var ranks = GroupExchange
+            .AllGather(world.HostGroup, JsonSerializer.SerializeToUtf8Bytes(new RankFacts(host, _facts)))
+            .Select(bytes => JsonSerializer.Deserialize<RankFacts>(bytes)!)
+            .ToArray();
         throw new UserErrorException(Sentence(ranks));
     }
 
     /// <summary>What differs, with the ranks of each value.</summary>
     internal static string Sentence(IReadOnlyList<RankFacts> ranks)
     {
-        string[] differing = [.. ranks.SelectMany(rank => rank.Facts.Keys).Distinct().Order(StringComparer.Ordinal)
-            .Where(key => ranks.Select(rank => rank.Facts.GetValueOrDefault(key)).Distinct().Count() > 1)];
+        string[] differing =
+        [
+            .. ranks
+                .SelectMany(rank => rank.Facts.Keys)
+                .Distinct()
+                .Order(StringComparer.Ordinal)
+                .Where(key => ranks.Select(rank => rank.Facts.GetValueOrDefault(key)).Distinct().Count() > 1),
+        ];
         string more = differing.Length > MostNamed ? $"; and {differing.Length - MostNamed} more" : "";
         return $"The ranks of this job were started differently: {string.Join("; ", differing.Take(MostNamed).Select(key => Values(key, ranks)))}{more}. "
             + "Give every rank the same configuration, --set, environment, data and build ('uniscale launch' passes on the variables that the configuration names; mpirun does with -x NAME, srun with --export).";
@@ -84,22 +98,32 @@ internal sealed class RankAgreement
 
     private static string Values(string key, IReadOnlyList<RankFacts> ranks)
     {
-        var values = ranks.Select((rank, number) => (Value: rank.Facts.GetValueOrDefault(key, "absent"), Number: number)).GroupBy(rank => rank.Value, rank => rank.Number)
-            .OrderByDescending(same => same.Count()).ThenBy(same => same.First());
+        var values = ranks
+            .Select((rank, number) => (Value: rank.Facts.GetValueOrDefault(key, "absent"), Number: number))
+            .GroupBy(rank => rank.Value, rank => rank.Number)
+            .OrderByDescending(same => same.Count())
+            .ThenBy(same => same.First());
         bool isSecret = key.EndsWith(ConfigurationDifference.SecretSuffix, StringComparison.Ordinal);
         return $"{key} is {string.Join(", ", values.Select((same, place) => $"{(!isSecret ? same.Key : place == 0 ? "one value" : "another")} on {RankNames.Of([.. same])} ({ranks[same.First()].Host})"))}";
     }
 
     private static bool IsOfHost(string key) =>
-        key is "train.threads" or "data.tokenizer" || (key.EndsWith(".shards", StringComparison.Ordinal) && key.StartsWith("data.", StringComparison.Ordinal));
+        key is "train.threads" or "data.tokenizer"
+        || (key.EndsWith(".shards", StringComparison.Ordinal) && key.StartsWith("data.", StringComparison.Ordinal));
 
     /// <summary>Version and compiled content of all of the project's own libraries that are loaded.</summary>
     private static string CodeVersion()
     {
         const string Project = "Uniscale.";
-        var libraries = typeof(RankAgreement).Assembly.GetReferencedAssemblies().Where(name => name.Name!.StartsWith(Project, StringComparison.Ordinal))
-            .Select(System.Reflection.Assembly.Load).Append(typeof(RankAgreement).Assembly);
-        string content = string.Join(' ', libraries.Select(library => $"{library.GetName().Name} {library.ManifestModule.ModuleVersionId}").Order(StringComparer.Ordinal));
+        var libraries = typeof(RankAgreement)
+            .Assembly.GetReferencedAssemblies()
+            .Where(name => name.Name!.StartsWith(Project, StringComparison.Ordinal))
+            .Select(System.Reflection.Assembly.Load)
+            .Append(typeof(RankAgreement).Assembly);
+        string content = string.Join(
+            ' ',
+            libraries.Select(library => $"{library.GetName().Name} {library.ManifestModule.ModuleVersionId}").Order(StringComparer.Ordinal)
+        );
         return $"{typeof(RankAgreement).Assembly.GetName().Version?.ToString(3)} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..12]}";
     }
 }

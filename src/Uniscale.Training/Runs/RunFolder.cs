@@ -35,7 +35,8 @@ public sealed class RunFolder(RunConfiguration configuration)
     public bool HoldsCheckpoints => CheckpointCatalog.HasAny(Checkpoints);
 
     /// <summary>
-    /// The run's folder, where a file is the configuration that a run has stored (links to the file are followed); null: it is none. The run is where its
+    /// The run's folder, where a file is the configuration that a run has stored (links to the file are followed); null: it is none. The
+    /// run is where its
     /// files are, whatever the configuration says of where they were.
     /// </summary>
     public static string? OfConfiguration(string file)
@@ -43,7 +44,8 @@ public sealed class RunFolder(RunConfiguration configuration)
         string path = Path.GetFullPath(file);
         try
         {
-            if (File.Exists(path)) path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            if (File.Exists(path))
+                path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
         }
         catch (IOException)
         {
@@ -51,24 +53,33 @@ public sealed class RunFolder(RunConfiguration configuration)
             return null;
         }
         string folder = Path.GetDirectoryName(path)!;
-        bool isRun = Path.GetFileName(path) is ConfigurationFile or ForkFile
-            && (((string[])[RunIdentity.FileName, TelemetryFactory.MetricsFileName]).Any(name => File.Exists(Path.Combine(folder, name))) || CheckpointCatalog.HasAny(Path.Combine(folder, "checkpoints")));
+        bool isRun =
+            Path.GetFileName(path) is ConfigurationFile or ForkFile
+            && (
+                ((string[])[RunIdentity.FileName, TelemetryFactory.MetricsFileName]).Any(name => File.Exists(Path.Combine(folder, name)))
+                || CheckpointCatalog.HasAny(Path.Combine(folder, "checkpoints"))
+            );
         return isRun ? folder : null;
     }
 
     /// <summary>
-    /// The directory of checkpoints that a path means which is a run's folder: where its configuration has them, or else where it last saved one, since a
+    /// The directory of checkpoints that a path means which is a run's folder: where its configuration has them, or else where it last
+    /// saved one, since a
     /// configuration may say it relative to where the run was started.
     /// </summary>
     /// <returns>Null: it is no run's folder.</returns>
     public static string? CheckpointsOf(string run)
     {
         string file = Path.Combine(run, ConfigurationFile);
-        if (!File.Exists(file) || OfConfiguration(file) is not { } folder) return null;
+        if (!File.Exists(file) || OfConfiguration(file) is not { } folder)
+            return null;
         string configured = new RunFolder(ConfigurationLoader.LoadStored(file, folder).Value).Checkpoints;
-        if (CheckpointCatalog.HasAny(configured) || RunIdentity.Read(folder) is not { SavedIn.Length: > 0 } identity) return configured;
+        if (CheckpointCatalog.HasAny(configured) || RunIdentity.Read(folder) is not { SavedIn.Length: > 0 } identity)
+            return configured;
         // Those within the folder went with it; where it was, another may be.
-        return RunOwnership.IsWithin(identity.SavedIn, identity.Directory) || !CheckpointCatalog.HasAny(identity.SavedIn) ? configured : identity.SavedIn;
+        return RunOwnership.IsWithin(identity.SavedIn, identity.Directory) || !CheckpointCatalog.HasAny(identity.SavedIn)
+            ? configured
+            : identity.SavedIn;
     }
 
     /// <summary>Keeps the run for this process to train.</summary>
@@ -76,26 +87,37 @@ public sealed class RunFolder(RunConfiguration configuration)
     /// <exception cref="UserErrorException">Another process has it.</exception>
     public RunOwnership Own(Action<string>? say = null) => Writing(() => RunOwnership.ToTrain(FullPath, Checkpoints, say));
 
-    /// <summary>Makes the directory of a new run, or finds the one to continue. The command does it before ranks start, and one of them again.</summary>
+    /// <summary>
+    /// Makes the directory of a new run, or finds the one to continue. The command does it before ranks start, and one of them again.
+    /// </summary>
     /// <param name="resume">A run that is there is continued.</param>
     /// <exception cref="UserErrorException">A run is there and is not to be continued.</exception>
     public void Prepare(bool resume)
     {
         if (HoldsRun && !resume)
-            throw new UserErrorException($"{FullPath} already holds a run: continue it with --resume, or begin another with --set name=OTHER.");
+            throw new UserErrorException(
+                $"{FullPath} already holds a run: continue it with --resume, or begin another with --set name=OTHER."
+            );
         if (HoldsCheckpoints && !resume)
-            throw new UserErrorException($"{Checkpoints} already holds checkpoints, which a new run would delete one by one: continue their run with --resume, or give this one another place (--set name=OTHER, checkpoint.directory).");
+            throw new UserErrorException(
+                $"{Checkpoints} already holds checkpoints, which a new run would delete one by one: continue their run with --resume, or give this one another place (--set name=OTHER, checkpoint.directory)."
+            );
         _isNew |= !Directory.Exists(FullPath);
         Writing(() => Directory.CreateDirectory(Path.Combine(FullPath, "logs")));
     }
 
-    /// <summary>Takes away the directory that <see cref="Prepare"/> made for a run that was refused before it began. Call it while the run is held.</summary>
+    /// <summary>
+    /// Takes away the directory that <see cref="Prepare"/> made for a run that was refused before it began. Call it while the run is held.
+    /// </summary>
     public void Forget()
     {
-        if (!_isNew || HoldsRun || HoldsCheckpoints) return;
-        // Ranks that are still starting make files there (heartbeats, journals), so that a folder just emptied is not empty. What is left at last
+        if (!_isNew || HoldsRun || HoldsCheckpoints)
+            return;
+        // Ranks that are still starting make files there (heartbeats, journals), so that a folder just emptied is not empty. What is left
+        // at last
         // holds no run, and the refusal is what the user has to read.
-        for (int attempt = 0; attempt < 50 && !TryDelete(); attempt++) Thread.Sleep(10);
+        for (int attempt = 0; attempt < 50 && !TryDelete(); attempt++)
+            Thread.Sleep(10);
     }
 
     private bool TryDelete()
@@ -118,7 +140,8 @@ public sealed class RunFolder(RunConfiguration configuration)
     /// <summary>As <see cref="Forget"/>, where this process does not hold the run: another may have begun there in the meantime.</summary>
     public void ForgetIfFree()
     {
-        if (!_isNew) return;
+        if (!_isNew)
+            return;
         try
         {
             using var owned = Own();
@@ -131,19 +154,23 @@ public sealed class RunFolder(RunConfiguration configuration)
     }
 
     /// <summary>
-    /// Stores who the run is and its configuration, once the run has begun or its checkpoint has been loaded (a refused resumption changes nothing), and a copy of the
+    /// Stores who the run is and its configuration, once the run has begun or its checkpoint has been loaded (a refused resumption changes
+    /// nothing), and a copy of the
     /// tokenizer, so that the run's texts can be read from anywhere.
     /// </summary>
-    public void Store(ResolvedConfiguration resolved, RunIdentity identity) => Writing(() =>
-    {
-        identity.Write(FullPath, Checkpoints);
-        Write(Path.Combine(FullPath, ConfigurationFile), resolved);
-        string copy = Path.Combine(FullPath, TokenizerFile);
-        if (resolved.Value.Data.Tokenizer is { } tokenizer && File.Exists(tokenizer) && Path.GetFullPath(tokenizer) != copy)
-            File.Copy(tokenizer, copy, overwrite: true);
-    });
+    public void Store(ResolvedConfiguration resolved, RunIdentity identity) =>
+        Writing(() =>
+        {
+            identity.Write(FullPath, Checkpoints);
+            Write(Path.Combine(FullPath, ConfigurationFile), resolved);
+            string copy = Path.Combine(FullPath, TokenizerFile);
+            if (resolved.Value.Data.Tokenizer is { } tokenizer && File.Exists(tokenizer) && Path.GetFullPath(tokenizer) != copy)
+                File.Copy(tokenizer, copy, overwrite: true);
+        });
 
-    /// <summary>Writes a configuration as a file that its owner alone may read: it may say more of a machine than others should know.</summary>
+    /// <summary>
+    /// Writes a configuration as a file that its owner alone may read: it may say more of a machine than others should know.
+    /// </summary>
     public static void Write(string path, ResolvedConfiguration resolved)
     {
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
@@ -156,11 +183,12 @@ public sealed class RunFolder(RunConfiguration configuration)
         writer.Write(resolved.ToYaml());
     }
 
-    private void Writing(Action write) => Writing<object?>(() =>
-    {
-        write();
-        return null;
-    });
+    private void Writing(Action write) =>
+        Writing<object?>(() =>
+        {
+            write();
+            return null;
+        });
 
     private T Writing<T>(Func<T> write)
     {
@@ -170,7 +198,10 @@ public sealed class RunFolder(RunConfiguration configuration)
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"The run directory {FullPath} cannot be written ({error.Message}): set run_directory to a place that can.", error);
+            throw new UserErrorException(
+                $"The run directory {FullPath} cannot be written ({error.Message}): set run_directory to a place that can.",
+                error
+            );
         }
     }
 }

@@ -42,7 +42,10 @@ public sealed record TrainingOptions
     public string? ProfilePath { get; init; }
 
     /// <summary>What the rank has to record for these.</summary>
-    internal Recording Recording => ProfilePath is not null ? Recording.Kernels : TracePath is not null ? Recording.Instructions : Recording.None;
+    internal Recording Recording =>
+        ProfilePath is not null ? Recording.Kernels
+        : TracePath is not null ? Recording.Instructions
+        : Recording.None;
 
     /// <summary>Ranks of this machine, which share its processors.</summary>
     public int LocalRanks { get; init; } = 1;
@@ -78,7 +81,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     /// <summary>The run, held by the process that made this job; null: rank 0 takes it.</summary>
     public RunOwnership? Ownership { get; init; }
 
-    /// <summary>Peak memory, in bytes, that the process of a rank is expected to need, for the report at the end; null: nobody says.</summary>
+    /// <summary>
+    /// Peak memory, in bytes, that the process of a rank is expected to need, for the report at the end; null: nobody says.
+    /// </summary>
     public Func<int, double>? ExpectedBytes { get; init; }
 
     /// <summary>Trains one rank to its end.</summary>
@@ -87,17 +92,23 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var world = rank.World;
         long start = Stopwatch.GetTimestamp();
         var begun = DateTimeOffset.UtcNow;
-        TorchThreads.Set(_configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks));
+        TorchThreads.Set(
+            _configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks)
+        );
         RankAgreement.OnStart(resolved, options).Check(world, rank.Environment.Host);
         LayoutGate.CheckWorld(_configuration, world.Size);
-        if (world.Rank == 0) Folder.Prepare(options.Resume);
+        if (world.Rank == 0)
+            Folder.Prepare(options.Resume);
         using var taken = world.Rank == 0 && Ownership is null ? Folder.Own(Console.Error.WriteLine) : null;
         var owned = Ownership ?? taken;
         // It may have been another's until now.
-        if (world.Rank == 0) Folder.Prepare(options.Resume);
+        if (world.Rank == 0)
+            Folder.Prepare(options.Resume);
         var identity = world.Rank == 0 ? RunIdentity.For(Folder.FullPath, _configuration, options.Resume, Folder.Checkpoints) : null;
         if (_configuration.Objective.ReadsReference() && _configuration.StartFrom is null)
-            throw new UserErrorException($"objective is {_configuration.Objective.ToString().ToLowerInvariant()}, which compares with the model that the run starts from: set start_from to a run, a checkpoint or an imported model.");
+            throw new UserErrorException(
+                $"objective is {_configuration.Objective.ToString().ToLowerInvariant()}, which compares with the model that the run starts from: set start_from to a run, a checkpoint or an imported model."
+            );
         var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
         var preflight = LookAtNodes(rank, faults);
         using var data = Data(_configuration);
@@ -105,33 +116,47 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
         using var runtime = RankRuntime.Create(
-            _configuration, faults?.Around(world) ?? world, data.Source is IRolloutSource ? data.Source : faults?.Around(data.Source) ?? data.Source, data.Tokens, data.Vocabulary, options.Recording,
-            faults is null ? null : faults.Around);
+            _configuration,
+            faults?.Around(world) ?? world,
+            data.Source is IRolloutSource ? data.Source : faults?.Around(data.Source) ?? data.Source,
+            data.Tokens,
+            data.Vocabulary,
+            options.Recording,
+            faults is null ? null : faults.Around
+        );
         runtime.Faults = Faults(rank) ?? faults;
         double modelSeconds = StepMeter.SecondsSince(start) - dataSeconds;
         var saves = new SaveListener(saved => identity = RememberSave(identity!, saved));
-        using var store = new CheckpointStore(Folder.Checkpoints, world, new CheckpointOptions
-        {
-            Keep = _configuration.Checkpoint.Keep,
-            KeepEvery = _configuration.Checkpoint.KeepEvery,
-            Reach = _configuration.BadSteps.RollsBack() ? _configuration.BadSteps.RollbackSteps : 0,
-            Busy = _configuration.Checkpoint.SkipWhenBusy ? BusyPolicy.Skip : BusyPolicy.Wait,
-            Tiers = _configuration.Checkpoint.Tiers,
-            Owner = identity is null ? null : new TierOwner(identity.Id, Folder.FullPath),
-            Observer = saves,
-            Probe = faults is null ? null : faults.AtPoint,
-        });
+        using var store = new CheckpointStore(
+            Folder.Checkpoints,
+            world,
+            new CheckpointOptions
+            {
+                Keep = _configuration.Checkpoint.Keep,
+                KeepEvery = _configuration.Checkpoint.KeepEvery,
+                Reach = _configuration.BadSteps.RollsBack() ? _configuration.BadSteps.RollbackSteps : 0,
+                Busy = _configuration.Checkpoint.SkipWhenBusy ? BusyPolicy.Skip : BusyPolicy.Wait,
+                Tiers = _configuration.Checkpoint.Tiers,
+                Owner = identity is null ? null : new TierOwner(identity.Id, Folder.FullPath),
+                Observer = saves,
+                Probe = faults is null ? null : faults.AtPoint,
+            }
+        );
         faults?.Attach(store);
         var loaded = options.Resume ? Resume(runtime, store, data.Source) : null;
-        if (loaded is null && identity is { SavedStep: > 0 }) throw Vanished(identity);
+        if (loaded is null && identity is { SavedStep: > 0 })
+            throw Vanished(identity);
         StartFrom(runtime, store, begins: loaded is null);
         string? obstacle = store.Prepare(runtime.StateToSave(), _configuration.Checkpoint.Async, runtime.TensorsToSave);
         if (obstacle is not null && !options.Resume)
-            throw new UserErrorException($"Not one checkpoint of this run could be saved: {obstacle}, or set checkpoint.directory to a place that has it.");
+            throw new UserErrorException(
+                $"Not one checkpoint of this run could be saved: {obstacle}, or set checkpoint.directory to a place that has it."
+            );
         _hasBegun = true;
         // Until its first step is done: how long one takes nobody knows yet.
         _ = rank.Monitor.Busy("in its first step");
-        if (world.Rank == 0) Folder.Store(resolved, identity!);
+        if (world.Rank == 0)
+            Folder.Store(resolved, identity!);
         var seconds = new Dictionary<string, double>
         {
             ["data"] = dataSeconds,
@@ -140,14 +165,25 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         };
         // Before telemetry drops the records of steps that are done again.
         var time = OpenAccount(world.Rank, runtime.Position.Step, begun);
-        using var telemetry = TelemetryFactory.Open(_configuration.Logging, Folder.FullPath, world.Rank, runtime.Position.Step, _configuration.Telemetry);
+        using var telemetry = TelemetryFactory.Open(
+            _configuration.Logging,
+            Folder.FullPath,
+            world.Rank,
+            runtime.Position.Step,
+            _configuration.Telemetry
+        );
         var reporter = new TelemetryCallback(telemetry, Describe(runtime, data, seconds), time, StateOfProcess(runtime));
         saves.Target = world.Rank == 0 ? reporter : null;
-        if (world.Rank == 0 && world.Transport.Length > 0) telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
-        if (world.Rank == 0 && preflight is not null) Tell(telemetry, runtime.Position.Step, preflight);
-        if (world.Rank == 0) TellResumption(telemetry, runtime, loaded, obstacle);
-        if (rank.Monitor.Problem is { } unseen) telemetry.Note(new Note(runtime.Position.Step, "rank-not-watched", unseen, NoteLevel.Warning));
-        if (world.Rank == 0 && PrecisionAdvice.For(_configuration.Train) is { } advice) telemetry.Note(new Note(runtime.Position.Step, "precision-emulated", advice, NoteLevel.Warning));
+        if (world.Rank == 0 && world.Transport.Length > 0)
+            telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
+        if (world.Rank == 0 && preflight is not null)
+            Tell(telemetry, runtime.Position.Step, preflight);
+        if (world.Rank == 0)
+            TellResumption(telemetry, runtime, loaded, obstacle);
+        if (rank.Monitor.Problem is { } unseen)
+            telemetry.Note(new Note(runtime.Position.Step, "rank-not-watched", unseen, NoteLevel.Warning));
+        if (world.Rank == 0 && PrecisionAdvice.For(_configuration.Train) is { } advice)
+            telemetry.Note(new Note(runtime.Position.Step, "precision-emulated", advice, NoteLevel.Warning));
         ITrainingCallback Timed(TimeUse use, ITrainingCallback callback) => new TimedCallback(time, use, callback);
         ITrainingCallback[] callbacks =
         [
@@ -158,11 +194,28 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
                 ? (ITrainingCallback[])[Timed(TimeUse.Other, new FedTextCallback(telemetry, tokenizer))]
                 : [],
             .. MoreCallbacks(runtime, telemetry).Select(callback => Timed(TimeUse.Validation, callback)),
-            .. options.Recording == Recording.None ? (ITrainingCallback[])[] : [Timed(TimeUse.Other, new TraceCallback([options.TracePath, options.ProfilePath], telemetry))],
-            Timed(TimeUse.Saving, new CheckpointCallback(store, _configuration.Checkpoint.Every, _configuration.Checkpoint.Async, (resolved.ToYaml(), resolved.Hash))),
+            .. options.Recording == Recording.None
+                ? (ITrainingCallback[])[]
+                : [Timed(TimeUse.Other, new TraceCallback([options.TracePath, options.ProfilePath], telemetry))],
+            Timed(
+                TimeUse.Saving,
+                new CheckpointCallback(
+                    store,
+                    _configuration.Checkpoint.Every,
+                    _configuration.Checkpoint.Async,
+                    (resolved.ToYaml(), resolved.Hash)
+                )
+            ),
         ];
         time.Add(time.IsFirst ? TimeUse.Starting : TimeUse.Restarting, StepMeter.SecondsSince(start));
-        var trainer = new Trainer(runtime, [new MonitoredCallbacks(rank.Monitor, callbacks)], stop, Save, options.StopAfter, new RunRecovery(runtime, store, rank.Monitor.Busy));
+        var trainer = new Trainer(
+            runtime,
+            [new MonitoredCallbacks(rank.Monitor, callbacks)],
+            stop,
+            Save,
+            options.StopAfter,
+            new RunRecovery(runtime, store, rank.Monitor.Busy)
+        );
         try
         {
             var result = trainer.Run();
@@ -171,7 +224,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         }
         catch (ReplicaMismatchException damage)
         {
-            string sentence = $"{damage.Message} bad_steps.corruption is stop, and nothing of this step is saved: continue with --resume from the checkpoint before it.";
+            string sentence =
+                $"{damage.Message} bad_steps.corruption is stop, and nothing of this step is saved: continue with --resume from the checkpoint before it.";
             End(damage.Step, false, sentence);
             throw new TrainingStoppedException(sentence, damage);
         }
@@ -185,7 +239,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     /// <summary>The preflight, where this start is to have one. Collective.</summary>
     private PreflightReport? LookAtNodes(RankContext rank, FaultInjector? faults)
     {
-        if (!NodePreflight.IsWanted(_configuration, rank.Environment)) return null;
+        if (!NodePreflight.IsWanted(_configuration, rank.Environment))
+            return null;
         var report = NodePreflight.Of(_configuration, rank.World, rank.Environment.Host, faults is null ? null : faults.InPreflight);
         NodePreflight.Refuse(report, rank.World);
         return report;
@@ -194,25 +249,37 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     private static void Tell(RunTelemetry telemetry, long step, PreflightReport preflight)
     {
         telemetry.Log.Information("{Preflight:l}", preflight.Sentence);
-        foreach (var finding in preflight.Findings) telemetry.Note(new Note(step, "slow-node", $"The preflight finds a slow node: {finding.Sentence}.", NoteLevel.Warning));
+        foreach (var finding in preflight.Findings)
+            telemetry.Note(new Note(step, "slow-node", $"The preflight finds a slow node: {finding.Sentence}.", NoteLevel.Warning));
     }
 
     /// <summary>The process that needed most memory. Collective; ranks that are threads of one process have the same.</summary>
     private PeakMemory HeaviestProcess(IWorld world)
     {
-        long[] peaks = [.. GroupExchange.AllGather(world.HostGroup, BitConverter.GetBytes(HostMemory.PeakResidentBytes())).Select(bytes => BitConverter.ToInt64(bytes))];
+        long[] peaks =
+        [
+            .. GroupExchange
+                .AllGather(world.HostGroup, BitConverter.GetBytes(HostMemory.PeakResidentBytes()))
+                .Select(bytes => BitConverter.ToInt64(bytes)),
+        ];
         int heaviest = Array.IndexOf(peaks, peaks.Max());
         return new PeakMemory(heaviest, peaks[heaviest], (long?)ExpectedBytes?.Invoke(heaviest));
     }
 
-    /// <summary>What the ranks of this process hold in host memory between steps. Collective where they are threads of one process.</summary>
+    /// <summary>
+    /// What the ranks of this process hold in host memory between steps. Collective where they are threads of one process.
+    /// </summary>
     private static MemoryAccount StateOfProcess(RankRuntime runtime)
     {
-        if (runtime.Configuration.Train.Device != "cpu") return default;
+        if (runtime.Configuration.Train.Device != "cpu")
+            return default;
         var own = runtime.Model.Memory;
-        if (runtime.World.Transport.Length > 0) return own;
+        if (runtime.World.Transport.Length > 0)
+            return own;
         byte[] bytes = MemoryMarshal.AsBytes<long>([own.ParameterBytes, own.GradientBytes, own.OptimizerBytes]).ToArray();
-        return GroupExchange.AllGather(runtime.World.HostGroup, bytes).Select(all => MemoryMarshal.Cast<byte, long>(all).ToArray())
+        return GroupExchange
+            .AllGather(runtime.World.HostGroup, bytes)
+            .Select(all => MemoryMarshal.Cast<byte, long>(all).ToArray())
             .Aggregate(default(MemoryAccount), (sum, rank) => sum + new MemoryAccount(rank[0], rank[1], rank[2]));
     }
 
@@ -224,39 +291,56 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     {
         try
         {
-            return runtime.Resume(store, manifest =>
-            {
-                if (manifest.ConfigurationYaml.Length > 0) ResumeRules.Check(manifest.ConfigurationYaml, resolved, PositionOf(manifest, data));
-            });
+            return runtime.Resume(
+                store,
+                manifest =>
+                {
+                    if (manifest.ConfigurationYaml.Length > 0)
+                        ResumeRules.Check(manifest.ConfigurationYaml, resolved, PositionOf(manifest, data));
+                }
+            );
         }
         catch (CheckpointMismatchException mismatch)
         {
             throw new UserErrorException(
-                $"The run cannot be continued with this model: {mismatch.Message}. Resume with the model of the run, or begin another run with --set name=OTHER.", mismatch);
+                $"The run cannot be continued with this model: {mismatch.Message}. Resume with the model of the run, or begin another run with --set name=OTHER.",
+                mismatch
+            );
         }
     }
 
     private void StartFrom(RankRuntime runtime, CheckpointStore store, bool begins)
     {
-        if (_configuration.StartFrom is not { } path) return;
+        if (_configuration.StartFrom is not { } path)
+            return;
         var origin = begins ? StartingPoint.Find(path) : runtime.Origin;
         // What a run does not compare with may be gone once it has begun.
-        if (origin is null || (!begins && !_configuration.Objective.ReadsReference())) return;
+        if (origin is null || (!begins && !_configuration.Objective.ReadsReference()))
+            return;
         origin.Check();
         runtime.StartFrom(store, origin, begins);
         StartModelsBeside(runtime, store, begins);
     }
 
-    /// <summary>The critic begins as the reward model or the policy where nothing else is said; the reward model is the same one whenever the run goes on.</summary>
+    /// <summary>
+    /// The critic begins as the reward model or the policy where nothing else is said; the reward model is the same one whenever the run
+    /// goes on.
+    /// </summary>
     private void StartModelsBeside(RankRuntime runtime, CheckpointStore store, bool begins)
     {
         if (runtime.Critic is not null && begins)
-            runtime.StartCritic(store, StartingPoint.Find(_configuration.Ppo.CriticFrom ?? _configuration.RewardModel.From ?? _configuration.StartFrom!));
-        if (!_configuration.ReadsScores) return;
+            runtime.StartCritic(
+                store,
+                StartingPoint.Find(_configuration.Ppo.CriticFrom ?? _configuration.RewardModel.From ?? _configuration.StartFrom!)
+            );
+        if (!_configuration.ReadsScores)
+            return;
         var origin = (begins ? null : runtime.RewardOrigin) ?? StartingPoint.Find(_configuration.RewardModel.From!);
         origin.Check();
         if (CheckpointInput.ConfigurationOf(CheckpointInput.Open(origin.Folder, step: null)).Objective != ObjectiveKind.Reward)
-            throw new UserErrorException($"reward_model.from names {origin.Folder}, which gives no scores: set it to a run with objective reward.");
+            throw new UserErrorException(
+                $"reward_model.from names {origin.Folder}, which gives no scores: set it to a run with objective reward."
+            );
         runtime.StartRewardModel(store, origin);
     }
 
@@ -272,7 +356,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         int ranks = runtime.World.Size;
         bool measure = _configuration.Logging.PeakFlops <= 0 && _configuration.Train.Device == "cpu";
         double? peak = measure ? PeakMeasurement.Measure(runtime.World.Group, runtime.Model.ActivationType) : null;
-        if (_configuration.Logging.PeakFlops > 0) peak = _configuration.Logging.PeakFlops * ranks;
+        if (_configuration.Logging.PeakFlops > 0)
+            peak = _configuration.Logging.PeakFlops * ranks;
         var mesh = runtime.Specification.Mesh;
         return new RunStart
         {
@@ -286,7 +371,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             TotalSteps = runtime.TotalSteps,
             TotalTokens = runtime.EndTokens,
             ResumedStep = runtime.Position.Step,
-            Restarts = EventLog.Read(Path.Combine(Folder.FullPath, RankLauncher.FolderName)).Count(entry => entry.Kind == JobEventKind.Restarted),
+            Restarts = EventLog
+                .Read(Path.Combine(Folder.FullPath, RankLauncher.FolderName))
+                .Count(entry => entry.Kind == JobEventKind.Restarted),
             FlopsPerToken = ModelFlops.PerToken(_configuration.Model, data.Vocabulary),
             FlopsFormula = ModelFlops.Formula,
             PeakFlops = peak,
@@ -298,29 +385,48 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
     private void TellResumption(RunTelemetry telemetry, RankRuntime runtime, LoadedCheckpoint? loaded, string? obstacle)
     {
         var memory = runtime.Model.Memory;
-        telemetry.Log.Information(string.Create(CultureInfo.InvariantCulture,
-            $"Rank 0 holds {memory.TotalBytes / 1e6:F1} MB: parameters {memory.ParameterBytes / 1e6:F1}, gradients {memory.GradientBytes / 1e6:F1}, optimizer {memory.OptimizerBytes / 1e6:F1}."));
-        if (!options.Resume) return;
+        telemetry.Log.Information(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Rank 0 holds {memory.TotalBytes / 1e6:F1} MB: parameters {memory.ParameterBytes / 1e6:F1}, gradients {memory.GradientBytes / 1e6:F1}, optimizer {memory.OptimizerBytes / 1e6:F1}."
+            )
+        );
+        if (!options.Resume)
+            return;
         if (obstacle is not null)
-            telemetry.Note(new Note(runtime.Position.Step, "checkpoint-no-room", $"A checkpoint could not be saved now: {obstacle}. Training goes on.", NoteLevel.Warning));
+            telemetry.Note(
+                new Note(
+                    runtime.Position.Step,
+                    "checkpoint-no-room",
+                    $"A checkpoint could not be saved now: {obstacle}. Training goes on.",
+                    NoteLevel.Warning
+                )
+            );
         if (loaded is null)
         {
             telemetry.Log.Information("There is no checkpoint yet: the run begins at step 0.");
             return;
         }
-        foreach (string note in loaded.Notes) telemetry.Note(new Note(runtime.Position.Step, "checkpoint-damaged", note, NoteLevel.Warning));
+        foreach (string note in loaded.Notes)
+            telemetry.Note(new Note(runtime.Position.Step, "checkpoint-damaged", note, NoteLevel.Warning));
         telemetry.Log.Information("Resumed from {Folder:l}", loaded.Folder);
         foreach (var change in ConfigurationDifference.Of(loaded.Manifest.ConfigurationYaml, resolved))
-            telemetry.Log.Information("Changed since the checkpoint: {Line:l}{Follows:l}", change.ToString(), ResumeRules.FollowsFrom(change) is { } follows ? $"; {follows}" : "");
+            telemetry.Log.Information(
+                "Changed since the checkpoint: {Line:l}{Follows:l}",
+                change.ToString(),
+                ResumeRules.FollowsFrom(change) is { } follows ? $"; {follows}" : ""
+            );
     }
 
-    private string Farewell(TrainingResult result) => result.Reason switch
-    {
-        StopReason.Finished => $"Training is done; the run is in {Folder.FullPath}.",
-        StopReason.BadStep => result.Last!.Incident!.Sentence,
-        StopReason.Judged => $"{result.Sentence} The run is saved: go on with --resume, or do the phase again with `uniscale curriculum fork`.",
-        _ => $"Stopped after step {result.Position.Step}, saved; continue with --resume.",
-    };
+    private string Farewell(TrainingResult result) =>
+        result.Reason switch
+        {
+            StopReason.Finished => $"Training is done; the run is in {Folder.FullPath}.",
+            StopReason.BadStep => result.Last!.Incident!.Sentence,
+            StopReason.Judged =>
+                $"{result.Sentence} The run is saved: go on with --resume, or do the phase again with `uniscale curriculum fork`.",
+            _ => $"Stopped after step {result.Position.Step}, saved; continue with --resume.",
+        };
 
     /// <summary>Writes down that the run has a checkpoint, so that a resumption that finds none knows that something is missing.</summary>
     private RunIdentity RememberSave(RunIdentity identity, SaveResult saved)
@@ -337,9 +443,11 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         return identity;
     }
 
-    private UserErrorException Vanished(RunIdentity identity) => new(
-        $"The run in {Folder.FullPath} has saved step {identity.SavedStep} in {identity.SavedIn}, but there is no checkpoint in {Folder.Checkpoints}"
-        + $"{(_configuration.Checkpoint.Tiers.Count > 0 ? $" nor in {string.Join(", ", _configuration.Checkpoint.Tiers)}" : "")}: bring that directory back (is its disk there?), name its new place with --set checkpoint.directory=PLACE, or begin another run with --set name=OTHER.");
+    private UserErrorException Vanished(RunIdentity identity) =>
+        new(
+            $"The run in {Folder.FullPath} has saved step {identity.SavedStep} in {identity.SavedIn}, but there is no checkpoint in {Folder.Checkpoints}"
+                + $"{(_configuration.Checkpoint.Tiers.Count > 0 ? $" nor in {string.Join(", ", _configuration.Checkpoint.Tiers)}" : "")}: bring that directory back (is its disk there?), name its new place with --set checkpoint.directory=PLACE, or begin another run with --set name=OTHER."
+        );
 
     /// <summary>Passes on the ends of saves once there is somebody to tell.</summary>
     /// <param name="durable">Takes those that are durable, of rank 0.</param>
@@ -351,7 +459,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
 
         public void Ended(SaveResult result)
         {
-            if (Target is not null && result.Status == SaveStatus.Durable) durable(result);
+            if (Target is not null && result.Status == SaveStatus.Durable)
+                durable(result);
             Target?.Ended(result);
         }
 

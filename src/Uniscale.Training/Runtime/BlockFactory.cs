@@ -26,8 +26,14 @@ internal static class BlockFactory
 {
     /// <summary>Blocks of this rank's stage, with first weights that are a function of (seed, name, element).</summary>
     public static IReadOnlyList<BlockState> Build(
-        RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, ScalarType type, HostLink link, BucketPlan? buckets = null,
-        bool isFrozen = false)
+        RunConfiguration configuration,
+        StepSpecification specification,
+        ProcessGroups groups,
+        ScalarType type,
+        HostLink link,
+        BucketPlan? buckets = null,
+        bool isFrozen = false
+    )
     {
         var row = Transformer.Blocks(configuration.Model, specification.Model.Vocabulary);
         var slots = new Dictionary<string, ParameterSlot>();
@@ -36,16 +42,19 @@ internal static class BlockFactory
         {
             var made = Buckets(number, own, buckets ?? BucketPlan.Whole);
             foreach (var bucket in made)
-                for (int i = 0; i < bucket.Layout.Parameters.Count; i++) slots[bucket.Layout.Parameters[i].Parameter.Spec.Name] = new ParameterSlot(bucket, i);
-            foreach (var bucket in made) FirstWeights(bucket, configuration.Train.Seed, link);
+                for (int i = 0; i < bucket.Layout.Parameters.Count; i++)
+                    slots[bucket.Layout.Parameters[i].Parameter.Spec.Name] = new ParameterSlot(bucket, i);
+            foreach (var bucket in made)
+                FirstWeights(bucket, configuration.Train.Seed, link);
             states.Add(new BlockState(number, block, made, [.. block.Parameters.Select(spec => slots[spec.Name])]));
         }
         return states;
 
         // A tied head has no parameter of its own, but a bucket like every block.
-        List<Bucket> Buckets(int number, IReadOnlyList<LocalParameter> own, BucketPlan plan) => own.Count == 0
-            ? [Make(number, own, null)]
-            : [.. own.GroupBy(plan.BucketOf).OrderBy(part => part.Key).Select(part => Make(number, [.. part], plan.Groups[part.Key]))];
+        List<Bucket> Buckets(int number, IReadOnlyList<LocalParameter> own, BucketPlan plan) =>
+            own.Count == 0
+                ? [Make(number, own, null)]
+                : [.. own.GroupBy(plan.BucketOf).OrderBy(part => part.Key).Select(part => Make(number, [.. part], plan.Groups[part.Key]))];
 
         Bucket Make(int number, IReadOnlyList<LocalParameter> parameters, ReplicaGroups? replicas)
         {
@@ -69,7 +78,9 @@ internal static class BlockFactory
         using var whole = link.Upload(drawn);
         using var shard = whole.narrow(0, bucket.Layout.Shard.Start, bucket.Layout.Shard.Count);
         bucket.Master.copy_(shard);
-        if (bucket.ParametersAreSharded) bucket.ParameterShard.copy_(shard);
-        else bucket.WholeFlat.copy_(whole);
+        if (bucket.ParametersAreSharded)
+            bucket.ParameterShard.copy_(shard);
+        else
+            bucket.WholeFlat.copy_(whole);
     }
 }

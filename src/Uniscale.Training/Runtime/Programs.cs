@@ -26,17 +26,27 @@ internal sealed class Programs(RunConfiguration configuration, int rank, int ran
     }
 
     /// <summary>Program and share of the data for the forward passes alone.</summary>
-    public (StepSpecification Specification, StepProgram Program, BatchView View) ForEvaluation(StepPlan plan) => Make(KeyOf(plan) with { ForwardOnly = true });
+    public (StepSpecification Specification, StepProgram Program, BatchView View) ForEvaluation(StepPlan plan) =>
+        Make(KeyOf(plan) with { ForwardOnly = true });
 
     private (StepSpecification, StepProgram, BatchView) Make(Key key)
     {
-        if (_made.TryGetValue(key, out var made)) return made;
+        if (_made.TryGetValue(key, out var made))
+            return made;
         var specification = SpecificationBuilder.Build(configuration, ranks, vocabulary, key.Sequences);
-        specification = specification with { Model = specification.Model with { Context = key.Context }, Checksum = key.Checksum, ForwardOnly = key.ForwardOnly };
+        specification = specification with
+        {
+            Model = specification.Model with { Context = key.Context },
+            Checksum = key.Checksum,
+            ForwardOnly = key.ForwardOnly,
+        };
         ProgramChecker.Require(specification);
         var place = specification.Mesh.CoordinateOf(rank);
         long[] places = ContextPartition.Indices(key.Context, specification.Mesh.Context, place.Context);
-        var view = new BatchView(specification, place.Data, places, configuration.Model.DocumentMask, link, key.RopeBase) { Objective = configuration.Objective };
+        var view = new BatchView(specification, place.Data, places, configuration.Model.DocumentMask, link, key.RopeBase)
+        {
+            Objective = configuration.Objective,
+        };
         return _made[key] = (specification, ProgramGenerator.Generate(specification, rank), view);
     }
 

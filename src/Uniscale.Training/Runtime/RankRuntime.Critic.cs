@@ -8,13 +8,17 @@ using Uniscale.Training.Runs;
 
 namespace Uniscale.Training.Runtime;
 
-/// <summary>A critic that is trained beside the policy, step by step, and the model that scores answers: what the position, the checkpoints and the start of a run know of them.</summary>
+/// <summary>
+/// A critic that is trained beside the policy, step by step, and the model that scores answers: what the position, the checkpoints and the
+/// start of a run know of them.
+/// </summary>
 public sealed partial class RankRuntime
 {
     /// <summary>Beginning of the names of the critic's tensors in a checkpoint.</summary>
     public const string CriticPrefix = "critic/";
 
-    private const string CriticUpdatesKey = "critic.updates", RewardOriginKey = "reward_model";
+    private const string CriticUpdatesKey = "critic.updates",
+        RewardOriginKey = "reward_model";
 
     private bool _isCritic;
 
@@ -43,10 +47,20 @@ public sealed partial class RankRuntime
 
     private static RankRuntime WithCritic(RankRuntime runtime, int vocabulary)
     {
-        if (!runtime.Configuration.HasCritic) return runtime;
+        if (!runtime.Configuration.HasCritic)
+            return runtime;
         try
         {
-            var parts = RuntimeParts.Build(runtime.Configuration.OfCritic(), runtime.World, runtime.Data, runtime.RunTokens, vocabulary, Recording.None, link: null, buckets: null);
+            var parts = RuntimeParts.Build(
+                runtime.Configuration.OfCritic(),
+                runtime.World,
+                runtime.Data,
+                runtime.RunTokens,
+                vocabulary,
+                Recording.None,
+                link: null,
+                buckets: null
+            );
             runtime.Critic = new RankRuntime(parts) { _isCritic = true };
             return runtime;
         }
@@ -59,26 +73,43 @@ public sealed partial class RankRuntime
 
     private static StateSlice OfCritic(StateSlice slice) => slice with { Name = CriticPrefix + slice.Name };
 
-    private static StepDecision WithMeasuresOf(StepDecision decision, StepOutcome? critic) => critic is null ? decision
-        : decision with { Measures = new Dictionary<string, double>([.. decision.Measures, .. critic.Decision.Measures, new("critic/grad", critic.Decision.GradientNorm), new("critic/skipped", critic.Decision.Applied ? 0 : 1)]) };
+    private static StepDecision WithMeasuresOf(StepDecision decision, StepOutcome? critic) =>
+        critic is null
+            ? decision
+            : decision with
+            {
+                Measures = new Dictionary<string, double>([
+                    .. decision.Measures,
+                    .. critic.Decision.Measures,
+                    new("critic/grad", critic.Decision.GradientNorm),
+                    new("critic/skipped", critic.Decision.Applied ? 0 : 1),
+                ]),
+            };
 
     /// <summary>A step in which the policy rests: the critic's decision stands for it, and only the position goes on.</summary>
     private StepOutcome ConcludeCriticAlone(StepPlan plan, StepOutcome critic)
     {
-        var decision = Rollouts!.Done(this, plan, WithMeasuresOf(critic.Decision with { Measures = new Dictionary<string, double>() }, critic));
+        var decision = Rollouts!.Done(
+            this,
+            plan,
+            WithMeasuresOf(critic.Decision with { Measures = new Dictionary<string, double>() }, critic)
+        );
         Position = new TrainingPosition(Position.Step + 1, Position.ConsumedTokens + plan.Tokens, Position.Updates);
         return new StepOutcome(Position, plan, decision, default(StepJudgement), critic.LearningRate, TimeSpan.Zero, TimeSpan.Zero);
     }
 
     private IEnumerable<KeyValuePair<string, string>> CriticToExtra() =>
-    [
-        .. Critic is null ? (KeyValuePair<string, string>[])[] : [new(CriticUpdatesKey, Critic.Position.Updates.ToString(CultureInfo.InvariantCulture))],
-        .. RewardOrigin?.ToExtra(RewardOriginKey) ?? [],
-    ];
+        [
+            .. Critic is null
+                ? (KeyValuePair<string, string>[])[]
+                : [new(CriticUpdatesKey, Critic.Position.Updates.ToString(CultureInfo.InvariantCulture))],
+            .. RewardOrigin?.ToExtra(RewardOriginKey) ?? [],
+        ];
 
     private void RestoreCritic(IReadOnlyDictionary<string, string> extra)
     {
-        if (Critic is null) return;
+        if (Critic is null)
+            return;
         long updates = extra.TryGetValue(CriticUpdatesKey, out string? text) ? long.Parse(text, CultureInfo.InvariantCulture) : 0;
         Critic.Position = Position with { Updates = updates };
     }

@@ -10,10 +10,14 @@ public sealed record PendingValidation(int Phase, bool EndsPhase)
 {
     private const string Key = "validation.pending";
 
-    internal IEnumerable<KeyValuePair<string, string>> ToExtra() => [new(Key, string.Create(CultureInfo.InvariantCulture, $"{Phase} {EndsPhase}"))];
+    internal IEnumerable<KeyValuePair<string, string>> ToExtra() =>
+        [new(Key, string.Create(CultureInfo.InvariantCulture, $"{Phase} {EndsPhase}"))];
 
     internal static PendingValidation? Read(IReadOnlyDictionary<string, string> extra) =>
-        extra.TryGetValue(Key, out string? text) && text.Split(' ') is [var phase, var ends] && int.TryParse(phase, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && bool.TryParse(ends, out bool isEnd)
+        extra.TryGetValue(Key, out string? text)
+        && text.Split(' ') is [var phase, var ends]
+        && int.TryParse(phase, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+        && bool.TryParse(ends, out bool isEnd)
             ? new PendingValidation(number, isEnd)
             : null;
 }
@@ -36,7 +40,8 @@ public sealed partial class RankRuntime
     /// <summary>Whether any rank is asked to stop by now. Collective.</summary>
     private bool SeeStop()
     {
-        if (IsStopSeen || StopAsked is null) return IsStopSeen;
+        if (IsStopSeen || StopAsked is null)
+            return IsStopSeen;
         byte[] asked = [StopAsked() ? (byte)1 : (byte)0];
         return IsStopSeen = GroupExchange.AllGather(World.HostGroup, asked).Any(rank => rank[0] != 0);
     }

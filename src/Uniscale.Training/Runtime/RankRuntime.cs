@@ -45,11 +45,20 @@ public sealed partial class RankRuntime : IDisposable
         Configuration = parts.Configuration;
         World = parts.World;
         // What is drawn as the run goes cannot be read ahead.
-        _data = parts.Data is IRolloutSource ? parts.Data : new PrefetchingSource(parts.Data, parts.RunTokens, Configuration.Model.DocumentMask);
+        _data =
+            parts.Data is IRolloutSource
+                ? parts.Data
+                : new PrefetchingSource(parts.Data, parts.RunTokens, Configuration.Model.DocumentMask);
         RunTokens = parts.RunTokens;
         Model = parts.Model;
         Timeline = parts.Timeline;
-        AllParameters = [.. Transformer.Blocks(Configuration.Model, parts.Programs.Base.Model.Vocabulary).SelectMany(block => block.Parameters).DistinctBy(p => p.Name)];
+        AllParameters =
+        [
+            .. Transformer
+                .Blocks(Configuration.Model, parts.Programs.Base.Model.Vocabulary)
+                .SelectMany(block => block.Parameters)
+                .DistinctBy(p => p.Name),
+        ];
         _tensors = SavedState.Tensors(AllParameters, TensorBuffer.TypeOf(Model.Buckets[0].Type));
         _programs = parts.Programs;
         _kernels = parts.Kernels;
@@ -92,7 +101,8 @@ public sealed partial class RankRuntime : IDisposable
     {
         get
         {
-            if (IsFinished) return Position.Step;
+            if (IsFinished)
+                return Position.Step;
             long steps = Position.Step + Data.StepsBetween(Position.ConsumedTokens, RunTokens);
             return Configuration.Train.Steps > 0 ? Math.Min(steps, Configuration.Train.Steps) : steps;
         }
@@ -103,9 +113,12 @@ public sealed partial class RankRuntime : IDisposable
     {
         get
         {
-            long steps = TotalSteps - Position.Step, consumed = Position.ConsumedTokens;
-            if (Configuration.Train.Steps == 0) return RunTokens;
-            for (; steps > 0; steps--) consumed += Data.StepAt(consumed).Tokens;
+            long steps = TotalSteps - Position.Step,
+                consumed = Position.ConsumedTokens;
+            if (Configuration.Train.Steps == 0)
+                return RunTokens;
+            for (; steps > 0; steps--)
+                consumed += Data.StepAt(consumed).Tokens;
             return consumed;
         }
     }
@@ -114,7 +127,8 @@ public sealed partial class RankRuntime : IDisposable
     public TrainingPosition Position { get; private set; } = TrainingPosition.Start;
 
     /// <summary>Whether all tokens are consumed.</summary>
-    public bool IsFinished => Position.ConsumedTokens >= RunTokens || (Configuration.Train.Steps > 0 && Position.Step >= Configuration.Train.Steps);
+    public bool IsFinished =>
+        Position.ConsumedTokens >= RunTokens || (Configuration.Train.Steps > 0 && Position.Step >= Configuration.Train.Steps);
 
     /// <summary>See <see cref="StepExecutor.GradientsReady"/>.</summary>
     public Action<StepDecision>? GradientsReady
@@ -149,15 +163,30 @@ public sealed partial class RankRuntime : IDisposable
     /// <param name="recording">What to record in a timeline.</param>
     /// <param name="kernels">The kernels as the model is to see them; null: as they are.</param>
     public static RankRuntime Create(
-        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary = 0,
-        Recording recording = Recording.None, Func<IKernels, IKernels>? kernels = null) =>
-        WithCritic(new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link: null, buckets: null, kernels)), vocabulary);
+        RunConfiguration configuration,
+        IWorld world,
+        ISequenceSource data,
+        long runTokens,
+        int vocabulary = 0,
+        Recording recording = Recording.None,
+        Func<IKernels, IKernels>? kernels = null
+    ) =>
+        WithCritic(
+            new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link: null, buckets: null, kernels)),
+            vocabulary
+        );
 
     /// <summary>The same with another link than the world's, and blocks cut into several buckets, for tests.</summary>
     internal static RankRuntime Create(
-        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link,
-        Func<ProcessGroups, BucketPlan>? buckets = null) =>
-        WithCritic(new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link, buckets)), vocabulary);
+        RunConfiguration configuration,
+        IWorld world,
+        ISequenceSource data,
+        long runTokens,
+        int vocabulary,
+        Recording recording,
+        HostLink? link,
+        Func<ProcessGroups, BucketPlan>? buckets = null
+    ) => WithCritic(new(RuntimeParts.Build(configuration, world, data, runTokens, vocabulary, recording, link, buckets)), vocabulary);
 
     /// <summary>Runs the next optimizer step.</summary>
     /// <param name="stopAsked">This rank was asked to stop; the outcome says whether any was.</param>
@@ -171,19 +200,39 @@ public sealed partial class RankRuntime : IDisposable
         var plan = Data.StepAt(Position.ConsumedTokens);
         _phase = plan.Phase;
         PendingValidation = null;
-        if (!_isCritic) Rollouts?.Prepare(this, plan);
+        if (!_isCritic)
+            Rollouts?.Prepare(this, plan);
         bool criticAlone = Critic is not null && Rollouts!.TeachesCriticAlone(plan);
         var critic = Critic?.Step(criticAlone && stopAsked, criticAlone && saveAsked);
-        if (critic?.Incident is { Action: BadStepAction.Stop } end) throw new TrainingStoppedException($"The critic cannot go on: {end.Sentence}");
-        if (criticAlone) return ConcludeCriticAlone(plan, critic!) with { FedShare = critic!.FedShare, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
+        if (critic?.Incident is { Action: BadStepAction.Stop } end)
+            throw new TrainingStoppedException($"The critic cannot go on: {end.Sentence}");
+        if (criticAlone)
+            return ConcludeCriticAlone(plan, critic!) with
+            {
+                FedShare = critic!.FedShare,
+                Elapsed = Stopwatch.GetElapsedTime(start),
+                Waited = _waits.Waited - waited,
+            };
         var fed = Fed(plan);
         var (specification, program, view) = _programs.For(fed, Position.Step);
         double rate = LearningRate.At(Configuration, plan, RunTokens);
         using var batch = new SequenceBatch(Data, fed, view) { Loss = _answerLoss, TokenLoss = _tokenLoss };
-        if (Configuration.ComparesAnswers) _reference?.Read(plan, batch);
+        if (Configuration.ComparesAnswers)
+            _reference?.Read(plan, batch);
         var optimizer = Configuration.Optimizer;
-        double decay = plan.Phase < Configuration.Phases.Count ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay : optimizer.WeightDecay;
-        var update = new AdamWStep(rate, optimizer.Beta1, optimizer.Beta2, optimizer.Epsilon, decay, Position.Updates + 1, GradientScale: 1);
+        double decay =
+            plan.Phase < Configuration.Phases.Count
+                ? Configuration.Phases[plan.Phase].WeightDecay ?? optimizer.WeightDecay
+                : optimizer.WeightDecay;
+        var update = new AdamWStep(
+            rate,
+            optimizer.Beta1,
+            optimizer.Beta2,
+            optimizer.Epsilon,
+            decay,
+            Position.Updates + 1,
+            GradientScale: 1
+        );
         var judgement = default(StepJudgement);
         var input = new StepInput(batch, update, optimizer.Clip, stopAsked, Position.Step + 1, saveAsked)
         {
@@ -191,9 +240,17 @@ public sealed partial class RankRuntime : IDisposable
         };
         var decision = _executor.Run(specification, program, input, out var difference);
         _kernels.ParametersChanged();
-        if (specification.ComparesReplicas) Compared(difference, Position.Step + 1);
-        if (!_isCritic) decision = Rollouts?.Done(this, plan, WithMeasuresOf(decision, critic)) ?? decision;
-        return Conclude(plan, decision, judgement) with { LearningRate = rate, FedShare = (double)fed.Sequences / plan.Sequences, Elapsed = Stopwatch.GetElapsedTime(start), Waited = _waits.Waited - waited };
+        if (specification.ComparesReplicas)
+            Compared(difference, Position.Step + 1);
+        if (!_isCritic)
+            decision = Rollouts?.Done(this, plan, WithMeasuresOf(decision, critic)) ?? decision;
+        return Conclude(plan, decision, judgement) with
+        {
+            LearningRate = rate,
+            FedShare = (double)fed.Sequences / plan.Sequences,
+            Elapsed = Stopwatch.GetElapsedTime(start),
+            Waited = _waits.Waited - waited,
+        };
     }
 
     /// <summary>The checkpoint that the run began with; null: weights of its own.</summary>
@@ -216,23 +273,32 @@ public sealed partial class RankRuntime : IDisposable
         _kernels.ParametersChanged();
     }
 
-    /// <summary>Mean loss of the weights as they are on other data: the forward pass of the same layout, without gradients. Collective.</summary>
+    /// <summary>
+    /// Mean loss of the weights as they are on other data: the forward pass of the same layout, without gradients. Collective.
+    /// </summary>
     /// <param name="source">Data; samples past its end have no valid tokens.</param>
     /// <param name="sequences">Samples to read, from the first.</param>
     /// <returns>Null where it was left because of <see cref="IsStopSeen"/>.</returns>
     public StepEvaluation? Evaluate(ISequenceSource source, int sequences)
     {
-        // The weights are judged as they were trained last, with the rotary base of that phase; a run that was over before is in its last one.
-        var plan = source.StepAt(0) with { Phase = _phase ?? Math.Max(0, Configuration.Phases.Count - 1) };
-        int replicas = Specification.Mesh.Data * Specification.MicrobatchSize, share = Specification.Microbatches;
+        // The weights are judged as they were trained last, with the rotary base of that phase; a run that was over before is in its last
+        // one.
+        var plan = source.StepAt(0) with
+        {
+            Phase = _phase ?? Math.Max(0, Configuration.Phases.Count - 1),
+        };
+        int replicas = Specification.Mesh.Data * Specification.MicrobatchSize,
+            share = Specification.Microbatches;
         var total = StepEvaluation.Empty;
         for (long first = 0; first < sequences; first += (long)replicas * share)
         {
-            if (SeeStop()) return null;
+            if (SeeStop())
+                return null;
             var part = plan with { FirstSample = first, Sequences = replicas * share };
             var (specification, program, view) = _programs.ForEvaluation(part);
             using var batch = new SequenceBatch(source, part, view) { Loss = _answerLoss };
-            if (Configuration.ComparesAnswers) _reference?.Read(part, batch);
+            if (Configuration.ComparesAnswers)
+                _reference?.Read(part, batch);
             total = total.Plus(_executor.Evaluate(specification, program, batch));
         }
         return total;
@@ -242,25 +308,40 @@ public sealed partial class RankRuntime : IDisposable
     public IReadOnlyList<StateSlice> StateToSave()
     {
         _executor.Settle();
-        IReadOnlyList<StateSlice> slices = [.. Model.Buckets.SelectMany(bucket => BucketSlices.Shard(bucket, _image, Model.GroupsOf(bucket).ShardReplicas.WorldRanks))];
+        IReadOnlyList<StateSlice> slices =
+        [
+            .. Model.Buckets.SelectMany(bucket => BucketSlices.Shard(bucket, _image, Model.GroupsOf(bucket).ShardReplicas.WorldRanks)),
+        ];
         _image.Fetch();
         return Critic is null ? slices : [.. slices, .. Critic.StateToSave().Select(OfCritic)];
     }
 
     /// <summary>All tensors of the state, those of other ranks too.</summary>
-    public IReadOnlyList<StateTensor> TensorsToSave => Critic is null ? _tensors : [.. _tensors, .. Critic._tensors.Select(tensor => tensor with { Name = CriticPrefix + tensor.Name })];
+    public IReadOnlyList<StateTensor> TensorsToSave =>
+        Critic is null ? _tensors : [.. _tensors, .. Critic._tensors.Select(tensor => tensor with { Name = CriticPrefix + tensor.Name })];
 
     /// <summary>What a checkpoint keeps besides step, tokens and tensors.</summary>
     public IReadOnlyDictionary<string, string> ExtraToSave() =>
-        new Dictionary<string, string>([.. Position.ToExtra(), .. _judge.ToExtra(), .. Record.ToExtra(), .. DataChange.ToExtra(Data), .. PendingValidation?.ToExtra() ?? [], .. Origin?.ToExtra() ?? [], .. Rollouts?.ToExtra() ?? [], .. CriticToExtra()]);
+        new Dictionary<string, string>([
+            .. Position.ToExtra(),
+            .. _judge.ToExtra(),
+            .. Record.ToExtra(),
+            .. DataChange.ToExtra(Data),
+            .. PendingValidation?.ToExtra() ?? [],
+            .. Origin?.ToExtra() ?? [],
+            .. Rollouts?.ToExtra() ?? [],
+            .. CriticToExtra(),
+        ]);
 
     /// <summary>Takes weights, optimizer state and position from the newest checkpoint; returns null where there is none.</summary>
     /// <param name="store">The run's checkpoints.</param>
-    /// <param name="check">Sees the manifest before anything is loaded, and throws where the run may not continue from it; the same on every rank.</param>
+    /// <param name="check">Sees the manifest before anything is loaded, and throws where the run may not continue from it; the same on
+    /// every rank.</param>
     public LoadedCheckpoint? Resume(CheckpointStore store, Action<CheckpointManifest>? check = null)
     {
         var loaded = Load(store, fits: null, check);
-        if (loaded is null) return null;
+        if (loaded is null)
+            return null;
         SetPosition(loaded.Manifest);
         Record.Restore(loaded.Manifest.Extra);
         _judge.Restore(loaded.Manifest.Extra);
@@ -305,7 +386,8 @@ public sealed partial class RankRuntime : IDisposable
 
     private void SetPosition(CheckpointManifest manifest)
     {
-        if (!DataChange.IsSame(manifest, Data)) throw new UserErrorException(DataChange.Sentence(manifest, Data));
+        if (!DataChange.IsSame(manifest, Data))
+            throw new UserErrorException(DataChange.Sentence(manifest, Data));
         Position = TrainingPosition.FromCheckpoint(manifest.Step, manifest.ConsumedTokens, manifest.Extra);
         Rollouts?.Restore(manifest.Extra);
         RestoreCritic(manifest.Extra);

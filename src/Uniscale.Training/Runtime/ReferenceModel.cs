@@ -10,7 +10,8 @@ using Uniscale.Training.Feeding;
 namespace Uniscale.Training.Runtime;
 
 /// <summary>
-/// A model beside the one that is trained, on the same layout, which only reads: it has no gradients and no optimizer state, and under ZeRO-3 its parameters are
+/// A model beside the one that is trained, on the same layout, which only reads: it has no gradients and no optimizer state, and under
+/// ZeRO-3 its parameters are
 /// sharded too.
 /// </summary>
 internal sealed class ReferenceModel : IDisposable
@@ -33,7 +34,10 @@ internal sealed class ReferenceModel : IDisposable
     public static ReferenceModel Build(RunConfiguration configuration, Programs programs, RankState trained)
     {
         var blocks = BlockFactory.Build(configuration, programs.Base, trained.Groups, trained.ActivationType, trained.Link, isFrozen: true);
-        return new ReferenceModel(programs, new RankState(trained.Groups, trained.Ops, blocks, trained.ActivationType, trained.Link, ownsLink: false));
+        return new ReferenceModel(
+            programs,
+            new RankState(trained.Groups, trained.Ops, blocks, trained.ActivationType, trained.Link, ownsLink: false)
+        );
     }
 
     /// <summary>Makes one that scores answers, with programs of its own.</summary>
@@ -42,7 +46,13 @@ internal sealed class ReferenceModel : IDisposable
     /// <param name="trained">The model that is trained.</param>
     /// <param name="world">All ranks.</param>
     /// <param name="vocabulary">Entries of the tokenizer.</param>
-    public static ReferenceModel OfScores(RunConfiguration configuration, Programs programs, RankState trained, IWorld world, int vocabulary)
+    public static ReferenceModel OfScores(
+        RunConfiguration configuration,
+        Programs programs,
+        RankState trained,
+        IWorld world,
+        int vocabulary
+    )
     {
         var scores = configuration.OfCritic();
         var blocks = BlockFactory.Build(scores, programs.Base, trained.Groups, trained.ActivationType, trained.Link, isFrozen: true);
@@ -51,7 +61,8 @@ internal sealed class ReferenceModel : IDisposable
     }
 
     /// <summary>Programs that go forward only, and this rank's share of a step.</summary>
-    public (StepSpecification Specification, StepProgram Program, BatchView View) ProgramFor(StepPlan plan) => _programs.ForEvaluation(plan);
+    public (StepSpecification Specification, StepProgram Program, BatchView View) ProgramFor(StepPlan plan) =>
+        _programs.ForEvaluation(plan);
 
     /// <summary>Takes the weights of a checkpoint. Collective.</summary>
     public void Load(CheckpointStore store, string folder)

@@ -29,8 +29,16 @@ public enum Recording
 
 /// <summary>What a rank is put together from: the composition root of a run.</summary>
 internal sealed record RuntimeParts(
-    RunConfiguration Configuration, IWorld World, ISequenceSource Data, long RunTokens, RankState Model, IKernels Kernels, Programs Programs, WaitClock Waits,
-    Timeline? Timeline)
+    RunConfiguration Configuration,
+    IWorld World,
+    ISequenceSource Data,
+    long RunTokens,
+    RankState Model,
+    IKernels Kernels,
+    Programs Programs,
+    WaitClock Waits,
+    Timeline? Timeline
+)
 {
     /// <summary>The model that answers are compared under; null: the objective needs none.</summary>
     public ReferenceModel? Reference { get; private init; }
@@ -39,23 +47,40 @@ internal sealed record RuntimeParts(
     public ReferenceModel? RewardModel { get; private init; }
 
     public static RuntimeParts Build(
-        RunConfiguration configuration, IWorld world, ISequenceSource data, long runTokens, int vocabulary, Recording recording, HostLink? link,
-        Func<ProcessGroups, BucketPlan>? buckets, Func<IKernels, IKernels>? around = null)
+        RunConfiguration configuration,
+        IWorld world,
+        ISequenceSource data,
+        long runTokens,
+        int vocabulary,
+        Recording recording,
+        HostLink? link,
+        Func<ProcessGroups, BucketPlan>? buckets,
+        Func<IKernels, IKernels>? around = null
+    )
     {
         link ??= HostLink.Of(configuration, world);
         var device = link.Device;
         var programs = new Programs(configuration, world.Rank, world.Size, vocabulary, link);
-        var timeline = recording == Recording.None ? null : new Timeline(world.Rank, world.Journal, recordKernels: recording == Recording.Kernels)
-        {
-            AwaitDevice = link.IsDirect ? null : link.Await,
-        };
+        var timeline =
+            recording == Recording.None
+                ? null
+                : new Timeline(world.Rank, world.Journal, recordKernels: recording == Recording.Kernels)
+                {
+                    AwaitDevice = link.IsDirect ? null : link.Await,
+                };
         var waits = new WaitClock { Listener = timeline is null ? null : timeline.Waited };
         var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link, buckets?.Invoke(groups));
         var kernels = KernelsFor(device, packWeights: programs.Base.Sharding < 3);
         var seen = around?.Invoke(kernels) ?? kernels;
-        var model = new RankState(groups, Ops(configuration, programs.Base, groups, timeline?.Recorded(seen) ?? seen, device), blocks, type, link);
+        var model = new RankState(
+            groups,
+            Ops(configuration, programs.Base, groups, timeline?.Recorded(seen) ?? seen, device),
+            blocks,
+            type,
+            link
+        );
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline)
         {
             Reference = configuration.ReadsReference ? ReferenceModel.Build(configuration, programs, model) : null,
@@ -69,7 +94,13 @@ internal sealed record RuntimeParts(
     internal static IKernels KernelsFor(Device device, bool packWeights) =>
         device.type == DeviceType.CPU && CpuKernels.IsSupported ? new NativeKernels(packWeights) : TorchKernels.Instance;
 
-    private static ParallelOps Ops(RunConfiguration configuration, StepSpecification specification, ProcessGroups groups, IKernels kernels, Device device)
+    private static ParallelOps Ops(
+        RunConfiguration configuration,
+        StepSpecification specification,
+        ProcessGroups groups,
+        IKernels kernels,
+        Device device
+    )
     {
         var parallel = new ParallelGroups
         {
@@ -79,7 +110,12 @@ internal sealed record RuntimeParts(
             Sequence = specification.SequenceParallel,
             ContextMethod = configuration.Parallel.ContextMethod,
         };
-        return new ParallelOps(parallel, kernels, selective: specification.Recompute == RecomputeKind.Selective, fusedAttention: device.type == DeviceType.CUDA);
+        return new ParallelOps(
+            parallel,
+            kernels,
+            selective: specification.Recompute == RecomputeKind.Selective,
+            fusedAttention: device.type == DeviceType.CUDA
+        );
     }
 
     private static IProcessGroup? Several(IProcessGroup group) => group.Size > 1 ? group : null;

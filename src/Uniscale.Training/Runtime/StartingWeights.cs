@@ -9,7 +9,9 @@ namespace Uniscale.Training.Runtime;
 /// <summary>Weights of another run's checkpoint, whatever layout, precision and head that had.</summary>
 internal static class StartingWeights
 {
-    /// <summary>Fills a model; moments begin at 0. A score's head that the checkpoint does not have keeps its first weights. Collective.</summary>
+    /// <summary>
+    /// Fills a model; moments begin at 0. A score's head that the checkpoint does not have keeps its first weights. Collective.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="store">Reads checkpoints.</param>
     /// <param name="folder">The checkpoint.</param>
@@ -20,20 +22,34 @@ internal static class StartingWeights
         WeightsAlone[] weights = [.. model.Buckets.Select(bucket => new WeightsAlone(bucket))];
         try
         {
-            store.Load(folder, manifest =>
-            {
-                var names = manifest.Tensors.Select(tensor => tensor.Name).ToHashSet();
-                return [.. weights.SelectMany(block => block.Slices).Select(slice => freshHead && slice.Name == Block.ScoreWeight ? null : Stored(slice, names)).OfType<StateSlice>()];
-            });
-            foreach (var block in weights) block.Apply(model.Link);
+            store.Load(
+                folder,
+                manifest =>
+                {
+                    var names = manifest.Tensors.Select(tensor => tensor.Name).ToHashSet();
+                    return
+                    [
+                        .. weights
+                            .SelectMany(block => block.Slices)
+                            .Select(slice => freshHead && slice.Name == Block.ScoreWeight ? null : Stored(slice, names))
+                            .OfType<StateSlice>(),
+                    ];
+                }
+            );
+            foreach (var block in weights)
+                block.Apply(model.Link);
         }
         catch (CheckpointException failure)
         {
-            throw new UserErrorException($"The run cannot start from {folder}: {failure.Message.TrimEnd('.')}; set start_from to a run of the same shape of model.", failure);
+            throw new UserErrorException(
+                $"The run cannot start from {folder}: {failure.Message.TrimEnd('.')}; set start_from to a run of the same shape of model.",
+                failure
+            );
         }
         finally
         {
-            foreach (var block in weights) block.Dispose();
+            foreach (var block in weights)
+                block.Dispose();
         }
     }
 
@@ -41,7 +57,8 @@ internal static class StartingWeights
     private static StateSlice? Stored(StateSlice slice, HashSet<string> names)
     {
         string master = BucketSlices.Master + slice.Name;
-        if (names.Contains(master)) return slice with { Name = master };
+        if (names.Contains(master))
+            return slice with { Name = master };
         return slice.Name == Block.ScoreWeight && !names.Contains(slice.Name) ? null : slice;
     }
 }

@@ -14,7 +14,14 @@ namespace Uniscale.Training.Runtime;
 /// <param name="Elapsed">Wall time of the step on this rank.</param>
 /// <param name="Waited">Part of it spent waiting for other ranks.</param>
 public sealed record StepOutcome(
-    TrainingPosition Position, StepPlan Plan, StepDecision Decision, StepJudgement Judgement, double LearningRate, TimeSpan Elapsed, TimeSpan Waited)
+    TrainingPosition Position,
+    StepPlan Plan,
+    StepDecision Decision,
+    StepJudgement Judgement,
+    double LearningRate,
+    TimeSpan Elapsed,
+    TimeSpan Waited
+)
 {
     /// <summary>What went wrong in the step and what was done about it; null: nothing went wrong.</summary>
     public Incident? Incident { get; init; }

@@ -30,12 +30,20 @@ public sealed class PreferenceScorer(CheckpointReader checkpoint, RunConfigurati
             Train = configuration.Train with { Steps = 1, Tokens = 0, Device = "cpu" },
             Evaluation = configuration.Evaluation with { Sequences = 0 },
             Phases = [],
-            Model = configuration.ModelAt(checkpoint.Manifest.ConsumedTokens) with { Vocabulary = configuration.Model.Vocabulary > 0 ? configuration.Model.Vocabulary : vocabulary },
+            Model = configuration.ModelAt(checkpoint.Manifest.ConsumedTokens) with
+            {
+                Vocabulary = configuration.Model.Vocabulary > 0 ? configuration.Model.Vocabulary : vocabulary,
+            },
             Data = new DataSection { Validation = sources },
         };
         TorchThreads.Set(Environment.ProcessorCount);
         using var world = InProcessWorld.Create(1)[0];
-        using var runtime = RankRuntime.Create(run, world, new SyntheticSource(run, run.Model.Vocabulary), runTokens: (long)Sequences * run.Model.Context);
+        using var runtime = RankRuntime.Create(
+            run,
+            world,
+            new SyntheticSource(run, run.Model.Vocabulary),
+            runTokens: (long)Sequences * run.Model.Context
+        );
         using var store = new CheckpointStore(Path.GetDirectoryName(checkpoint.Folder)!, world);
         runtime.StartFrom(store, StartingPoint.Of(checkpoint.Folder), begins: true);
         if (configuration.Objective.ReadsReference() && StartingPoint.Read(checkpoint.Manifest.Extra) is { } reference)

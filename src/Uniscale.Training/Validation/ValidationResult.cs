@@ -27,6 +27,9 @@ public sealed record ValidationResult(string Name, string Domain, long TokenCoun
     public static ValidationResult Total(IReadOnlyCollection<ValidationResult> results) =>
         new("all", "", results.Sum(r => r.TokenCount), results.Sum(r => r.ByteCount), results.Sum(r => r.LossSum))
         {
-            Measures = results.SelectMany(result => result.Measures).GroupBy(measure => measure.Key, measure => measure.Value).ToDictionary(group => group.Key, group => group.Sum()),
+            Measures = results
+                .SelectMany(result => result.Measures)
+                .GroupBy(measure => measure.Key, measure => measure.Value)
+                .ToDictionary(group => group.Key, group => group.Sum()),
         };
 }

@@ -27,14 +27,19 @@ public sealed class Validator : IDisposable
     /// <summary>True where there is nothing to validate on.</summary>
     public bool IsEmpty => _sets.Count == 0;
 
-    /// <summary>One result a source, in the configuration's order; all where <paramref name="names"/> is empty. Null where the run is stopped in the middle.</summary>
+    /// <summary>
+    /// One result a source, in the configuration's order; all where <paramref name="names"/> is empty. Null where the run is stopped in the
+    /// middle.
+    /// </summary>
     public IReadOnlyList<ValidationResult>? Run(RankRuntime runtime, IReadOnlyCollection<string> names)
     {
         var results = new List<ValidationResult>();
         foreach (var (source, set, bytes) in _sets)
         {
-            if (names.Count > 0 && !names.Contains(source.Name)) continue;
-            if (runtime.Evaluate(set, set.SequenceCount) is not { } found) return null;
+            if (names.Count > 0 && !names.Contains(source.Name))
+                continue;
+            if (runtime.Evaluate(set, set.SequenceCount) is not { } found)
+                return null;
             results.Add(new ValidationResult(set.Name, set.Domain, found.Count, bytes, found.LossSum) { Measures = found.Measures });
         }
         return results;
@@ -43,7 +48,8 @@ public sealed class Validator : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var (source, _, _) in _sets) source.Dispose();
+        foreach (var (source, _, _) in _sets)
+            source.Dispose();
         _sets.Clear();
     }
 }

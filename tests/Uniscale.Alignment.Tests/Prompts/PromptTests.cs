@@ -14,7 +14,9 @@ public sealed class PromptTests(Sums sums) : IClassFixture<Sums>
         using var tokenizer = Tokenizer.Load(sums.In("sums.model"));
         Assert.Equal(40, source.Prompts.Count);
         Assert.Equal(0, source.LeftOut);
-        var texts = source.Prompts.Select(prompt => (Prompt: Plain(tokenizer, prompt.Tokens), Answer: Plain(tokenizer, prompt.Reference))).ToList();
+        var texts = source
+            .Prompts.Select(prompt => (Prompt: Plain(tokenizer, prompt.Tokens), Answer: Plain(tokenizer, prompt.Reference)))
+            .ToList();
         Assert.Contains(("user\n3 + 2 = ?\nassistant\n", "5"), texts);
         Assert.All(source.Prompts, prompt => Assert.Equal(tokenizer.IdOf("<|im_end|>"), prompt.Reference[^1]));
     }
@@ -23,7 +25,10 @@ public sealed class PromptTests(Sums sums) : IClassFixture<Sums>
     public void WhatLeavesNoRoomForAnAnswerIsLeftOut()
     {
         var error = Assert.Throws<UserErrorException>(() => Open(sums.Run("rollout.max_tokens=60")));
-        Assert.Contains("None of the 40 prompts of the data source 'sums' leaves room for an answer of 60 tokens in a context of 64", error.Message);
+        Assert.Contains(
+            "None of the 40 prompts of the data source 'sums' leaves room for an answer of 60 tokens in a context of 64",
+            error.Message
+        );
     }
 
     [Fact]
@@ -31,7 +36,8 @@ public sealed class PromptTests(Sums sums) : IClassFixture<Sums>
     {
         var source = Open(sums.Run());
         var order = new PromptOrder([source], seed: 5);
-        ChatPrompt[] first = [.. Enumerable.Range(0, 40).Select(i => order[i])], second = [.. Enumerable.Range(40, 40).Select(i => order[i])];
+        ChatPrompt[] first = [.. Enumerable.Range(0, 40).Select(i => order[i])],
+            second = [.. Enumerable.Range(40, 40).Select(i => order[i])];
         Assert.Equal(40, first.Distinct().Count());
         Assert.Equal(40, second.Distinct().Count());
         Assert.NotEqual(first, second);
@@ -43,5 +49,11 @@ public sealed class PromptTests(Sums sums) : IClassFixture<Sums>
     private static PromptSource Open(RunConfiguration run) => PromptSource.Open(run.Data.Sources[0], run, 300);
 
     private static string Plain(Tokenizer tokenizer, int[] tokens) =>
-        string.Concat(tokens.Where(token => token != tokenizer.BeginId).Select(tokenizer.PieceOf).Where(piece => !piece.Text.StartsWith("<|", StringComparison.Ordinal)).Select(piece => piece.Text == "<0x0A>" ? "\n" : piece.Text.Replace('\u2581', ' ')));
+        string.Concat(
+            tokens
+                .Where(token => token != tokenizer.BeginId)
+                .Select(tokenizer.PieceOf)
+                .Where(piece => !piece.Text.StartsWith("<|", StringComparison.Ordinal))
+                .Select(piece => piece.Text == "<0x0A>" ? "\n" : piece.Text.Replace('\u2581', ' '))
+        );
 }

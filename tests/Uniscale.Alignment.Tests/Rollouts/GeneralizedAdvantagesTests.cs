@@ -30,7 +30,12 @@ public sealed class GeneralizedAdvantagesTests
     [InlineData(false, new[] { 0.697067, -0.232356, 0.464712, 0.929423, -1.549038 })]
     public void WhiteningIsOverTheWholeBatch(bool shifts, double[] expected)
     {
-        double[][] numbers = [[0.9, -0.3], [0.6], [1.2, -2.0]];
+        double[][] numbers =
+        [
+            [0.9, -0.3],
+            [0.6],
+            [1.2, -2.0],
+        ];
         GeneralizedAdvantages.Whiten(numbers, shifts);
         Assert.All(numbers.SelectMany(each => each).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-6));
     }
@@ -40,10 +45,13 @@ public sealed class GeneralizedAdvantagesTests
     {
         double[] rewards = [1, 3, -2, 0.5, 8];
         var (moments, restored) = (new RunningMoments(), new RunningMoments());
-        foreach (double reward in rewards[..3]) moments.Add(reward);
+        foreach (double reward in rewards[..3])
+            moments.Add(reward);
         restored.Restore(moments.ToExtra().ToDictionary());
-        foreach (double reward in rewards[3..]) (moments, _) = (Added(moments, reward), Added(restored, reward));
-        double mean = rewards.Average(), deviation = Math.Sqrt(rewards.Sum(reward => (reward - mean) * (reward - mean)) / 4);
+        foreach (double reward in rewards[3..])
+            (moments, _) = (Added(moments, reward), Added(restored, reward));
+        double mean = rewards.Average(),
+            deviation = Math.Sqrt(rewards.Sum(reward => (reward - mean) * (reward - mean)) / 4);
         Assert.Equal((4 - mean) / deviation, moments.Normalise(4), 1e-7);
         Assert.Equal(moments.Normalise(4), restored.Normalise(4));
     }

@@ -15,5 +15,8 @@ public sealed class GroupAdvantagesTests
 
     [Fact]
     public void OrTheirDistanceFromTheMean() =>
-        Assert.All(GroupAdvantages.Of([1.1, 0.1, 0.1, 0], AdvantageScale.None).Zip([0.775, -0.225, -0.225, -0.325]), pair => Assert.Equal(pair.Second, pair.First, 1e-12));
+        Assert.All(
+            GroupAdvantages.Of([1.1, 0.1, 0.1, 0], AdvantageScale.None).Zip([0.775, -0.225, -0.225, -0.325]),
+            pair => Assert.Equal(pair.Second, pair.First, 1e-12)
+        );
 }

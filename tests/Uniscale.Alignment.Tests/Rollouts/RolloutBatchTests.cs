@@ -15,8 +15,18 @@ public sealed class RolloutBatchTests
     [Fact]
     public void APlaceSpeaksForTheTokenBehindIt()
     {
-        DrawnAnswer[] answers = [Answer([1, 2, 3], [10, 11]), Answer([4], [12, 13, 14, 15]), Answer([5, 6], [16]), Answer([7, 8, 9], [17, 18, 19, 20, 21, 22, 23, 24, 25, 26])];
-        foreach (var answer in answers) (answer.Old, answer.Advantages) = ([.. answer.Tokens.Select(token => -token / 10.0)], [.. answer.Tokens.Select(token => (double)token)]);
+        DrawnAnswer[] answers =
+        [
+            Answer([1, 2, 3], [10, 11]),
+            Answer([4], [12, 13, 14, 15]),
+            Answer([5, 6], [16]),
+            Answer([7, 8, 9], [17, 18, 19, 20, 21, 22, 23, 24, 25, 26]),
+        ];
+        foreach (var answer in answers)
+            (answer.Old, answer.Advantages) = (
+                [.. answer.Tokens.Select(token => -token / 10.0)],
+                [.. answer.Tokens.Select(token => (double)token)]
+            );
         var batch = new RolloutBatch(0, answers, minibatches: 2, Context);
         var seen = new List<int>();
         for (int minibatch = 0; minibatch < 2; minibatch++)
@@ -24,7 +34,8 @@ public sealed class RolloutBatchTests
             double[] found = new double[batch.PacksOf(minibatch) * Context];
             for (int pack = 0; pack < batch.PacksOf(minibatch); pack++)
             {
-                int[] tokens = new int[Context + 1], documents = new int[Context + 1];
+                int[] tokens = new int[Context + 1],
+                    documents = new int[Context + 1];
                 var marks = new TokenMarks[Context + 1];
                 double[] columns = new double[7 * Context];
                 batch.Read(minibatch, pack, tokens, documents, marks);
@@ -33,7 +44,8 @@ public sealed class RolloutBatchTests
                 {
                     double Column(RolloutColumn column) => columns[((int)column * Context) + place];
                     Assert.Equal(Column(RolloutColumn.Weight) > 0, marks[place + 1].HasFlag(TokenMarks.Learned));
-                    if (Column(RolloutColumn.Weight) == 0) continue;
+                    if (Column(RolloutColumn.Weight) == 0)
+                        continue;
                     Assert.Equal(tokens[place + 1], Column(RolloutColumn.Advantage));
                     Assert.Equal(-tokens[place + 1] / 10.0, Column(RolloutColumn.Old));
                     Assert.Equal(documents[place], documents[place + 1]);
@@ -61,18 +73,28 @@ public sealed class RolloutBatchTests
 
     /// <summary>What a configuration must have room for is enough, whatever lengths are drawn.</summary>
     [Fact]
-    public void NoLengthsNeedMorePacksThanIsSaid() => Prop.ForAll(
-        Gen.Choose(1, 12).SelectMany(longest => Gen.NonEmptyListOf(Gen.Choose(1, longest)).Select(lengths => (longest, lengths))).ToArbitrary(),
-        drawn =>
-        {
-            var answers = drawn.lengths.Select(length => Answer([1], [.. Enumerable.Range(0, length)])).ToList();
-            Assert.InRange(new RolloutBatch(0, answers, 1, Context).PacksOf(0), 1, RolloutBatch.MostPacks(answers.Count, drawn.longest + 1, Context));
-        }).QuickCheckThrowOnFailure();
+    public void NoLengthsNeedMorePacksThanIsSaid() =>
+        Prop.ForAll(
+                Gen.Choose(1, 12)
+                    .SelectMany(longest => Gen.NonEmptyListOf(Gen.Choose(1, longest)).Select(lengths => (longest, lengths)))
+                    .ToArbitrary(),
+                drawn =>
+                {
+                    var answers = drawn.lengths.Select(length => Answer([1], [.. Enumerable.Range(0, length)])).ToList();
+                    Assert.InRange(
+                        new RolloutBatch(0, answers, 1, Context).PacksOf(0),
+                        1,
+                        RolloutBatch.MostPacks(answers.Count, drawn.longest + 1, Context)
+                    );
+                }
+            )
+            .QuickCheckThrowOnFailure();
 
-    private static DrawnAnswer Answer(int[] prompt, int[] tokens) => new(new ChatPrompt("", prompt, []), tokens, new double[tokens.Length], IsEnded: true, CutMass: 0)
-    {
-        Old = new double[tokens.Length],
-        Reference = new double[tokens.Length],
-        Advantages = new double[tokens.Length],
-    };
+    private static DrawnAnswer Answer(int[] prompt, int[] tokens) =>
+        new(new ChatPrompt("", prompt, []), tokens, new double[tokens.Length], IsEnded: true, CutMass: 0)
+        {
+            Old = new double[tokens.Length],
+            Reference = new double[tokens.Length],
+            Advantages = new double[tokens.Length],
+        };
 }

@@ -23,7 +23,8 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
             Assert.Equal(0, steps[first]["val/log_ratio"]);
             Assert.Equal(1, steps[first]["val/ratio"], 1e-12);
         }
-        foreach (int later in (int[])[1, 2, 3, 5, 6, 7]) Assert.NotEqual(0, steps[later]["val/log_ratio"]);
+        foreach (int later in (int[])[1, 2, 3, 5, 6, 7])
+            Assert.NotEqual(0, steps[later]["val/log_ratio"]);
         Assert.All(steps, step => Assert.InRange(step["val/logprob_gap"], 0, 1e-4));
         Assert.All(steps.Take(4), step => Assert.Equal(steps[0]["objective/scores"], step["objective/scores"]));
     }
@@ -44,7 +45,19 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
         var one = Steps(sums.Run(hasCritic ? Rewarded : ""), 1, 5);
         var many = Steps(sums.Run(layout), ranks, 5);
         foreach (var (expected, found) in one.Zip(many))
-            foreach (string name in (string[])["loss", "objective/scores", "objective/kl", "objective/entropy", hasCritic ? "reward/format" : "reward/number", "answer/length", "val/ratio", .. hasCritic ? (string[])["loss/value_avg", "critic/grad"] : []])
+            foreach (
+                string name in (string[])
+                    [
+                        "loss",
+                    "objective/scores",
+                    "objective/kl",
+                    "objective/entropy",
+                    hasCritic ? "reward/format" : "reward/number",
+                    "answer/length",
+                    "val/ratio",
+                    .. hasCritic ? (string[])["loss/value_avg", "critic/grad"] : [],
+                    ]
+            )
                 Assert.Equal(expected[name], found[name], 2e-4);
     }
 
@@ -52,12 +65,14 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
     public void ACriticLearnsBesideThePolicy()
     {
         var steps = Steps(sums.Run($"{Rewarded};ppo.critic_lr=1e-2"), 1, 8);
-        foreach (int first in (int[])[0, 4]) Assert.Equal(0, steps[first]["val/log_ratio"]);
+        foreach (int first in (int[])[0, 4])
+            Assert.Equal(0, steps[first]["val/log_ratio"]);
         Assert.Equal((0, 0), (steps[0]["objective/kl"], steps[0]["val/value_avg"]));
         Assert.NotEqual(0, steps[4]["val/value_avg"]);
         Assert.NotEqual(0, steps[4]["objective/kl"]);
         Assert.True(steps[3]["loss/value_avg"] < steps[0]["loss/value_avg"], $"{steps[3]["loss/value_avg"]} {steps[0]["loss/value_avg"]}");
-        foreach (string name in (string[])["objective/non_score_reward", "val/clipfrac_avg", "val/return_avg", "critic/skipped"]) Assert.Contains(name, steps[0].Keys);
+        foreach (string name in (string[])["objective/non_score_reward", "val/clipfrac_avg", "val/return_avg", "critic/skipped"])
+            Assert.Contains(name, steps[0].Keys);
     }
 
     [Fact]
@@ -71,18 +86,25 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
         Assert.NotEqual(0, steps[5]["val/log_ratio"]);
     }
 
-    /// <summary>A policy whose weights are drawn knows nothing of text: its loss is about the logarithm of the vocabulary, here times a half.</summary>
+    /// <summary>
+    /// A policy whose weights are drawn knows nothing of text: its loss is about the logarithm of the vocabulary, here times a half.
+    /// </summary>
     [Fact]
     public void TextIsLearnedBesideAnswers()
     {
-        string sources = $"data.sources=[{{name: sums, shards: [{sums.In("store/sums.train")}]}}, {{name: text, shards: [{sums.In("text")}]}}]";
+        string sources =
+            $"data.sources=[{{name: sums, shards: [{sums.In("store/sums.train")}]}}, {{name: text, shards: [{sums.In("text")}]}}]";
         var steps = Steps(sums.Run($"objective=ppo;{sources};ppo.ptx=0.5;ppo.ptx_sequences=2;optimizer.lr=1e-2"), 1, 8);
         Assert.InRange(steps[0]["loss/ptx"], 2.5, 3.3);
         Assert.True(steps[7]["loss/ptx"] < steps[0]["loss/ptx"] - 0.1, $"{steps[7]["loss/ptx"]}");
         Assert.Equal(0, steps[4]["val/log_ratio"]);
         var many = Steps(sums.Run($"objective=ppo;{sources};ppo.ptx=0.5;ppo.ptx_sequences=2;optimizer.lr=1e-2;parallel.data=2"), 2, 3);
-        foreach (var (one, two) in steps.Zip(many)) Assert.Equal(one["loss"], two["loss"], 1e-4);
-        Assert.Contains("no data source is plain text", Assert.Throws<UserErrorException>(() => AlignmentData.Open(sums.Run("objective=ppo;ppo.ptx=0.5;ppo.ptx_sequences=2"))).Message);
+        foreach (var (one, two) in steps.Zip(many))
+            Assert.Equal(one["loss"], two["loss"], 1e-4);
+        Assert.Contains(
+            "no data source is plain text",
+            Assert.Throws<UserErrorException>(() => AlignmentData.Open(sums.Run("objective=ppo;ppo.ptx=0.5;ppo.ptx_sequences=2"))).Message
+        );
     }
 
     [Theory]
@@ -100,7 +122,10 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
     public void EveryConstantCounts(string constant)
     {
         var (plain, other) = (Steps(sums.Run(Rewarded), 1, 6), Steps(sums.Run($"{Rewarded};{constant}"), 1, 6));
-        Assert.Contains(plain.Zip(other), pair => pair.First["loss"] != pair.Second["loss"] || pair.First["loss/value_avg"] != pair.Second["loss/value_avg"]);
+        Assert.Contains(
+            plain.Zip(other),
+            pair => pair.First["loss"] != pair.Second["loss"] || pair.First["loss/value_avg"] != pair.Second["loss/value_avg"]
+        );
     }
 
     [Fact]
@@ -108,7 +133,10 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
     {
         var run = sums.Run("rollout.top_p=0.8;rollout.temperature=0.7");
         using var data = AlignmentData.Open(run);
-        Assert.Contains("rollout.top_p is 0.8: answers are not drawn from the policy itself", Assert.Single(((Alignment.Rollouts.RolloutSource)data.Source).Warnings));
+        Assert.Contains(
+            "rollout.top_p is 0.8: answers are not drawn from the policy itself",
+            Assert.Single(((Alignment.Rollouts.RolloutSource)data.Source).Warnings)
+        );
         var step = Steps(run, 1, 1)[0];
         Assert.InRange(step["val/cut_mass"], 0.01, 0.2);
         Assert.InRange(step["val/logprob_gap"], 0, 1e-4);
@@ -131,16 +159,20 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
     public void WhatDoesNotFitIsOneSentence(string more, string expected) =>
         Assert.Contains(expected, Assert.Throws<UserErrorException>(() => AlignmentData.Open(sums.Run(more))).Message);
 
-    private static List<Dictionary<string, double>> Steps(RunConfiguration run, int ranks, int steps) => Ranks.Run(ranks, world =>
-    {
-        using var data = AlignmentData.Open(run);
-        using var runtime = RankRuntime.Create(run, world, data.Source, data.Tokens, data.Vocabulary);
-        var found = new List<Dictionary<string, double>>();
-        for (int i = 0; i < steps; i++)
-        {
-            var decision = runtime.Step().Decision;
-            found.Add(new Dictionary<string, double>(decision.Measures) { ["loss"] = decision.Loss });
-        }
-        return found;
-    })[0];
+    private static List<Dictionary<string, double>> Steps(RunConfiguration run, int ranks, int steps) =>
+        Ranks.Run(
+            ranks,
+            world =>
+            {
+                using var data = AlignmentData.Open(run);
+                using var runtime = RankRuntime.Create(run, world, data.Source, data.Tokens, data.Vocabulary);
+                var found = new List<Dictionary<string, double>>();
+                for (int i = 0; i < steps; i++)
+                {
+                    var decision = runtime.Step().Decision;
+                    found.Add(new Dictionary<string, double>(decision.Measures) { ["loss"] = decision.Loss });
+                }
+                return found;
+            }
+        )[0];
 }

@@ -8,18 +8,21 @@ namespace Uniscale.Checkpoints.Tests.Catalog;
 
 public sealed class CheckpointCatalogTests
 {
-    private static void Save(string directory, int ranks, CheckpointOptions options, params long[] steps) => ThreadWorld.Run(ranks, world =>
-    {
-        using var model = Model(world.Rank, ranks);
-        using var store = new CheckpointStore(directory, world, options);
-        foreach (long step in steps)
-            Assert.Equal(SaveStatus.Durable, store.Save(model.Fill((int)step).State(step) with { Keep = step % 50 == 0 }).Status);
-        return 0;
-    });
+    private static void Save(string directory, int ranks, CheckpointOptions options, params long[] steps) =>
+        ThreadWorld.Run(
+            ranks,
+            world =>
+            {
+                using var model = Model(world.Rank, ranks);
+                using var store = new CheckpointStore(directory, world, options);
+                foreach (long step in steps)
+                    Assert.Equal(SaveStatus.Durable, store.Save(model.Fill((int)step).State(step) with { Keep = step % 50 == 0 }).Status);
+                return 0;
+            }
+        );
 
-    private static Tensors Model(int rank, int ranks) => new Tensors()
-        .Add("w", ElementType.Float32, [8, 4], [8 / ranks * rank, 0], [8 / ranks, 4])
-        .Add("b", ElementType.BFloat16, [5]);
+    private static Tensors Model(int rank, int ranks) =>
+        new Tensors().Add("w", ElementType.Float32, [8, 4], [8 / ranks * rank, 0], [8 / ranks, 4]).Add("b", ElementType.BFloat16, [5]);
 
     private static IEnumerable<long> Steps(string directory) => CheckpointCatalog.List(directory).Select(entry => entry.Step);
 
@@ -64,7 +67,10 @@ public sealed class CheckpointCatalogTests
         byte[] bytes = File.ReadAllBytes(path);
         bytes[^1] ^= 1;
         File.WriteAllBytes(path, bytes);
-        Assert.Contains("nothing was pruned", Assert.Throws<CheckpointDamagedException>(() => CheckpointCatalog.Prune(folder.Path, 1, 0)).Message);
+        Assert.Contains(
+            "nothing was pruned",
+            Assert.Throws<CheckpointDamagedException>(() => CheckpointCatalog.Prune(folder.Path, 1, 0)).Message
+        );
         Assert.Equal([3L, 2, 1], Steps(folder.Path));
     }
 
@@ -93,13 +99,20 @@ public sealed class CheckpointCatalogTests
         Save(folder["b"], 4, new CheckpointOptions(), 1);
         Assert.All(Diff(folder["a"], folder["b"]), difference => Assert.True(difference.BitEqual));
 
-        ThreadWorld.Run(1, world =>
-        {
-            using var model = new Tensors().Add("w", ElementType.Float32, [8, 4]).Add("b", ElementType.BFloat16, [6]).Add("c", ElementType.Int32, [1]).Fill(1);
-            BitConverter.TryWriteBytes(PageMemory.Span(model.Slices[0].Address + 20, 4), 5f);
-            using var store = new CheckpointStore(folder["c"], world);
-            return store.Save(model.State(1));
-        });
+        ThreadWorld.Run(
+            1,
+            world =>
+            {
+                using var model = new Tensors()
+                    .Add("w", ElementType.Float32, [8, 4])
+                    .Add("b", ElementType.BFloat16, [6])
+                    .Add("c", ElementType.Int32, [1])
+                    .Fill(1);
+                BitConverter.TryWriteBytes(PageMemory.Span(model.Slices[0].Address + 20, 4), 5f);
+                using var store = new CheckpointStore(folder["c"], world);
+                return store.Save(model.State(1));
+            }
+        );
         var differences = Diff(folder["a"], folder["c"]);
         Assert.Equal(["b", "c", "w"], differences.Select(difference => difference.Name));
         Assert.Equal(["[5] and [6]", "only in the second", null], differences.Select(difference => difference.Difference));
@@ -107,5 +120,10 @@ public sealed class CheckpointCatalogTests
     }
 
     private static TensorDifference[] Diff(string first, string second) =>
-        [.. CheckpointDiff.Compare(CheckpointReader.Open(CheckpointCatalog.Find(first)), CheckpointReader.Open(CheckpointCatalog.Find(second)))];
+        [
+            .. CheckpointDiff.Compare(
+                CheckpointReader.Open(CheckpointCatalog.Find(first)),
+                CheckpointReader.Open(CheckpointCatalog.Find(second))
+            ),
+        ];
 }

@@ -18,12 +18,16 @@ public sealed class GoldenCheckpointTests
     private static string Folder(int format) => Path.Combine(AppContext.BaseDirectory, "Golden", $"format-{format}");
 
     /// <summary>Writes a checkpoint of the current format by two ranks.</summary>
-    internal static void Write(string folder) => ThreadWorld.Run(SavingChild.Ranks, world =>
-    {
-        using var model = SavingChild.Model(world.Rank).Fill(Version);
-        using var store = new CheckpointStore(folder, world);
-        return store.Save(model.State(42) with { Keep = true }).Status;
-    });
+    internal static void Write(string folder) =>
+        ThreadWorld.Run(
+            SavingChild.Ranks,
+            world =>
+            {
+                using var model = SavingChild.Model(world.Rank).Fill(Version);
+                using var store = new CheckpointStore(folder, world);
+                return store.Save(model.State(42) with { Keep = true }).Status;
+            }
+        );
 
     [Theory]
     [InlineData(1)]
@@ -37,7 +41,10 @@ public sealed class GoldenCheckpointTests
         reader.Load([.. one.Slices, .. other.Slices]);
         Assert.Null(one.FirstDifference(Version) ?? other.FirstDifference(Version));
         var manifest = reader.Manifest;
-        Assert.Equal((format, 42L, 42_000L, true, 2), (manifest.FormatVersion, manifest.Step, manifest.ConsumedTokens, manifest.Keep, manifest.WorldSize));
+        Assert.Equal(
+            (format, 42L, 42_000L, true, 2),
+            (manifest.FormatVersion, manifest.Step, manifest.ConsumedTokens, manifest.Keep, manifest.WorldSize)
+        );
         Assert.Equal(one.State(42).ConfigurationYaml, manifest.ConfigurationYaml);
         Assert.Equal(one.State(42).Extra, manifest.Extra);
     }
@@ -49,16 +56,23 @@ public sealed class GoldenCheckpointTests
     {
         using var folder = new TempFolder();
         Directory.CreateDirectory(folder["step-00000042"]);
-        foreach (string path in Directory.GetFiles(Path.Combine(Folder(format), "step-00000042"))) File.Copy(path, Path.Combine(folder["step-00000042"], Path.GetFileName(path)));
-        ThreadWorld.Run(SavingChild.Ranks, world =>
-        {
-            using var model = SavingChild.Model(world.Rank);
-            using var store = new CheckpointStore(folder.Path, world);
-            Assert.Equal(format, store.LoadNewest(_ => model.Slices)!.Manifest.FormatVersion);
-            Assert.Null(model.FirstDifference(Version));
-            return store.Save(model.State(43)).Status;
-        });
-        Assert.Equal([(43L, CheckpointManifest.CurrentFormat), (42L, format)], CheckpointCatalog.List(folder.Path).Select(entry => (entry.Step, entry.Manifest!.FormatVersion)));
+        foreach (string path in Directory.GetFiles(Path.Combine(Folder(format), "step-00000042")))
+            File.Copy(path, Path.Combine(folder["step-00000042"], Path.GetFileName(path)));
+        ThreadWorld.Run(
+            SavingChild.Ranks,
+            world =>
+            {
+                using var model = SavingChild.Model(world.Rank);
+                using var store = new CheckpointStore(folder.Path, world);
+                Assert.Equal(format, store.LoadNewest(_ => model.Slices)!.Manifest.FormatVersion);
+                Assert.Null(model.FirstDifference(Version));
+                return store.Save(model.State(43)).Status;
+            }
+        );
+        Assert.Equal(
+            [(43L, CheckpointManifest.CurrentFormat), (42L, format)],
+            CheckpointCatalog.List(folder.Path).Select(entry => (entry.Step, entry.Manifest!.FormatVersion))
+        );
         var (old, today) = (CheckpointReader.Open(folder["step-00000042"]), CheckpointReader.Open(folder["step-00000043"]));
         Assert.All(CheckpointDiff.Compare(old, today), tensor => Assert.True(tensor.BitEqual));
     }
@@ -83,10 +97,16 @@ public sealed class GoldenCheckpointTests
         using var folder = new TempFolder();
         Write(folder.Path);
         string checkpoint = folder["step-00000042"];
-        byte[] json = Encoding.UTF8.GetBytes(File.ReadAllText(Path.Combine(checkpoint, "manifest.json")).Replace("\"format_version\": 2", "\"format_version\": 3", StringComparison.Ordinal));
+        byte[] json = Encoding.UTF8.GetBytes(
+            File.ReadAllText(Path.Combine(checkpoint, "manifest.json"))
+                .Replace("\"format_version\": 2", "\"format_version\": 3", StringComparison.Ordinal)
+        );
         File.WriteAllBytes(Path.Combine(checkpoint, "manifest.json"), json);
         var marker = new CommitMarker(42, 1, true, "a", json.Length, Digest.Of(json));
         File.WriteAllBytes(Path.Combine(checkpoint, "COMMITTED"), marker.ToBytes());
-        Assert.Contains("has format 3; this version of Uniscale reads formats 1 to 2", Assert.Throws<CheckpointException>(() => CheckpointReader.Open(checkpoint)).Message);
+        Assert.Contains(
+            "has format 3; this version of Uniscale reads formats 1 to 2",
+            Assert.Throws<CheckpointException>(() => CheckpointReader.Open(checkpoint)).Message
+        );
     }
 }

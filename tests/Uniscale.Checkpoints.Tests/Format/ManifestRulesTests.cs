@@ -15,12 +15,18 @@ public sealed class ManifestRulesTests : IDisposable
 
     public ManifestRulesTests()
     {
-        ThreadWorld.Run(2, world =>
-        {
-            using var model = new Tensors().Add("w", ElementType.Float32, [8, 4], [world.Rank * 4, 0], [4, 4]).Add("b", ElementType.Float32, [4]).Fill(1);
-            using var store = new CheckpointStore(_folder.Path, world);
-            return store.Save(model.State(3));
-        });
+        ThreadWorld.Run(
+            2,
+            world =>
+            {
+                using var model = new Tensors()
+                    .Add("w", ElementType.Float32, [8, 4], [world.Rank * 4, 0], [4, 4])
+                    .Add("b", ElementType.Float32, [4])
+                    .Fill(1);
+                using var store = new CheckpointStore(_folder.Path, world);
+                return store.Save(model.State(3));
+            }
+        );
         _path = _folder["step-00000003"];
     }
 
@@ -32,7 +38,10 @@ public sealed class ManifestRulesTests : IDisposable
     internal static void Write(string folder, byte[] bytes)
     {
         File.WriteAllBytes(Path.Combine(folder, CheckpointManifest.FileName), bytes);
-        File.WriteAllBytes(Path.Combine(folder, CommitMarker.FileName), new CommitMarker(3, 1, false, "a", bytes.Length, Digest.Of(bytes)).ToBytes());
+        File.WriteAllBytes(
+            Path.Combine(folder, CommitMarker.FileName),
+            new CommitMarker(3, 1, false, "a", bytes.Length, Digest.Of(bytes)).ToBytes()
+        );
     }
 
     private JsonObject Manifest() => JsonNode.Parse(File.ReadAllText(Path.Combine(_path, CheckpointManifest.FileName)))!.AsObject();
@@ -118,7 +127,10 @@ public sealed class ManifestRulesTests : IDisposable
     [InlineData("""{"parts":[[0,0,0,4,4],[1,3,0,4,4]]}""", "its parts at [0, 0] and [3, 0] overlap")]
     [InlineData("""{"parts":[[0,0,0,4,4],[1,5,0,3,4]]}""", "its parts have 28 of its 32 elements")]
     public void PartsCoverATensorOnce(string changes, string expected) =>
-        Assert.Contains(expected, Refusal(manifest => Change(manifest["tilings"]!.AsArray().First(tiling => tiling!["shape"]!.AsArray().Count == 2)!, changes)));
+        Assert.Contains(
+            expected,
+            Refusal(manifest => Change(manifest["tilings"]!.AsArray().First(tiling => tiling!["shape"]!.AsArray().Count == 2)!, changes))
+        );
 
     /// <summary>Parts that make a tensor up, but are not those that the file was written with.</summary>
     [Fact]
@@ -127,8 +139,10 @@ public sealed class ManifestRulesTests : IDisposable
         var manifest = Manifest();
         Change(manifest["tensors"]![1]!, """{"type":"Float64"}""");
         Change(manifest["tensors"]![0]!, """{"type":"Float64"}""");
-        foreach (var shard in manifest["shards"]!.AsArray()) Change(shard!, """{"size_bytes":8192}""");
-        foreach (var file in manifest["files"]!.AsArray()) Change(file!, """{"size_bytes":12288}""");
+        foreach (var shard in manifest["shards"]!.AsArray())
+            Change(shard!, """{"size_bytes":8192}""");
+        foreach (var file in manifest["files"]!.AsArray())
+            Change(file!, """{"size_bytes":12288}""");
         Write(manifest.ToJsonString());
         var parts = CheckpointReader.Open(_path, proveSizes: false).Manifest.Parts;
         Assert.Contains("which are not those of its parts", Assert.Throws<CheckpointDamagedException>(() => parts.In(0).ToArray()).Message);
@@ -137,14 +151,17 @@ public sealed class ManifestRulesTests : IDisposable
     [Fact]
     public void ManySlicesAreProvedInTheirOrder()
     {
-        ThreadWorld.Run(1, world =>
-        {
-            using var model = new Tensors();
-            for (int row = 0; row < 3000; row++)
-                model.Add("w", ElementType.Float32, [3000, 2], [row, 0], [1, 2]);
-            using var store = new CheckpointStore(_folder["many"], world);
-            return store.Save(model.Fill(1).State(3));
-        });
+        ThreadWorld.Run(
+            1,
+            world =>
+            {
+                using var model = new Tensors();
+                for (int row = 0; row < 3000; row++)
+                    model.Add("w", ElementType.Float32, [3000, 2], [row, 0], [1, 2]);
+                using var store = new CheckpointStore(_folder["many"], world);
+                return store.Save(model.Fill(1).State(3));
+            }
+        );
         Assert.Empty(CheckpointReader.Open(_folder["many/step-00000003"]).Verify());
     }
 
@@ -152,7 +169,10 @@ public sealed class ManifestRulesTests : IDisposable
     public void OnlyTheOwnerReadsTheConfiguration()
     {
         if (!OperatingSystem.IsWindows())
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_path, CheckpointManifest.FileName)));
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                File.GetUnixFileMode(Path.Combine(_path, CheckpointManifest.FileName))
+            );
     }
 
     private static void Change(JsonNode node, string changes)
@@ -188,15 +208,19 @@ public sealed class ManifestRules1Tests : IDisposable
     [InlineData("""{"digests":""}""", "a slice of 1 chunks has 0 digits of digests, not 32")]
     [InlineData("""{"digests":"zz23456789abcdef0123456789abcdef"}""", "digests that are not hexadecimal digits")]
     [InlineData("""{"digests":null}""", "a slice does not lie within it")]
-    public void ASliceLiesWhereItSays(string changes, string expected) => Assert.Contains(expected, Refusal(manifest => Cut(manifest)["slices"]![0]!, changes));
+    public void ASliceLiesWhereItSays(string changes, string expected) =>
+        Assert.Contains(expected, Refusal(manifest => Cut(manifest)["slices"]![0]!, changes));
 
     private static JsonNode Cut(JsonNode manifest) => manifest["tensors"]!.AsArray().First(tensor => (string?)tensor!["name"] == "cut")!;
 
     private string Refusal(Func<JsonNode, JsonNode> place, string changes)
     {
-        var manifest = JsonNode.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Golden", "format-1", "step-00000042", CheckpointManifest.FileName)))!;
+        var manifest = JsonNode.Parse(
+            File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Golden", "format-1", "step-00000042", CheckpointManifest.FileName))
+        )!;
         var node = place(manifest);
-        foreach (var (key, value) in JsonNode.Parse(changes)!.AsObject()) node[key] = value?.DeepClone();
+        foreach (var (key, value) in JsonNode.Parse(changes)!.AsObject())
+            node[key] = value?.DeepClone();
         Directory.CreateDirectory(_folder["step-00000003"]);
         ManifestRulesTests.Write(_folder["step-00000003"], Encoding.UTF8.GetBytes(manifest.ToJsonString()));
         return Assert.Throws<CheckpointDamagedException>(() => CheckpointReader.Open(_folder["step-00000003"])).Message;

@@ -15,12 +15,13 @@ public sealed class CheckpointTargets : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    internal static void Safetensors(byte[] input) => OneSentence(() =>
-    {
-        using var stream = new MemoryStream(input);
-        var header = SafeTensorsHeader.Read(stream, "input.safetensors");
-        Assert.Equal(input.Length, header.SizeBytes + header.Entries.Sum(entry => entry.SizeBytes));
-    });
+    internal static void Safetensors(byte[] input) =>
+        OneSentence(() =>
+        {
+            using var stream = new MemoryStream(input);
+            var header = SafeTensorsHeader.Read(stream, "input.safetensors");
+            Assert.Equal(input.Length, header.SizeBytes + header.Entries.Sum(entry => entry.SizeBytes));
+        });
 
     internal void Config(byte[] input)
     {
@@ -43,12 +44,18 @@ public sealed class CheckpointTargets : IDisposable
     [Fact]
     public void Manifests()
     {
-        ThreadWorld.Run(2, world =>
-        {
-            using var model = new Tensors().Add("w", ElementType.Float32, [8, 4], [world.Rank * 4, 0], [4, 4]).Add("b", ElementType.BFloat16, [4]).Fill(1);
-            using var store = new CheckpointStore(_folder.Path, world);
-            return store.Save(model.State(3));
-        });
+        ThreadWorld.Run(
+            2,
+            world =>
+            {
+                using var model = new Tensors()
+                    .Add("w", ElementType.Float32, [8, 4], [world.Rank * 4, 0], [4, 4])
+                    .Add("b", ElementType.BFloat16, [4])
+                    .Fill(1);
+                using var store = new CheckpointStore(_folder.Path, world);
+                return store.Save(model.State(3));
+            }
+        );
         string old = Path.Combine(AppContext.BaseDirectory, "Golden", "format-1", "step-00000042", "manifest.json");
         byte[][] seeds = [File.ReadAllBytes(_folder["step-00000003/manifest.json"]), File.ReadAllBytes(old)];
         foreach (byte[] input in Mutations.Of(seeds, 4000, seed: 23))

@@ -12,12 +12,15 @@ public sealed class DamageTests : IDisposable
 
     public DamageTests()
     {
-        ThreadWorld.Run(2, world =>
-        {
-            using var model = Model(world.Rank).Fill(1);
-            using var store = new CheckpointStore(_folder.Path, world);
-            return store.Save(model.State(3));
-        });
+        ThreadWorld.Run(
+            2,
+            world =>
+            {
+                using var model = Model(world.Rank).Fill(1);
+                using var store = new CheckpointStore(_folder.Path, world);
+                return store.Save(model.State(3));
+            }
+        );
         _good = _folder["step-00000003"];
     }
 
@@ -87,11 +90,14 @@ public sealed class DamageTests : IDisposable
     {
         using var first = Model(0);
         using var second = Model(1);
-        var (verified, loaded) = (Damage(() => Assert.NotEmpty(CheckpointReader.Open(_good).Verify())), Damage(() =>
-        {
-            CheckpointReader.Open(_good).Load([.. first.Slices, .. second.Slices]);
-            Assert.Fail($"{path}, {what}: not found at load");
-        }));
+        var (verified, loaded) = (
+            Damage(() => Assert.NotEmpty(CheckpointReader.Open(_good).Verify())),
+            Damage(() =>
+            {
+                CheckpointReader.Open(_good).Load([.. first.Slices, .. second.Slices]);
+                Assert.Fail($"{path}, {what}: not found at load");
+            })
+        );
         Assert.True(verified is null || verified.Contains(Path.GetFileName(path)), $"{what}: {verified}");
         Assert.True(loaded?.Contains(Path.GetFileName(path)), $"{what}: {loaded}");
     }
@@ -109,8 +115,9 @@ public sealed class DamageTests : IDisposable
         }
     }
 
-    private static Tensors Model(int rank) => new Tensors()
-        .Add("embedding.w", ElementType.Float32, [16, 16])
-        .Add("layers.0.w", ElementType.BFloat16, [8, 16], [0, 8 * rank], [8, 8])
-        .Add("head.w", ElementType.Float32, [64]);
+    private static Tensors Model(int rank) =>
+        new Tensors()
+            .Add("embedding.w", ElementType.Float32, [16, 16])
+            .Add("layers.0.w", ElementType.BFloat16, [8, 16], [0, 8 * rank], [8, 8])
+            .Add("head.w", ElementType.Float32, [64]);
 }

@@ -36,21 +36,27 @@ public sealed class ReshardingTests
     public void AnyLayoutBecomesAnyOtherBitForBit(string from, string to)
     {
         using var folder = new TempFolder();
-        ThreadWorld.Run(Layouts[from].Ranks, world =>
-        {
-            using var model = Layouts[from].Of(world.Rank).Fill(1);
-            using var store = new CheckpointStore(folder.Path, world);
-            Assert.Equal(SaveStatus.Durable, store.SaveAsync(model.State(9)).Wait().Status);
-            return 0;
-        });
-        ThreadWorld.Run(Layouts[to].Ranks, world =>
-        {
-            using var model = Layouts[to].Of(world.Rank);
-            using var store = new CheckpointStore(folder.Path, world);
-            store.LoadNewest(_ => model.Slices);
-            Assert.Null(model.FirstDifference(1));
-            return 0;
-        });
+        ThreadWorld.Run(
+            Layouts[from].Ranks,
+            world =>
+            {
+                using var model = Layouts[from].Of(world.Rank).Fill(1);
+                using var store = new CheckpointStore(folder.Path, world);
+                Assert.Equal(SaveStatus.Durable, store.SaveAsync(model.State(9)).Wait().Status);
+                return 0;
+            }
+        );
+        ThreadWorld.Run(
+            Layouts[to].Ranks,
+            world =>
+            {
+                using var model = Layouts[to].Of(world.Rank);
+                using var store = new CheckpointStore(folder.Path, world);
+                store.LoadNewest(_ => model.Slices);
+                Assert.Null(model.FirstDifference(1));
+                return 0;
+            }
+        );
     }
 
     // Column, row and vocabulary splits over `parts` ranks; the optimizer's copy holds a range of rows of the local matrix.

@@ -12,9 +12,15 @@ public sealed class SafeTensorsFileTests
     public void WhatIsWrittenIsReadBack()
     {
         using var folder = new TempFolder();
-        using var model = new Tensors().Add("a", ElementType.Float32, [3, 5]).Add("b \"中\"", ElementType.BFloat16, [7]).Add("empty", ElementType.Int64, [0, 4]);
-        SafeTensorsFile.Write(folder["x.safetensors"], [.. model.Fill(1).Slices.Select(slice => new SafeTensorsSource(slice.Name, slice.Type, slice.Shape, slice.Address))],
-            new Dictionary<string, string> { ["format"] = "pt" });
+        using var model = new Tensors()
+            .Add("a", ElementType.Float32, [3, 5])
+            .Add("b \"中\"", ElementType.BFloat16, [7])
+            .Add("empty", ElementType.Int64, [0, 4]);
+        SafeTensorsFile.Write(
+            folder["x.safetensors"],
+            [.. model.Fill(1).Slices.Select(slice => new SafeTensorsSource(slice.Name, slice.Type, slice.Shape, slice.Address))],
+            new Dictionary<string, string> { ["format"] = "pt" }
+        );
         model.Fill(2);
         using var file = SafeTensorsFile.Open(folder["x.safetensors"]);
         foreach (var slice in model.Slices)
@@ -31,7 +37,8 @@ public sealed class SafeTensorsFileTests
     public void AFileWithTypesOfOthersIsRead()
     {
         using var folder = new TempFolder();
-        string header = """{"__metadata__":{"made":"elsewhere"},"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"flag":{"dtype":"BOOL","shape":[1],"data_offsets":[16,17]}}   """;
+        string header =
+            """{"__metadata__":{"made":"elsewhere"},"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"flag":{"dtype":"BOOL","shape":[1],"data_offsets":[16,17]}}   """;
         using var file = SafeTensorsFile.Open(Write(folder, header, 17));
         byte[] bytes = new byte[16];
         file.Read(file["w"], 0, bytes);
@@ -40,7 +47,11 @@ public sealed class SafeTensorsFileTests
     }
 
     [Theory]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "overlaps")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""",
+        12,
+        "overlaps"
+    )]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "hole")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 9, "end at byte")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 7, "end at byte")]
@@ -49,7 +60,11 @@ public sealed class SafeTensorsFileTests
     [InlineData("""{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}""", 0, "not what the format asks")]
     [InlineData("""{"a":{"dtype":"Q4","shape":[2],"data_offsets":[0,8]}}""", 8, "unknown type 'Q4'")]
     [InlineData("""{"a":{"shape":[2],"data_offsets":[0,8]}}""", 8, "not what the format asks")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}""", 8, "not what the format asks")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}""",
+        8,
+        "not what the format asks"
+    )]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}""", 8, "not what the format asks")]
     [InlineData("""[1,2]""", 0, "not what the format asks")]
     public void AMalformedHeaderIsRefusedBySentence(string header, int dataBytes, string expected)
@@ -81,7 +96,16 @@ public sealed class SafeTensorsFileTests
     public void FourHundredThousandEmptyTensorsAreRead()
     {
         using var folder = new TempFolder();
-        string path = Write(folder, "{" + string.Join(",", Enumerable.Range(0, 400_000).Select(i => $"\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")) + "}", 0);
+        string path = Write(
+            folder,
+            "{"
+                + string.Join(
+                    ",",
+                    Enumerable.Range(0, 400_000).Select(i => $"\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")
+                )
+                + "}",
+            0
+        );
         using var file = SafeTensorsFile.Open(path);
         Assert.Equal(400_000, file.Header.Entries.Count);
     }
@@ -90,7 +114,10 @@ public sealed class SafeTensorsFileTests
     {
         string path = folder["x.safetensors"];
         byte[] json = Encoding.UTF8.GetBytes(header);
-        File.WriteAllBytes(path, [.. BitConverter.GetBytes((long)json.Length), .. json, .. Enumerable.Range(0, dataBytes).Select(i => (byte)i)]);
+        File.WriteAllBytes(
+            path,
+            [.. BitConverter.GetBytes((long)json.Length), .. json, .. Enumerable.Range(0, dataBytes).Select(i => (byte)i)]
+        );
         return path;
     }
 }

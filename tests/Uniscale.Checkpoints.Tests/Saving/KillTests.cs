@@ -52,24 +52,31 @@ public sealed class KillTests
         ProveNextSaveClearsUp(folder.Path);
     }
 
-    private static long LoadedStep(string directory) => ThreadWorld.Run(SavingChild.Ranks, world =>
-    {
-        using var model = SavingChild.Model(world.Rank);
-        using var store = new CheckpointStore(directory, world);
-        var loaded = store.LoadNewest(_ => model.Slices)!;
-        Assert.Empty(loaded.Notes);
-        Assert.Null(model.FirstDifference((int)loaded.Manifest.Step));
-        return loaded.Manifest.Step;
-    })[0];
+    private static long LoadedStep(string directory) =>
+        ThreadWorld.Run(
+            SavingChild.Ranks,
+            world =>
+            {
+                using var model = SavingChild.Model(world.Rank);
+                using var store = new CheckpointStore(directory, world);
+                var loaded = store.LoadNewest(_ => model.Slices)!;
+                Assert.Empty(loaded.Notes);
+                Assert.Null(model.FirstDifference((int)loaded.Manifest.Step));
+                return loaded.Manifest.Step;
+            }
+        )[0];
 
     private static void ProveNextSaveClearsUp(string directory)
     {
-        ThreadWorld.Run(SavingChild.Ranks, world =>
-        {
-            using var model = SavingChild.Model(world.Rank);
-            using var store = new CheckpointStore(directory, world, new CheckpointOptions { Keep = 1 });
-            return store.Save(model.Fill(1).State(1_000_000)).Status;
-        });
+        ThreadWorld.Run(
+            SavingChild.Ranks,
+            world =>
+            {
+                using var model = SavingChild.Model(world.Rank);
+                using var store = new CheckpointStore(directory, world, new CheckpointOptions { Keep = 1 });
+                return store.Save(model.Fill(1).State(1_000_000)).Status;
+            }
+        );
         Assert.Equal(["step-01000000"], Directory.GetFileSystemEntries(directory).Select(Path.GetFileName));
     }
 }

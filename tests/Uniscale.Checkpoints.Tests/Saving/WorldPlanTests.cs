@@ -3,21 +3,45 @@ using Uniscale.Collectives;
 
 namespace Uniscale.Checkpoints.Tests.Saving;
 
-/// <summary>What ranks tell of their files is put together without their slices, and grows with what is cut differently, not with the number of tensors.</summary>
+/// <summary>
+/// What ranks tell of their files is put together without their slices, and grows with what is cut differently, not with the number of
+/// tensors.
+/// </summary>
 public sealed class WorldPlanTests
 {
     private const int Ranks = 4;
 
     private static IReadOnlyList<StateTensor> Tensors(int layers) =>
-    [
-        .. Enumerable.Range(0, layers).SelectMany(layer => (StateTensor[])[
-            new($"layers.{layer}.w", ElementType.BFloat16, [16, 6]), new($"layers.{layer}.norm", ElementType.BFloat16, [6]), new($"m/layers.{layer}.w", ElementType.Float32, [16, 6])]),
-    ];
+        [
+            .. Enumerable
+                .Range(0, layers)
+                .SelectMany(layer =>
+                    (StateTensor[])
+                        [
+                            new($"layers.{layer}.w", ElementType.BFloat16, [16, 6]),
+                            new($"layers.{layer}.norm", ElementType.BFloat16, [6]),
+                            new($"m/layers.{layer}.w", ElementType.Float32, [16, 6]),
+                        ]
+                ),
+        ];
 
     // Matrices are cut into equal ranges of elements, as optimizer shards are; norms are on all ranks.
-    private static IEnumerable<StateSlice> Slices(int layers, int rank) => Tensors(layers).SelectMany(tensor => tensor.Shape.Length == 2
-        ? FlatRange.Slices(tensor.Name, tensor.Type, tensor.Shape, [0, 0], tensor.Shape, 96 * rank / Ranks + rank, 96 * (rank + 1) / Ranks + (rank < Ranks - 1 ? rank + 1 : 0) - (96 * rank / Ranks + rank), 0)
-        : [new StateSlice(tensor.Name, tensor.Type, tensor.Shape, [0], tensor.Shape, 0) { Holders = [0, 1, 2, 3] }]);
+    private static IEnumerable<StateSlice> Slices(int layers, int rank) =>
+        Tensors(layers)
+            .SelectMany(tensor =>
+                tensor.Shape.Length == 2
+                    ? FlatRange.Slices(
+                        tensor.Name,
+                        tensor.Type,
+                        tensor.Shape,
+                        [0, 0],
+                        tensor.Shape,
+                        96 * rank / Ranks + rank,
+                        96 * (rank + 1) / Ranks + (rank < Ranks - 1 ? rank + 1 : 0) - (96 * rank / Ranks + rank),
+                        0
+                    )
+                    : [new StateSlice(tensor.Name, tensor.Type, tensor.Shape, [0], tensor.Shape, 0) { Holders = [0, 1, 2, 3] }]
+            );
 
     private static (WorldPlan World, SavePlan[] Plans, int ToldBytes) Plan(int layers)
     {
@@ -35,7 +59,10 @@ public sealed class WorldPlanTests
         Assert.Equal(Ranks + 1, more.Tilings.Count);
         Assert.Equal(3, world.Tilings.Count);
         var matrices = more.Tensors.Where(tensor => tensor.Name.EndsWith('w')).Select(tensor => tensor.Tiling).Distinct();
-        Assert.Equal(plans.Sum(plan => plan.Image.Entries.Count(entry => entry.Key.Name == "layers.7.w")), more.Tilings[Assert.Single(matrices)].Parts.Count);
+        Assert.Equal(
+            plans.Sum(plan => plan.Image.Entries.Count(entry => entry.Key.Name == "layers.7.w")),
+            more.Tilings[Assert.Single(matrices)].Parts.Count
+        );
         Assert.True(toldMore < told + 4 * 3 * 2 * 200, $"{toldMore} bytes told of 200 layers, {told} of 2");
     }
 
@@ -43,7 +70,12 @@ public sealed class WorldPlanTests
     public void WhatRanksHoldAlikeIsSharedOutOnceAndEvenly()
     {
         var (_, plans, _) = Plan(layers: 10);
-        string[][] norms = [.. plans.Select(plan => plan.Image.Entries.Select(entry => entry.Key.Name).Where(name => name.EndsWith("norm", StringComparison.Ordinal)).ToArray())];
+        string[][] norms =
+        [
+            .. plans.Select(plan =>
+                plan.Image.Entries.Select(entry => entry.Key.Name).Where(name => name.EndsWith("norm", StringComparison.Ordinal)).ToArray()
+            ),
+        ];
         Assert.Equal(10, norms.SelectMany(names => names).Distinct().Count());
         Assert.All(norms, names => Assert.InRange(names.Length, 2, 3));
     }

@@ -59,7 +59,9 @@ internal sealed class LocalObjectStore : IDisposable
             }
             using var body = new MemoryStream();
             await context.Request.InputStream.CopyToAsync(body);
-            var (status, answer) = Broken ? (403, Error("AccessDenied")) : Answer(context.Request, Decode(context.Request, body.ToArray()), context.Response);
+            var (status, answer) = Broken
+                ? (403, Error("AccessDenied"))
+                : Answer(context.Request, Decode(context.Request, body.ToArray()), context.Response);
             context.Response.StatusCode = status;
             context.Response.ContentLength64 = context.Request.HttpMethod == "HEAD" ? 0 : answer.Length;
             if (context.Request.HttpMethod != "HEAD")
@@ -125,7 +127,9 @@ internal sealed class LocalObjectStore : IDisposable
     private byte[] List(string bucket, string prefix)
     {
         var found = Objects.Keys.Where(path => path.StartsWith(bucket + prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
-        var contents = found.Select(path => $"<Contents><Key>{SecurityElement.Escape(path[bucket.Length..])}</Key><Size>{Objects[path].Length}</Size><ETag>{Tag(Objects[path])}</ETag></Contents>");
+        var contents = found.Select(path =>
+            $"<Contents><Key>{SecurityElement.Escape(path[bucket.Length..])}</Key><Size>{Objects[path].Length}</Size><ETag>{Tag(Objects[path])}</ETag></Contents>"
+        );
         return Xml($"<ListBucketResult><IsTruncated>false</IsTruncated>{string.Concat(contents)}</ListBucketResult>");
     }
 

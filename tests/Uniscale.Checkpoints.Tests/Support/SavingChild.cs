@@ -17,10 +17,11 @@ internal static class SavingChild
     public const int Ranks = 2;
 
     /// <summary>The model of a rank, the same in parent and child.</summary>
-    public static Tensors Model(int rank) => new Tensors()
-        .Add("whole", ElementType.Float32, [64, 32])
-        .Add("cut", ElementType.BFloat16, [8, 300], [4 * rank, 0], [4, 300])
-        .Add("also whole", ElementType.Float32, [900]);
+    public static Tensors Model(int rank) =>
+        new Tensors()
+            .Add("whole", ElementType.Float32, [64, 32])
+            .Add("cut", ElementType.BFloat16, [8, 300], [4 * rank, 0], [4, 300])
+            .Add("also whole", ElementType.Float32, [900]);
 
     /// <summary>Starts a child that saves step 1 whole and dies by SIGKILL at a point of step 2 on a rank.</summary>
     public static Process StartDying(string directory, SavePoint point, int rank) =>
@@ -29,8 +30,10 @@ internal static class SavingChild
     /// <summary>Starts a child that saves step after step until it is killed.</summary>
     public static Process StartEverlasting(string directory) => Start($"{directory}|{Everlasting}|0");
 
-    private static Process Start(string order) => Process.Start(
-        new ProcessStartInfo(Environment.ProcessPath!) { Environment = { [Variable] = order }, RedirectStandardOutput = true })!;
+    private static Process Start(string order) =>
+        Process.Start(
+            new ProcessStartInfo(Environment.ProcessPath!) { Environment = { [Variable] = order }, RedirectStandardOutput = true }
+        )!;
 
     /// <summary>Saves as the environment orders it; returns false where it orders nothing.</summary>
     public static bool SaveInsteadOfTesting()

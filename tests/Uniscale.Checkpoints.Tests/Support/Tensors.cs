@@ -22,7 +22,8 @@ internal sealed class Tensors : IDisposable
     /// <param name="holders">Ranks that hold it; by default all of the world for a whole tensor, this rank alone for a part.</param>
     public Tensors Add(string name, ElementType type, long[] shape, long[]? offset = null, long[]? extent = null, int[]? holders = null)
     {
-        if (extent is null || extent.AsSpan().SequenceEqual(shape)) holders ??= [.. Enumerable.Range(0, ThreadWorld.Size)];
+        if (extent is null || extent.AsSpan().SequenceEqual(shape))
+            holders ??= [.. Enumerable.Range(0, ThreadWorld.Size)];
         offset ??= new long[shape.Length];
         extent ??= shape;
         long bytes = extent.Aggregate(1L, (a, b) => a * b) * type.SizeBytes();
@@ -56,25 +57,30 @@ internal sealed class Tensors : IDisposable
         string? difference = null;
         foreach (var slice in Slices)
         {
-            ForElements(slice, version, (expected, memory) =>
-            {
-                if (!expected.SequenceEqual(memory))
-                    difference ??= slice.ToString();
-            });
+            ForElements(
+                slice,
+                version,
+                (expected, memory) =>
+                {
+                    if (!expected.SequenceEqual(memory))
+                        difference ??= slice.ToString();
+                }
+            );
         }
         return difference;
     }
 
-    public CheckpointState State(long step) => new()
-    {
-        Step = step,
-        ConsumedTokens = step * 1000,
-        ConfigurationYaml = "model:\n  hidden: 8 # \"quoted\" 中文\n",
-        ConfigurationHash = "abc",
-        DataFingerprint = "def",
-        Extra = new Dictionary<string, string> { ["ledger"] = "{\"skipped\":[1,2]}" },
-        Slices = Slices,
-    };
+    public CheckpointState State(long step) =>
+        new()
+        {
+            Step = step,
+            ConsumedTokens = step * 1000,
+            ConfigurationYaml = "model:\n  hidden: 8 # \"quoted\" 中文\n",
+            ConfigurationHash = "abc",
+            DataFingerprint = "def",
+            Extra = new Dictionary<string, string> { ["ledger"] = "{\"skipped\":[1,2]}" },
+            Slices = Slices,
+        };
 
     public void Dispose()
     {

@@ -15,11 +15,20 @@ internal static class ThreadWorld
     /// <summary>Runs a function on every rank and returns what each gave; the first failure is thrown.</summary>
     public static T[] Run<T>(int size, Func<IWorld, T> body)
     {
-        var tasks = InProcessWorld.Create(size).Select(world => Task.Factory.StartNew(() =>
-        {
-            _size = size;
-            using (world) return body(world);
-        }, TaskCreationOptions.LongRunning)).ToArray();
+        var tasks = InProcessWorld
+            .Create(size)
+            .Select(world =>
+                Task.Factory.StartNew(
+                    () =>
+                    {
+                        _size = size;
+                        using (world)
+                            return body(world);
+                    },
+                    TaskCreationOptions.LongRunning
+                )
+            )
+            .ToArray();
         if (!Task.WhenAll(tasks).ContinueWith(_ => { }, TaskScheduler.Default).Wait(TimeSpan.FromSeconds(60)))
             throw new TimeoutException("the ranks did not end");
         return [.. tasks.Select(task => task.GetAwaiter().GetResult())];

@@ -22,39 +22,62 @@ public sealed class TierTests : IDisposable
         _folder.Dispose();
     }
 
-    private string Location(bool isDirectory) => isDirectory ? _folder["tier"] : $"s3://bucket/my/run?endpoint={Uri.EscapeDataString(_objects.Endpoint)}";
+    private string Location(bool isDirectory) =>
+        isDirectory ? _folder["tier"] : $"s3://bucket/my/run?endpoint={Uri.EscapeDataString(_objects.Endpoint)}";
 
-    private static Tensors Model(int rank, int rows = 2) => new Tensors()
-        .Add("cut", ElementType.Float32, [rows, 1000], [rank * rows / 2, 0], [rows / 2, 1000])
-        .Add("whole", ElementType.BFloat16, [33]);
+    private static Tensors Model(int rank, int rows = 2) =>
+        new Tensors()
+            .Add("cut", ElementType.Float32, [rows, 1000], [rank * rows / 2, 0], [rows / 2, 1000])
+            .Add("whole", ElementType.BFloat16, [33]);
 
-    private List<string> Save(string location, string directory, int rows, params long[] steps) => Save(location, directory, rows, null, steps);
+    private List<string> Save(string location, string directory, int rows, params long[] steps) =>
+        Save(location, directory, rows, null, steps);
 
     private List<string> Save(string location, string directory, int rows, TierOwner? owner, params long[] steps)
     {
         var observer = new Observer();
-        ThreadWorld.Run(2, world =>
-        {
-            using var model = Model(world.Rank, rows);
-            using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location], Owner = owner, Observer = observer });
-            foreach (long step in steps)
+        ThreadWorld.Run(
+            2,
+            world =>
             {
-                Assert.Equal(SaveStatus.Durable, store.SaveAsync(model.Fill((int)step).State(step)).Wait().Status);
-                store.Drain();
+                using var model = Model(world.Rank, rows);
+                using var store = new CheckpointStore(
+                    _folder[directory],
+                    world,
+                    new CheckpointOptions
+                    {
+                        Tiers = [location],
+                        Owner = owner,
+                        Observer = observer,
+                    }
+                );
+                foreach (long step in steps)
+                {
+                    Assert.Equal(SaveStatus.Durable, store.SaveAsync(model.Fill((int)step).State(step)).Wait().Status);
+                    store.Drain();
+                }
+                return 0;
             }
-            return 0;
-        });
+        );
         return observer.Replications;
     }
 
-    private LoadedCheckpoint?[] Load(string location, string directory, int rows, int values, TierOwner? owner = null) => ThreadWorld.Run(2, world =>
-    {
-        using var model = Model(world.Rank, rows);
-        using var store = new CheckpointStore(_folder[directory], world, new CheckpointOptions { Tiers = [location], Owner = owner });
-        var loaded = store.LoadNewest(_ => model.Slices);
-        Assert.True(loaded is null || model.FirstDifference(values) is null);
-        return loaded;
-    });
+    private LoadedCheckpoint?[] Load(string location, string directory, int rows, int values, TierOwner? owner = null) =>
+        ThreadWorld.Run(
+            2,
+            world =>
+            {
+                using var model = Model(world.Rank, rows);
+                using var store = new CheckpointStore(
+                    _folder[directory],
+                    world,
+                    new CheckpointOptions { Tiers = [location], Owner = owner }
+                );
+                var loaded = store.LoadNewest(_ => model.Slices);
+                Assert.True(loaded is null || model.FirstDifference(values) is null);
+                return loaded;
+            }
+        );
 
     [Theory]
     [InlineData(true)]
@@ -87,7 +110,11 @@ public sealed class TierTests : IDisposable
         using var tier = TierLocation.Open(location);
         Save(location, "run", 2, 1, 2);
         Directory.Delete(_folder["run"], recursive: true);
-        string victim = tier.List().Single(key => key.StartsWith("step-00000002", StringComparison.Ordinal) && key.EndsWith("rank-00001.safetensors", StringComparison.Ordinal));
+        string victim = tier.List()
+            .Single(key =>
+                key.StartsWith("step-00000002", StringComparison.Ordinal)
+                && key.EndsWith("rank-00001.safetensors", StringComparison.Ordinal)
+            );
         byte[] bytes = tier.Read(victim)!;
         bytes[^3] ^= 8;
         File.WriteAllBytes(_folder["changed"], bytes);
@@ -104,12 +131,21 @@ public sealed class TierTests : IDisposable
     {
         string location = Location(isDirectory);
         using var tier = TierLocation.Open(location);
-        TierOwner one = new("one.00000001", "/runs/one"), two = new("one.0000000", "/runs/two");
+        TierOwner one = new("one.00000001", "/runs/one"),
+            two = new("one.0000000", "/runs/two");
         Save(location, "nobodys", 2, 8);
         Save(location, "one", 2, one, 1, 2, 3);
         Save(location, "two", 2, two, 4, 5, 6, 7);
-        Assert.Equal(["one.0000000/step-00000006", "one.0000000/step-00000007", "one.00000001/step-00000002", "one.00000001/step-00000003", "step-00000008"],
-            tier.List().Where(key => key.EndsWith("COMMITTED", StringComparison.Ordinal)).Select(key => key[..key.LastIndexOf('.')]).Order());
+        Assert.Equal(
+            [
+                "one.0000000/step-00000006",
+                "one.0000000/step-00000007",
+                "one.00000001/step-00000002",
+                "one.00000001/step-00000003",
+                "step-00000008",
+            ],
+            tier.List().Where(key => key.EndsWith("COMMITTED", StringComparison.Ordinal)).Select(key => key[..key.LastIndexOf('.')]).Order()
+        );
         Assert.Equal([two, one], TierOwners.Of(location).OrderBy(owner => owner.Id));
         Assert.StartsWith("step-00000008.", TierOwners.Unowned(location));
 
@@ -133,7 +169,9 @@ public sealed class TierTests : IDisposable
     public void ACopyThatFailsLeavesNothing()
     {
         using var tier = TierLocation.Open(_folder["tier"]);
-        Assert.Throws<CheckpointException>(() => tier.Put("one.2a22c38b/step-00000001.e29f5ed5/rank-00000.safetensors", _folder["pruned meanwhile"]));
+        Assert.Throws<CheckpointException>(() =>
+            tier.Put("one.2a22c38b/step-00000001.e29f5ed5/rank-00000.safetensors", _folder["pruned meanwhile"])
+        );
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder["tier"]));
     }
 

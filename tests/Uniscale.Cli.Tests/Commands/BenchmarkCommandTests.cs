@@ -8,8 +8,11 @@ public sealed class BenchmarkCommandTests : IDisposable
 
     private string Config => Path.Combine(_root, "config.yaml");
 
-    public BenchmarkCommandTests() => File.WriteAllText(
-        Config, "name: small\nmodel: { layers: 2, hidden: 32, heads: 2, context: 16, vocabulary: 64 }\nbatch: { global: 4 }\ntrain: { steps: 1, threads: 1 }\n");
+    public BenchmarkCommandTests() =>
+        File.WriteAllText(
+            Config,
+            "name: small\nmodel: { layers: 2, hidden: 32, heads: 2, context: 16, vocabulary: 64 }\nbatch: { global: 4 }\ntrain: { steps: 1, threads: 1 }\n"
+        );
 
     // 8/3 of the width, rounded up to a multiple of 64.
     private const int Ffn = 128;
@@ -23,7 +26,14 @@ public sealed class BenchmarkCommandTests : IDisposable
         Assert.True(code == 0, error);
         var result = JsonDocument.Parse(output).RootElement;
         Assert.Equal(3, result.GetProperty("seconds").GetArrayLength());
-        Assert.Equal((2, 1, 64), (result.GetProperty("ranks").GetInt32(), result.GetProperty("threads").GetInt32(), result.GetProperty("batch_tokens").GetInt32()));
+        Assert.Equal(
+            (2, 1, 64),
+            (
+                result.GetProperty("ranks").GetInt32(),
+                result.GetProperty("threads").GetInt32(),
+                result.GetProperty("batch_tokens").GetInt32()
+            )
+        );
         double median = result.GetProperty("median_seconds").GetDouble();
         Assert.Equal(64 / median, result.GetProperty("tokens_per_second").GetDouble(), 1e-6 / median);
         Assert.True(result.GetProperty("managed_bytes").GetDouble() > 0);
@@ -49,7 +59,10 @@ public sealed class BenchmarkCommandTests : IDisposable
         Assert.Equal(yardstick, first.GetProperty("yardstick").GetString());
         Assert.All(measurements, measured => Assert.True(measured.GetProperty("rate").GetDouble() > 0));
         Assert.Equal(
-            first.GetProperty("rate").GetDouble() / first.GetProperty("yardstick_rate").GetDouble(), first.GetProperty("share").GetDouble(), 1e-9);
+            first.GetProperty("rate").GetDouble() / first.GetProperty("yardstick_rate").GetDouble(),
+            first.GetProperty("share").GetDouble(),
+            1e-9
+        );
 
         (code, output, error) = CommandRun.Of(["benchmark", .. arguments]);
         Assert.True(code == 0, error);
@@ -67,7 +80,18 @@ public sealed class BenchmarkCommandTests : IDisposable
     public void A_layout_is_measured_on_ranks_that_are_not_here()
     {
         var (code, output, error) = CommandRun.Of(
-            "benchmark", "checkpoint", "--layout", Config, "--set", "parallel.zero.stage=1", "--set", "parallel.tensor=2", "--ranks", "64", "--json");
+            "benchmark",
+            "checkpoint",
+            "--layout",
+            Config,
+            "--set",
+            "parallel.zero.stage=1",
+            "--set",
+            "parallel.tensor=2",
+            "--ranks",
+            "64",
+            "--json"
+        );
         Assert.True(code == 0, error);
         var report = JsonDocument.Parse(output).RootElement;
         // Two layers of width 32, embedding and head of 64 entries; parameters and two moments in fp32.
@@ -82,7 +106,8 @@ public sealed class BenchmarkCommandTests : IDisposable
     [InlineData("give --layout CONFIG.yaml too", "--ranks", "4")]
     public void A_number_of_ranks_fits_the_layout(string expected, params string[] arguments)
     {
-        if (arguments[^1] == "--layout") arguments = [.. arguments, Config];
+        if (arguments[^1] == "--layout")
+            arguments = [.. arguments, Config];
         var (code, _, error) = CommandRun.Of(["benchmark", "checkpoint", .. arguments]);
         Assert.Equal((2, true), (code, error.Contains(expected, StringComparison.Ordinal)));
     }

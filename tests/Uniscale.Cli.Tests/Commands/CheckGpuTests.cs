@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Uniscale.Cli.Tests.Commands;
 
-/// <summary>The script for machines with GPUs in its form for the CPU, so that it is known to work where there is a GPU to run it on.</summary>
+/// <summary>
+/// The script for machines with GPUs in its form for the CPU, so that it is known to work where there is a GPU to run it on.
+/// </summary>
 public sealed class CheckGpuTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -28,7 +30,9 @@ public sealed class CheckGpuTests : IDisposable
         Assert.Contains(sentence, output);
     }
 
-    /// <summary>Where there is a GPU, the shim counts what libtorch waits for; here a library that stands for it, over the emulator.</summary>
+    /// <summary>
+    /// Where there is a GPU, the shim counts what libtorch waits for; here a library that stands for it, over the emulator.
+    /// </summary>
     [Fact]
     public void The_shim_counts_waits_that_are_called_by_name()
     {
@@ -39,7 +43,11 @@ public sealed class CheckGpuTests : IDisposable
 
     private static (int Code, string Output) Run(string script, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(Repository.Root, script), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Path.Combine(Repository.Root, script), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment["UNISCALE_PROGRAM"] = Path.Combine(AppContext.BaseDirectory, "uniscale");
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();

@@ -20,13 +20,18 @@ public sealed class CheckpointCommandTests : IDisposable
             for (int step = 10; step <= 30; step += 10)
             {
                 weights[0] = step;
-                store.Save(new CheckpointState
-                {
-                    Step = step,
-                    ConsumedTokens = step * 1000,
-                    ConfigurationHash = "c0ffee",
-                    Slices = [new StateSlice("head.output.weight", ElementType.Float32, [2, 2], [0, 0], [2, 2], pin.AddrOfPinnedObject())],
-                });
+                store.Save(
+                    new CheckpointState
+                    {
+                        Step = step,
+                        ConsumedTokens = step * 1000,
+                        ConfigurationHash = "c0ffee",
+                        Slices =
+                        [
+                            new StateSlice("head.output.weight", ElementType.Float32, [2, 2], [0, 0], [2, 2], pin.AddrOfPinnedObject()),
+                        ],
+                    }
+                );
             }
         }
         finally
@@ -44,7 +49,12 @@ public sealed class CheckpointCommandTests : IDisposable
     {
         var (code, output, _) = CommandRun.Of("checkpoint", "list", _run);
         Assert.Equal(0, code);
-        Assert.Equal(["step", "30", "20", "10"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0]));
+        Assert.Equal(
+            ["step", "30", "20", "10"],
+            output
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0])
+        );
         Assert.Contains("30,000", output);
         (code, output, _) = CommandRun.Of("checkpoint", "inspect", _run, "--step", "20", "--parts");
         Assert.Equal(0, code);

@@ -23,7 +23,11 @@ public sealed class CheckpointsElsewhereTests : IDisposable
         Assert.Contains("\n         2 ", CommandRun.Ok("checkpoint", "list", In("moved")), StringComparison.Ordinal);
         Assert.Contains("step 2, ", CommandRun.Ok("checkpoint", "inspect", In("moved")), StringComparison.Ordinal);
         Assert.Equal("0 of 1 checkpoints\n", CommandRun.Ok("checkpoint", "prune", In("moved")));
-        Assert.Contains(" of step 2 are in ", CommandRun.Ok("export", In("moved"), "--to", In("model"), "--no-tokenizer"), StringComparison.Ordinal);
+        Assert.Contains(
+            " of step 2 are in ",
+            CommandRun.Ok("export", In("moved"), "--to", In("model"), "--no-tokenizer"),
+            StringComparison.Ordinal
+        );
     }
 
     /// <summary>A configuration may say where checkpoints are relative to where the run was started.</summary>
@@ -33,10 +37,17 @@ public sealed class CheckpointsElsewhereTests : IDisposable
         CommandRun.Of("train", In("base.yaml"), "--set", $"checkpoint.directory={In("disk")}", "--set", "train.steps=2");
         string config = In("run/config.yaml");
         File.WriteAllText(config, File.ReadAllText(config).Replace(In("disk"), "disk", StringComparison.Ordinal));
-        Assert.StartsWith($"good     {In("disk/step-00000002")}", CommandRun.Ok("checkpoint", "verify", In("run")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"good     {In("disk/step-00000002")}",
+            CommandRun.Ok("checkpoint", "verify", In("run")),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void NothingToVerifyIsNotGood() =>
-        Assert.Equal($"uniscale: there is no checkpoint in {In("none")}.", CommandRun.Refused("checkpoint", "verify", Directory.CreateDirectory(In("none")).FullName));
+        Assert.Equal(
+            $"uniscale: there is no checkpoint in {In("none")}.",
+            CommandRun.Refused("checkpoint", "verify", Directory.CreateDirectory(In("none")).FullName)
+        );
 }

@@ -18,7 +18,16 @@ public sealed class ConfigCommandTests : IDisposable
     [Fact]
     public void It_prints_every_value_with_its_origin()
     {
-        var (code, output, _) = CommandRun.Of("config", _file, "--set", "optimizer.lr=1e-3", "--set", "model.hidden=64", "--set", "model.heads=4");
+        var (code, output, _) = CommandRun.Of(
+            "config",
+            _file,
+            "--set",
+            "optimizer.lr=1e-3",
+            "--set",
+            "model.hidden=64",
+            "--set",
+            "model.heads=4"
+        );
         Assert.Equal(0, code);
         string[] lines = output.Split('\n');
         Assert.Contains($"  layers: 2                                     # {_file}:1", lines);
@@ -33,7 +42,10 @@ public sealed class ConfigCommandTests : IDisposable
         var root = JsonDocument.Parse(CommandRun.Of("config", _file, "--json").Output).RootElement;
         Assert.Equal(2, root.GetProperty("model").GetProperty("layers").GetInt32());
         Assert.Equal("rmsnorm", root.GetProperty("model").GetProperty("norm").GetString());
-        Assert.Equal(["pp", "dp", "cp", "tp"], root.GetProperty("parallel").GetProperty("order").EnumerateArray().Select(axis => axis.GetString()!));
+        Assert.Equal(
+            ["pp", "dp", "cp", "tp"],
+            root.GetProperty("parallel").GetProperty("order").EnumerateArray().Select(axis => axis.GetString()!)
+        );
     }
 
     [Fact]
@@ -41,7 +53,10 @@ public sealed class ConfigCommandTests : IDisposable
     {
         var (code, _, error) = CommandRun.Of("config", _file, "--set", "parallel.tensor=3");
         Assert.Equal(2, code);
-        Assert.Equal("uniscale: --set parallel.tensor=3: parallel.tensor is 3, which does not divide model.heads (32): set parallel.tensor to 2 or 4.\n", error);
+        Assert.Equal(
+            "uniscale: --set parallel.tensor=3: parallel.tensor is 3, which does not divide model.heads (32): set parallel.tensor to 2 or 4.\n",
+            error
+        );
     }
 
     [Fact]
@@ -50,7 +65,10 @@ public sealed class ConfigCommandTests : IDisposable
         Assert.Equal(0, CommandRun.Of("config", _file, "--ranks", "4").Code);
         var (code, _, error) = CommandRun.Of("config", _file, "--ranks", "3");
         Assert.Equal(2, code);
-        Assert.Equal("uniscale: batch.global is 16, which is no multiple of the 3 replicas: set batch.global to 18 or 15, or change the layout.\n", error);
+        Assert.Equal(
+            "uniscale: batch.global is 16, which is no multiple of the 3 replicas: set batch.global to 18 or 15, or change the layout.\n",
+            error
+        );
     }
 
     [Fact]

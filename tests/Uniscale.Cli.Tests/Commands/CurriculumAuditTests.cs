@@ -17,7 +17,9 @@ public sealed class CurriculumAuditTests : IDisposable
                 writer.Add([.. Enumerable.Range(0, random.Next(5, 60)).Select(_ => random.Next(64))]);
             writer.Complete();
         }
-        File.WriteAllText(In("run.yaml"), $$"""
+        File.WriteAllText(
+            In("run.yaml"),
+            $$"""
             name: phased
             model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
             data:
@@ -33,7 +35,8 @@ public sealed class CurriculumAuditTests : IDisposable
               - { name: broad, tokens: 32000, mixture: { web: 0.7, books: 0.2, code: 0.1 }, batch: { ramp: { 0: 16, 4K: 32 } } }
               - { name: long, tokens: 32000, mixture: { web: 0.3, books: 0.3, code: 0.4 }, context: 32, batch: { global: 16 } }
               - { name: last, tokens: 4000, mixture: { code: 1 }, context: 32, batch: { global: 16 } }
-            """);
+            """
+        );
     }
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
@@ -62,7 +65,18 @@ public sealed class CurriculumAuditTests : IDisposable
         // A directory of checkpoints that the configuration names stays the first run's.
         Train("run1", "--set", $"checkpoint.directory={In("disk")}");
         var (code, _, error) = CommandRun.Of(
-            "curriculum", "fork", In("run1"), "--phase", "2", "--out", In("fork"), "--set", "phases[1].mixture={ web: 0.8, books: 0.1, code: 0.1 }", "--set", "phases[2].mixture={ books: 1 }");
+            "curriculum",
+            "fork",
+            In("run1"),
+            "--phase",
+            "2",
+            "--out",
+            In("fork"),
+            "--set",
+            "phases[1].mixture={ web: 0.8, books: 0.1, code: 0.1 }",
+            "--set",
+            "phases[2].mixture={ books: 1 }"
+        );
         Assert.Equal((0, ""), (code, error));
         (code, _, error) = CommandRun.Of("train", In("fork/fork.yaml"), "--resume");
         Assert.True(code == 0, error);

@@ -51,7 +51,10 @@ public sealed class CurriculumCommandTests : IDisposable
         for (long sample = step.FirstSample; sample < step.FirstSample + step.Sequences; sample++)
             Assert.Equal(0, curriculum.Locate(sample).Epoch);
         curriculum.LedgerAt(step.ConsumedTokens);
-        Assert.Equal(curriculum.TotalSteps, curriculum.StepsUntil(step.ConsumedTokens) + curriculum.StepsBetween(step.ConsumedTokens, curriculum.TotalTokens));
+        Assert.Equal(
+            curriculum.TotalSteps,
+            curriculum.StepsUntil(step.ConsumedTokens) + curriculum.StepsBetween(step.ConsumedTokens, curriculum.TotalTokens)
+        );
         Assert.InRange(Stopwatch.GetElapsedTime(started).TotalMilliseconds, 0, 100);
     }
 
@@ -87,7 +90,17 @@ public sealed class CurriculumCommandTests : IDisposable
         Save(run, step: 1000, tokens: 64_000);
         Save(run, step: 1500, tokens: 96_000);
 
-        var (code, output, error) = CommandRun.Of("curriculum", "fork", run, "--phase", "2", "--set", "phases[1].mixture.web=0", "--set", "phases[1].tokens=32K");
+        var (code, output, error) = CommandRun.Of(
+            "curriculum",
+            "fork",
+            run,
+            "--phase",
+            "2",
+            "--set",
+            "phases[1].mixture.web=0",
+            "--set",
+            "phases[1].tokens=32K"
+        );
         Assert.Equal((0, ""), (code, error));
         Assert.Contains("from step 1000", output);
         var forked = ConfigurationLoader.Load(Path.Combine(_root, "run-fork-2", "fork.yaml")).Value;
@@ -115,13 +128,15 @@ public sealed class CurriculumCommandTests : IDisposable
         using var store = new CheckpointStore(Path.Combine(run, "checkpoints"), world, new CheckpointOptions { Keep = 0 });
         float[] weights = [step];
         var pin = GCHandle.Alloc(weights, GCHandleType.Pinned);
-        store.Save(new CheckpointState
-        {
-            Step = step,
-            ConsumedTokens = tokens,
-            ConfigurationYaml = ConfigurationLoader.Parse(Config).ToYaml(),
-            Slices = [new StateSlice("w", ElementType.Float32, [1], [0], [1], pin.AddrOfPinnedObject())],
-        });
+        store.Save(
+            new CheckpointState
+            {
+                Step = step,
+                ConsumedTokens = tokens,
+                ConfigurationYaml = ConfigurationLoader.Parse(Config).ToYaml(),
+                Slices = [new StateSlice("w", ElementType.Float32, [1], [0], [1], pin.AddrOfPinnedObject())],
+            }
+        );
         pin.Free();
     }
 

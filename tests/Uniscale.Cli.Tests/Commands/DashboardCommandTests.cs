@@ -24,7 +24,10 @@ public sealed partial class DashboardCommandTests
         using var corpus = new SmallCorpus();
         SmallCorpus.End(SmallCorpus.Start("train", corpus.In("base.yaml"), "--ranks", "2", "--trace", corpus.In("trace.json")));
         File.Move(corpus.In("trace.json"), corpus.In("run/trace.json"));
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), ["dashboard", corpus.In("."), "--port", "0", "--read-shards"])
+        var start = new ProcessStartInfo(
+            Path.Combine(AppContext.BaseDirectory, "uniscale"),
+            ["dashboard", corpus.In("."), "--port", "0", "--read-shards"]
+        )
         {
             RedirectStandardOutput = true,
             WorkingDirectory = Path.GetTempPath(),
@@ -37,7 +40,8 @@ public sealed partial class DashboardCommandTests
             string page = await client.GetStringAsync("/");
             Assert.Contains("finished", page);
             string run = Run().Match(page).Value;
-            foreach (Match asset in Asset().Matches(page)) Assert.True((await client.GetByteArrayAsync(asset.Groups[1].Value)).Length > 100, asset.Value);
+            foreach (Match asset in Asset().Matches(page))
+                Assert.True((await client.GetByteArrayAsync(asset.Groups[1].Value)).Length > 100, asset.Value);
             Assert.Equal(4, Asset().Count(page));
             Assert.Contains("rank 1 compute", await client.GetStringAsync(run + "/timeline"));
             Assert.Contains("fed until then", await client.GetStringAsync(run + "/curriculum?at=200"));
@@ -59,20 +63,24 @@ public sealed partial class DashboardCommandTests
         Assert.Equal(2, written.Count);
         Assert.Equal(
             written.Select(beat => (beat.Rank, beat.Host, beat.ProcessId, beat.Step, beat.Busy, beat.Alive, beat.Moved)),
-            read.Select(sign => (sign.Rank, sign.Host, sign.ProcessId, sign.Step, sign.Busy, sign.Alive, sign.Moved)));
+            read.Select(sign => (sign.Rank, sign.Host, sign.ProcessId, sign.Step, sign.Busy, sign.Alive, sign.Moved))
+        );
     }
 
     [Fact]
     public void ARunThatHasEndedIsWatchedOnce()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder.In("metrics.jsonl"), """
+        File.WriteAllText(
+            folder.In("metrics.jsonl"),
+            """
             {"kind":"start","time":"2026-01-01T00:00:00Z","ranks":2,"layout":"dp2","total_steps":9}
             {"kind":"step","time":"2026-01-01T00:00:05Z","step":4,"phase":"fine","consumed_tokens":4000,"loss":"NaN","tokens_per_second":800,"seconds":1}
             {"kind":"validation","time":"2026-01-01T00:00:05Z","step":4,"name":"books","domain":"prose","loss":2.25,"tokens":5}
             {"kind":"end","time":"2026-01-01T00:00:06Z","step":4,"finished":false,"message":"Stopped."}
 
-            """);
+            """
+        );
         string line = CommandRun.Ok("status", folder.In(""), "--watch");
         Assert.Equal("stopped step 4/9 | phase fine | loss NaN | 800 tok/s | mfu – | effective – | restarts 0 | books 2.2500\n", line);
         Assert.Contains("There is no run in", CommandRun.Refused("status", folder.In("nothing"), "--watch"));

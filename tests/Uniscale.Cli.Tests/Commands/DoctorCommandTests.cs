@@ -17,8 +17,15 @@ public sealed class DoctorCommandTests
     public void Json_holds_the_same_findings()
     {
         var findings = JsonDocument.Parse(CommandRun.Of("doctor", "--json").Output).RootElement.EnumerateArray().ToArray();
-        Assert.Contains(findings, finding => finding.GetProperty("name").GetString() == "libtorch" && finding.GetProperty("found").GetBoolean());
-        Assert.All(findings, finding => Assert.Equal(finding.GetProperty("found").GetBoolean(), finding.GetProperty("advice").ValueKind == JsonValueKind.Null));
+        Assert.Contains(
+            findings,
+            finding => finding.GetProperty("name").GetString() == "libtorch" && finding.GetProperty("found").GetBoolean()
+        );
+        Assert.All(
+            findings,
+            finding =>
+                Assert.Equal(finding.GetProperty("found").GetBoolean(), finding.GetProperty("advice").ValueKind == JsonValueKind.Null)
+        );
     }
 
     [Fact]
@@ -40,7 +47,12 @@ public sealed class DoctorCommandTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.In("hosts"), "# none\n");
-        Assert.Contains(sentence, CommandRun.Refused([.. arguments.Select(argument => argument.Replace("HOSTS", folder.In("hosts"), StringComparison.Ordinal))])
-            .Replace(folder.In("hosts"), "HOSTS", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains(
+            sentence,
+            CommandRun
+                .Refused([.. arguments.Select(argument => argument.Replace("HOSTS", folder.In("hosts"), StringComparison.Ordinal))])
+                .Replace(folder.In("hosts"), "HOSTS", StringComparison.Ordinal),
+            StringComparison.Ordinal
+        );
     }
 }

@@ -21,9 +21,18 @@ public sealed class EvaluateCommandTests : IDisposable
     public void AModelThatAlwaysSaysBIsRightWhereBIs()
     {
         string table = CommandRun.Ok("evaluate", _run, "--tasks", "mmlu", "--data", In("exams"));
-        Assert.Contains("75.00", Assert.Single(table.Split('\n'), line => line.StartsWith("mmlu ", StringComparison.Ordinal) && line.Contains(" acc ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(
+            "75.00",
+            Assert.Single(
+                table.Split('\n'),
+                line => line.StartsWith("mmlu ", StringComparison.Ordinal) && line.Contains(" acc ", StringComparison.Ordinal)
+            ),
+            StringComparison.Ordinal
+        );
         // Found again, by other ranks too.
-        using var document = JsonDocument.Parse(CommandRun.Ok("evaluate", _run, "--tasks", "mmlu", "--data", In("exams"), "--ranks", "2", "--json"));
+        using var document = JsonDocument.Parse(
+            CommandRun.Ok("evaluate", _run, "--tasks", "mmlu", "--data", In("exams"), "--ranks", "2", "--json")
+        );
         Assert.Equal(0.75, document.RootElement.GetProperty("results").GetProperty("mmlu").GetProperty("acc,none").GetDouble());
         Assert.Equal(2, Directory.GetFiles(Path.Combine(_run, "evaluation"), "results_*.json").Length);
         Assert.Equal(4, File.ReadLines(Directory.GetFiles(Path.Combine(_run, "evaluation"), "samples_mmlu_*.jsonl")[0]).Count());
@@ -41,20 +50,52 @@ public sealed class EvaluateCommandTests : IDisposable
     /// <summary>Four lengths up to the context; a context that is too short for the default sentences is told.</summary>
     [Fact]
     public void NeedlesNeedAContext() =>
-        Assert.Contains("A length of 8 tokens is too short", CommandRun.Refused("evaluate", _run, "--tasks", "needle", "--out", In("out")), StringComparison.Ordinal);
+        Assert.Contains(
+            "A length of 8 tokens is too short",
+            CommandRun.Refused("evaluate", _run, "--tasks", "needle", "--out", In("out")),
+            StringComparison.Ordinal
+        );
 
     /// <summary>The model writes " B" again and again.</summary>
     [Fact]
     public void ATaskOfOnesOwnIsHeld()
     {
         File.WriteAllText(In("q.csv"), "question,a,b,right\nWhich?,no,yes,B\nWhat?,yes,no,A\n");
-        File.WriteAllText(In("written.yaml"), "name: written\ndata: q.csv\nprompt: \"{question} A {a} B {b} Answer:\"\noptions: [\"{a}\", \"{b}\"]\ntarget: right\nscoring: written-letter\ntokens: 3\n");
+        File.WriteAllText(
+            In("written.yaml"),
+            "name: written\ndata: q.csv\nprompt: \"{question} A {a} B {b} Answer:\"\noptions: [\"{a}\", \"{b}\"]\ntarget: right\nscoring: written-letter\ntokens: 3\n"
+        );
         File.WriteAllText(In("ranked.yaml"), "extends: written.yaml\nname: ranked\nscoring: letter\n");
-        string table = CommandRun.Ok("evaluate", _run, "--task-file", In("written.yaml"), "--task-file", In("ranked.yaml"), "--out", In("out"));
+        string table = CommandRun.Ok(
+            "evaluate",
+            _run,
+            "--task-file",
+            In("written.yaml"),
+            "--task-file",
+            In("ranked.yaml"),
+            "--out",
+            In("out")
+        );
         foreach (string name in (string[])["written", "ranked"])
-            Assert.Equal("50.00", Assert.Single(table.Split('\n'), line => line.StartsWith($"{name} ", StringComparison.Ordinal) && line.Contains(" acc ", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[5]);
-        Assert.Contains("\"chosen\":\"B\"", File.ReadLines(Directory.GetFiles(In("out"), "samples_written_*.jsonl")[0]).First(), StringComparison.Ordinal);
-        Assert.Contains("Two tasks are called 'written'", CommandRun.Refused("evaluate", _run, "--task-file", In("written.yaml"), "--task-file", In("written.yaml")), StringComparison.Ordinal);
+            Assert.Equal(
+                "50.00",
+                Assert
+                    .Single(
+                        table.Split('\n'),
+                        line => line.StartsWith($"{name} ", StringComparison.Ordinal) && line.Contains(" acc ", StringComparison.Ordinal)
+                    )
+                    .Split(' ', StringSplitOptions.RemoveEmptyEntries)[5]
+            );
+        Assert.Contains(
+            "\"chosen\":\"B\"",
+            File.ReadLines(Directory.GetFiles(In("out"), "samples_written_*.jsonl")[0]).First(),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "Two tasks are called 'written'",
+            CommandRun.Refused("evaluate", _run, "--task-file", In("written.yaml"), "--task-file", In("written.yaml")),
+            StringComparison.Ordinal
+        );
         Assert.Contains("unknown.yaml", CommandRun.Refused("evaluate", _run, "--task-file", In("unknown.yaml")), StringComparison.Ordinal);
     }
 
@@ -66,27 +107,58 @@ public sealed class EvaluateCommandTests : IDisposable
         string[] arguments = ["--tasks", "mmlu", "--data", In("exams")];
         Assert.Equal(
             CommandRun.Ok(["evaluate", _run, .. arguments]).Split('\n')[1..3],
-            CommandRun.Ok(["evaluate", In("model"), .. arguments, "--out", In("out")]).Split('\n')[1..3]);
-        Assert.Contains(" B", CommandRun.Ok("generate", In("model"), "--prompt", "Answer:", "--tokens", "2", "--temperature", "0"), StringComparison.Ordinal);
+            CommandRun.Ok(["evaluate", In("model"), .. arguments, "--out", In("out")]).Split('\n')[1..3]
+        );
+        Assert.Contains(
+            " B",
+            CommandRun.Ok("generate", In("model"), "--prompt", "Answer:", "--tokens", "2", "--temperature", "0"),
+            StringComparison.Ordinal
+        );
         File.Delete(In("model/tokenizer.model"));
-        Assert.Contains("which Uniscale does not read", CommandRun.Refused(["evaluate", In("model"), .. arguments]), StringComparison.Ordinal);
+        Assert.Contains(
+            "which Uniscale does not read",
+            CommandRun.Refused(["evaluate", In("model"), .. arguments]),
+            StringComparison.Ordinal
+        );
         File.WriteAllText(In("model/config.json"), "{}");
-        Assert.Contains("config.json has no model_type", CommandRun.Refused(["evaluate", In("model"), .. arguments]), StringComparison.Ordinal);
+        Assert.Contains(
+            "config.json has no model_type",
+            CommandRun.Refused(["evaluate", In("model"), .. arguments]),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void ResultsAreHeldAgainstEachOther()
     {
-        File.WriteAllText(In("a.json"), """{"results": {"mmlu": {"alias": "mmlu", "acc,none": 0.5, "acc_stderr,none": 0.03}, "x": {"acc,none": 0.1}}}""");
+        File.WriteAllText(
+            In("a.json"),
+            """{"results": {"mmlu": {"alias": "mmlu", "acc,none": 0.5, "acc_stderr,none": 0.03}, "x": {"acc,none": 0.1}}}"""
+        );
         File.WriteAllText(In("b.json"), """{"results": {"mmlu": {"alias": "mmlu", "acc,none": 0.625, "acc_stderr,none": 0.04}}}""");
-        string line = Assert.Single(CommandRun.Ok("evaluate", "compare", In("a.json"), In("b.json")).Split('\n'), line => line.StartsWith("mmlu", StringComparison.Ordinal));
+        string line = Assert.Single(
+            CommandRun.Ok("evaluate", "compare", In("a.json"), In("b.json")).Split('\n'),
+            line => line.StartsWith("mmlu", StringComparison.Ordinal)
+        );
         Assert.Equal(["mmlu", "acc", "0.5000", "0.6250", "+0.1250", "0.0500"], line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         File.WriteAllText(In("c.json"), "{}");
-        Assert.Contains("is no results file", CommandRun.Refused("evaluate", "compare", In("a.json"), In("c.json")), StringComparison.Ordinal);
-        Assert.Contains("There is no results file", CommandRun.Refused("evaluate", "compare", In("a.json"), In("none.json")), StringComparison.Ordinal);
+        Assert.Contains(
+            "is no results file",
+            CommandRun.Refused("evaluate", "compare", In("a.json"), In("c.json")),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "There is no results file",
+            CommandRun.Refused("evaluate", "compare", In("a.json"), In("none.json")),
+            StringComparison.Ordinal
+        );
         Assert.Contains("needs two results files", CommandRun.Refused("evaluate", "compare", In("a.json")), StringComparison.Ordinal);
         File.WriteAllText(In("d.json"), """{"results": {"other": {"acc,none": 0.5}}}""");
-        Assert.Contains("nothing can be compared", CommandRun.Refused("evaluate", "compare", In("a.json"), In("d.json")), StringComparison.Ordinal);
+        Assert.Contains(
+            "nothing can be compared",
+            CommandRun.Refused("evaluate", "compare", In("a.json"), In("d.json")),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]

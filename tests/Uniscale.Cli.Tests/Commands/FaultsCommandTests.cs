@@ -31,18 +31,24 @@ public sealed class FaultsCommandTests : IDisposable
     public void A_cell_that_breaks_its_promise_fails_and_only_good_ones_are_kept()
     {
         string file = Path.Combine(_folder, "matrix.yaml");
-        File.WriteAllText(file, $$"""
+        File.WriteAllText(
+            file,
+            $$"""
             run: {{Repository.PathOf("configs/base/faults.yaml")}}
             layouts: [{ name: one, ranks: 1 }]
             cases:
               - { name: slow, by: threads, inject: [{ kind: slow-rank, step: 2, seconds: 0.1 }] }
               - { name: skipped, by: threads, inject: [{ kind: nan-gradient, step: 5 }] }
               - { name: never, by: threads, inject: [{ kind: exception, step: 99 }] }
-            """);
+            """
+        );
         string[] arguments = ["faults", file, "--directory", Path.Combine(_folder, "matrix")];
         var (code, output, _) = CommandRun.Of(arguments);
         Assert.Equal(1, code);
-        Assert.Matches(@"skipped +one +FAILED +\d+ tensors differ from the unbroken run's, the first is \S+; at step \d+ the loss was", output);
+        Assert.Matches(
+            @"skipped +one +FAILED +\d+ tensors differ from the unbroken run's, the first is \S+; at step \d+ the loss was",
+            output
+        );
         Assert.Matches(@"never +one +FAILED +1 of 1 faults did not happen", output);
         Assert.Contains("2 of 3 cells are not as promised", output);
         File.AppendAllText(file, "  - { name: more, by: threads, inject: [{ kind: slow-rank, step: 2, seconds: 0.1 }] }");

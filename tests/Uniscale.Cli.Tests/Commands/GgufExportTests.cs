@@ -26,7 +26,10 @@ public sealed class GgufExportTests : IDisposable
             AssertShape([8L, 12], number, file.Shape("token_embd.weight"));
             AssertShape([8L, 4], number, file.Shape("blk.0.attn_k.weight"));
             AssertShape([8L], 0u, file.Shape("blk.0.ffn_norm.weight"));
-            Assert.All(file.Values("token_embd.weight").Select((value, i) => (value, Weight(0, i))), pair => Assert.Equal(pair.Item2, pair.value, Math.Abs(pair.Item2) * error));
+            Assert.All(
+                file.Values("token_embd.weight").Select((value, i) => (value, Weight(0, i))),
+                pair => Assert.Equal(pair.Item2, pair.value, Math.Abs(pair.Item2) * error)
+            );
         }
         Assert.Equal(12, new GgufFile(In("f32.gguf")).Names.Count());
         Assert.False(File.Exists(In("f32.gguf.unfinished")));
@@ -41,7 +44,10 @@ public sealed class GgufExportTests : IDisposable
         var file = new GgufFile(In("model.gguf"));
         // The order of parameters: embedding, attention norm, wq, its bias, wk, its bias, wv …
         int[] rows = [0, 2, 1, 3, 4, 6, 5, 7];
-        Assert.Equal(rows.SelectMany(row => Enumerable.Range(0, 8).Select(i => Weight(2, 8 * row + i))), file.Values("blk.0.attn_q.weight"));
+        Assert.Equal(
+            rows.SelectMany(row => Enumerable.Range(0, 8).Select(i => Weight(2, 8 * row + i))),
+            file.Values("blk.0.attn_q.weight")
+        );
         Assert.Equal(rows.Select(row => Weight(3, row)), file.Values("blk.0.attn_q.bias"));
         Assert.Equal(rows.Select(row => Weight(5, row)), file.Values("blk.0.attn_k.bias"));
         Assert.Equal(Enumerable.Range(0, 64).Select(i => Weight(6, i)), file.Values("blk.0.attn_v.weight"));
@@ -50,16 +56,37 @@ public sealed class GgufExportTests : IDisposable
     [Fact]
     public void TheModelIsDescribed()
     {
-        Save("model.kv_heads=1", "model.tied_embeddings=true", "model.rope_base=20000", "model.rope_scaling=linear", "model.rope_factor=4", "model.norm_epsilon=1e-6");
+        Save(
+            "model.kv_heads=1",
+            "model.tied_embeddings=true",
+            "model.rope_base=20000",
+            "model.rope_scaling=linear",
+            "model.rope_factor=4",
+            "model.norm_epsilon=1e-6"
+        );
         CommandRun.Ok("export", In("run"), "--to", In("model.gguf"), "--format", "gguf");
         var file = new GgufFile(In("model.gguf"));
         Assert.DoesNotContain("output.weight", file.Names);
-        foreach (var (key, value) in new (string, object)[]
-        {
-            ("general.architecture", "llama"), ("general.file_type", 0u), ("llama.vocab_size", 12u), ("llama.context_length", 32u), ("llama.embedding_length", 8u), ("llama.block_count", 1u),
-            ("llama.feed_forward_length", 24u), ("llama.attention.head_count", 2u), ("llama.attention.head_count_kv", 1u), ("llama.attention.key_length", 4u),
-            ("llama.attention.layer_norm_rms_epsilon", 1e-6f), ("llama.rope.dimension_count", 4u), ("llama.rope.freq_base", 20000f), ("llama.rope.scaling.type", "linear"), ("llama.rope.scaling.factor", 4f),
-        })
+        foreach (
+            var (key, value) in new (string, object)[]
+            {
+                ("general.architecture", "llama"),
+                ("general.file_type", 0u),
+                ("llama.vocab_size", 12u),
+                ("llama.context_length", 32u),
+                ("llama.embedding_length", 8u),
+                ("llama.block_count", 1u),
+                ("llama.feed_forward_length", 24u),
+                ("llama.attention.head_count", 2u),
+                ("llama.attention.head_count_kv", 1u),
+                ("llama.attention.key_length", 4u),
+                ("llama.attention.layer_norm_rms_epsilon", 1e-6f),
+                ("llama.rope.dimension_count", 4u),
+                ("llama.rope.freq_base", 20000f),
+                ("llama.rope.scaling.type", "linear"),
+                ("llama.rope.scaling.factor", 4f),
+            }
+        )
             Assert.Equal(value, file.Keys[key]);
         Assert.DoesNotContain(file.Keys.Keys, key => key.StartsWith("tokenizer", StringComparison.Ordinal));
     }
@@ -78,9 +105,17 @@ public sealed class GgufExportTests : IDisposable
         Assert.Equal(1 / ((1 - kept) / 8 + kept), factors[0], 1e-5);
         Assert.Equal(8, factors[1]);
         Save("model.rope_scaling=dynamic", "model.rope_factor=2");
-        Assert.Contains("GGUF has no dynamic NTK", CommandRun.Refused("export", In("run"), "--to", In("d.gguf"), "--format", "gguf"), StringComparison.Ordinal);
+        Assert.Contains(
+            "GGUF has no dynamic NTK",
+            CommandRun.Refused("export", In("run"), "--to", In("d.gguf"), "--format", "gguf"),
+            StringComparison.Ordinal
+        );
         Save("model.rope_scaling=yarn", "model.rope_factor=4", "model.rope_trained_context=8", "model.rope_attention_factor=2");
-        Assert.Contains("GGUF has YaRN with", CommandRun.Refused("export", In("run"), "--to", In("d.gguf"), "--format", "gguf"), StringComparison.Ordinal);
+        Assert.Contains(
+            "GGUF has YaRN with",
+            CommandRun.Refused("export", In("run"), "--to", In("d.gguf"), "--format", "gguf"),
+            StringComparison.Ordinal
+        );
         Assert.False(File.Exists(In("d.gguf")));
     }
 
@@ -96,18 +131,37 @@ public sealed class GgufExportTests : IDisposable
         Assert.Equal(tokenizer.PieceOf(300).Text, tokens[300]);
         Assert.Equal(tokenizer.PieceOf(300).Score, ((object[])keys["tokenizer.ggml.scores"])[300]);
         Assert.Equal(6, ((object[])keys["tokenizer.ggml.token_type"])[tokenizer.IdOf("<0x41>")]);
-        Assert.Equal(((uint)tokenizer.EndId, false, true), ((uint)keys["tokenizer.ggml.eos_token_id"], (bool)keys["tokenizer.ggml.add_bos_token"], (bool)keys["tokenizer.ggml.add_space_prefix"]));
+        Assert.Equal(
+            ((uint)tokenizer.EndId, false, true),
+            (
+                (uint)keys["tokenizer.ggml.eos_token_id"],
+                (bool)keys["tokenizer.ggml.add_bos_token"],
+                (bool)keys["tokenizer.ggml.add_space_prefix"]
+            )
+        );
     }
 
     [Fact]
     public void MistakesAreToldInASentence()
     {
         Save();
-        Assert.Contains("--type is for GGUF files alone", CommandRun.Refused("export", In("run"), "--to", In("model"), "--type", "f16"), StringComparison.Ordinal);
+        Assert.Contains(
+            "--type is for GGUF files alone",
+            CommandRun.Refused("export", In("run"), "--to", In("model"), "--type", "f16"),
+            StringComparison.Ordinal
+        );
         File.WriteAllText(In("there.gguf"), "");
-        Assert.Contains("is there already", CommandRun.Refused("export", In("run"), "--to", In("there.gguf"), "--format", "gguf"), StringComparison.Ordinal);
+        Assert.Contains(
+            "is there already",
+            CommandRun.Refused("export", In("run"), "--to", In("there.gguf"), "--format", "gguf"),
+            StringComparison.Ordinal
+        );
         Save("model.norm=layernorm");
-        Assert.Contains("Llama's kind", CommandRun.Refused("export", In("run"), "--to", In("l.gguf"), "--format", "gguf"), StringComparison.Ordinal);
+        Assert.Contains(
+            "Llama's kind",
+            CommandRun.Refused("export", In("run"), "--to", In("l.gguf"), "--format", "gguf"),
+            StringComparison.Ordinal
+        );
     }
 
     private static void AssertShape(long[] extents, uint type, (long[] Extents, uint Type) actual)
@@ -123,20 +177,58 @@ public sealed class GgufExportTests : IDisposable
 
     private void Save(params string[] overrides)
     {
-        if (Directory.Exists(In("run"))) Directory.Delete(In("run"), recursive: true);
-        var configuration = ConfigurationLoader.Parse("",
-            ["name=small", "train.steps=10", "model.layers=1", "model.hidden=8", "model.heads=2", "model.ffn=24", "model.context=32", "model.vocabulary=12", .. overrides]);
+        if (Directory.Exists(In("run")))
+            Directory.Delete(In("run"), recursive: true);
+        var configuration = ConfigurationLoader.Parse(
+            "",
+            [
+                "name=small",
+                "train.steps=10",
+                "model.layers=1",
+                "model.hidden=8",
+                "model.heads=2",
+                "model.ffn=24",
+                "model.context=32",
+                "model.vocabulary=12",
+                .. overrides,
+            ]
+        );
         using var world = InProcessWorld.Create(1)[0];
         using var store = new CheckpointStore(In("run/checkpoints"), world);
         var model = configuration.Value.Model;
         var pins = new List<GCHandle>();
-        var slices = Transformer.Blocks(model, model.Vocabulary).SelectMany(block => block.Parameters).DistinctBy(parameter => parameter.Name).Select((parameter, number) =>
-        {
-            float[] values = [.. Enumerable.Range(0, (int)parameter.Shape.Aggregate(1L, (a, b) => a * b)).Select(i => Weight(number, i))];
-            pins.Add(GCHandle.Alloc(values, GCHandleType.Pinned));
-            return new StateSlice(parameter.Name, ElementType.Float32, parameter.Shape, new long[parameter.Shape.Length], parameter.Shape, pins[^1].AddrOfPinnedObject());
-        }).ToList();
-        store.Save(new CheckpointState { Step = 5, ConsumedTokens = 1, ConfigurationYaml = configuration.ToYaml(), Slices = slices });
+        var slices = Transformer
+            .Blocks(model, model.Vocabulary)
+            .SelectMany(block => block.Parameters)
+            .DistinctBy(parameter => parameter.Name)
+            .Select(
+                (parameter, number) =>
+                {
+                    float[] values =
+                    [
+                        .. Enumerable.Range(0, (int)parameter.Shape.Aggregate(1L, (a, b) => a * b)).Select(i => Weight(number, i)),
+                    ];
+                    pins.Add(GCHandle.Alloc(values, GCHandleType.Pinned));
+                    return new StateSlice(
+                        parameter.Name,
+                        ElementType.Float32,
+                        parameter.Shape,
+                        new long[parameter.Shape.Length],
+                        parameter.Shape,
+                        pins[^1].AddrOfPinnedObject()
+                    );
+                }
+            )
+            .ToList();
+        store.Save(
+            new CheckpointState
+            {
+                Step = 5,
+                ConsumedTokens = 1,
+                ConfigurationYaml = configuration.ToYaml(),
+                Slices = slices,
+            }
+        );
         pins.ForEach(pin => pin.Free());
     }
 }

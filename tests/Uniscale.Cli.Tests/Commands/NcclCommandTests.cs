@@ -4,7 +4,9 @@ using Uniscale.NcclEmulation;
 
 namespace Uniscale.Cli.Tests.Commands;
 
-/// <summary>Whole jobs whose collectives go by NCCL, on its emulator: layouts and faults in a short form (scripts/test-nccl.sh runs all).</summary>
+/// <summary>
+/// Whole jobs whose collectives go by NCCL, on its emulator: layouts and faults in a short form (scripts/test-nccl.sh runs all).
+/// </summary>
 public sealed class NcclCommandTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-nccl-").FullName;
@@ -23,7 +25,16 @@ public sealed class NcclCommandTests : IDisposable
     [Fact]
     public void Layouts_equal_one_rank_by_the_librarys_own_all_to_all()
     {
-        var (code, output) = Run(EmulatorLibraries.Newest, "communication_delay=200", "verify", Verified, "--steps", "2", "--layouts", "cp2 ulysses, tied pp2 dp2 zero2");
+        var (code, output) = Run(
+            EmulatorLibraries.Newest,
+            "communication_delay=200",
+            "verify",
+            Verified,
+            "--steps",
+            "2",
+            "--layouts",
+            "cp2 ulysses, tied pp2 dp2 zero2"
+        );
         Assert.True(code == 0, output);
     }
 
@@ -56,8 +67,19 @@ public sealed class NcclCommandTests : IDisposable
 
     private void Holds(string matrix, string settings, string name, string layout, string outcome)
     {
-        var (code, output) = Run(EmulatorLibraries.Newest, settings, "faults", Path.Combine(Root, "tests", "NcclEmulator", matrix),
-            "--only", name, "--layout", layout, "--directory", _folder, "--json");
+        var (code, output) = Run(
+            EmulatorLibraries.Newest,
+            settings,
+            "faults",
+            Path.Combine(Root, "tests", "NcclEmulator", matrix),
+            "--only",
+            name,
+            "--layout",
+            layout,
+            "--directory",
+            _folder,
+            "--json"
+        );
         Assert.True(code == 0, output);
         using var cells = JsonDocument.Parse(output);
         Assert.Equal(outcome, Assert.Single(cells.RootElement.EnumerateArray()).GetProperty("outcome").GetString());
@@ -66,8 +88,13 @@ public sealed class NcclCommandTests : IDisposable
     /// <summary>The program in a process of its own, whose environment names the emulator.</summary>
     private static (int Code, string Output) Run(int version, string settings, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in EmulatorLibraries.Variables(version)) start.Environment[name] = value;
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "uniscale"), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in EmulatorLibraries.Variables(version))
+            start.Environment[name] = value;
         start.Environment[Launching.Ranks.RankDevices.CollectivesVariable] = "nccl";
         start.Environment["NCCL_EMULATOR"] = settings;
         using var process = Process.Start(start)!;

@@ -13,10 +13,31 @@ public sealed class NeedleCommandTests : IDisposable
     [Fact]
     public void TheTableTheCsvAndTheHeatMapAreWritten()
     {
-        string[] arguments = ["needle", _run, "--lengths", "60..64", "--depths", "3", "--tokens", "4", "--needle", "A{key}", "--question", "A", "--out", In("out"), "--plot", In("maps/heat.png")];
+        string[] arguments =
+        [
+            "needle",
+            _run,
+            "--lengths",
+            "60..64",
+            "--depths",
+            "3",
+            "--tokens",
+            "4",
+            "--needle",
+            "A{key}",
+            "--question",
+            "A",
+            "--out",
+            In("out"),
+            "--plot",
+            In("maps/heat.png"),
+        ];
         string said = CommandRun.Ok(arguments);
         Assert.Contains("0.0% of 6 needles were found", said, StringComparison.Ordinal);
-        Assert.Equal(["60", "64"], said.Split('\n').Skip(1).Take(2).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0]));
+        Assert.Equal(
+            ["60", "64"],
+            said.Split('\n').Skip(1).Take(2).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0])
+        );
         Assert.Equal(7, File.ReadLines(Directory.GetFiles(In("out"), "needle_*.csv")[0]).Count());
         Assert.True(new FileInfo(In("maps/heat.png")).Length > 2000);
         Assert.Equal(6, File.ReadLines(In("out/answers.tsv")).Count());

@@ -7,7 +7,8 @@ namespace Uniscale.Cli.Tests.Commands;
 /// <summary>The way from a model that has read to one that answers and prefers, with runs that are stopped and go on.</summary>
 public sealed class ObjectiveRunTests : IDisposable
 {
-    private const int Vocabulary = 64, Context = 32;
+    private const int Vocabulary = 64,
+        Context = 32;
 
     private readonly TemporaryFolder _folder = new();
 
@@ -22,8 +23,14 @@ public sealed class ObjectiveRunTests : IDisposable
         Packs("chat", PackKind.Samples);
         Packs("pairs", PackKind.Comparisons);
         Configure("base", "data: { sources: [{ name: text, shards: [\"{0}/text\"] }] }");
-        Configure("sft", "objective: sft\nstart_from: {0}/runs/base\ndata: { sources: [{ name: chat, shards: [\"{0}/chat\"], weight: 0.8 }, { name: text, shards: [\"{0}/text\"], weight: 0.2 }], validation: [{ name: held, shards: [\"{0}/chat\"] }] }");
-        Configure("reward", "objective: reward\nreward: { preset: internlm2 }\noptimizer: { lr: 1e-2 }\nstart_from: {0}/runs/sft\ndata: { sources: [{ name: pairs, domain: sums, shards: [\"{0}/pairs\"] }], validation: [{ name: pairs, domain: sums, shards: [\"{0}/pairs\"] }] }");
+        Configure(
+            "sft",
+            "objective: sft\nstart_from: {0}/runs/base\ndata: { sources: [{ name: chat, shards: [\"{0}/chat\"], weight: 0.8 }, { name: text, shards: [\"{0}/text\"], weight: 0.2 }], validation: [{ name: held, shards: [\"{0}/chat\"] }] }"
+        );
+        Configure(
+            "reward",
+            "objective: reward\nreward: { preset: internlm2 }\noptimizer: { lr: 1e-2 }\nstart_from: {0}/runs/sft\ndata: { sources: [{ name: pairs, domain: sums, shards: [\"{0}/pairs\"] }], validation: [{ name: pairs, domain: sums, shards: [\"{0}/pairs\"] }] }"
+        );
         Configure("dpo", "objective: dpo\nstart_from: {0}/runs/sft\ndata: { sources: [{ name: pairs, shards: [\"{0}/pairs\"] }] }");
     }
 
@@ -39,10 +46,18 @@ public sealed class ObjectiveRunTests : IDisposable
         Assert.NotEqual(Losses("base")[0], Losses("sft")[0], 1e-3);
 
         Ok("train", In("reward.yaml"));
-        Assert.True(Records("reward").First(record => record.GetProperty("kind").GetString() == "step").GetProperty("measures").TryGetProperty("accuracy", out _));
+        Assert.True(
+            Records("reward")
+                .First(record => record.GetProperty("kind").GetString() == "step")
+                .GetProperty("measures")
+                .TryGetProperty("accuracy", out _)
+        );
         var validation = Records("reward").Last(record => record.GetProperty("kind").GetString() == "validation");
         Assert.Equal(1, validation.GetProperty("measures").GetProperty("accuracy").GetDouble(), 0.1);
-        Assert.True(validation.GetProperty("measures").GetProperty("reward/chosen").GetDouble() > validation.GetProperty("measures").GetProperty("reward/rejected").GetDouble());
+        Assert.True(
+            validation.GetProperty("measures").GetProperty("reward/chosen").GetDouble()
+                > validation.GetProperty("measures").GetProperty("reward/rejected").GetDouble()
+        );
 
         Ok("train", In("dpo.yaml"));
         Assert.Equal(Math.Log(2), Losses("dpo")[0], 1e-6);
@@ -54,7 +69,10 @@ public sealed class ObjectiveRunTests : IDisposable
 
         Assert.Contains("is a reward model", Refused("export", In("runs/reward"), "--to", In("exported"), "--no-tokenizer"));
         Directory.Move(In("runs/sft"), In("runs/moved"));
-        Assert.Contains("which is not there any more", Refused("train", In("dpo.yaml"), "--resume", "--set", "train.steps=8", "--set", $"run_directory={In("runs/dpo")}"));
+        Assert.Contains(
+            "which is not there any more",
+            Refused("train", In("dpo.yaml"), "--resume", "--set", "train.steps=8", "--set", $"run_directory={In("runs/dpo")}")
+        );
     }
 
     private List<double> StoppedAndResumed(string objective, int ranks)
@@ -80,23 +98,32 @@ public sealed class ObjectiveRunTests : IDisposable
     public void What_does_not_fit_is_one_sentence(string run, string setting, string expected)
     {
         Directory.CreateDirectory(In("runs"));
-        Assert.Contains(expected, Refused("train", In($"{run}.yaml"), "--set", setting.Replace("{0}", _folder.In(""), StringComparison.Ordinal)));
+        Assert.Contains(
+            expected,
+            Refused("train", In($"{run}.yaml"), "--set", setting.Replace("{0}", _folder.In(""), StringComparison.Ordinal))
+        );
     }
 
     private string In(string path) => _folder.In(path);
 
-    private void Configure(string name, string more) => File.WriteAllText(In($"{name}.yaml"), $$"""
-        name: {{name}}
-        run_directory: {{In($"runs/{name}")}}
-        model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: {{Context}}, vocabulary: {{Vocabulary}} }
-        batch: { global: 4, micro: 1 }
-        train: { steps: 6, threads: 1 }
-        checkpoint: { every: 3 }
-        logging: { tensor_board: false, peak_flops: 1G, every: 1 }
+    private void Configure(string name, string more) =>
+        File.WriteAllText(
+            In($"{name}.yaml"),
+            $$"""
+            name: {{name}}
+            run_directory: {{In($"runs/{name}")}}
+            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: {{Context}}, vocabulary: {{Vocabulary}} }
+            batch: { global: 4, micro: 1 }
+            train: { steps: 6, threads: 1 }
+            checkpoint: { every: 3 }
+            logging: { tensor_board: false, peak_flops: 1G, every: 1 }
 
-        """ + more.Replace("{0}", In(""), StringComparison.Ordinal));
+            """ + more.Replace("{0}", In(""), StringComparison.Ordinal)
+        );
 
-    /// <summary>The better answer of a pair is of even tokens, the worse one of odd ones; a reward token of 63 stands behind each.</summary>
+    /// <summary>
+    /// The better answer of a pair is of even tokens, the worse one of odd ones; a reward token of 63 stands behind each.
+    /// </summary>
     private void Packs(string name, PackKind kind)
     {
         using var writer = new ShardWriter(In(name), Vocabulary, kind, Context);
@@ -119,7 +146,13 @@ public sealed class ObjectiveRunTests : IDisposable
         writer.Complete();
     }
 
-    private List<double> Losses(string run) => [.. Records(run).Where(record => record.GetProperty("kind").GetString() == "step").Select(record => record.GetProperty("loss").GetDouble())];
+    private List<double> Losses(string run) =>
+        [
+            .. Records(run)
+                .Where(record => record.GetProperty("kind").GetString() == "step")
+                .Select(record => record.GetProperty("loss").GetDouble()),
+        ];
 
-    private List<JsonElement> Records(string run) => [.. File.ReadLines(In($"runs/{run}/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.Clone())];
+    private List<JsonElement> Records(string run) =>
+        [.. File.ReadLines(In($"runs/{run}/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.Clone())];
 }

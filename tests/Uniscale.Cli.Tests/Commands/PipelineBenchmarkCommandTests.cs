@@ -13,10 +13,19 @@ public sealed class PipelineBenchmarkCommandTests
         Assert.Equal((0, ""), (code, error));
         var rows = JsonDocument.Parse(output).RootElement.EnumerateArray().ToDictionary(row => row.GetProperty("schedule").GetString()!);
         Assert.Equal(["1f1b", "gpipe", "interleaved-1f1b", "zero-bubble"], rows.Keys.Order());
-        Assert.All(rows.Values, row => Assert.Equal(row.GetProperty("formula").GetDouble(), row.GetProperty("predicted").GetDouble(), 1e-6));
+        Assert.All(
+            rows.Values,
+            row => Assert.Equal(row.GetProperty("formula").GetDouble(), row.GetProperty("predicted").GetDouble(), 1e-6)
+        );
         // A loaded machine adds idle time, but passes never take less than they are set to.
-        Assert.All(rows.Values, row => Assert.InRange(row.GetProperty("measured").GetDouble(), row.GetProperty("formula").GetDouble() - 0.03, 0.9));
-        Assert.All(rows.Values, row => Assert.True(row.GetProperty("median_seconds").GetDouble() > 0.95 * row.GetProperty("predicted_seconds").GetDouble()));
+        Assert.All(
+            rows.Values,
+            row => Assert.InRange(row.GetProperty("measured").GetDouble(), row.GetProperty("formula").GetDouble() - 0.03, 0.9)
+        );
+        Assert.All(
+            rows.Values,
+            row => Assert.True(row.GetProperty("median_seconds").GetDouble() > 0.95 * row.GetProperty("predicted_seconds").GetDouble())
+        );
     }
 
     [Theory]

@@ -13,13 +13,16 @@ public sealed class PlanCommandTests : IDisposable
     public PlanCommandTests()
     {
         _small = Path.Combine(_folder, "run.yaml");
-        File.WriteAllText(_small, """
+        File.WriteAllText(
+            _small,
+            """
             model: { layers: 6, hidden: 64, heads: 4, vocabulary: 512, context: 64 }
             train: { steps: 1000, device: cuda, precision: bf16 }
             batch: { global: 16, micro: 1 }
             parallel: { pipeline: 2, data: 2, zero: { stage: 1 } }
             checkpoint: { every: 100 }
-            """);
+            """
+        );
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -40,7 +43,8 @@ public sealed class PlanCommandTests : IDisposable
     [Fact]
     public void Json_page_and_trace_are_written()
     {
-        string page = Path.Combine(_folder, "plan.html"), trace = Path.Combine(_folder, "step.json");
+        string page = Path.Combine(_folder, "plan.html"),
+            trace = Path.Combine(_folder, "step.json");
         using var plan = JsonDocument.Parse(CommandRun.Ok("plan", _small, "--json", "--html", page, "--trace", trace));
         Assert.Equal(1000, plan.RootElement.GetProperty("run").GetProperty("steps").GetDouble());
         Assert.Equal(JsonValueKind.Null, plan.RootElement.GetProperty("run").GetProperty("money").ValueKind);

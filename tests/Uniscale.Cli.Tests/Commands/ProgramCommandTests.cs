@@ -13,12 +13,15 @@ public sealed class ProgramCommandTests : IDisposable
     public ProgramCommandTests()
     {
         _file = Path.Combine(_folder, "run.yaml");
-        File.WriteAllText(_file, """
+        File.WriteAllText(
+            _file,
+            """
             model: { layers: 6, hidden: 64, heads: 4, vocabulary: 512, context: 64 }
             train: { steps: 3 }
             batch: { global: 16, micro: 1 }
             parallel: { pipeline: 4, data: 2, zero: { stage: 1 }, schedule: zero-bubble }
-            """);
+            """
+        );
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -47,7 +50,12 @@ public sealed class ProgramCommandTests : IDisposable
     {
         string image = Path.Combine(_folder, "pipeline.svg");
         Assert.Equal(0, CommandRun.Of("program", _file, "--picture", image).Code);
-        var words = XDocument.Load(image).Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value).ToList();
+        var words = XDocument
+            .Load(image)
+            .Descendants()
+            .Where(element => element.Name.LocalName == "text")
+            .Select(element => element.Value)
+            .ToList();
         Assert.All((string[])["rank 0", "rank 2", "rank 4", "rank 6", "weight gradients"], word => Assert.Contains(word, words));
         Assert.StartsWith("zero-bubble: 4 stages, 8 microbatches, bubble ", words[0], StringComparison.Ordinal);
     }
@@ -56,9 +64,18 @@ public sealed class ProgramCommandTests : IDisposable
     [Fact]
     public void The_picture_of_the_readme_is_current()
     {
-        string image = Path.Combine(_folder, "pipeline.svg"), shown = Path.Combine(Repository.Root, "docs", "images", "pipeline.svg");
-        Assert.Equal(0, CommandRun.Of("program", Path.Combine(Repository.Root, "configs", "benchmarks", "benchmark-pipeline.yaml"), "--picture", image).Code);
-        Assert.True(File.ReadAllText(image) == File.ReadAllText(shown), "run: scripts/uniscale program configs/benchmarks/benchmark-pipeline.yaml --picture docs/images/pipeline.svg");
+        string image = Path.Combine(_folder, "pipeline.svg"),
+            shown = Path.Combine(Repository.Root, "docs", "images", "pipeline.svg");
+        Assert.Equal(
+            0,
+            CommandRun
+                .Of("program", Path.Combine(Repository.Root, "configs", "benchmarks", "benchmark-pipeline.yaml"), "--picture", image)
+                .Code
+        );
+        Assert.True(
+            File.ReadAllText(image) == File.ReadAllText(shown),
+            "run: scripts/uniscale program configs/benchmarks/benchmark-pipeline.yaml --picture docs/images/pipeline.svg"
+        );
     }
 
     [Theory]

@@ -8,13 +8,18 @@ public sealed class RunCommandsTests : IDisposable
 
     public RunCommandsTests()
     {
-        File.WriteAllText(Path.Combine(_run, "metrics.jsonl"), """
+        File.WriteAllText(
+            Path.Combine(_run, "metrics.jsonl"),
+            """
             {"kind":"start","time":"2026-01-01T00:00:00Z","ranks":2,"layout":"dp2","total_steps":9}
             {"kind":"step","time":"2026-01-01T00:00:05Z","step":4,"consumed_tokens":4000,"loss":2.5,"tokens_per_second":800,"seconds":1}
-            """);
+            """
+        );
         string launch = Directory.CreateDirectory(Path.Combine(_run, "launch")).FullName;
         var fault = new Fault("hang", 4, 1, "n1", "rank 1 on n1 did not come");
-        new EventLog(launch).Add(new JobEvent(new(2026, 1, 1, 0, 0, 9, TimeSpan.Zero), JobEventKind.GivenUp, 1, 4, fault.Message, fault, ["rank 0: waits"]));
+        new EventLog(launch).Add(
+            new JobEvent(new(2026, 1, 1, 0, 0, 9, TimeSpan.Zero), JobEventKind.GivenUp, 1, 4, fault.Message, fault, ["rank 0: waits"])
+        );
     }
 
     public void Dispose() => Directory.Delete(_run, recursive: true);
@@ -43,10 +48,13 @@ public sealed class RunCommandsTests : IDisposable
     [InlineData("Stopped after step 4, saved; continue with --resume.")]
     public void Why_a_run_stopped_is_told_in_its_own_words(string sentence)
     {
-        File.AppendAllText(Path.Combine(_run, "metrics.jsonl"), $$"""
+        File.AppendAllText(
+            Path.Combine(_run, "metrics.jsonl"),
+            $$"""
 
             {"kind":"end","time":"2026-01-01T00:00:06Z","step":4,"finished":false,"message":"{{sentence}}"}
-            """);
+            """
+        );
         Assert.StartsWith(sentence, CommandRun.Of("why", _run).Output);
     }
 

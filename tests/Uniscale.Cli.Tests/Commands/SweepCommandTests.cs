@@ -37,7 +37,10 @@ public sealed class SweepCommandTests : IDisposable
     [Fact]
     public void A_failed_job_is_a_row_with_its_sentence()
     {
-        string file = Write("failing", "metric: training\nlist: [{ optimizer.lr: 1e-3 }, { data.sources: '[{ name: corpus, shards: [gone] }]' }]");
+        string file = Write(
+            "failing",
+            "metric: training\nlist: [{ optimizer.lr: 1e-3 }, { data.sources: '[{ name: corpus, shards: [gone] }]' }]"
+        );
         End(Sweep(file));
         string[] lines = File.ReadAllLines(In("failing/table.csv"));
         Assert.StartsWith("1,run-0001,finished,8,", lines[1], StringComparison.Ordinal);
@@ -47,8 +50,12 @@ public sealed class SweepCommandTests : IDisposable
     [Fact]
     public void A_killed_run_starts_again_from_its_checkpoint_and_others_do_not_notice()
     {
-        End(Sweep(Write("whole", "set: { train.steps: 300, checkpoint.every: 50 }\nlist: [{ optimizer.lr: 1e-3 }, { optimizer.lr: 2e-3 }]")));
-        var sweep = Sweep(Write("broken", "set: { train.steps: 300, checkpoint.every: 50 }\nlist: [{ optimizer.lr: 1e-3 }, { optimizer.lr: 2e-3 }]"));
+        End(
+            Sweep(Write("whole", "set: { train.steps: 300, checkpoint.every: 50 }\nlist: [{ optimizer.lr: 1e-3 }, { optimizer.lr: 2e-3 }]"))
+        );
+        var sweep = Sweep(
+            Write("broken", "set: { train.steps: 300, checkpoint.every: 50 }\nlist: [{ optimizer.lr: 1e-3 }, { optimizer.lr: 2e-3 }]")
+        );
         Wait(() => Directory.Exists(In("broken/run-0002/checkpoints")));
         Children(sweep)[0].Kill();
         Assert.Contains("it was ended by signal 9. Starting again from its newest checkpoint.", End(sweep), StringComparison.Ordinal);
@@ -88,7 +95,11 @@ public sealed class SweepCommandTests : IDisposable
     {
         string file = Write("devices", "ranks: 2\ndevices: [0, 1, 2, 3]\nlist: [{}, {}, {}]");
         string output = CommandRun.Ok("sweep", file, "--dry-run");
-        Assert.EndsWith($"3 runs, 2 side by side, in {In("devices")}\n  CUDA_VISIBLE_DEVICES=0,1\n  CUDA_VISIBLE_DEVICES=2,3\n", output, StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"3 runs, 2 side by side, in {In("devices")}\n  CUDA_VISIBLE_DEVICES=0,1\n  CUDA_VISIBLE_DEVICES=2,3\n",
+            output,
+            StringComparison.Ordinal
+        );
         Assert.Contains("--jobs 3 asks for more", CommandRun.Refused("sweep", file, "--jobs", "3"), StringComparison.Ordinal);
     }
 
@@ -98,9 +109,16 @@ public sealed class SweepCommandTests : IDisposable
     {
         const string rest = "stop: { rule: halving, after: 2, factor: 3 }\ngrid: { optimizer.lr: [1e-5, 1e-3, 1e-2] }";
         End(Sweep(Write("whole", rest)));
-        string bin = In("bin"), file = Write("array", rest);
+        string bin = In("bin"),
+            file = Write("array", rest);
         Directory.CreateDirectory(bin);
-        foreach (var (name, script) in new[] { ("sbatch", """echo "$*" >>"$0.log"; wc -l <"$0.log" """), ("squeue", "printf '1_1 RUNNING\\n1_2 RUNNING\\n1_3 PENDING\\n'") })
+        foreach (
+            var (name, script) in new[]
+            {
+                ("sbatch", """echo "$*" >>"$0.log"; wc -l <"$0.log" """),
+                ("squeue", "printf '1_1 RUNNING\\n1_2 RUNNING\\n1_3 PENDING\\n'"),
+            }
+        )
         {
             File.WriteAllText(Path.Combine(bin, name), $"#!/bin/sh\n{script}\n");
             Process.Start("chmod", ["+x", Path.Combine(bin, name)]).WaitForExit();
@@ -108,7 +126,10 @@ public sealed class SweepCommandTests : IDisposable
         string Run(params (string, string)[] variables)
         {
             string[] how = variables.Length > 0 ? ["--task"] : ["--submit", "slurm"];
-            var (code, output, error) = SmallCorpus.Uniscale([.. variables, ("PATH", $"{bin}:{Environment.GetEnvironmentVariable("PATH")}")], ["sweep", file, .. how]);
+            var (code, output, error) = SmallCorpus.Uniscale(
+                [.. variables, ("PATH", $"{bin}:{Environment.GetEnvironmentVariable("PATH")}")],
+                ["sweep", file, .. how]
+            );
             Assert.True(code == 0, error);
             return output;
         }
@@ -130,13 +151,22 @@ public sealed class SweepCommandTests : IDisposable
     public void What_cannot_be_queued_is_refused()
     {
         string file = Write("refused", "list: [{}]");
-        Assert.Contains("--submit pbs is no batch system: give slurm.", CommandRun.Refused("sweep", file, "--submit", "pbs"), StringComparison.Ordinal);
-        Assert.Contains("--task is for the tasks of `uniscale sweep SWEEP --submit slurm`", CommandRun.Refused("sweep", file, "--task"), StringComparison.Ordinal);
+        Assert.Contains(
+            "--submit pbs is no batch system: give slurm.",
+            CommandRun.Refused("sweep", file, "--submit", "pbs"),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "--task is for the tasks of `uniscale sweep SWEEP --submit slurm`",
+            CommandRun.Refused("sweep", file, "--task"),
+            StringComparison.Ordinal
+        );
         Assert.Contains("exec ", CommandRun.Ok("sweep", file, "--submit", "slurm", "--dry-run"), StringComparison.Ordinal);
         Assert.False(Directory.Exists(In("refused")));
     }
 
-    private string Twelve(string name) => Write(name, "grid: { optimizer.lr: [1e-3, 2e-3, 3e-3, 4e-3, 6e-3, 8e-3], model.hidden: [16, 32] }");
+    private string Twelve(string name) =>
+        Write(name, "grid: { optimizer.lr: [1e-3, 2e-3, 3e-3, 4e-3, 6e-3, 8e-3], model.hidden: [16, 32] }");
 
     private string Write(string name, string rest)
     {
@@ -151,6 +181,11 @@ public sealed class SweepCommandTests : IDisposable
     private static List<Process> Children(Process parent)
     {
         string children = File.ReadAllText($"/proc/{parent.Id}/task/{parent.Id}/children");
-        return [.. children.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => Process.GetProcessById(int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)))];
+        return
+        [
+            .. children
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(id => Process.GetProcessById(int.Parse(id, System.Globalization.CultureInfo.InvariantCulture))),
+        ];
     }
 }

@@ -14,11 +14,19 @@ public sealed class TrainCommandTests : IDisposable
     {
         Directory.CreateDirectory(In("raw"));
         for (int i = 0; i < 60; i++)
-            File.WriteAllText(In($"raw/{i}.txt"), string.Join('\n', Enumerable.Range(0, 40).Select(line => $"The {i * line % 7} models of text {line} learn {(i + line) % 13} words.")));
+            File.WriteAllText(
+                In($"raw/{i}.txt"),
+                string.Join(
+                    '\n',
+                    Enumerable.Range(0, 40).Select(line => $"The {i * line % 7} models of text {line} learn {(i + line) % 13} words.")
+                )
+            );
         Ok("data", "import", In("raw"), "--domain", "books", "--out", In("store"));
         Ok("tokenizer", "train", In("store"), "--vocabulary", "300", "--out", In("t.model"), "--threads", "1");
         Ok("data", "tokenize", In("store"), "--tokenizer", In("t.model"), "--out", In("tokens"), "--validation", "0.1", "--workers", "1");
-        File.WriteAllText(In("run.yaml"), $$"""
+        File.WriteAllText(
+            In("run.yaml"),
+            $$"""
             name: small
             run_directory: {{In("run")}}
             model: { layers: 2, hidden: 32, heads: 2, context: 32 }
@@ -31,7 +39,8 @@ public sealed class TrainCommandTests : IDisposable
             checkpoint: { every: 3 }
             evaluation: { every: 3, sequences: 4 }
             logging: { peak_flops: 1G, tensor_board: false }
-            """);
+            """
+        );
     }
 
     public void Dispose() => _folder.Dispose();
@@ -58,7 +67,16 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("out-of-memory", "backward", ".*memory.*")]
     public void A_failure_in_a_kernel_or_a_backward_is_one_sentence_and_exit_code_1(string kind, string moment, string says)
     {
-        var (code, _, error) = Of("train", In("run.yaml"), "--ranks", "2", "--set", "faults.enabled=true", "--set", $"faults.inject=[{{ kind: {kind}, step: 2, moment: {moment} }}]");
+        var (code, _, error) = Of(
+            "train",
+            In("run.yaml"),
+            "--ranks",
+            "2",
+            "--set",
+            "faults.enabled=true",
+            "--set",
+            $"faults.inject=[{{ kind: {kind}, step: 2, moment: {moment} }}]"
+        );
         Assert.Equal(1, code);
         Assert.True(Regex.IsMatch(error, $@"\Auniscale: rank 1 failed first: {says}\. The log is \S+\.\n\z"), error);
     }
@@ -67,7 +85,10 @@ public sealed class TrainCommandTests : IDisposable
     public void A_run_tells_its_peak_of_memory_beside_what_was_predicted()
     {
         Ok("train", In("run.yaml"), "--set", "train.steps=2");
-        Assert.Matches(@"peak memory: .* measured, predicted .* \([+-][0-9.]+%\), in the heaviest process \(rank 0\)", File.ReadAllText(In("run/logs/train-rank0.log")));
+        Assert.Matches(
+            @"peak memory: .* measured, predicted .* \([+-][0-9.]+%\), in the heaviest process \(rank 0\)",
+            File.ReadAllText(In("run/logs/train-rank0.log"))
+        );
         Assert.True(Records("end").Single().GetProperty("memory").GetProperty("predicted_bytes").GetInt64() > 0);
     }
 
@@ -77,7 +98,16 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("launch")]
     public void What_the_memory_cannot_hold_is_refused_before_anything_is_made(string command)
     {
-        string refusal = Refused(command, In("run.yaml"), "--set", "model.layers=400", "--set", "model.hidden=8192", "--set", "model.heads=64");
+        string refusal = Refused(
+            command,
+            In("run.yaml"),
+            "--set",
+            "model.layers=400",
+            "--set",
+            "model.hidden=8192",
+            "--set",
+            "model.heads=64"
+        );
         Assert.Contains("This run needs at least", refusal);
         Assert.Contains("train.check_memory=false", refusal);
         Assert.False(Directory.Exists(In("run")));
@@ -89,12 +119,16 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("100", false)]
     public void A_phase_that_disappoints_stops_the_run_saved_and_the_run_goes_on_when_asked(string bound, bool stops)
     {
-        File.WriteAllText(In("phased.yaml"), File.ReadAllText(In("run.yaml")).Replace("steps: 6, ", "", StringComparison.Ordinal) + $$"""
+        File.WriteAllText(
+            In("phased.yaml"),
+            File.ReadAllText(In("run.yaml")).Replace("steps: 6, ", "", StringComparison.Ordinal)
+                + $$"""
 
-            phases:
-              - { name: first, tokens: 256, stop_above: {{bound}} }
-              - { name: second, tokens: 384, stop_above: 0 }
-            """);
+                phases:
+                  - { name: first, tokens: 256, stop_above: {{bound}} }
+                  - { name: second, tokens: 384, stop_above: 0 }
+                """
+        );
         var (planned, plan, _) = CommandRun.Of("curriculum", "plan", In("phased.yaml"));
         Assert.Equal(0, planned);
         Assert.Contains(bound == "0" ? "all; stops" : $"all; stops above {bound}", plan);
@@ -130,8 +164,13 @@ public sealed class TrainCommandTests : IDisposable
     public void A_profile_is_a_trace_with_kernels_and_a_table()
     {
         Ok("train", In("run.yaml"), "--profile", In("profile.json"));
-        var names = JsonDocument.Parse(File.ReadAllText(In("profile.json"))).RootElement.GetProperty("traceEvents").EnumerateArray()
-            .Where(entry => entry.GetProperty("ph").GetString() == "X").Select(entry => entry.GetProperty("name").GetString()).ToHashSet();
+        var names = JsonDocument
+            .Parse(File.ReadAllText(In("profile.json")))
+            .RootElement.GetProperty("traceEvents")
+            .EnumerateArray()
+            .Where(entry => entry.GetProperty("ph").GetString() == "X")
+            .Select(entry => entry.GetProperty("name").GetString())
+            .ToHashSet();
         Assert.Superset(new HashSet<string?> { "step 3", "forward b1 m0", "AttentionBackward", "AdamW" }, names);
         string log = File.ReadAllText(Directory.GetFiles(In("run/logs"), "train-rank0*").Single());
         Assert.Contains("outside kernels", log);
@@ -139,7 +178,11 @@ public sealed class TrainCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("batch.global is 4, which is no multiple of the 3 replicas: set batch.global to 6 or 3, or change the layout.", "--ranks", "3")]
+    [InlineData(
+        "batch.global is 4, which is no multiple of the 3 replicas: set batch.global to 6 or 3, or change the layout.",
+        "--ranks",
+        "3"
+    )]
     [InlineData("--set model.layres=3: model has no key 'layres'; did you mean 'layers'?", "--set", "model.layres=3")]
     [InlineData("gone.bin does not exist", "--set", "data.sources[0].shards=[gone]")]
     [InlineData("nowhere.model does not exist", "--set", "data.tokenizer=nowhere.model")]
@@ -181,5 +224,9 @@ public sealed class TrainCommandTests : IDisposable
     private double[] Losses() => [.. Records("step").Select(record => record.GetProperty("loss").GetDouble())];
 
     private JsonElement[] Records(string kind) =>
-        [.. File.ReadLines(In("run/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).Where(record => record.GetProperty("kind").GetString() == kind)];
+        [
+            .. File.ReadLines(In("run/metrics.jsonl"))
+                .Select(line => JsonDocument.Parse(line).RootElement)
+                .Where(record => record.GetProperty("kind").GetString() == kind),
+        ];
 }

@@ -12,7 +12,10 @@ public sealed class VerifyInputTests
     public void ALayoutThatCannotBeIsOneSentence(string layouts, string expected)
     {
         string yaml = Path.Combine(Directory.CreateTempSubdirectory("uniscale-verify-").FullName, "config.yaml");
-        File.WriteAllText(yaml, "model: { layers: 1, hidden: 16, heads: 2, context: 8, vocabulary: 64 }\nbatch: { global: 2 }\ntrain: { steps: 1 }\n");
+        File.WriteAllText(
+            yaml,
+            "model: { layers: 1, hidden: 16, heads: 2, context: 8, vocabulary: 64 }\nbatch: { global: 2 }\ntrain: { steps: 1 }\n"
+        );
         var (code, _, error) = CommandRun.Of("verify", yaml, "--layouts", layouts);
         Directory.Delete(Path.GetDirectoryName(yaml)!, recursive: true);
         Assert.Equal(2, code);
@@ -23,7 +26,10 @@ public sealed class VerifyInputTests
     public void NoRanksAreNoRanks()
     {
         string yaml = Path.Combine(Directory.CreateTempSubdirectory("uniscale-ranks-").FullName, "config.yaml");
-        File.WriteAllText(yaml, "model: { layers: 1, hidden: 16, heads: 2, context: 8, vocabulary: 64 }\nbatch: { global: 2 }\ntrain: { steps: 1 }\n");
+        File.WriteAllText(
+            yaml,
+            "model: { layers: 1, hidden: 16, heads: 2, context: 8, vocabulary: 64 }\nbatch: { global: 2 }\ntrain: { steps: 1 }\n"
+        );
         var (code, _, error) = CommandRun.Of("train", yaml, "--ranks", "0");
         Directory.Delete(Path.GetDirectoryName(yaml)!, recursive: true);
         Assert.Equal((2, true), (code, error.Contains("--ranks 0 is not a number of ranks", StringComparison.Ordinal)));

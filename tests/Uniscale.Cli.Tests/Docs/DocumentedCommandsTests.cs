@@ -22,7 +22,10 @@ public sealed partial class DocumentedCommandsTests
         string[] words = WordsOf(line);
         var parsed = Shell.Create().Parse(words);
         // Running text may name a command without what it works on.
-        var errors = parsed.Errors.Select(error => error.Message).Where(error => !error.StartsWith("Required argument", StringComparison.Ordinal)).ToList();
+        var errors = parsed
+            .Errors.Select(error => error.Message)
+            .Where(error => !error.StartsWith("Required argument", StringComparison.Ordinal))
+            .ToList();
         Assert.True(errors.Count == 0, $"{file}: '{line}': {string.Join("; ", errors)}");
         Assert.NotSame(parsed.RootCommandResult.Command, parsed.CommandResult.Command);
         foreach (string path in words.Where(word => word.StartsWith("configs/", StringComparison.Ordinal)))
@@ -47,7 +50,8 @@ public sealed partial class DocumentedCommandsTests
             foreach (Match match in Link().Matches(File.ReadAllText(Path.Combine(Root, file))))
             {
                 string target = match.Groups[1].Value;
-                if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith('#')) continue;
+                if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith('#'))
+                    continue;
                 string path = Path.Combine(Root, Path.GetDirectoryName(file)!, target.Split('#')[0]);
                 Assert.True(Path.Exists(path), $"{file} links to {target}, which is not there");
             }
@@ -59,14 +63,20 @@ public sealed partial class DocumentedCommandsTests
     [InlineData("program {root}/configs/tests/verify-tiny.yaml --ranks 1")]
     public void TheQuickCommandsOfTheReadmeSucceed(string line)
     {
-        var (code, output, error) = CommandRun.Of([.. line.Split(' ').Select(word => word.Replace("{root}", Root, StringComparison.Ordinal))]);
+        var (code, output, error) = CommandRun.Of([
+            .. line.Split(' ').Select(word => word.Replace("{root}", Root, StringComparison.Ordinal)),
+        ]);
         Assert.True(code == 0, error);
         Assert.NotEmpty(output);
     }
 
     private static IEnumerable<string> Documents() =>
         new[] { "README.md", "CONTRIBUTING.md" }
-            .Concat(Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(Root, path)))
+            .Concat(
+                Directory
+                    .EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories)
+                    .Select(path => Path.GetRelativePath(Root, path))
+            )
             .Order();
 
     /// <summary>Lines of code blocks and code in running text that call the program; lines with "…" are only sketches.</summary>

@@ -42,8 +42,16 @@ public sealed partial class ExamplesTests : IDisposable
         string script = Path.Combine(_folder.In("first-model"), "run.sh");
         Directory.CreateDirectory(_folder.In("first-model"));
         string example = Path.Combine(Repository.Root, "examples", "first-model");
-        File.WriteAllText(Path.Combine(_folder.In("first-model"), "run.yaml"), File.ReadAllText(Path.Combine(example, "run.yaml")).Replace("steps: 200", "steps: 6").Replace("every: 100", "every: 3"));
-        File.WriteAllText(script, File.ReadAllText(Path.Combine(example, "run.sh")).Replace("--stop-after 100", "--stop-after 3").Replace("--validation 0.05", "--validation 0.2"));
+        File.WriteAllText(
+            Path.Combine(_folder.In("first-model"), "run.yaml"),
+            File.ReadAllText(Path.Combine(example, "run.yaml")).Replace("steps: 200", "steps: 6").Replace("every: 100", "every: 3")
+        );
+        File.WriteAllText(
+            script,
+            File.ReadAllText(Path.Combine(example, "run.sh"))
+                .Replace("--stop-after 100", "--stop-after 3")
+                .Replace("--validation 0.05", "--validation 0.2")
+        );
         string output = Run("bash", script, text);
         Assert.Contains("step 6/6", output);
         Assert.True(File.Exists(_folder.In("first-model/runs/first-model/metrics.jsonl")));
@@ -53,13 +61,17 @@ public sealed partial class ExamplesTests : IDisposable
     [Fact]
     public void AModelIsTaughtToAnswerAndToPrefer()
     {
-        string text = _folder.In("text"), example = _folder.In("alignment");
+        string text = _folder.In("text"),
+            example = _folder.In("alignment");
         Directory.CreateDirectory(text);
         Directory.CreateDirectory(example);
         foreach (string page in Directory.GetFiles(Path.Combine(Repository.Root, "docs", "decisions"), "*.md"))
             File.Copy(page, Path.Combine(text, Path.GetFileName(page)));
         foreach (string file in Directory.GetFiles(Path.Combine(Repository.Root, "examples", "alignment")))
-            File.WriteAllText(Path.Combine(example, Path.GetFileName(file)), StepCount().Replace(File.ReadAllText(file), "steps: 4").Replace("layers: 4", "layers: 1"));
+            File.WriteAllText(
+                Path.Combine(example, Path.GetFileName(file)),
+                StepCount().Replace(File.ReadAllText(file), "steps: 4").Replace("layers: 4", "layers: 1")
+            );
         string output = Run("bash", Path.Combine(example, "run.sh"), text);
         Assert.Contains("⟦", output);
         Assert.Matches(@"step 4/4 .* accuracy", output);
@@ -84,7 +96,15 @@ public sealed partial class ExamplesTests : IDisposable
     public void TheClustersHostsAreTaken()
     {
         string example = Path.Combine(Repository.Root, "examples", "cluster");
-        var (code, output, error) = CommandRun.Of("launch", Path.Combine(example, "run.yaml"), "-n", "4", "--hosts", Path.Combine(example, "hosts.txt"), "--dry-run");
+        var (code, output, error) = CommandRun.Of(
+            "launch",
+            Path.Combine(example, "run.yaml"),
+            "-n",
+            "4",
+            "--hosts",
+            Path.Combine(example, "hosts.txt"),
+            "--dry-run"
+        );
         Assert.True(code == 0, error);
         Assert.Contains("hosts.txt", output);
     }

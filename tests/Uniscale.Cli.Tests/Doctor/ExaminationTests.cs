@@ -19,7 +19,10 @@ public sealed class ExaminationTests : IDisposable
 
         var text = new StringWriter();
         DoctorCommand.Print(findings, text);
-        Assert.Contains("MISSING  libstdc++      C++ at run time\n                        -> apt-get install libstdc++6\n", text.ToString());
+        Assert.Contains(
+            "MISSING  libstdc++      C++ at run time\n                        -> apt-get install libstdc++6\n",
+            text.ToString()
+        );
         Assert.EndsWith("2 required things are missing.\n", text.ToString());
     }
 
@@ -63,7 +66,8 @@ public sealed class ExaminationTests : IDisposable
         string path = Path.Combine(_folder, library);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, "");
-        if (file is not null) File.WriteAllText(Path.Combine(_folder, file), content);
+        if (file is not null)
+            File.WriteAllText(Path.Combine(_folder, file), content);
         Assert.Equal(release ?? Path.GetFileName(_folder), Libraries.LibtorchVersion(path));
     }
 
@@ -107,7 +111,10 @@ public sealed class ExaminationTests : IDisposable
     {
         string file = Path.Combine(_folder, "libdnnl.so.2");
         File.WriteAllText(file, "");
-        var libraries = new Libraries($"2 libs found\n\tlibdnnl.so.2 (libc6,x86-64) => {file}\n\tlibc.so.6 (libc6) => /lib/libc.so.6\n", []);
+        var libraries = new Libraries(
+            $"2 libs found\n\tlibdnnl.so.2 (libc6,x86-64) => {file}\n\tlibc.so.6 (libc6) => /lib/libc.so.6\n",
+            []
+        );
         Assert.Equal(file, libraries.Find("libdnnl.so"));
         Assert.Null(libraries.Find("libdnn.so"));
     }

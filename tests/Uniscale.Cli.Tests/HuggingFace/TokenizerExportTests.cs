@@ -16,7 +16,13 @@ public sealed class TokenizerExportTests : IDisposable
     public TokenizerExportTests()
     {
         Directory.CreateDirectory(In("raw"));
-        File.WriteAllText(In("raw/a.txt"), string.Join('\n', Enumerable.Range(0, 300).Select(line => $"def words({line}):  return 'été' if a*b < {line % 7} else 日本  # abab cdcd")));
+        File.WriteAllText(
+            In("raw/a.txt"),
+            string.Join(
+                '\n',
+                Enumerable.Range(0, 300).Select(line => $"def words({line}):  return 'été' if a*b < {line % 7} else 日本  # abab cdcd")
+            )
+        );
         CommandRun.Ok("data", "import", In("raw"), "--domain", "books", "--out", In("store"));
     }
 
@@ -30,7 +36,18 @@ public sealed class TokenizerExportTests : IDisposable
     [InlineData("80", "--no-byte-fallback")]
     public void TheTokensAreTheSame(string vocabulary, params string[] options)
     {
-        CommandRun.Ok(["tokenizer", "train", In("store"), "--vocabulary", vocabulary, "--out", In("t.model"), "--threads", "1", .. options]);
+        CommandRun.Ok([
+            "tokenizer",
+            "train",
+            In("store"),
+            "--vocabulary",
+            vocabulary,
+            "--out",
+            In("t.model"),
+            "--threads",
+            "1",
+            .. options,
+        ]);
         TokenizerExport.Write(In("t.model"), In("."), context: 64);
         using var tokenizer = Tokenizer.Load(In("t.model"));
         var rules = new Rules(JsonNode.Parse(File.ReadAllText(In("tokenizer.json")))!.AsObject());
@@ -42,17 +59,27 @@ public sealed class TokenizerExportTests : IDisposable
             Assert.Equal(tokenizer.Encode(text), rules.Encode(text));
         }
         var configuration = JsonNode.Parse(File.ReadAllText(In("tokenizer_config.json")))!;
-        Assert.Equal(("</s>", true, 64), ((string?)configuration["eos_token"], (bool)configuration["split_special_tokens"]!, (int)configuration["model_max_length"]!));
+        Assert.Equal(
+            ("</s>", true, 64),
+            ((string?)configuration["eos_token"], (bool)configuration["split_special_tokens"]!, (int)configuration["model_max_length"]!)
+        );
     }
 
     [Fact]
     public void AFileThatIsNoModelIsRefused()
     {
         File.WriteAllText(In("x.model"), "text");
-        Assert.Contains("is no SentencePiece model", Assert.ThrowsAny<Exception>(() => TokenizerExport.Write(In("x.model"), In("."), 64)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is no SentencePiece model",
+            Assert.ThrowsAny<Exception>(() => TokenizerExport.Write(In("x.model"), In("."), 64)).Message,
+            StringComparison.Ordinal
+        );
     }
 
-    /// <summary>The part of the format that an exported model uses: normalizers, a splitting pattern, byte-pair merges by rank, bytes for the unknown.</summary>
+    /// <summary>
+    /// The part of the format that an exported model uses: normalizers, a splitting pattern, byte-pair merges by rank, bytes for the
+    /// unknown.
+    /// </summary>
     private sealed class Rules
     {
         private readonly JsonObject _model;
@@ -67,25 +94,35 @@ public sealed class TokenizerExportTests : IDisposable
             _normalizers = rules["normalizer"]!["normalizers"]!.AsArray();
             _splitter = rules["pre_tokenizer"] is { } splitter ? new Regex($"({(string)splitter["pattern"]!["Regex"]!})") : null;
             _vocabulary = _model["vocab"]!.AsObject().ToDictionary(pair => pair.Key, pair => (int)pair.Value!, StringComparer.Ordinal);
-            foreach (var merge in _model["merges"]!.AsArray()) _ranks.TryAdd((string)merge!, _ranks.Count);
+            foreach (var merge in _model["merges"]!.AsArray())
+                _ranks.TryAdd((string)merge!, _ranks.Count);
         }
 
         public int[] Encode(string text)
         {
             foreach (var step in _normalizers)
-                text = (string)step!["type"]! == "Prepend" ? (text.Length > 0 ? (string)step["prepend"]! + text : "") : text.Replace((string)step["pattern"]!["String"]!, (string)step["content"]!, StringComparison.Ordinal);
+                text =
+                    (string)step!["type"]! == "Prepend"
+                        ? (text.Length > 0 ? (string)step["prepend"]! + text : "")
+                        : text.Replace((string)step["pattern"]!["String"]!, (string)step["content"]!, StringComparison.Ordinal);
             string[] words = _splitter is null ? [text] : _splitter.Split(text);
             return [.. words.Where(word => word.Length > 0).SelectMany(Word)];
         }
 
         private IEnumerable<int> Word(string word)
         {
-            if ((bool)_model["ignore_merges"]! && _vocabulary.TryGetValue(word, out int whole)) return [whole];
+            if ((bool)_model["ignore_merges"]! && _vocabulary.TryGetValue(word, out int whole))
+                return [whole];
             var symbols = word.EnumerateRunes().Select(rune => rune.ToString()).ToList();
             while (true)
             {
-                int at = Enumerable.Range(0, symbols.Count - 1).Where(i => _ranks.ContainsKey($"{symbols[i]} {symbols[i + 1]}")).OrderBy(i => _ranks[$"{symbols[i]} {symbols[i + 1]}"]).FirstOrDefault(-1);
-                if (at < 0) break;
+                int at = Enumerable
+                    .Range(0, symbols.Count - 1)
+                    .Where(i => _ranks.ContainsKey($"{symbols[i]} {symbols[i + 1]}"))
+                    .OrderBy(i => _ranks[$"{symbols[i]} {symbols[i + 1]}"])
+                    .FirstOrDefault(-1);
+                if (at < 0)
+                    break;
                 symbols[at] += symbols[at + 1];
                 symbols.RemoveAt(at + 1);
             }
@@ -95,9 +132,12 @@ public sealed class TokenizerExportTests : IDisposable
             foreach (string symbol in symbols)
             {
                 bool isUnknown = !_vocabulary.ContainsKey(symbol);
-                if (!isUnknown) ids.Add(_vocabulary[symbol]);
-                else if ((bool)_model["byte_fallback"]!) ids.AddRange(Encoding.UTF8.GetBytes(symbol).Select(value => _vocabulary[$"<0x{value:X2}>"]));
-                else if (!wasUnknown) ids.Add(unknown);
+                if (!isUnknown)
+                    ids.Add(_vocabulary[symbol]);
+                else if ((bool)_model["byte_fallback"]!)
+                    ids.AddRange(Encoding.UTF8.GetBytes(symbol).Select(value => _vocabulary[$"<0x{value:X2}>"]));
+                else if (!wasUnknown)
+                    ids.Add(unknown);
                 wasUnknown = isUnknown;
             }
             return ids;

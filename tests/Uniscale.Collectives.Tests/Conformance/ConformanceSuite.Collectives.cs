@@ -52,7 +52,12 @@ public static partial class ConformanceSuite
     private static double Reduced(int size, long index, ReduceOp op)
     {
         var values = Enumerable.Range(0, size).Select(rank => Value(rank, index));
-        return op switch { ReduceOp.Sum => values.Sum(), ReduceOp.Max => values.Max(), _ => values.Min() };
+        return op switch
+        {
+            ReduceOp.Sum => values.Sum(),
+            ReduceOp.Max => values.Max(),
+            _ => values.Min(),
+        };
     }
 
     private static void SumsFollowRankOrder(IProcessGroup group)
@@ -61,12 +66,17 @@ public static partial class ConformanceSuite
         static float Term(int rank, long i) => MathF.Sin(rank * 1.7f + i) * MathF.Pow(10, (rank + i) % 7);
         using var buffer = new NativeBuffer(ElementType.Float32, count, i => Term(group.Rank, i));
         group.AllReduce(buffer.Buffer).Wait();
-        Check(buffer, i =>
-        {
-            float sum = Term(0, i);
-            for (int rank = 1; rank < group.Size; rank++) sum += Term(rank, i);
-            return sum;
-        }, "sum in the order of the ranks");
+        Check(
+            buffer,
+            i =>
+            {
+                float sum = Term(0, i);
+                for (int rank = 1; rank < group.Size; rank++)
+                    sum += Term(rank, i);
+                return sum;
+            },
+            "sum in the order of the ranks"
+        );
     }
 
     private static void NarrowSumsAreRoundedOnce(IProcessGroup group)
@@ -77,8 +87,12 @@ public static partial class ConformanceSuite
             using var buffer = new NativeBuffer(type, 5_001, _ => group.Rank == 0 ? large : 1);
             group.AllReduce(buffer.Buffer).Wait();
             // Representable numbers above `large` are 2 apart; ties go to even multiples.
-            double sum = large + group.Size - 1, below = Math.Floor(sum / 2) * 2;
-            double expected = sum == below ? sum : below % 4 == 0 ? below : below + 2;
+            double sum = large + group.Size - 1,
+                below = Math.Floor(sum / 2) * 2;
+            double expected =
+                sum == below ? sum
+                : below % 4 == 0 ? below
+                : below + 2;
             Check(buffer, _ => expected, "sum rounded once");
         }
     }
@@ -119,7 +133,8 @@ public static partial class ConformanceSuite
     private static void BarrierHolds(IProcessGroup group)
     {
         using var late = new NativeBuffer(ElementType.Int32, 1, _ => 1);
-        if (group.Rank == 0) Thread.Sleep(30);
+        if (group.Rank == 0)
+            Thread.Sleep(30);
         group.Barrier().Wait();
         group.AllReduce(late.Buffer).Wait();
         group.Barrier().Wait();
@@ -134,7 +149,8 @@ public static partial class ConformanceSuite
         Refused(() => group.AllToAll(buffer.Buffer, buffer.Buffer));
         Refused(() => group.Broadcast(buffer.Buffer, group.Size));
         Refused(() => group.Send(buffer.Buffer, -1));
-        if (group.Size == 1) return;
+        if (group.Size == 1)
+            return;
         // A part that lies in its whole, but not in its place.
         Refused(() => group.AllGather(buffer.Buffer.Slice(3 * ((group.Rank + 1) % group.Size), 3), buffer.Buffer.Slice(0, 3 * group.Size)));
 

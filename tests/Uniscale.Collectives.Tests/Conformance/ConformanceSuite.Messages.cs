@@ -6,7 +6,8 @@ public static partial class ConformanceSuite
 {
     private static void RingOfMessages(IProcessGroup group, ElementType type, long count)
     {
-        int next = (group.Rank + 1) % group.Size, previous = (group.Rank + group.Size - 1) % group.Size;
+        int next = (group.Rank + 1) % group.Size,
+            previous = (group.Rank + group.Size - 1) % group.Size;
         using var sent = new NativeBuffer(type, count, i => Value(group.Rank, i));
         using var received = new NativeBuffer(type, count);
         var send = group.Send(sent.Buffer, next);
@@ -17,7 +18,8 @@ public static partial class ConformanceSuite
 
     private static void ReceiveBeforeSend(IProcessGroup group)
     {
-        if (group.Size == 1) return;
+        if (group.Size == 1)
+            return;
         using var buffer = new NativeBuffer(ElementType.Float32, 100_000, i => group.Rank == 0 ? 0 : i % 100);
         if (group.Rank == 0)
         {
@@ -29,39 +31,53 @@ public static partial class ConformanceSuite
         else
         {
             group.Barrier().Wait();
-            if (group.Rank == 1) group.Send(buffer.Buffer, 0, tag: 5).Wait();
+            if (group.Rank == 1)
+                group.Send(buffer.Buffer, 0, tag: 5).Wait();
         }
     }
 
     private static void TagsAndOrder(IProcessGroup group)
     {
-        if (group.Size == 1 || group.Rank > 1) return;
+        if (group.Size == 1 || group.Rank > 1)
+            return;
         const int messages = 20;
         int peer = 1 - group.Rank;
-        var buffers = Enumerable.Range(0, messages).Select(m =>
-            new NativeBuffer(ElementType.Int32, 1 + m * 3000, _ => group.Rank == 0 ? m : -1)).ToList();
+        var buffers = Enumerable
+            .Range(0, messages)
+            .Select(m => new NativeBuffer(ElementType.Int32, 1 + m * 3000, _ => group.Rank == 0 ? m : -1))
+            .ToList();
         // Sent in order with tags 0 and 1 in turn; received tag 1 first.
-        var works = group.Rank == 0
-            ? buffers.Select((buffer, m) => group.Send(buffer.Buffer, peer, m % 2)).ToList()
-            : Enumerable.Range(0, messages).Select(m => m < messages / 2 ? 2 * m + 1 : 2 * (m - messages / 2))
-                .Select(m => group.Receive(buffers[m].Buffer, peer, m % 2)).ToList();
-        foreach (var work in works) work.Wait();
-        for (int m = 0; m < messages; m++) Check(buffers[m], _ => m, $"message {m}");
+        var works =
+            group.Rank == 0
+                ? buffers.Select((buffer, m) => group.Send(buffer.Buffer, peer, m % 2)).ToList()
+                : Enumerable
+                    .Range(0, messages)
+                    .Select(m => m < messages / 2 ? 2 * m + 1 : 2 * (m - messages / 2))
+                    .Select(m => group.Receive(buffers[m].Buffer, peer, m % 2))
+                    .ToList();
+        foreach (var work in works)
+            work.Wait();
+        for (int m = 0; m < messages; m++)
+            Check(buffers[m], _ => m, $"message {m}");
         buffers.ForEach(buffer => buffer.Dispose());
     }
 
     private static void MessagesCrossCollectives(IProcessGroup group)
     {
-        if (group.Size == 1) return;
+        if (group.Size == 1)
+            return;
         using var sums = new NativeBuffer(ElementType.Float32, 200_000, _ => 1);
         using var message = new NativeBuffer(ElementType.Float32, 50_000, _ => group.Rank);
         // Rank 0 needs rank 1's message before it joins the all-reduce that rank 1 has already posted.
-        if (group.Rank == 0) group.Receive(message.Buffer, 1).Wait();
+        if (group.Rank == 0)
+            group.Receive(message.Buffer, 1).Wait();
         var reduce = group.AllReduce(sums.Buffer);
-        if (group.Rank == 1) group.Send(message.Buffer, 0).Wait();
+        if (group.Rank == 1)
+            group.Send(message.Buffer, 0).Wait();
         reduce.Wait();
         Check(sums, _ => group.Size, "all-reduce around a message");
-        if (group.Rank == 0) Check(message, _ => 1, "message around an all-reduce");
+        if (group.Rank == 0)
+            Check(message, _ => 1, "message around an all-reduce");
     }
 
     private static void MessageToSelf(IProcessGroup group)
@@ -77,8 +93,10 @@ public static partial class ConformanceSuite
     private static void ManyInFlight(IProcessGroup group)
     {
         var random = new Random(7);
-        var buffers = Enumerable.Range(0, 60)
-            .Select(_ => new NativeBuffer(ElementType.Float32, random.Next(1, 40_000), i => Value(group.Rank, i))).ToList();
+        var buffers = Enumerable
+            .Range(0, 60)
+            .Select(_ => new NativeBuffer(ElementType.Float32, random.Next(1, 40_000), i => Value(group.Rank, i)))
+            .ToList();
         var works = buffers.Select(buffer => group.AllReduce(buffer.Buffer)).ToList();
         works.Reverse();
         works.ForEach(work => work.Wait());
@@ -89,7 +107,8 @@ public static partial class ConformanceSuite
 
     private static void SubGroups(IWorld world)
     {
-        if (world.Size < 2) return;
+        if (world.Size < 2)
+            return;
         int[] even = [.. Enumerable.Range(0, world.Size).Where(rank => rank % 2 == 0)];
         int[] odd = [.. Enumerable.Range(0, world.Size).Where(rank => rank % 2 == 1).Reverse()];
         using var evenGroup = world.CreateGroup(even, "even");
@@ -114,10 +133,12 @@ public static partial class ConformanceSuite
         using var first = new NativeBuffer(ElementType.Float32, 90_000, _ => 1);
         using var second = new NativeBuffer(ElementType.Float32, 90_000, _ => 2);
         // Operations of different groups do not wait for each other, whatever the order in which a rank posts them.
-        var works = world.Rank % 2 == 0
-            ? new[] { one.AllReduce(first.Buffer), two.AllReduce(second.Buffer) }
-            : [two.AllReduce(second.Buffer), one.AllReduce(first.Buffer)];
-        foreach (var work in works) work.Wait();
+        var works =
+            world.Rank % 2 == 0
+                ? new[] { one.AllReduce(first.Buffer), two.AllReduce(second.Buffer) }
+                : [two.AllReduce(second.Buffer), one.AllReduce(first.Buffer)];
+        foreach (var work in works)
+            work.Wait();
         Check(first, _ => world.Size, "first group");
         Check(second, _ => 2 * world.Size, "second group");
     }

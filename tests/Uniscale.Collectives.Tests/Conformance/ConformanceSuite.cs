@@ -9,7 +9,8 @@ public static partial class ConformanceSuite
     private static readonly long[] Counts = [0, 1, 7, 1023, 9_001, 70_001];
 
     /// <summary>All cases by name.</summary>
-    public static IReadOnlyDictionary<string, Action<IWorld>> Cases { get; } = AllCases().ToDictionary(entry => entry.Name, entry => entry.Body);
+    public static IReadOnlyDictionary<string, Action<IWorld>> Cases { get; } =
+        AllCases().ToDictionary(entry => entry.Name, entry => entry.Body);
 
     /// <summary>
     /// Cases that hold where sums are made in the order of the ranks, 16-bit ones in single precision. NCCL sums round its rings and rounds
@@ -47,7 +48,8 @@ public static partial class ConformanceSuite
 
     private static void EachCount(Action<long> body)
     {
-        foreach (long count in Counts) body(count);
+        foreach (long count in Counts)
+            body(count);
     }
 
     /// <summary>Values small enough to be exact in every type, with their sums over four ranks.</summary>
@@ -57,11 +59,14 @@ public static partial class ConformanceSuite
     {
         for (long i = 0; i < actual.Buffer.Count; i++)
             if (actual[i] != expected(i))
-                throw new InvalidOperationException($"{what}, {actual.Buffer.Count} {actual.Buffer.Type}: element {i} is {actual[i]}, not {expected(i)}");
+                throw new InvalidOperationException(
+                    $"{what}, {actual.Buffer.Count} {actual.Buffer.Type}: element {i} is {actual[i]}, not {expected(i)}"
+                );
     }
 
     private static void Check(bool condition, string what)
     {
-        if (!condition) throw new InvalidOperationException(what);
+        if (!condition)
+            throw new InvalidOperationException(what);
     }
 }

@@ -8,7 +8,8 @@ public sealed class NativeBuffer : IDisposable
     public NativeBuffer(ElementType type, long count, Func<long, double>? value = null)
     {
         Buffer = new CommBuffer(Marshal.AllocHGlobal((nint)Math.Max(count * type.SizeBytes(), 1)), count, type);
-        for (long i = 0; i < count; i++) this[i] = value?.Invoke(i) ?? 0;
+        for (long i = 0; i < count; i++)
+            this[i] = value?.Invoke(i) ?? 0;
     }
 
     public CommBuffer Buffer { get; }
@@ -34,13 +35,27 @@ public sealed class NativeBuffer : IDisposable
             nint at = Buffer.Slice(index, 0).Address;
             switch (Buffer.Type)
             {
-                case ElementType.UInt8: Marshal.WriteByte(at, (byte)value); break;
-                case ElementType.Int32: Marshal.WriteInt32(at, (int)value); break;
-                case ElementType.Int64: Marshal.WriteInt64(at, (long)value); break;
-                case ElementType.BFloat16: Marshal.WriteInt16(at, (short)(BitConverter.SingleToInt32Bits((float)value) >> 16)); break;
-                case ElementType.Float16: Marshal.WriteInt16(at, BitConverter.HalfToInt16Bits((Half)value)); break;
-                case ElementType.Float32: Marshal.WriteInt32(at, BitConverter.SingleToInt32Bits((float)value)); break;
-                default: Marshal.WriteInt64(at, BitConverter.DoubleToInt64Bits(value)); break;
+                case ElementType.UInt8:
+                    Marshal.WriteByte(at, (byte)value);
+                    break;
+                case ElementType.Int32:
+                    Marshal.WriteInt32(at, (int)value);
+                    break;
+                case ElementType.Int64:
+                    Marshal.WriteInt64(at, (long)value);
+                    break;
+                case ElementType.BFloat16:
+                    Marshal.WriteInt16(at, (short)(BitConverter.SingleToInt32Bits((float)value) >> 16));
+                    break;
+                case ElementType.Float16:
+                    Marshal.WriteInt16(at, BitConverter.HalfToInt16Bits((Half)value));
+                    break;
+                case ElementType.Float32:
+                    Marshal.WriteInt32(at, BitConverter.SingleToInt32Bits((float)value));
+                    break;
+                default:
+                    Marshal.WriteInt64(at, BitConverter.DoubleToInt64Bits(value));
+                    break;
             }
         }
     }

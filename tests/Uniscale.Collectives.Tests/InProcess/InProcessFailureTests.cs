@@ -9,35 +9,44 @@ public sealed class InProcessFailureTests
     [Fact]
     public void AnAbortedRankFailsWhatOthersWaitForAndWhatComesLater()
     {
-        var thrown = RankThreads.Run(InProcessWorld.Create(3), world =>
-        {
-            if (world.Rank == 1)
+        var thrown = RankThreads.Run(
+            InProcessWorld.Create(3),
+            world =>
             {
-                Thread.Sleep(20);
-                world.Abort("out of luck");
-                return;
+                if (world.Rank == 1)
+                {
+                    Thread.Sleep(20);
+                    world.Abort("out of luck");
+                    return;
+                }
+                using var buffer = new NativeBuffer(ElementType.Float32, 100_000);
+                var first = Assert.Throws<CollectiveException>(() => world.Group.AllReduce(buffer.Buffer).Wait());
+                Assert.Throws<CollectiveException>(() => world.Group.Receive(buffer.Buffer, 1).Wait());
+                Assert.Throws<CollectiveException>(() => world.CreateGroup([0], "later"));
+                throw first;
             }
-            using var buffer = new NativeBuffer(ElementType.Float32, 100_000);
-            var first = Assert.Throws<CollectiveException>(() => world.Group.AllReduce(buffer.Buffer).Wait());
-            Assert.Throws<CollectiveException>(() => world.Group.Receive(buffer.Buffer, 1).Wait());
-            Assert.Throws<CollectiveException>(() => world.CreateGroup([0], "later"));
-            throw first;
-        });
+        );
         Assert.Null(thrown[1]);
-        Assert.Contains("rank 0: all-reduce (Sum) of 100,000 Float32 (390.6 KiB), operation 0 of group world, failed: rank 1 aborted the job: out of luck",
-            thrown[0]!.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "rank 0: all-reduce (Sum) of 100,000 Float32 (390.6 KiB), operation 0 of group world, failed: rank 1 aborted the job: out of luck",
+            thrown[0]!.Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("rank 1 aborted", thrown[2]!.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void DifferentSizesAreNamedOnBothRanks()
     {
-        var thrown = RankThreads.Run(InProcessWorld.Create(2), world =>
-        {
-            using var buffer = new NativeBuffer(ElementType.Float32, 8 + world.Rank);
-            world.Group.Barrier().Wait();
-            world.Group.AllReduce(buffer.Buffer).Wait();
-        });
+        var thrown = RankThreads.Run(
+            InProcessWorld.Create(2),
+            world =>
+            {
+                using var buffer = new NativeBuffer(ElementType.Float32, 8 + world.Rank);
+                world.Group.Barrier().Wait();
+                world.Group.AllReduce(buffer.Buffer).Wait();
+            }
+        );
         foreach (var exception in thrown)
         {
             Assert.IsType<CollectiveException>(exception);
@@ -50,49 +59,65 @@ public sealed class InProcessFailureTests
     [Fact]
     public void DifferentOperationsAreNamed()
     {
-        var thrown = RankThreads.Run(InProcessWorld.Create(2), world =>
-        {
-            using var buffer = new NativeBuffer(ElementType.Float32, 8);
-            (world.Rank == 0 ? world.Group.AllReduce(buffer.Buffer) : world.Group.Broadcast(buffer.Buffer, 0)).Wait();
-        });
+        var thrown = RankThreads.Run(
+            InProcessWorld.Create(2),
+            world =>
+            {
+                using var buffer = new NativeBuffer(ElementType.Float32, 8);
+                (world.Rank == 0 ? world.Group.AllReduce(buffer.Buffer) : world.Group.Broadcast(buffer.Buffer, 0)).Wait();
+            }
+        );
         Assert.All(thrown, exception => Assert.Contains("broadcast from 0 of 8 Float32", exception!.Message, StringComparison.Ordinal));
     }
 
     [Fact]
     public void AMessageOfAnotherLengthIsNamed()
     {
-        var thrown = RankThreads.Run(InProcessWorld.Create(2), world =>
-        {
-            using var buffer = new NativeBuffer(ElementType.Int32, 4 + world.Rank);
-            (world.Rank == 0 ? world.Group.Send(buffer.Buffer, 1, 3) : world.Group.Receive(buffer.Buffer, 0, 3)).Wait();
-        });
+        var thrown = RankThreads.Run(
+            InProcessWorld.Create(2),
+            world =>
+            {
+                using var buffer = new NativeBuffer(ElementType.Int32, 4 + world.Rank);
+                (world.Rank == 0 ? world.Group.Send(buffer.Buffer, 1, 3) : world.Group.Receive(buffer.Buffer, 0, 3)).Wait();
+            }
+        );
         Assert.All(thrown, exception => Assert.Contains("two sides of a message", exception!.Message, StringComparison.Ordinal));
     }
 
     [Fact]
     public void ARankThatLeavesIsNotWaitedForForEver()
     {
-        var thrown = RankThreads.Run(InProcessWorld.Create(2), world =>
-        {
-            using (world)
+        var thrown = RankThreads.Run(
+            InProcessWorld.Create(2),
+            world =>
             {
-                if (world.Rank == 1) return;
-                using var buffer = new NativeBuffer(ElementType.Float32, 8);
-                world.Group.AllReduce(buffer.Buffer).Wait();
+                using (world)
+                {
+                    if (world.Rank == 1)
+                        return;
+                    using var buffer = new NativeBuffer(ElementType.Float32, 8);
+                    world.Group.AllReduce(buffer.Buffer).Wait();
+                }
             }
-        });
+        );
         Assert.Contains("rank 1 left the job", thrown[0]!.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void GroupsMadeInAnotherOrderAreRefused()
     {
-        var thrown = RankThreads.Run(InProcessWorld.Create(2), world =>
-        {
-            world.CreateGroup([world.Rank], "alone");
-            world.Group.Barrier().Wait();
-        });
-        Assert.Contains(thrown, exception => exception is CollectiveException && exception.Message.Contains("same order", StringComparison.Ordinal));
+        var thrown = RankThreads.Run(
+            InProcessWorld.Create(2),
+            world =>
+            {
+                world.CreateGroup([world.Rank], "alone");
+                world.Group.Barrier().Wait();
+            }
+        );
+        Assert.Contains(
+            thrown,
+            exception => exception is CollectiveException && exception.Message.Contains("same order", StringComparison.Ordinal)
+        );
     }
 
     [Fact]

@@ -11,7 +11,8 @@ public sealed class NcclConformanceTests
     public static TheoryData<string> Cases => [.. ConformanceSuite.Cases.Keys.Except(ConformanceSuite.OfRankOrder)];
 
     /// <summary>
-    /// Buffers that compute on the device's stream writes and reads. One slot a device: what the ranks have agreed on must be an order in which
+    /// Buffers that compute on the device's stream writes and reads. One slot a device: what the ranks have agreed on must be an order in
+    /// which
     /// nothing waits for what comes after it.
     /// </summary>
     [Theory]

@@ -15,23 +15,30 @@ public sealed class NcclFailureTests
     [MemberData(nameof(Kinds))]
     public void AnAbortedRankFailsWhatOthersWaitForAndWhatComesLater(bool onHost)
     {
-        var thrown = NcclRanks.Run(3, world =>
-        {
-            if (world.Rank == 1)
+        var thrown = NcclRanks.Run(
+            3,
+            world =>
             {
-                Thread.Sleep(20);
-                world.Abort("out of luck");
-                return;
-            }
-            using var buffer = new NativeBuffer(ElementType.Float32, 100_000);
-            var first = Assert.Throws<CollectiveException>(() => world.Group.AllReduce(buffer.Buffer).Wait());
-            Assert.Throws<CollectiveException>(() => world.Group.Receive(buffer.Buffer, 1).Wait());
-            Assert.Throws<CollectiveException>(() => world.CreateGroup([0, 2], "later"));
-            throw first;
-        }, rank => new NcclDevice(rank) { ComputesOnHost = onHost });
+                if (world.Rank == 1)
+                {
+                    Thread.Sleep(20);
+                    world.Abort("out of luck");
+                    return;
+                }
+                using var buffer = new NativeBuffer(ElementType.Float32, 100_000);
+                var first = Assert.Throws<CollectiveException>(() => world.Group.AllReduce(buffer.Buffer).Wait());
+                Assert.Throws<CollectiveException>(() => world.Group.Receive(buffer.Buffer, 1).Wait());
+                Assert.Throws<CollectiveException>(() => world.CreateGroup([0, 2], "later"));
+                throw first;
+            },
+            rank => new NcclDevice(rank) { ComputesOnHost = onHost }
+        );
         Assert.Null(thrown[1]);
-        Assert.Contains("rank 0: all-reduce (Sum) of 100,000 Float32 (390.6 KiB), operation 0 of group world, failed: rank 1 aborted the job: out of luck",
-            thrown[0]!.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "rank 0: all-reduce (Sum) of 100,000 Float32 (390.6 KiB), operation 0 of group world, failed: rank 1 aborted the job: out of luck",
+            thrown[0]!.Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("rank 1 aborted", thrown[2]!.Message, StringComparison.Ordinal);
     }
 
@@ -41,56 +48,79 @@ public sealed class NcclFailureTests
     {
         // Two kernels of the barrier, then one of the all-reduce that is lost.
         using var error = NcclEmulator.With("error_after", 3);
-        var thrown = NcclRanks.Run(2, world =>
-        {
-            using var buffer = new NativeBuffer(ElementType.Float32, 1000);
-            world.Group.Barrier().WaitRegardless();
-            var work = world.Group.AllReduce(buffer.Buffer);
-            work.WaitRegardless();
-            work.Wait();
-        });
-        Assert.All(thrown, exception => Assert.Matches(
-            @"all-reduce .* of group world, failed: rank \d aborted the job: NCCL reports error 6 \(remote process exited or there was a network error\) while",
-            exception!.Message));
+        var thrown = NcclRanks.Run(
+            2,
+            world =>
+            {
+                using var buffer = new NativeBuffer(ElementType.Float32, 1000);
+                world.Group.Barrier().WaitRegardless();
+                var work = world.Group.AllReduce(buffer.Buffer);
+                work.WaitRegardless();
+                work.Wait();
+            }
+        );
+        Assert.All(
+            thrown,
+            exception =>
+                Assert.Matches(
+                    @"all-reduce .* of group world, failed: rank \d aborted the job: NCCL reports error 6 \(remote process exited or there was a network error\) while",
+                    exception!.Message
+                )
+        );
     }
 
     [Fact]
     public void AnErrorOfTheDeviceFailsAllRanks()
     {
         using var error = NcclEmulator.With("device_error", 719);
-        var thrown = NcclRanks.Run(2, world =>
-        {
-            using var buffer = new NativeBuffer(ElementType.Float32, 1000);
-            var work = world.Group.AllReduce(buffer.Buffer);
-            work.WaitRegardless();
-            work.Wait();
-        });
+        var thrown = NcclRanks.Run(
+            2,
+            world =>
+            {
+                using var buffer = new NativeBuffer(ElementType.Float32, 1000);
+                var work = world.Group.AllReduce(buffer.Buffer);
+                work.WaitRegardless();
+                work.Wait();
+            }
+        );
         Assert.All(thrown, exception => Assert.Contains("CUDA reports error 719", exception!.Message, StringComparison.Ordinal));
     }
 
     [Fact]
     public void DifferentOperationsAreNamedBeforeTheyHang()
     {
-        var thrown = NcclRanks.Run(2, world =>
-        {
-            using var buffer = new NativeBuffer(ElementType.Float32, 8 + world.Rank);
-            world.Group.Barrier().Wait();
-            var work = world.Group.AllReduce(buffer.Buffer);
-            work.WaitRegardless();
-            work.Wait();
-        });
-        Assert.All(thrown, exception => Assert.Matches(
-            @"ranks disagree at operation 1 of group world: rank \d posted all-reduce \(Sum\) of [89] Float32 .*, another rank something else", exception!.Message));
+        var thrown = NcclRanks.Run(
+            2,
+            world =>
+            {
+                using var buffer = new NativeBuffer(ElementType.Float32, 8 + world.Rank);
+                world.Group.Barrier().Wait();
+                var work = world.Group.AllReduce(buffer.Buffer);
+                work.WaitRegardless();
+                work.Wait();
+            }
+        );
+        Assert.All(
+            thrown,
+            exception =>
+                Assert.Matches(
+                    @"ranks disagree at operation 1 of group world: rank \d posted all-reduce \(Sum\) of [89] Float32 .*, another rank something else",
+                    exception!.Message
+                )
+        );
     }
 
     [Fact]
     public void AMessageOfAnotherLengthIsNamed()
     {
-        var thrown = NcclRanks.Run(2, world =>
-        {
-            using var buffer = new NativeBuffer(ElementType.Int32, 4 + world.Rank);
-            (world.Rank == 0 ? world.Group.Send(buffer.Buffer, 1, 3) : world.Group.Receive(buffer.Buffer, 0, 3)).Wait();
-        });
+        var thrown = NcclRanks.Run(
+            2,
+            world =>
+            {
+                using var buffer = new NativeBuffer(ElementType.Int32, 4 + world.Rank);
+                (world.Rank == 0 ? world.Group.Send(buffer.Buffer, 1, 3) : world.Group.Receive(buffer.Buffer, 0, 3)).Wait();
+            }
+        );
         Assert.All(thrown, exception => Assert.Contains("two sides of a message", exception!.Message, StringComparison.Ordinal));
     }
 
@@ -100,7 +130,10 @@ public sealed class NcclFailureTests
         var thrown = NcclRanks.Run(2, _ => { }, _ => new NcclDevice(0));
         Assert.All(thrown, exception => Assert.IsType<NcclException>(exception));
         Assert.Contains(thrown, exception => exception!.Message.Contains("invalid usage", StringComparison.Ordinal));
-        Assert.Contains(thrown, exception => exception!.Message.Contains("each of which needs a device of its own", StringComparison.Ordinal));
+        Assert.Contains(
+            thrown,
+            exception => exception!.Message.Contains("each of which needs a device of its own", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -108,7 +141,11 @@ public sealed class NcclFailureTests
     {
         using var devices = NcclEmulator.With("devices", 1);
         var thrown = NcclRanks.Run(2, _ => { });
-        Assert.Contains("This host shows 1 CUDA device, but its ranks need 2 or more, one each", thrown[1]!.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "This host shows 1 CUDA device, but its ranks need 2 or more, one each",
+            thrown[1]!.Message,
+            StringComparison.Ordinal
+        );
         Assert.NotNull(thrown[0]);
     }
 
@@ -119,7 +156,10 @@ public sealed class NcclFailureTests
         using var silent = NcclEmulator.With("error", 0);
         using var lost = NcclEmulator.With("error_after", 1);
         var worlds = new NcclWorld[2];
-        var threads = InProcessWorld.Create(2).Select(control => new Thread(() => worlds[control.Rank] = NcclWorld.Join(control, new NcclDevice(control.Rank)))).ToList();
+        var threads = InProcessWorld
+            .Create(2)
+            .Select(control => new Thread(() => worlds[control.Rank] = NcclWorld.Join(control, new NcclDevice(control.Rank))))
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         using var buffer = new NativeBuffer(ElementType.Float32, 1000, _ => 1);

@@ -26,25 +26,30 @@ internal static class NcclRanks
     public static Exception?[] Run(int ranks, Action<NcclWorld> body, Func<int, NcclDevice>? device = null)
     {
         var worlds = new NcclWorld?[ranks];
-        return RankThreads.Run(InProcessWorld.Create(ranks), control =>
-        {
-            using var world = NcclWorld.Join(control, device?.Invoke(control.Rank) ?? new NcclDevice(control.Rank));
-            worlds[control.Rank] = world;
-            try
+        return RankThreads.Run(
+            InProcessWorld.Create(ranks),
+            control =>
             {
-                body(world);
-            }
-            catch (Exception failure) when (Abort(world, failure))
-            {
-                throw;
-            }
-        }, () => worlds.OfType<IWorld>());
+                using var world = NcclWorld.Join(control, device?.Invoke(control.Rank) ?? new NcclDevice(control.Rank));
+                worlds[control.Rank] = world;
+                try
+                {
+                    body(world);
+                }
+                catch (Exception failure) when (Abort(world, failure))
+                {
+                    throw;
+                }
+            },
+            () => worlds.OfType<IWorld>()
+        );
     }
 
     /// <summary>Runs a body that no rank may throw in.</summary>
     public static void RunAll(int ranks, Action<NcclWorld> body, Func<int, NcclDevice>? device = null)
     {
-        foreach (var exception in Run(ranks, body, device)) Assert.True(exception is null, exception?.ToString());
+        foreach (var exception in Run(ranks, body, device))
+            Assert.True(exception is null, exception?.ToString());
     }
 
     private static bool Abort(IWorld world, Exception failure)

@@ -16,7 +16,11 @@ public sealed class NcclLibraryTests : IDisposable
     {
         Environment.SetEnvironmentVariable(Variable, EmulatorLibraries.PathOf(EmulatorLibraries.TooOld));
         string message = Assert.Throws<NcclException>(() => NcclLibrary.LoadFrom(Variable)).Message;
-        Assert.Contains("libnccl_emulator_21701.so is NCCL 2.17.1, but Uniscale needs 2.18.0 or newer, which can split communicators", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "libnccl_emulator_21701.so is NCCL 2.17.1, but Uniscale needs 2.18.0 or newer, which can split communicators",
+            message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -45,7 +49,11 @@ public sealed class NcclLibraryTests : IDisposable
     public void AnotherLibraryIsNotTakenForIt()
     {
         Environment.SetEnvironmentVariable(Variable, "libc.so.6");
-        Assert.Contains("libc.so.6 has no function ncclGetVersion", Assert.Throws<NcclException>(() => NcclLibrary.LoadFrom(Variable)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "libc.so.6 has no function ncclGetVersion",
+            Assert.Throws<NcclException>(() => NcclLibrary.LoadFrom(Variable)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]

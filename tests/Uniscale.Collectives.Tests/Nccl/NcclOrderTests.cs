@@ -14,7 +14,8 @@ public sealed class NcclOrderTests
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// The mutation: with one of the two event waits taken out (1: that of communication for compute, 2: that of compute for communication), results are
+    /// The mutation: with one of the two event waits taken out (1: that of communication for compute, 2: that of compute for
+    /// communication), results are
     /// wrong. What has to be waited for is slow, so it is so each time.
     /// </summary>
     [Theory]
@@ -40,17 +41,20 @@ public sealed class NcclOrderTests
         using var silent = NcclEmulator.With("error", 0);
         using var lost = NcclEmulator.With("error_after", 1);
         long hostWaits = NcclEmulator.Get("host_waits");
-        NcclRanks.RunAll(2, world =>
-        {
-            using var buffer = new NativeBuffer(ElementType.Float32, 1000, _ => 1);
-            var work = world.Group.AllReduce(buffer.Buffer);
-            work.Wait();
-            Assert.False(work.IsCompleted);
-            world.HostGroup.Barrier().Wait();
-            world.Abort("seen");
-            work.WaitRegardless();
-            Assert.True(work.IsCompleted);
-        });
+        NcclRanks.RunAll(
+            2,
+            world =>
+            {
+                using var buffer = new NativeBuffer(ElementType.Float32, 1000, _ => 1);
+                var work = world.Group.AllReduce(buffer.Buffer);
+                work.Wait();
+                Assert.False(work.IsCompleted);
+                world.HostGroup.Barrier().Wait();
+                world.Abort("seen");
+                work.WaitRegardless();
+                Assert.True(work.IsCompleted);
+            }
+        );
         Assert.Equal(hostWaits, NcclEmulator.Get("host_waits"));
     }
 
@@ -67,11 +71,14 @@ public sealed class NcclOrderTests
     {
         using var slot = NcclEmulator.With("one_slot", 1);
         var worlds = new NcclWorld[2];
-        var threads = InProcessWorld.Create(2).Select(control => new Thread(() =>
-        {
-            worlds[control.Rank] = NcclWorld.Join(control, new NcclDevice(control.Rank), new AsPosted());
-            PostInverted(worlds[control.Rank]);
-        })).ToList();
+        var threads = InProcessWorld
+            .Create(2)
+            .Select(control => new Thread(() =>
+            {
+                worlds[control.Rank] = NcclWorld.Join(control, new NcclDevice(control.Rank), new AsPosted());
+                PostInverted(worlds[control.Rank]);
+            }))
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => Assert.True(thread.Join(Patience)));
         bool BothAreLaunched() => worlds.All(world => world.Journal.Pending().Count(entry => entry.State == OperationState.Started) == 2);
@@ -79,7 +86,8 @@ public sealed class NcclOrderTests
         // A moment in which they would have ended.
         Thread.Sleep(300);
         string[] Names(int rank) => [.. worlds[rank].Journal.Pending().Select(entry => entry.ToString())];
-        string one = "operation 0 of group one[0,1]: all-reduce (Sum) of 1,000 Float32 (3.9 KiB) [started]", two = one.Replace("one[", "two[", StringComparison.Ordinal);
+        string one = "operation 0 of group one[0,1]: all-reduce (Sum) of 1,000 Float32 (3.9 KiB) [started]",
+            two = one.Replace("one[", "two[", StringComparison.Ordinal);
         Assert.Equal([one, two], Names(0));
         Assert.Equal([two, one], Names(1));
         worlds[0].Abort("seen");
@@ -92,7 +100,12 @@ public sealed class NcclOrderTests
     {
         var groups = new[] { world.CreateGroup([0, 1], "one")!, world.CreateGroup([0, 1], "two")! };
         // The memory stays until the process ends: what hangs may still touch it.
-        return [.. (world.Rank == 0 ? groups : groups.Reverse()).Select(group => group.AllReduce(new NativeBuffer(ElementType.Float32, 1000, _ => 1).Buffer))];
+        return
+        [
+            .. (world.Rank == 0 ? groups : groups.Reverse()).Select(group =>
+                group.AllReduce(new NativeBuffer(ElementType.Float32, 1000, _ => 1).Buffer)
+            ),
+        ];
     }
 
     /// <summary>Launches what is posted at once, as a program does that trusts its own order.</summary>
@@ -108,7 +121,8 @@ public sealed class NcclOrderTests
 
         public bool TryTake(List<NcclOperation> together)
         {
-            if (!_waiting.TryDequeue(out var operation)) return false;
+            if (!_waiting.TryDequeue(out var operation))
+                return false;
             together.Add(operation);
             return true;
         }

@@ -12,12 +12,18 @@ public sealed class NcclProcessTests
     public void OperationsOfProcessesAreLaunchedAndARankThatGivesUpIsHeard()
     {
         var reports = Run(4, "nccl", "alone=1,one_slot=1");
-        Assert.All(reports, report =>
-        {
-            Assert.Equal(("passed", "passed", "passed"), (report["operations end"], report["nothing is pending"], report["host memory goes over MPI"]));
-            Assert.Contains("of group world, failed: rank 1 aborted the job: out of luck", report["waiting"], StringComparison.Ordinal);
-            Assert.Contains("rank 1 aborted", report["group"], StringComparison.Ordinal);
-        });
+        Assert.All(
+            reports,
+            report =>
+            {
+                Assert.Equal(
+                    ("passed", "passed", "passed"),
+                    (report["operations end"], report["nothing is pending"], report["host memory goes over MPI"])
+                );
+                Assert.Contains("of group world, failed: rank 1 aborted the job: out of luck", report["waiting"], StringComparison.Ordinal);
+                Assert.Contains("rank 1 aborted", report["group"], StringComparison.Ordinal);
+            }
+        );
     }
 
     [Fact]

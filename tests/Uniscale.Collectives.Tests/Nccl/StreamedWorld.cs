@@ -4,8 +4,10 @@ using Uniscale.NcclEmulation;
 namespace Uniscale.Collectives.Tests.Nccl;
 
 /// <summary>
-/// A world whose buffers are written and read by compute on the device's own stream, as tensors on a device are: what an operation reads is not there
-/// yet when it is posted, and what it leaves is read as soon as <see cref="IWork.Wait"/> has returned, by the stream. So any of the two orders
+/// A world whose buffers are written and read by compute on the device's own stream, as tensors on a device are: what an operation reads is
+/// not there
+/// yet when it is posted, and what it leaves is read as soon as <see cref="IWork.Wait"/> has returned, by the stream. So any of the two
+/// orders
 /// between communication and compute that is missing shows as a wrong result.
 /// </summary>
 internal sealed class StreamedWorld(IWorld inner, int device) : IWorld
@@ -42,7 +44,8 @@ internal sealed class StreamedWorld(IWorld inner, int device) : IWorld
 
         public IReadOnlyList<int> WorldRanks => group.WorldRanks;
 
-        public IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum) => Streamed(() => group.AllReduce(buffer, op), buffer, buffer);
+        public IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum) =>
+            Streamed(() => group.AllReduce(buffer, op), buffer, buffer);
 
         public IWork ReduceScatter(CommBuffer input, CommBuffer output, ReduceOp op = ReduceOp.Sum) =>
             Streamed(() => group.ReduceScatter(input, output, op), input, output);
@@ -99,7 +102,8 @@ internal sealed class StreamedWorld(IWorld inner, int device) : IWorld
                 NcclEmulator.Synchronize();
                 throw;
             }
-            if (_isRead) return;
+            if (_isRead)
+                return;
             _isRead = true;
             using var consumed = output is { } result ? new Snapshot(result) : null;
             consumed?.ReadByStream();

@@ -11,7 +11,8 @@ public sealed class ReferencesTests
     [InlineData("{ optimizer: { lr: \"${UNISCALE_TEST_NONE:-0.25}\" }, train: { steps: 1 } }")]
     [InlineData("{ optimizer: { lr: '${UNISCALE_TEST_NONE:-0.25}' }, train: { steps: ${UNISCALE_TEST_NONE:-1} } }")]
     [InlineData("optimizer:\n  lr: ${UNISCALE_TEST_NONE:-0.25}   # ${LR}\ntrain: { steps: 1 }")]
-    public void A_reference_may_stand_wherever_a_value_may(string yaml) => Assert.Equal(0.25, ConfigurationLoader.Parse(yaml).Value.Optimizer.Lr);
+    public void A_reference_may_stand_wherever_a_value_may(string yaml) =>
+        Assert.Equal(0.25, ConfigurationLoader.Parse(yaml).Value.Optimizer.Lr);
 
     [Fact]
     public void Whatever_a_flow_map_is_made_of_may_stand_in_a_default()
@@ -25,7 +26,11 @@ public sealed class ReferencesTests
     public void A_value_is_stored_with_its_reference_beside_it()
     {
         string stored = ConfigurationLoader.Parse("optimizer: { lr: ${UNISCALE_TEST_NONE:-0.25} }\ntrain: { steps: 1 }").ToYaml();
-        Assert.Contains("  lr: 0.25                                      # ${UNISCALE_TEST_NONE:-0.25}\n", stored, StringComparison.Ordinal);
+        Assert.Contains(
+            "  lr: 0.25                                      # ${UNISCALE_TEST_NONE:-0.25}\n",
+            stored,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -38,7 +43,11 @@ public sealed class ReferencesTests
         Environment.SetEnvironmentVariable("UNISCALE_TEST_API_KEY", "hunter2-is-no-password");
         Environment.SetEnvironmentVariable("UNISCALE_TEST_PLAIN", "hunter2-is-no-password");
         var resolved = ConfigurationLoader.Parse(yaml, ["train.steps=1"]);
-        Assert.Contains("hunter2-is-no-password", $"{resolved.Value.Name} {string.Join(' ', resolved.Value.Checkpoint.Tiers)}", StringComparison.Ordinal);
+        Assert.Contains(
+            "hunter2-is-no-password",
+            $"{resolved.Value.Name} {string.Join(' ', resolved.Value.Checkpoint.Tiers)}",
+            StringComparison.Ordinal
+        );
         foreach (string written in (string[])[resolved.ToYaml(), resolved.ToYaml(origins: true), resolved.ToJson()])
         {
             Assert.DoesNotContain("hunter2", written, StringComparison.Ordinal);
@@ -57,17 +66,25 @@ public sealed class ReferencesTests
         var again = ConfigurationLoader.ParseStored(stored, null, "stored");
         Assert.Equal("a-***", again.Value.Name);
         Assert.Equal(stored, again.ToYaml());
-        Assert.Contains("UNISCALE_TEST_RUN_TOKEN is not set", Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse(stored)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "UNISCALE_TEST_RUN_TOKEN is not set",
+            Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse(stored)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Messages_show_no_secret()
     {
         Environment.SetEnvironmentVariable("UNISCALE_TEST_SECRET_LR", "battery-staple");
-        Assert.Equal("config.yaml:1:18: optimizer.lr expects a number, not '${UNISCALE_TEST_SECRET_LR}'.",
-            Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse("optimizer: { lr: ${UNISCALE_TEST_SECRET_LR} }")).Message);
-        Assert.Equal("config.yaml:1:7: !secret marks a value that comes from the environment; write !secret ${NAME}, not the value itself.",
-            Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse("name: !secret battery-staple")).Message);
+        Assert.Equal(
+            "config.yaml:1:18: optimizer.lr expects a number, not '${UNISCALE_TEST_SECRET_LR}'.",
+            Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse("optimizer: { lr: ${UNISCALE_TEST_SECRET_LR} }")).Message
+        );
+        Assert.Equal(
+            "config.yaml:1:7: !secret marks a value that comes from the environment; write !secret ${NAME}, not the value itself.",
+            Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse("name: !secret battery-staple")).Message
+        );
     }
 
     [Theory]
@@ -94,14 +111,25 @@ public sealed class ReferencesTests
     public void A_path_that_begins_at_home_is_expanded()
     {
         string? home = Environment.GetEnvironmentVariable("HOME");
-        var value = ConfigurationLoader.Parse("{ run_directory: ~/runs/a, name: ~/x, data: { tokenizer: ~/t.model, sources: [{ name: a, shards: [~/s, ./~t] }] }, checkpoint: { tiers: [~/c] }, train: { steps: 1 } }").Value;
-        Assert.Equal([$"{home}/runs/a", "~/x", $"{home}/t.model", $"{home}/s", "./~t", $"{home}/c"],
-            [value.RunDirectory!, value.Name, value.Data.Tokenizer!, .. value.Data.Sources[0].Shards, value.Checkpoint.Tiers[0]]);
-        Assert.EndsWith("run_directory: '~joe/x' begins with another user's home; write the folder out, or ./~joe/x for a name that begins with ~.",
-            Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse("run_directory: ~joe/x")).Message);
+        var value = ConfigurationLoader
+            .Parse(
+                "{ run_directory: ~/runs/a, name: ~/x, data: { tokenizer: ~/t.model, sources: [{ name: a, shards: [~/s, ./~t] }] }, checkpoint: { tiers: [~/c] }, train: { steps: 1 } }"
+            )
+            .Value;
+        Assert.Equal(
+            [$"{home}/runs/a", "~/x", $"{home}/t.model", $"{home}/s", "./~t", $"{home}/c"],
+            [value.RunDirectory!, value.Name, value.Data.Tokenizer!, .. value.Data.Sources[0].Shards, value.Checkpoint.Tiers[0]]
+        );
+        Assert.EndsWith(
+            "run_directory: '~joe/x' begins with another user's home; write the folder out, or ./~joe/x for a name that begins with ~.",
+            Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse("run_directory: ~joe/x")).Message
+        );
     }
 
     [Fact]
     public void An_override_takes_any_text() =>
-        Assert.Equal("x #y: ${z}, [\"q\"]", ConfigurationLoader.Parse("train: { steps: 1 }", [ConfigurationLoader.Override("name", "x #y: ${z}, [\"q\"]")]).Value.Name);
+        Assert.Equal(
+            "x #y: ${z}, [\"q\"]",
+            ConfigurationLoader.Parse("train: { steps: 1 }", [ConfigurationLoader.Override("name", "x #y: ${z}, [\"q\"]")]).Value.Name
+        );
 }

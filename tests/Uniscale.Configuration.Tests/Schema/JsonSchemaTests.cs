@@ -15,7 +15,8 @@ public sealed partial class JsonSchemaTests
 
     [Theory]
     [MemberData(nameof(Configurations))]
-    public void Every_shipped_configuration_fits(string name) => Assert.Empty(Errors(File.ReadAllText(RepositoryFiles.Configuration(name))));
+    public void Every_shipped_configuration_fits(string name) =>
+        Assert.Empty(Errors(File.ReadAllText(RepositoryFiles.Configuration(name))));
 
     [Theory]
     [InlineData("model: { layres: 4 }", "$.model.layres: unknown")]
@@ -41,15 +42,18 @@ public sealed partial class JsonSchemaTests
     }
 
     /// <summary>YAML to JSON by the core schema, as an editor's language server does it.</summary>
-    private static JsonNode? Json(YamlNode node) => node switch
-    {
-        YamlMappingNode map => new JsonObject(map.Children.Select(entry => KeyValuePair.Create(entry.Key.ToString(), Json(entry.Value)))),
-        YamlSequenceNode list => new JsonArray([.. list.Children.Select(Json)]),
-        YamlScalarNode { Style: ScalarStyle.Plain, Value: "" or "~" or "null" } => null,
-        YamlScalarNode { Style: ScalarStyle.Plain, Value: "true" or "false" } truth => JsonValue.Create(truth.Value == "true"),
-        YamlScalarNode { Style: ScalarStyle.Plain } plain when Number().IsMatch(plain.Value!) => JsonNode.Parse(plain.Value!),
-        _ => JsonValue.Create(((YamlScalarNode)node).Value),
-    };
+    private static JsonNode? Json(YamlNode node) =>
+        node switch
+        {
+            YamlMappingNode map => new JsonObject(
+                map.Children.Select(entry => KeyValuePair.Create(entry.Key.ToString(), Json(entry.Value)))
+            ),
+            YamlSequenceNode list => new JsonArray([.. list.Children.Select(Json)]),
+            YamlScalarNode { Style: ScalarStyle.Plain, Value: "" or "~" or "null" } => null,
+            YamlScalarNode { Style: ScalarStyle.Plain, Value: "true" or "false" } truth => JsonValue.Create(truth.Value == "true"),
+            YamlScalarNode { Style: ScalarStyle.Plain } plain when Number().IsMatch(plain.Value!) => JsonNode.Parse(plain.Value!),
+            _ => JsonValue.Create(((YamlScalarNode)node).Value),
+        };
 
     [GeneratedRegex(@"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$")]
     private static partial Regex Number();

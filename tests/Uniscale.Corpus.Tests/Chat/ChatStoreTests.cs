@@ -22,10 +22,18 @@ public sealed class ChatStoreTests(ChatVocabulary vocabulary) : IClassFixture<Ch
         Assert.Equal(Enumerable.Range(0, lengths.Length), bins.SelectMany(bin => bin).Order());
         Assert.InRange(bins.Count, lengths.Sum() / 100, lengths.Sum() / 100 * 105 / 100);
         Assert.Empty(BestFit.Pack([], 100));
-        Assert.Equal([[0, 2], [1]], BestFit.Pack([60, 100, 40], 100));
+        Assert.Equal(
+            [
+                [0, 2],
+                [1],
+            ],
+            BestFit.Pack([60, 100, 40], 100)
+        );
     }
 
-    /// <summary>An epoch feeds every pack once, the last too; a sample is whole, a document of its own, and its marks come with it.</summary>
+    /// <summary>
+    /// An epoch feeds every pack once, the last too; a sample is whole, a document of its own, and its marks come with it.
+    /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
@@ -37,12 +45,19 @@ public sealed class ChatStoreTests(ChatVocabulary vocabulary) : IClassFixture<Ch
         using var probe = TokenSource.Open(new SourceSection { Name = "chat", Shards = [_folder.PathOf("s*.train")] });
         Assert.Equal((PackKind.Samples, 64), probe.Packs);
         var run = ShardFolder.Run(64, 1, probe.TokenCount, new SourceSection { Name = "chat", Shards = [_folder.PathOf("s*.train")] });
-        using var curriculum = Curriculum.FromConfiguration(run with { Model = run.Model with { DocumentMask = true } }, vocabulary.Tokenizer.Size);
+        using var curriculum = Curriculum.FromConfiguration(
+            run with
+            {
+                Model = run.Model with { DocumentMask = true },
+            },
+            vocabulary.Tokenizer.Size
+        );
         Assert.True(curriculum.HasMarks);
         var fed = new List<string>();
         for (long consumed = 0; consumed < curriculum.TotalTokens; consumed += 64)
         {
-            int[] tokens = new int[65], documents = new int[65];
+            int[] tokens = new int[65],
+                documents = new int[65];
             var marks = new TokenMarks[65];
             var step = curriculum.StepAt(consumed);
             curriculum.Read(step, step.FirstSample, tokens, documents);
@@ -50,7 +65,11 @@ public sealed class ChatStoreTests(ChatVocabulary vocabulary) : IClassFixture<Ch
             Assert.NotEqual(documents[63], documents[64]);
             foreach (var document in Enumerable.Range(0, 64).GroupBy(place => documents[place]))
                 if (document.Any(place => marks[place] != TokenMarks.None))
-                    fed.Add(vocabulary.Text(new TokenizedChat([.. document.Select(place => tokens[place])], [.. document.Select(place => marks[place])])));
+                    fed.Add(
+                        vocabulary.Text(
+                            new TokenizedChat([.. document.Select(place => tokens[place])], [.. document.Select(place => marks[place])])
+                        )
+                    );
         }
         Assert.Equal(expected.Order(StringComparer.Ordinal), fed.Order(StringComparer.Ordinal));
     }
@@ -75,21 +94,37 @@ public sealed class ChatStoreTests(ChatVocabulary vocabulary) : IClassFixture<Ch
         Write("p", Samples(40, seed: 2));
         var source = new SourceSection { Name = "chat", Shards = [_folder.PathOf("p.train")] };
         string Refused(RunConfiguration run) => Assert.Throws<UserErrorException>(() => Curriculum.FromConfiguration(run)).Message;
-        Assert.Contains("packs of data source 'chat' have 64 tokens, but phase 'train' has sequences of 32", Refused(ShardFolder.Run(32, 1, 640, source)), StringComparison.Ordinal);
+        Assert.Contains(
+            "packs of data source 'chat' have 64 tokens, but phase 'train' has sequences of 32",
+            Refused(ShardFolder.Run(32, 1, 640, source)),
+            StringComparison.Ordinal
+        );
         Assert.Contains("set model.document_mask to true", Refused(ShardFolder.Run(64, 1, 640, source)), StringComparison.Ordinal);
         var masked = ShardFolder.Run(64, 1, 640, source);
         masked = masked with { Model = masked.Model with { DocumentMask = true } };
         Assert.Contains("multiple of 64", Refused(masked with { Data = masked.Data with { Window = 96 } }), StringComparison.Ordinal);
         _folder.Count("plain", 0, 640);
-        Assert.Contains("has packs and plain text", Refused(masked with { Data = masked.Data with { Sources = [source with { Shards = [_folder.PathOf("p.train"), _folder.PathOf("plain")] }] } }), StringComparison.Ordinal);
+        Assert.Contains(
+            "has packs and plain text",
+            Refused(
+                masked with
+                {
+                    Data = masked.Data with { Sources = [source with { Shards = [_folder.PathOf("p.train"), _folder.PathOf("plain")] }] },
+                }
+            ),
+            StringComparison.Ordinal
+        );
     }
 
-    /// <summary>A mark that changed is another shard; a file that was cut is none; and tokens made anew leave no marks of others beside them.</summary>
+    /// <summary>
+    /// A mark that changed is another shard; a file that was cut is none; and tokens made anew leave no marks of others beside them.
+    /// </summary>
     [Fact]
     public void Marks_belong_to_the_shard()
     {
         Write("m", Samples(40, seed: 3));
-        string marks = _folder.PathOf("m.train.marks"), before;
+        string marks = _folder.PathOf("m.train.marks"),
+            before;
         using (var shard = TokenShard.Open(_folder.PathOf("m.train")))
             before = shard.Fingerprint;
         byte[] bytes = File.ReadAllBytes(marks);
@@ -98,10 +133,18 @@ public sealed class ChatStoreTests(ChatVocabulary vocabulary) : IClassFixture<Ch
         using (var shard = TokenShard.Open(_folder.PathOf("m.train")))
         {
             Assert.NotEqual(before, shard.Fingerprint);
-            Assert.Contains("is not what", Assert.Throws<UserErrorException>(() => shard.CheckRecorded(whole: true)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "is not what",
+                Assert.Throws<UserErrorException>(() => shard.CheckRecorded(whole: true)).Message,
+                StringComparison.Ordinal
+            );
         }
         File.WriteAllBytes(marks, bytes[..^5]);
-        Assert.Contains("m.train.marks has", Assert.Throws<UserErrorException>(() => TokenShard.Open(_folder.PathOf("m.train"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "m.train.marks has",
+            Assert.Throws<UserErrorException>(() => TokenShard.Open(_folder.PathOf("m.train"))).Message,
+            StringComparison.Ordinal
+        );
         _folder.Count("m.train", 0, 100);
         Assert.False(File.Exists(marks));
     }
@@ -115,12 +158,31 @@ public sealed class ChatStoreTests(ChatVocabulary vocabulary) : IClassFixture<Ch
         Assert.Empty(Directory.GetFiles(_folder.Root, "none*"));
     }
 
-    private static ChatOptions Options(double validation = 0) => new() { Format = "prompt", Template = ChatTemplate.Of("internlm2"), Context = 64, Validation = validation };
+    private static ChatOptions Options(double validation = 0) =>
+        new()
+        {
+            Format = "prompt",
+            Template = ChatTemplate.Of("internlm2"),
+            Context = 64,
+            Validation = validation,
+        };
 
     private List<TokenizedChat> Samples(int count, int seed)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(i => vocabulary.Writer().Encode([new ChatMessage("user", $"{seed} {i}"), ChatMessage.Answer(string.Join(' ', Enumerable.Repeat("yes", random.Next(1, 20))))]))];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(i =>
+                    vocabulary
+                        .Writer()
+                        .Encode([
+                            new ChatMessage("user", $"{seed} {i}"),
+                            ChatMessage.Answer(string.Join(' ', Enumerable.Repeat("yes", random.Next(1, 20)))),
+                        ])
+                ),
+        ];
     }
 
     private List<string> Write(string domain, List<TokenizedChat> samples)

@@ -11,14 +11,26 @@ public sealed class ChatVocabulary : IDisposable
     public ChatVocabulary()
     {
         string path = Path.Combine(_folder.FullName, "text.txt");
-        File.WriteAllText(path, string.Join('\n', Enumerable.Range(0, 200).Select(i => $"user assistant system environment question {i * i} and the answer {i}: yes or no, im start end")));
+        File.WriteAllText(
+            path,
+            string.Join(
+                '\n',
+                Enumerable
+                    .Range(0, 200)
+                    .Select(i => $"user assistant system environment question {i * i} and the answer {i}: yes or no, im start end")
+            )
+        );
         string model = Path.Combine(_folder.FullName, "chat.model");
-        TokenizerTrainer.Train(DocumentReader.Read(path), model, new TokenizerTraining
-        {
-            VocabularySize = 360,
-            Threads = 1,
-            Symbols = [.. ChatTemplate.Of("internlm2").SpecialTokens, "[UNUSED_TOKEN_130]", "<eoh>", "<eoa>"],
-        });
+        TokenizerTrainer.Train(
+            DocumentReader.Read(path),
+            model,
+            new TokenizerTraining
+            {
+                VocabularySize = 360,
+                Threads = 1,
+                Symbols = [.. ChatTemplate.Of("internlm2").SpecialTokens, "[UNUSED_TOKEN_130]", "<eoh>", "<eoa>"],
+            }
+        );
         Tokenizer = Tokenizer.Load(model);
     }
 
@@ -33,7 +45,10 @@ public sealed class ChatVocabulary : IDisposable
         string text = "";
         for (int i = 0; i < chat.Tokens.Length; i++)
         {
-            string piece = chat.Tokens[i] == Tokenizer.BeginId ? "<s>" : chat.Tokens[i] == Tokenizer.EndId ? "</s>" : Tokenizer.PieceOf(chat.Tokens[i]).Text.Replace('\u2581', ' ');
+            string piece =
+                chat.Tokens[i] == Tokenizer.BeginId ? "<s>"
+                : chat.Tokens[i] == Tokenizer.EndId ? "</s>"
+                : Tokenizer.PieceOf(chat.Tokens[i]).Text.Replace('\u2581', ' ');
             if (piece.StartsWith("<0x", StringComparison.Ordinal))
                 piece = ((char)Convert.ToInt32(piece[3..5], 16)).ToString();
             text += chat.Marks[i].HasFlag(TokenMarks.Learned) ? $"[{piece}]" : piece;

@@ -26,11 +26,15 @@ internal sealed class CleaningFolder : IDisposable
     public CleaningPipeline Pipeline(string steps, string output = "clean", string inputs = "store")
     {
         string path = PathOf($"{output}.yaml");
-        File.WriteAllText(path, $"inputs: [{string.Join(", ", inputs.Split(' ').Select(PathOf))}]\noutput: {PathOf(output)}\nsteps:\n{steps}\n");
+        File.WriteAllText(
+            path,
+            $"inputs: [{string.Join(", ", inputs.Split(' ').Select(PathOf))}]\noutput: {PathOf(output)}\nsteps:\n{steps}\n"
+        );
         return CleaningPipeline.Load(path);
     }
 
-    public CleaningReport Clean(string steps, string output = "clean", int workers = 1, string inputs = "store") => new Cleaner(Pipeline(steps, output, inputs), workers).Run();
+    public CleaningReport Clean(string steps, string output = "clean", int workers = 1, string inputs = "store") =>
+        new Cleaner(Pipeline(steps, output, inputs), workers).Run();
 
     /// <summary>The texts that were kept, in order.</summary>
     public List<string> Texts(string store = "clean") => [.. Documents(store).Select(document => document.Text)];

@@ -1,8 +1,8 @@
 using System.IO.Compression;
 using System.Text;
 using Uniscale.Configuration;
-
 using Uniscale.Data.Tests;
+
 namespace Uniscale.Corpus.Tests;
 
 public sealed class DocumentReaderTests : IDisposable
@@ -14,14 +14,18 @@ public sealed class DocumentReaderTests : IDisposable
     [Fact]
     public void Json_lines_give_their_text_unescaped()
     {
-        string path = Write("a.jsonl", "{\"id\": 3, \"meta\": {\"text\": \"no\"}, \"text\": \"one\\n\\u4e16\\\"\"}\r\n\n{\"text\":\"two\"}");
+        string path = Write(
+            "a.jsonl",
+            "{\"id\": 3, \"meta\": {\"text\": \"no\"}, \"text\": \"one\\n\\u4e16\\\"\"}\r\n\n{\"text\":\"two\"}"
+        );
         Assert.Equal(["one\n世\"", "two"], Texts(path));
     }
 
     [Fact]
     public void Compressed_files_are_read()
     {
-        string gz = _corpus.PathOf("a.txt.gz"), zst = _corpus.PathOf("b.jsonl.zst");
+        string gz = _corpus.PathOf("a.txt.gz"),
+            zst = _corpus.PathOf("b.jsonl.zst");
         using (var stream = new GZipStream(File.Create(gz), CompressionLevel.Fastest))
             stream.Write("zipped"u8);
         using (var stream = new ZstdSharp.CompressionStream(File.Create(zst), leaveOpen: false))
@@ -46,7 +50,8 @@ public sealed class DocumentReaderTests : IDisposable
     [Fact]
     public void Invalid_utf8_is_refused_with_its_place()
     {
-        string text = _corpus.PathOf("a.txt"), lines = _corpus.PathOf("b.jsonl");
+        string text = _corpus.PathOf("a.txt"),
+            lines = _corpus.PathOf("b.jsonl");
         File.WriteAllBytes(text, [.. Encoding.UTF8.GetBytes(new string('x', 300_000)), 0xFF, (byte)'y']);
         File.WriteAllBytes(lines, [.. "{\"text\": \"ok\"}\n{\"text\": \""u8, 0xC3, (byte)'"', (byte)'}']);
         Assert.Contains("a.txt is not valid UTF-8 at byte 300000", Refused(text), StringComparison.Ordinal);
@@ -70,7 +75,11 @@ public sealed class DocumentReaderTests : IDisposable
         var reader = new LineReader(new MemoryStream([.. "short\n"u8, .. line]), "long.jsonl", maxLineBytes: 1 << 20);
         Assert.True(reader.TryRead(out var first));
         Assert.Equal(5, first.Length);
-        Assert.Contains("Line 2 of long.jsonl is longer than 1 MiB", Assert.Throws<UserErrorException>(() => reader.TryRead(out _)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Line 2 of long.jsonl is longer than 1 MiB",
+            Assert.Throws<UserErrorException>(() => reader.TryRead(out _)).Message,
+            StringComparison.Ordinal
+        );
 
         string path = _corpus.PathOf("long.txt");
         File.WriteAllBytes(path, line);
@@ -83,7 +92,8 @@ public sealed class DocumentReaderTests : IDisposable
     [Fact]
     public void A_byte_order_mark_is_not_text() => Assert.Equal(["text"], Texts(Write("bom.txt", "\uFEFFtext")));
 
-    private static List<string> Texts(string path) => [.. DocumentReader.Read(path).Select(part => Encoding.UTF8.GetString(part.Text.Span))];
+    private static List<string> Texts(string path) =>
+        [.. DocumentReader.Read(path).Select(part => Encoding.UTF8.GetString(part.Text.Span))];
 
     private string Write(string name, string content)
     {

@@ -38,17 +38,34 @@ internal sealed class ImportFolder : IDisposable
 
     public List<StoredDocument> Documents(string domain = "web", string store = "store") =>
         Directory.Exists(PathOf(store))
-            ? [.. DocumentStore.Domains(PathOf(store)).Where(held => held.Domain == domain).SelectMany(held => held.Files).SelectMany(file => StoredDocumentReader.Read(file))]
+            ?
+            [
+                .. DocumentStore
+                    .Domains(PathOf(store))
+                    .Where(held => held.Domain == domain)
+                    .SelectMany(held => held.Files)
+                    .SelectMany(file => StoredDocumentReader.Read(file)),
+            ]
             : [];
 
     /// <summary>Names and bytes of a domain's files.</summary>
     public SortedDictionary<string, string> Files(string store, string domain = "web") =>
-        new(Directory.GetFiles(PathOf($"{store}/{domain}"), "*.zst").ToDictionary(path => Path.GetFileName(path), path => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)))), StringComparer.Ordinal);
+        new(
+            Directory
+                .GetFiles(PathOf($"{store}/{domain}"), "*.zst")
+                .ToDictionary(
+                    path => Path.GetFileName(path),
+                    path => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)))
+                ),
+            StringComparer.Ordinal
+        );
 
     /// <summary>A file that is cut or damaged is left out and named with the reason, and another goes on.</summary>
     public void AssertDamaged(string name, byte[] bytes, string why)
     {
-        string path = Write(name, bytes), good = Write("good.txt", "good"), domain = Guid.NewGuid().ToString("N");
+        string path = Write(name, bytes),
+            good = Write("good.txt", "good"),
+            domain = Guid.NewGuid().ToString("N");
         var report = Import([path, good], domain);
         string sentence = Assert.Single(report.Damaged);
         Assert.Contains(name, sentence, StringComparison.Ordinal);

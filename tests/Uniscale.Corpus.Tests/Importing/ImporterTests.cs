@@ -31,7 +31,10 @@ public sealed class ImporterTests : IDisposable
     [Fact]
     public void Lines_that_are_not_utf8_are_repaired_and_their_file_is_counted_once()
     {
-        File.WriteAllBytes(_corpus.PathOf("a.jsonl"), Encoding.Latin1.GetBytes("{\"text\":\"" + new string('a', 200) + "é\"}\n{\"text\":\"plain\"}\n{\"text\":\"éé\"}\n"));
+        File.WriteAllBytes(
+            _corpus.PathOf("a.jsonl"),
+            Encoding.Latin1.GetBytes("{\"text\":\"" + new string('a', 200) + "é\"}\n{\"text\":\"plain\"}\n{\"text\":\"éé\"}\n")
+        );
         var report = _corpus.Import(_corpus.PathOf("a.jsonl"), "web");
         Assert.Equal((1, 2, 1, 1), (report.Files, report.Documents, report.Repaired, report.LeftOut["lines of unknown encoding"]));
         Assert.Equal([new string('a', 200) + "é", "plain"], _corpus.Texts());
@@ -46,7 +49,10 @@ public sealed class ImporterTests : IDisposable
         _corpus.Import(_corpus.PathOf("b.txt"), "web");
         Assert.Equal(["first", "second"], _corpus.Texts());
         Assert.True(DocumentStore.IsStore(_corpus.PathOf("store")));
-        Assert.Equal(["00000.jsonl.zst", "00001.jsonl.zst"], Directory.GetFiles(_corpus.PathOf("store/web"), "*.zst").Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["00000.jsonl.zst", "00001.jsonl.zst"],
+            Directory.GetFiles(_corpus.PathOf("store/web"), "*.zst").Select(Path.GetFileName).Order()
+        );
     }
 
     /// <summary>Escapes make a line of a store longer than its text.</summary>
@@ -105,8 +111,11 @@ public sealed class ImporterTests : IDisposable
     [InlineData(".zst", "a.jsonl")]
     public void A_stream_that_was_cut_is_left_out_named_or_kept_in_part(string extension, string name)
     {
-        byte[] text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 20_000).Select(i => $"{{\"text\":\"document {i * 7919} {i}\"}}\n")));
-        byte[] whole = extension == ".gz" ? ImportFolder.Gzip(text) : ImportFolder.Zstd(text), flushed = extension == ".gz" ? ImportFolder.Gzip(text, ends: false) : ImportFolder.Zstd(text, ends: false);
+        byte[] text = Encoding.UTF8.GetBytes(
+            string.Concat(Enumerable.Range(0, 20_000).Select(i => $"{{\"text\":\"document {i * 7919} {i}\"}}\n"))
+        );
+        byte[] whole = extension == ".gz" ? ImportFolder.Gzip(text) : ImportFolder.Zstd(text),
+            flushed = extension == ".gz" ? ImportFolder.Gzip(text, ends: false) : ImportFolder.Zstd(text, ends: false);
         string path = _corpus.PathOf(name + extension);
         File.WriteAllText(_corpus.PathOf("good.txt"), "good");
         foreach (byte[] cut in (byte[][])[whole[..^1], whole[..^9], whole[..(whole.Length / 2)], flushed, []])
@@ -118,7 +127,11 @@ public sealed class ImporterTests : IDisposable
             Assert.Equal(["good"], _corpus.Texts(domain));
         }
         File.WriteAllBytes(path, whole[..(whole.Length / 2)]);
-        Assert.Contains("cannot be read", Assert.Throws<UserErrorException>(() => _corpus.Import([path], "strict", new ImportOptions { Strict = true })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be read",
+            Assert.Throws<UserErrorException>(() => _corpus.Import([path], "strict", new ImportOptions { Strict = true })).Message,
+            StringComparison.Ordinal
+        );
         if (name == "a.jsonl")
             Assert.InRange(_corpus.Import([path], "partial", new ImportOptions { KeepPartial = true }).Documents, 1, 19_999);
     }
@@ -128,11 +141,20 @@ public sealed class ImporterTests : IDisposable
     {
         Encoding.RegisterProvider(CodePagesEncodingProvider.Instance);
         const string chinese = "\u8BAD\u7EC3\u8BED\u8A00\u6A21\u578B";
-        File.WriteAllBytes(_corpus.PathOf("a.html"), Encoding.GetEncoding("gb18030").GetBytes($"<html><head><meta charset=gbk></head><body>{chinese}</body></html>"));
+        File.WriteAllBytes(
+            _corpus.PathOf("a.html"),
+            Encoding.GetEncoding("gb18030").GetBytes($"<html><head><meta charset=gbk></head><body>{chinese}</body></html>")
+        );
         File.WriteAllBytes(_corpus.PathOf("b.txt"), [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes(chinese)]);
-        File.WriteAllBytes(_corpus.PathOf("c.py"), Encoding.GetEncoding(1252).GetBytes("# -*- coding: latin-1 -*-\nx = '\u00E9\u00E8\u00E7\u00E0'"));
+        File.WriteAllBytes(
+            _corpus.PathOf("c.py"),
+            Encoding.GetEncoding(1252).GetBytes("# -*- coding: latin-1 -*-\nx = '\u00E9\u00E8\u00E7\u00E0'")
+        );
         File.WriteAllBytes(_corpus.PathOf("d.txt"), [.. Enumerable.Range(0, 2000).Select(i => (byte)(128 + (i * 37 % 127)))]);
-        var report = _corpus.Import([_corpus.PathOf("a.html"), _corpus.PathOf("b.txt"), _corpus.PathOf("c.py"), _corpus.PathOf("d.txt")], "web");
+        var report = _corpus.Import(
+            [_corpus.PathOf("a.html"), _corpus.PathOf("b.txt"), _corpus.PathOf("c.py"), _corpus.PathOf("d.txt")],
+            "web"
+        );
         Assert.Equal([chinese, chinese, "# -*- coding: latin-1 -*-\nx = '\u00E9\u00E8\u00E7\u00E0'"], _corpus.Texts());
         Assert.Equal(1, report.LeftOut["text of unknown encoding"]);
     }
@@ -153,7 +175,13 @@ public sealed class ImporterTests : IDisposable
         File.WriteAllText(_corpus.PathOf("b.txt"), "second");
         _corpus.Import(_corpus.PathOf("a.txt"), "web");
         _corpus.Import(_corpus.PathOf("b.txt"), "web");
-        Assert.Equal((0, 1), (_corpus.Import(_corpus.PathOf("a.txt"), "web").Documents, _corpus.Import(_corpus.PathOf("a.txt"), "web").LeftOut["imported before"]));
+        Assert.Equal(
+            (0, 1),
+            (
+                _corpus.Import(_corpus.PathOf("a.txt"), "web").Documents,
+                _corpus.Import(_corpus.PathOf("a.txt"), "web").LeftOut["imported before"]
+            )
+        );
         Assert.Equal(1, _corpus.Import([_corpus.PathOf("b.txt")], "web", new ImportOptions { Again = true }).Documents);
         File.Delete(_corpus.PathOf("store/web/00000.jsonl.zst"));
         _corpus.Import(_corpus.PathOf("a.txt"), "web");
@@ -168,7 +196,11 @@ public sealed class ImporterTests : IDisposable
     {
         using var first = new DomainFolder(_corpus.PathOf("store"), "web");
         _corpus.Write("a.txt", "first");
-        Assert.StartsWith("Another import into", Assert.Throws<UserErrorException>(() => _corpus.Import(_corpus.PathOf("a.txt"), "web")).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Another import into",
+            Assert.Throws<UserErrorException>(() => _corpus.Import(_corpus.PathOf("a.txt"), "web")).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal(1, _corpus.Import(_corpus.PathOf("a.txt"), "books").Documents);
     }
 

@@ -48,7 +48,10 @@ public sealed class RawStoreTests : IDisposable
     public void ALookLeavesNothing()
     {
         var looked = new Importer("", "", new ImportOptions { Stores = [_elsewhere] }).Look([], mostDocuments: 10).ToList();
-        Assert.Equal([("s3://bucket/a.jsonl.gz", 2), ("s3://bucket/b.txt", 1), ("s3://bucket/c.jsonl.gz", 0)], looked.Select(file => (file.Path, (int)file.Documents)));
+        Assert.Equal(
+            [("s3://bucket/a.jsonl.gz", 2), ("s3://bucket/b.txt", 1), ("s3://bucket/c.jsonl.gz", 0)],
+            looked.Select(file => (file.Path, (int)file.Documents))
+        );
         Assert.NotNull(looked[2].Damage);
     }
 
@@ -61,7 +64,14 @@ public sealed class RawStoreTests : IDisposable
         public List<string> Fetched { get; } = [];
 
         public IReadOnlyList<StoredRawFile> List() =>
-            [.. this.Select(file => new StoredRawFile($"s3://bucket/{file.Key}", file.Key, file.Value.Length, Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(file.Value))))];
+            [
+                .. this.Select(file => new StoredRawFile(
+                    $"s3://bucket/{file.Key}",
+                    file.Key,
+                    file.Value.Length,
+                    Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(file.Value))
+                )),
+            ];
 
         public void Get(StoredRawFile file, string path)
         {

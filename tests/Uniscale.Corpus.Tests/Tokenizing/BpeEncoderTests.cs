@@ -3,9 +3,13 @@ using System.Globalization;
 using System.Text;
 using Uniscale.Data;
 using Uniscale.Data.Tests;
+
 namespace Uniscale.Corpus.Tests;
 
-/// <summary>Our encoder and SentencePiece's, on the same texts: cuts of eight scripts and mixes of what is rare. UNISCALE_CUTS sets their number for each model (nightly: 100000).</summary>
+/// <summary>
+/// Our encoder and SentencePiece's, on the same texts: cuts of eight scripts and mixes of what is rare. UNISCALE_CUTS sets their number for
+/// each model (nightly: 100000).
+/// </summary>
 public sealed class BpeEncoderTests : IDisposable
 {
     private static readonly string[] Scripts =
@@ -22,8 +26,57 @@ public sealed class BpeEncoderTests : IDisposable
 
     private static readonly string[] Rare =
     [
-        " ", "  ", "    ", "\n", "\n\n", "\t", "---", "-----", "aaaa", "\u2581", "\u2581\u2581", "\u3000", "e\u0301", "\uFB01", "\uFF21\uFF22", "\u00A0", "<sym>", "<sy", "<<sym>>", "a b", "7", "2026", "\u0001", "\0", "\r\n",
-        "\U0001F642", "\U0001F468\u200D\U0001F469", "\uFFFD", "\u00AD", "\u200B", "\u2028", "\uFEFF", "\u2460", "\u32C0", "\u1E9B\u0323", "ÅÄ", "İ", "ß", "the", "ing", "rights", "模型", "训", "자", "्", "ἄ", "\U00020000", "=====", "::", "//", "```",
+        " ",
+        "  ",
+        "    ",
+        "\n",
+        "\n\n",
+        "\t",
+        "---",
+        "-----",
+        "aaaa",
+        "\u2581",
+        "\u2581\u2581",
+        "\u3000",
+        "e\u0301",
+        "\uFB01",
+        "\uFF21\uFF22",
+        "\u00A0",
+        "<sym>",
+        "<sy",
+        "<<sym>>",
+        "a b",
+        "7",
+        "2026",
+        "\u0001",
+        "\0",
+        "\r\n",
+        "\U0001F642",
+        "\U0001F468\u200D\U0001F469",
+        "\uFFFD",
+        "\u00AD",
+        "\u200B",
+        "\u2028",
+        "\uFEFF",
+        "\u2460",
+        "\u32C0",
+        "\u1E9B\u0323",
+        "ÅÄ",
+        "İ",
+        "ß",
+        "the",
+        "ing",
+        "rights",
+        "模型",
+        "训",
+        "자",
+        "्",
+        "ἄ",
+        "\U00020000",
+        "=====",
+        "::",
+        "//",
+        "```",
     ];
 
     private readonly ShardFolder _corpus = new();
@@ -67,7 +120,15 @@ public sealed class BpeEncoderTests : IDisposable
     public void Long_words_and_long_texts_give_the_same_tokens_too()
     {
         using var tokenizer = Train("identity", true, false, true, false);
-        string[] texts = [new('-', 100_001), new(' ', 50_000), string.Concat(Enumerable.Repeat(Scripts[1], 300)), string.Concat(Enumerable.Repeat("ing", 40_000)), string.Concat(Enumerable.Repeat(string.Concat(Scripts), 40)), new('\u4E8C', 5000)];
+        string[] texts =
+        [
+            new('-', 100_001),
+            new(' ', 50_000),
+            string.Concat(Enumerable.Repeat(Scripts[1], 300)),
+            string.Concat(Enumerable.Repeat("ing", 40_000)),
+            string.Concat(Enumerable.Repeat(string.Concat(Scripts), 40)),
+            new('\u4E8C', 5000),
+        ];
         foreach (string text in texts)
         {
             var theirs = new ArrayBufferWriter<int>();
@@ -99,18 +160,48 @@ public sealed class BpeEncoderTests : IDisposable
         for (int unit = 4; unit < 400; unit += 4)
             model[at + unit + 3] = 0x7F; // offsets far outside
         File.WriteAllBytes(_corpus.PathOf("damaged.model"), model);
-        Assert.Contains("rewrites characters", Assert.Throws<Configuration.UserErrorException>(() => Tokenizer.Load(_corpus.PathOf("damaged.model"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "rewrites characters",
+            Assert.Throws<Configuration.UserErrorException>(() => Tokenizer.Load(_corpus.PathOf("damaged.model"))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private Tokenizer Train(string normalizer, bool prefix, bool removes, bool bytes, bool suffix)
     {
-        string text = _corpus.PathOf("text.txt"), model = _corpus.PathOf("m");
+        string text = _corpus.PathOf("text.txt"),
+            model = _corpus.PathOf("m");
         File.WriteAllText(text, string.Join('\n', Enumerable.Repeat(string.Join('\n', Scripts), 3)) + SmallTokenizer.Text(200, seed: 8));
         string[] options =
         [
-            "input", text, "model_prefix", model, "model_type", "bpe", "vocab_size", "1200", "normalization_rule_name", normalizer, "add_dummy_prefix", Flag(prefix), "remove_extra_whitespaces", Flag(removes),
-            "byte_fallback", Flag(bytes), "treat_whitespace_as_suffix", Flag(suffix), "user_defined_symbols", "<sym>,--,\u2581a", "allow_whitespace_only_pieces", Flag(!removes), "minloglevel", "2", "hard_vocab_limit", "false",
-            "character_coverage", "0.99",
+            "input",
+            text,
+            "model_prefix",
+            model,
+            "model_type",
+            "bpe",
+            "vocab_size",
+            "1200",
+            "normalization_rule_name",
+            normalizer,
+            "add_dummy_prefix",
+            Flag(prefix),
+            "remove_extra_whitespaces",
+            Flag(removes),
+            "byte_fallback",
+            Flag(bytes),
+            "treat_whitespace_as_suffix",
+            Flag(suffix),
+            "user_defined_symbols",
+            "<sym>,--,\u2581a",
+            "allow_whitespace_only_pieces",
+            Flag(!removes),
+            "minloglevel",
+            "2",
+            "hard_vocab_limit",
+            "false",
+            "character_coverage",
+            "0.99",
         ];
         byte[] error = new byte[512];
         Assert.True(SentencePieceLibrary.Train(options, options.Length / 2, error, error.Length) == 0, Encoding.UTF8.GetString(error));
@@ -119,7 +210,8 @@ public sealed class BpeEncoderTests : IDisposable
 
     private static string Cut(string text, Random random)
     {
-        int from = random.Next(text.Length), length = random.Next(Math.Min(300, text.Length - from)) + 1;
+        int from = random.Next(text.Length),
+            length = random.Next(Math.Min(300, text.Length - from)) + 1;
         return text.Substring(from, length);
     }
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Uniscale.Configuration;
 using Uniscale.Data;
-
 using Uniscale.Data.Tests;
+
 namespace Uniscale.Corpus.Tests;
 
 public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<SmallTokenizer>, IDisposable
@@ -23,22 +23,35 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
             var report = await new ShardTokenizer(small.Tokenizer, workers, validation: 0.2).RunAsync(DocumentReader.Read(path), prefix);
             Assert.Equal(300, report.Documents + report.ValidationDocuments);
             Assert.InRange(report.ValidationDocuments, 30, 90);
-            byte[][] written = [.. new[] { ".train.bin", ".train.idx", ".validation.bin", ".validation.idx" }.Select(end => File.ReadAllBytes(prefix + end))];
+            byte[][] written =
+            [
+                .. new[] { ".train.bin", ".train.idx", ".validation.bin", ".validation.idx" }.Select(end =>
+                    File.ReadAllBytes(prefix + end)
+                ),
+            ];
             if (files.Length > 0)
                 Assert.Equal(files, written);
             files = written;
         }
-        List<string> decoded = [.. new[] { "w1.train", "w1.validation" }.SelectMany(name => PlainReader.Documents(_corpus.PathOf(name)))
-            .Select(document => small.Tokenizer.Decode([.. document[..^1].Select(token => (int)token)]))];
+        List<string> decoded =
+        [
+            .. new[] { "w1.train", "w1.validation" }
+                .SelectMany(name => PlainReader.Documents(_corpus.PathOf(name)))
+                .Select(document => small.Tokenizer.Decode([.. document[..^1].Select(token => (int)token)])),
+        ];
         Assert.Equal(texts.Order(StringComparer.Ordinal), decoded.Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public async Task A_long_file_is_one_document_whatever_its_parts()
     {
-        string path = _corpus.PathOf("long.txt"), text = SmallTokenizer.Text(30_000, seed: 3);
+        string path = _corpus.PathOf("long.txt"),
+            text = SmallTokenizer.Text(30_000, seed: 3);
         await File.WriteAllTextAsync(path, text);
-        var report = await new ShardTokenizer(small.Tokenizer, 2).RunAsync(DocumentReader.Read(path, small.Tokenizer), _corpus.PathOf("long"));
+        var report = await new ShardTokenizer(small.Tokenizer, 2).RunAsync(
+            DocumentReader.Read(path, small.Tokenizer),
+            _corpus.PathOf("long")
+        );
         Assert.Equal(1, report.Documents);
         long[] tokens = Assert.Single(PlainReader.Documents(_corpus.PathOf("long.train")));
         Assert.Equal([.. small.Tokenizer.Encode(text).Select(token => (long)token), small.Tokenizer.EndId], tokens);
@@ -48,17 +61,31 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
     public async Task Nothing_to_write_and_broken_input_are_refused_and_leave_no_files()
     {
         var shards = new ShardTokenizer(small.Tokenizer, 2);
-        string empty = Lines([""]), broken = _corpus.PathOf("broken.jsonl");
+        string empty = Lines([""]),
+            broken = _corpus.PathOf("broken.jsonl");
         await File.WriteAllTextAsync(broken, "{\"text\": \"good\"}\n{\"text\": \n");
-        Assert.Contains("no documents", (await Assert.ThrowsAsync<UserErrorException>(() => shards.RunAsync(DocumentReader.Read(empty), _corpus.PathOf("out")))).Message, StringComparison.Ordinal);
-        Assert.Contains("Line 2", (await Assert.ThrowsAsync<UserErrorException>(() => shards.RunAsync(DocumentReader.Read(broken), _corpus.PathOf("out")))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no documents",
+            (
+                await Assert.ThrowsAsync<UserErrorException>(() => shards.RunAsync(DocumentReader.Read(empty), _corpus.PathOf("out")))
+            ).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "Line 2",
+            (
+                await Assert.ThrowsAsync<UserErrorException>(() => shards.RunAsync(DocumentReader.Read(broken), _corpus.PathOf("out")))
+            ).Message,
+            StringComparison.Ordinal
+        );
         Assert.Empty(Directory.GetFiles(_corpus.Root, "out*"));
     }
 
     [Fact]
     public async Task Finished_shards_are_known_until_anything_they_depend_on_changes()
     {
-        string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]), prefix = _corpus.PathOf("known");
+        string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]),
+            prefix = _corpus.PathOf("known");
         TokenizationRecord Record(double validation = 0.2) => new(prefix, small.Tokenizer, validation, [path]);
         Assert.Null(Record().Find());
         var shards = new ShardTokenizer(small.Tokenizer, 1, validation: 0.2);
@@ -80,7 +107,8 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
     [Fact]
     public async Task Another_share_of_validation_leaves_nothing_of_the_first()
     {
-        string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]), prefix = _corpus.PathOf("again");
+        string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]),
+            prefix = _corpus.PathOf("again");
         await new ShardTokenizer(small.Tokenizer, 1, validation: 0.5).RunAsync(DocumentReader.Read(path), prefix);
         Assert.True(File.Exists(prefix + ".validation.bin"));
         var report = await new ShardTokenizer(small.Tokenizer, 1).RunAsync(DocumentReader.Read(path), prefix);
@@ -91,9 +119,13 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
     [Fact]
     public async Task A_flipped_byte_is_found_by_the_digests_beside_a_shard()
     {
-        string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]), prefix = _corpus.PathOf("flipped");
+        string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]),
+            prefix = _corpus.PathOf("flipped");
         var shards = new ShardTokenizer(small.Tokenizer, 1);
-        new TokenizationRecord(prefix, small.Tokenizer, 0, [path]).Write(await shards.RunAsync(DocumentReader.Read(path), prefix), shards.Digests);
+        new TokenizationRecord(prefix, small.Tokenizer, 0, [path]).Write(
+            await shards.RunAsync(DocumentReader.Read(path), prefix),
+            shards.Digests
+        );
         var section = new SourceSection { Name = "a", Shards = [prefix + ".train"] };
         TokenSource.Open(section).Dispose();
         byte[] tokens = File.ReadAllBytes(prefix + ".train.bin");
@@ -101,8 +133,16 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
         File.WriteAllBytes(prefix + ".train.bin", tokens);
         using var shard = TokenShard.Open(prefix + ".train");
         Assert.True(shard.IsRecorded);
-        Assert.Contains("flipped.train.bin is not what", Assert.Throws<UserErrorException>(() => shard.Verify()).Message, StringComparison.Ordinal);
-        Assert.Contains("flipped.train.bin is not what", Assert.Throws<UserErrorException>(() => TokenSource.Open(section)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "flipped.train.bin is not what",
+            Assert.Throws<UserErrorException>(() => shard.Verify()).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "flipped.train.bin is not what",
+            Assert.Throws<UserErrorException>(() => TokenSource.Open(section)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -110,12 +150,28 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
     [InlineData(-1)]
     [InlineData(int.MaxValue)]
     public void A_number_of_workers_that_no_machine_has_is_refused(int workers) =>
-        Assert.StartsWith($"--workers {workers} is no number of threads", Assert.Throws<UserErrorException>(() => new ShardTokenizer(small.Tokenizer, workers)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"--workers {workers} is no number of threads",
+            Assert.Throws<UserErrorException>(() => new ShardTokenizer(small.Tokenizer, workers)).Message,
+            StringComparison.Ordinal
+        );
 
     private string Lines(string[] texts)
     {
         string path = _corpus.PathOf("documents.jsonl");
-        File.WriteAllLines(path, texts.Select(text => JsonSerializer.Serialize(new { id = 1, nested = new { text = "not this" }, text })));
+        File.WriteAllLines(
+            path,
+            texts.Select(text =>
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        id = 1,
+                        nested = new { text = "not this" },
+                        text,
+                    }
+                )
+            )
+        );
         return path;
     }
 }

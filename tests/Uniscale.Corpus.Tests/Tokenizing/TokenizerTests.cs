@@ -2,6 +2,7 @@ using System.Text;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Data.Tests;
+
 namespace Uniscale.Corpus.Tests;
 
 /// <summary>A small vocabulary, trained once for the tests of this folder.</summary>
@@ -13,7 +14,16 @@ public sealed class SmallTokenizer : IDisposable
     {
         string text = _corpus.PathOf("text.txt");
         File.WriteAllText(text, Text(400, seed: 1));
-        TokenizerTrainer.Train(DocumentReader.Read(text), Path, new TokenizerTraining { VocabularySize = 400, Threads = 1, Symbols = ["<user>"] });
+        TokenizerTrainer.Train(
+            DocumentReader.Read(text),
+            Path,
+            new TokenizerTraining
+            {
+                VocabularySize = 400,
+                Threads = 1,
+                Symbols = ["<user>"],
+            }
+        );
         Tokenizer = Tokenizer.Load(Path);
     }
 
@@ -30,7 +40,25 @@ public sealed class SmallTokenizer : IDisposable
     /// <summary>Lines of words, indented code, numbers and Chinese.</summary>
     internal static string Text(int lines, int seed)
     {
-        string[] words = ["the", "training", "of", "language", "models", "return", "value", "模型", "训练", "语言", "x1", "==", "(self)", "2023", "données", "while"];
+        string[] words =
+        [
+            "the",
+            "training",
+            "of",
+            "language",
+            "models",
+            "return",
+            "value",
+            "模型",
+            "训练",
+            "语言",
+            "x1",
+            "==",
+            "(self)",
+            "2023",
+            "données",
+            "while",
+        ];
         var random = new Random(seed);
         var text = new StringBuilder();
         for (int line = 0; line < lines; line++)
@@ -98,10 +126,17 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
         string text = small.Path + ".short.txt";
         File.WriteAllText(text, SmallTokenizer.Text(20, seed: 4));
         var error = Assert.Throws<UserErrorException>(() =>
-            TokenizerTrainer.Train(DocumentReader.Read(text), small.Path + ".short", new TokenizerTraining { VocabularySize = 5000, Threads = 1 }));
+            TokenizerTrainer.Train(
+                DocumentReader.Read(text),
+                small.Path + ".short",
+                new TokenizerTraining { VocabularySize = 5000, Threads = 1 }
+            )
+        );
         Assert.Matches("vocabulary of 5000; it gives [34]..:", error.Message);
         File.WriteAllText(text, "\n\n");
-        Assert.Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), small.Path + ".short", new TokenizerTraining()));
+        Assert.Throws<UserErrorException>(() =>
+            TokenizerTrainer.Train(DocumentReader.Read(text), small.Path + ".short", new TokenizerTraining())
+        );
         Assert.Empty(Directory.GetDirectories(System.IO.Path.GetDirectoryName(small.Path)!));
     }
 
@@ -114,8 +149,20 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
     {
         string text = small.Path + ".settings.txt";
         File.WriteAllText(text, SmallTokenizer.Text(20, seed: 4));
-        var training = new TokenizerTraining { VocabularySize = vocabulary, CharacterCoverage = coverage, SampleBytes = sample, Threads = 1 };
-        Assert.StartsWith(sentence, Assert.Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), small.Path + ".settings", training)).Message, StringComparison.Ordinal);
+        var training = new TokenizerTraining
+        {
+            VocabularySize = vocabulary,
+            CharacterCoverage = coverage,
+            SampleBytes = sample,
+            Threads = 1,
+        };
+        Assert.StartsWith(
+            sentence,
+            Assert
+                .Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), small.Path + ".settings", training))
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -135,31 +182,75 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
     {
         string path = small.Path + ".txt";
         File.WriteAllText(path, "not a model");
-        Assert.Contains("is no SentencePiece model", Assert.Throws<UserErrorException>(() => Tokenizer.Load(path)).Message, StringComparison.Ordinal);
-        Assert.Contains("does not exist", Assert.Throws<UserErrorException>(() => Tokenizer.Load(path + "x")).Message, StringComparison.Ordinal);
-        Assert.Contains("outside the vocabulary", Assert.Throws<UserErrorException>(() => _tokenizer.Decode([400])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is no SentencePiece model",
+            Assert.Throws<UserErrorException>(() => Tokenizer.Load(path)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "does not exist",
+            Assert.Throws<UserErrorException>(() => Tokenizer.Load(path + "x")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "outside the vocabulary",
+            Assert.Throws<UserErrorException>(() => _tokenizer.Decode([400])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Commas_belong_to_names_and_symbols()
     {
-        string folder = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(small.Path)!, "with, comma"), text = small.Path + ".comma.txt";
+        string folder = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(small.Path)!, "with, comma"),
+            text = small.Path + ".comma.txt";
         File.WriteAllText(text, SmallTokenizer.Text(100, seed: 5));
         string model = System.IO.Path.Combine(folder, "a,b.model");
-        TokenizerTrainer.Train(DocumentReader.Read(text), model, new TokenizerTraining { VocabularySize = 400, Threads = 1, Symbols = ["<a,b>", "\"quoted\","] });
+        TokenizerTrainer.Train(
+            DocumentReader.Read(text),
+            model,
+            new TokenizerTraining
+            {
+                VocabularySize = 400,
+                Threads = 1,
+                Symbols = ["<a,b>", "\"quoted\","],
+            }
+        );
         using var tokenizer = Tokenizer.Load(model);
-        Assert.Equal(["<a,b>", "\"quoted\","], tokenizer.Encode("x<a,b>\"quoted\",").Select(token => tokenizer.PieceOf(token).Text).Where(piece => piece.Length > 2));
+        Assert.Equal(
+            ["<a,b>", "\"quoted\","],
+            tokenizer.Encode("x<a,b>\"quoted\",").Select(token => tokenizer.PieceOf(token).Text).Where(piece => piece.Length > 2)
+        );
         Directory.Delete(folder, recursive: true);
-        var spaced = new TokenizerTraining { VocabularySize = 400, Threads = 1, Symbols = ["a b"] };
-        Assert.Contains("--symbol 'a b'", Assert.Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), model, spaced)).Message, StringComparison.Ordinal);
+        var spaced = new TokenizerTraining
+        {
+            VocabularySize = 400,
+            Threads = 1,
+            Symbols = ["a b"],
+        };
+        Assert.Contains(
+            "--symbol 'a b'",
+            Assert.Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), model, spaced)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Without_bytes_line_ends_are_pieces()
     {
-        string text = small.Path + ".lines.txt", model = small.Path + ".lines";
+        string text = small.Path + ".lines.txt",
+            model = small.Path + ".lines";
         File.WriteAllText(text, SmallTokenizer.Text(200, seed: 6));
-        TokenizerTrainer.Train(DocumentReader.Read(text), model, new TokenizerTraining { VocabularySize = 120, Threads = 1, ByteFallback = false });
+        TokenizerTrainer.Train(
+            DocumentReader.Read(text),
+            model,
+            new TokenizerTraining
+            {
+                VocabularySize = 120,
+                Threads = 1,
+                ByteFallback = false,
+            }
+        );
         using var tokenizer = Tokenizer.Load(model);
         int[] tokens = tokenizer.Encode("the\n  models\r\n");
         Assert.DoesNotContain(tokenizer.UnknownId, tokens);
@@ -175,7 +266,8 @@ internal static class WholeText
 {
     public static int[] Encode(string path, string text)
     {
-        byte[] utf8 = Encoding.UTF8.GetBytes(text), file = File.ReadAllBytes(path);
+        byte[] utf8 = Encoding.UTF8.GetBytes(text),
+            file = File.ReadAllBytes(path);
         using var model = SentencePieceLibrary.Load(file, file.Length, new byte[256], 256);
         int[] tokens = new int[utf8.Length + 16];
         long count = SentencePieceLibrary.Encode(model, utf8, utf8.Length, tokens, tokens.Length, new byte[256], 256);

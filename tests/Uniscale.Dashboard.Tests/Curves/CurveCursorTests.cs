@@ -35,15 +35,20 @@ public sealed class CurveCursorTests : IDisposable
         string path = _folder.Write("run/metrics.jsonl", "");
         var follower = new MetricsFollower(new RunsFolder(_folder.FullPath), _folder.In("run"));
         var query = new CurveQuery(Smooth: smooth, From: from);
-        var (cursor, steps, values, random) = (new CurveCursor(query, series => series[Measure.Loss]), new List<long>(), new List<float>(), new Random(3));
+        var (cursor, steps, values, random) = (
+            new CurveCursor(query, series => series[Measure.Loss]),
+            new List<long>(),
+            new List<float>(),
+            new Random(3)
+        );
         for (int step = 1; step <= 4_000;)
         {
             using (var writer = new StreamWriter(path, append: true))
-                for (int end = step + random.Next(1, 400); step < end; step++) writer.Write(Sample.Step(step, random.Next(20) == 0 ? "\"NaN\"" : null) + "\n");
-            while (follower.ReadOn())
-            {
-            }
-            if (follower.Look(cursor.Next) is not { } part) continue;
+                for (int end = step + random.Next(1, 400); step < end; step++)
+                    writer.Write(Sample.Step(step, random.Next(20) == 0 ? "\"NaN\"" : null) + "\n");
+            while (follower.ReadOn()) { }
+            if (follower.Look(cursor.Next) is not { } part)
+                continue;
             steps.RemoveRange(part.Keep, steps.Count - part.Keep);
             values.RemoveRange(part.Keep, values.Count - part.Keep);
             steps.AddRange(part.Steps);
@@ -55,7 +60,8 @@ public sealed class CurveCursorTests : IDisposable
         Assert.Subset(steps.ToHashSet(), whole.Steps.ToHashSet());
         Assert.InRange(steps.Count, whole.Steps.Length, whole.Steps.Length + 20);
         var byStep = steps.Zip(values).ToDictionary(pair => pair.First, pair => pair.Second);
-        foreach (var (step, value) in whole.Steps.Zip(whole.Y)) Assert.Equal(value, byStep[step], 1e-5f);
+        foreach (var (step, value) in whole.Steps.Zip(whole.Y))
+            Assert.Equal(value, byStep[step], 1e-5f);
     }
 
     [Fact]
@@ -67,9 +73,12 @@ public sealed class CurveCursorTests : IDisposable
     {
         var random = new Random(1);
         float[] values = [.. Enumerable.Range(0, 500).Select(_ => random.NextSingle())];
-        float[] whole = Smoothing.Mean(values, 0, 37), part = Smoothing.Mean(values, 200, 37);
+        float[] whole = Smoothing.Mean(values, 0, 37),
+            part = Smoothing.Mean(values, 200, 37);
         Assert.Equal(300, part.Length);
-        for (int i = 0; i < part.Length; i++) Assert.Equal(whole[200 + i], part[i], 1e-5f);
-        for (int i = 36; i < 500; i++) Assert.Equal(values[(i - 36)..(i + 1)].Average(), whole[i], 1e-4f);
+        for (int i = 0; i < part.Length; i++)
+            Assert.Equal(whole[200 + i], part[i], 1e-5f);
+        for (int i = 36; i < 500; i++)
+            Assert.Equal(values[(i - 36)..(i + 1)].Average(), whole[i], 1e-4f);
     }
 }

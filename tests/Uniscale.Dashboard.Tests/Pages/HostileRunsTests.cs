@@ -4,12 +4,27 @@ using Uniscale.Dashboard.Safety;
 
 namespace Uniscale.Dashboard.Tests.Pages;
 
-/// <summary>Run folders that want to harm the viewer: nothing of theirs is executed, nothing outside is shown, and the pages live.</summary>
+/// <summary>
+/// Run folders that want to harm the viewer: nothing of theirs is executed, nothing outside is shown, and the pages live.
+/// </summary>
 public sealed class HostileRunsTests : IDisposable
 {
-    private const string Script = "<script>alert(1)</script>", Secret = "outside-secret";
+    private const string Script = "<script>alert(1)</script>",
+        Secret = "outside-secret";
 
-    private static readonly string[] OfARun = ["", "/log", "/events", "/configuration", "/checkpoints", "/timeline", "/layout", "/curriculum", "/evaluations", "/alignment"];
+    private static readonly string[] OfARun =
+    [
+        "",
+        "/log",
+        "/events",
+        "/configuration",
+        "/checkpoints",
+        "/timeline",
+        "/layout",
+        "/curriculum",
+        "/evaluations",
+        "/alignment",
+    ];
 
     private readonly TemporaryFolder _outside = new();
     private readonly TemporaryFolder _folder = new();
@@ -25,11 +40,32 @@ public sealed class HostileRunsTests : IDisposable
     {
         string name = "<img src=x onerror=alert(1)>'\"&";
         string text = Script.Replace("/", "\\/", StringComparison.Ordinal);
-        _folder.Write($"{name}/metrics.jsonl", string.Join('\n', [Sample.Start(), Sample.Step(1, phase: text), Sample.Validation(1, text, 5), Sample.Note(1, text, text), Sample.End(1).Replace("Training is done.", text, StringComparison.Ordinal)]) + "\n");
-        _folder.Write($"{name}/config.yaml", $"name: \"{Script}\"\n\"{Script}\": \"{Script}\"\nphases: [{{ name: \"{Script}\", tokens: 5, mixture: {{ \"{Script}\": 1 }} }}]\ndata: {{ sources: [{{ name: \"{Script}\" }}] }}\n");
+        _folder.Write(
+            $"{name}/metrics.jsonl",
+            string.Join(
+                '\n',
+                [
+                    Sample.Start(),
+                    Sample.Step(1, phase: text),
+                    Sample.Validation(1, text, 5),
+                    Sample.Note(1, text, text),
+                    Sample.End(1).Replace("Training is done.", text, StringComparison.Ordinal),
+                ]
+            ) + "\n"
+        );
+        _folder.Write(
+            $"{name}/config.yaml",
+            $"name: \"{Script}\"\n\"{Script}\": \"{Script}\"\nphases: [{{ name: \"{Script}\", tokens: 5, mixture: {{ \"{Script}\": 1 }} }}]\ndata: {{ sources: [{{ name: \"{Script}\" }}] }}\n"
+        );
         _folder.Write($"{name}/logs/train-rank0.log", Script + "\u0007\u001b[31m\n");
-        _folder.Write($"{name}/trace.json", $$$"""{"traceEvents":[{"name":"{{{text}}}","cat":"{{{text}}}","ph":"X","ts":0,"dur":5,"pid":0,"tid":0},{"name":"thread_name","ph":"M","pid":0,"tid":0,"args":{"name":"{{{text}}}"}}]}""");
-        _folder.Write($"{name}/launch/events.jsonl", $$"""{"time":"2026-11-29T10:00:00+00:00","kind":"{{text}}","attempt":1,"step":0,"message":"{{text}}"}""" + "\n");
+        _folder.Write(
+            $"{name}/trace.json",
+            $$$"""{"traceEvents":[{"name":"{{{text}}}","cat":"{{{text}}}","ph":"X","ts":0,"dur":5,"pid":0,"tid":0},{"name":"thread_name","ph":"M","pid":0,"tid":0,"args":{"name":"{{{text}}}"}}]}"""
+        );
+        _folder.Write(
+            $"{name}/launch/events.jsonl",
+            $$"""{"time":"2026-11-29T10:00:00+00:00","kind":"{{text}}","attempt":1,"step":0,"message":"{{text}}"}""" + "\n"
+        );
         _folder.Write($"{name}/evaluations/{Script.Replace("/", "", StringComparison.Ordinal)}.json", $$"""[{"{{text}}":"{{text}}"}]""");
         _folder.Write($"{name}/alignment/a.json", $$"""{"{{text}}":["{{text}}"]}""");
         await using var served = await ServedRuns.Of(_folder.FullPath);
@@ -53,22 +89,32 @@ public sealed class HostileRunsTests : IDisposable
         _folder.Write("a/metrics.jsonl", Sample.Run(2));
         Directory.CreateDirectory(_folder.In("a/logs"));
         Directory.CreateDirectory(_folder.In("a/evaluations"));
-        foreach (string link in (string[])["a/config.yaml", "a/logs/train-rank0.log", "a/evaluations/x.json", "a/trace.json", "a/fork.yaml"])
+        foreach (
+            string link in (string[])["a/config.yaml", "a/logs/train-rank0.log", "a/evaluations/x.json", "a/trace.json", "a/fork.yaml"]
+        )
             File.CreateSymbolicLink(_folder.In(link), _outside.In("secret.txt"));
         Directory.CreateSymbolicLink(_folder.In("a/checkpoints"), _outside.FullPath);
         Directory.CreateSymbolicLink(_folder.In("b"), _outside.FullPath);
         Directory.CreateDirectory(_folder.In("c"));
         File.CreateSymbolicLink(_folder.In("c/metrics.jsonl"), _outside.In("metrics.jsonl"));
-        File.WriteAllText(_folder.In("c/config.yaml"), $"extends: {_outside.In("secret.txt")}\nname: ${{env:PATH}}\nother: ${{file:{_outside.In("secret.txt")}}}\n");
+        File.WriteAllText(
+            _folder.In("c/config.yaml"),
+            $"extends: {_outside.In("secret.txt")}\nname: ${{env:PATH}}\nother: ${{file:{_outside.In("secret.txt")}}}\n"
+        );
         await using var served = await ServedRuns.Of(_folder.FullPath);
         foreach (var run in new RunsFolder(_folder.FullPath).Find())
             foreach (string page in OfARun)
             {
-                string text = await served.Page($"/run/{run.Id}{page}?file={Uri.EscapeDataString("../../" + Path.GetFileName(_outside.FullPath) + "/secret.txt")}");
+                string text = await served.Page(
+                    $"/run/{run.Id}{page}?file={Uri.EscapeDataString("../../" + Path.GetFileName(_outside.FullPath) + "/secret.txt")}"
+                );
                 Assert.DoesNotContain(Secret, text);
                 Assert.DoesNotContain(Environment.GetEnvironmentVariable("PATH")!, text);
             }
-        foreach (string address in (string[])["/run/..%2f..%2fetc%2fpasswd", "/assets/..%2fsecret.txt", "/assets/%2e%2e/secret.txt", "/run/a/../../secret.txt"])
+        foreach (
+            string address in (string[])
+                ["/run/..%2f..%2fetc%2fpasswd", "/assets/..%2fsecret.txt", "/assets/%2e%2e/secret.txt", "/run/a/../../secret.txt"]
+        )
             Assert.DoesNotContain(Secret, await (await served.Client.GetAsync(address)).Content.ReadAsStringAsync());
     }
 
@@ -76,7 +122,23 @@ public sealed class HostileRunsTests : IDisposable
     public async Task FilesThatAreNoTextBreakNothing()
     {
         var random = new Random(7);
-        foreach (string file in (string[])["metrics.jsonl", "config.yaml", "identity.json", "fork.yaml", "trace.json", "logs/train-rank0.log", "launch/events.jsonl", "launch/rank-00000.beat", "checkpoints/step-00000001/manifest.json", "checkpoints/step-00000001/COMMITTED", "evaluations/a.json", "alignment/a.jsonl"])
+        foreach (
+            string file in (string[])
+                [
+                    "metrics.jsonl",
+                    "config.yaml",
+                    "identity.json",
+                    "fork.yaml",
+                    "trace.json",
+                    "logs/train-rank0.log",
+                    "launch/events.jsonl",
+                    "launch/rank-00000.beat",
+                    "checkpoints/step-00000001/manifest.json",
+                    "checkpoints/step-00000001/COMMITTED",
+                    "evaluations/a.json",
+                    "alignment/a.jsonl",
+                ]
+        )
         {
             byte[] bytes = new byte[random.Next(1, 5_000)];
             random.NextBytes(bytes);
@@ -86,7 +148,10 @@ public sealed class HostileRunsTests : IDisposable
         }
         _folder.Write("c/config.yaml", "a: &x [1,1]\nb: &y [*x,*x,*x,*x]\n" + string.Concat(Enumerable.Repeat("[", 20_000)));
         _folder.Write("c/trace.json", "{\"traceEvents\":" + string.Concat(Enumerable.Repeat("[", 100_000)));
-        _folder.Write("c/metrics.jsonl", "{\"kind\":\"step\",\"step\":-9223372036854775808,\"consumed_tokens\":1e999,\"loss\":-0,\"time\":\"0001-01-01T00:00:00Z\"}\n{\"kind\":\"step\",\"step\":9223372036854775807,\"time\":\"9999-12-31T23:59:59Z\",\"remaining\":1e300}\n");
+        _folder.Write(
+            "c/metrics.jsonl",
+            "{\"kind\":\"step\",\"step\":-9223372036854775808,\"consumed_tokens\":1e999,\"loss\":-0,\"time\":\"0001-01-01T00:00:00Z\"}\n{\"kind\":\"step\",\"step\":9223372036854775807,\"time\":\"9999-12-31T23:59:59Z\",\"remaining\":1e300}\n"
+        );
         await using var served = await ServedRuns.Of(_folder.FullPath);
         var runs = new RunsFolder(_folder.FullPath).Find();
         Assert.Equal(3, runs.Count);

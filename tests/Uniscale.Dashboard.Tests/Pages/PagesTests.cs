@@ -6,7 +6,19 @@ namespace Uniscale.Dashboard.Tests.Pages;
 
 public sealed class PagesTests : IDisposable
 {
-    private static readonly string[] OfARun = ["", "/log", "/events", "/configuration", "/checkpoints", "/timeline", "/layout", "/curriculum", "/evaluations", "/alignment"];
+    private static readonly string[] OfARun =
+    [
+        "",
+        "/log",
+        "/events",
+        "/configuration",
+        "/checkpoints",
+        "/timeline",
+        "/layout",
+        "/curriculum",
+        "/evaluations",
+        "/alignment",
+    ];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -16,19 +28,41 @@ public sealed class PagesTests : IDisposable
 
     private void WriteRun(string name, params IEnumerable<string> more)
     {
-        _folder.Write($"{name}/metrics.jsonl", string.Join('\n', [Sample.Start(), Sample.Step(1, phase: "broad"), Sample.Step(2, "\"NaN\"", "\"Infinity\"", phase: "broad"), Sample.Step(3, phase: "fine"),
-            Sample.Validation(3, "docs", 5.25), Sample.Note(2, "step-skipped", "Step 2 was left out."), .. more]) + "\n");
-        _folder.Write($"{name}/config.yaml", $$"""
+        _folder.Write(
+            $"{name}/metrics.jsonl",
+            string.Join(
+                '\n',
+                [
+                    Sample.Start(),
+                    Sample.Step(1, phase: "broad"),
+                    Sample.Step(2, "\"NaN\"", "\"Infinity\"", phase: "broad"),
+                    Sample.Step(3, phase: "fine"),
+                    Sample.Validation(3, "docs", 5.25),
+                    Sample.Note(2, "step-skipped", "Step 2 was left out."),
+                    .. more,
+                ]
+            ) + "\n"
+        );
+        _folder.Write(
+            $"{name}/config.yaml",
+            $$"""
             name: {{name}}
             model: { layers: 4 }
             optimizer: { lr: 0.00{{name.Length}} }
             parallel: { tensor: 1, pipeline: 2, context: 1, data: 0, order: [pp, dp, cp, tp] }
             data: { sources: [{ name: books, domain: prose, shards: [x] }] }
             phases: [{ name: broad, tokens: 1000, mixture: { books: 1 } }, { name: fine, tokens: 1000, mixture: { books: 1 }, lr: 1e-4 }]
-            """);
+            """
+        );
         _folder.Write($"{name}/logs/train-rank0.log", "first line\nRank 0 holds 3.1 MB: parameters 1.0.\nlast line\n");
-        _folder.Write($"{name}/trace.json", """{"displayTimeUnit":"ms","traceEvents":[{"name":"forward b0 m0","cat":"compute","ph":"X","ts":1000,"dur":500,"pid":1,"tid":0},{"name":"thread_name","ph":"M","pid":1,"tid":0,"args":{"name":"compute"}}]}""");
-        _folder.Write($"{name}/evaluations/needle.json", """{"cells":[{"length":1000,"depth":0,"score":1},{"length":1000,"depth":50,"score":0.25}]}""");
+        _folder.Write(
+            $"{name}/trace.json",
+            """{"displayTimeUnit":"ms","traceEvents":[{"name":"forward b0 m0","cat":"compute","ph":"X","ts":1000,"dur":500,"pid":1,"tid":0},{"name":"thread_name","ph":"M","pid":1,"tid":0,"args":{"name":"compute"}}]}"""
+        );
+        _folder.Write(
+            $"{name}/evaluations/needle.json",
+            """{"cells":[{"length":1000,"depth":0,"score":1},{"length":1000,"depth":50,"score":0.25}]}"""
+        );
         _folder.Write($"{name}/alignment/samples.jsonl", """{"round":1,"prompt":"p","before":"b","after":"a"}""" + "\n{half");
     }
 
@@ -107,7 +141,10 @@ public sealed class PagesTests : IDisposable
     {
         _folder.Write("sw/plan.json", "{}");
         _folder.Write("sw/run-0001/metrics.jsonl", Sample.Run(2));
-        _folder.Write("sw/table.json", """{"name":"sw","metric":"validation","rows":[{"place":1,"run":"run-0001","status":"finished","step":40,"value":0.7,"values":{"optimizer.lr":"0.01"}},{"place":null,"run":"run-0002","status":"failed","step":0,"value":"NaN","values":{"optimizer.lr":"1"},"sentence":"it failed"}]}""");
+        _folder.Write(
+            "sw/table.json",
+            """{"name":"sw","metric":"validation","rows":[{"place":1,"run":"run-0001","status":"finished","step":40,"value":0.7,"values":{"optimizer.lr":"0.01"}},{"place":null,"run":"run-0002","status":"failed","step":0,"value":"NaN","values":{"optimizer.lr":"1"},"sentence":"it failed"}]}"""
+        );
         await using var served = await ServedRuns.Of(_folder.FullPath);
         Assert.Contains("ranked", await served.Page("/sweeps"));
         string page = await served.Page($"/sweep/{IdOf("sw")}");
@@ -131,7 +168,8 @@ public sealed class PagesTests : IDisposable
     {
         await using var served = await ServedRuns.Of(_folder.FullPath);
         Assert.Contains("No run is here", await served.Page("/"));
-        foreach (string page in OfARun) Assert.Equal(HttpStatusCode.NotFound, await served.Status($"/run/0123456789abcdef{page}"));
+        foreach (string page in OfARun)
+            Assert.Equal(HttpStatusCode.NotFound, await served.Status($"/run/0123456789abcdef{page}"));
         Assert.Equal(HttpStatusCode.NotFound, await served.Status("/sweep/0123456789abcdef"));
         Assert.Equal(HttpStatusCode.NotFound, await served.Status("/somewhere/else"));
         Assert.Equal(HttpStatusCode.NotFound, await served.Status("/assets/appsettings.json"));
@@ -152,7 +190,9 @@ public sealed class PagesTests : IDisposable
     {
         WriteRun("alpha");
         await using var served = await ServedRuns.Of(_folder.FullPath);
-        using var series = JsonDocument.Parse(await served.Page($"/series?run={IdOf("alpha")}&name=loss&name=gradient_norm&name=validation&name=mfu"));
+        using var series = JsonDocument.Parse(
+            await served.Page($"/series?run={IdOf("alpha")}&name=loss&name=gradient_norm&name=validation&name=mfu")
+        );
         var run = series.RootElement.GetProperty("runs")[0];
         var loss = run.GetProperty("curves").GetProperty("loss");
         Assert.Equal(JsonValueKind.Null, loss.GetProperty("y")[1].ValueKind);
@@ -175,7 +215,10 @@ public sealed class PagesTests : IDisposable
         await using var served = await ServedRuns.Of(_folder.FullPath);
         await served.Page($"/series?run={IdOf("alpha")}&name=loss&name=%3Cscript%3E&{query}");
         await served.Page($"/compare?run={IdOf("alpha")}&{query}");
-        foreach (string page in OfARun) await served.Page($"/run/{IdOf("alpha")}{page}?{query}&file=../../../etc/passwd&at=99999999999&start=-5&end=NaN&page=-1&sort=%3Cb%3E&q=%22%3E%3Cscript%3E");
+        foreach (string page in OfARun)
+            await served.Page(
+                $"/run/{IdOf("alpha")}{page}?{query}&file=../../../etc/passwd&at=99999999999&start=-5&end=NaN&page=-1&sort=%3Cb%3E&q=%22%3E%3Cscript%3E"
+            );
     }
 
     [Fact]
@@ -200,7 +243,8 @@ public sealed class PagesTests : IDisposable
         static async Task<string> Next(StreamReader stream)
         {
             while (true)
-                if (await stream.ReadLineAsync() is { } line && line.StartsWith("data: ", StringComparison.Ordinal)) return line;
+                if (await stream.ReadLineAsync() is { } line && line.StartsWith("data: ", StringComparison.Ordinal))
+                    return line;
         }
     }
 }

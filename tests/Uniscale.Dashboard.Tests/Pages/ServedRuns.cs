@@ -17,7 +17,11 @@ internal sealed class ServedRuns : IAsyncDisposable
     {
         var options = new DashboardOptions { Folder = folder, Port = 0 };
         var host = await DashboardHost.StartAsync(change is null ? options : change(options));
-        var client = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new Uri(host.Address), Timeout = TimeSpan.FromSeconds(30) };
+        var client = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false })
+        {
+            BaseAddress = new Uri(host.Address),
+            Timeout = TimeSpan.FromSeconds(30),
+        };
         return new ServedRuns(host, client);
     }
 

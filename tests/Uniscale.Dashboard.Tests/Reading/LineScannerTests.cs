@@ -11,20 +11,25 @@ public sealed class LineScannerTests
     public void LinesAreThoseOfTheFileHoweverItGrows()
     {
         var texts = Gen.Elements("", "a", "bb", "{\"kind\":\"step\"}", "é", new string('x', 40)).ListOf();
-        Prop.ForAll(texts.ToArbitrary(), Gen.Choose(1, 30).ToArbitrary(), (lines, portion) =>
-        {
-            byte[] bytes = Encoding.UTF8.GetBytes(string.Concat(lines.Select(line => line + "\n")));
-            var (scanner, found, stream) = (new LineScanner(64), new List<string>(), new MemoryStream());
-            for (int start = 0; start < bytes.Length; start += portion)
-            {
-                stream.Position = stream.Length;
-                stream.Write(bytes, start, Math.Min(portion, bytes.Length - start));
-                Assert.True(scanner.Continues(stream));
-                scanner.Read(stream, line => found.Add(Encoding.UTF8.GetString(line)));
-            }
-            Assert.Equal(lines, found);
-            Assert.Equal(bytes.Length, scanner.Position);
-        }).QuickCheckThrowOnFailure();
+        Prop.ForAll(
+                texts.ToArbitrary(),
+                Gen.Choose(1, 30).ToArbitrary(),
+                (lines, portion) =>
+                {
+                    byte[] bytes = Encoding.UTF8.GetBytes(string.Concat(lines.Select(line => line + "\n")));
+                    var (scanner, found, stream) = (new LineScanner(64), new List<string>(), new MemoryStream());
+                    for (int start = 0; start < bytes.Length; start += portion)
+                    {
+                        stream.Position = stream.Length;
+                        stream.Write(bytes, start, Math.Min(portion, bytes.Length - start));
+                        Assert.True(scanner.Continues(stream));
+                        scanner.Read(stream, line => found.Add(Encoding.UTF8.GetString(line)));
+                    }
+                    Assert.Equal(lines, found);
+                    Assert.Equal(bytes.Length, scanner.Position);
+                }
+            )
+            .QuickCheckThrowOnFailure();
     }
 
     [Fact]
@@ -48,9 +53,7 @@ public sealed class LineScannerTests
     {
         var (scanner, found) = (new LineScanner(64), new List<int>());
         var stream = new MemoryStream([.. "a\n"u8, .. Encoding.ASCII.GetBytes(new string('x', length)), .. "\nb\n"u8]);
-        while (scanner.Read(stream, line => found.Add(line.Length), most: 17) > 0)
-        {
-        }
+        while (scanner.Read(stream, line => found.Add(line.Length), most: 17) > 0) { }
         Assert.Equal(passedOver, scanner.LongLines);
         Assert.Equal(passedOver == 1 ? [1, 1] : [1, length, 1], found);
     }

@@ -36,11 +36,12 @@ public sealed class MetricsFollowerTests : IDisposable
         var follower = Follow();
         follower.ReadOn();
         // As a resumption does: the records that stay are written beside, and moved over.
-        File.WriteAllText(Metrics + ".tmp", Sample.Run(15) + Sample.Start(15) + "\n" + string.Concat(Enumerable.Range(16, 10).Select(step => Sample.Step(step, "5") + "\n")));
+        File.WriteAllText(
+            Metrics + ".tmp",
+            Sample.Run(15) + Sample.Start(15) + "\n" + string.Concat(Enumerable.Range(16, 10).Select(step => Sample.Step(step, "5") + "\n"))
+        );
         File.Move(Metrics + ".tmp", Metrics, overwrite: true);
-        while (follower.ReadOn())
-        {
-        }
+        while (follower.ReadOn()) { }
         Assert.Equal((25, 5f, 2), follower.Look((series, state) => (series.Count, series[Measure.Loss][^1], state.Generation)));
     }
 
@@ -60,10 +61,22 @@ public sealed class MetricsFollowerTests : IDisposable
     {
         string[] damaged =
         [
-            "", "null", "[]", "{", "{}", "{\"kind\":7}", "{\"kind\":\"step\"", "{\"kind\":\"step\",\"step\":1}}", new string('[', 3000), "{\"kind\":\"step\",\"step\":{\"a\":", "\u0000\u0001", "{\"kind\":\"other\",\"step\":3}",
+            "",
+            "null",
+            "[]",
+            "{",
+            "{}",
+            "{\"kind\":7}",
+            "{\"kind\":\"step\"",
+            "{\"kind\":\"step\",\"step\":1}}",
+            new string('[', 3000),
+            "{\"kind\":\"step\",\"step\":{\"a\":",
+            "\u0000\u0001",
+            "{\"kind\":\"other\",\"step\":3}",
         ];
         var bytes = new List<byte>();
-        foreach (string line in damaged) bytes.AddRange(Encoding.UTF8.GetBytes(line + "\n"));
+        foreach (string line in damaged)
+            bytes.AddRange(Encoding.UTF8.GetBytes(line + "\n"));
         bytes.AddRange([.. "{\"kind\":\"note\",\"step\":1,\"message\":\""u8, 0xff, 0xfe, .. "\"}\n"u8]);
         bytes.AddRange(Encoding.UTF8.GetBytes(new string('x', MetricsFollower.LongestLine + 10) + "\n"));
         bytes.AddRange(Encoding.UTF8.GetBytes(Sample.Step(7) + "\n"));
@@ -98,18 +111,19 @@ public sealed class MetricsFollowerTests : IDisposable
         Directory.CreateDirectory(_folder.In("run"));
         const int steps = 40_000;
         using (var writer = new StreamWriter(Metrics))
-            for (int step = 1; step <= steps; step++) writer.Write(Sample.Step(step) + "\n");
+            for (int step = 1; step <= steps; step++)
+                writer.Write(Sample.Step(step) + "\n");
         var follower = Follow();
         Assert.True(follower.ReadOn());
-        var (count, first, last, isWhole) = follower.Look((series, state) => (series.Count, series.Steps[0], series.Steps[^1], state.IsWhole));
+        var (count, first, last, isWhole) = follower.Look(
+            (series, state) => (series.Count, series.Steps[0], series.Steps[^1], state.IsWhole)
+        );
         Assert.False(isWhole);
         Assert.InRange(count, 500, 3_000);
         Assert.Equal((1L, (long)steps), (first, last));
         // Steps are in order, and spread evenly.
         Assert.InRange(follower.Look((series, _) => series.Steps[series.Count / 2 - 100]), steps / 8, steps);
-        while (follower.ReadOn())
-        {
-        }
+        while (follower.ReadOn()) { }
         Assert.Equal((steps, true), follower.Look((series, state) => (series.Count, state.IsWhole)));
     }
 }

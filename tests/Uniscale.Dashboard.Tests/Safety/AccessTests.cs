@@ -15,11 +15,19 @@ public sealed class AccessTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static async Task<HttpStatusCode> Send(ServedRuns served, HttpMethod method, string address, string? host = null, params (string Name, string Value)[] headers)
+    private static async Task<HttpStatusCode> Send(
+        ServedRuns served,
+        HttpMethod method,
+        string address,
+        string? host = null,
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = new HttpRequestMessage(method, address);
-        if (host is not null) request.Headers.Host = host;
-        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        if (host is not null)
+            request.Headers.Host = host;
+        foreach (var (name, value) in headers)
+            request.Headers.TryAddWithoutValidation(name, value);
         using var answer = await served.Client.SendAsync(request);
         return answer.StatusCode;
     }
@@ -29,8 +37,11 @@ public sealed class AccessTests : IDisposable
     {
         await using var served = await ServedRuns.Of(_folder.FullPath);
         Assert.StartsWith("http://127.0.0.1:", served.Client.BaseAddress!.ToString());
-        foreach (string own in (string[])["localhost", "localhost:8686", "127.0.0.1", "[::1]:80"]) Assert.Equal(HttpStatusCode.OK, await Send(served, HttpMethod.Get, "/", own));
-        foreach (string other in (string[])["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.1.1", "10.0.0.1:8686"])
+        foreach (string own in (string[])["localhost", "localhost:8686", "127.0.0.1", "[::1]:80"])
+            Assert.Equal(HttpStatusCode.OK, await Send(served, HttpMethod.Get, "/", own));
+        foreach (
+            string other in (string[])["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.168.1.1", "10.0.0.1:8686"]
+        )
             Assert.Equal(HttpStatusCode.MisdirectedRequest, await Send(served, HttpMethod.Get, "/", other));
     }
 
@@ -57,12 +68,34 @@ public sealed class AccessTests : IDisposable
     [Fact]
     public async Task BeyondThisMachineATokenMustBeGiven()
     {
-        var error = await Assert.ThrowsAsync<UserErrorException>(() => DashboardHost.StartAsync(new DashboardOptions { Folder = _folder.FullPath, Port = 0, Address = IPAddress.Any }));
+        var error = await Assert.ThrowsAsync<UserErrorException>(() =>
+            DashboardHost.StartAsync(
+                new DashboardOptions
+                {
+                    Folder = _folder.FullPath,
+                    Port = 0,
+                    Address = IPAddress.Any,
+                }
+            )
+        );
         Assert.Contains("--token", error.Message);
-        await Assert.ThrowsAsync<UserErrorException>(() => DashboardHost.StartAsync(new DashboardOptions { Folder = _folder.FullPath, Port = 0, Token = "short" }));
-        await Assert.ThrowsAsync<UserErrorException>(() => DashboardHost.StartAsync(new DashboardOptions { Folder = _folder.In("missing"), Port = 0 }));
+        await Assert.ThrowsAsync<UserErrorException>(() =>
+            DashboardHost.StartAsync(
+                new DashboardOptions
+                {
+                    Folder = _folder.FullPath,
+                    Port = 0,
+                    Token = "short",
+                }
+            )
+        );
+        await Assert.ThrowsAsync<UserErrorException>(() =>
+            DashboardHost.StartAsync(new DashboardOptions { Folder = _folder.In("missing"), Port = 0 })
+        );
         await using var served = await ServedRuns.Of(_folder.FullPath);
-        var taken = await Assert.ThrowsAsync<UserErrorException>(() => DashboardHost.StartAsync(new DashboardOptions { Folder = _folder.FullPath, Port = served.Client.BaseAddress!.Port }));
+        var taken = await Assert.ThrowsAsync<UserErrorException>(() =>
+            DashboardHost.StartAsync(new DashboardOptions { Folder = _folder.FullPath, Port = served.Client.BaseAddress!.Port })
+        );
         Assert.Contains("--port", taken.Message);
     }
 
@@ -71,7 +104,10 @@ public sealed class AccessTests : IDisposable
     {
         string settings = Path.Combine(Directory.GetCurrentDirectory(), "appsettings.json");
         Assert.False(File.Exists(settings));
-        File.WriteAllText(settings, """{ "Kestrel": { "Endpoints": { "Evil": { "Url": "http://0.0.0.0:0" } } }, "urls": "http://0.0.0.0:0" }""");
+        File.WriteAllText(
+            settings,
+            """{ "Kestrel": { "Endpoints": { "Evil": { "Url": "http://0.0.0.0:0" } } }, "urls": "http://0.0.0.0:0" }"""
+        );
         Environment.SetEnvironmentVariable("ASPNETCORE_URLS", "http://0.0.0.0:0");
         Environment.SetEnvironmentVariable("Kestrel__Endpoints__X__Url", "http://0.0.0.0:0");
         try
@@ -91,17 +127,24 @@ public sealed class AccessTests : IDisposable
     public async Task RequestsToRunsAreOffByDefaultAndWantTheFormsToken()
     {
         string id = Assert.Single(new RunsFolder(_folder.FullPath).Find()).Id;
-        await using (var served = await ServedRuns.Of(_folder.FullPath)) Assert.Equal(HttpStatusCode.Forbidden, await Post(served, "save"));
+        await using (var served = await ServedRuns.Of(_folder.FullPath))
+            Assert.Equal(HttpStatusCode.Forbidden, await Post(served, "save"));
         await using (var served = await ServedRuns.Of(_folder.FullPath, options => options with { AllowsRequests = true }))
         {
             Assert.Equal(HttpStatusCode.BadRequest, await Post(served, "save"));
-            Assert.Equal(HttpStatusCode.Forbidden, await Send(served, HttpMethod.Post, $"/run/{id}/request", null, ("Origin", "http://evil.example")));
+            Assert.Equal(
+                HttpStatusCode.Forbidden,
+                await Send(served, HttpMethod.Post, $"/run/{id}/request", null, ("Origin", "http://evil.example"))
+            );
         }
         Assert.False(File.Exists(_folder.In("a/save")));
 
         async Task<HttpStatusCode> Post(ServedRuns served, string what)
         {
-            using var answer = await served.Client.PostAsync($"/run/{id}/request", new FormUrlEncodedContent([KeyValuePair.Create("what", what)]));
+            using var answer = await served.Client.PostAsync(
+                $"/run/{id}/request",
+                new FormUrlEncodedContent([KeyValuePair.Create("what", what)])
+            );
             return answer.StatusCode;
         }
     }

@@ -84,7 +84,8 @@ public sealed class RunsFolderTests : IDisposable
     public async Task APipeDoesNotHoldThePage()
     {
         Directory.CreateDirectory(_folder.In("a"));
-        using (var made = Process.Start("mkfifo", _folder.In("a/metrics.jsonl"))) made.WaitForExit();
+        using (var made = Process.Start("mkfifo", _folder.In("a/metrics.jsonl")))
+            made.WaitForExit();
         File.CreateSymbolicLink(_folder.In("a/config.yaml"), "/dev/zero");
         var read = Task.Run(() => (Text("a", "metrics.jsonl"), Text("a", "config.yaml")));
         Assert.Equal((null, null), await read.WaitAsync(TimeSpan.FromSeconds(5)));

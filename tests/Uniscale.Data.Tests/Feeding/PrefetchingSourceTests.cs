@@ -16,7 +16,8 @@ public sealed class PrefetchingSourceTests : IDisposable
         foreach ((long index, int[] tokens, int[] documents) in CurriculumTests.Samples(curriculum))
         {
             var step = ahead.StepAt(StepOf(curriculum, index).ConsumedTokens);
-            int[] got = new int[tokens.Length], gotDocuments = new int[tokens.Length];
+            int[] got = new int[tokens.Length],
+                gotDocuments = new int[tokens.Length];
             ahead.Read(step, index, got, gotDocuments);
             Assert.Equal(tokens, got);
             Assert.Equal(documents, gotDocuments);
@@ -48,7 +49,9 @@ public sealed class PrefetchingSourceTests : IDisposable
         using var curriculum = Open();
         using var ahead = new PrefetchingSource(curriculum, curriculum.TotalTokens, withDocuments: false);
         int[] tokens = new int[17];
-        StepPlan first = ahead.StepAt(0), second = ahead.StepAt(first.Tokens), third = ahead.StepAt(first.Tokens + second.Tokens);
+        StepPlan first = ahead.StepAt(0),
+            second = ahead.StepAt(first.Tokens),
+            third = ahead.StepAt(first.Tokens + second.Tokens);
         ahead.Read(first, first.FirstSample, tokens, []);
         ahead.Read(second, second.FirstSample, tokens, []); // begins to read the third ahead
         foreach (string name in (string[])["a.bin", "b.bin"])
@@ -62,7 +65,10 @@ public sealed class PrefetchingSourceTests : IDisposable
     /// <summary>Digest of each global batch, as the replicas' digests summed; microbatches of two, replicas side by side.</summary>
     private static ulong[] Digests(Curriculum curriculum, int replicas)
     {
-        PrefetchingSource[] sources = [.. Enumerable.Range(0, replicas).Select(_ => new PrefetchingSource(curriculum, curriculum.TotalTokens, withDocuments: false))];
+        PrefetchingSource[] sources =
+        [
+            .. Enumerable.Range(0, replicas).Select(_ => new PrefetchingSource(curriculum, curriculum.TotalTokens, withDocuments: false)),
+        ];
         var digests = new List<ulong>();
         for (long consumed = 0; consumed < curriculum.TotalTokens;)
         {
@@ -90,12 +96,22 @@ public sealed class PrefetchingSourceTests : IDisposable
         return step;
     }
 
-    private Curriculum Open() => Curriculum.FromConfiguration(ShardFolder.Run(16, 8, 0, _corpus.Source("a", 3000), _corpus.Source("b", 3000, 100_000)) with
-    {
-        Phases =
-        [
-            new PhaseSection { Tokens = 1000, Batch = new BatchSection { Ramp = new Dictionary<string, string> { ["0"] = "8", ["500"] = "16" } } },
-            new PhaseSection { Tokens = 2000, Context = 32 },
-        ],
-    });
+    private Curriculum Open() =>
+        Curriculum.FromConfiguration(
+            ShardFolder.Run(16, 8, 0, _corpus.Source("a", 3000), _corpus.Source("b", 3000, 100_000)) with
+            {
+                Phases =
+                [
+                    new PhaseSection
+                    {
+                        Tokens = 1000,
+                        Batch = new BatchSection
+                        {
+                            Ramp = new Dictionary<string, string> { ["0"] = "8", ["500"] = "16" },
+                        },
+                    },
+                    new PhaseSection { Tokens = 2000, Context = 32 },
+                ],
+            }
+        );
 }

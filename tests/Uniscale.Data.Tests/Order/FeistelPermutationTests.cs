@@ -47,7 +47,10 @@ public sealed class FeistelPermutationTests
         int same = Enumerable.Range(0, count).Count(i => first[i] == second[i]);
         int fixedPoints = Enumerable.Range(0, count).Count(i => first[i] == i);
         int neighbours = Enumerable.Range(0, count - 1).Count(i => first[i + 1] == first[i] + 1);
-        Assert.True(same < 10 && fixedPoints < 10 && neighbours < 10, $"{same} same, {fixedPoints} fixed, {neighbours} neighbours, of {count}; about one is expected");
+        Assert.True(
+            same < 10 && fixedPoints < 10 && neighbours < 10,
+            $"{same} same, {fixedPoints} fixed, {neighbours} neighbours, of {count}; about one is expected"
+        );
     }
 
     [Fact]

@@ -10,7 +10,8 @@ public sealed class InterleavingTests
         var random = new Random(3);
         for (int trial = 0; trial < 60; trial++)
         {
-            double[] weights = trial == 0 ? Published : [.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => Math.Pow(random.NextDouble(), 3) + 1e-4)];
+            double[] weights =
+                trial == 0 ? Published : [.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => Math.Pow(random.NextDouble(), 3) + 1e-4)];
             var interleaving = new Interleaving(weights);
             Assert.InRange(interleaving.Bound, 0, 1.7);
             long[] counts = new long[weights.Length];

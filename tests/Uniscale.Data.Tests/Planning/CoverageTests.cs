@@ -1,4 +1,3 @@
-
 namespace Uniscale.Data.Tests;
 
 public sealed class CoverageTests : IDisposable
@@ -13,7 +12,9 @@ public sealed class CoverageTests : IDisposable
     [InlineData(16 * 150)]
     public void Tokens_and_times_are_those_of_what_was_read(long tokens)
     {
-        using var curriculum = Curriculum.FromConfiguration(ShardFolder.Run(16, 2, tokens, _corpus.Source("a", 500), _corpus.Source("b", 700, 10_000)));
+        using var curriculum = Curriculum.FromConfiguration(
+            ShardFolder.Run(16, 2, tokens, _corpus.Source("a", 500), _corpus.Source("b", 700, 10_000))
+        );
         var coverage = new Coverage();
         var counts = new Dictionary<int, int>();
         foreach ((long index, int[] read, _) in CurriculumTests.Samples(curriculum))

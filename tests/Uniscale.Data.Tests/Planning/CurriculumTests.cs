@@ -53,12 +53,26 @@ public sealed class CurriculumTests : IDisposable
         {
             Phases =
             [
-                new PhaseSection { Name = "one", Tokens = 1000, Batch = new BatchSection { Ramp = new Dictionary<string, string> { ["0"] = "2", ["320"] = "4" } } },
-                new PhaseSection { Name = "two", Tokens = 2000, Context = 32 },
+                new PhaseSection
+                {
+                    Name = "one",
+                    Tokens = 1000,
+                    Batch = new BatchSection
+                    {
+                        Ramp = new Dictionary<string, string> { ["0"] = "2", ["320"] = "4" },
+                    },
+                },
+                new PhaseSection
+                {
+                    Name = "two",
+                    Tokens = 2000,
+                    Context = 32,
+                },
             ],
         };
         using var curriculum = Curriculum.FromConfiguration(config);
-        long consumed = 0, sample = 0;
+        long consumed = 0,
+            sample = 0;
         var steps = new List<StepPlan>();
         while (consumed < curriculum.TotalTokens)
         {
@@ -77,7 +91,10 @@ public sealed class CurriculumTests : IDisposable
             Assert.Equal(i + 1, curriculum.StepsUntil(steps[i].ConsumedTokens + 1));
         }
         Assert.Equal([.. Enumerable.Repeat(2, 10), .. Enumerable.Repeat(4, 11)], steps.Where(s => s.Phase == 0).Select(s => s.Sequences));
-        Assert.Equal(Enumerable.Repeat((4, 32, 1024L, 2048L), 16), steps.Where(s => s.Phase == 1).Select(s => (s.Sequences, s.Context, s.PhaseStartTokens, s.PhaseTokens)));
+        Assert.Equal(
+            Enumerable.Repeat((4, 32, 1024L, 2048L), 16),
+            steps.Where(s => s.Phase == 1).Select(s => (s.Sequences, s.Context, s.PhaseStartTokens, s.PhaseTokens))
+        );
     }
 
     [Fact]
@@ -87,9 +104,24 @@ public sealed class CurriculumTests : IDisposable
         {
             Phases =
             [
-                new PhaseSection { Tokens = 3000, Context = 16, Mixture = new Dictionary<string, double> { ["a"] = 3, ["b"] = 1 } },
-                new PhaseSection { Tokens = 2000, Context = 64, Mixture = new Dictionary<string, double> { ["a"] = 1, ["b"] = 3 }, Batch = new BatchSection { Global = 2 } },
-                new PhaseSection { Tokens = 3000, Mixture = new Dictionary<string, double> { ["b"] = 1, ["a"] = 1 } },
+                new PhaseSection
+                {
+                    Tokens = 3000,
+                    Context = 16,
+                    Mixture = new Dictionary<string, double> { ["a"] = 3, ["b"] = 1 },
+                },
+                new PhaseSection
+                {
+                    Tokens = 2000,
+                    Context = 64,
+                    Mixture = new Dictionary<string, double> { ["a"] = 1, ["b"] = 3 },
+                    Batch = new BatchSection { Global = 2 },
+                },
+                new PhaseSection
+                {
+                    Tokens = 3000,
+                    Mixture = new Dictionary<string, double> { ["b"] = 1, ["a"] = 1 },
+                },
             ],
         };
         using var curriculum = Curriculum.FromConfiguration(config);
@@ -101,10 +133,18 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void A_mixture_may_name_domains()
     {
-        SourceSection small = _corpus.Source("small", 1000) with { Domain = "web" }, large = _corpus.Source("large", 3000, 10_000) with { Domain = "web" };
+        SourceSection small = _corpus.Source("small", 1000) with { Domain = "web" },
+            large = _corpus.Source("large", 3000, 10_000) with { Domain = "web" };
         var config = ShardFolder.Run(10, 4, 0, small, large, _corpus.Source("code", 4000, 100_000)) with
         {
-            Phases = [new PhaseSection { Tokens = 4000, Mixture = new Dictionary<string, double> { ["web"] = 0.5, ["code"] = 0.5 } }],
+            Phases =
+            [
+                new PhaseSection
+                {
+                    Tokens = 4000,
+                    Mixture = new Dictionary<string, double> { ["web"] = 0.5, ["code"] = 0.5 },
+                },
+            ],
         };
         using var curriculum = Curriculum.FromConfiguration(config);
         Assert.Equal([0.125, 0.375, 0.5], curriculum.Phases[0].Interleaving.Weights);
@@ -114,15 +154,40 @@ public sealed class CurriculumTests : IDisposable
     [Fact]
     public void What_cannot_be_is_refused_in_one_sentence()
     {
-        SourceSection a = _corpus.Source("a", 1000), tiny = _corpus.Source("tiny", 12, 5000);
+        SourceSection a = _corpus.Source("a", 1000),
+            tiny = _corpus.Source("tiny", 12, 5000);
         var config = ShardFolder.Run(16, 4, 1600, a);
-        Assert.Contains("'tiny' has a weight", Refused(ShardFolder.Run(16, 4, 1600, a with { Weight = 1 }, tiny with { Weight = 1 })), StringComparison.Ordinal);
+        Assert.Contains(
+            "'tiny' has a weight",
+            Refused(ShardFolder.Run(16, 4, 1600, a with { Weight = 1 }, tiny with { Weight = 1 })),
+            StringComparison.Ordinal
+        );
         Assert.Contains("1.61 times", Refused(config with { Data = config.Data with { MaxEpochs = 1 } }), StringComparison.Ordinal);
         Assert.Contains("no length", Refused(config with { Train = new TrainSection() }), StringComparison.Ordinal);
         Assert.Contains("data.sources is empty", Refused(config with { Data = new DataSection() }), StringComparison.Ordinal);
         Assert.Contains("named 'a'", Refused(ShardFolder.Run(16, 4, 1600, a, a)), StringComparison.Ordinal);
-        Assert.Contains("No shard matches", Refused(ShardFolder.Run(16, 4, 1600, a with { Shards = [_corpus.PathOf("none*")] })), StringComparison.Ordinal);
-        Assert.Contains("'b', which is neither", Refused(config with { Phases = [new PhaseSection { Tokens = 10, Mixture = new Dictionary<string, double> { ["b"] = 1 } }] }), StringComparison.Ordinal);
+        Assert.Contains(
+            "No shard matches",
+            Refused(ShardFolder.Run(16, 4, 1600, a with { Shards = [_corpus.PathOf("none*")] })),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "'b', which is neither",
+            Refused(
+                config with
+                {
+                    Phases =
+                    [
+                        new PhaseSection
+                        {
+                            Tokens = 10,
+                            Mixture = new Dictionary<string, double> { ["b"] = 1 },
+                        },
+                    ],
+                }
+            ),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -154,7 +219,8 @@ public sealed class CurriculumTests : IDisposable
             var step = curriculum.StepAt(consumed);
             for (long index = step.FirstSample; index < step.FirstSample + step.Sequences; index++)
             {
-                int[] tokens = new int[step.Context + 1], documents = new int[step.Context + 1];
+                int[] tokens = new int[step.Context + 1],
+                    documents = new int[step.Context + 1];
                 curriculum.Read(step, index, tokens, documents);
                 yield return (index, tokens, documents);
             }

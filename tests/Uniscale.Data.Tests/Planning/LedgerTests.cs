@@ -35,7 +35,8 @@ public sealed class LedgerTests : IDisposable
             foreach (int token in tokens[..^1])
                 Assert.True(epoch.Add(token), $"token {token} twice in epoch {sample.Epoch} of source {sample.Source}");
             fed[sample.Source] += sample.Context;
-            perEpoch[(sample.Phase, sample.Source, sample.Epoch)] = perEpoch.GetValueOrDefault((sample.Phase, sample.Source, sample.Epoch)) + 1;
+            perEpoch[(sample.Phase, sample.Source, sample.Epoch)] =
+                perEpoch.GetValueOrDefault((sample.Phase, sample.Source, sample.Epoch)) + 1;
             consumed += sample.Context;
             if (index % 41 == 0 || consumed == curriculum.TotalTokens)
                 CheckLedger(curriculum.LedgerAt(consumed), fed, perEpoch, curriculum);
@@ -58,12 +59,14 @@ public sealed class LedgerTests : IDisposable
         foreach ((long index, _, _) in CurriculumTests.Samples(curriculum))
         {
             var sample = curriculum.Locate(index);
-            if (sample.Phase != phase) (phase, counts) = (sample.Phase, new long[Sizes]);
+            if (sample.Phase != phase)
+                (phase, counts) = (sample.Phase, new long[Sizes]);
             counts[sample.Source]++;
             int domain = curriculum.DomainOf(curriculum.StepAround(consumed), index);
             Assert.Equal(curriculum.Sources[sample.Source].Domain, curriculum.Domains[domain]);
             consumed += sample.Context;
-            if (index % 7 != 0) continue;
+            if (index % 7 != 0)
+                continue;
             var mixture = curriculum.MixtureAt(consumed);
             Assert.Equal(counts.Select(count => count / (double)counts.Sum()), mixture.Select(share => share.Fed));
             Assert.Equal(1, mixture.Sum(share => share.Planned), 1e-9);
@@ -85,7 +88,11 @@ public sealed class LedgerTests : IDisposable
             bounds.Add(at);
         bounds.Add(curriculum.TotalTokens);
         int[] cuts = [.. Enumerable.Range(0, 4).Select(_ => random.Next(bounds.Count)).Order()];
-        DiscardedSpan[] spans = [new(cuts[0], cuts[1], bounds[cuts[0]], bounds[cuts[1]], "loss-spike"), new(cuts[2], cuts[3], bounds[cuts[2]], bounds[cuts[3]], "not-finite")];
+        DiscardedSpan[] spans =
+        [
+            new(cuts[0], cuts[1], bounds[cuts[0]], bounds[cuts[1]], "loss-spike"),
+            new(cuts[2], cuts[3], bounds[cuts[2]], bounds[cuts[3]], "not-finite"),
+        ];
         long[] expected = new long[Sizes];
         for (long index = 0, tokens = 0; index < curriculum.TotalSamples; index++)
         {
@@ -104,9 +111,14 @@ public sealed class LedgerTests : IDisposable
     public void Spans_are_read_as_they_were_written()
     {
         DiscardedSpan[] spans = [new(3, 4, 300, 400, "not-finite"), new(10, 17, 1000, 1700, "loss-spike")];
-        Assert.Equal(spans, DiscardedSpan.Read(new Dictionary<string, string> { [DiscardedSpan.CheckpointKey] = DiscardedSpan.Write(spans) }));
+        Assert.Equal(
+            spans,
+            DiscardedSpan.Read(new Dictionary<string, string> { [DiscardedSpan.CheckpointKey] = DiscardedSpan.Write(spans) })
+        );
         Assert.Empty(DiscardedSpan.Read(new Dictionary<string, string>()));
-        Assert.Throws<UserErrorException>(() => DiscardedSpan.Read(new Dictionary<string, string> { [DiscardedSpan.CheckpointKey] = "3 4 x 400 spike" }));
+        Assert.Throws<UserErrorException>(() =>
+            DiscardedSpan.Read(new Dictionary<string, string> { [DiscardedSpan.CheckpointKey] = "3 4 x 400 spike" })
+        );
     }
 
     [Fact]
@@ -115,11 +127,16 @@ public sealed class LedgerTests : IDisposable
         double[] weights = [0.751, 0.176, 0.073];
         var config = ShardFolder.Run(16, 64, 0, [.. Enumerable.Range(0, 3).Select(i => _corpus.Source($"s{i}", 4000, 100_000 * i))]) with
         {
-            Phases = [.. Enumerable.Range(0, 3).Select(p => new PhaseSection
-            {
-                Tokens = 64 * 16 * 40,
-                Mixture = Enumerable.Range(0, 3).ToDictionary(i => $"s{i}", i => weights[(i + p) % 3]),
-            })],
+            Phases =
+            [
+                .. Enumerable
+                    .Range(0, 3)
+                    .Select(p => new PhaseSection
+                    {
+                        Tokens = 64 * 16 * 40,
+                        Mixture = Enumerable.Range(0, 3).ToDictionary(i => $"s{i}", i => weights[(i + p) % 3]),
+                    }),
+            ],
         };
         using var curriculum = Curriculum.FromConfiguration(config);
         foreach (var entry in curriculum.LedgerAt(curriculum.TotalTokens).Entries)
@@ -137,15 +154,32 @@ public sealed class LedgerTests : IDisposable
         {
             Phases =
             [
-                new PhaseSection { Tokens = 4000, Mixture = new Dictionary<string, double> { ["a"] = 3, ["b"] = 1 } },
-                new PhaseSection { Tokens = 2000, Mixture = new Dictionary<string, double> { ["a"] = 1, ["b"] = 1 } },
+                new PhaseSection
+                {
+                    Tokens = 4000,
+                    Mixture = new Dictionary<string, double> { ["a"] = 3, ["b"] = 1 },
+                },
+                new PhaseSection
+                {
+                    Tokens = 2000,
+                    Mixture = new Dictionary<string, double> { ["a"] = 1, ["b"] = 1 },
+                },
             ],
         };
         var forked = config with
         {
-            Phases = [config.Phases[0], new PhaseSection { Tokens = 5000, Mixture = new Dictionary<string, double> { ["b"] = 1 } }],
+            Phases =
+            [
+                config.Phases[0],
+                new PhaseSection
+                {
+                    Tokens = 5000,
+                    Mixture = new Dictionary<string, double> { ["b"] = 1 },
+                },
+            ],
         };
-        using Curriculum original = Curriculum.FromConfiguration(config), fork = Curriculum.FromConfiguration(forked);
+        using Curriculum original = Curriculum.FromConfiguration(config),
+            fork = Curriculum.FromConfiguration(forked);
         long start = original.Phases[1].FirstSample;
         int[] before = [.. CurriculumTests.Samples(original).Where(s => s.Index < start).SelectMany(s => s.Tokens[..^1])];
         Assert.Equal(before, CurriculumTests.Samples(fork).Where(s => s.Index < start).SelectMany(s => s.Tokens[..^1]));
@@ -153,7 +187,8 @@ public sealed class LedgerTests : IDisposable
         Assert.Empty(before.Intersect(after));
         Assert.Equal(
             original.LedgerAt(original.Phases[1].StartTokens).Sources.Select(s => s.Cursor),
-            fork.LedgerAt(fork.Phases[1].StartTokens).Sources.Select(s => s.Cursor));
+            fork.LedgerAt(fork.Phases[1].StartTokens).Sources.Select(s => s.Cursor)
+        );
     }
 
     private RunConfiguration RandomRun(Random random)
@@ -163,22 +198,36 @@ public sealed class LedgerTests : IDisposable
         return ShardFolder.Run(16, 4, 0, sources) with
         {
             Train = new TrainSection { Seed = random.Next() },
-            Phases = [.. Enumerable.Range(0, 4).Select(_ => new PhaseSection
-            {
-                Tokens = random.Next(500, 3000),
-                Context = contexts[random.Next(contexts.Length)],
-                Mixture = Enumerable.Range(0, Sizes).ToDictionary(i => $"s{i}", i => i == 0 ? 1 : random.Next(3) * random.NextDouble()),
-            })],
+            Phases =
+            [
+                .. Enumerable
+                    .Range(0, 4)
+                    .Select(_ => new PhaseSection
+                    {
+                        Tokens = random.Next(500, 3000),
+                        Context = contexts[random.Next(contexts.Length)],
+                        Mixture = Enumerable
+                            .Range(0, Sizes)
+                            .ToDictionary(i => $"s{i}", i => i == 0 ? 1 : random.Next(3) * random.NextDouble()),
+                    }),
+            ],
         };
     }
 
     private static void CheckLedger(
-        Ledger ledger, long[] fed, Dictionary<(int Phase, int Source, long Epoch), long> perEpoch, Curriculum curriculum)
+        Ledger ledger,
+        long[] fed,
+        Dictionary<(int Phase, int Source, long Epoch), long> perEpoch,
+        Curriculum curriculum
+    )
     {
         Assert.Equal(fed, ledger.Sources.Select(source => source.FedTokens));
         Assert.Equal(
             perEpoch.OrderBy(e => e.Key),
-            ledger.Entries.SelectMany(entry => entry.Epochs.Select(e => KeyValuePair.Create((entry.Phase, entry.Source, e.Epoch), e.Samples))).OrderBy(e => e.Key));
+            ledger
+                .Entries.SelectMany(entry => entry.Epochs.Select(e => KeyValuePair.Create((entry.Phase, entry.Source, e.Epoch), e.Samples)))
+                .OrderBy(e => e.Key)
+        );
         foreach (var total in ledger.Sources)
         {
             long epochTokens = curriculum.Sources[total.Source].TokenCount - 1;

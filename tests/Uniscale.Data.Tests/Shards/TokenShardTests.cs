@@ -17,7 +17,10 @@ public sealed class TokenShardTests : IDisposable
     public void What_is_written_is_read_by_both_readers(int vocabulary, TokenType type)
     {
         var random = new Random(7);
-        int[][] documents = [.. Enumerable.Range(0, 50).Select(_ => Enumerable.Range(0, random.Next(1, 90)).Select(_ => random.Next(vocabulary)).ToArray())];
+        int[][] documents =
+        [
+            .. Enumerable.Range(0, 50).Select(_ => Enumerable.Range(0, random.Next(1, 90)).Select(_ => random.Next(vocabulary)).ToArray()),
+        ];
         string prefix = _corpus.PathOf("written");
         using (var writer = new ShardWriter(prefix, vocabulary))
         {
@@ -135,7 +138,11 @@ public sealed class TokenShardTests : IDisposable
         shard.Read(90_000, tokens);
         using (var file = new FileStream(prefix + ".bin", FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
             file.SetLength(4096);
-        Assert.Contains("was changed after the run opened it", Assert.Throws<UserErrorException>(() => shard.Read(90_000, tokens)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "was changed after the run opened it",
+            Assert.Throws<UserErrorException>(() => shard.Read(90_000, tokens)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -145,25 +152,39 @@ public sealed class TokenShardTests : IDisposable
         using var shard = TokenShard.Open(prefix);
         using (var file = new FileStream(prefix + ".idx", FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
             file.SetLength(40);
-        Assert.Contains("index.idx was changed after the run opened it", Assert.Throws<UserErrorException>(() => shard.Read(9000, new int[10])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "index.idx was changed after the run opened it",
+            Assert.Throws<UserErrorException>(() => shard.Read(9000, new int[10])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void A_token_outside_the_vocabulary_is_found_by_verify()
     {
         using var shard = TokenShard.Open(_corpus.Count("large", 95, 10));
-        Assert.Contains("token 100", Assert.Throws<UserErrorException>(() => shard.Verify(vocabulary: 100)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "token 100",
+            Assert.Throws<UserErrorException>(() => shard.Verify(vocabulary: 100)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void The_fingerprint_follows_content_not_place_or_time()
     {
-        string a = _corpus.Count("a", 0, 10, 20), b = _corpus.Count("b", 0, 10, 20), c = _corpus.Count("c", 0, 20, 10), d = _corpus.Count("d", 1, 10, 20);
-        string[] prints = [.. new[] { a, b, c, d }.Select(prefix =>
-        {
-            using var shard = TokenShard.Open(prefix);
-            return shard.Fingerprint;
-        })];
+        string a = _corpus.Count("a", 0, 10, 20),
+            b = _corpus.Count("b", 0, 10, 20),
+            c = _corpus.Count("c", 0, 20, 10),
+            d = _corpus.Count("d", 1, 10, 20);
+        string[] prints =
+        [
+            .. new[] { a, b, c, d }.Select(prefix =>
+            {
+                using var shard = TokenShard.Open(prefix);
+                return shard.Fingerprint;
+            }),
+        ];
         Assert.Equal(prints[0], prints[1]);
         Assert.Equal(3, prints.Distinct().Count());
     }
@@ -206,7 +227,8 @@ public sealed class TokenShardTests : IDisposable
     [Fact]
     public void Shards_are_found_in_folders_and_beside_other_files()
     {
-        string a = _corpus.Count("a", 0, 10), b = _corpus.Count("b", 0, 10);
+        string a = _corpus.Count("a", 0, 10),
+            b = _corpus.Count("b", 0, 10);
         File.WriteAllText(_corpus.PathOf("a.tokenized.json"), "{}");
         Assert.Equal([a, b], ShardPaths.Find([_corpus.Root]));
         Assert.Equal([a, b], ShardPaths.Find(Directory.GetFiles(_corpus.Root).Order(StringComparer.Ordinal).ToArray()));

@@ -14,7 +14,11 @@ public sealed class BucketTests
     public void ASumIsEmptyOnceAStepAndWhatNobodyAddedToIsZero(int zeroStage, int shards)
     {
         using var scope = NewDisposeScope();
-        var layout = new FlatLayout([TestParameters.Matrix("w", 7, 9), TestParameters.Vector("unused", 5), TestParameters.Vector("b", 10)], shards, 0);
+        var layout = new FlatLayout(
+            [TestParameters.Matrix("w", 7, 9), TestParameters.Vector("unused", 5), TestParameters.Vector("b", 10)],
+            shards,
+            0
+        );
         using var bucket = new Bucket(0, layout, ScalarType.Float32, zeroStage, CPU);
         for (int step = 1; step <= 3; step++)
         {
@@ -23,12 +27,15 @@ public sealed class BucketTests
             Assert.False(bucket.Sum(0).IsEmpty);
             bucket.Sum(0).Values.fill_(Scalars.Of(step));
             // Every second step adds to what another does not.
-            if (step % 2 == 0) bucket.Sum(1).Add(full([5], Scalars.Of(100)));
-            else bucket.Sum(2).Begun().narrow(0, 3, 1).fill_(Scalars.Of(10));
+            if (step % 2 == 0)
+                bucket.Sum(1).Add(full([5], Scalars.Of(100)));
+            else
+                bucket.Sum(2).Begun().narrow(0, 3, 1).fill_(Scalars.Of(10));
             var whole = bucket.TakeWholeGradient();
             Assert.Equal(63 * step + (step % 2 == 0 ? 500 : 10), whole.sum().item<float>());
             Assert.Equal(layout.Count, whole.numel());
-            if (bucket.GradientsAreSharded) whole.fill_(Scalars.Of(float.NaN)).Dispose();
+            if (bucket.GradientsAreSharded)
+                whole.fill_(Scalars.Of(float.NaN)).Dispose();
         }
     }
 

@@ -4,8 +4,17 @@ namespace Uniscale.Engine.Tests.Buckets;
 
 public sealed class FlatLayoutTests
 {
-    private static FlatLayout Layout(int shards = 1, int shard = 0) => new(
-        [TestParameters.Vector("norm", 10), TestParameters.Matrix("w1", 7, 9), TestParameters.Vector("bias", 7), TestParameters.Matrix("w2", 5, 4)], shards, shard);
+    private static FlatLayout Layout(int shards = 1, int shard = 0) =>
+        new(
+            [
+                TestParameters.Vector("norm", 10),
+                TestParameters.Matrix("w1", 7, 9),
+                TestParameters.Vector("bias", 7),
+                TestParameters.Matrix("w2", 5, 4),
+            ],
+            shards,
+            shard
+        );
 
     [Fact]
     public void DecayedParametersComeFirstAndEachIsAligned()
@@ -24,7 +33,8 @@ public sealed class FlatLayoutTests
         var layout = Layout(shards);
         int[] counts = new int[layout.Count];
         foreach (var span in layout.Parameters.Select(p => p.Range).Concat(layout.Gaps))
-            for (long i = span.Start; i < span.End; i++) counts[i]++;
+            for (long i = span.Start; i < span.End; i++)
+                counts[i]++;
         Assert.All(counts, count => Assert.Equal(1, count));
     }
 
@@ -37,7 +47,8 @@ public sealed class FlatLayoutTests
         var parts = Enumerable.Range(0, shards).Select(i => Layout(shards, i)).ToArray();
         Assert.Equal(0, parts[0].Shard.Start);
         Assert.Equal(parts[0].Count, parts[^1].Shard.End);
-        for (int i = 1; i < shards; i++) Assert.Equal(parts[i - 1].Shard.End, parts[i].Shard.Start);
+        for (int i = 1; i < shards; i++)
+            Assert.Equal(parts[i - 1].Shard.End, parts[i].Shard.Start);
         Assert.Single(parts.Select(p => p.Shard.Count).Distinct());
     }
 
@@ -52,9 +63,11 @@ public sealed class FlatLayoutTests
         for (int shard = 0; shard < shards; shard++)
             for (int replica = 0; replica < replicas; replica++)
                 foreach (var run in Layout(shards, shard).OwnedRuns(replica, replicas))
-                    for (long i = run.Start; i < run.End; i++) counts[i]++;
+                    for (long i = run.Start; i < run.End; i++)
+                        counts[i]++;
         foreach (var (parameter, range) in Layout().Parameters)
-            for (long i = range.Start; i < range.End; i++) Assert.Equal(1, counts[i]);
+            for (long i = range.Start; i < range.End; i++)
+                Assert.Equal(1, counts[i]);
         Assert.True(counts.Max() == 1);
     }
 

@@ -10,6 +10,14 @@ internal static class TestParameters
 
     public static LocalParameter Vector(string name, long count) => Make(name, [count], decay: false);
 
-    private static LocalParameter Make(string name, long[] shape, bool decay) => new(
-        new ParameterSpec(name, shape, new Initializer(0.02), decay), Placement.Replicated, shape, new long[shape.Length], shape, Replicas: 1, IsOwner: true);
+    private static LocalParameter Make(string name, long[] shape, bool decay) =>
+        new(
+            new ParameterSpec(name, shape, new Initializer(0.02), decay),
+            Placement.Replicated,
+            shape,
+            new long[shape.Length],
+            shape,
+            Replicas: 1,
+            IsOwner: true
+        );
 }

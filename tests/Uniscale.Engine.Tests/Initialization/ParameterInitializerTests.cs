@@ -35,8 +35,7 @@ public sealed class ParameterInitializerTests
             var part = new ShardingPlan(Shape, 4, rank).Local(spec);
             var filled = Filled(spec, 4, rank, float32);
             Assert.True(ModelRun.Slice(filled, part.Extent).eq(ModelRun.Window(whole, part)).all().item<bool>());
-            Assert.Equal(
-                ModelRun.Slice(filled, part.Extent).abs().sum().item<float>(), filled.abs().sum().item<float>(), 1e-3f);
+            Assert.Equal(ModelRun.Slice(filled, part.Extent).abs().sum().item<float>(), filled.abs().sum().item<float>(), 1e-3f);
         }
     }
 

@@ -5,6 +5,7 @@ using Uniscale.Engine.Tests.Goldens;
 using Uniscale.Engine.Tests.Support;
 using Uniscale.Kernels.Tests.Support;
 using static TorchSharp.torch;
+
 namespace Uniscale.Engine.Tests.Model;
 
 public sealed class DecoderTests
@@ -46,19 +47,27 @@ public sealed class DecoderTests
         decoder.Read([new SequencePart(cache, tokens, tokens.Length)], (_, _, logits) => whole.Add(logits.ToArray()));
 
         using var single = new KeyValueCache(tokens.Length);
-        for (int i = 0; i < tokens.Length; i++) Assert.Equal(whole[i], Read(decoder, single, tokens.AsMemory(i, 1)));
+        for (int i = 0; i < tokens.Length; i++)
+            Assert.Equal(whole[i], Read(decoder, single, tokens.AsMemory(i, 1)));
 
         using var copied = new KeyValueCache(tokens.Length);
         copied.CopyFrom(single, 7);
-        using KeyValueCache first = new(tokens.Length), second = new(tokens.Length);
+        using KeyValueCache first = new(tokens.Length),
+            second = new(tokens.Length);
         var rows = new Dictionary<(int, int), float[]>();
         decoder.Read(
-            [new SequencePart(first, tokens.AsMemory(0, 3)), new SequencePart(copied, tokens.AsMemory(7), 2), new SequencePart(second, tokens.AsMemory(0, 9), 9)],
-            (part, index, logits) => rows[(part, index)] = logits.ToArray());
+            [
+                new SequencePart(first, tokens.AsMemory(0, 3)),
+                new SequencePart(copied, tokens.AsMemory(7), 2),
+                new SequencePart(second, tokens.AsMemory(0, 9), 9),
+            ],
+            (part, index, logits) => rows[(part, index)] = logits.ToArray()
+        );
         Assert.Equal(12, rows.Count);
         Assert.Equal(whole[2], rows[(0, 0)]);
         Assert.Equal(whole[^1], rows[(1, 1)]);
-        for (int i = 0; i < 9; i++) Assert.Equal(whole[i], rows[(2, i)]);
+        for (int i = 0; i < 9; i++)
+            Assert.Equal(whole[i], rows[(2, i)]);
     }
 
     [Fact]
@@ -69,13 +78,19 @@ public sealed class DecoderTests
         using var decoder = DecoderOf("llama", golden);
         using var cache = new KeyValueCache(4);
         Read(decoder, cache, new[] { 1, 2, 3 });
-        Assert.Contains("cache of 4", Assert.Throws<InvalidOperationException>(() => Read(decoder, cache, new[] { 4, 5 })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "cache of 4",
+            Assert.Throws<InvalidOperationException>(() => Read(decoder, cache, new[] { 4, 5 })).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static Decoder DecoderOf(string preset, GoldenFile golden)
     {
         var blocks = Transformer.Blocks(Presets.Small(preset), Presets.Vocabulary);
-        var parameters = blocks.SelectMany(b => b.Parameters).DistinctBy(p => p.Name)
+        var parameters = blocks
+            .SelectMany(b => b.Parameters)
+            .DistinctBy(p => p.Name)
             .ToDictionary(p => p.Name, p => golden[$"weight/{p.Name}"].to(float32).contiguous());
         return new Decoder(blocks, block => [.. block.Parameters.Select(p => parameters[p.Name])]);
     }

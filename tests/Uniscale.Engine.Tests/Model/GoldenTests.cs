@@ -9,6 +9,7 @@ using Uniscale.Kernels.Tests.Support;
 using Uniscale.Programs;
 using Uniscale.Torch;
 using static TorchSharp.torch;
+
 namespace Uniscale.Engine.Tests.Model;
 
 /// <summary>Logits, loss and every gradient against PyTorch's.</summary>
@@ -94,22 +95,29 @@ public sealed class GoldenTests
         Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
-    internal static MicrobatchContext Context(GoldenFile golden, bool documents) => new()
-    {
-        Index = 0,
-        Tokens = golden["tokens"],
-        Targets = golden["targets"],
-        Positions = documents ? golden["positions"] : null,
-        Documents = documents ? golden["documents"] : null,
-        LossScale = 1.0 / golden["targets"].ne(Scalars.Of(-100)).sum().item<long>(),
-    };
+    internal static MicrobatchContext Context(GoldenFile golden, bool documents) =>
+        new()
+        {
+            Index = 0,
+            Tokens = golden["tokens"],
+            Targets = golden["targets"],
+            Positions = documents ? golden["positions"] : null,
+            Documents = documents ? golden["documents"] : null,
+            LossScale = 1.0 / golden["targets"].ne(Scalars.Of(-100)).sum().item<long>(),
+        };
 
     private static ModelRun Run(string preset, GoldenFile golden, RunOptions options, ParallelOps? ops = null)
     {
         var model = Presets.Small(preset);
         var plan = new ShardingPlan(ModelShapes.Of(model, Presets.Vocabulary));
         return ModelRun.Execute(
-            model, name => golden[$"weight/{name}"], Context(golden, model.DocumentMask), ops ?? ParallelOps.Local(), plan, options);
+            model,
+            name => golden[$"weight/{name}"],
+            Context(golden, model.DocumentMask),
+            ops ?? ParallelOps.Local(),
+            plan,
+            options
+        );
     }
 
     private static void Check(GoldenFile golden, ModelRun run, string precision, double bound)

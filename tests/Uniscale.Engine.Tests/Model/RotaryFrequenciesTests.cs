@@ -36,29 +36,67 @@ public sealed class RotaryFrequenciesTests
     [Fact]
     public void OddHeadsAreRefused() => Assert.Throws<UserErrorException>(() => new RotaryFrequencies(7, 10_000));
 
-    /// <summary>Values printed by the formula as YaRN's authors and transformers compute it, for a head of 128, base 10,000, 4,096 tokens stretched 16 times: pairs up to 20 are kept, from 46 on divided.</summary>
+    /// <summary>
+    /// Values printed by the formula as YaRN's authors and transformers compute it, for a head of 128, base 10,000, 4,096 tokens stretched
+    /// 16 times: pairs up to 20 are kept, from 46 on divided.
+    /// </summary>
     [Fact]
     public void YarnKeepsFastPairsAndDividesSlowOnes()
     {
         var rotary = new RotaryFrequencies(128, 10_000, new RotaryStretch(RopeScalingKind.Yarn, 16, 4096));
-        Near([(0, 1), (20, 0.05623413251903491), (21, 0.046940859997959404), (30, 0.00852684377296741), (45, 0.0001517716047318249), (46, 8.334508951020775e-05), (63, 7.217387404309114e-06)], rotary);
+        Near(
+            [
+                (0, 1),
+                (20, 0.05623413251903491),
+                (21, 0.046940859997959404),
+                (30, 0.00852684377296741),
+                (45, 0.0001517716047318249),
+                (46, 8.334508951020775e-05),
+                (63, 7.217387404309114e-06),
+            ],
+            rotary
+        );
         Assert.Equal(1.2772588722239782, rotary.Magnitude, 14);
         var (cosine, _) = rotary.Angles(tensor([0L]).unsqueeze(0));
         Assert.Equal((float)1.2772588722239782, cosine.max().item<float>());
-        Assert.Equal(2, new RotaryFrequencies(128, 10_000, new RotaryStretch(RopeScalingKind.Yarn, 16, 4096) { AttentionFactor = 2 }).Magnitude);
+        Assert.Equal(
+            2,
+            new RotaryFrequencies(128, 10_000, new RotaryStretch(RopeScalingKind.Yarn, 16, 4096) { AttentionFactor = 2 }).Magnitude
+        );
     }
 
     /// <summary>Values of Llama 3.1's formula with the published base 500,000, context 8,192, factor 8, low 1, high 4.</summary>
     [Fact]
-    public void Llama3BlendsByWavelength() => Near(
-        [(0, 1), (28, 0.003211445994752591), (29, 0.002166570763503359), (30, 0.0013718935677611381), (34, 0.0001785078127679964), (35, 9.556212353964683e-05), (63, 3.068925988914511e-07)],
-        new RotaryFrequencies(128, 500_000, new RotaryStretch(RopeScalingKind.Llama3, 8, 8192)));
+    public void Llama3BlendsByWavelength() =>
+        Near(
+            [
+                (0, 1),
+                (28, 0.003211445994752591),
+                (29, 0.002166570763503359),
+                (30, 0.0013718935677611381),
+                (34, 0.0001785078127679964),
+                (35, 9.556212353964683e-05),
+                (63, 3.068925988914511e-07),
+            ],
+            new RotaryFrequencies(128, 500_000, new RotaryStretch(RopeScalingKind.Llama3, 8, 8192))
+        );
 
-    /// <summary>InternLM2's recipe: base 1,000,000, trained to 32,768, factor 2; at 200,000 tokens the base is about 1.16e7. Up to the trained context nothing changes.</summary>
+    /// <summary>
+    /// InternLM2's recipe: base 1,000,000, trained to 32,768, factor 2; at 200,000 tokens the base is about 1.16e7. Up to the trained
+    /// context nothing changes.
+    /// </summary>
     [Fact]
     public void DynamicNtkTakesTheBaseOfTheWholeText()
     {
-        var model = new ModelSection { Hidden = 512, Heads = 4, Context = 32_768, RopeBase = 1e6, RopeScaling = RopeScalingKind.Dynamic, RopeFactor = 2 };
+        var model = new ModelSection
+        {
+            Hidden = 512,
+            Heads = 4,
+            Context = 32_768,
+            RopeBase = 1e6,
+            RopeScaling = RopeScalingKind.Dynamic,
+            RopeFactor = 2,
+        };
         var longer = RotaryStretch.At(model, 200_000);
         Assert.Equal((RopeScalingKind.None, 200_000), (longer.RopeScaling, longer.Context));
         Assert.Equal(11645259.310406694, longer.RopeBase, 1e-2);
@@ -69,6 +107,7 @@ public sealed class RotaryFrequenciesTests
 
     private static void Near((int Pair, double Angle)[] expected, RotaryFrequencies rotary)
     {
-        foreach (var (pair, angle) in expected) Assert.Equal(angle, rotary.Frequencies[pair], angle * 1e-13);
+        foreach (var (pair, angle) in expected)
+            Assert.Equal(angle, rotary.Frequencies[pair], angle * 1e-13);
     }
 }

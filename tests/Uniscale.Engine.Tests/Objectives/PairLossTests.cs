@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Tests.Objectives;
 
 /// <summary>
-/// Losses of pairs on cases made by hand: the numbers stand in docs/reference/objectives.md, and were computed with Python's math module; gradients are held to plain
+/// Losses of pairs on cases made by hand: the numbers stand in docs/reference/objectives.md, and were computed with Python's math module;
+/// gradients are held to plain
 /// torch written from the formulas.
 /// </summary>
 public sealed class PairLossTests
@@ -20,7 +21,14 @@ public sealed class PairLossTests
     [InlineData(3, -2, 0.006715, 0.000001, -0.116341, -0.058170)]
     [InlineData(0.2, 0.1, 0.644397, 0.581619, 0.452904, 0.517261)]
     [InlineData(4.9, -6, 0.000018, 0.000000, 0.092306, 0.046153)]
-    public void ScoresHaveTheLossesOfTheReportAndOfTheReleasedCode(double better, double worse, double ranking, double focal, double report, double code)
+    public void ScoresHaveTheLossesOfTheReportAndOfTheReleasedCode(
+        double better,
+        double worse,
+        double ranking,
+        double focal,
+        double report,
+        double code
+    )
     {
         var plain = new RewardSection { Barrier = 0, Loss = RankingKind.Ranking };
         Assert.Equal(ranking, LossOf(new RewardLoss(plain), [better, worse]), Precision);
@@ -43,7 +51,14 @@ public sealed class PairLossTests
     [InlineData(-10, -12, 0.1, 0.693147, 0.693147, 0.693147)]
     [InlineData(-8, -15, 0.1, 0.474077, 0.524077, 0.650354)]
     [InlineData(-12, -11, 0.5, 1.701413, 1.551413, 0.861555)]
-    public void LogProbabilitiesHaveTheLossesOfDirectPreferenceOptimization(double better, double worse, double beta, double plain, double smoothed, double normalised)
+    public void LogProbabilitiesHaveTheLossesOfDirectPreferenceOptimization(
+        double better,
+        double worse,
+        double beta,
+        double plain,
+        double smoothed,
+        double normalised
+    )
     {
         var section = new DpoSection { Beta = beta };
         double Of(DpoSection dpo) => LossOf(new DpoLoss(dpo), [better, worse], null, reference: [-10, -12], lengths: [4, 8]);
@@ -68,7 +83,8 @@ public sealed class PairLossTests
         {
             var p = (x[worse] - x[better]).exp().add(Scalars.One).reciprocal();
             var told = (p - Scalars.Of(0.5)).clamp_min(Scalars.Of(0.0)) * Scalars.Of(2.0);
-            var factor = section.Loss == RankingKind.Focal ? (Scalars.Of(1.0) - told).pow(Scalars.Of(section.FocalGamma)) : ones([], float64);
+            var factor =
+                section.Loss == RankingKind.Focal ? (Scalars.Of(1.0) - told).pow(Scalars.Of(section.FocalGamma)) : ones([], float64);
             loss -= factor * p.log();
             foreach (int answer in (int[])[better, worse])
             {
@@ -98,15 +114,29 @@ public sealed class PairLossTests
         Assert.Equal([0, 0, 0, 0], measured);
     }
 
-    private static RewardSection Preset(string name) => ConfigurationLoader.Parse($"objective: reward\nreward: {{ preset: {name} }}\ntrain: {{ steps: 1 }}").Value.Reward;
+    private static RewardSection Preset(string name) =>
+        ConfigurationLoader.Parse($"objective: reward\nreward: {{ preset: {name} }}\ntrain: {{ steps: 1 }}").Value.Reward;
 
-    private static double LossOf(PairLoss loss, double[] sums, (int, int)[]? pairs = null, double[]? reference = null, double[]? lengths = null) => Judge(loss, sums, pairs ?? [(0, 1)], reference, lengths).Loss;
+    private static double LossOf(
+        PairLoss loss,
+        double[] sums,
+        (int, int)[]? pairs = null,
+        double[]? reference = null,
+        double[]? lengths = null
+    ) => Judge(loss, sums, pairs ?? [(0, 1)], reference, lengths).Loss;
 
-    private static (double Loss, double[] Gradient, double[] Measured) Judge(PairLoss loss, double[] sums, (int Better, int Worse)[] pairs, double[]? reference = null, double[]? lengths = null)
+    private static (double Loss, double[] Gradient, double[] Measured) Judge(
+        PairLoss loss,
+        double[] sums,
+        (int Better, int Worse)[] pairs,
+        double[]? reference = null,
+        double[]? lengths = null
+    )
     {
         using var scope = NewDisposeScope();
         double weight = pairs.Length == 3 && sums.Length == 3 ? 1.0 / 3 : 1;
-        Tensor Numbers(IEnumerable<int> values) => pairs.Length == 0 ? zeros([0], int64) : tensor(values.Select(value => (long)value).ToArray(), int64);
+        Tensor Numbers(IEnumerable<int> values) =>
+            pairs.Length == 0 ? zeros([0], int64) : tensor(values.Select(value => (long)value).ToArray(), int64);
         using var answers = new AnswerSet
         {
             Numbers = zeros([1, 1], int64),
@@ -117,7 +147,8 @@ public sealed class PairLossTests
             Lengths = tensor(lengths ?? [.. sums.Select(_ => 1.0)], float64),
         };
         // Without a loss the sums are kept as the reference, as the other model's pass does it.
-        if (reference is not null) answers.Judge(tensor(reference, float64), speaks: true);
+        if (reference is not null)
+            answers.Judge(tensor(reference, float64), speaks: true);
         answers.Loss = loss;
         var (value, gradient) = answers.Judge(tensor(sums, float64), speaks: true);
         return (value.item<double>(), gradient.data<double>().ToArray(), answers.Measured!.data<double>().ToArray());

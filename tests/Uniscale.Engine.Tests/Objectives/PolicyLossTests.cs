@@ -10,7 +10,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Tests.Objectives;
 
 /// <summary>
-/// The loss of a policy on cases made by hand: the numbers stand in docs/reference/objectives.md, and were computed with Python's math module; gradients are held to plain torch
+/// The loss of a policy on cases made by hand: the numbers stand in docs/reference/objectives.md, and were computed with Python's math
+/// module; gradients are held to plain torch
 /// written from the formulas.
 /// </summary>
 public sealed class PolicyLossTests
@@ -24,9 +25,20 @@ public sealed class PolicyLossTests
     [InlineData(-2, -1, -1.5, 1, -0.367879, -0.367879, -0.500000, 0.125000, 0.148721)]
     [InlineData(-2, -1, -1.5, -1, 0.800000, 0.800000, -0.500000, 0.125000, 0.148721)]
     [InlineData(-1, -1.1, -12, 0.5, -0.552585, -0.552585, 10.000000, 50.000000, 9.000045)]
-    public void TokensHaveTheLossesOfThePage(double policy, double old, double reference, double advantage, double clipped, double clippedHigh, double k1, double k2, double k3)
+    public void TokensHaveTheLossesOfThePage(
+        double policy,
+        double old,
+        double reference,
+        double advantage,
+        double clipped,
+        double clippedHigh,
+        double k1,
+        double k2,
+        double k3
+    )
     {
-        double Of(KlKind kind, double high, double beta) => Judge(new PolicyLoss(0.2, high, kind), beta, [(policy, old, reference, advantage, 1)]).Loss;
+        double Of(KlKind kind, double high, double beta) =>
+            Judge(new PolicyLoss(0.2, high, kind), beta, [(policy, old, reference, advantage, 1)]).Loss;
         Assert.Equal(clipped, Of(KlKind.K3, 0.2, 0), Precision);
         Assert.Equal(clippedHigh, Of(KlKind.K3, 0.28, 0), Precision);
         Assert.Equal(clipped + (0.04 * k1), Of(KlKind.K1, 0.2, 0.04), Precision);
@@ -41,7 +53,14 @@ public sealed class PolicyLossTests
     public void GradientsAreThoseOfTheFormula(KlKind kind)
     {
         (double Policy, double Old, double Reference, double Advantage, double Weight)[] tokens =
-            [(-1, -1.5, -1.2, 1, 0.5), (-1, -1.5, -1.2, -1, 0.25), (-2, -1, -1.5, 1, 1), (-2, -1, -1.5, -1, 1), (-0.3, -0.35, -0.2, 0.7, 2), (-5, -1, -2, 3, 0)];
+        [
+            (-1, -1.5, -1.2, 1, 0.5),
+            (-1, -1.5, -1.2, -1, 0.25),
+            (-2, -1, -1.5, 1, 1),
+            (-2, -1, -1.5, -1, 1),
+            (-0.3, -0.35, -0.2, 0.7, 2),
+            (-5, -1, -2, 3, 0),
+        ];
         using var scope = NewDisposeScope();
         var x = tensor(tokens.Select(token => token.Policy).ToArray(), float64, requires_grad: true);
         var loss = zeros([], float64);
@@ -51,7 +70,10 @@ public sealed class PolicyLossTests
             var open = ratio * Scalars.Of(tokens[i].Advantage);
             var held = ratio.clamp(Scalars.Of(0.8), Scalars.Of(1.2)) * Scalars.Of(tokens[i].Advantage);
             var l = x[i] - Scalars.Of(tokens[i].Reference);
-            var kl = kind == KlKind.K1 ? l : kind == KlKind.K2 ? l.square() * Scalars.Of(0.5) : l.neg().exp().sub(Scalars.One).add(l, Scalars.One);
+            var kl =
+                kind == KlKind.K1 ? l
+                : kind == KlKind.K2 ? l.square() * Scalars.Of(0.5)
+                : l.neg().exp().sub(Scalars.One).add(l, Scalars.One);
             loss = loss.add(kl * Scalars.Of(0.3) - minimum(open, held), Scalars.Of(tokens[i].Weight));
         }
         loss.backward();
@@ -76,14 +98,21 @@ public sealed class PolicyLossTests
     public void TextIsLearnedBesideAnswers()
     {
         var loss = new PolicyLoss(0.2, 0.2, KlKind.K3, learnsText: true);
-        var (value, gradient, measured) = Judge(loss, 0, [(-1, -1.5, -1, 1, 1), (-2, 0, 0, 0, 0), (-3, 0, 0, 0, 0), (double.NegativeInfinity, 0, 0, 0, 0)], text: [0, 0.5, 0.25, 0]);
+        var (value, gradient, measured) = Judge(
+            loss,
+            0,
+            [(-1, -1.5, -1, 1, 1), (-2, 0, 0, 0, 0), (-3, 0, 0, 0, 0), (double.NegativeInfinity, 0, 0, 0, 0)],
+            text: [0, 0.5, 0.25, 0]
+        );
         Assert.Equal(-1.2 + 1 + 0.75, value, 1e-9);
         Assert.Equal([0, -0.5, -0.25, 0], gradient.Select(number => Math.Round(number, 9)));
         Assert.Equal("loss/ptx", loss.Measures[^1]);
         Assert.Equal(1.75, measured[^1], 1e-9);
     }
 
-    /// <summary>The head's log-probabilities are those of the full softmax at the temperature, in loss and gradients, in one chunk and in several.</summary>
+    /// <summary>
+    /// The head's log-probabilities are those of the full softmax at the temperature, in loss and gradients, in one chunk and in several.
+    /// </summary>
     [Theory]
     [InlineData(50, 1.0)]
     [InlineData(50, 0.7)]
@@ -103,14 +132,30 @@ public sealed class PolicyLossTests
 
         var (x64, weight64) = (x.detach().to(float64).requires_grad_(), weight.detach().to(float64).requires_grad_());
         var kept = arange(Tokens).ne(Scalars.Of(5));
-        var all = nn.functional.log_softmax(x64[0].mm(weight64.t()) / Scalars.Of(temperature), 1).gather(1, targets[0].clamp_min(Scalars.Of(0)).view(-1, 1)).view(-1);
+        var all = nn
+            .functional.log_softmax(x64[0].mm(weight64.t()) / Scalars.Of(temperature), 1)
+            .gather(1, targets[0].clamp_min(Scalars.Of(0)).view(-1, 1))
+            .view(-1);
         var ratio = (all - columns[(long)RolloutColumn.Old][0]).exp();
         var advantage = columns[(long)RolloutColumn.Advantage][0];
-        var expected = -minimum(ratio * advantage, ratio.clamp(Scalars.Of(0.8), Scalars.Of(1.2)) * advantage)[kept].sum() * Scalars.Of(0.25);
+        var expected =
+            -minimum(ratio * advantage, ratio.clamp(Scalars.Of(0.8), Scalars.Of(1.2)) * advantage)[kept].sum() * Scalars.Of(0.25);
         var wanted = autograd.grad([expected], [x64, weight64]);
 
-        var rollouts = new RolloutTokens { Columns = columns, Temperature = temperature, Loss = new PolicyLoss(0.2, 0.2, KlKind.K3) };
-        var context = new MicrobatchContext { Index = 0, Tokens = targets, Targets = targets, LossScale = 0.25, Rollouts = rollouts };
+        var rollouts = new RolloutTokens
+        {
+            Columns = columns,
+            Temperature = temperature,
+            Loss = new PolicyLoss(0.2, 0.2, KlKind.K3),
+        };
+        var context = new MicrobatchContext
+        {
+            Index = 0,
+            Tokens = targets,
+            Targets = targets,
+            LossScale = 0.25,
+            Rollouts = rollouts,
+        };
         var ops = ParallelOps.Local();
         var sum = empty(weight.shape, float32);
         ops.Sink.Register(weight, () => new GradientSum(sum, IsEmpty: true));
@@ -121,12 +166,28 @@ public sealed class PolicyLossTests
         Closeness.AssertClose("weight gradient", sum, wanted[1], 1e-5);
     }
 
-    private static (double Loss, double[] Gradient, double[] Measured) Judge(PolicyLoss loss, double beta, (double Policy, double Old, double Reference, double Advantage, double Weight)[] tokens, double[]? text = null)
+    private static (double Loss, double[] Gradient, double[] Measured) Judge(
+        PolicyLoss loss,
+        double beta,
+        (double Policy, double Old, double Reference, double Advantage, double Weight)[] tokens,
+        double[]? text = null
+    )
     {
         using var scope = NewDisposeScope();
-        double[] columns = [.. tokens.Select(token => token.Weight), .. tokens.Select(token => token.Old), .. tokens.Select(token => token.Reference), .. tokens.Select(token => token.Advantage)];
+        double[] columns =
+        [
+            .. tokens.Select(token => token.Weight),
+            .. tokens.Select(token => token.Old),
+            .. tokens.Select(token => token.Reference),
+            .. tokens.Select(token => token.Advantage),
+        ];
         columns = [.. columns, .. new double[2 * tokens.Length], .. text ?? new double[tokens.Length]];
-        using var rollouts = new RolloutTokens { Columns = tensor(columns, [7, 1, tokens.Length], float64), KlWeight = beta, Loss = loss };
+        using var rollouts = new RolloutTokens
+        {
+            Columns = tensor(columns, [7, 1, tokens.Length], float64),
+            KlWeight = beta,
+            Loss = loss,
+        };
         var (value, gradient) = rollouts.Judge(tensor(tokens.Select(token => token.Policy).ToArray(), float64));
         return (value.item<double>(), gradient.data<double>().ToArray(), rollouts.Measured!.data<double>().ToArray());
     }

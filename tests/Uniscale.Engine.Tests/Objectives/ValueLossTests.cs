@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Tests.Objectives;
 
-/// <summary>The loss of a critic: the numbers stand in docs/reference/objectives.md, and were computed with Python; gradients are held to plain torch written from the formula.</summary>
+/// <summary>
+/// The loss of a critic: the numbers stand in docs/reference/objectives.md, and were computed with Python; gradients are held to plain
+/// torch written from the formula.
+/// </summary>
 public sealed class ValueLossTests
 {
     [Theory]
@@ -28,24 +31,39 @@ public sealed class ValueLossTests
     [InlineData(0.2)]
     public void GradientsAreThoseOfTheFormula(double clip)
     {
-        (double Value, double Old, double Return, double Weight)[] tokens = [(1, 0.5, 2, 1), (1, 0.5, 0, 0.5), (-0.5, 0.2, -1, 0.25), (0.3, 0.2, 0.1, 2), (5, 0, 0, 0)];
+        (double Value, double Old, double Return, double Weight)[] tokens =
+        [
+            (1, 0.5, 2, 1),
+            (1, 0.5, 0, 0.5),
+            (-0.5, 0.2, -1, 0.25),
+            (0.3, 0.2, 0.1, 2),
+            (5, 0, 0, 0),
+        ];
         using var scope = NewDisposeScope();
         var x = tensor(tokens.Select(token => token.Value).ToArray(), float64, requires_grad: true);
         var loss = zeros([], float64);
         for (int i = 0; i < tokens.Length; i++)
         {
             var open = (x[i] - Scalars.Of(tokens[i].Return)).pow(Scalars.Of(2));
-            var held = (x[i].clamp(Scalars.Of(tokens[i].Old - clip), Scalars.Of(tokens[i].Old + clip)) - Scalars.Of(tokens[i].Return)).pow(Scalars.Of(2));
+            var held = (x[i].clamp(Scalars.Of(tokens[i].Old - clip), Scalars.Of(tokens[i].Old + clip)) - Scalars.Of(tokens[i].Return)).pow(
+                Scalars.Of(2)
+            );
             loss = loss.add(clip == 0 ? open : maximum(open, held), Scalars.Of(0.5 * tokens[i].Weight));
         }
         loss.backward();
         var (found, gradient, measured) = Judge(new ValueLoss(clip, 1), tokens);
         Assert.Equal(loss.item<double>(), found, 1e-9);
         Assert.All(gradient.Zip(x.grad!.data<double>().ToArray()), pair => Assert.Equal(pair.Second, pair.First, 1e-9));
-        Assert.Equal([found, clip == 0 ? 0 : 1.25, 1 + 0.5 - 0.125 + 0.6], measured.Select(number => Math.Round(number, 9)).Select((number, i) => i == 0 ? found : number));
+        Assert.Equal(
+            [found, clip == 0 ? 0 : 1.25, 1 + 0.5 - 0.125 + 0.6],
+            measured.Select(number => Math.Round(number, 9)).Select((number, i) => i == 0 ? found : number)
+        );
     }
 
-    private static (double Loss, double[] Gradient, double[] Measured) Judge(ValueLoss loss, (double Value, double Old, double Return, double Weight)[] tokens)
+    private static (double Loss, double[] Gradient, double[] Measured) Judge(
+        ValueLoss loss,
+        (double Value, double Old, double Return, double Weight)[] tokens
+    )
     {
         using var scope = NewDisposeScope();
         var columns = zeros([7, 1, tokens.Length], float64);

@@ -6,7 +6,8 @@ namespace Uniscale.Engine.Tests.Optimizer;
 
 public sealed class LearningRateTests
 {
-    private static LearningRateCurve Curve(ScheduleKind kind) => new(kind, Peak: 2, WarmupTokens: 100, TotalTokens: 1100, FinalRatio: 0.1, DecayTokens: 200);
+    private static LearningRateCurve Curve(ScheduleKind kind) =>
+        new(kind, Peak: 2, WarmupTokens: 100, TotalTokens: 1100, FinalRatio: 0.1, DecayTokens: 200);
 
     [Theory]
     [InlineData(ScheduleKind.Constant, 600, 2)]
@@ -33,7 +34,11 @@ public sealed class LearningRateTests
     [Fact]
     public void AStepsRateIsThatOfTheTokensConsumedWhenItEnds()
     {
-        var run = new RunConfiguration { Optimizer = new() { Lr = 1 }, Schedule = new() { WarmupRatio = 0.1, Kind = ScheduleKind.Constant } };
+        var run = new RunConfiguration
+        {
+            Optimizer = new() { Lr = 1 },
+            Schedule = new() { WarmupRatio = 0.1, Kind = ScheduleKind.Constant },
+        };
         var first = new StepPlan(0, 0, Sequences: 5, Context: 10, ConsumedTokens: 0, PhaseStartTokens: 0, PhaseTokens: 1000);
         Assert.Equal(0.5, LearningRate.At(run, first, 1000), 12);
     }
@@ -44,7 +49,12 @@ public sealed class LearningRateTests
         var run = new RunConfiguration
         {
             Optimizer = new() { Lr = 1 },
-            Schedule = new() { Kind = ScheduleKind.Linear, WarmupRatio = 0, FinalRatio = 0 },
+            Schedule = new()
+            {
+                Kind = ScheduleKind.Linear,
+                WarmupRatio = 0,
+                FinalRatio = 0,
+            },
             Phases = [new PhaseSection { Tokens = 1000 }, new PhaseSection { Tokens = 1000, Lr = 8 }],
         };
         var inFirst = new StepPlan(0, 0, 1, 100, ConsumedTokens: 400, PhaseStartTokens: 0, PhaseTokens: 1000);

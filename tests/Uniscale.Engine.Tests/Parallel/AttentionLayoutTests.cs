@@ -7,12 +7,17 @@ using Uniscale.Kernels.Reference;
 using Uniscale.Kernels.Tests.Support;
 using Uniscale.Torch;
 using static TorchSharp.torch;
+
 namespace Uniscale.Engine.Tests.Parallel;
 
 /// <summary>Attention over the context axis against one rank, with documents that begin and end anywhere.</summary>
 public sealed class AttentionLayoutTests
 {
-    private const int Batch = 2, Length = 96, Heads = 12, KvHeads = 4, HeadDim = 8;
+    private const int Batch = 2,
+        Length = 96,
+        Heads = 12,
+        KvHeads = 4,
+        HeadDim = 8;
 
     [Theory]
     [InlineData(2, ContextKind.Ring, 1)]
@@ -33,14 +38,17 @@ public sealed class AttentionLayoutTests
         var ids = documents == 1 ? null : cuts.to(int64).cumsum(1);
         var expected = Attend(ParallelOps.Local(), inputs, gradient, ids);
 
-        var parts = Ranks.Run(size, world =>
-        {
-            using var rankScope = NewDisposeScope();
-            var ops = new ParallelOps(new ParallelGroups { Context = world.Group, ContextMethod = method }, TorchKernels.Instance);
-            Tensor Mine(Tensor whole) => ContextPartition.Select(whole, size, world.Rank);
-            var results = Attend(ops, Array.ConvertAll(inputs, Mine), Mine(gradient), ids is null ? null : Mine(ids));
-            return Array.ConvertAll(results, r => r.DetachFromDisposeScope());
-        });
+        var parts = Ranks.Run(
+            size,
+            world =>
+            {
+                using var rankScope = NewDisposeScope();
+                var ops = new ParallelOps(new ParallelGroups { Context = world.Group, ContextMethod = method }, TorchKernels.Instance);
+                Tensor Mine(Tensor whole) => ContextPartition.Select(whole, size, world.Rank);
+                var results = Attend(ops, Array.ConvertAll(inputs, Mine), Mine(gradient), ids is null ? null : Mine(ids));
+                return Array.ConvertAll(results, r => r.DetachFromDisposeScope());
+            }
+        );
 
         string[] names = ["output", "query gradient", "key gradient", "value gradient"];
         for (int rank = 0; rank < size; rank++)
@@ -66,13 +74,24 @@ public sealed class AttentionLayoutTests
 
     [Fact]
     public void ALengthThatCannotBeCutIsRefused() =>
-        Assert.Contains("8 equal chunks", Assert.Throws<ArgumentException>(() => ContextPartition.Indices(100, 4, 0)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "8 equal chunks",
+            Assert.Throws<ArgumentException>(() => ContextPartition.Indices(100, 4, 0)).Message,
+            StringComparison.Ordinal
+        );
 
     private static Tensor[] Attend(ParallelOps ops, Tensor[] inputs, Tensor gradient, Tensor? documents)
     {
         var leaves = Array.ConvertAll(inputs, t => t.detach().requires_grad_());
         var tokens = zeros([Batch, gradient.shape[1]], int64);
-        var context = new MicrobatchContext { Index = 0, Tokens = tokens, Targets = tokens, Documents = documents, LossScale = 1 };
+        var context = new MicrobatchContext
+        {
+            Index = 0,
+            Tokens = tokens,
+            Targets = tokens,
+            Documents = documents,
+            LossScale = 1,
+        };
         var output = ops.Attention(leaves[0], leaves[1], leaves[2], context);
         return [output, .. autograd.grad([output], leaves, [gradient])];
     }

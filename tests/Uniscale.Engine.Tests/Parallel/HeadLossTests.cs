@@ -4,12 +4,15 @@ using Uniscale.Kernels;
 using Uniscale.Kernels.Tests.Support;
 using Uniscale.Torch;
 using static TorchSharp.torch;
+
 namespace Uniscale.Engine.Tests.Parallel;
 
 public sealed class HeadLossTests
 {
     /// <summary>So many that the logits of the tokens come in several chunks.</summary>
-    private const long Vocabulary = 1 << 20, Tokens = 25, Padding = 3;
+    private const long Vocabulary = 1 << 20,
+        Tokens = 25,
+        Padding = 3;
 
     [Theory]
     [InlineData(false)]
@@ -21,10 +24,17 @@ public sealed class HeadLossTests
         var weight = randn([Vocabulary + Padding, 4]).mul_(Scalars.Of(0.1)).requires_grad_();
         var targets = randint(0, Vocabulary, [1, Tokens], dtype: int64);
         targets[0, 5] = -100;
-        var context = new MicrobatchContext { Index = 0, Tokens = targets, Targets = targets, LossScale = 0.25 };
+        var context = new MicrobatchContext
+        {
+            Index = 0,
+            Tokens = targets,
+            Targets = targets,
+            LossScale = 0.25,
+        };
         // In double precision: single-precision sums of libtorch are off by more than the bound themselves.
         var (x64, weight64) = (x.detach().to(float64).requires_grad_(), weight.detach().to(float64).requires_grad_());
-        var expected = nn.functional.cross_entropy(x64[0].mm(weight64.narrow(0, 0, Vocabulary).t()), targets[0], reduction: nn.Reduction.Sum) * 0.25;
+        var expected =
+            nn.functional.cross_entropy(x64[0].mm(weight64.narrow(0, 0, Vocabulary).t()), targets[0], reduction: nn.Reduction.Sum) * 0.25;
         var wanted = autograd.grad([expected], [x64, weight64]);
 
         var ops = ParallelOps.Local();
@@ -49,7 +59,18 @@ public sealed class HeadLossTests
         var ops = ParallelOps.Local();
         var sum = zeros(weight.shape, float32);
         ops.Sink.Register(weight, () => sum);
-        ops.HeadLoss(x, weight, 10, new MicrobatchContext { Index = 0, Tokens = targets, Targets = targets, LossScale = 1 });
+        ops.HeadLoss(
+            x,
+            weight,
+            10,
+            new MicrobatchContext
+            {
+                Index = 0,
+                Tokens = targets,
+                Targets = targets,
+                LossScale = 1,
+            }
+        );
         Assert.Equal(0, sum.abs().sum().item<float>());
     }
 }

@@ -7,6 +7,7 @@ using Uniscale.Engine.Tests.Support;
 using Uniscale.Kernels.Tests.Support;
 using Uniscale.Programs;
 using static TorchSharp.torch;
+
 namespace Uniscale.Engine.Tests.Parallel;
 
 /// <summary>Loss, logits and every gradient of tensor, sequence and context layouts against one rank.</summary>
@@ -41,19 +42,49 @@ public sealed class LayoutTests
     [InlineData("internlm2", ContextKind.AllToAll)]
     public void TensorAndContextTogetherEqualOneRank(string preset, ContextKind method) =>
         Compare(
-            preset, new MeshShape(1, 1, 2, 2), new ParallelSection { Tensor = 2, Context = 2, Sequence = true, ContextMethod = method },
-            float32, 1e-5);
+            preset,
+            new MeshShape(1, 1, 2, 2),
+            new ParallelSection
+            {
+                Tensor = 2,
+                Context = 2,
+                Sequence = true,
+                ContextMethod = method,
+            },
+            float32,
+            1e-5
+        );
 
     [Fact]
     public void SelectiveRecomputationUnderSequenceParallelismEqualsOneRank() =>
         Compare(
-            "internlm2", new MeshShape(1, 1, 2, 2),
-            new ParallelSection { Tensor = 2, Context = 2, Sequence = true, Recompute = RecomputeKind.Selective }, float32, 1e-5);
+            "internlm2",
+            new MeshShape(1, 1, 2, 2),
+            new ParallelSection
+            {
+                Tensor = 2,
+                Context = 2,
+                Sequence = true,
+                Recompute = RecomputeKind.Selective,
+            },
+            float32,
+            1e-5
+        );
 
     [Fact]
     public void Bf16LayoutStaysNearOneRank() =>
         Compare(
-            "internlm2", new MeshShape(1, 1, 2, 2), new ParallelSection { Tensor = 2, Context = 2, Sequence = true }, bfloat16, 4e-2);
+            "internlm2",
+            new MeshShape(1, 1, 2, 2),
+            new ParallelSection
+            {
+                Tensor = 2,
+                Context = 2,
+                Sequence = true,
+            },
+            bfloat16,
+            4e-2
+        );
 
     private static void Compare(string preset, MeshShape mesh, ParallelSection layout, ScalarType type, double bound)
     {
@@ -65,20 +96,28 @@ public sealed class LayoutTests
         var options = new RunOptions { Type = type, Sink = true };
         var expected = ModelRun.Execute(model, Weights, whole, ParallelOps.Local(), new ShardingPlan(shape), options);
 
-        var runs = Ranks.Run(mesh.Size, world =>
-        {
-            var place = mesh.CoordinateOf(world.Rank);
-            var groups = ParallelGroups.Create(world, mesh, layout, shape.KvHeads);
-            var plan = new ShardingPlan(shape, mesh.Tensor, place.Tensor);
-            using var rankScope = NewDisposeScope();
-            var run = ModelRun.Execute(
-                model, Weights, Part(whole, mesh.Context, place.Context),
-                new ParallelOps(groups, selective: layout.Recompute == RecomputeKind.Selective), plan, options);
-            run.Logits.DetachFromDisposeScope();
-            foreach (var gradient in run.Gradients.Values)
-                gradient.DetachFromDisposeScope();
-            return run;
-        });
+        var runs = Ranks.Run(
+            mesh.Size,
+            world =>
+            {
+                var place = mesh.CoordinateOf(world.Rank);
+                var groups = ParallelGroups.Create(world, mesh, layout, shape.KvHeads);
+                var plan = new ShardingPlan(shape, mesh.Tensor, place.Tensor);
+                using var rankScope = NewDisposeScope();
+                var run = ModelRun.Execute(
+                    model,
+                    Weights,
+                    Part(whole, mesh.Context, place.Context),
+                    new ParallelOps(groups, selective: layout.Recompute == RecomputeKind.Selective),
+                    plan,
+                    options
+                );
+                run.Logits.DetachFromDisposeScope();
+                foreach (var gradient in run.Gradients.Values)
+                    gradient.DetachFromDisposeScope();
+                return run;
+            }
+        );
 
         for (int tensor = 0; tensor < mesh.Tensor; tensor++)
         {
@@ -89,7 +128,11 @@ public sealed class LayoutTests
             (string, Tensor, Tensor) Gradient(LocalParameter part)
             {
                 var sum = sharing.Select(r => r.Gradients[part.Spec.Name]).Aggregate((a, b) => a + b);
-                return ($"{part.Spec.Name} of rank {tensor}", ModelRun.Slice(sum, part.Extent), ModelRun.Window(expected.Gradients[part.Spec.Name], part));
+                return (
+                    $"{part.Spec.Name} of rank {tensor}",
+                    ModelRun.Slice(sum, part.Extent),
+                    ModelRun.Window(expected.Gradients[part.Spec.Name], part)
+                );
             }
         }
         for (int rank = 0; rank < mesh.Size; rank++)
@@ -101,11 +144,14 @@ public sealed class LayoutTests
         Tensor Weights(string name) => golden[$"weight/{name}"];
     }
 
-    private static MicrobatchContext Part(MicrobatchContext whole, int size, int rank) => size == 1 ? whole : whole with
-    {
-        Tokens = ContextPartition.Select(whole.Tokens, size, rank),
-        Targets = ContextPartition.Select(whole.Targets!, size, rank),
-        Positions = whole.Positions is { } positions ? ContextPartition.Select(positions, size, rank) : null,
-        Documents = whole.Documents is { } documents ? ContextPartition.Select(documents, size, rank) : null,
-    };
+    private static MicrobatchContext Part(MicrobatchContext whole, int size, int rank) =>
+        size == 1
+            ? whole
+            : whole with
+            {
+                Tokens = ContextPartition.Select(whole.Tokens, size, rank),
+                Targets = ContextPartition.Select(whole.Targets!, size, rank),
+                Positions = whole.Positions is { } positions ? ContextPartition.Select(positions, size, rank) : null,
+                Documents = whole.Documents is { } documents ? ContextPartition.Select(documents, size, rank) : null,
+            };
 }

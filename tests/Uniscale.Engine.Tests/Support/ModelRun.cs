@@ -20,7 +20,12 @@ internal sealed record RunOptions
 }
 
 /// <summary>Loss, logits and gradients of this rank's parts, made block by block as the executor makes them.</summary>
-internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<string, Tensor> Gradients, IReadOnlyList<LocalParameter> Parts)
+internal sealed record ModelRun(
+    double Loss,
+    Tensor Logits,
+    IReadOnlyDictionary<string, Tensor> Gradients,
+    IReadOnlyList<LocalParameter> Parts
+)
 {
     /// <summary>Runs forward and backward once.</summary>
     /// <param name="model">The model.</param>
@@ -30,14 +35,21 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
     /// <param name="plan">This rank's part of the parameters.</param>
     /// <param name="options">How.</param>
     public static ModelRun Execute(
-        ModelSection model, Func<string, Tensor> weights, MicrobatchContext context, ParallelOps ops, ShardingPlan plan, RunOptions options)
+        ModelSection model,
+        Func<string, Tensor> weights,
+        MicrobatchContext context,
+        ParallelOps ops,
+        ShardingPlan plan,
+        RunOptions options
+    )
     {
         using var scope = NewDisposeScope();
         var blocks = Transformer.Blocks(model, Presets.Vocabulary);
         var parts = blocks.SelectMany(b => b.Parameters).DistinctBy(p => p.Name).Select(plan.Local).ToList();
         var parameters = parts.ToDictionary(p => p.Spec.Name, p => Part(weights(p.Spec.Name), p, options.Type));
         var gradients = parts.ToDictionary(p => p.Spec.Name, p => zeros(p.Shape, float32));
-        if (options.Sink) Register(ops.Sink, parameters, gradients);
+        if (options.Sink)
+            Register(ops.Sink, parameters, gradients);
 
         IReadOnlyList<Tensor> Of(Block block) => [.. block.Parameters.Select(p => parameters[p.Name])];
         var inputs = new List<Tensor?>();
@@ -58,8 +70,11 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
         Assert.Equal(options.Deferred, deferred.Count > 0);
         deferred.Run();
         return new ModelRun(
-            outputs[^1].item<float>(), logits.MoveToOuterDisposeScope(),
-            gradients.ToDictionary(g => g.Key, g => g.Value.MoveToOuterDisposeScope()), parts);
+            outputs[^1].item<float>(),
+            logits.MoveToOuterDisposeScope(),
+            gradients.ToDictionary(g => g.Key, g => g.Value.MoveToOuterDisposeScope()),
+            parts
+        );
     }
 
     /// <summary>The part of a global tensor, padded with zeros.</summary>
@@ -91,17 +106,27 @@ internal sealed record ModelRun(double Loss, Tensor Logits, IReadOnlyDictionary<
         foreach (var (name, parameter) in parameters)
         {
             bool isEmpty = true;
-            sink.Register(parameter, () =>
-            {
-                if (!isEmpty) return gradients[name];
-                isEmpty = false;
-                return new GradientSum(gradients[name].fill_(Scalars.Of(float.NaN)), IsEmpty: true);
-            });
+            sink.Register(
+                parameter,
+                () =>
+                {
+                    if (!isEmpty)
+                        return gradients[name];
+                    isEmpty = false;
+                    return new GradientSum(gradients[name].fill_(Scalars.Of(float.NaN)), IsEmpty: true);
+                }
+            );
         }
     }
 
     private static Tensor? Backward(
-        Block block, IReadOnlyList<Tensor> parameters, Tensor? input, Tensor output, Tensor gradient, Dictionary<string, Tensor> gradients)
+        Block block,
+        IReadOnlyList<Tensor> parameters,
+        Tensor? input,
+        Tensor output,
+        Tensor gradient,
+        Dictionary<string, Tensor> gradients
+    )
     {
         Tensor[] wanted = input is null ? [.. parameters] : [input, .. parameters];
         var results = Torch.Autograd.Gradients.Of(output, gradient, wanted);

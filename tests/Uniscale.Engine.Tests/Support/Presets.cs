@@ -19,27 +19,28 @@ internal static class Presets
         Context = 16,
     };
 
-    public static ModelSection Small(string name) => name switch
-    {
-        "gpt2" => Llama with
+    public static ModelSection Small(string name) =>
+        name switch
         {
-            Norm = NormKind.LayerNorm,
-            Activation = ActivationKind.Gelu,
-            Positions = PositionKind.Learned,
-            QkvBias = true,
-            AttentionOutputBias = true,
-            FfnBias = true,
-            TiedEmbeddings = true,
-        },
-        "llama" => Llama,
-        "internlm" => Llama with
-        {
-            QkvBias = true,
-            AttentionOutputBias = true,
-            RopeScaling = RopeScalingKind.Linear,
-            RopeFactor = 2,
-            DocumentMask = true,
-        },
-        _ => Llama with { KvHeads = 2, RopeBase = 1e6, RopeScaling = RopeScalingKind.NtkAware, RopeFactor = 2 },
-    };
+            "gpt2" => Llama with
+            {
+                Norm = NormKind.LayerNorm,
+                Activation = ActivationKind.Gelu,
+                Positions = PositionKind.Learned,
+                QkvBias = true,
+                AttentionOutputBias = true,
+                FfnBias = true,
+                TiedEmbeddings = true,
+            },
+            "llama" => Llama,
+            "internlm" => Llama with
+            {
+                QkvBias = true,
+                AttentionOutputBias = true,
+                RopeScaling = RopeScalingKind.Linear,
+                RopeFactor = 2,
+                DocumentMask = true,
+            },
+            _ => Llama with { KvHeads = 2, RopeBase = 1e6, RopeScaling = RopeScalingKind.NtkAware, RopeFactor = 2 },
+        };
 }

@@ -17,33 +17,38 @@ internal static class Ranks
         var worlds = InProcessWorld.Create(size);
         var results = new T[size];
         Exception? failure = null;
-        var threads = worlds.Select(world => new Thread(() =>
-        {
-            using (world)
+        var threads = worlds
+            .Select(world => new Thread(() =>
             {
-                try
+                using (world)
                 {
-                    // A thread takes the number that any other test set last: sums would have another order from run to run.
-                    TorchThreads.Set(1);
-                    results[world.Rank] = body(world);
-                }
-                catch (Exception exception) when (Note(exception))
-                {
-                    // Noted in the filter, as launchers do: before the stack unwinds and frees memory that other ranks may still read.
-                }
+                    try
+                    {
+                        // A thread takes the number that any other test set last: sums would have another order from run to run.
+                        TorchThreads.Set(1);
+                        results[world.Rank] = body(world);
+                    }
+                    catch (Exception exception) when (Note(exception))
+                    {
+                        // Noted in the filter, as launchers do: before the stack unwinds and frees memory that other ranks may still read.
+                    }
 
-                bool Note(Exception exception)
-                {
-                    Interlocked.CompareExchange(ref failure, exception, null);
-                    world.Abort(exception.Message);
-                    return true;
+                    bool Note(Exception exception)
+                    {
+                        Interlocked.CompareExchange(ref failure, exception, null);
+                        world.Abort(exception.Message);
+                        return true;
+                    }
                 }
-            }
-        })
-        { IsBackground = true }).ToList();
+            })
+            {
+                IsBackground = true,
+            })
+            .ToList();
         threads.ForEach(thread => thread.Start());
         Assert.True(threads.TrueForAll(thread => thread.Join(Patience)), "a rank hangs");
-        if (failure is not null) ExceptionDispatchInfo.Throw(failure);
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
         return results;
     }
 }

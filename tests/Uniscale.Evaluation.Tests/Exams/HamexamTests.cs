@@ -5,7 +5,10 @@ using Uniscale.Evaluation.Tests.Support;
 
 namespace Uniscale.Evaluation.Tests.Exams;
 
-/// <summary>The real questions of Debian's package hamexam, where it is installed (or its folder is named in UNISCALE_HAMEXAM), with an untrained model.</summary>
+/// <summary>
+/// The real questions of Debian's package hamexam, where it is installed (or its folder is named in UNISCALE_HAMEXAM), with an untrained
+/// model.
+/// </summary>
 public sealed class HamexamTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-hamexam-").FullName;
@@ -29,7 +32,9 @@ public sealed class HamexamTests : IDisposable
         Assert.All(exam.Subjects, subject => Assert.Equal(5, subject.Shots.Count));
     }
 
-    /// <summary>Letters: chance, within three standard errors. Whole options: what their lengths give, which stands in the row "shortest".</summary>
+    /// <summary>
+    /// Letters: chance, within three standard errors. Whole options: what their lengths give, which stands in the row "shortest".
+    /// </summary>
     [Theory]
     [InlineData(Scoring.Letter)]
     [InlineData(Scoring.Option)]
@@ -44,6 +49,7 @@ public sealed class HamexamTests : IDisposable
         var metrics = ScoredTask.Of(result)[0].Metrics;
         double expected = scoring == Scoring.Letter ? 0.25 : metrics["shortest"].Value;
         Assert.InRange(metrics["acc"].Value, expected - 3 * metrics["acc"].Error, expected + 3 * metrics["acc"].Error);
-        if (scoring == Scoring.Option) Assert.InRange(metrics["shortest"].Value, 0.19, 0.25);
+        if (scoring == Scoring.Option)
+            Assert.InRange(metrics["shortest"].Value, 0.19, 0.25);
     }
 }

@@ -16,12 +16,23 @@ public sealed class PromptBuilderTests : IDisposable
     public void Dispose() => _tokenizer.Dispose();
 
     [Theory]
-    [InlineData(Variant.Original, "about  college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n\n Which is the answer?\nA. A choice")]
-    [InlineData(Variant.Harness, "about college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n\nWhich is the answer?\nA. A choice")]
-    [InlineData(Variant.OpenCompass, "about  college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n Which is the answer?\nA. A choice")]
-    public void MmluDiffersInBlanksAndSeparators(Variant variant, string prompt) => Assert.Equal(
-        $"The following are multiple choice questions (with answers) {prompt}\nB. water\nC. light\nD. none\nAnswer:",
-        Builder("mmlu", variant).Prompt(Physics, Asked, 1, options: true));
+    [InlineData(
+        Variant.Original,
+        "about  college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n\n Which is the answer?\nA. A choice"
+    )]
+    [InlineData(
+        Variant.Harness,
+        "about college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n\nWhich is the answer?\nA. A choice"
+    )]
+    [InlineData(
+        Variant.OpenCompass,
+        "about  college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n Which is the answer?\nA. A choice"
+    )]
+    public void MmluDiffersInBlanksAndSeparators(Variant variant, string prompt) =>
+        Assert.Equal(
+            $"The following are multiple choice questions (with answers) {prompt}\nB. water\nC. light\nD. none\nAnswer:",
+            Builder("mmlu", variant).Prompt(Physics, Asked, 1, options: true)
+        );
 
     [Theory]
     [InlineData(Variant.Original, "题头。\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\n答案：B\n\n", "答案：")]
@@ -29,7 +40,8 @@ public sealed class PromptBuilderTests : IDisposable
     [InlineData(Variant.OpenCompass, "题头。\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\n答案: B\n题头。\n", "答案: ")]
     public void CevalDiffersInHeadersAndDelimiters(Variant variant, string before, string end)
     {
-        string prompt = Builder("ceval", variant).Prompt(Physics with { Title = "法学" }, Asked, 1, options: true)
+        string prompt = Builder("ceval", variant)
+            .Prompt(Physics with { Title = "法学" }, Asked, 1, options: true)
             .Replace("以下是中国关于法学考试的单项选择题，请选出其中的正确答案。", "题头。", StringComparison.Ordinal);
         Assert.Equal($"{before} Which is the answer?\nA. A choice\nB. water\nC. light\nD. none\n{end}", prompt);
     }
@@ -40,10 +52,12 @@ public sealed class PromptBuilderTests : IDisposable
         var five = Asked with { Options = ["1", "2", "3", "4", "5"], Passage = "P. " };
         Assert.Equal(
             "P. Q:  Which is the answer? Answer Choices: (A)1 (B)2 (C)3 (D)4 (E)5\nA: Among A through E, the answer is",
-            Builder("agieval", Variant.Harness).Prompt(Physics with { Name = "lsat-ar" }, five, 0, options: true));
+            Builder("agieval", Variant.Harness).Prompt(Physics with { Name = "lsat-ar" }, five, 0, options: true)
+        );
         Assert.Equal(
             "问题： Which is the answer? 选项：(A)A choice (B)water (C)light (D)none\n答案：从A到D, 我们应选择",
-            Builder("agieval", Variant.Original).Prompt(Physics with { Name = "gaokao-biology" }, Asked, 0, options: true));
+            Builder("agieval", Variant.Original).Prompt(Physics with { Name = "gaokao-biology" }, Asked, 0, options: true)
+        );
     }
 
     [Fact]
@@ -53,11 +67,21 @@ public sealed class PromptBuilderTests : IDisposable
         Assert.Equal(4, requests.Count);
         Assert.All(requests, request => Assert.Equal(_tokenizer.EndId, request.Context[0]));
         Assert.All(requests, request => Assert.Equal(requests[0].Context, request.Context));
-        Assert.Equal(["\u2581A", "\u2581B", "\u2581C", "\u2581D"], requests.Select(request => string.Concat(request.Continuation.Select(token => _tokenizer.PieceOf(token).Text))));
+        Assert.Equal(
+            ["\u2581A", "\u2581B", "\u2581C", "\u2581D"],
+            requests.Select(request => string.Concat(request.Continuation.Select(token => _tokenizer.PieceOf(token).Text)))
+        );
         // Blanks at the end of a context go to the continuation.
-        var spaced = ExamRules.Of("ceval", Variant.OpenCompass) with { Scoring = Scoring.Letter };
+        var spaced = ExamRules.Of("ceval", Variant.OpenCompass) with
+        {
+            Scoring = Scoring.Letter,
+        };
         var moved = new PromptBuilder(spaced, _tokenizer, 600, 0).Requests(Physics, Asked)[0];
-        Assert.StartsWith("\u2581A", string.Concat(moved.Continuation.Select(token => _tokenizer.PieceOf(token).Text)), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "\u2581A",
+            string.Concat(moved.Continuation.Select(token => _tokenizer.PieceOf(token).Text)),
+            StringComparison.Ordinal
+        );
     }
 
     /// <summary>Text that looks like a special token is text.</summary>
@@ -90,8 +114,15 @@ public sealed class PromptBuilderTests : IDisposable
         Assert.Contains("has an empty option", Refused(Asked with { Options = ["a", ""] }, Scoring.Option), StringComparison.Ordinal);
     }
 
-    private string Refused(Question question, Scoring scoring) => Assert.Throws<UserErrorException>(() =>
-        new PromptBuilder(ExamRules.Of("mmlu", Variant.Harness) with { Scoring = scoring }, _tokenizer, 600, 0).Requests(Physics, question)).Message;
+    private string Refused(Question question, Scoring scoring) =>
+        Assert
+            .Throws<UserErrorException>(() =>
+                new PromptBuilder(ExamRules.Of("mmlu", Variant.Harness) with { Scoring = scoring }, _tokenizer, 600, 0).Requests(
+                    Physics,
+                    question
+                )
+            )
+            .Message;
 
     private PromptBuilder Builder(string exam, Variant variant) => new(ExamRules.Of(exam, variant), _tokenizer, 4096, 5);
 }

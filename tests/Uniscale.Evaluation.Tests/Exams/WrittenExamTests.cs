@@ -8,7 +8,9 @@ using Uniscale.Evaluation.Tests.Support;
 
 namespace Uniscale.Evaluation.Tests.Exams;
 
-/// <summary>Exams whose answers are written, by a model that copies what stood behind the last token before (<see cref="InductionModel"/>).</summary>
+/// <summary>
+/// Exams whose answers are written, by a model that copies what stood behind the last token before (<see cref="InductionModel"/>).
+/// </summary>
 public sealed class WrittenExamTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-written-").FullName;
@@ -29,9 +31,13 @@ public sealed class WrittenExamTests : IDisposable
         Rule = AnswerRule.Number,
     };
 
-    private static Question Ask(int i, string number, string right) => new($"made/{i}", $"The light is #{number}.\nWhich light? #", [], []) { Solutions = [right] };
+    private static Question Ask(int i, string number, string right) =>
+        new($"made/{i}", $"The light is #{number}.\nWhich light? #", [], []) { Solutions = [right] };
 
-    private static readonly Exam Made = new("made", [new Subject("made", "made", "", [], [Ask(0, "4817", "4817"), Ask(1, "25", "25"), Ask(2, "903", "904")])]);
+    private static readonly Exam Made = new(
+        "made",
+        [new Subject("made", "made", "", [], [Ask(0, "4817", "4817"), Ask(1, "25", "25"), Ask(2, "903", "904")])]
+    );
 
     [Fact]
     public void WhatIsWrittenIsScoredByTheRule()
@@ -41,7 +47,14 @@ public sealed class WrittenExamTests : IDisposable
         Assert.Equal([1.0, 1, 0], result.Samples.Select(sample => sample.Scores["acc"]));
         Assert.Equal(2 / 3.0, ScoredTask.Of(result)[0].Metrics["acc"].Value, 12);
         using var line = JsonDocument.Parse(ResultFiles.Samples(result).First());
-        Assert.Equal(("4817", "4817", "4817"), (line.RootElement.GetProperty("target").GetString(), line.RootElement.GetProperty("chosen").GetString(), line.RootElement.GetProperty("resps")[0].GetString()));
+        Assert.Equal(
+            ("4817", "4817", "4817"),
+            (
+                line.RootElement.GetProperty("target").GetString(),
+                line.RootElement.GetProperty("chosen").GetString(),
+                line.RootElement.GetProperty("resps")[0].GetString()
+            )
+        );
     }
 
     /// <summary>Samples have seeds of their own; a stop in between and other ranks change nothing.</summary>
@@ -58,14 +71,23 @@ public sealed class WrittenExamTests : IDisposable
             Assert.Equal(sample.Scores["acc"] > 0 ? 1 : 0, sample.Scores["pass@5"]);
         }
         Directory.CreateDirectory(Path.Combine(_folder, "killed"));
-        File.WriteAllLines(Path.Combine(_folder, "killed", "answers.tsv"), File.ReadLines(Path.Combine(_folder, "one", "answers.tsv")).Take(6));
-        Assert.Equal(one.Samples.SelectMany(sample => sample.Texts), Run("killed", Made, rules, 2).Samples.SelectMany(sample => sample.Texts));
+        File.WriteAllLines(
+            Path.Combine(_folder, "killed", "answers.tsv"),
+            File.ReadLines(Path.Combine(_folder, "one", "answers.tsv")).Take(6)
+        );
+        Assert.Equal(
+            one.Samples.SelectMany(sample => sample.Texts),
+            Run("killed", Made, rules, 2).Samples.SelectMany(sample => sample.Texts)
+        );
     }
 
     [Fact]
     public void PointsWeighQuestions()
     {
-        var weighted = new Exam("made", [new Subject("made", "made", "", [], [Ask(0, "12", "12") with { Points = 3 }, Ask(1, "34", "35") with { Points = 1 }])]);
+        var weighted = new Exam(
+            "made",
+            [new Subject("made", "made", "", [], [Ask(0, "12", "12") with { Points = 3 }, Ask(1, "34", "35") with { Points = 1 }])]
+        );
         var score = ScoredTask.Of(Run("points", weighted, Rules with { Averaging = Averaging.Points }, 1))[0].Metrics["acc"];
         Assert.Equal(0.75, score.Value, 12);
         Assert.Equal(Math.Sqrt(9 * 0.0625 + 0.5625) / 4, score.Error, 12);
@@ -76,7 +98,18 @@ public sealed class WrittenExamTests : IDisposable
     public void LongPromptsLoseTheirBeginning()
     {
         var question = Ask(0, "4817", "4817");
-        var exam = new Exam("made", [new Subject("made", "made", "", [], [question with { Text = string.Concat(Enumerable.Repeat("water ", 700)) + question.Text }])]);
+        var exam = new Exam(
+            "made",
+            [
+                new Subject(
+                    "made",
+                    "made",
+                    "",
+                    [],
+                    [question with { Text = string.Concat(Enumerable.Repeat("water ", 700)) + question.Text }]
+                ),
+            ]
+        );
         var result = Run("long", exam, Rules, 1);
         Assert.Equal((1, 1.0), (result.Truncated, result.Samples[0].Scores["acc"]));
     }
@@ -84,7 +117,10 @@ public sealed class WrittenExamTests : IDisposable
     [Fact]
     public void AnExamOfLettersMayBeWrittenToo()
     {
-        var exam = new Exam("mmlu", [new Subject("anatomy", "anatomy", "other", [], [new Question("anatomy/0", "Which?", ["water", "light"], [0])])]);
+        var exam = new Exam(
+            "mmlu",
+            [new Subject("anatomy", "anatomy", "other", [], [new Question("anatomy/0", "Which?", ["water", "light"], [0])])]
+        );
         var result = Run("letters", exam, ExamRules.Of("mmlu", Variant.Harness) with { Scoring = Scoring.Written }, 1);
         Assert.Contains(result.Samples[0].Answer, (string[])["", "A", "B"]);
         Assert.Equal(["acc"], result.Samples[0].Scores.Keys);
@@ -92,7 +128,11 @@ public sealed class WrittenExamTests : IDisposable
 
     [Fact]
     public void FreeQuestionsHaveNoLetters() =>
-        Assert.Contains("has no options", Assert.Throws<UserErrorException>(() => Run("letter", Made, Rules with { Scoring = Scoring.Letter }, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has no options",
+            Assert.Throws<UserErrorException>(() => Run("letter", Made, Rules with { Scoring = Scoring.Letter }, 1)).Message,
+            StringComparison.Ordinal
+        );
 
     private ExamResult Run(string name, Exam exam, ExamRules rules, int ranks)
     {

@@ -92,7 +92,8 @@ public class SamplerTests
         double mass = 0;
         foreach (int token in Enumerable.Range(0, 5000).OrderByDescending(token => logits[token]))
         {
-            if (mass >= topP * total) break;
+            if (mass >= topP * total)
+                break;
             expected.Add(token);
             mass += Math.Exp(logits[token] / temperature);
         }

@@ -6,12 +6,21 @@ using Uniscale.Evaluation.Requests;
 using Uniscale.Evaluation.Tests.Support;
 using Uniscale.Torch;
 using static TorchSharp.torch;
+
 namespace Uniscale.Evaluation.Tests.Inference;
 
 public sealed class TrainedModelTests : IDisposable
 {
     private const int Vocabulary = 31;
-    private static readonly ModelSection Shape = new() { Layers = 2, Hidden = 16, Heads = 2, Ffn = 32, Context = 8, InitStd = 0.5 };
+    private static readonly ModelSection Shape = new()
+    {
+        Layers = 2,
+        Hidden = 16,
+        Heads = 2,
+        Ffn = 32,
+        Context = 8,
+        InitStd = 0.5,
+    };
 
     private readonly string _directory = Directory.CreateTempSubdirectory("uniscale-trained-model-").FullName;
 
@@ -42,20 +51,30 @@ public sealed class TrainedModelTests : IDisposable
         }
     }
 
-    /// <summary>Some of one token, some of several, behind contexts of many lengths, against plain torch operations on each text alone.</summary>
+    /// <summary>
+    /// Some of one token, some of several, behind contexts of many lengths, against plain torch operations on each text alone.
+    /// </summary>
     [Fact]
     public void TwoHundredLogLikelihoodsAreThoseOfPlainTorch()
     {
         using var scope = NewDisposeScope();
         // Weights of the size that training has: 1e-5 is then far more than the rounding of fp32.
-        var shape = Shape with { Context = 128, KvHeads = 1, InitStd = 0.1 };
+        var shape = Shape with
+        {
+            Context = 128,
+            KvHeads = 1,
+            InitStd = 0.1,
+        };
         Save(shape);
         using var model = TrainedModel.Load(shape, Vocabulary, CheckpointReader.Open(CheckpointCatalog.Find(_directory)));
         using var reader = model.Reader();
         var random = new Random(4);
         int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(Vocabulary))];
         int[] common = Tokens(40);
-        var requests = Enumerable.Range(0, 200).Select(i => new LogLikelihoodRequest([.. common[..(i % 3 * 20)], .. Tokens(1 + i % 60)], Tokens(1 + i % 4))).ToList();
+        var requests = Enumerable
+            .Range(0, 200)
+            .Select(i => new LogLikelihoodRequest([.. common[..(i % 3 * 20)], .. Tokens(1 + i % 60)], Tokens(1 + i % 4)))
+            .ToList();
         var answers = new Dictionary<LogLikelihoodRequest, double>();
         new LogLikelihoodReader(reader).Answer(LogLikelihoodReader.Grouped(requests), answers.Add);
         foreach (var request in requests)
@@ -63,7 +82,9 @@ public sealed class TrainedModelTests : IDisposable
             using var own = NewDisposeScope();
             int[] text = [.. request.Context, .. request.Continuation];
             var probabilities = model.Logits(text.AsSpan(0, text.Length - 1)).to(float64).log_softmax(-1)[0];
-            double expected = request.Continuation.Select((token, i) => probabilities[request.Context.Length - 1 + i][token].item<double>()).Sum();
+            double expected = request
+                .Continuation.Select((token, i) => probabilities[request.Context.Length - 1 + i][token].item<double>())
+                .Sum();
             Assert.Equal(expected, answers[request], 1e-5);
         }
     }

@@ -7,7 +7,12 @@ namespace Uniscale.Evaluation.Tests.Needles;
 
 public sealed class CellBuilderTests : IDisposable
 {
-    private static readonly NeedleOptions Options = new() { Lengths = [400], Depths = 5, AnswerTokens = 16 };
+    private static readonly NeedleOptions Options = new()
+    {
+        Lengths = [400],
+        Depths = 5,
+        AnswerTokens = 16,
+    };
 
     private readonly Tokenizer _tokenizer = SmallTokenizer.Open();
 
@@ -44,10 +49,24 @@ public sealed class CellBuilderTests : IDisposable
     public void NeedlesStandBehindWholeSentences()
     {
         var cells = Cells(Options);
-        Assert.All(cells.Skip(1).Take(3), cell => Assert.EndsWith(".", _tokenizer.Decode(cell.Prompt.AsSpan(0, cell.Place)), StringComparison.Ordinal));
-        var without = new CellBuilder(Haystack.Of("words", [string.Concat(Enumerable.Repeat("light water ", 400))], _tokenizer), _tokenizer, Options with { Depths = 1 });
+        Assert.All(
+            cells.Skip(1).Take(3),
+            cell => Assert.EndsWith(".", _tokenizer.Decode(cell.Prompt.AsSpan(0, cell.Place)), StringComparison.Ordinal)
+        );
+        var without = new CellBuilder(
+            Haystack.Of("words", [string.Concat(Enumerable.Repeat("light water ", 400))], _tokenizer),
+            _tokenizer,
+            Options with
+            {
+                Depths = 1,
+            }
+        );
         var middle = Assert.Single(without.Of(400));
-        int around = 16 + 1 + _tokenizer.Encode(Options.Question).Length + _tokenizer.Encode(Options.Needle.Replace("{key}", middle.Key, StringComparison.Ordinal)).Length;
+        int around =
+            16
+            + 1
+            + _tokenizer.Encode(Options.Question).Length
+            + _tokenizer.Encode(Options.Needle.Replace("{key}", middle.Key, StringComparison.Ordinal)).Length;
         Assert.Equal((50.0, 1 + (400 - around) / 2), (middle.Depth, middle.Place));
     }
 
@@ -81,7 +100,11 @@ public sealed class CellBuilderTests : IDisposable
                 writer.Add([999]);
                 writer.Complete();
             }
-            Assert.Contains("holds token 999", Assert.Throws<UserErrorException>(() => Haystack.OfShards([Path.Combine(folder, "b")], 10, _tokenizer)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "holds token 999",
+                Assert.Throws<UserErrorException>(() => Haystack.OfShards([Path.Combine(folder, "b")], 10, _tokenizer)).Message,
+                StringComparison.Ordinal
+            );
         }
         finally
         {
@@ -91,7 +114,12 @@ public sealed class CellBuilderTests : IDisposable
 
     [Fact]
     public void NothingIsNoText() =>
-        Assert.Contains("empty has no text to hide needles in", Assert.Throws<UserErrorException>(() => Haystack.Of("empty", [" ", "\n"], _tokenizer)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "empty has no text to hide needles in",
+            Assert.Throws<UserErrorException>(() => Haystack.Of("empty", [" ", "\n"], _tokenizer)).Message,
+            StringComparison.Ordinal
+        );
 
-    private IReadOnlyList<NeedleCell> Cells(NeedleOptions options) => new CellBuilder(Haystack.Filler(1, _tokenizer), _tokenizer, options).Of(400);
+    private IReadOnlyList<NeedleCell> Cells(NeedleOptions options) =>
+        new CellBuilder(Haystack.Filler(1, _tokenizer), _tokenizer, options).Of(400);
 }

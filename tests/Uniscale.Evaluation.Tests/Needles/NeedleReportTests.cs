@@ -7,10 +7,14 @@ public sealed class NeedleReportTests
 {
     private static readonly NeedleOptions Options = new() { Lengths = [1000, 2000], Depths = 2 };
 
-    private static readonly NeedleReport Report = new("text", Options,
-        [Result(1000, 0, "is 1234567."), Result(1000, 100, " 1234568, \"I\nthink\""), Result(2000, 0, ""), Result(2000, 100, "1234567")]);
+    private static readonly NeedleReport Report = new(
+        "text",
+        Options,
+        [Result(1000, 0, "is 1234567."), Result(1000, 100, " 1234568, \"I\nthink\""), Result(2000, 0, ""), Result(2000, 100, "1234567")]
+    );
 
-    private static NeedleResult Result(int length, double depth, string answer) => new(new NeedleCell(length, depth, 0, "1234567", [1, 2], 1, 4 * length), answer);
+    private static NeedleResult Result(int length, double depth, string answer) =>
+        new(new NeedleCell(length, depth, 0, "1234567", [1, 2], 1, 4 * length), answer);
 
     [Theory]
     [InlineData("", "abc", 3)]
@@ -44,7 +48,11 @@ public sealed class NeedleReportTests
         Report.WriteCsv(path);
         string text = File.ReadAllText(path);
         File.Delete(path);
-        Assert.StartsWith("length,characters,depth,repeat,needle_token,key,answer,found,edit_distance,score", text, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "length,characters,depth,repeat,needle_token,key,answer,found,edit_distance,score",
+            text,
+            StringComparison.Ordinal
+        );
         Assert.Contains("1000,4000,100,0,1,1234567,\" 1234568, \"\"I\nthink\"\"\",0,", text, StringComparison.Ordinal);
     }
 
@@ -63,7 +71,11 @@ public sealed class NeedleReportTests
 
     [Fact]
     public void APictureNeedsAFormat() =>
-        Assert.Contains("says no format", Assert.Throws<UserErrorException>(() => NeedlePicture.CheckName("map.bmp")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "says no format",
+            Assert.Throws<UserErrorException>(() => NeedlePicture.CheckName("map.bmp")).Message,
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData("1k,4k", new[] { 1000, 4000 })]
@@ -78,12 +90,20 @@ public sealed class NeedleReportTests
     [InlineData("0", "--lengths 0 is no length")]
     [InlineData("9T", "--lengths 9T is no length")]
     public void OtherLengthsAreRefused(string text, string sentence) =>
-        Assert.Contains(sentence, Assert.Throws<UserErrorException>(() => NeedleOptions.ParseLengths(text)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            sentence,
+            Assert.Throws<UserErrorException>(() => NeedleOptions.ParseLengths(text)).Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void StretchingsAreThoseOfTheConfiguration()
     {
         Assert.Equal(RopeScalingKind.NtkAware, NeedleOptions.ParseScaling("ntk-aware"));
-        Assert.Contains("give one of none, linear, ntk-aware, dynamic, yarn, llama3", Assert.Throws<UserErrorException>(() => NeedleOptions.ParseScaling("ntk")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "give one of none, linear, ntk-aware, dynamic, yarn, llama3",
+            Assert.Throws<UserErrorException>(() => NeedleOptions.ParseScaling("ntk")).Message,
+            StringComparison.Ordinal
+        );
     }
 }

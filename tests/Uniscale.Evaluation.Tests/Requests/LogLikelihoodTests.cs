@@ -12,57 +12,73 @@ public sealed class LogLikelihoodTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     /// <summary>Contexts of many lengths, some with beginnings in common; continuations of one token and of several.</summary>
-    private static readonly LogLikelihoodRequest[] Requests = [.. Enumerable.Range(0, 200).Select(i =>
-    {
-        int[] common = SmallModel.Tokens(300, i % 3), own = SmallModel.Tokens(3 + i / 4 % 40, 1000 + i / 4);
-        return new LogLikelihoodRequest([.. common[..(i / 4 % 5 * 70)], .. own], SmallModel.Tokens(i % 4 == 3 ? 6 : 1, 2000 + i));
-    })];
-
-    /// <summary>Each request alone, token by token, without a cache of others, in another arithmetic: the whole softmax written out in fp64.</summary>
-    [Fact]
-    public void TwoHundredRequestsAreThoseOfOnePassEach() => SmallModel.On(model =>
-    {
-        var answers = Answer(model, 16);
-        foreach (var request in Requests)
-        {
-            int[] all = [.. request.Context, .. request.Continuation];
-            using var sequence = model.NewSequence();
-            double sum = 0;
-            model.Read([new(sequence, all.AsMemory(0, all.Length - 1), request.Continuation.Length)], (_, index, logits) =>
+    private static readonly LogLikelihoodRequest[] Requests =
+    [
+        .. Enumerable
+            .Range(0, 200)
+            .Select(i =>
             {
-                float[] row = logits.ToArray();
-                double top = row.Max();
-                sum += row[request.Continuation[index]] - top - Math.Log(row.Sum(logit => Math.Exp(logit - top)));
-            });
-            Assert.Equal(sum, answers[request], 1e-9);
-        }
-        return 0;
-    });
+                int[] common = SmallModel.Tokens(300, i % 3),
+                    own = SmallModel.Tokens(3 + i / 4 % 40, 1000 + i / 4);
+                return new LogLikelihoodRequest([.. common[..(i / 4 % 5 * 70)], .. own], SmallModel.Tokens(i % 4 == 3 ? 6 : 1, 2000 + i));
+            }),
+    ];
 
+    /// <summary>
+    /// Each request alone, token by token, without a cache of others, in another arithmetic: the whole softmax written out in fp64.
+    /// </summary>
     [Fact]
-    public void TheBatchChangesNoBit() => SmallModel.On(model =>
-    {
-        var one = Answer(model, 1);
-        foreach (int batch in new[] { 3, 16, 64 })
-            foreach (var (request, value) in Answer(model, batch)) Assert.Equal(one[request], value);
-        return 0;
-    });
-
-    [Fact]
-    public void OnePassOverATextIsTheTextTokenByToken() => SmallModel.On(model =>
-    {
-        int[] text = SmallModel.Tokens(590, 77);
-        double whole = Answer(model, [new LogLikelihoodRequest([1], text)], 4).Single().Value, sum = 0;
-        using var sequence = model.NewSequence();
-        int before = 1;
-        foreach (int token in text)
+    public void TwoHundredRequestsAreThoseOfOnePassEach() =>
+        SmallModel.On(model =>
         {
-            model.Read([new(sequence, new[] { before })], (_, _, logits) => sum += LogProbabilities.Of(logits, token));
-            before = token;
-        }
-        Assert.Equal(sum, whole);
-        return 0;
-    });
+            var answers = Answer(model, 16);
+            foreach (var request in Requests)
+            {
+                int[] all = [.. request.Context, .. request.Continuation];
+                using var sequence = model.NewSequence();
+                double sum = 0;
+                model.Read(
+                    [new(sequence, all.AsMemory(0, all.Length - 1), request.Continuation.Length)],
+                    (_, index, logits) =>
+                    {
+                        float[] row = logits.ToArray();
+                        double top = row.Max();
+                        sum += row[request.Continuation[index]] - top - Math.Log(row.Sum(logit => Math.Exp(logit - top)));
+                    }
+                );
+                Assert.Equal(sum, answers[request], 1e-9);
+            }
+            return 0;
+        });
+
+    [Fact]
+    public void TheBatchChangesNoBit() =>
+        SmallModel.On(model =>
+        {
+            var one = Answer(model, 1);
+            foreach (int batch in new[] { 3, 16, 64 })
+                foreach (var (request, value) in Answer(model, batch))
+                    Assert.Equal(one[request], value);
+            return 0;
+        });
+
+    [Fact]
+    public void OnePassOverATextIsTheTextTokenByToken() =>
+        SmallModel.On(model =>
+        {
+            int[] text = SmallModel.Tokens(590, 77);
+            double whole = Answer(model, [new LogLikelihoodRequest([1], text)], 4).Single().Value,
+                sum = 0;
+            using var sequence = model.NewSequence();
+            int before = 1;
+            foreach (int token in text)
+            {
+                model.Read([new(sequence, new[] { before })], (_, _, logits) => sum += LogProbabilities.Of(logits, token));
+                before = token;
+            }
+            Assert.Equal(sum, whole);
+            return 0;
+        });
 
     /// <summary>A line that a kill cut short is asked again; all others are found.</summary>
     [Fact]
@@ -84,7 +100,8 @@ public sealed class LogLikelihoodTests : IDisposable
             Assert.False(store.TryGet("c", out _));
             store.Add("c", 2);
         }
-        using (var store = new AnswerStore(path)) Assert.True(store.TryGet("c", out double c) && c == 2);
+        using (var store = new AnswerStore(path))
+            Assert.True(store.TryGet("c", out double c) && c == 2);
     }
 
     [Fact]
@@ -92,8 +109,11 @@ public sealed class LogLikelihoodTests : IDisposable
     {
         string[] keys =
         [
-            new LogLikelihoodRequest([1, 2], [3]).Key("m", "t"), new LogLikelihoodRequest([1], [2, 3]).Key("m", "t"),
-            new LogLikelihoodRequest([1, 2], [3]).Key("n", "t"), new LogLikelihoodRequest([1, 2], [3]).Key("m", "u"), new LogLikelihoodRequest([1, 2], [4]).Key("m", "t"),
+            new LogLikelihoodRequest([1, 2], [3]).Key("m", "t"),
+            new LogLikelihoodRequest([1], [2, 3]).Key("m", "t"),
+            new LogLikelihoodRequest([1, 2], [3]).Key("n", "t"),
+            new LogLikelihoodRequest([1, 2], [3]).Key("m", "u"),
+            new LogLikelihoodRequest([1, 2], [4]).Key("m", "t"),
         ];
         Assert.Equal(5, keys.Distinct().Count());
         Assert.Equal(keys[0], new LogLikelihoodRequest([1, 2], [3]).Key("m", "t"));
@@ -101,7 +121,11 @@ public sealed class LogLikelihoodTests : IDisposable
 
     private static Dictionary<LogLikelihoodRequest, double> Answer(InferenceModel model, int batch) => Answer(model, Requests, batch);
 
-    private static Dictionary<LogLikelihoodRequest, double> Answer(InferenceModel model, IEnumerable<LogLikelihoodRequest> requests, int batch)
+    private static Dictionary<LogLikelihoodRequest, double> Answer(
+        InferenceModel model,
+        IEnumerable<LogLikelihoodRequest> requests,
+        int batch
+    )
     {
         var answers = new Dictionary<LogLikelihoodRequest, double>();
         new LogLikelihoodReader(model, batch).Answer(LogLikelihoodReader.Grouped(requests), answers.Add);

@@ -12,8 +12,10 @@ using static TorchSharp.torch;
 namespace Uniscale.Evaluation.Tests.Support;
 
 /// <summary>
-/// Two layers whose weights are set by hand to what Olsson et al. (2022) call an induction head: the first tells every token which one stands before it, the
-/// second looks for the place whose token before is the present one, and copies what stands there. Tokens are written as codes of ±1/8 in 64 dimensions. The
+/// Two layers whose weights are set by hand to what Olsson et al. (2022) call an induction head: the first tells every token which one
+/// stands before it, the
+/// second looks for the place whose token before is the present one, and copies what stands there. Tokens are written as codes of ±1/8 in
+/// 64 dimensions. The
 /// first layer looks back by the fast rotary pairs; the second compares codes in the slow ones, which hardly turn within the context.
 /// </summary>
 internal static class InductionModel
@@ -25,25 +27,28 @@ internal static class InductionModel
     public const double Base = 1e8;
 
     /// <summary>Pairs whose angles are slow.</summary>
-    private const int SlowPairs = 32, CodeWidth = 2 * SlowPairs;
+    private const int SlowPairs = 32,
+        CodeWidth = 2 * SlowPairs;
 
     /// <summary>Strength of the first layer's attention by place, and of the second's by content.</summary>
-    private const double PlaceStrength = 40, ContentStrength = 60;
+    private const double PlaceStrength = 40,
+        ContentStrength = 60;
 
     private static readonly bool[] Signs = MakeSigns();
 
-    public static ModelSection Shape(int vocabulary, int context) => new()
-    {
-        Layers = 2,
-        Hidden = vocabulary + 2 * CodeWidth,
-        Heads = 1,
-        HeadDim = HeadDim,
-        Ffn = 8,
-        Context = context,
-        Vocabulary = vocabulary,
-        RopeBase = Base,
-        NormEpsilon = 1e-9,
-    };
+    public static ModelSection Shape(int vocabulary, int context) =>
+        new()
+        {
+            Layers = 2,
+            Hidden = vocabulary + 2 * CodeWidth,
+            Heads = 1,
+            HeadDim = HeadDim,
+            Ffn = 8,
+            Context = context,
+            Vocabulary = vocabulary,
+            RopeBase = Base,
+            NormEpsilon = 1e-9,
+        };
 
     /// <summary>Angle per position of a pair as the first layer expects it.</summary>
     public static double Frequency(int pair) => Math.Pow(Base, -2.0 * pair / HeadDim);
@@ -56,16 +61,39 @@ internal static class InductionModel
         {
             using (var scope = NewDisposeScope())
             {
-                var slices = Transformer.Blocks(shape, vocabulary).SelectMany(block => block.Parameters).Select(spec =>
-                {
-                    var values = zeros(spec.Shape, float32);
-                    foreach (var (row, column, value) in Entries(spec.Name, vocabulary, shape.Hidden))
-                        TensorMemory.Elements<float>(values)[(int)(row * spec.Shape[^1]) + column] = (float)value;
-                    return new StateSlice(spec.Name, ElementType.Float32, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(values));
-                }).ToList();
+                var slices = Transformer
+                    .Blocks(shape, vocabulary)
+                    .SelectMany(block => block.Parameters)
+                    .Select(spec =>
+                    {
+                        var values = zeros(spec.Shape, float32);
+                        foreach (var (row, column, value) in Entries(spec.Name, vocabulary, shape.Hidden))
+                            TensorMemory.Elements<float>(values)[(int)(row * spec.Shape[^1]) + column] = (float)value;
+                        return new StateSlice(
+                            spec.Name,
+                            ElementType.Float32,
+                            spec.Shape,
+                            new long[spec.Shape.Length],
+                            spec.Shape,
+                            TensorMemory.DataPointer(values)
+                        );
+                    })
+                    .ToList();
                 using var world = InProcessWorld.Create(1)[0];
                 using var store = new CheckpointStore(folder, world);
-                Assert.Equal(SaveStatus.Durable, store.Save(new CheckpointState { Step = 1, ConsumedTokens = 8, Slices = slices }).Status);
+                Assert.Equal(
+                    SaveStatus.Durable,
+                    store
+                        .Save(
+                            new CheckpointState
+                            {
+                                Step = 1,
+                                ConsumedTokens = 8,
+                                Slices = slices,
+                            }
+                        )
+                        .Status
+                );
             }
             return TrainedModel.Load(shape, vocabulary, CheckpointReader.Open(CheckpointCatalog.Find(folder)));
         }
@@ -79,10 +107,13 @@ internal static class InductionModel
     private static IEnumerable<(int Row, int Column, double Value)> Entries(string name, int vocabulary, int hidden)
     {
         // A norm divides by the root of the mean square: of a token alone, and of a token with the code of the one before it.
-        double first = 1 / Math.Sqrt(hidden), second = 1 / Math.Sqrt(hidden / 2.0);
-        double place = Math.Sqrt(PlaceStrength * Math.Sqrt(HeadDim)), content = Math.Sqrt(ContentStrength * Math.Sqrt(HeadDim));
+        double first = 1 / Math.Sqrt(hidden),
+            second = 1 / Math.Sqrt(hidden / 2.0);
+        double place = Math.Sqrt(PlaceStrength * Math.Sqrt(HeadDim)),
+            content = Math.Sqrt(ContentStrength * Math.Sqrt(HeadDim));
         if (name.EndsWith("norm.weight", StringComparison.Ordinal))
-            for (int i = 0; i < hidden; i++) yield return (0, i, 1);
+            for (int i = 0; i < hidden; i++)
+                yield return (0, i, 1);
         for (int token = 0; token < vocabulary; token++)
             switch (name)
             {
@@ -90,7 +121,8 @@ internal static class InductionModel
                     yield return (token, token, 1);
                     break;
                 case "layers.0.attention.wq.weight":
-                    for (int pair = 0; pair < HeadDim / 2; pair++) yield return (pair, token, place * first);
+                    for (int pair = 0; pair < HeadDim / 2; pair++)
+                        yield return (pair, token, place * first);
                     break;
                 case "layers.0.attention.wk.weight":
                     for (int pair = 0; pair < HeadDim / 2; pair++)
@@ -101,23 +133,30 @@ internal static class InductionModel
                     }
                     break;
                 case "layers.0.attention.wv.weight":
-                    for (int i = 0; i < CodeWidth; i++) yield return (i, token, Code(token, i) * first);
+                    for (int i = 0; i < CodeWidth; i++)
+                        yield return (i, token, Code(token, i) * first);
                     break;
                 case "layers.1.attention.wv.weight":
-                    for (int i = 0; i < CodeWidth; i++) yield return (i, token, Code(token, i) * second);
+                    for (int i = 0; i < CodeWidth; i++)
+                        yield return (i, token, Code(token, i) * second);
                     break;
                 case "layers.1.attention.wq.weight":
-                    for (int i = 0; i < CodeWidth; i++) yield return (SlowDimension(i), token, content * Code(token, i) * second);
+                    for (int i = 0; i < CodeWidth; i++)
+                        yield return (SlowDimension(i), token, content * Code(token, i) * second);
                     break;
                 case "head.output.weight":
-                    for (int i = 0; i < CodeWidth; i++) yield return (token, vocabulary + CodeWidth + i, Code(token, i));
+                    for (int i = 0; i < CodeWidth; i++)
+                        yield return (token, vocabulary + CodeWidth + i, Code(token, i));
                     break;
             }
         for (int i = 0; i < CodeWidth; i++)
         {
-            if (name == "layers.1.attention.wk.weight") yield return (SlowDimension(i), vocabulary + i, content * second);
-            if (name == "layers.0.attention.wo.weight") yield return (vocabulary + i, i, 1);
-            if (name == "layers.1.attention.wo.weight") yield return (vocabulary + CodeWidth + i, i, 1);
+            if (name == "layers.1.attention.wk.weight")
+                yield return (SlowDimension(i), vocabulary + i, content * second);
+            if (name == "layers.0.attention.wo.weight")
+                yield return (vocabulary + i, i, 1);
+            if (name == "layers.1.attention.wo.weight")
+                yield return (vocabulary + CodeWidth + i, i, 1);
         }
     }
 

@@ -22,17 +22,18 @@ internal static class SmallModel
 {
     public const int Vocabulary = 97;
 
-    public static ModelSection Shape { get; } = new()
-    {
-        Layers = 4,
-        Hidden = 32,
-        Heads = 4,
-        KvHeads = 2,
-        Ffn = 64,
-        Context = 600,
-        Vocabulary = Vocabulary,
-        InitStd = 0.4,
-    };
+    public static ModelSection Shape { get; } =
+        new()
+        {
+            Layers = 4,
+            Hidden = 32,
+            Heads = 4,
+            KvHeads = 2,
+            Ffn = 64,
+            Context = 600,
+            Vocabulary = Vocabulary,
+            InitStd = 0.4,
+        };
 
     /// <summary>What a rank of a layout makes of the model; results by rank.</summary>
     /// <param name="parallel">The layout as YAML, e.g. <c>tensor: 2</c>.</param>
@@ -41,18 +42,33 @@ internal static class SmallModel
     /// <param name="shape">Another model.</param>
     public static T[] On<T>(string parallel, int ranks, Func<InferenceModel, IWorld, T> use, ModelSection? shape = null)
     {
-        var configuration = ConfigurationLoader.Parse($$"""
-            batch: { global: 4, micro: 1 }
-            train: { steps: 1, threads: 1 }
-            parallel: { {{parallel}} }
-            """).Value with
-        { Model = shape ?? Shape };
-        return Ranks.Run(ranks, world =>
+        var configuration = ConfigurationLoader
+            .Parse(
+                $$"""
+                batch: { global: 4, micro: 1 }
+                train: { steps: 1, threads: 1 }
+                parallel: { {{parallel}} }
+                """
+            )
+            .Value with
         {
-            using var runtime = RankRuntime.Create(configuration, world, new SyntheticSource(configuration, Vocabulary), 2400, Vocabulary);
-            using var model = InferenceModel.Of(runtime.Model, runtime.Specification, configuration.Model);
-            return use(model, world);
-        });
+            Model = shape ?? Shape,
+        };
+        return Ranks.Run(
+            ranks,
+            world =>
+            {
+                using var runtime = RankRuntime.Create(
+                    configuration,
+                    world,
+                    new SyntheticSource(configuration, Vocabulary),
+                    2400,
+                    Vocabulary
+                );
+                using var model = InferenceModel.Of(runtime.Model, runtime.Specification, configuration.Model);
+                return use(model, world);
+            }
+        );
     }
 
     /// <summary>The same on one rank.</summary>
@@ -83,11 +99,32 @@ internal static class SmallModel
         {
             var tensor = empty(spec.Shape, float32);
             ParameterInitializer.Fill(tensor, plan.Local(spec), seed: 1);
-            slices.Add(new StateSlice(spec.Name, ElementType.Float32, spec.Shape, new long[spec.Shape.Length], spec.Shape, TensorMemory.DataPointer(tensor)));
+            slices.Add(
+                new StateSlice(
+                    spec.Name,
+                    ElementType.Float32,
+                    spec.Shape,
+                    new long[spec.Shape.Length],
+                    spec.Shape,
+                    TensorMemory.DataPointer(tensor)
+                )
+            );
         }
         using var world = InProcessWorld.Create(1)[0];
         using var store = new CheckpointStore(folder, world);
-        Assert.Equal(SaveStatus.Durable, store.Save(new CheckpointState { Step = 1, ConsumedTokens = 8, Slices = slices }).Status);
+        Assert.Equal(
+            SaveStatus.Durable,
+            store
+                .Save(
+                    new CheckpointState
+                    {
+                        Step = 1,
+                        ConsumedTokens = 8,
+                        Slices = slices,
+                    }
+                )
+                .Status
+        );
     }
 
     /// <summary>Tokens that look like chance.</summary>

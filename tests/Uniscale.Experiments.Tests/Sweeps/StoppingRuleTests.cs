@@ -11,18 +11,27 @@ public sealed class StoppingRuleTests
 
     /// <summary>A run of eight steps with a value a step, as far as it has come.</summary>
     private static RunProgress Run(params double[] values) =>
-        new(new RunCurve(values.Select((value, index) => KeyValuePair.Create(index + 1L, value)), totalSteps: values.Length == 0 ? 0 : 8, values.Length == 8), HasFailed: false);
+        new(
+            new RunCurve(
+                values.Select((value, index) => KeyValuePair.Create(index + 1L, value)),
+                totalSteps: values.Length == 0 ? 0 : 8,
+                values.Length == 8
+            ),
+            HasFailed: false
+        );
 
     private static RunProgress Whole(double value) => Run([.. Enumerable.Repeat(value, 8)]);
 
     private static RunProgress Failed(params double[] values) => Run(values) with { HasFailed = true };
 
-    private static long?[] Stops(StoppingRule rule, params RunProgress[] runs) => [.. rule.Judge(runs).Select(verdict => verdict.StoppedAt)];
+    private static long?[] Stops(StoppingRule rule, params RunProgress[] runs) =>
+        [.. rule.Judge(runs).Select(verdict => verdict.StoppedAt)];
 
     private static long[] Targets(StoppingRule rule, params RunProgress[] runs) => [.. rule.Judge(runs).Select(verdict => verdict.Target)];
 
     [Fact]
-    public void TheMedianOfEarlierRunsStopsAWorseOne() => Assert.Equal([null, null, 2, null], Stops(Median, Whole(1), Whole(3), Whole(2.1), Whole(2)));
+    public void TheMedianOfEarlierRunsStopsAWorseOne() =>
+        Assert.Equal([null, null, 2, null], Stops(Median, Whole(1), Whole(3), Whole(2.1), Whole(2)));
 
     [Fact]
     public void TheMedianNeedsRuns() => Assert.Equal([null, null], Stops(Median, Whole(1), Whole(3)));
@@ -86,7 +95,15 @@ public sealed class StoppingRuleTests
     [InlineData(StoppingKind.Halving)]
     public void DecisionsStandHoweverFarTheCurvesGo(StoppingKind kind)
     {
-        var rule = StoppingRule.Of(new StoppingSection { Rule = kind, After = 2, Every = 1, Runs = 2 });
+        var rule = StoppingRule.Of(
+            new StoppingSection
+            {
+                Rule = kind,
+                After = 2,
+                Every = 1,
+                Runs = 2,
+            }
+        );
         var random = new Random(7);
         for (int trial = 0; trial < 300; trial++)
         {

@@ -10,22 +10,42 @@ public sealed class SweepQueueTests : IDisposable
     private readonly SweepPlan _plan;
     private readonly Queue _slurm = new();
 
-    public SweepQueueTests() => _plan = new(
-        new SweepConfiguration { Name = "s", Metric = SweepMetric.Training, Stop = new() { Rule = StoppingKind.Halving, After = 2 }, Slurm = ["--partition=long"] }, "base.yaml", _folder,
-        [.. Enumerable.Range(0, 4).Select(run => new SweepRun(run, [], [], Path.Combine(_folder, SweepRun.NameOf(run)), "", 8))]);
+    public SweepQueueTests() =>
+        _plan = new(
+            new SweepConfiguration
+            {
+                Name = "s",
+                Metric = SweepMetric.Training,
+                Stop = new() { Rule = StoppingKind.Halving, After = 2 },
+                Slurm = ["--partition=long"],
+            },
+            "base.yaml",
+            _folder,
+            [.. Enumerable.Range(0, 4).Select(run => new SweepRun(run, [], [], Path.Combine(_folder, SweepRun.NameOf(run)), "", 8))]
+        );
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private bool Advance(string? ended = null) => new SweepQueue(_plan, new SweepRunner(_plan, [], _ => { }, only: 0), _slurm, _ => { })
-        .Advance(["/bin/uniscale", "sweep", "my sweep.yaml", "--task"], SweepQueue.Options(_plan, "/work dir"), sideBySide: 3, ended);
+    private bool Advance(string? ended = null) =>
+        new SweepQueue(_plan, new SweepRunner(_plan, [], _ => { }, only: 0), _slurm, _ => { }).Advance(
+            ["/bin/uniscale", "sweep", "my sweep.yaml", "--task"],
+            SweepQueue.Options(_plan, "/work dir"),
+            sideBySide: 3,
+            ended
+        );
 
     /// <summary>A run comes to a step, with a loss that is its number.</summary>
     private void Reach(int run, int step)
     {
         Directory.CreateDirectory(_plan.Runs[run].Directory);
         string end = step == 8 ? """{"kind":"end","finished":true}""" + "\n" : "";
-        File.WriteAllText(Path.Combine(_plan.Runs[run].Directory, "metrics.jsonl"),
-            """{"kind":"start","total_steps":8}""" + "\n" + string.Concat(Enumerable.Range(1, step).Select(i => $$"""{"kind":"step","step":{{i}},"loss":{{run + 1}}}""" + "\n")) + end);
+        File.WriteAllText(
+            Path.Combine(_plan.Runs[run].Directory, "metrics.jsonl"),
+            """{"kind":"start","total_steps":8}"""
+                + "\n"
+                + string.Concat(Enumerable.Range(1, step).Select(i => $$"""{"kind":"step","step":{{i}},"loss":{{run + 1}}}""" + "\n"))
+                + end
+        );
     }
 
     [Fact]
@@ -73,12 +93,23 @@ public sealed class SweepQueueTests : IDisposable
     public void TheScriptIsOneLineAndTheFilesOptionsCount()
     {
         Advance();
-        Assert.EndsWith("\nexec /bin/uniscale sweep 'my sweep.yaml' --task\n", File.ReadAllText(Path.Combine(_folder, "sweep.sbatch")), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "\nexec /bin/uniscale sweep 'my sweep.yaml' --task\n",
+            File.ReadAllText(Path.Combine(_folder, "sweep.sbatch")),
+            StringComparison.Ordinal
+        );
         Assert.Equal(["--job-name=s", "--chdir=/work dir"], _slurm.Submitted[0][..2]);
         Assert.Contains("--partition=long", _slurm.Submitted[0]);
         Assert.Contains("--requeue", _slurm.Submitted[0]);
         var processes = _plan with { Sweep = _plan.Sweep with { Processes = true, Ranks = 4, Threads = 2 } };
-        Assert.Equal(["--ntasks=4", "--cpus-per-task=2"], SweepQueue.Options(processes, "/").Where(option => option.Contains("task", StringComparison.Ordinal) && !option.StartsWith("--output", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["--ntasks=4", "--cpus-per-task=2"],
+            SweepQueue
+                .Options(processes, "/")
+                .Where(option =>
+                    option.Contains("task", StringComparison.Ordinal) && !option.StartsWith("--output", StringComparison.Ordinal)
+                )
+        );
     }
 
     private sealed class Queue : ISlurmQueue
@@ -87,13 +118,19 @@ public sealed class SweepQueueTests : IDisposable
 
         public List<string[]> Submitted { get; } = [];
 
-        public string[]? Live { set => _live = value is null ? null : [.. value]; }
+        public string[]? Live
+        {
+            set => _live = value is null ? null : [.. value];
+        }
 
         public string Submit(IReadOnlyList<string> arguments)
         {
             Submitted.Add([.. arguments]);
-            string array = arguments.Single(argument => argument.StartsWith("--array=", StringComparison.Ordinal))["--array=".Length..].Split('%')[0];
-            foreach (string task in array.Split(',')) _live!.Add($"{Submitted.Count}_{task}");
+            string array = arguments
+                .Single(argument => argument.StartsWith("--array=", StringComparison.Ordinal))["--array=".Length..]
+                .Split('%')[0];
+            foreach (string task in array.Split(','))
+                _live!.Add($"{Submitted.Count}_{task}");
             return $"{Submitted.Count}";
         }
 

@@ -25,14 +25,16 @@ public sealed class LayoutSpecTests
                 Recompute = RecomputeKind.EveryKth,
                 RecomputeEvery = 3,
             },
-            layout.Parallel);
+            layout.Parallel
+        );
     }
 
     [Theory]
     [InlineData("gpipe", "gpipe")]
     [InlineData("1f1b", "1f1b")]
     [InlineData("zb", "zero-bubble")]
-    public void SchedulesHaveShortNames(string word, string schedule) => Assert.Equal(schedule, LayoutSpec.Parse($"pp2 {word}").Parallel.Schedule);
+    public void SchedulesHaveShortNames(string word, string schedule) =>
+        Assert.Equal(schedule, LayoutSpec.Parse($"pp2 {word}").Parallel.Schedule);
 
     [Fact]
     public void WordsOfTheModelMakeAVariantThatOneRankIsRunOnToo()
@@ -41,7 +43,16 @@ public sealed class LayoutSpecTests
         Assert.Equal("mask tied", layout.Variant);
         var model = layout.ModelOf(new ModelSection());
         Assert.True(model is { TiedEmbeddings: true, DocumentMask: true });
-        Assert.Equal(layout.Parallel with { Pipeline = 1 }, LayoutSpec.Parse(layout.Variant).Parallel with { Order = layout.Parallel.Order });
+        Assert.Equal(
+            layout.Parallel with
+            {
+                Pipeline = 1,
+            },
+            LayoutSpec.Parse(layout.Variant).Parallel with
+            {
+                Order = layout.Parallel.Order,
+            }
+        );
     }
 
     [Fact]

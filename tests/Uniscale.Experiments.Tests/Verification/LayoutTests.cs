@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using Uniscale.Configuration;
 using Uniscale.Experiments.Verification;
-
 using Uniscale.Training.Tests.Support;
+
 namespace Uniscale.Experiments.Tests.Verification;
 
 /// <summary>Layouts against one rank; <c>uniscale verify --layouts all</c> runs many more.</summary>

@@ -9,24 +9,103 @@ namespace Uniscale.Fuzz.Targets;
 /// <summary>The readers of Uniscale.Data.</summary>
 internal static class DataTargets
 {
-    private const string Lines = "{\"id\":\"1\",\"text\":\"one \\u00e9 \\ud83d\\ude42\"}\n{\"text\":null}\n{\"text\":\"two\",\"meta\":{\"text\":[1,2.5e3,true]}}\n";
-    private const string Page = "<!DOCTYPE html><html><head><meta charset=utf-8><title>t</title></head><body><nav>x</nav><h1 title=\"a > b\">H &amp; h</h1><pre> a\n b</pre><![CDATA[c]]><!-- d --></body></html>";
-    private const string Wiki = "<mediawiki xml:lang=\"en\"><page><title>T</title><ns>0</ns><revision><text>{{a|[[b]]}} '''c''' [[File:x|y]] &lt;ref>z&lt;/ref>\n{|\n|a\n|}\n</text></revision></page></mediawiki>";
+    private const string Lines =
+        "{\"id\":\"1\",\"text\":\"one \\u00e9 \\ud83d\\ude42\"}\n{\"text\":null}\n{\"text\":\"two\",\"meta\":{\"text\":[1,2.5e3,true]}}\n";
+    private const string Page =
+        "<!DOCTYPE html><html><head><meta charset=utf-8><title>t</title></head><body><nav>x</nav><h1 title=\"a > b\">H &amp; h</h1><pre> a\n b</pre><![CDATA[c]]><!-- d --></body></html>";
+    private const string Wiki =
+        "<mediawiki xml:lang=\"en\"><page><title>T</title><ns>0</ns><revision><text>{{a|[[b]]}} '''c''' [[File:x|y]] &lt;ref>z&lt;/ref>\n{|\n|a\n|}\n</text></revision></page></mediawiki>";
     private const string Manual = ".\\\" comment\n.TH X 1\n.de Sp\n.sp\n..\n.SH NAME\nx \\- does \\fBit\\fP\n.nf\n a\n.fi\n";
 
     public static IEnumerable<FuzzTarget> All { get; } =
     [
-        new("index", "shard.idx", Shard, ReadShard, [[0, 0, 0, 0, 0, 0, 0, 0], "MMIDIDX\0\0"u8.ToArray()]),
-        new("model", "tokenizer.model", Models, ReadModel, [[0x1A, 0x02, 0x18, 0x00], [0x0A, 0x00], [0x12, 0x00]]),
-        new("jsonl", "a.jsonl", _ => [Bytes(Lines)], Import, [Bytes("\\ud83d"), Bytes("{"), Bytes("["), Bytes("\"text\":"), [0xEF, 0xBB, 0xBF], [0xFF]]),
-        new("json", "a.json", _ => [Bytes("[{\"text\":\"a\"},{\"text\":null}]"), Bytes(Lines)], Import, [Bytes("[["), Bytes("{\"text\":"), Bytes("\\ud800")]),
-        new("gzip", "a.txt.gz", _ => [Gzip(Bytes(Lines)), Gzip(new byte[100_000])], Import, [[0x1F, 0x8B, 8, 0]]),
-        new("zstd", "a.jsonl.zst", _ => [Zstd(Bytes(Lines)), Zstd(new byte[100_000])], Import, [[0x28, 0xB5, 0x2F, 0xFD], [0x50, 0x2A, 0x4D, 0x18]]),
-        new("wet", "a.wet", _ => [Bytes("WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 4\r\n\r\ntext\r\n\r\n")], Import, [Bytes("WARC/1.0\r\n"), Bytes("Content-Length: 9"), Bytes("\r\n\r\n")]),
-        new("wiki", "a.xml", _ => [Bytes(Wiki)], Import, [Bytes("{{"), Bytes("}}"), Bytes("[["), Bytes("]]"), Bytes("{|"), Bytes("&lt;nowiki>"), Bytes("-{")]),
-        new("html", "a.html", _ => [Bytes(Page)], Import, [Bytes("<!--"), Bytes("<script>"), Bytes("<pre>"), Bytes("&#x"), Bytes("charset=gbk"), Bytes("<![CDATA["), [0x81]]),
+        new(
+            "index",
+            "shard.idx",
+            Shard,
+            ReadShard,
+            [
+                [0, 0, 0, 0, 0, 0, 0, 0],
+                "MMIDIDX\0\0"u8.ToArray(),
+            ]
+        ),
+        new(
+            "model",
+            "tokenizer.model",
+            Models,
+            ReadModel,
+            [
+                [0x1A, 0x02, 0x18, 0x00],
+                [0x0A, 0x00],
+                [0x12, 0x00],
+            ]
+        ),
+        new(
+            "jsonl",
+            "a.jsonl",
+            _ => [Bytes(Lines)],
+            Import,
+            [Bytes("\\ud83d"), Bytes("{"), Bytes("["), Bytes("\"text\":"), [0xEF, 0xBB, 0xBF], [0xFF]]
+        ),
+        new(
+            "json",
+            "a.json",
+            _ => [Bytes("[{\"text\":\"a\"},{\"text\":null}]"), Bytes(Lines)],
+            Import,
+            [Bytes("[["), Bytes("{\"text\":"), Bytes("\\ud800")]
+        ),
+        new(
+            "gzip",
+            "a.txt.gz",
+            _ => [Gzip(Bytes(Lines)), Gzip(new byte[100_000])],
+            Import,
+            [
+                [0x1F, 0x8B, 8, 0],
+            ]
+        ),
+        new(
+            "zstd",
+            "a.jsonl.zst",
+            _ => [Zstd(Bytes(Lines)), Zstd(new byte[100_000])],
+            Import,
+            [
+                [0x28, 0xB5, 0x2F, 0xFD],
+                [0x50, 0x2A, 0x4D, 0x18],
+            ]
+        ),
+        new(
+            "wet",
+            "a.wet",
+            _ => [Bytes("WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 4\r\n\r\ntext\r\n\r\n")],
+            Import,
+            [Bytes("WARC/1.0\r\n"), Bytes("Content-Length: 9"), Bytes("\r\n\r\n")]
+        ),
+        new(
+            "wiki",
+            "a.xml",
+            _ => [Bytes(Wiki)],
+            Import,
+            [Bytes("{{"), Bytes("}}"), Bytes("[["), Bytes("]]"), Bytes("{|"), Bytes("&lt;nowiki>"), Bytes("-{")]
+        ),
+        new(
+            "html",
+            "a.html",
+            _ => [Bytes(Page)],
+            Import,
+            [Bytes("<!--"), Bytes("<script>"), Bytes("<pre>"), Bytes("&#x"), Bytes("charset=gbk"), Bytes("<![CDATA["), [0x81]]
+        ),
         new("manual", "a.1", _ => [Bytes(Manual)], Import, [Bytes(".de x\n"), Bytes(".ig\n"), Bytes("\\f["), Bytes("\\*(")]),
-        new("parquet", "a.parquet", Rows, Import, [[0x15, 0x00], [0x19, 0xFC], "PAR1"u8.ToArray()]),
+        new(
+            "parquet",
+            "a.parquet",
+            Rows,
+            Import,
+            [
+                [0x15, 0x00],
+                [0x19, 0xFC],
+                "PAR1"u8.ToArray(),
+            ]
+        ),
     ];
 
     private static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
@@ -56,8 +135,12 @@ internal static class DataTargets
 
     private static IReadOnlyList<byte[]> Models(string folder)
     {
-        string text = Path.Combine(folder, "text.txt"), model = Path.Combine(folder, "trained.model");
-        File.WriteAllText(text, string.Concat(Enumerable.Range(0, 400).Select(i => $"The model number {i} of {i % 7} languages is trained.\n")));
+        string text = Path.Combine(folder, "text.txt"),
+            model = Path.Combine(folder, "trained.model");
+        File.WriteAllText(
+            text,
+            string.Concat(Enumerable.Range(0, 400).Select(i => $"The model number {i} of {i % 7} languages is trained.\n"))
+        );
         TokenizerTrainer.Train(DocumentReader.Read(text), model, new TokenizerTraining { VocabularySize = 320, Threads = 1 });
         return [File.ReadAllBytes(model)];
     }
@@ -77,7 +160,9 @@ internal static class DataTargets
             Directory.Delete(store, recursive: true);
         new Importer(store, "fuzz", new ImportOptions { Workers = 1 }).RunAsync([path]).GetAwaiter().GetResult();
         // What was stored can be read.
-        foreach (var document in Directory.GetFiles(Path.Combine(store, "fuzz"), "*.zst").SelectMany(file => StoredDocumentReader.Read(file)))
+        foreach (
+            var document in Directory.GetFiles(Path.Combine(store, "fuzz"), "*.zst").SelectMany(file => StoredDocumentReader.Read(file))
+        )
             ArgumentException.ThrowIfNullOrWhiteSpace(document.Text);
     }
 

@@ -12,9 +12,18 @@ public class AttentionTests
             var data = new TheoryData<KernelType, int[], bool>();
             int[][] shapes = // batch, queries, keys, heads, kvHeads, headDim, diagonal
             [
-                [1, 1, 1, 1, 1, 2, 0], [2, 37, 37, 4, 2, 80, 0], [1, 70, 130, 2, 1, 128, 60], [1, 300, 300, 1, 1, 96, 0],
-                [2, 65, 65, 3, 3, 6, 0], [1, 40, 50, 2, 2, 16, 1000], [1, 20, 20, 1, 1, 8, -5],
-                [1, 530, 530, 2, 1, 64, 0], [1, 90, 400, 2, 2, 64, 310], [1, 400, 90, 1, 1, 48, -40], [2, 27, 31, 1, 1, 46, -30], [1, 3, 14, 1, 1, 4, -8],
+                [1, 1, 1, 1, 1, 2, 0],
+                [2, 37, 37, 4, 2, 80, 0],
+                [1, 70, 130, 2, 1, 128, 60],
+                [1, 300, 300, 1, 1, 96, 0],
+                [2, 65, 65, 3, 3, 6, 0],
+                [1, 40, 50, 2, 2, 16, 1000],
+                [1, 20, 20, 1, 1, 8, -5],
+                [1, 530, 530, 2, 1, 64, 0],
+                [1, 90, 400, 2, 2, 64, 310],
+                [1, 400, 90, 1, 1, 48, -40],
+                [2, 27, 31, 1, 1, 46, -30],
+                [1, 3, 14, 1, 1, 4, -8],
             ];
             foreach (var type in new[] { KernelType.Float32, KernelType.BFloat16 })
                 foreach (int[] shape in shapes)
@@ -37,7 +46,8 @@ public class AttentionTests
     {
         int[] sizes = [1, 600, 600, 2, 1, 64, 0];
         double[] k = HostTensor.Random(type, 600 * 64, 2).ToArray();
-        for (int i = 0; i < k.Length; i++) k[i] *= 1 + i / (64 * 200);
+        for (int i = 0; i < k.Length; i++)
+            k[i] *= 1 + i / (64 * 200);
         Check(type, sizes, documents: false, new HostTensor(type, k));
     }
 
@@ -66,38 +76,72 @@ public class AttentionTests
 
         var (dq, dk, dv) = (HostTensor.Zeros(0, q.Length), HostTensor.Zeros(0, k.Length), HostTensor.Zeros(0, v.Length));
         CpuKernels.AttentionBackward(
-            gradient.Address, q.Address, k.Address, v.Address, lse.Address, new HostTensor(0, delta).Address, dq.Address, dk.Address, dv.Address,
-            shape, KernelType.Float32);
+            gradient.Address,
+            q.Address,
+            k.Address,
+            v.Address,
+            lse.Address,
+            new HostTensor(0, delta).Address,
+            dq.Address,
+            dk.Address,
+            dv.Address,
+            shape,
+            KernelType.Float32
+        );
         Assert.True(dv.RelativeError(want.Dv) < bound, $"dv: {dv.RelativeError(want.Dv)}");
-        if (keys == 1) return; // softmax of one score has no gradient
+        if (keys == 1)
+            return; // softmax of one score has no gradient
         Assert.True(dq.RelativeError(want.Dq) < bound, $"dq: {dq.RelativeError(want.Dq)}");
         Assert.True(dk.RelativeError(want.Dk) < bound, $"dk: {dk.RelativeError(want.Dk)}");
     }
 
     private sealed class Reference
     {
-        public readonly double[] Output, LogSumExp, Dq, Dk, Dv;
+        public readonly double[] Output,
+            LogSumExp,
+            Dq,
+            Dk,
+            Dv;
 
         public Reference(
-            HostTensor q, HostTensor k, HostTensor v, HostTensor gradient, AttentionShape s, HostIndices? qDocuments, HostIndices? kDocuments, double[] delta)
+            HostTensor q,
+            HostTensor k,
+            HostTensor v,
+            HostTensor gradient,
+            AttentionShape s,
+            HostIndices? qDocuments,
+            HostIndices? kDocuments,
+            double[] delta
+        )
         {
             (Output, Dq, Dk, Dv) = (new double[q.Length], new double[q.Length], new double[k.Length], new double[v.Length]);
             LogSumExp = new double[delta.Length];
             for (int row = 0; row < delta.Length; row++)
             {
-                int b = row / (int)(s.Heads * s.Queries), h = row / (int)s.Queries % (int)s.Heads, i = row % (int)s.Queries;
-                int dim = (int)s.HeadDim, at = (int)((b * s.Queries + i) * s.Heads + h) * dim;
+                int b = row / (int)(s.Heads * s.Queries),
+                    h = row / (int)s.Queries % (int)s.Heads,
+                    i = row % (int)s.Queries;
+                int dim = (int)s.HeadDim,
+                    at = (int)((b * s.Queries + i) * s.Heads + h) * dim;
                 int KeyAt(int j) => (int)((b * s.Keys + j) * s.KvHeads + h / (s.Heads / s.KvHeads)) * dim;
-                int[] seen = Enumerable.Range(0, (int)s.Keys).Where(j => j <= i + s.Diagonal
-                    && (qDocuments is null || qDocuments[(int)(b * s.Queries) + i] == kDocuments![(int)(b * s.Keys) + j])).ToArray();
+                int[] seen = Enumerable
+                    .Range(0, (int)s.Keys)
+                    .Where(j =>
+                        j <= i + s.Diagonal
+                        && (qDocuments is null || qDocuments[(int)(b * s.Queries) + i] == kDocuments![(int)(b * s.Keys) + j])
+                    )
+                    .ToArray();
                 LogSumExp[row] = double.NegativeInfinity;
-                if (seen.Length == 0) continue;
-                double Dot(HostTensor left, int l, HostTensor right, int r) => Enumerable.Range(0, dim).Sum(c => left[l + c] * right[r + c]);
+                if (seen.Length == 0)
+                    continue;
+                double Dot(HostTensor left, int l, HostTensor right, int r) =>
+                    Enumerable.Range(0, dim).Sum(c => left[l + c] * right[r + c]);
                 double[] scores = seen.Select(j => s.Scale * Dot(q, at, k, KeyAt(j))).ToArray();
                 LogSumExp[row] = scores.Max() + Math.Log(scores.Sum(x => Math.Exp(x - scores.Max())));
                 double[] weights = scores.Select(x => Math.Exp(x - LogSumExp[row])).ToArray();
                 for (int n = 0; n < seen.Length; n++)
-                    for (int c = 0; c < dim; c++) Output[at + c] += weights[n] * v[KeyAt(seen[n]) + c];
+                    for (int c = 0; c < dim; c++)
+                        Output[at + c] += weights[n] * v[KeyAt(seen[n]) + c];
                 delta[row] = Enumerable.Range(0, dim).Sum(c => Output[at + c] * gradient[at + c]);
                 for (int n = 0; n < seen.Length; n++)
                 {

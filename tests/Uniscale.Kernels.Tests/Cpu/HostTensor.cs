@@ -9,7 +9,8 @@ internal static class HostMemory
 {
     private static readonly ConcurrentBag<Array> Arrays = [];
 
-    public static T[] Allocate<T>(int count) where T : unmanaged
+    public static T[] Allocate<T>(int count)
+        where T : unmanaged
     {
         var values = GC.AllocateArray<T>(count, pinned: true);
         Arrays.Add(values);
@@ -30,8 +31,10 @@ internal sealed class HostTensor
         _halves = HostMemory.Allocate<ushort>(type == KernelType.BFloat16 ? values.Length : 0);
         for (int i = 0; i < values.Length; i++)
         {
-            if (type == KernelType.Float32) _floats[i] = (float)values[i];
-            else _halves[i] = ToBFloat16((float)values[i]);
+            if (type == KernelType.Float32)
+                _floats[i] = (float)values[i];
+            else
+                _halves[i] = ToBFloat16((float)values[i]);
         }
     }
 
@@ -39,14 +42,18 @@ internal sealed class HostTensor
 
     public int Length => Type == KernelType.Float32 ? _floats.Length : _halves.Length;
 
-    public nint Address => Type == KernelType.Float32
-        ? Marshal.UnsafeAddrOfPinnedArrayElement(_floats, 0)
-        : Marshal.UnsafeAddrOfPinnedArrayElement(_halves, 0);
+    public nint Address =>
+        Type == KernelType.Float32
+            ? Marshal.UnsafeAddrOfPinnedArrayElement(_floats, 0)
+            : Marshal.UnsafeAddrOfPinnedArrayElement(_halves, 0);
 
     public double this[int i] => Type == KernelType.Float32 ? _floats[i] : BitConverter.UInt32BitsToSingle((uint)_halves[i] << 16);
 
-    /// <summary>Whether products of a type run on kernels of ours, whose bits do not depend on the number of threads, and not on oneDNN.</summary>
-    public static bool MultipliedByOurKernels(KernelType type) => type == KernelType.BFloat16 && CpuKernels.InstructionSet != InstructionSet.Avx512Bf16;
+    /// <summary>
+    /// Whether products of a type run on kernels of ours, whose bits do not depend on the number of threads, and not on oneDNN.
+    /// </summary>
+    public static bool MultipliedByOurKernels(KernelType type) =>
+        type == KernelType.BFloat16 && CpuKernels.InstructionSet != InstructionSet.Avx512Bf16;
 
     public static HostTensor Zeros(KernelType type, int count) => new(type, new double[count]);
 
@@ -62,14 +69,16 @@ internal sealed class HostTensor
     public double[] ToArray()
     {
         double[] values = new double[Length];
-        for (int i = 0; i < values.Length; i++) values[i] = this[i];
+        for (int i = 0; i < values.Length; i++)
+            values[i] = this[i];
         return values;
     }
 
     /// <summary>‖this − expected‖ / ‖expected‖.</summary>
     public double RelativeError(double[] expected)
     {
-        double difference = 0, norm = 0;
+        double difference = 0,
+            norm = 0;
         for (int i = 0; i < expected.Length; i++)
         {
             difference += Math.Pow(this[i] - expected[i], 2);

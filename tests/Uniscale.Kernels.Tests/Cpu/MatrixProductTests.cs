@@ -20,8 +20,15 @@ public class MatrixProductTests
             }
         using var weights = packed ? new PackedWeights() : null;
         MatrixProduct.Multiply(
-            m, n, k, new(a.Address, type, transposeA ? m : k, transposeA), new(b.Address, type, transposeB ? k : n, transposeB),
-            new(c.Address, KernelType.Float32, n), new() { Addend = accumulate ? c.Address : 0 }, weights);
+            m,
+            n,
+            k,
+            new(a.Address, type, transposeA ? m : k, transposeA),
+            new(b.Address, type, transposeB ? k : n, transposeB),
+            new(c.Address, KernelType.Float32, n),
+            new() { Addend = accumulate ? c.Address : 0 },
+            weights
+        );
         Assert.True(c.RelativeError(want) < 1e-5, $"{c.RelativeError(want)}");
     }
 
@@ -41,14 +48,21 @@ public class MatrixProductTests
         var c = HostTensor.Random(result, m * n, 3);
         double[] before = c.ToArray();
         MatrixProduct.Multiply(
-            m, n, k, new(a.Address, a.Type, transposed ? m : k, transposed), new(b.Address, b.Type, transposed ? n : k, !transposed), new(c.Address, result, n),
-            new() { Addend = accumulate ? c.Address : 0 });
+            m,
+            n,
+            k,
+            new(a.Address, a.Type, transposed ? m : k, transposed),
+            new(b.Address, b.Type, transposed ? n : k, !transposed),
+            new(c.Address, result, n),
+            new() { Addend = accumulate ? c.Address : 0 }
+        );
         var random = new Random(4);
         for (int sample = 0; sample < 4000; sample++)
         {
             var (i, j) = (random.Next(m), random.Next(n));
             double want = accumulate ? before[i * n + j] : 0;
-            for (int l = 0; l < k; l++) want += transposed ? a[l * m + i] * b[l * n + j] : a[i * k + l] * b[j * k + l];
+            for (int l = 0; l < k; l++)
+                want += transposed ? a[l * m + i] * b[l * n + j] : a[i * k + l] * b[j * k + l];
             double bound = result == KernelType.BFloat16 ? 4e-3 * Math.Max(1, Math.Abs(want)) : 2e-6 * k;
             Assert.True(Math.Abs(c[i * n + j] - want) < bound, $"element {i}, {j}: {c[i * n + j]} instead of {want}");
         }
@@ -59,7 +73,10 @@ public class MatrixProductTests
     public void ABFloat16ResultWithBiasKeepsWhatLiesBesideIt(bool accumulate)
     {
         // Rows of the operands and of the result are parts of wider ones.
-        const int m = 70, n = 45, k = 600, width = 48;
+        const int m = 70,
+            n = 45,
+            k = 600,
+            width = 48;
         var (a, b) = (HostTensor.Random(KernelType.BFloat16, m * (k + 1), 1), HostTensor.Random(KernelType.BFloat16, n * (k + 3), 2));
         var (c, bias) = (HostTensor.Random(KernelType.BFloat16, m * width, 3), HostTensor.Random(KernelType.BFloat16, n, 4));
         double[] want = c.ToArray();
@@ -67,23 +84,33 @@ public class MatrixProductTests
             for (int j = 0; j < n; j++)
             {
                 double sum = bias[j] + (accumulate ? want[i * width + j] : 0);
-                for (int l = 0; l < k; l++) sum += a[i * (k + 1) + l] * b[j * (k + 3) + l];
+                for (int l = 0; l < k; l++)
+                    sum += a[i * (k + 1) + l] * b[j * (k + 3) + l];
                 want[i * width + j] = sum;
             }
         double[] before = c.ToArray();
         MatrixProduct.Multiply(
-            m, n, k, new(a.Address, a.Type, k + 1), new(b.Address, b.Type, k + 3, Transposed: true), new(c.Address, c.Type, width),
-            new() { Addend = accumulate ? c.Address : 0, Bias = bias.Address });
+            m,
+            n,
+            k,
+            new(a.Address, a.Type, k + 1),
+            new(b.Address, b.Type, k + 3, Transposed: true),
+            new(c.Address, c.Type, width),
+            new() { Addend = accumulate ? c.Address : 0, Bias = bias.Address }
+        );
         Assert.True(c.RelativeError(want) < 4e-3, $"{c.RelativeError(want)}");
         for (int i = 0; i < m; i++)
-            for (int j = n; j < width; j++) Assert.Equal(before[i * width + j], c[i * width + j]);
+            for (int j = n; j < width; j++)
+                Assert.Equal(before[i * width + j], c[i * width + j]);
     }
 
     [Theory]
     [InlineData(false), InlineData(true)]
     public void RunsWithOneThreadCountGiveTheSameBits(bool packed)
     {
-        const int m = 200, n = 130, k = 1100;
+        const int m = 200,
+            n = 130,
+            k = 1100;
         var (a, b) = (HostTensor.Random(KernelType.BFloat16, m * k, 1), HostTensor.Random(KernelType.BFloat16, n * k, 2));
         double[] Product(int threads)
         {
@@ -91,7 +118,14 @@ public class MatrixProductTests
             using var weights = packed ? new PackedWeights() : null;
             using var team = new OpenMpThreads(threads);
             MatrixProduct.Multiply(
-                m, n, k, new(a.Address, a.Type, m, Transposed: true), new(b.Address, b.Type, n), new(c.Address, c.Type, n), weights: weights);
+                m,
+                n,
+                k,
+                new(a.Address, a.Type, m, Transposed: true),
+                new(b.Address, b.Type, n),
+                new(c.Address, c.Type, n),
+                weights: weights
+            );
             return c.ToArray();
         }
         double[] one = Product(1);
@@ -99,7 +133,8 @@ public class MatrixProductTests
         {
             Assert.Equal(Product(threads), Product(threads));
             // Our own kernels promise more than oneDNN: the number of threads does not change a bit.
-            if (HostTensor.MultipliedByOurKernels(KernelType.BFloat16)) Assert.Equal(one, Product(threads));
+            if (HostTensor.MultipliedByOurKernels(KernelType.BFloat16))
+                Assert.Equal(one, Product(threads));
         }
     }
 
@@ -113,7 +148,14 @@ public class MatrixProductTests
         double Product(HostTensor w)
         {
             MatrixProduct.Multiply(
-                1, 1, 2, new(x.Address, x.Type, 2), new(w.Address, w.Type, 2, Transposed: true), new(y.Address, y.Type, 1), weights: weights);
+                1,
+                1,
+                2,
+                new(x.Address, x.Type, 2),
+                new(w.Address, w.Type, 2, Transposed: true),
+                new(y.Address, y.Type, 1),
+                weights: weights
+            );
             return y[0];
         }
         Assert.Equal(11, Product(first));
@@ -126,9 +168,22 @@ public class MatrixProductTests
     [Fact]
     public void AnImpossibleProductIsRefusedWithTheKernelsReason()
     {
-        void Refused(long lda, long ldb, long ldc) => Assert.Equal(
-            "a matrix of the product has a row stride shorter than its rows", Assert.Throws<KernelException>(() => MatrixProduct.Multiply(
-                2, 2, 2, new(1, KernelType.Float32, lda), new(1, KernelType.Float32, ldb), new(1, KernelType.Float32, ldc))).Message);
+        void Refused(long lda, long ldb, long ldc) =>
+            Assert.Equal(
+                "a matrix of the product has a row stride shorter than its rows",
+                Assert
+                    .Throws<KernelException>(() =>
+                        MatrixProduct.Multiply(
+                            2,
+                            2,
+                            2,
+                            new(1, KernelType.Float32, lda),
+                            new(1, KernelType.Float32, ldb),
+                            new(1, KernelType.Float32, ldc)
+                        )
+                    )
+                    .Message
+            );
         Refused(2, 2, -2);
         Refused(1, 2, 2);
         Refused(2, 1, 2);
@@ -138,12 +193,19 @@ public class MatrixProductTests
     [InlineData(KernelType.BFloat16, KernelType.Float32), InlineData(KernelType.Float32, KernelType.BFloat16)]
     public void OperandsOfTwoTypesAreMultipliedToo(KernelType left, KernelType right)
     {
-        const int m = 13, n = 37, k = 300;
-        var (a, b, c) = (HostTensor.Random(left, m * k, 1), HostTensor.Random(right, n * k, 2), HostTensor.Zeros(KernelType.Float32, m * n));
+        const int m = 13,
+            n = 37,
+            k = 300;
+        var (a, b, c) = (
+            HostTensor.Random(left, m * k, 1),
+            HostTensor.Random(right, n * k, 2),
+            HostTensor.Zeros(KernelType.Float32, m * n)
+        );
         double[] want = new double[m * n];
         for (int i = 0; i < m; i++)
             for (int j = 0; j < n; j++)
-                for (int l = 0; l < k; l++) want[i * n + j] += a[i * k + l] * b[j * k + l];
+                for (int l = 0; l < k; l++)
+                    want[i * n + j] += a[i * k + l] * b[j * k + l];
         MatrixProduct.Multiply(m, n, k, new(a.Address, left, k), new(b.Address, right, k, Transposed: true), new(c.Address, c.Type, n));
         Assert.True(c.RelativeError(want) < 1e-5, $"{c.RelativeError(want)}");
     }
@@ -153,7 +215,15 @@ public class MatrixProductTests
     {
         var (x, c) = (HostTensor.Zeros(KernelType.BFloat16, 1), new HostTensor(KernelType.BFloat16, 1, 2, 3, 4));
         var bias = new HostTensor(KernelType.BFloat16, 10, 20);
-        MatrixProduct.Multiply(2, 2, 0, new(x.Address, x.Type, 0), new(x.Address, x.Type, 2), new(c.Address, c.Type, 2), new() { Addend = c.Address, Bias = bias.Address });
+        MatrixProduct.Multiply(
+            2,
+            2,
+            0,
+            new(x.Address, x.Type, 0),
+            new(x.Address, x.Type, 2),
+            new(c.Address, c.Type, 2),
+            new() { Addend = c.Address, Bias = bias.Address }
+        );
         Assert.Equal([11, 22, 13, 24], c.ToArray());
     }
 
@@ -167,6 +237,14 @@ public class MatrixProductTests
                from packed in both
                from size in new[] { (1, 1, 1), (5, 33, 7), (64, 48, 96), (33, 545, 70), (530, 17, 45), (47, 50, 1100) }
                select new TheoryDataRow<KernelType, bool, bool, bool, bool, int, int, int>(
-                   type, transposeA, transposeB, accumulate, packed, size.Item1, size.Item2, size.Item3);
+                   type,
+                   transposeA,
+                   transposeB,
+                   accumulate,
+                   packed,
+                   size.Item1,
+                   size.Item2,
+                   size.Item3
+               );
     }
 }

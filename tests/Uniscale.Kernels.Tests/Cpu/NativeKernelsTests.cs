@@ -5,6 +5,7 @@ using Uniscale.Kernels.Reference;
 using Uniscale.Kernels.Tests.Support;
 using Uniscale.Torch;
 using static TorchSharp.torch;
+
 namespace Uniscale.Kernels.Tests.Cpu;
 
 /// <summary>Every native kernel against its plain twin: odd sizes, views that are not contiguous, both types.</summary>
@@ -40,7 +41,9 @@ public sealed class NativeKernelsTests : IDisposable
         Same(expectedBias, actualBias, type);
     }
 
-    /// <summary>A row of a linear layer is the same bits whatever is computed beside it; so is a query's attention, however its sequence is read.</summary>
+    /// <summary>
+    /// A row of a linear layer is the same bits whatever is computed beside it; so is a query's attention, however its sequence is read.
+    /// </summary>
     [Theory, MemberData(nameof(Types))]
     public void ARowDoesNotDependOnTheBatch(ScalarType type)
     {
@@ -48,7 +51,8 @@ public sealed class NativeKernelsTests : IDisposable
         var (x, weight) = (Normal(type, 77, 300), Normal(type, 130, 300));
         var whole = native.Linear(x, weight, null);
         Same(_twin.Linear(x, weight, null), whole);
-        foreach (int rows in new[] { 1, 2, 5, 6, 7, 31, 64 }) Assert.True(native.Linear(x.narrow(0, 3, rows).contiguous(), weight, null).Equals(whole.narrow(0, 3, rows)), $"{rows} rows");
+        foreach (int rows in new[] { 1, 2, 5, 6, 7, 31, 64 })
+            Assert.True(native.Linear(x.narrow(0, 3, rows).contiguous(), weight, null).Equals(whole.narrow(0, 3, rows)), $"{rows} rows");
 
         var (q, k, v) = (Normal(type, 1, 700, 4, 16), Normal(type, 1, 700, 2, 16), Normal(type, 1, 700, 2, 16));
         var all = native.AttentionOfSequences(q, [new SequenceKeys(700, k, v)]);
@@ -57,11 +61,13 @@ public sealed class NativeKernelsTests : IDisposable
         {
             int other = 13;
             var together = cat([q.narrow(1, 40, other), q.narrow(1, first, count)], 1);
-            var part = native.AttentionOfSequences(together,
-            [
-                new SequenceKeys(other, k.narrow(1, 0, 40 + other), v.narrow(1, 0, 40 + other)),
-                new SequenceKeys(count, k.narrow(1, 0, first + count), v.narrow(1, 0, first + count)),
-            ]);
+            var part = native.AttentionOfSequences(
+                together,
+                [
+                    new SequenceKeys(other, k.narrow(1, 0, 40 + other), v.narrow(1, 0, 40 + other)),
+                    new SequenceKeys(count, k.narrow(1, 0, first + count), v.narrow(1, 0, first + count)),
+                ]
+            );
             Assert.True(part.narrow(1, other, count).Equals(all.narrow(1, first, count)), $"queries {first} to {first + count}");
             Assert.True(part.narrow(1, 0, other).Equals(all.narrow(1, 40, other)));
         }
@@ -137,10 +143,12 @@ public sealed class NativeKernelsTests : IDisposable
         var carried = Normal(type, x.shape);
         Same(
             _twin.NormBackward(kind, gradient, x, weight, expected.Mean, expected.Scale, carried).Input,
-            _native.NormBackward(kind, gradient, x, weight, actual.Mean, actual.Scale, carried).Input);
+            _native.NormBackward(kind, gradient, x, weight, actual.Mean, actual.Scale, carried).Input
+        );
         Same(wanted.Input, got.Input);
         Same(wanted.Weight, got.Weight, type);
-        if (wanted.Bias is not null) Same(wanted.Bias, got.Bias!, type);
+        if (wanted.Bias is not null)
+            Same(wanted.Bias, got.Bias!, type);
     }
 
     [Theory, MemberData(nameof(Types))]
@@ -171,8 +179,15 @@ public sealed class NativeKernelsTests : IDisposable
     public void Attention(ScalarType type, long headDim, long kvHeads, bool documents)
     {
         const long length = 77;
-        var (q, k, v) = (Normal(type, 2, length, 4, headDim), Normal(type, 2, length, kvHeads, headDim), Normal(type, 2, length, kvHeads, headDim));
-        var ids = arange(Scalars.Of(length), ScalarType.Int64).div(Scalars.Of(20), RoundingMode.floor).to(ScalarType.Int64).expand(2, length);
+        var (q, k, v) = (
+            Normal(type, 2, length, 4, headDim),
+            Normal(type, 2, length, kvHeads, headDim),
+            Normal(type, 2, length, kvHeads, headDim)
+        );
+        var ids = arange(Scalars.Of(length), ScalarType.Int64)
+            .div(Scalars.Of(20), RoundingMode.floor)
+            .to(ScalarType.Int64)
+            .expand(2, length);
         var mask = documents ? new AttentionMask(true, 0, ids, ids) : new AttentionMask(true);
         var expected = _twin.Attention(q, k, v, mask, keepProbabilities: false);
         var actual = _native.Attention(q, k, v, mask, keepProbabilities: true);
@@ -200,10 +215,15 @@ public sealed class NativeKernelsTests : IDisposable
         var logSumExp = expected.Sum.log().add_(expected.Maximum);
         var scale = targets.ge(Scalars.Of(0)).to(float32).mul_(Scalars.Of(0.1));
         Same(
-            _twin.LossGradient(logits.clone(), targets, logSumExp, scale, float32), _native.LossGradient(logits.clone(), targets, logSumExp, scale, float32));
+            _twin.LossGradient(logits.clone(), targets, logSumExp, scale, float32),
+            _native.LossGradient(logits.clone(), targets, logSumExp, scale, float32)
+        );
         foreach (var type in (ScalarType[])[ScalarType.Float32, ScalarType.BFloat16])
         {
-            var (apart, together) = (_twin.CrossEntropy(logits.clone(), targets, scale, type), _native.CrossEntropy(logits.clone(), targets, scale, type));
+            var (apart, together) = (
+                _twin.CrossEntropy(logits.clone(), targets, scale, type),
+                _native.CrossEntropy(logits.clone(), targets, scale, type)
+            );
             Same(apart.LogSumExp, together.LogSumExp);
             Same(apart.Target, together.Target);
             Same(apart.Gradient, together.Gradient);

@@ -13,7 +13,10 @@ public sealed class OneOpenMpTests
         Assert.True(CpuKernels.IsSupported);
         using var x = zeros(4).add(Scalars.Of(1));
         var loaded = File.ReadLines("/proc/self/maps").Select(line => line.Split('/')[^1]).Distinct().ToList();
-        Assert.Single(loaded, name => name.StartsWith("libgomp", StringComparison.Ordinal) || name.StartsWith("libomp", StringComparison.Ordinal));
+        Assert.Single(
+            loaded,
+            name => name.StartsWith("libgomp", StringComparison.Ordinal) || name.StartsWith("libomp", StringComparison.Ordinal)
+        );
         Assert.Single(loaded, name => name.StartsWith("libtorch_cpu", StringComparison.Ordinal));
         Assert.Contains("libuniscale_kernels.so", loaded);
     }

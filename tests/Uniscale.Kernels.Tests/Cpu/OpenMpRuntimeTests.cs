@@ -9,7 +9,8 @@ public sealed class OpenMpRuntimeTests
     public void ThreadsAreToldToSpinShortlyBeforeTheLibraryIsLoaded()
     {
         Assert.True(CpuKernels.IsSupported || CpuKernels.InstructionSet == InstructionSet.Baseline);
-        if (Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is { Length: > 0 }) return;
+        if (Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is { Length: > 0 })
+            return;
         string expected = Environment.GetEnvironmentVariable("GOMP_SPINCOUNT") ?? "1000";
         Assert.Equal(expected, Marshal.PtrToStringUTF8(getenv("GOMP_SPINCOUNT")));
     }

@@ -17,7 +17,14 @@ public sealed class PeakSpeedTests
         for (int round = 0; round < 20; round++)
         {
             long start = System.Diagnostics.Stopwatch.GetTimestamp();
-            MatrixProduct.Multiply(size, size, size, new(a.Address, type, size), new(b.Address, type, size), new(c.Address, KernelType.Float32, size));
+            MatrixProduct.Multiply(
+                size,
+                size,
+                size,
+                new(a.Address, type, size),
+                new(b.Address, type, size),
+                new(c.Address, KernelType.Float32, size)
+            );
             best = Math.Max(best, 2.0 * size * size * size / System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         double peak = PeakSpeed.Flops(type, Environment.ProcessorCount, TimeSpan.FromMilliseconds(20));

@@ -16,32 +16,48 @@ public class ProductEpilogueTests
             var (a, b) = (HostTensor.Random(type, m * k, 1), HostTensor.Random(type, n * k, 2));
             double[] want = new double[m];
             for (int l = 0; l < k; l++)
-                for (int i = 0; i < m; i++) want[i] += a[l * m + i];
+                for (int i = 0; i < m; i++)
+                    want[i] += a[l * m + i];
             double[] Sums(int threads, bool add, out double[] product)
             {
                 var c = HostTensor.Zeros(KernelType.Float32, m * n);
                 var sums = new HostTensor(KernelType.Float32, [.. Enumerable.Repeat(3.0, m)]);
                 using var team = new OpenMpThreads(threads);
                 MatrixProduct.Multiply(
-                    m, n, k, new(a.Address, type, m, Transposed: true), new(b.Address, type, n), new(c.Address, c.Type, n),
-                    new() { RowSums = sums.Address, AddRowSums = add ? 1 : 0 });
+                    m,
+                    n,
+                    k,
+                    new(a.Address, type, m, Transposed: true),
+                    new(b.Address, type, n),
+                    new(c.Address, c.Type, n),
+                    new() { RowSums = sums.Address, AddRowSums = add ? 1 : 0 }
+                );
                 product = c.ToArray();
                 return sums.ToArray();
             }
             double[] one = Sums(1, add: false, out double[]? product);
-            for (int i = 0; i < m; i++) Assert.Equal(want[i], one[i], 2e-6 * k);
+            for (int i = 0; i < m; i++)
+                Assert.Equal(want[i], one[i], 2e-6 * k);
             double[] added = Sums(2, add: true, out _);
-            for (int i = 0; i < m; i++) Assert.Equal(want[i] + 3, added[i], 2e-6 * k + 1e-6);
+            for (int i = 0; i < m; i++)
+                Assert.Equal(want[i] + 3, added[i], 2e-6 * k + 1e-6);
             foreach (int threads in new[] { 2, 3, 8 })
             {
                 Assert.Equal(one, Sums(threads, add: false, out double[]? again));
-                if (HostTensor.MultipliedByOurKernels(type)) Assert.Equal(product, again);
+                if (HostTensor.MultipliedByOurKernels(type))
+                    Assert.Equal(product, again);
             }
         }
     }
 
     [Theory]
-    [InlineData(70, 45, 33, false), InlineData(70, 45, 33, true), InlineData(1100, 512, 64, true), InlineData(40, 1100, 64, false), InlineData(1, 3, 5, false)]
+    [
+        InlineData(70, 45, 33, false),
+        InlineData(70, 45, 33, true),
+        InlineData(1100, 512, 64, true),
+        InlineData(40, 1100, 64, false),
+        InlineData(1, 3, 5, false)
+    ]
     public void ActivationsAndResidualsAgreeWithPassesOfTheirOwn(int m, int n, int k, bool packed)
     {
         foreach (var type in (KernelType[])[KernelType.BFloat16, KernelType.Float32])
@@ -52,14 +68,24 @@ public class ProductEpilogueTests
             HostTensor As(KernelType result, in ProductEpilogue epilogue)
             {
                 var c = HostTensor.Zeros(result, m * n);
-                MatrixProduct.Multiply(m, n, k, new(a.Address, type, k), new(b.Address, type, k, Transposed: true), new(c.Address, result, n), epilogue, weights);
+                MatrixProduct.Multiply(
+                    m,
+                    n,
+                    k,
+                    new(a.Address, type, k),
+                    new(b.Address, type, k, Transposed: true),
+                    new(c.Address, result, n),
+                    epilogue,
+                    weights
+                );
                 return c;
             }
             HostTensor Product(in ProductEpilogue epilogue) => As(type, epilogue);
             double tolerance = type == KernelType.BFloat16 ? 1e-2 : 2e-5;
             void Same(Func<int, double> want, HostTensor got)
             {
-                for (int i = 0; i < m * n; i++) Assert.Equal(want(i), got[i], tolerance * (1 + Math.Abs(want(i))));
+                for (int i = 0; i < m * n; i++)
+                    Assert.Equal(want(i), got[i], tolerance * (1 + Math.Abs(want(i))));
             }
 
             var plain = As(KernelType.Float32, default);
@@ -67,7 +93,14 @@ public class ProductEpilogueTests
             Same(i => plain[i] + bias[i % n] + beside[i], Product(new() { Addend = beside.Address, Bias = bias.Address }));
 
             var (pre, activated) = (HostTensor.Zeros(type, m * n), HostTensor.Zeros(type, m * n));
-            var fused = Product(new() { Bias = bias.Address, Pre = pre.Address, Activation = ProductActivation.Gelu });
+            var fused = Product(
+                new()
+                {
+                    Bias = bias.Address,
+                    Pre = pre.Address,
+                    Activation = ProductActivation.Gelu,
+                }
+            );
             Same(i => plain[i] + bias[i % n], pre);
             CpuKernels.GeluForward(pre.Address, activated.Address, m * n, type);
             Same(i => activated[i], fused);
@@ -82,10 +115,19 @@ public class ProductEpilogueTests
     public void WhatDoesNotFitIsRefused()
     {
         var x = HostTensor.Zeros(KernelType.Float32, 16);
-        void Refused(ProductEpilogue epilogue) => Assert.Throws<KernelException>(() => MatrixProduct.Multiply(
-            4, 4, 4, new(x.Address, x.Type, 4), new(x.Address, x.Type, 4), new(x.Address, x.Type, 4), epilogue));
+        void Refused(ProductEpilogue epilogue) =>
+            Assert.Throws<KernelException>(() =>
+                MatrixProduct.Multiply(4, 4, 4, new(x.Address, x.Type, 4), new(x.Address, x.Type, 4), new(x.Address, x.Type, 4), epilogue)
+            );
         Refused(new() { Activation = ProductActivation.Gelu });
-        Refused(new() { Activation = ProductActivation.Gelu, Pre = x.Address, Addend = x.Address });
+        Refused(
+            new()
+            {
+                Activation = ProductActivation.Gelu,
+                Pre = x.Address,
+                Addend = x.Address,
+            }
+        );
         Refused(new() { RowSums = x.Address });
     }
 }

@@ -36,9 +36,32 @@ public class VectorKernelTests
         var (mean, rstd) = (HostTensor.Zeros(KernelType.Float32, rows), HostTensor.Zeros(KernelType.Float32, rows));
         var (dweight, dbias) = (HostTensor.Zeros(KernelType.Float32, dim), HostTensor.Zeros(KernelType.Float32, dim));
         nint meanAddress = centred ? mean.Address : 0;
-        CpuKernels.NormForward(x.Address, weight.Address, centred ? bias.Address : 0, y.Address, meanAddress, rstd.Address, rows, dim, (float)epsilon, type);
+        CpuKernels.NormForward(
+            x.Address,
+            weight.Address,
+            centred ? bias.Address : 0,
+            y.Address,
+            meanAddress,
+            rstd.Address,
+            rows,
+            dim,
+            (float)epsilon,
+            type
+        );
         CpuKernels.NormBackward(
-            dy.Address, x.Address, weight.Address, meanAddress, rstd.Address, 0, dx.Address, dweight.Address, centred ? dbias.Address : 0, rows, dim, type);
+            dy.Address,
+            x.Address,
+            weight.Address,
+            meanAddress,
+            rstd.Address,
+            0,
+            dx.Address,
+            dweight.Address,
+            centred ? dbias.Address : 0,
+            rows,
+            dim,
+            type
+        );
 
         var (wantY, wantDx, wantDw, wantDb) = (new double[rows * dim], new double[rows * dim], new double[dim], new double[dim]);
         for (int r = 0; r < rows; r++)
@@ -60,9 +83,11 @@ public class VectorKernelTests
         }
         Assert.True(y.RelativeError(wantY) < Bound(type));
         Assert.True(dweight.RelativeError(wantDw) < Bound(type));
-        if (centred) Assert.True(dbias.RelativeError(wantDb) < Bound(type));
+        if (centred)
+            Assert.True(dbias.RelativeError(wantDb) < Bound(type));
         // With one or two elements a row the gradient is a small difference of large terms.
-        if (dim > 2) Assert.True(dx.RelativeError(wantDx) < 4 * Bound(type));
+        if (dim > 2)
+            Assert.True(dx.RelativeError(wantDx) < 4 * Bound(type));
     }
 
     [Theory, MemberData(nameof(Shapes))]
@@ -122,7 +147,8 @@ public class VectorKernelTests
         var (dx, dup) = (HostTensor.Zeros(type, count), HostTensor.Zeros(type, count));
         CpuKernels.GeluBackward(one.Address, x.Address, dx.Address, count, type);
         double[] limits = [0, 0, 0, 0, 0.5, 1, 1, 1, 1];
-        for (int i = 0; i < limits.Length; i++) Assert.Equal(limits[i], dx[i], 1e-6);
+        for (int i = 0; i < limits.Length; i++)
+            Assert.Equal(limits[i], dx[i], 1e-6);
         Assert.True(double.IsNaN(dx[count - 1]));
         CpuKernels.SwigluBackward(one.Address, x.Address, one.Address, dx.Address, dup.Address, count, type);
         for (int i = 0; i < limits.Length; i++)
@@ -137,7 +163,8 @@ public class VectorKernelTests
     [InlineData(KernelType.Float32, 4, 3, 10), InlineData(KernelType.BFloat16, 7, 2, 64)]
     public void RotationTurnsPairsAndItsInverseUndoesIt(KernelType type, int rows, int heads, int dim)
     {
-        int half = dim / 2, tableRows = 2;
+        int half = dim / 2,
+            tableRows = 2;
         double[] angles = HostTensor.Random(KernelType.Float32, tableRows * half, 5).ToArray();
         var cosines = new HostTensor(KernelType.Float32, [.. angles.Select(Math.Cos)]);
         var sines = new HostTensor(KernelType.Float32, [.. angles.Select(Math.Sin)]);
@@ -147,9 +174,12 @@ public class VectorKernelTests
         double[] want = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
-            int row = i / (heads * dim), place = i % dim, first = i - place;
+            int row = i / (heads * dim),
+                place = i % dim,
+                first = i - place;
             double angle = angles[row % tableRows * half + place % half];
-            double a = x[first + place % half], b = x[first + place % half + half];
+            double a = x[first + place % half],
+                b = x[first + place % half + half];
             want[i] = place < half ? a * Math.Cos(angle) - b * Math.Sin(angle) : b * Math.Cos(angle) + a * Math.Sin(angle);
         }
         Assert.True(y.RelativeError(want) < Bound(type));
@@ -175,20 +205,43 @@ public class VectorKernelTests
             logSumExp[r] = row.Max() + Math.Log(row.Sum(v => Math.Exp(v - row.Max())));
         }
         var scale = new HostTensor(0, [.. Enumerable.Range(0, rows).Select(r => targets[r] < 0 ? 0 : 0.5)]);
-        double[] want = Enumerable.Range(0, rows * entries)
-            .Select(i => scale[i / entries] * (Math.Exp(logits[i] - logSumExp[i / entries]) - (i % entries == targets[i / entries] ? 1 : 0))).ToArray();
+        double[] want = Enumerable
+            .Range(0, rows * entries)
+            .Select(i =>
+                scale[i / entries] * (Math.Exp(logits[i] - logSumExp[i / entries]) - (i % entries == targets[i / entries] ? 1 : 0))
+            )
+            .ToArray();
         var (logSumExps, together) = (HostTensor.Zeros(0, rows), HostTensor.Zeros(0, rows * entries));
         CpuKernels.CrossEntropy(
-            logits.Address, targets.Address, scale.Address, logSumExps.Address, sum.Address, together.Address, rows, entries, KernelType.Float32);
-        for (int i = 0; i < want.Length; i++) Assert.Equal(want[i], together[i], 3e-6);
+            logits.Address,
+            targets.Address,
+            scale.Address,
+            logSumExps.Address,
+            sum.Address,
+            together.Address,
+            rows,
+            entries,
+            KernelType.Float32
+        );
+        for (int i = 0; i < want.Length; i++)
+            Assert.Equal(want[i], together[i], 3e-6);
         for (int r = 0; r < rows; r++)
         {
             Assert.Equal(logSumExp[r], logSumExps[r], 1e-5);
             Assert.Equal(target[r], sum[r]);
         }
         CpuKernels.LossGradient(
-            logits.Address, targets.Address, new HostTensor(0, logSumExp).Address, scale.Address, logits.Address, rows, entries, KernelType.Float32);
-        for (int i = 0; i < want.Length; i++) Assert.Equal(want[i], logits[i], 3e-6);
+            logits.Address,
+            targets.Address,
+            new HostTensor(0, logSumExp).Address,
+            scale.Address,
+            logits.Address,
+            rows,
+            entries,
+            KernelType.Float32
+        );
+        for (int i = 0; i < want.Length; i++)
+            Assert.Equal(want[i], logits[i], 3e-6);
     }
 
     [Theory]
@@ -196,12 +249,24 @@ public class VectorKernelTests
     public void CrossEntropyOfExtremeLogits(KernelType type)
     {
         // A certain entry, impossible ones, an unbounded one, and a NaN.
-        double[] certain = [1e30, -1e30, 0, double.NegativeInfinity, 5], unbounded = [0, double.PositiveInfinity, 0, 0, 0], damaged = [0, 1, double.NaN, 2, 3];
+        double[] certain = [1e30, -1e30, 0, double.NegativeInfinity, 5],
+            unbounded = [0, double.PositiveInfinity, 0, 0, 0],
+            damaged = [0, 1, double.NaN, 2, 3];
         var logits = new HostTensor(KernelType.Float32, [.. certain, .. unbounded, .. damaged]);
         var (targets, scale) = (new HostIndices(2, 0, 0), new HostTensor(KernelType.Float32, 1, 1, 1));
         var (logSumExp, target) = (HostTensor.Zeros(0, 3), HostTensor.Zeros(0, 3));
         var gradient = HostTensor.Zeros(type, 15);
-        CpuKernels.CrossEntropy(logits.Address, targets.Address, scale.Address, logSumExp.Address, target.Address, gradient.Address, 3, 5, type);
+        CpuKernels.CrossEntropy(
+            logits.Address,
+            targets.Address,
+            scale.Address,
+            logSumExp.Address,
+            target.Address,
+            gradient.Address,
+            3,
+            5,
+            type
+        );
         Assert.Equal([1, 0, -1, 0, 0], gradient.ToArray()[..5]);
         Assert.Equal(1, logSumExp[0] / 1e30, 1e-6);
         Assert.All(gradient.ToArray()[5..], v => Assert.True(double.IsNaN(v) || v == 0));
@@ -212,7 +277,8 @@ public class VectorKernelTests
     [InlineData(KernelType.Float32, 130), InlineData(KernelType.BFloat16, 5)]
     public void EmbeddingGathersItsEntriesAndScattersTheirGradients(KernelType type, int dim)
     {
-        const int first = 3, entries = 4;
+        const int first = 3,
+            entries = 4;
         var tokens = new HostIndices(3, 6, 2, 3, 7, 5);
         var table = HostTensor.Random(type, entries * dim, 1);
         var y = HostTensor.Random(type, 6 * dim, 2);
@@ -226,7 +292,8 @@ public class VectorKernelTests
                 long entry = tokens[r] - first;
                 double value = entry is >= 0 and < entries ? table[(int)entry * dim + c] : 0;
                 Assert.Equal(value, y[r * dim + c]);
-                if (entry is >= 0 and < entries) want[entry * dim + c] += value;
+                if (entry is >= 0 and < entries)
+                    want[entry * dim + c] += value;
             }
         Assert.True(dtable.RelativeError(want) < 1e-6);
     }
@@ -243,8 +310,10 @@ public class VectorKernelTests
         for (int i = 0; i < count; i++)
         {
             double gradient = g[i] * step.GradientScale;
-            double first = step.Beta1 * m[i] + (1 - step.Beta1) * gradient, second = step.Beta2 * v[i] + (1 - step.Beta2) * gradient * gradient;
-            want[i] = p[i] * (1 - step.LearningRate * step.WeightDecay)
+            double first = step.Beta1 * m[i] + (1 - step.Beta1) * gradient,
+                second = step.Beta2 * v[i] + (1 - step.Beta2) * gradient * gradient;
+            want[i] =
+                p[i] * (1 - step.LearningRate * step.WeightDecay)
                 - step.LearningRate * (first / step.Bias1) / (Math.Sqrt(second / step.Bias2) + step.Epsilon);
         }
         CpuKernels.AdamW(p.Address, copy.Address, g.Address, m.Address, v.Address, count, step);
@@ -261,7 +330,11 @@ public class VectorKernelTests
     }
 
     [Theory]
-    [InlineData(double.NaN, double.NaN), InlineData(double.NegativeInfinity, double.PositiveInfinity), InlineData(1.2676506002282294e30, 1.6069380442589903e60)]
+    [
+        InlineData(double.NaN, double.NaN),
+        InlineData(double.NegativeInfinity, double.PositiveInfinity),
+        InlineData(1.2676506002282294e30, 1.6069380442589903e60)
+    ]
     public void SquaresOfExtremeValuesAreNotLost(double value, double square)
     {
         double[] values = new double[40];

@@ -22,7 +22,8 @@ public sealed class OptimizerKernelTests
         var (w, g, m, v) = (tensor(start), tensor(slope), zeros(count), zeros(count));
         var rounded = zeros(count, ScalarType.BFloat16);
         double[] weight = [.. start.Select(x => (double)x)];
-        double[] mean = new double[count], square = new double[count];
+        double[] mean = new double[count],
+            square = new double[count];
         for (int update = 1; update <= 3; update++)
         {
             var step = new AdamWStep(0.01, 0.9, 0.95, 1e-8, decay, update, GradientScale: 0.5);

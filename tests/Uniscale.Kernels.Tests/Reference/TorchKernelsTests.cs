@@ -2,6 +2,7 @@ using Uniscale.Kernels.Reference;
 using Uniscale.Kernels.Tests.Support;
 using Uniscale.Torch;
 using static TorchSharp.torch;
+
 namespace Uniscale.Kernels.Tests.Reference;
 
 /// <summary>Attention in chunks against the whole matrix of scores, with libtorch's own autograd.</summary>
@@ -15,7 +16,15 @@ public sealed class TorchKernelsTests : IDisposable
     [InlineData(40, 300, 4, 1, true, 260, false, false)]
     [InlineData(64, 128, 4, 2, false, 0, true, false)]
     public void AttentionEqualsTheWholeMatrix(
-        int queries, int keys, int heads, int kvHeads, bool causal, int offset, bool documents, bool keep)
+        int queries,
+        int keys,
+        int heads,
+        int kvHeads,
+        bool causal,
+        int offset,
+        bool documents,
+        bool keep
+    )
     {
         var (q, k, v) = (Normal(queries, heads), Normal(keys, kvHeads), Normal(keys, kvHeads));
         var gradient = Normal(queries, heads);
@@ -61,7 +70,10 @@ public sealed class TorchKernelsTests : IDisposable
         if (mask.Causal)
             scores = scores.masked_fill(ones([q.shape[1], k.shape[1]], @bool).triu(mask.Offset + 1), Scalars.Of(double.NegativeInfinity));
         if (mask.QueryDocuments is { } query)
-            scores = scores.masked_fill(query.unsqueeze(1).unsqueeze(-1).ne(mask.KeyDocuments!.unsqueeze(1).unsqueeze(1)), Scalars.Of(double.NegativeInfinity));
+            scores = scores.masked_fill(
+                query.unsqueeze(1).unsqueeze(-1).ne(mask.KeyDocuments!.unsqueeze(1).unsqueeze(1)),
+                Scalars.Of(double.NegativeInfinity)
+            );
         return softmax(scores, -1).matmul(values).transpose(1, 2);
     }
 

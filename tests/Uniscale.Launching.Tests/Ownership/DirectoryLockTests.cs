@@ -20,7 +20,10 @@ public sealed class DirectoryLockTests : IDisposable
         using (Take())
         {
             string sentence = Assert.Throws<UserErrorException>(() => Take()).Message;
-            Assert.StartsWith($"The run in {_folder} is in use by process {Environment.ProcessId} on {Environment.MachineName}: wait for its end", sentence);
+            Assert.StartsWith(
+                $"The run in {_folder} is in use by process {Environment.ProcessId} on {Environment.MachineName}: wait for its end",
+                sentence
+            );
         }
         Take().Dispose();
         Assert.True(OwnerRecord.Read(OwnerFile)!.IsReleased);
@@ -52,7 +55,10 @@ public sealed class DirectoryLockTests : IDisposable
         beat.Write(OwnerFile, FileMode.Create);
         var said = new List<string>();
         using (var beating = new Timer(_ => (beat = beat with { Beat = beat.Beat + 1 }).Write(OwnerFile, FileMode.Open), null, 0, 50))
-            Assert.Contains("in use by process 4711 on n0417", Assert.Throws<UserErrorException>(() => Take(said.Add, TimeSpan.FromSeconds(60))).Message);
+            Assert.Contains(
+                "in use by process 4711 on n0417",
+                Assert.Throws<UserErrorException>(() => Take(said.Add, TimeSpan.FromSeconds(60))).Message
+            );
         Assert.Contains("last used by process 4711 on n0417, which did not leave in order", Assert.Single(said));
         Take(said.Add, TimeSpan.FromSeconds(0.5)).Dispose();
 
@@ -72,7 +78,10 @@ public sealed class DirectoryLockTests : IDisposable
             Assert.True(File.Exists(OwnerFile));
             new OwnerRecord("theirs", Elsewhere, 1, IsReleased: false).Write(OwnerFile, FileMode.Create);
             held.Beat();
-            Assert.Contains($"{_folder} was taken over by process 4711 on n0417", Assert.Throws<DirectoryLostException>(held.ThrowIfLost).Message);
+            Assert.Contains(
+                $"{_folder} was taken over by process 4711 on n0417",
+                Assert.Throws<DirectoryLostException>(held.ThrowIfLost).Message
+            );
         }
         Assert.Equal(("theirs", false), (OwnerRecord.Read(OwnerFile)!.Token, OwnerRecord.Read(OwnerFile)!.IsReleased));
     }
@@ -80,7 +89,8 @@ public sealed class DirectoryLockTests : IDisposable
     [Fact]
     public void AnotherWayToADirectoryIsTheSameDirectory()
     {
-        string link = _folder + "-link", other = Path.Combine(_folder, "other");
+        string link = _folder + "-link",
+            other = Path.Combine(_folder, "other");
         Directory.CreateSymbolicLink(link, _folder);
         try
         {
@@ -97,7 +107,9 @@ public sealed class DirectoryLockTests : IDisposable
         }
     }
 
-    private DirectoryLock Take(Action<string>? say = null, TimeSpan? standstill = null) => DirectoryLock.Take(_folder, "run", "The run", say, standstill ?? DirectoryLock.StandstillTime);
+    private DirectoryLock Take(Action<string>? say = null, TimeSpan? standstill = null) =>
+        DirectoryLock.Take(_folder, "run", "The run", say, standstill ?? DirectoryLock.StandstillTime);
 
-    private static long BeganOf(int process) => long.Parse(File.ReadAllText($"/proc/{process}/stat").Split(' ')[21], System.Globalization.CultureInfo.InvariantCulture);
+    private static long BeganOf(int process) =>
+        long.Parse(File.ReadAllText($"/proc/{process}/stat").Split(' ')[21], System.Globalization.CultureInfo.InvariantCulture);
 }

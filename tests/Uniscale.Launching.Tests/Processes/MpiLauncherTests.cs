@@ -21,20 +21,19 @@ public sealed class MpiLauncherTests : IDisposable
 
     public static TheoryData<string> EveryMpirun => [.. Mpiruns];
 
-    public static TheoryData<string, string, string> SilentEnds => new(
-        from mpirun in Mpiruns
-        from end in new[] { ("kill", "signal 9"), ("exit", "exit 7") }
-        select (mpirun, end.Item1, end.Item2));
+    public static TheoryData<string, string, string> SilentEnds =>
+        new(from mpirun in Mpiruns from end in new[] { ("kill", "signal 9"), ("exit", "exit 7") } select (mpirun, end.Item1, end.Item2));
 
-    private LaunchOptions Options(string scenario, int ranks = 2, string? mpirun = null) => new()
-    {
-        Mpirun = mpirun,
-        Ranks = ranks,
-        Arguments = [scenario],
-        Program = [RankProgram()],
-        Output = _output,
-        Error = _error,
-    };
+    private LaunchOptions Options(string scenario, int ranks = 2, string? mpirun = null) =>
+        new()
+        {
+            Mpirun = mpirun,
+            Ranks = ranks,
+            Arguments = [scenario],
+            Program = [RankProgram()],
+            Output = _output,
+            Error = _error,
+        };
 
     /// <summary>The rank program of the same build configuration.</summary>
     internal static string RankProgram()
@@ -50,7 +49,8 @@ public sealed class MpiLauncherTests : IDisposable
     {
         var result = MpiLauncher.Run(Options("fine", ranks: 4, mpirun: mpirun) with { Threads = 3 });
         Assert.Equal(new LaunchResult(0, null, WasStopped: false), result);
-        for (int rank = 0; rank < 4; rank++) Assert.Contains($"rank {rank} of 4, 3 threads, fine", _output.ToString(), StringComparison.Ordinal);
+        for (int rank = 0; rank < 4; rank++)
+            Assert.Contains($"rank {rank} of 4, 3 threads, fine", _output.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -74,7 +74,10 @@ public sealed class MpiLauncherTests : IDisposable
         Assert.Equal(0, MpiLauncher.Run(Options("listen", mpirun: mpirun)).ExitCode);
         string[] lines = [.. _output.ToString().Split('\n').Where(line => line.Contains("listens at", StringComparison.Ordinal))];
         Assert.Equal(2, lines.Length);
-        Assert.All(lines.SelectMany(line => line.Split("listens at")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)), address => Assert.Equal("0100007F", address.Trim()));
+        Assert.All(
+            lines.SelectMany(line => line.Split("listens at")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)),
+            address => Assert.Equal("0100007F", address.Trim())
+        );
     }
 
     [Fact]
@@ -105,14 +108,20 @@ public sealed class MpiLauncherTests : IDisposable
         job.Stop();
         var result = job.Wait();
         Assert.Equal(new LaunchResult(0, null, WasStopped: true), result);
-        for (int rank = 0; rank < 2; rank++) Assert.Contains($"rank {rank} saved and stopped", _output.ToString(), StringComparison.Ordinal);
+        for (int rank = 0; rank < 2; rank++)
+            Assert.Contains($"rank {rank} saved and stopped", _output.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
     public void AStopFileReachesEveryRank()
     {
         string run = Directory.CreateTempSubdirectory("uniscale-run-").FullName;
-        using var job = MpiLauncher.Start(Options("stop") with { Environment = new Dictionary<string, string> { ["RUN_DIRECTORY"] = run } });
+        using var job = MpiLauncher.Start(
+            Options("stop") with
+            {
+                Environment = new Dictionary<string, string> { ["RUN_DIRECTORY"] = run },
+            }
+        );
         WaitForRanks();
         File.WriteAllText(Path.Combine(run, "stop"), "");
         Assert.Equal(new LaunchResult(0, null, WasStopped: false), job.Wait());
@@ -133,14 +142,26 @@ public sealed class MpiLauncherTests : IDisposable
     [Fact]
     public void WhatIsMissingIsSaidInOneSentence()
     {
-        Assert.Contains("install MPICH or Open MPI",
-            Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine") with { Mpirun = "no-such-mpirun" })).Message, StringComparison.Ordinal);
-        Assert.Contains("host file nowhere does not exist",
-            Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine") with { HostFile = "nowhere" })).Message, StringComparison.Ordinal);
-        Assert.Contains("at least one rank", Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine", ranks: 0))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "install MPICH or Open MPI",
+            Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine") with { Mpirun = "no-such-mpirun" })).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "host file nowhere does not exist",
+            Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine") with { HostFile = "nowhere" })).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "at least one rank",
+            Assert.Throws<UserErrorException>(() => MpiLauncher.Start(Options("fine", ranks: 0))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private void WaitForRanks() =>
-        Assert.True(SpinWait.SpinUntil(() => _output.Contains("rank 0 of 2") && _output.Contains("rank 1 of 2"), TimeSpan.FromSeconds(60)),
-            _output + _error.ToString());
+        Assert.True(
+            SpinWait.SpinUntil(() => _output.Contains("rank 0 of 2") && _output.Contains("rank 1 of 2"), TimeSpan.FromSeconds(60)),
+            _output + _error.ToString()
+        );
 }

@@ -27,11 +27,21 @@ public sealed class MpirunOutputTests
     [Fact]
     public void WhatSrunSaysOfItsTasksIsNotShownAndALostNodeIsNamed()
     {
-        Assert.Equal(["srun: error: Unable to create step for job 7: Invalid feature specification"], Take(
-            "srun: error: n2: task 3: Killed", "srun: error: n[1-2]: tasks 0-2: Aborted", "srun: launch/slurm: _step_signal: Terminating StepId=7.0",
-            "slurmstepd-n1: error: *** STEP 7.0 ON n1 CANCELLED AT 2026-11-30T07:18:51 ***", "srun: Job 7 step creation temporarily disabled, retrying (Requested nodes are busy)",
-            "srun: Step created for job 7", "srun: Job step aborted: Waiting up to 32 seconds for job step to finish.", "srun: got SIGCONT", "srun: forcing job termination",
-            "srun: error: Unable to create step for job 7: Invalid feature specification"));
+        Assert.Equal(
+            ["srun: error: Unable to create step for job 7: Invalid feature specification"],
+            Take(
+                "srun: error: n2: task 3: Killed",
+                "srun: error: n[1-2]: tasks 0-2: Aborted",
+                "srun: launch/slurm: _step_signal: Terminating StepId=7.0",
+                "slurmstepd-n1: error: *** STEP 7.0 ON n1 CANCELLED AT 2026-11-30T07:18:51 ***",
+                "srun: Job 7 step creation temporarily disabled, retrying (Requested nodes are busy)",
+                "srun: Step created for job 7",
+                "srun: Job step aborted: Waiting up to 32 seconds for job step to finish.",
+                "srun: got SIGCONT",
+                "srun: forcing job termination",
+                "srun: error: Unable to create step for job 7: Invalid feature specification"
+            )
+        );
         var output = new MpirunOutput();
         output.Take("srun: error: Node failure on n3");
         Assert.Equal(("n3", "lost host"), (output.Unreachable!.Host, output.Unreachable.Kind));
@@ -40,28 +50,58 @@ public sealed class MpirunOutputTests
         Assert.Equal("n2", output.Unreachable!.Host);
     }
 
-    public static TheoryData<string, string[]> LastWords => new()
-    {
-        { "Open MPI 4, signal", [Frame, "mpirun noticed that process rank 1 with PID 812 on node n7 exited on signal 9 (Killed).", Frame] },
+    public static TheoryData<string, string[]> LastWords =>
+        new()
         {
-            "Open MPI 4, exit code",
-            [Frame, "mpirun detected that one or more processes exited with non-zero status, thus causing", "the job to be terminated. The first process to do so was:",
-                "", "  Process name: [[25096,1],3]", "  Exit code:    7", Frame]
-        },
-        { "Open MPI 5 and 6, signal", [Frame, "prterun noticed that process rank 1 with PID 812 on node n7 exited on", "signal 9 (Killed).", Frame] },
-        {
-            "Open MPI 5 and 6, exit code",
-            [Frame, "prterun detected that one or more processes exited with non-zero status,", "thus causing the job to be terminated. The first process to do so was:",
-                "", "   Process name: [prterun-n7-4711@1,1]", "   Exit code:    7", Frame]
-        },
-        {
-            "MPICH",
-            ["", DoubleFrame, "=   BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES", "=   PID 812 RUNNING AT n7", "=   EXIT CODE: 137",
-                "=   CLEANING UP REMAINING PROCESSES", "=   YOU CAN IGNORE THE BELOW CLEANUP MESSAGES", DoubleFrame,
-                "YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)", "This typically refers to a problem with your application.",
-                "Please see the FAQ page for debugging suggestions"]
-        },
-    };
+            {
+                "Open MPI 4, signal",
+                [Frame, "mpirun noticed that process rank 1 with PID 812 on node n7 exited on signal 9 (Killed).", Frame]
+            },
+            {
+                "Open MPI 4, exit code",
+                [
+                    Frame,
+                    "mpirun detected that one or more processes exited with non-zero status, thus causing",
+                    "the job to be terminated. The first process to do so was:",
+                    "",
+                    "  Process name: [[25096,1],3]",
+                    "  Exit code:    7",
+                    Frame,
+                ]
+            },
+            {
+                "Open MPI 5 and 6, signal",
+                [Frame, "prterun noticed that process rank 1 with PID 812 on node n7 exited on", "signal 9 (Killed).", Frame]
+            },
+            {
+                "Open MPI 5 and 6, exit code",
+                [
+                    Frame,
+                    "prterun detected that one or more processes exited with non-zero status,",
+                    "thus causing the job to be terminated. The first process to do so was:",
+                    "",
+                    "   Process name: [prterun-n7-4711@1,1]",
+                    "   Exit code:    7",
+                    Frame,
+                ]
+            },
+            {
+                "MPICH",
+                [
+                    "",
+                    DoubleFrame,
+                    "=   BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES",
+                    "=   PID 812 RUNNING AT n7",
+                    "=   EXIT CODE: 137",
+                    "=   CLEANING UP REMAINING PROCESSES",
+                    "=   YOU CAN IGNORE THE BELOW CLEANUP MESSAGES",
+                    DoubleFrame,
+                    "YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)",
+                    "This typically refers to a problem with your application.",
+                    "Please see the FAQ page for debugging suggestions",
+                ]
+            },
+        };
 
     [Theory]
     [MemberData(nameof(LastWords))]
@@ -74,7 +114,14 @@ public sealed class MpirunOutputTests
     [Fact]
     public void OtherWordsOfMpirunAreShown()
     {
-        string[] lines = [Frame, "There are not enough slots available in the system to satisfy the 4", "slots that were requested", Frame, "after"];
+        string[] lines =
+        [
+            Frame,
+            "There are not enough slots available in the system to satisfy the 4",
+            "slots that were requested",
+            Frame,
+            "after",
+        ];
         Assert.Equal(lines, Take(lines));
     }
 

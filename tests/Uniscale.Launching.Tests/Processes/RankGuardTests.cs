@@ -70,7 +70,8 @@ public sealed class RankGuardTests : IDisposable
         var failure = new RankFailure(0, "n0", DateTimeOffset.UtcNow, "IOException", "the disk is full", IsUserError: false);
         string place = Path.Combine(_folder, "gone");
         var folder = new LaunchFolder(place);
-        if (Directory.Exists(place)) Directory.Delete(place);
+        if (Directory.Exists(place))
+            Directory.Delete(place);
         Assert.False(folder.Write(failure));
         Directory.CreateDirectory(place);
         Assert.True(folder.Write(failure));
@@ -99,7 +100,12 @@ public sealed class RankGuardTests : IDisposable
         guard.Kill();
         guard.WaitForExit();
         string rank = $"/proc/{File.ReadAllText(file).Trim()}";
-        Assert.True(SpinWait.SpinUntil(() => !Directory.Exists(rank) || File.ReadAllText(rank + "/stat").Contains(") Z ", StringComparison.Ordinal), TimeSpan.FromSeconds(30)));
+        Assert.True(
+            SpinWait.SpinUntil(
+                () => !Directory.Exists(rank) || File.ReadAllText(rank + "/stat").Contains(") Z ", StringComparison.Ordinal),
+                TimeSpan.FromSeconds(30)
+            )
+        );
     }
 
     [Fact]

@@ -9,14 +9,36 @@ public sealed class RankEnvironmentTests
         entries.ToDictionary(entry => entry.Name, entry => entry.Value);
 
     private static readonly (string, string)[] OpenMpi =
-        [("OMPI_COMM_WORLD_RANK", "5"), ("OMPI_COMM_WORLD_SIZE", "8"), ("OMPI_COMM_WORLD_LOCAL_RANK", "1"), ("OMPI_COMM_WORLD_LOCAL_SIZE", "4")];
+    [
+        ("OMPI_COMM_WORLD_RANK", "5"),
+        ("OMPI_COMM_WORLD_SIZE", "8"),
+        ("OMPI_COMM_WORLD_LOCAL_RANK", "1"),
+        ("OMPI_COMM_WORLD_LOCAL_SIZE", "4"),
+    ];
 
-    private static readonly (string, string)[] Pmi = [("PMI_RANK", "2"), ("PMI_SIZE", "3"), ("MPI_LOCALRANKID", "0"), ("MPI_LOCALNRANKS", "1")];
+    private static readonly (string, string)[] Pmi =
+    [
+        ("PMI_RANK", "2"),
+        ("PMI_SIZE", "3"),
+        ("MPI_LOCALRANKID", "0"),
+        ("MPI_LOCALNRANKS", "1"),
+    ];
 
     private static readonly (string, string)[] Slurm =
-        [("SLURM_PROCID", "6"), ("SLURM_STEP_NUM_TASKS", "7"), ("SLURM_LOCALID", "2"), ("SLURM_STEP_TASKS_PER_NODE", "4(x1),3")];
+    [
+        ("SLURM_PROCID", "6"),
+        ("SLURM_STEP_NUM_TASKS", "7"),
+        ("SLURM_LOCALID", "2"),
+        ("SLURM_STEP_TASKS_PER_NODE", "4(x1),3"),
+    ];
 
-    private static readonly (string, string)[] Torchrun = [("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1"), ("LOCAL_WORLD_SIZE", "2")];
+    private static readonly (string, string)[] Torchrun =
+    [
+        ("RANK", "1"),
+        ("WORLD_SIZE", "2"),
+        ("LOCAL_RANK", "1"),
+        ("LOCAL_WORLD_SIZE", "2"),
+    ];
 
     [Fact]
     public void EachLauncherIsRecognised()
@@ -46,7 +68,14 @@ public sealed class RankEnvironmentTests
     [InlineData(LauncherKind.Plain, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "PMI_RANK=0", "PMI_SIZE=1")]
     [InlineData(LauncherKind.Plain, "RANK=0", "WORLD_SIZE=1")]
     [InlineData(LauncherKind.OpenMpi, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "OMPI_COMM_WORLD_RANK=0", "OMPI_COMM_WORLD_SIZE=1")]
-    [InlineData(LauncherKind.Mpich, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "PMI_RANK=0", "PMI_SIZE=1", "UNISCALE_LAUNCH_FOLDER=/run/launch")]
+    [InlineData(
+        LauncherKind.Mpich,
+        "SLURM_PROCID=0",
+        "SLURM_STEP_NUM_TASKS=1",
+        "PMI_RANK=0",
+        "PMI_SIZE=1",
+        "UNISCALE_LAUNCH_FOLDER=/run/launch"
+    )]
     [InlineData(LauncherKind.Mpich, "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "PMI_RANK=1", "PMI_SIZE=2")]
     [InlineData(LauncherKind.Mpich, "PMI_RANK=0", "PMI_SIZE=1")]
     public void AStepOfOneTaskIsAShell(LauncherKind expected, params string[] variables) =>
@@ -59,13 +88,22 @@ public sealed class RankEnvironmentTests
     [InlineData("7", null, 6, 7)]
     public void SlurmsTasksAreThoseOfThisNode(string tasks, string? node, int localRank, int localSize)
     {
-        (string, string)[] variables = [("SLURM_PROCID", "3"), ("SLURM_STEP_NUM_TASKS", "7"), ("SLURM_LOCALID", $"{localRank}"), ("SLURM_STEP_TASKS_PER_NODE", tasks)];
-        Assert.Equal((LauncherKind.Slurm, 3, 7, localRank, localSize), Place(node is null ? variables : [.. variables, ("SLURM_NODEID", node)]));
+        (string, string)[] variables =
+        [
+            ("SLURM_PROCID", "3"),
+            ("SLURM_STEP_NUM_TASKS", "7"),
+            ("SLURM_LOCALID", $"{localRank}"),
+            ("SLURM_STEP_TASKS_PER_NODE", tasks),
+        ];
+        Assert.Equal(
+            (LauncherKind.Slurm, 3, 7, localRank, localSize),
+            Place(node is null ? variables : [.. variables, ("SLURM_NODEID", node)])
+        );
     }
 
     [Fact]
-    public void TheOrderOfTheHostIsSlurmsWhereSrunSpeaksPmi() => Assert.Equal(
-        (LauncherKind.Mpich, 6, 7, 2, 3), Place([.. Slurm, ("SLURM_NODEID", "1"), ("PMI_RANK", "6"), ("PMI_SIZE", "7")]));
+    public void TheOrderOfTheHostIsSlurmsWhereSrunSpeaksPmi() =>
+        Assert.Equal((LauncherKind.Mpich, 6, 7, 2, 3), Place([.. Slurm, ("SLURM_NODEID", "1"), ("PMI_RANK", "6"), ("PMI_SIZE", "7")]));
 
     [Theory]
     [InlineData("SLURM_LOCALID=4", "SLURM_LOCALID=4 is not below the 4 ranks of this host")]
@@ -88,8 +126,10 @@ public sealed class RankEnvironmentTests
     public void VariablesThatDoNotFitAreRefused(string name, string? value, string sentence)
     {
         var variables = Variables(OpenMpi);
-        if (value is null) variables.Remove(name);
-        else variables[name] = value;
+        if (value is null)
+            variables.Remove(name);
+        else
+            variables[name] = value;
         var error = Assert.Throws<UserErrorException>(() => RankEnvironment.Detect(variables));
         Assert.Contains(sentence, error.Message, StringComparison.Ordinal);
     }
@@ -109,7 +149,11 @@ public sealed class RankEnvironmentTests
     {
         var error = Assert.Throws<UserErrorException>(() => RankWorld.Join(RankEnvironment.Detect(Variables(Torchrun))));
         Assert.Contains("uniscale launch -n 2", error.Message, StringComparison.Ordinal);
-        Assert.Contains("an MPIJob (scripts/templates/kubernetes-mpijob.yaml) in place of a PyTorchJob", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "an MPIJob (scripts/templates/kubernetes-mpijob.yaml) in place of a PyTorchJob",
+            error.Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -11,7 +11,8 @@ public sealed class StopSignalsTests : IDisposable
     [Fact]
     public void ASaveFileIsTakenOnceByOneOfAllWhoLook()
     {
-        int saves = 0, stops = 0;
+        int saves = 0,
+            stops = 0;
         using var one = new StopSignals(() => Interlocked.Increment(ref stops), _run, () => Interlocked.Increment(ref saves));
         using var two = new StopSignals(() => Interlocked.Increment(ref stops), _run, () => Interlocked.Increment(ref saves));
         string file = Path.Combine(_run, StopSignals.SaveFileName);

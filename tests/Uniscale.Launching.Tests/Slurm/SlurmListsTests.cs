@@ -25,7 +25,12 @@ public sealed class SlurmListsTests
     [InlineData("n[a]")]
     [InlineData("n[1-999999999]")]
     [InlineData("n1 n2")]
-    public void WhatIsNoListOfHostsIsRefused(string text) => Assert.Contains("is no list of hosts", Assert.Throws<UserErrorException>(() => SlurmLists.Hosts(text)).Message, StringComparison.Ordinal);
+    public void WhatIsNoListOfHostsIsRefused(string text) =>
+        Assert.Contains(
+            "is no list of hosts",
+            Assert.Throws<UserErrorException>(() => SlurmLists.Hosts(text)).Message,
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData("")]

@@ -15,7 +15,8 @@ public sealed class HangDetectorTests
     private bool Hangs(HangDetector detector, double now, params Heartbeat[] beats)
     {
         bool hangs = false;
-        for (; _observed <= now; _observed++) hangs = detector.Observe(beats, Start.AddSeconds(_observed)) is not null;
+        for (; _observed <= now; _observed++)
+            hangs = detector.Observe(beats, Start.AddSeconds(_observed)) is not null;
         return hangs;
     }
 
@@ -33,7 +34,8 @@ public sealed class HangDetectorTests
     public void QuickStepsHangAfterTheMinimum()
     {
         var detector = new HangDetector(new HangLimits { Minimum = TimeSpan.FromSeconds(20) });
-        for (int second = 0; second < 10; second++) Assert.False(Hangs(detector, second, Beat(0, second), Beat(1, second - 1)));
+        for (int second = 0; second < 10; second++)
+            Assert.False(Hangs(detector, second, Beat(0, second), Beat(1, second - 1)));
         Assert.False(Hangs(detector, 29, Beat(0, 9), Beat(1, 9)));
         Assert.True(Hangs(detector, 30, Beat(0, 9), Beat(1, 9)));
     }
@@ -42,7 +44,8 @@ public sealed class HangDetectorTests
     public void SlowStepsAreGivenTimeByTheirOwnMeasure()
     {
         var detector = new HangDetector(new HangLimits { Minimum = TimeSpan.FromSeconds(20), LongestSteps = 5 });
-        for (int step = 0; step < 4; step++) Assert.False(Hangs(detector, 30 * step, Beat(0, 30 * step)));
+        for (int step = 0; step < 4; step++)
+            Assert.False(Hangs(detector, 30 * step, Beat(0, 30 * step)));
         Assert.Equal(150, detector.Limit.TotalSeconds);
         Assert.False(Hangs(detector, 90 + 149, Beat(0, 90)));
         Assert.True(Hangs(detector, 90 + 151, Beat(0, 90)));

@@ -17,9 +17,13 @@ public sealed class RankMonitorTests : IDisposable
         using var monitor = new RankMonitor(_folder, worlds[1]);
         Assert.Equal("starting", Read().Busy);
         monitor.Beat(12);
-        Assert.Equal((1, 12, "", Environment.MachineName, Environment.ProcessId), (Read().Rank, Read().Step, Read().Busy, Read().Host, Read().ProcessId));
+        Assert.Equal(
+            (1, 12, "", Environment.MachineName, Environment.ProcessId),
+            (Read().Rank, Read().Step, Read().Busy, Read().Host, Read().ProcessId)
+        );
         var before = Read();
-        using (monitor.Busy("saving")) Assert.Equal("saving", Read().Busy);
+        using (monitor.Busy("saving"))
+            Assert.Equal("saving", Read().Busy);
         Assert.Equal("", Read().Busy);
         Assert.True(Read().Moved >= before.Moved);
         Array.ForEach(worlds, world => world.Dispose());
@@ -50,7 +54,9 @@ public sealed class RankMonitorTests : IDisposable
         Array.ForEach(worlds, world => world.Dispose());
     }
 
-    /// <summary>A page that is missing when it is written, on a disk that is full by then, ends the process: every file has its room from the start.</summary>
+    /// <summary>
+    /// A page that is missing when it is written, on a disk that is full by then, ends the process: every file has its room from the start.
+    /// </summary>
     [Fact]
     public void FilesWrittenThroughMemoryHaveTheirRoom()
     {
@@ -59,8 +65,16 @@ public sealed class RankMonitorTests : IDisposable
         Assert.Null(monitor.Problem);
         foreach (string path in (string[])[Heartbeat.PathOf(_folder, 0), RankMonitor.JournalPath(_folder, 0)])
         {
-            using var stat = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("stat", ["-c", "%b %B %s", path]) { RedirectStandardOutput = true })!;
-            long[] words = [.. stat.StandardOutput.ReadToEnd().Split(' ').Select(word => long.Parse(word, System.Globalization.CultureInfo.InvariantCulture))];
+            using var stat = System.Diagnostics.Process.Start(
+                new System.Diagnostics.ProcessStartInfo("stat", ["-c", "%b %B %s", path]) { RedirectStandardOutput = true }
+            )!;
+            long[] words =
+            [
+                .. stat
+                    .StandardOutput.ReadToEnd()
+                    .Split(' ')
+                    .Select(word => long.Parse(word, System.Globalization.CultureInfo.InvariantCulture)),
+            ];
             Assert.True(words[0] * words[1] >= words[2] && words[2] > 0, $"{path} has {words[0]} blocks for {words[2]} bytes");
         }
         worlds[0].Dispose();

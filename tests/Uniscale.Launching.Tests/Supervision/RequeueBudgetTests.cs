@@ -15,9 +15,15 @@ public sealed class RequeueBudgetTests
     [InlineData("0 0 0", 1, true)]
     public void AJobThatComesFurtherIsAlwaysQueuedAgain(string before, long step, bool mayGoOn)
     {
-        JobEvent[] events = [.. before.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => new JobEvent(DateTimeOffset.UnixEpoch, JobEventKind.Requeued, 1, long.Parse(text), ""))];
+        JobEvent[] events =
+        [
+            .. before
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(text => new JobEvent(DateTimeOffset.UnixEpoch, JobEventKind.Requeued, 1, long.Parse(text), "")),
+        ];
         string? refusal = RequeueBudget.Refusal(events, step);
         Assert.Equal(mayGoOn, refusal is null);
-        if (!mayGoOn) Assert.Matches(@"^it has been queued 3 times without coming beyond step \d+, so another allocation will not help$", refusal);
+        if (!mayGoOn)
+            Assert.Matches(@"^it has been queued 3 times without coming beyond step \d+, so another allocation will not help$", refusal);
     }
 }

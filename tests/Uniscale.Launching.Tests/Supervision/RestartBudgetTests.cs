@@ -10,7 +10,8 @@ public sealed class RestartBudgetTests
     public void FaultsThatMoveAboutUseTheWholeBudget()
     {
         var budget = new RestartBudget(4, maxSameFault: 2);
-        for (int step = 0; step < 4; step++) Assert.Null(budget.Spend(Fault("signal 9", step)));
+        for (int step = 0; step < 4; step++)
+            Assert.Null(budget.Spend(Fault("signal 9", step)));
         Assert.Contains("all 4 restarts are spent", budget.Spend(Fault("signal 9", 9)), StringComparison.Ordinal);
     }
 
@@ -21,9 +22,14 @@ public sealed class RestartBudgetTests
         Assert.Null(budget.Spend(Fault("signal 11", 8)));
         Assert.Null(budget.Spend(Fault("signal 9", 8)));
         Assert.Null(budget.Spend(Fault("signal 11", 8)));
-        Assert.Contains("the same fault (signal 11) has come back 3 times at step 8", budget.Spend(Fault("signal 11", 8)), StringComparison.Ordinal);
+        Assert.Contains(
+            "the same fault (signal 11) has come back 3 times at step 8",
+            budget.Spend(Fault("signal 11", 8)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
-    public void NoRestartsByDefault() => Assert.Contains("--max-restarts 0", new RestartBudget(0).Spend(Fault("hang", 1)), StringComparison.Ordinal);
+    public void NoRestartsByDefault() =>
+        Assert.Contains("--max-restarts 0", new RestartBudget(0).Spend(Fault("hang", 1)), StringComparison.Ordinal);
 }

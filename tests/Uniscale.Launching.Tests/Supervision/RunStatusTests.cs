@@ -18,8 +18,7 @@ public sealed class RunStatusTests : IDisposable
     private static string Step(long step, double at, double loss = 3) =>
         $$"""{"kind":"step","time":"{{Time(at)}}","step":{{step}},"consumed_tokens":{{step * 100}},"loss":{{loss}},"tokens_per_second":50,"seconds":2}""";
 
-    private static string Began(double at) =>
-        $$"""{"kind":"start","time":"{{Time(at)}}","ranks":2,"layout":"dp2","total_steps":9}""";
+    private static string Began(double at) => $$"""{"kind":"start","time":"{{Time(at)}}","ranks":2,"layout":"dp2","total_steps":9}""";
 
     private RunStatus Read(params string[] lines)
     {
@@ -39,10 +38,21 @@ public sealed class RunStatusTests : IDisposable
         Happened(JobEventKind.Started, -2);
         Happened(JobEventKind.Fault, 7, new Fault("signal 9", 3, 1, "n1", "rank 1 failed"));
         Happened(JobEventKind.Restarted, 8);
-        var status = Read(Began(0), Step(1, 3), Step(2, 5), Step(3, 7), Began(9), Step(2, 12), Step(3, 14),
+        var status = Read(
+            Began(0),
+            Step(1, 3),
+            Step(2, 5),
+            Step(3, 7),
+            Began(9),
+            Step(2, 12),
+            Step(3, 14),
             $$"""{"kind":"note","time":"{{Time(15)}}","note":"checkpoint-durable","message":"step 3 is durable"}""",
-            $$"""{"kind":"end","time":"{{Time(18)}}","finished":true}""");
-        Assert.Equal((RunState.Finished, 3, 9, 300, 1), (status.State, status.Step, status.TotalSteps, status.ConsumedTokens, status.Restarts));
+            $$"""{"kind":"end","time":"{{Time(18)}}","finished":true}"""
+        );
+        Assert.Equal(
+            (RunState.Finished, 3, 9, 300, 1),
+            (status.State, status.Step, status.TotalSteps, status.ConsumedTokens, status.Restarts)
+        );
         Assert.Equal((6, 20, 0.3), (status.Account.Effective, status.Wall.TotalSeconds, status.EffectiveShare));
         Assert.Equal(("step 3 is durable", "signal 9"), (status.Checkpoint, status.LastFault!.Fault!.Kind));
     }
@@ -68,7 +78,12 @@ public sealed class RunStatusTests : IDisposable
         string folder = Directory.CreateDirectory(Path.Combine(_run, "launch")).FullName;
         void Beat(string host)
         {
-            var slot = new HeartbeatSlot { AliveTicks = DateTime.UtcNow.Ticks, MovedTicks = DateTime.UtcNow.Ticks, ProcessId = rank.Id };
+            var slot = new HeartbeatSlot
+            {
+                AliveTicks = DateTime.UtcNow.Ticks,
+                MovedTicks = DateTime.UtcNow.Ticks,
+                ProcessId = rank.Id,
+            };
             slot.SetHost(host);
             byte[] bytes = new byte[HeartbeatSlot.SizeBytes];
             System.Runtime.InteropServices.MemoryMarshal.Write(bytes, slot);
@@ -92,7 +107,11 @@ public sealed class RunStatusTests : IDisposable
 
     [Fact]
     public void AFolderWithoutARunIsTheUsersError() =>
-        Assert.Contains("There is no run in", Assert.Throws<UserErrorException>(() => RunStatus.Read(_run, Start)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "There is no run in",
+            Assert.Throws<UserErrorException>(() => RunStatus.Read(_run, Start)).Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void LinesThatAreNoRecordsAreLeftOutAndCounted()

@@ -20,14 +20,17 @@ public sealed class StartWatchTests : IDisposable
     private void Join(int ranks)
     {
         var worlds = InProcessWorld.Create(4);
-        foreach (var world in worlds.Take(ranks)) new RankMonitor(_folder, world).Dispose();
-        foreach (var world in worlds) world.Dispose();
+        foreach (var world in worlds.Take(ranks))
+            new RankMonitor(_folder, world).Dispose();
+        foreach (var world in worlds)
+            world.Dispose();
     }
 
     private Fault? ObserveFor(int seconds)
     {
         Fault? fault = null;
-        for (int second = 0; second <= seconds; second++) fault ??= _watch.Observe(Begin + TimeSpan.FromSeconds(second));
+        for (int second = 0; second <= seconds; second++)
+            fault ??= _watch.Observe(Begin + TimeSpan.FromSeconds(second));
         return fault;
     }
 
@@ -38,8 +41,17 @@ public sealed class StartWatchTests : IDisposable
         BeginRank(1, "n1");
         BeginRank(2, "n1");
         new LaunchFolder(_folder).SayJoining(2);
-        Assert.Equal(new Fault("start", 0, 3, "", "3 of 4 ranks did not join the job within 30 s (--start-seconds): rank 3 never began; "
-            + "rank 1 began on n1 and did not come to MPI's start; rank 2 began on n1 and waits in MPI's start"), ObserveFor(40));
+        Assert.Equal(
+            new Fault(
+                "start",
+                0,
+                3,
+                "",
+                "3 of 4 ranks did not join the job within 30 s (--start-seconds): rank 3 never began; "
+                    + "rank 1 began on n1 and did not come to MPI's start; rank 2 began on n1 and waits in MPI's start"
+            ),
+            ObserveFor(40)
+        );
     }
 
     /// <summary>srun is told where each rank goes, so that the host of one that never began is known.</summary>
@@ -51,7 +63,10 @@ public sealed class StartWatchTests : IDisposable
         Join(2);
         watch.Observe(Begin);
         var fault = watch.Observe(Begin + TimeSpan.FromSeconds(2));
-        Assert.Equal(("n2", "2 of 4 ranks did not join the job within 1 s (--start-seconds): ranks 2, 3 never began on n2"), (fault!.Host, fault.Message));
+        Assert.Equal(
+            ("n2", "2 of 4 ranks did not join the job within 1 s (--start-seconds): ranks 2, 3 never began on n2"),
+            (fault!.Host, fault.Message)
+        );
     }
 
     [Fact]
@@ -75,7 +90,10 @@ public sealed class StartWatchTests : IDisposable
         Assert.Null(_watch.WhoIsLost());
         BeginRank(0, "n0");
         BeginRank(1, "n0");
-        Assert.Equal("2 of 4 ranks did not join the job before mpirun gave up; its words are above: ranks 2, 3 never began", _watch.WhoIsLost()!.Message);
+        Assert.Equal(
+            "2 of 4 ranks did not join the job before mpirun gave up; its words are above: ranks 2, 3 never began",
+            _watch.WhoIsLost()!.Message
+        );
     }
 
     [Fact]
@@ -91,7 +109,13 @@ public sealed class StartWatchTests : IDisposable
 
     private void Beat(int rank, string host, DateTimeOffset alive)
     {
-        var slot = new HeartbeatSlot { Rank = rank, Step = 7, AliveTicks = alive.UtcTicks, MovedTicks = alive.UtcTicks };
+        var slot = new HeartbeatSlot
+        {
+            Rank = rank,
+            Step = 7,
+            AliveTicks = alive.UtcTicks,
+            MovedTicks = alive.UtcTicks,
+        };
         slot.SetHost(host);
         File.WriteAllBytes(Heartbeat.PathOf(_folder, rank), System.Runtime.InteropServices.MemoryMarshal.AsBytes([slot]).ToArray());
     }

@@ -16,8 +16,10 @@ public sealed class BrainFloatTests
         for (int i = 0; i < all.Length; i++)
         {
             Assert.Equal(BitConverter.UInt32BitsToSingle((uint)all[i] << 16), wide[i]);
-            if (float.IsNaN(wide[i])) Assert.True(float.IsNaN(BitConverter.UInt32BitsToSingle((uint)back[i] << 16)));
-            else Assert.Equal(all[i], back[i]);
+            if (float.IsNaN(wide[i]))
+                Assert.True(float.IsNaN(BitConverter.UInt32BitsToSingle((uint)back[i] << 16)));
+            else
+                Assert.Equal(all[i], back[i]);
         }
     }
 
@@ -25,11 +27,23 @@ public sealed class BrainFloatTests
     public void RoundsToTheNearestAndTiesToEven()
     {
         var random = new Random(3);
-        float[] values = [.. Enumerable.Range(0, 10_007).Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))
-            .Where(value => !float.IsNaN(value)), 1.00390625f, 1.01171875f, float.MaxValue, float.PositiveInfinity, -0f, float.Epsilon];
+        float[] values =
+        [
+            .. Enumerable
+                .Range(0, 10_007)
+                .Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))
+                .Where(value => !float.IsNaN(value)),
+            1.00390625f,
+            1.01171875f,
+            float.MaxValue,
+            float.PositiveInfinity,
+            -0f,
+            float.Epsilon,
+        ];
         ushort[] narrow = new ushort[values.Length];
         BrainFloat.Narrow(values, narrow);
-        for (int i = 0; i < values.Length; i++) Assert.Equal(Nearest(values[i]), narrow[i]);
+        for (int i = 0; i < values.Length; i++)
+            Assert.Equal(Nearest(values[i]), narrow[i]);
     }
 
     [Fact]
@@ -46,7 +60,8 @@ public sealed class BrainFloatTests
     private static ushort Nearest(float value)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);
-        uint below = bits >> 16, rest = bits & 0xFFFF;
+        uint below = bits >> 16,
+            rest = bits & 0xFFFF;
         return (ushort)(rest > 0x8000 || (rest == 0x8000 && below % 2 == 1) ? below + 1 : below);
     }
 }

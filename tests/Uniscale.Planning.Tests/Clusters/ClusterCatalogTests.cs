@@ -12,12 +12,15 @@ public sealed class ClusterCatalogTests : IDisposable
 
     [Fact]
     public void Every_shipped_cluster_is_read_and_prices_a_step() =>
-        Assert.All(ClusterCatalog.Names, name =>
-        {
-            var cluster = ClusterCatalog.Load(name);
-            Assert.Equal(name, cluster.Name);
-            Assert.True(PricedStep.Of(Specs.Of(), cluster, cluster.StackOf("")).Seconds > 0);
-        });
+        Assert.All(
+            ClusterCatalog.Names,
+            name =>
+            {
+                var cluster = ClusterCatalog.Load(name);
+                Assert.Equal(name, cluster.Name);
+                Assert.True(PricedStep.Of(Specs.Of(), cluster, cluster.StackOf("")).Seconds > 0);
+            }
+        );
 
     [Fact]
     public void A_name_that_is_unknown_gets_its_nearest() =>
@@ -29,7 +32,10 @@ public sealed class ClusterCatalogTests : IDisposable
 
     [Fact]
     public void A_figure_that_is_no_number_is_refused() =>
-        Assert.Contains("chip.memory.value is '80 apples'", Refusal(() => Load("chip: { memory: { value: 80 apples, source: a friend } }")));
+        Assert.Contains(
+            "chip.memory.value is '80 apples'",
+            Refusal(() => Load("chip: { memory: { value: 80 apples, source: a friend } }"))
+        );
 
     [Fact]
     public void A_figure_that_a_prediction_needs_and_nobody_knows_is_named()

@@ -12,12 +12,15 @@ public sealed class FailureTraceTests : IDisposable
     [Fact]
     public void Faults_of_the_jobs_nodes_are_replayed()
     {
-        File.WriteAllText(_file, """
+        File.WriteAllText(
+            _file,
+            """
             [{"node_id": "a", "event_time": 1000, "event_type": "fault_start", "fault_type": {"Level": "1"}},
              {"node_id": "b", "event_time": 1500, "event_type": "fault_start", "fault_type": {"Level": "1"}},
              {"node_id": "a", "event_time": 1600, "event_type": "fault_end", "fault_type": {"Level": "1"}},
              {"node_id": "c", "event_time": 1700, "event_type": "fault_start", "fault_type": {"Level": "1"}}]
-            """);
+            """
+        );
         var trace = FailureTrace.Load(_file, 2);
         Assert.Equal((2, 700), (trace.Count, trace.Seconds));
         Assert.Equal(new Failure(500, 1), trace.Next(0));

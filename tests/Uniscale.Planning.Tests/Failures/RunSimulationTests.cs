@@ -6,7 +6,8 @@ namespace Uniscale.Planning.Tests.Failures;
 
 public class RunSimulationTests
 {
-    private const double Hour = 3600, Day = 86_400;
+    private const double Hour = 3600,
+        Day = 86_400;
 
     private static readonly FailureModel Model = new()
     {
@@ -16,7 +17,13 @@ public class RunSimulationTests
         Restart = 300,
     };
 
-    private static readonly JobModel Job = new() { Work = 45 * Day, Interval = 1800, SaveBlocks = 20, Tokens = 1.6e12 };
+    private static readonly JobModel Job = new()
+    {
+        Work = 45 * Day,
+        Interval = 1800,
+        SaveBlocks = 20,
+        Tokens = 1.6e12,
+    };
 
     /// <summary>Exponential failures, fixed costs: within 1% of Daly's equation for 1,000 runs.</summary>
     [Theory]
@@ -59,13 +66,19 @@ public class RunSimulationTests
     /// <summary>A file gives all parts of a restart, or the whole.</summary>
     [Theory]
     [InlineData("drain: { value: 60s, source: ours }", "recovery.communicators is unknown")]
-    [InlineData("drain: { value: 60s, source: ours }, communicators: { value: 1s, source: ours }, reload: { value: 1s, source: ours }, warm_up: { value: 1s, source: ours }, restart: { value: 5min, source: ours }", "take one of them out")]
+    [InlineData(
+        "drain: { value: 60s, source: ours }, communicators: { value: 1s, source: ours }, reload: { value: 1s, source: ours }, warm_up: { value: 1s, source: ours }, restart: { value: 5min, source: ours }",
+        "take one of them out"
+    )]
     [InlineData("", "recovery.restart is unknown")]
     public void A_restart_that_is_not_whole_is_refused(string recovery, string sentence)
     {
         string file = Path.Combine(Directory.CreateTempSubdirectory("uniscale-rates-").FullName, "rates.yaml");
-        File.WriteAllText(file, "name: mine\ncauses: [{ name: node, component: node, events: 1, components: 10, days: 1, source: ours }]\n"
-            + $"recovery: {{ detect: {{ value: 2min, source: ours }}{(recovery.Length > 0 ? ", " + recovery : "")} }}\n");
+        File.WriteAllText(
+            file,
+            "name: mine\ncauses: [{ name: node, component: node, events: 1, components: 10, days: 1, source: ours }]\n"
+                + $"recovery: {{ detect: {{ value: 2min, source: ours }}{(recovery.Length > 0 ? ", " + recovery : "")} }}\n"
+        );
         Assert.Contains(sentence, Assert.Throws<UserErrorException>(() => FailureModel.Of(FailureCatalog.Load(file), 64, 8)).Message);
         Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
     }
@@ -99,18 +112,36 @@ public class RunSimulationTests
         Assert.Equal(24.7, FailureModel.Of(unplanned, 2048, 8).Mtbf / Hour, 0.2);
     }
 
-    /// <summary>2,048 GPUs with Llama 3's causes, from 8 to 25 h between failures: goodput rises, and stays by the closed form, whose failures are of one kind.</summary>
+    /// <summary>
+    /// 2,048 GPUs with Llama 3's causes, from 8 to 25 h between failures: goodput rises, and stays by the closed form, whose failures are
+    /// of one kind.
+    /// </summary>
     [Fact]
     public void Goodput_rises_from_8_to_25_hours_between_failures()
     {
         var model = FailureModel.Of(FailureCatalog.Load("llama3"), 2048, 8);
-        double[] goodput = [.. new[] { 8.0, 12, 16, 20, 25 }.Select(hours => RunReport.Of(Job, model.WithMtbf(hours * Hour), 300, seed: 1).Goodput)];
+        double[] goodput =
+        [
+            .. new[] { 8.0, 12, 16, 20, 25 }.Select(hours => RunReport.Of(Job, model.WithMtbf(hours * Hour), 300, seed: 1).Goodput),
+        ];
         Assert.Equal(goodput.Order(), goodput);
         foreach (var (hours, at) in new[] { (8.0, goodput[0]), (25.0, goodput[^1]) })
-            Assert.Equal(Job.Work / CheckpointInterval.ExpectedSeconds(Job.Work, Job.Interval, Job.SaveBlocks, hours * Hour, model.Detect + model.Restart), at, 0.01);
+            Assert.Equal(
+                Job.Work
+                    / CheckpointInterval.ExpectedSeconds(
+                        Job.Work,
+                        Job.Interval,
+                        Job.SaveBlocks,
+                        hours * Hour,
+                        model.Detect + model.Restart
+                    ),
+                at,
+                0.01
+            );
     }
 
-    /// <summary>From the node rate alone: 1.8 h at 16,384 GPUs, as RSC's own model says. Its measured 7.9 h at 1,024 GPUs does not follow from that rate, which gives
+    /// <summary>From the node rate alone: 1.8 h at 16,384 GPUs, as RSC's own model says. Its measured 7.9 h at 1,024 GPUs does not follow
+    /// from that rate, which gives
     /// 28.8 h: jobs of that size failed for other causes, whose rates are not published.</summary>
     [Theory]
     [InlineData(16384, 1.8)]
@@ -122,9 +153,31 @@ public class RunSimulationTests
     public void A_save_that_was_not_written_yet_does_not_count()
     {
         var once = new Once(3700);
-        var parts = new RunSimulation(Job with { Work = 7200, Interval = 3600, SaveBlocks = 0, SaveWrites = 200 }, Model, once, new Random(1)).Run();
+        var parts = new RunSimulation(
+            Job with
+            {
+                Work = 7200,
+                Interval = 3600,
+                SaveBlocks = 0,
+                SaveWrites = 200,
+            },
+            Model,
+            once,
+            new Random(1)
+        ).Run();
         Assert.Equal(3700, parts.Lost, 6);
-        parts = new RunSimulation(Job with { Work = 7200, Interval = 3600, SaveBlocks = 0, SaveWrites = 50 }, Model, new Once(3700), new Random(1)).Run();
+        parts = new RunSimulation(
+            Job with
+            {
+                Work = 7200,
+                Interval = 3600,
+                SaveBlocks = 0,
+                SaveWrites = 50,
+            },
+            Model,
+            new Once(3700),
+            new Random(1)
+        ).Run();
         Assert.Equal(100, parts.Lost, 6);
     }
 
@@ -142,7 +195,8 @@ public class RunSimulationTests
     }
 
     [Fact]
-    public void A_mean_time_of_nothing_is_refused() => Assert.Contains("above 0", Assert.Throws<UserErrorException>(() => Model.WithMtbf(0)).Message);
+    public void A_mean_time_of_nothing_is_refused() =>
+        Assert.Contains("above 0", Assert.Throws<UserErrorException>(() => Model.WithMtbf(0)).Message);
 
     /// <summary>M 6000 s, R 600 s, δ 10 s give 373 s, 24 or 25 steps of 15 s (changlan.org).</summary>
     [Fact]

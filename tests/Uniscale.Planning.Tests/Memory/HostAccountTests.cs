@@ -4,13 +4,15 @@ namespace Uniscale.Planning.Tests.Memory;
 
 public class HostAccountTests
 {
-    private static HostAccount Of(StepSpecification spec, bool savesBehind = false, bool threads = true) => new(spec, HostAccount.Uncalibrated, savesBehind, threads);
+    private static HostAccount Of(StepSpecification spec, bool savesBehind = false, bool threads = true) =>
+        new(spec, HostAccount.Uncalibrated, savesBehind, threads);
 
     [Fact]
     public void A_process_is_counted_once_for_its_threads_and_once_for_each_rank_of_its_own()
     {
         var spec = Specs.Of(data: 2);
-        double once = HostAccount.Uncalibrated.ContextBytes!.Value, messages = 10 << 20;
+        double once = HostAccount.Uncalibrated.ContextBytes!.Value,
+            messages = 10 << 20;
         Assert.Equal(once + 2 * messages, Of(spec, threads: false).Of(0, 2) - Of(spec).Of(0, 2), 1.0);
         Assert.Equal(Of(spec, threads: false).Of(0, 1) * 2, Of(spec, threads: false).Of(0, 2), 1.0);
     }
@@ -28,7 +30,11 @@ public class HostAccountTests
     public void Least_leaves_out_what_an_allocator_wastes_and_the_stage_with_the_head_is_the_heaviest()
     {
         var account = Of(Specs.Of(pipeline: 2));
-        Assert.Equal(account.Of(0)["fragmentation"] + account.Of(1)["fragmentation"], account.Of(0, 2) - account.Of(0, 2, HostBytes.Least), 1.0);
+        Assert.Equal(
+            account.Of(0)["fragmentation"] + account.Of(1)["fragmentation"],
+            account.Of(0, 2) - account.Of(0, 2, HostBytes.Least),
+            1.0
+        );
         Assert.Equal([0, 1], new[] { account.Of(0).Rank, account.Of(1).Rank });
     }
 
@@ -37,7 +43,10 @@ public class HostAccountTests
     public void Under_zero_3_threads_hold_the_parameters_once()
     {
         var spec = Specs.Of(data: 2, zero: 3);
-        Assert.True(Of(spec).Of(0)["gathered parameters, unreduced gradients"] < Of(spec, threads: false).Of(0)["gathered parameters, unreduced gradients"]);
+        Assert.True(
+            Of(spec).Of(0)["gathered parameters, unreduced gradients"]
+                < Of(spec, threads: false).Of(0)["gathered parameters, unreduced gradients"]
+        );
         Assert.Equal(0, Of(spec).Of(0)["packed weights"]);
     }
 }

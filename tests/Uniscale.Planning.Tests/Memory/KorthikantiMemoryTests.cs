@@ -2,9 +2,13 @@ using Uniscale.Configuration;
 using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Published;
+
 namespace Uniscale.Planning.Tests.Memory;
 
-/// <summary>State and activations of the first stage, GiB, as Korthikanti et al., 2022, publish them (table 5's models; layers alone, 18 bytes a parameter).</summary>
+/// <summary>
+/// State and activations of the first stage, GiB, as Korthikanti et al., 2022, publish them (table 5's models; layers alone, 18 bytes a
+/// parameter).
+/// </summary>
 public class KorthikantiMemoryTests
 {
     private const double Gibi = 1L << 30;
@@ -24,7 +28,10 @@ public class KorthikantiMemoryTests
         Assert.Equal(state, StateOfLayers(spec), state * 0.02);
     }
 
-    /// <summary>The paper counts layers alone; the last stage's logits and the first stage's embedding come on top here and are left out of both sides.</summary>
+    /// <summary>
+    /// The paper counts layers alone; the last stage's logits and the first stage's embedding come on top here and are left out of both
+    /// sides.
+    /// </summary>
     private static double Kept(StepSpecification spec) => Account(spec).KeptBytes / Gibi;
 
     private static double StateOfLayers(StepSpecification spec)

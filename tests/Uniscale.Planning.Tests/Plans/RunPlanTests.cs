@@ -10,24 +10,48 @@ public class RunPlanTests
 {
     private static readonly Cluster Selene = ClusterCatalog.Load("a100-80-selene");
 
-    private static RunPlan Plan(RunConfiguration config) => RunPlan.Of(config, Selene, Selene.StackOf(""), (changed, batch) =>
-        Specs.Of(microbatches: batch) with { Model = Specs.Model with { Context = changed.Model.Context } });
+    private static RunPlan Plan(RunConfiguration config) =>
+        RunPlan.Of(
+            config,
+            Selene,
+            Selene.StackOf(""),
+            (changed, batch) => Specs.Of(microbatches: batch) with { Model = Specs.Model with { Context = changed.Model.Context } }
+        );
 
     [Fact]
     public void Each_phase_has_its_own_context_and_ramp()
     {
-        var run = Plan(new RunConfiguration
-        {
-            Model = new ModelSection { Context = 64 },
-            Batch = new BatchSection { Global = 8 },
-            Phases =
-            [
-                new PhaseSection { Name = "first", Tokens = 64_000, Batch = new BatchSection { Global = 8, Ramp = new Dictionary<string, string> { ["0"] = "4", ["25600"] = "8" } } },
-                new PhaseSection { Name = "second", Tokens = 12_800, Context = 128 },
-            ],
-            Checkpoint = new CheckpointSection { Every = 10 },
-        });
-        Assert.Equal([("first", 0, 25_600), ("first", 25_600, 38_400), ("second", 64_000, 12_800)], run.Segments.Select(segment => (segment.Phase, (int)segment.FromTokens, (int)segment.Tokens)));
+        var run = Plan(
+            new RunConfiguration
+            {
+                Model = new ModelSection { Context = 64 },
+                Batch = new BatchSection { Global = 8 },
+                Phases =
+                [
+                    new PhaseSection
+                    {
+                        Name = "first",
+                        Tokens = 64_000,
+                        Batch = new BatchSection
+                        {
+                            Global = 8,
+                            Ramp = new Dictionary<string, string> { ["0"] = "4", ["25600"] = "8" },
+                        },
+                    },
+                    new PhaseSection
+                    {
+                        Name = "second",
+                        Tokens = 12_800,
+                        Context = 128,
+                    },
+                ],
+                Checkpoint = new CheckpointSection { Every = 10 },
+            }
+        );
+        Assert.Equal(
+            [("first", 0, 25_600), ("first", 25_600, 38_400), ("second", 64_000, 12_800)],
+            run.Segments.Select(segment => (segment.Phase, (int)segment.FromTokens, (int)segment.Tokens))
+        );
         Assert.Equal([100, 75, 12.5], run.Segments.Select(segment => segment.Steps));
         Assert.Equal(18, run.Saves);
         Assert.True(run.Segments[1].Step.Seconds > run.Segments[0].Step.Seconds);
@@ -42,19 +66,43 @@ public class RunPlanTests
         {
             Model = new ModelSection { Context = 64 },
             Batch = new BatchSection { Global = 8 },
-            Phases = [new PhaseSection { Name = "short", Tokens = 64_000 }, new PhaseSection { Name = "long", Tokens = 12_800, Context = 128 }],
+            Phases =
+            [
+                new PhaseSection { Name = "short", Tokens = 64_000 },
+                new PhaseSection
+                {
+                    Name = "long",
+                    Tokens = 12_800,
+                    Context = 128,
+                },
+            ],
         };
-        RunPlan With(IReadOnlyDictionary<string, ParallelSection>? layouts) => RunPlan.Of(config, Selene, Selene.StackOf(""), (changed, batch) =>
-            Specs.Of(data: 2, microbatches: batch, zero: changed.Parallel.Zero.Stage) with { Model = Specs.Model with { Context = changed.Model.Context } }, layouts);
+        RunPlan With(IReadOnlyDictionary<string, ParallelSection>? layouts) =>
+            RunPlan.Of(
+                config,
+                Selene,
+                Selene.StackOf(""),
+                (changed, batch) =>
+                    Specs.Of(data: 2, microbatches: batch, zero: changed.Parallel.Zero.Stage) with
+                    {
+                        Model = Specs.Model with { Context = changed.Model.Context },
+                    },
+                layouts
+            );
         var own = With(new Dictionary<string, ParallelSection> { ["long"] = new() { Zero = new ZeroSection { Stage = 3 } } });
         Assert.Equal([0, 3], own.Segments.Select(segment => segment.Step.Spec.Sharding));
         Assert.Equal(With(null).Segments[0].Seconds, own.Segments[0].Seconds);
         Assert.NotEqual(With(null).Segments[1].Seconds, own.Segments[1].Seconds);
-        Assert.Contains("the phases are short, long",
-            Assert.Throws<UserErrorException>(() => With(new Dictionary<string, ParallelSection> { ["lang"] = new() })).Message);
+        Assert.Contains(
+            "the phases are short, long",
+            Assert.Throws<UserErrorException>(() => With(new Dictionary<string, ParallelSection> { ["lang"] = new() })).Message
+        );
     }
 
-    /// <summary>Each of 64 000 tokens / (8 · 64) = 125 steps, every 25, two sources of 20 sequences in batches of 8: five pauses of 2 · 3 forward passes.</summary>
+    /// <summary>
+    /// Each of 64 000 tokens / (8 · 64) = 125 steps, every 25, two sources of 20 sequences in batches of 8: five pauses of 2 · 3 forward
+    /// passes.
+    /// </summary>
     [Fact]
     public void Validation_pauses_are_forward_passes_of_the_phases_sources()
     {
@@ -70,22 +118,45 @@ public class RunPlanTests
         double forward = PricedStep.Of(run.Main.Step.Spec with { ForwardOnly = true }, Selene, Selene.StackOf("")).Seconds;
         Assert.InRange(forward, 0, run.Main.Step.Seconds);
         Assert.Equal(5 * 6 * forward, run.ValidationSeconds!.Value, 1e-9);
-        var phased = Plan(config with { Phases = [new PhaseSection { Name = "one", Tokens = 64_000, Evaluate = ["books"] }] });
+        var phased = Plan(
+            config with
+            {
+                Phases =
+                [
+                    new PhaseSection
+                    {
+                        Name = "one",
+                        Tokens = 64_000,
+                        Evaluate = ["books"],
+                    },
+                ],
+            }
+        );
         Assert.Equal(run.ValidationSeconds!.Value / 2, phased.ValidationSeconds!.Value, 1e-9);
-        var all = Plan(config with { Evaluation = new EvaluationSection { Every = 25, Sequences = 0 } });
+        var all = Plan(
+            config with
+            {
+                Evaluation = new EvaluationSection { Every = 25, Sequences = 0 },
+            }
+        );
         Assert.Null(all.ValidationSeconds);
         Assert.True(all.ValidationIsUnknown);
     }
 
     [Fact]
-    public void A_run_without_a_length_is_refused() => Assert.Contains("length of the run is not known", Assert.Throws<UserErrorException>(() => Plan(new RunConfiguration())).Message);
+    public void A_run_without_a_length_is_refused() =>
+        Assert.Contains("length of the run is not known", Assert.Throws<UserErrorException>(() => Plan(new RunConfiguration())).Message);
 
     [Fact]
     public void The_page_needs_nothing_but_itself()
     {
         var run = Plan(new RunConfiguration { Train = new TrainSection { Steps = 10 } });
         var step = run.Main.Step;
-        string page = PlanPage.OfPlan("a <name>", run, [RankMemory.Of(step.Spec, ProgramGenerator.Generate(step.Spec, 0), Selene, step.Stack)]);
+        string page = PlanPage.OfPlan(
+            "a <name>",
+            run,
+            [RankMemory.Of(step.Spec, ProgramGenerator.Generate(step.Spec, 0), Selene, step.Stack)]
+        );
         Assert.Contains("a &lt;name&gt;", page);
         Assert.Equal(2, page.Split("<svg").Length - 1);
         Assert.Contains("activations kept", page);

@@ -10,12 +10,23 @@ public class StepPlanTests
     [Fact]
     public void Model_operations_are_those_of_the_paper()
     {
-        double h = 12288, l = 96, s = 2048, v = 51200;
+        double h = 12288,
+            l = 96,
+            s = 2048,
+            v = 51200;
         double expected = 72 * l * h * h * (1 + s / (6 * h) + v / (12 * l * h));
-        Assert.Equal(1, PlannedFlops.PerToken(MegatronRows.Korthikanti.First(row => row.Name.StartsWith("175B", StringComparison.Ordinal)).Spec.Model) / expected, 1e-9);
+        Assert.Equal(
+            1,
+            PlannedFlops.PerToken(MegatronRows.Korthikanti.First(row => row.Name.StartsWith("175B", StringComparison.Ordinal)).Spec.Model)
+                / expected,
+            1e-9
+        );
     }
 
-    /// <summary>Korthikanti et al., 2022, table 5: MFU 51.4% at 13.75 s. Their HFU of 52.8% counts attention's three units again, ours the one that selective recomputation repeats.</summary>
+    /// <summary>
+    /// Korthikanti et al., 2022, table 5: MFU 51.4% at 13.75 s. Their HFU of 52.8% counts attention's three units again, ours the one that
+    /// selective recomputation repeats.
+    /// </summary>
     [Fact]
     public void Utilization_is_that_of_the_paper()
     {
@@ -33,7 +44,16 @@ public class StepPlanTests
         var row = InternEvoRows.InternLm;
         var cluster = ClusterCatalog.Load(row.Cluster);
         var clock = System.Diagnostics.Stopwatch.StartNew();
-        var plan = PricedStep.Of(row.Spec with { Mesh = new MeshShape(4, 64, 1, 8), Microbatches = 32, ZeroGroup = 64 }, cluster, cluster.StackOf(""));
+        var plan = PricedStep.Of(
+            row.Spec with
+            {
+                Mesh = new MeshShape(4, 64, 1, 8),
+                Microbatches = 32,
+                ZeroGroup = 64,
+            },
+            cluster,
+            cluster.StackOf("")
+        );
         // A second on a quiet machine; the tests share theirs.
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20), $"{clock.Elapsed}");
         Assert.Equal(4, plan.Times.Classes.Count);

@@ -12,17 +12,18 @@ public class LayoutSearchTests
     private static readonly Cluster Selene = ClusterCatalog.Load("a100-80-selene");
 
     /// <summary>What Megatron-LM had in 2022.</summary>
-    private static SearchSpace Megatron(StepSpecification spec) => new()
-    {
-        Ranks = spec.Mesh.Size,
-        GlobalBatch = spec.Microbatches * spec.MicrobatchSize * spec.Mesh.Data,
-        MostTensor = 8,
-        Schedules = ["1f1b", "interleaved-1f1b"],
-        ZeroStages = [0],
-        Recomputations = [RecomputeKind.Selective, RecomputeKind.Block],
-        Chunks = [1, 2, 3, 4],
-        Top = 3,
-    };
+    private static SearchSpace Megatron(StepSpecification spec) =>
+        new()
+        {
+            Ranks = spec.Mesh.Size,
+            GlobalBatch = spec.Microbatches * spec.MicrobatchSize * spec.Mesh.Data,
+            MostTensor = 8,
+            Schedules = ["1f1b", "interleaved-1f1b"],
+            ZeroStages = [0],
+            Recomputations = [RecomputeKind.Selective, RecomputeKind.Block],
+            Chunks = [1, 2, 3, 4],
+            Top = 3,
+        };
 
     /// <summary>Korthikanti et al., 2022, table 5: axes and chunks that were published are among the best three.</summary>
     [Theory]
@@ -34,13 +35,25 @@ public class LayoutSearchTests
     {
         var spec = MegatronRows.Korthikanti.First(row => row.Name.StartsWith(model + " SP", StringComparison.Ordinal)).Spec;
         var found = new LayoutSearch(Selene, Selene.StackOf("megatron"), Megatron(spec)).Run(spec);
-        Assert.Contains(found.Best, layout => layout.Plan.Spec.Mesh.Tensor == spec.Mesh.Tensor && layout.Plan.Spec.Mesh.Pipeline == spec.Mesh.Pipeline && layout.Plan.Spec.Chunks == spec.Chunks);
+        Assert.Contains(
+            found.Best,
+            layout =>
+                layout.Plan.Spec.Mesh.Tensor == spec.Mesh.Tensor
+                && layout.Plan.Spec.Mesh.Pipeline == spec.Mesh.Pipeline
+                && layout.Plan.Spec.Chunks == spec.Chunks
+        );
     }
 
     [Fact]
     public void Bounds_are_below_what_a_simulation_says()
     {
-        var space = Megatron(Specs.Of()) with { Ranks = 16, GlobalBatch = 32, ZeroStages = [0, 1, 2, 3], Schedules = ["1f1b", "interleaved-1f1b", "zero-bubble"] };
+        var space = Megatron(Specs.Of()) with
+        {
+            Ranks = 16,
+            GlobalBatch = 32,
+            ZeroStages = [0, 1, 2, 3],
+            Schedules = ["1f1b", "interleaved-1f1b", "zero-bubble"],
+        };
         var stack = Selene.StackOf("");
         int checkedCount = 0;
         foreach (var spec in space.Of(Specs.Of()).Where((_, i) => i % 7 == 0))
@@ -56,7 +69,10 @@ public class LayoutSearchTests
             }
             var planner = new StepPlanner(spec, Selene);
             Assert.True(bounds.Seconds <= planner.Price(stack).Seconds * (1 + 1e-9), LayoutSearch.Describe(spec));
-            Assert.True(bounds.Bytes <= planner.MemoryOfStages(stack).Max(account => account.KnownBytes) * (1 + 1e-9), LayoutSearch.Describe(spec));
+            Assert.True(
+                bounds.Bytes <= planner.MemoryOfStages(stack).Max(account => account.KnownBytes) * (1 + 1e-9),
+                LayoutSearch.Describe(spec)
+            );
             checkedCount++;
         }
         Assert.True(checkedCount > 20);
@@ -71,7 +87,11 @@ public class LayoutSearchTests
         var all = space.Of(Specs.Of()).Select(Priced).OfType<(double Seconds, double Bytes)>().ToArray();
         Assert.Equal(all.Min(layout => layout.Seconds), found.Best[0].Plan.Seconds, 12);
         Assert.Equal(found.Considered, found.Priced.Count + found.Rejections.Sum(rejection => rejection.Count));
-        var front = all.Where(layout => !all.Any(other => other.Seconds <= layout.Seconds && other.Bytes <= layout.Bytes && other != layout)).Distinct().OrderBy(layout => layout.Seconds);
+        var front = all.Where(layout =>
+                !all.Any(other => other.Seconds <= layout.Seconds && other.Bytes <= layout.Bytes && other != layout)
+            )
+            .Distinct()
+            .OrderBy(layout => layout.Seconds);
         Assert.Equal(front, found.Front.Select(layout => (layout.Plan.Seconds, layout.Heaviest.KnownBytes)));
         Assert.True(found.Priced.Count < all.Length, $"{found.Priced.Count} of {all.Length} were simulated");
 
@@ -92,7 +112,9 @@ public class LayoutSearchTests
     [Fact]
     public void A_page_shows_the_front_as_a_picture()
     {
-        var found = new LayoutSearch(Selene, Selene.StackOf(""), Megatron(Specs.Of()) with { Ranks = 4, GlobalBatch = 8, Top = 3 }).Run(Specs.Of());
+        var found = new LayoutSearch(Selene, Selene.StackOf(""), Megatron(Specs.Of()) with { Ranks = 4, GlobalBatch = 8, Top = 3 }).Run(
+            Specs.Of()
+        );
         string page = PlanPage.OfSearch("a <name>", Selene, found);
         Assert.Single(page.Split("<svg").Skip(1));
         Assert.Contains("The runner-up loses", page);
@@ -104,7 +126,9 @@ public class LayoutSearchTests
     {
         var spec = MegatronRows.Korthikanti.First(row => row.Name.StartsWith("1T", StringComparison.Ordinal)).Spec;
         var space = Megatron(spec) with { Ranks = 8, GlobalBatch = 512 };
-        string refusal = Assert.Throws<UserErrorException>(() => new LayoutSearch(Selene, Selene.StackOf("megatron"), space).Run(spec)).Message;
+        string refusal = Assert
+            .Throws<UserErrorException>(() => new LayoutSearch(Selene, Selene.StackOf("megatron"), space).Run(spec))
+            .Message;
         Assert.Contains("No layout of 8 × A100", refusal);
     }
 }

@@ -8,7 +8,14 @@ public class NearestLayoutTests
 {
     private static readonly RunConfiguration Config = new()
     {
-        Model = new ModelSection { Layers = 6, Hidden = 256, Heads = 4, Context = 512, Vocabulary = 1024 },
+        Model = new ModelSection
+        {
+            Layers = 6,
+            Hidden = 256,
+            Heads = 4,
+            Context = 512,
+            Vocabulary = 1024,
+        },
         Batch = new BatchSection { Global = 16, Micro = 8 },
         Parallel = new ParallelSection { Data = 2 },
     };
@@ -24,7 +31,11 @@ public class NearestLayoutTests
         var little = NearestLayout.Of(Config, 2, 0.99 * now, BytesOf)!;
         Assert.Single(little.Settings);
         Assert.InRange(little.Bytes, 0.5 * now, 0.99 * now);
-        var fitting = Enumerable.Range(5, 14).Select(twentieths => (Limit: twentieths / 20.0 * now, Found: NearestLayout.Of(Config, 2, twentieths / 20.0 * now, BytesOf))).Where(at => at.Found is not null).ToArray();
+        var fitting = Enumerable
+            .Range(5, 14)
+            .Select(twentieths => (Limit: twentieths / 20.0 * now, Found: NearestLayout.Of(Config, 2, twentieths / 20.0 * now, BytesOf)))
+            .Where(at => at.Found is not null)
+            .ToArray();
         Assert.All(fitting, at => Assert.True(at.Found!.Bytes <= at.Limit));
         int[] counts = [.. fitting.Select(at => at.Found!.Settings.Count)];
         Assert.Equal(counts.OrderDescending(), counts);

@@ -34,11 +34,22 @@ public class StepSimulationTests
     {
         var spec = Specs.Of(pipeline: 4, microbatches: 8) with { Schedule = schedule, Chunks = chunks };
         var costs = new InstructionCosts(spec, Cluster, Free);
-        var blocks = Enumerable.Range(0, spec.Model.BlockCount).Select(block => new PassTimes(
-            costs.Of(new Instruction(Op.Forward, block)).Total, costs.Of(new Instruction(Op.BackwardInput, block)).Total, costs.Of(new Instruction(Op.BackwardWeight, block)).Total)).ToArray();
+        var blocks = Enumerable
+            .Range(0, spec.Model.BlockCount)
+            .Select(block => new PassTimes(
+                costs.Of(new Instruction(Op.Forward, block)).Total,
+                costs.Of(new Instruction(Op.BackwardInput, block)).Total,
+                costs.Of(new Instruction(Op.BackwardWeight, block)).Total
+            ))
+            .ToArray();
         bool split = schedule == "zero-bubble";
-        if (!split) blocks = [.. blocks.Select((times, block) => new PassTimes(times.Forward, costs.Of(new Instruction(Op.Backward, block)).Total, 0))];
-        else blocks[0] = new PassTimes(blocks[0].Forward, costs.Of(new Instruction(Op.Backward, 0)).Total, 0);
+        if (!split)
+            blocks =
+            [
+                .. blocks.Select((times, block) => new PassTimes(times.Forward, costs.Of(new Instruction(Op.Backward, block)).Total, 0)),
+            ];
+        else
+            blocks[0] = new PassTimes(blocks[0].Forward, costs.Of(new Instruction(Op.Backward, 0)).Total, 0);
         double transfer = costs.Links.Send(costs.BoundaryBytes, 0, 1);
         var expected = PipelineTimeline.Simulate(spec, new StepCosts { Blocks = blocks, Transfer = transfer });
         var plan = PricedStep.Of(spec, Cluster, Free);
@@ -79,19 +90,34 @@ public class StepSimulationTests
 
     /// <summary>A class for each rank, as if no two were alike.</summary>
     private static RankClass[] EveryRank(StepSpecification spec, LinkTimes links) =>
-    [
-        .. Enumerable.Range(0, spec.Mesh.Size).Select(rank =>
-        {
-            var groups = RankGroups.Of(spec, rank);
-            int stage = spec.Mesh.CoordinateOf(rank).Pipeline, count = groups.Pipeline.Count;
-            var places = new RankPlaces(
-                links.PlaceOf(groups.Lockstep), links.PlaceOf(groups.Replicas), links.PlaceOf(groups.Shards), links.PlaceOf(groups.ShardReplicas), links.PlaceOf(groups.Tied),
-                links.PlaceOf([rank, groups.Pipeline[(stage + 1) % count]]), links.PlaceOf([rank, groups.Pipeline[(stage + count - 1) % count]]));
-            return new RankClass(rank, rank, 1, stage, places)
-            {
-                Groups = new ClassGroups([.. groups.Lockstep], [.. groups.Replicas], [.. groups.Shards], [.. groups.ShardReplicas], [.. groups.Tied]),
-                ClassOfStage = groups.Pipeline,
-            };
-        }),
-    ];
+        [
+            .. Enumerable
+                .Range(0, spec.Mesh.Size)
+                .Select(rank =>
+                {
+                    var groups = RankGroups.Of(spec, rank);
+                    int stage = spec.Mesh.CoordinateOf(rank).Pipeline,
+                        count = groups.Pipeline.Count;
+                    var places = new RankPlaces(
+                        links.PlaceOf(groups.Lockstep),
+                        links.PlaceOf(groups.Replicas),
+                        links.PlaceOf(groups.Shards),
+                        links.PlaceOf(groups.ShardReplicas),
+                        links.PlaceOf(groups.Tied),
+                        links.PlaceOf([rank, groups.Pipeline[(stage + 1) % count]]),
+                        links.PlaceOf([rank, groups.Pipeline[(stage + count - 1) % count]])
+                    );
+                    return new RankClass(rank, rank, 1, stage, places)
+                    {
+                        Groups = new ClassGroups(
+                            [.. groups.Lockstep],
+                            [.. groups.Replicas],
+                            [.. groups.Shards],
+                            [.. groups.ShardReplicas],
+                            [.. groups.Tied]
+                        ),
+                        ClassOfStage = groups.Pipeline,
+                    };
+                }),
+        ];
 }

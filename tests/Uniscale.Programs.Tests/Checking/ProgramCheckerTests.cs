@@ -56,11 +56,17 @@ public class ProgramCheckerTests
     public void AFaultIsNamedWithRankAndInstruction()
     {
         var spec = Specs.Of(pipeline: 2, microbatches: 2);
-        var verdict = ProgramChecker.Check(spec, rank =>
-            rank == 1 ? Without(ProgramGenerator.Generate(spec, rank), Op.SendGradient) : ProgramGenerator.Generate(spec, rank));
+        var verdict = ProgramChecker.Check(
+            spec,
+            rank => rank == 1 ? Without(ProgramGenerator.Generate(spec, rank), Op.SendGradient) : ProgramGenerator.Generate(spec, rank)
+        );
         var fault = verdict.Violations[0];
         Assert.Equal((1, "lacks: SentGradient"), (fault.Rank, fault.Reason[fault.Reason.IndexOf("lacks", StringComparison.Ordinal)..]));
-        Assert.Contains(verdict.Violations, violation => violation.ToString().StartsWith("rank 0, instruction", StringComparison.Ordinal) && violation.Reason.Contains("deadlock"));
+        Assert.Contains(
+            verdict.Violations,
+            violation =>
+                violation.ToString().StartsWith("rank 0, instruction", StringComparison.Ordinal) && violation.Reason.Contains("deadlock")
+        );
         Assert.StartsWith("the step program is refused: rank 1, instruction", new ProgramRefusedException(verdict).Message);
     }
 
@@ -79,8 +85,18 @@ public class ProgramCheckerTests
         var late = new List<Instruction>();
         foreach (var at in program.Instructions.Except(receives))
         {
-            late.AddRange(receives.Where(receive => receive.Block == at.Block && receive.Microbatch == at.Microbatch
-                && receive.Op == (at.Op == Op.Forward ? Op.ReceiveActivation : at.Op == Op.Backward ? Op.ReceiveGradient : Op.Load)));
+            late.AddRange(
+                receives.Where(receive =>
+                    receive.Block == at.Block
+                    && receive.Microbatch == at.Microbatch
+                    && receive.Op
+                        == (
+                            at.Op == Op.Forward ? Op.ReceiveActivation
+                            : at.Op == Op.Backward ? Op.ReceiveGradient
+                            : Op.Load
+                        )
+                )
+            );
             late.Add(at);
         }
         return program with { Instructions = late };

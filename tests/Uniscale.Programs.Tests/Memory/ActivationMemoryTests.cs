@@ -38,7 +38,9 @@ public class ActivationMemoryTests
         Assert.Equal([2.0, 32 + Rows, 2.0], new[] { 1, 2, 3 }.Select(block => every.KeptBytes(block) / Unit));
     }
 
-    /// <summary>The figures of docs/decisions/0054: 16 vectors as wide as the residual stream, and about 11 with selective recomputation.</summary>
+    /// <summary>
+    /// The figures of docs/decisions/0054: 16 vectors as wide as the residual stream, and about 11 with selective recomputation.
+    /// </summary>
     [Fact]
     public void AGatedLayerKeepsSixteenOrElevenVectors()
     {
@@ -67,7 +69,8 @@ public class ActivationMemoryTests
         for (int rank = 0; rank < 3; rank++)
         {
             var meter = new ActivationMeter(spec);
-            foreach (var instruction in ProgramGenerator.Generate(spec, rank).Instructions) meter.Run(instruction);
+            foreach (var instruction in ProgramGenerator.Generate(spec, rank).Instructions)
+                meter.Run(instruction);
             Assert.Equal(0, meter.LiveBytes);
         }
     }
@@ -93,7 +96,10 @@ public class ActivationMemoryTests
         var fitted = papers.FittedTo(spec);
         Assert.NotSame(papers, fitted);
         Assert.InRange(
-            PipelineTimeline.Simulate(spec, costs, fitted).PassesEnd / PipelineTimeline.Simulate(spec, costs, papers).PassesEnd, 0.8, 0.98);
+            PipelineTimeline.Simulate(spec, costs, fitted).PassesEnd / PipelineTimeline.Simulate(spec, costs, papers).PassesEnd,
+            0.8,
+            0.98
+        );
         var verdict = ProgramChecker.Check(spec);
         Assert.Empty(verdict.Violations);
         double layer = new ActivationMemory(spec).KeptBytes(1);

@@ -5,8 +5,7 @@ namespace Uniscale.Programs.Tests.Memory;
 public class MemoryPlanTests
 {
     [Fact]
-    public void ThePublishedShapeHas104BillionParameters() =>
-        Assert.InRange(ParameterCount.OfModel(Specs.Large104) / 1e9, 103.5, 105.5);
+    public void ThePublishedShapeHas104BillionParameters() => Assert.InRange(ParameterCount.OfModel(Specs.Large104) / 1e9, 103.5, 105.5);
 
     [Fact]
     public void TensorRanksHoldTheModelBetweenThemAndNormsEach()

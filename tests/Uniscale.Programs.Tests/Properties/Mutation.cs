@@ -1,7 +1,12 @@
 namespace Uniscale.Programs.Tests.Properties;
 
 /// <summary>What is done to a program.</summary>
-internal enum MutationKind { Drop, Swap, Duplicate }
+internal enum MutationKind
+{
+    Drop,
+    Swap,
+    Duplicate,
+}
 
 /// <summary>A change of one rank's program, chosen by numbers so that it fits any program.</summary>
 internal sealed record Mutation(MutationKind Kind, int Rank, int First, int Second)
@@ -11,7 +16,8 @@ internal sealed record Mutation(MutationKind Kind, int Rank, int First, int Seco
     {
         var list = programs[Rank % programs.Count].Instructions;
         yield return list[First % list.Count].Op;
-        if (Kind == MutationKind.Swap) yield return list[Second % list.Count].Op;
+        if (Kind == MutationKind.Swap)
+            yield return list[Second % list.Count].Op;
     }
 
     /// <summary>The programs with the change made.</summary>
@@ -20,7 +26,8 @@ internal sealed record Mutation(MutationKind Kind, int Rank, int First, int Seco
         var changed = programs.ToArray();
         int rank = Rank % changed.Length;
         var list = changed[rank].Instructions.ToList();
-        int first = First % list.Count, second = Second % list.Count;
+        int first = First % list.Count,
+            second = Second % list.Count;
         switch (Kind)
         {
             case MutationKind.Drop:

@@ -37,7 +37,8 @@ internal sealed class ReferenceRank
         {
             (_accumulated[block], _reduced[block]) = ([], []);
             (_versions[block], _wholeVersions[block]) = ("old", "old");
-            if (_spec.Sharding < 3) _whole.Add(block);
+            if (_spec.Sharding < 3)
+                _whole.Add(block);
         }
     }
 
@@ -56,7 +57,8 @@ internal sealed class ReferenceRank
     {
         foreach (var at in program.Instructions)
         {
-            foreach (bool wait in Execute(at)) yield return wait;
+            foreach (bool wait in Execute(at))
+                yield return wait;
             _world.Progress++;
             yield return true;
         }
@@ -110,23 +112,30 @@ internal sealed class ReferenceRank
             case Op.GatherUpdated:
                 return Meet(_groups.Shards, $"updated {at.Block}", _versions[at.Block], all => _wholeVersions[at.Block] = Same(all));
             default:
-                return Meet(_spec.Sharding == 3 ? _groups.ShardReplicas : _groups.Replicas, $"compare {at.Block}", VersionInUse(at.Block), all =>
-                {
-                    Need(Same(all) == "new", "compares what is not updated");
-                    _compared.Add(at.Block);
-                });
+                return Meet(
+                    _spec.Sharding == 3 ? _groups.ShardReplicas : _groups.Replicas,
+                    $"compare {at.Block}",
+                    VersionInUse(at.Block),
+                    all =>
+                    {
+                        Need(Same(all) == "new", "compares what is not updated");
+                        _compared.Add(at.Block);
+                    }
+                );
         }
     }
 
     private IEnumerable<bool> Forward(Instruction at)
     {
         string input = $"tokens {at.Microbatch} {Replica}";
-        if (at.Block == 0 || at.Block == Head) Need(_loaded.Contains(at.Microbatch), "has no tokens");
+        if (at.Block == 0 || at.Block == Head)
+            Need(_loaded.Contains(at.Microbatch), "has no tokens");
         if (at.Block > 0)
         {
             if (_activations.Remove((at.Block, at.Microbatch), out var receipt))
             {
-                while (receipt.Value is null) yield return false;
+                while (receipt.Value is null)
+                    yield return false;
                 input = receipt.Value;
             }
             else
@@ -135,11 +144,14 @@ internal sealed class ReferenceRank
             }
         }
         UseParameters(at);
-        if (at.Block == Head) Need(_tokenCount == AllTokens, "does not know the count of tokens");
-        foreach (bool wait in Lockstep(at)) yield return wait;
+        if (at.Block == Head)
+            Need(_tokenCount == AllTokens, "does not know the count of tokens");
+        foreach (bool wait in Lockstep(at))
+            yield return wait;
         Need(_kept.Add((at.Block, at.Microbatch)), "keeps the same activations twice");
         Need(input == ExpectedInput(at), $"computes on {input}");
-        if (at.Block < Head) _outputs[(at.Block, at.Microbatch)] = $"{input}>{at.Block}";
+        if (at.Block < Head)
+            _outputs[(at.Block, at.Microbatch)] = $"{input}>{at.Block}";
     }
 
     private string ExpectedInput(Instruction at) =>
@@ -152,7 +164,8 @@ internal sealed class ReferenceRank
         {
             if (_gradients.Remove((at.Block, at.Microbatch), out var receipt))
             {
-                while (receipt.Value is null) yield return false;
+                while (receipt.Value is null)
+                    yield return false;
                 gradient = receipt.Value;
             }
             else
@@ -161,12 +174,21 @@ internal sealed class ReferenceRank
             }
         }
         UseParameters(at);
-        foreach (bool wait in Lockstep(at)) yield return wait;
+        foreach (bool wait in Lockstep(at))
+            yield return wait;
         Need(_kept.Remove((at.Block, at.Microbatch)), "has no activations");
-        Need(gradient == $"loss {at.Microbatch} {Replica}" + string.Concat(Enumerable.Range(at.Block + 1, Head - at.Block).Reverse().Select(block => $"<{block}")), $"goes backward on {gradient}");
-        if (at.Block > 0) _inputGradients[(at.Block, at.Microbatch)] = $"{gradient}<{at.Block}";
-        if (at.Op == Op.Backward) Contribute(at);
-        else Need(_left.Add((at.Block, at.Microbatch)), "leaves weight gradients twice");
+        Need(
+            gradient
+                == $"loss {at.Microbatch} {Replica}"
+                    + string.Concat(Enumerable.Range(at.Block + 1, Head - at.Block).Reverse().Select(block => $"<{block}")),
+            $"goes backward on {gradient}"
+        );
+        if (at.Block > 0)
+            _inputGradients[(at.Block, at.Microbatch)] = $"{gradient}<{at.Block}";
+        if (at.Op == Op.Backward)
+            Contribute(at);
+        else
+            Need(_left.Add((at.Block, at.Microbatch)), "leaves weight gradients twice");
     }
 
     private void UseParameters(Instruction at)
@@ -179,27 +201,37 @@ internal sealed class ReferenceRank
     private void Contribute(Instruction at)
     {
         _accumulated[at.Block].Add($"{at.Block} m{at.Microbatch} {Replica}");
-        if (at.Block == Head && HeadUsesEmbeddingHere) _accumulated[0].Add($"{Head} m{at.Microbatch} {Replica}");
+        if (at.Block == Head && HeadUsesEmbeddingHere)
+            _accumulated[0].Add($"{Head} m{at.Microbatch} {Replica}");
     }
 
     private IEnumerable<bool> Reduce(Instruction at)
     {
         var brought = _accumulated[at.Block];
         _accumulated[at.Block] = [];
-        return Meet(_groups.Replicas, $"reduce {at.Block} {at.Microbatch}", brought, all =>
-            _reduced[at.Block].AddRange(all.SelectMany(list => (List<string>)list)));
+        return Meet(
+            _groups.Replicas,
+            $"reduce {at.Block} {at.Microbatch}",
+            brought,
+            all => _reduced[at.Block].AddRange(all.SelectMany(list => (List<string>)list))
+        );
     }
 
     private IEnumerable<bool> ReduceTied(Instruction at)
     {
         Need(_groups.Tied.Contains(at.Peer) && at.Peer != _rank, "sums with a stranger");
-        return Meet(_groups.Tied, "tied", _accumulated[at.Block], all =>
-            _accumulated[at.Block] = all.SelectMany(list => (List<string>)list).Order().ToList());
+        return Meet(
+            _groups.Tied,
+            "tied",
+            _accumulated[at.Block],
+            all => _accumulated[at.Block] = all.SelectMany(list => (List<string>)list).Order().ToList()
+        );
     }
 
     private IEnumerable<bool> Send(Instruction at, string value, bool gradient)
     {
-        while (!_world.TrySend(_rank, at.Peer, gradient, value)) yield return false;
+        while (!_world.TrySend(_rank, at.Peer, gradient, value))
+            yield return false;
     }
 
     private IEnumerable<bool> Lockstep(Instruction at) =>
@@ -208,7 +240,8 @@ internal sealed class ReferenceRank
     private IEnumerable<bool> Meet(IReadOnlyList<int> group, string purpose, object brought, Action<IReadOnlyCollection<object>> then)
     {
         var round = _world.Join(group, _rank, purpose, brought);
-        while (round.Brought.Count < group.Count) yield return false;
+        while (round.Brought.Count < group.Count)
+            yield return false;
         then(round.Brought.OrderBy(entry => entry.Key).Select(entry => entry.Value).ToArray());
     }
 
@@ -258,6 +291,7 @@ internal sealed class ReferenceRank
 
     private void Need(bool condition, string otherwise)
     {
-        if (!condition) throw new WrongProgramException($"rank {_rank} {otherwise}");
+        if (!condition)
+            throw new WrongProgramException($"rank {_rank} {otherwise}");
     }
 }

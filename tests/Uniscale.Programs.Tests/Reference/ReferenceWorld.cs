@@ -1,7 +1,8 @@
 namespace Uniscale.Programs.Tests.Reference;
 
 /// <summary>
-/// What programs do, told by running them on symbols; it shares no code with the checker. Each rank is a coroutine that holds real state: the
+/// What programs do, told by running them on symbols; it shares no code with the checker. Each rank is a coroutine that holds real state:
+/// the
 /// chain of blocks a value has passed through, the multiset of contributions in a gradient, the version of a parameter. Messages carry such
 /// values, and after the step the state of every rank is compared with what one optimizer step must leave. Sends wait for a posted
 /// receive and collectives for all their members, as in the strictest transport; a run in which nobody moves is a deadlock.
@@ -26,8 +27,10 @@ internal sealed class ReferenceWorld
         try
         {
             world.RunAll(ranks.Zip(programs, (rank, program) => rank.Run(program).GetEnumerator()).ToArray());
-            foreach (var rank in ranks) rank.CheckOutcome();
-            if (world._posted.Values.Any(queue => queue.Count > 0)) return "a receive is met by no send";
+            foreach (var rank in ranks)
+                rank.CheckOutcome();
+            if (world._posted.Values.Any(queue => queue.Count > 0))
+                return "a receive is met by no send";
             return null;
         }
         catch (WrongProgramException wrong)
@@ -43,8 +46,10 @@ internal sealed class ReferenceWorld
         {
             int before = Progress;
             for (int rank = 0; rank < running.Length; rank++)
-                if (!done[rank]) done[rank] = !running[rank].MoveNext();
-            if (Progress == before && !done.All(d => d)) throw new WrongProgramException("deadlock");
+                if (!done[rank])
+                    done[rank] = !running[rank].MoveNext();
+            if (Progress == before && !done.All(d => d))
+                throw new WrongProgramException("deadlock");
         }
     }
 
@@ -63,7 +68,8 @@ internal sealed class ReferenceWorld
 
     public bool TrySend(int from, int to, bool gradient, string value)
     {
-        if (!Queue(from, to, gradient).TryDequeue(out var receipt)) return false;
+        if (!Queue(from, to, gradient).TryDequeue(out var receipt))
+            return false;
         receipt.Value = value;
         return true;
     }
@@ -83,10 +89,13 @@ internal sealed class ReferenceWorld
     public Round Join(IReadOnlyList<int> group, int rank, string purpose, object brought)
     {
         string key = string.Join(",", group);
-        if (!_rounds.TryGetValue(key, out var round)) round = _rounds[key] = new Round(purpose);
-        if (round.Purpose != purpose) throw new WrongProgramException($"rank {rank} comes for {purpose} where its group meets for {round.Purpose}");
+        if (!_rounds.TryGetValue(key, out var round))
+            round = _rounds[key] = new Round(purpose);
+        if (round.Purpose != purpose)
+            throw new WrongProgramException($"rank {rank} comes for {purpose} where its group meets for {round.Purpose}");
         round.Brought.Add(rank, brought);
-        if (round.Brought.Count == group.Count) _rounds.Remove(key);
+        if (round.Brought.Count == group.Count)
+            _rounds.Remove(key);
         return round;
     }
 }

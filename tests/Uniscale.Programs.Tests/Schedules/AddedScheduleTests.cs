@@ -28,7 +28,10 @@ public sealed class AddedScheduleTests
     [Theory]
     [InlineData("parallel.chunks=1", "parallel.schedule is breadth-first, but parallel.chunks is 1: set parallel.chunks to 2 or more")]
     [InlineData("parallel.pipeline=1", "parallel.schedule is breadth-first, but parallel.pipeline is 1")]
-    [InlineData("parallel.schedule=1f1b", "only schedules that interleave have chunks: set parallel.schedule to breadth-first or interleaved-1f1b, or parallel.chunks to 1.")]
+    [InlineData(
+        "parallel.schedule=1f1b",
+        "only schedules that interleave have chunks: set parallel.schedule to breadth-first or interleaved-1f1b, or parallel.chunks to 1."
+    )]
     public void It_is_held_to_what_every_schedule_that_interleaves_is_held_to(string change, string expected)
     {
         using var added = ScheduleRegistry.Add(new BreadthFirstSchedule());
@@ -37,6 +40,10 @@ public sealed class AddedScheduleTests
     }
 
     [Fact]
-    public void Without_its_file_it_is_unknown() => Assert.Contains(
-        "there is no schedule 'breadth-first'", Assert.Throws<UserErrorException>(() => LayoutGate.Check(ConfigurationLoader.Parse(Yaml))).Message, StringComparison.Ordinal);
+    public void Without_its_file_it_is_unknown() =>
+        Assert.Contains(
+            "there is no schedule 'breadth-first'",
+            Assert.Throws<UserErrorException>(() => LayoutGate.Check(ConfigurationLoader.Parse(Yaml))).Message,
+            StringComparison.Ordinal
+        );
 }

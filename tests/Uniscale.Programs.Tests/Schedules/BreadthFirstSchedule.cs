@@ -2,7 +2,10 @@ using Uniscale.Programs.Schedules;
 
 namespace Uniscale.Programs.Tests.Schedules;
 
-/// <summary>All microbatches through the first chunk, then through the next; backward in reverse (Lamy-Poirier, 2023). A schedule that interleaves and that no other file knows.</summary>
+/// <summary>
+/// All microbatches through the first chunk, then through the next; backward in reverse (Lamy-Poirier, 2023). A schedule that interleaves
+/// and that no other file knows.
+/// </summary>
 internal sealed class BreadthFirstSchedule : ISchedule
 {
     public string Name => "breadth-first";
@@ -14,9 +17,11 @@ internal sealed class BreadthFirstSchedule : ISchedule
     public IEnumerable<Slot> SlotsOf(PipelineShape shape, int stage)
     {
         for (int chunk = 0; chunk < shape.Chunks; chunk++)
-            for (int m = 0; m < shape.Microbatches; m++) yield return new Slot(Pass.Forward, m, chunk);
+            for (int m = 0; m < shape.Microbatches; m++)
+                yield return new Slot(Pass.Forward, m, chunk);
         for (int chunk = shape.Chunks - 1; chunk >= 0; chunk--)
-            for (int m = 0; m < shape.Microbatches; m++) yield return new Slot(Pass.Backward, m, chunk);
+            for (int m = 0; m < shape.Microbatches; m++)
+                yield return new Slot(Pass.Backward, m, chunk);
     }
 
     /// <summary>(p − 1) / (v · m + p − 1) where m is at least p: passes are v times shorter than GPipe's.</summary>

@@ -6,14 +6,31 @@ public class SpecificationBuilderTests
 {
     private static readonly RunConfiguration Config = new()
     {
-        Model = new ModelSection { Layers = 4, Hidden = 96, Heads = 4, Vocabulary = 1000 },
+        Model = new ModelSection
+        {
+            Layers = 4,
+            Hidden = 96,
+            Heads = 4,
+            Vocabulary = 1000,
+        },
         Batch = new BatchSection { Global = 32 },
     };
 
     [Fact]
     public void DataAxisFollowsTheRanks()
     {
-        var spec = SpecificationBuilder.Build(Config with { Parallel = new() { Tensor = 2, Pipeline = 2, Zero = new() { Stage = 1 } } }, ranks: 8);
+        var spec = SpecificationBuilder.Build(
+            Config with
+            {
+                Parallel = new()
+                {
+                    Tensor = 2,
+                    Pipeline = 2,
+                    Zero = new() { Stage = 1 },
+                },
+            },
+            ranks: 8
+        );
         Assert.Equal(8, spec.Mesh.Size);
         Assert.Equal(2, spec.Mesh.Data);
         Assert.Equal(2, spec.ZeroGroup);
@@ -32,7 +49,15 @@ public class SpecificationBuilderTests
     [InlineData(5, 1, 0, "batch.global to 35")]
     public void RefusalsSayWhatToChange(int ranks, int tensor, int data, string hint)
     {
-        var refused = Assert.Throws<UserErrorException>(() => SpecificationBuilder.Build(Config with { Parallel = new() { Tensor = tensor, Data = data } }, ranks));
+        var refused = Assert.Throws<UserErrorException>(() =>
+            SpecificationBuilder.Build(
+                Config with
+                {
+                    Parallel = new() { Tensor = tensor, Data = data },
+                },
+                ranks
+            )
+        );
         Assert.Contains(hint, refused.Message);
     }
 }

@@ -17,7 +17,13 @@ public class PipelinePictureTests
     public void ColoursAreClosed()
     {
         var spec = Specs.Of(pipeline: 2, microbatches: 2, schedule: "zero-bubble");
-        string[] lines = PipelinePicture.Render(PipelineTimeline.Simulate(spec, StepCosts.Even(spec, new PassTimes(1, 1, 1))), 40, colour: true).Split('\n');
-        Assert.All(lines, line => Assert.Equal(line.LastIndexOf("\u001b[", StringComparison.Ordinal), line.LastIndexOf("\u001b[0m", StringComparison.Ordinal)));
+        string[] lines = PipelinePicture
+            .Render(PipelineTimeline.Simulate(spec, StepCosts.Even(spec, new PassTimes(1, 1, 1))), 40, colour: true)
+            .Split('\n');
+        Assert.All(
+            lines,
+            line =>
+                Assert.Equal(line.LastIndexOf("\u001b[", StringComparison.Ordinal), line.LastIndexOf("\u001b[0m", StringComparison.Ordinal))
+        );
     }
 }

@@ -9,16 +9,17 @@ public class PipelineTimelineTests
 {
     private static readonly PassTimes Equal = new(1, 1, 1);
 
-    public static TheoryData<string, int, int, int> Pipelines => new()
-    {
-        { "gpipe", 4, 1, 8 },
-        { "1f1b", 4, 1, 8 },
-        { "1f1b", 2, 1, 3 },
-        { "interleaved-1f1b", 4, 2, 8 },
-        { "interleaved-1f1b", 2, 3, 4 },
-        { "zero-bubble", 4, 1, 8 },
-        { "zero-bubble", 4, 1, 16 },
-    };
+    public static TheoryData<string, int, int, int> Pipelines =>
+        new()
+        {
+            { "gpipe", 4, 1, 8 },
+            { "1f1b", 4, 1, 8 },
+            { "1f1b", 2, 1, 3 },
+            { "interleaved-1f1b", 4, 2, 8 },
+            { "interleaved-1f1b", 2, 3, 4 },
+            { "zero-bubble", 4, 1, 8 },
+            { "zero-bubble", 4, 1, 16 },
+        };
 
     [Theory]
     [MemberData(nameof(Pipelines))]
@@ -30,7 +31,9 @@ public class PipelineTimelineTests
 
     public static TheoryData<string> ScheduleNames => new(ScheduleRegistry.Names);
 
-    /// <summary>Also where the stages do not divide the microbatches. With fewer microbatches than stages interleaving cannot fill its groups.</summary>
+    /// <summary>
+    /// Also where the stages do not divide the microbatches. With fewer microbatches than stages interleaving cannot fill its groups.
+    /// </summary>
     [Theory]
     [MemberData(nameof(ScheduleNames))]
     public void PipelinesOfAnySizeAreRightAndHaveTheBubbleOfTheFormula(string name)
@@ -40,9 +43,13 @@ public class PipelineTimelineTests
             for (int chunks = 1; chunks <= (schedule.Interleaves ? 3 : 1); chunks++)
                 for (int microbatches = 1; microbatches <= 3 * stages; microbatches++)
                 {
-                    var spec = Specs.Of(pipeline: stages, microbatches: microbatches, schedule: name, chunks: chunks) with { Model = Specs.Tiny with { Layers = 24 } };
+                    var spec = Specs.Of(pipeline: stages, microbatches: microbatches, schedule: name, chunks: chunks) with
+                    {
+                        Model = Specs.Tiny with { Layers = 24 },
+                    };
                     Assert.Empty(ProgramChecker.Check(spec).Violations);
-                    if (microbatches < stages) continue;
+                    if (microbatches < stages)
+                        continue;
                     double formula = schedule.BubbleOf(new PipelineShape(stages, chunks, microbatches), Equal);
                     Assert.Equal(formula, PipelineTimeline.Simulate(spec, StepCosts.Even(spec, Equal)).BubbleRatio, 9);
                 }
@@ -94,7 +101,11 @@ public class PipelineTimelineTests
         var spec = Specs.Of();
         var block = StepCosts.FromOperations(spec with { Recompute = RecomputeKind.Block }, 1).Blocks[1];
         Assert.Equal(2 * block.Forward, block.BackwardInput, 9);
-        Assert.Equal(block.Forward, StepCosts.FromOperations(spec with { Recompute = RecomputeKind.Selective }, 1).Blocks[1].BackwardInput, 9);
+        Assert.Equal(
+            block.Forward,
+            StepCosts.FromOperations(spec with { Recompute = RecomputeKind.Selective }, 1).Blocks[1].BackwardInput,
+            9
+        );
     }
 
     private static PipelineTimeline Simulate(string schedule, int stages, int chunks, int microbatches, PassTimes? times = null)

@@ -18,7 +18,8 @@ public sealed class MeasuredTraceTests : IDisposable
         var original = PipelineTimeline.Simulate(spec, costs);
         Save(writer =>
         {
-            foreach (double origin in new[] { 1000.0, 2000.0 }) WriteStep(writer, original, origin, wait: 0);
+            foreach (double origin in new[] { 1000.0, 2000.0 })
+                WriteStep(writer, original, origin, wait: 0);
         });
         var steps = MeasuredTrace.Steps(_file);
         Assert.Equal(2, steps.Count);
@@ -71,12 +72,21 @@ public sealed class MeasuredTraceTests : IDisposable
     {
         foreach (var interval in step.Intervals.Where(interval => interval.Instruction.Op != Op.Update))
         {
-            double waited = Math.Min(wait, interval.Start - step.Intervals.Where(i => i.Rank == interval.Rank && i.End <= interval.Start + 1e-9).Select(i => i.End).DefaultIfEmpty(interval.Start).Max());
+            double waited = Math.Min(
+                wait,
+                interval.Start
+                    - step.Intervals.Where(i => i.Rank == interval.Rank && i.End <= interval.Start + 1e-9)
+                        .Select(i => i.End)
+                        .DefaultIfEmpty(interval.Start)
+                        .Max()
+            );
             double start = (origin + interval.Start - waited) * 1e6;
             writer.Write(interval.Instruction.ToString(), "compute", start, (interval.Duration + waited) * 1e6, interval.Rank, 0);
-            if (waited > 0) writer.Write("wait", "wait", start, waited * 1e6, interval.Rank, 1);
+            if (waited > 0)
+                writer.Write("wait", "wait", start, waited * 1e6, interval.Rank, 1);
         }
-        foreach (int rank in step.Ranks) writer.Write("norm", "compute", (origin + step.PassesEnd + 1) * 1e6, 1, rank, 0);
+        foreach (int rank in step.Ranks)
+            writer.Write("norm", "compute", (origin + step.PassesEnd + 1) * 1e6, 1, rank, 0);
     }
 
     private void Save(Action<ChromeTraceWriter> write)

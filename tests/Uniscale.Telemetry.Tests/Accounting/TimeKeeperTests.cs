@@ -35,7 +35,14 @@ public sealed class TimeKeeperTests : IDisposable
             for (int step = 1; step <= 5; step++)
             {
                 first.AddStep(step, seconds: 1, waited: 0.5, counts: true);
-                sink.Step(Reports.Step(step) with { Seconds = 1, Account = first.Account, Parts = new Dictionary<string, double> { ["wait"] = 0.5 } });
+                sink.Step(
+                    Reports.Step(step) with
+                    {
+                        Seconds = 1,
+                        Account = first.Account,
+                        Parts = new Dictionary<string, double> { ["wait"] = 0.5 },
+                    }
+                );
             }
         }
         var second = TimeKeeper.Open(Metrics, resumedStep: 3, DateTimeOffset.UtcNow.AddSeconds(7));
@@ -58,6 +65,15 @@ public sealed class TimeKeeperTests : IDisposable
     }
 
     [Fact]
-    public void Losses_are_told_the_greatest_first() => Assert.Equal(
-        "saving 12.5 s, validation 3 s", new TimeAccount { Effective = 90, Saving = 12.5, Validation = 3, Other = 0.001 }.Losses());
+    public void Losses_are_told_the_greatest_first() =>
+        Assert.Equal(
+            "saving 12.5 s, validation 3 s",
+            new TimeAccount
+            {
+                Effective = 90,
+                Saving = 12.5,
+                Validation = 3,
+                Other = 0.001,
+            }.Losses()
+        );
 }

@@ -5,35 +5,41 @@ namespace Uniscale.Telemetry.Tests.Curves;
 public sealed class LossCurveTests
 {
     [Fact]
-    public void A_falling_line_in_braille() => Assert.Equal(
-        """
-          8.0000 ┤⠑⢄
-                 ┤  ⠑⢄
-          1.0000 ┤    ⠑⢄
+    public void A_falling_line_in_braille() =>
+        Assert.Equal(
+            """
+              8.0000 ┤⠑⢄
+                     ┤  ⠑⢄
+              1.0000 ┤    ⠑⢄
 
-        """.ReplaceLineEndings("\n"),
-        LossCurve.Render([.. Enumerable.Range(0, 12).Select(i => 8 - (i * 7.0 / 11))], 16, 3));
-
-    [Fact]
-    public void The_same_in_ascii() => Assert.Equal(
-        """
-          3.0000 |*
-                 | *
-          1.0000 |  *
-
-        """.ReplaceLineEndings("\n"),
-        LossCurve.Render([3, 2, 1], 13, 3, CurveStyle.Ascii));
+            """.ReplaceLineEndings("\n"),
+            LossCurve.Render([.. Enumerable.Range(0, 12).Select(i => 8 - (i * 7.0 / 11))], 16, 3)
+        );
 
     [Fact]
-    public void A_steep_fall_stays_one_line() => Assert.Equal(
-        """
-          9.0000 |**
-                 |  *
-                 |  *
-          1.0000 |  **
+    public void The_same_in_ascii() =>
+        Assert.Equal(
+            """
+              3.0000 |*
+                     | *
+              1.0000 |  *
 
-        """.ReplaceLineEndings("\n"),
-        LossCurve.Render([9, 9, 1, 1], 14, 4, CurveStyle.Ascii));
+            """.ReplaceLineEndings("\n"),
+            LossCurve.Render([3, 2, 1], 13, 3, CurveStyle.Ascii)
+        );
+
+    [Fact]
+    public void A_steep_fall_stays_one_line() =>
+        Assert.Equal(
+            """
+              9.0000 |**
+                     |  *
+                     |  *
+              1.0000 |  **
+
+            """.ReplaceLineEndings("\n"),
+            LossCurve.Render([9, 9, 1, 1], 14, 4, CurveStyle.Ascii)
+        );
 
     [Fact]
     public void Values_that_are_no_numbers_are_left_out()

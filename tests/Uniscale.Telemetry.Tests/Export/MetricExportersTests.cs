@@ -30,28 +30,62 @@ public sealed partial class MetricExportersTests
 
     internal static void Tell(ITelemetrySink sink, double loss = 2.5)
     {
-        var account = new TimeAccount { Effective = 90, Saving = 4, Restarting = 6 };
-        sink.Start(new RunStart { Name = "sample", RunDirectory = "/x", ResumedStep = 3, PeakFlops = 1e12, Account = account });
-        sink.Step(new StepReport
+        var account = new TimeAccount
         {
-            Step = 4,
-            Phase = "broad",
-            Loss = loss,
-            GradientNorm = 0.5,
-            LearningRate = 1e-3,
-            BatchTokens = 512,
-            Seconds = 0.05,
-            TokensPerSecond = 10_240,
-            ModelFlops = 2e9,
-            Mfu = 0.4,
-            MemoryBytes = 1 << 20,
-            PeakMemoryBytes = 2 << 20,
-            BadSteps = new Dictionary<string, long> { ["loss-spike"] = 2 },
-            Rollbacks = 1,
-            Account = account with { Saving = 5 },
-        });
-        sink.Step(new StepReport { Step = 5, Phase = "fine", Loss = loss, GradientNorm = double.PositiveInfinity, Seconds = 0.07, BatchTokens = 512 });
-        sink.Validation(new ValidationReport { Step = 5, Name = "books", Domain = "prose", Loss = 3.25 });
+            Effective = 90,
+            Saving = 4,
+            Restarting = 6,
+        };
+        sink.Start(
+            new RunStart
+            {
+                Name = "sample",
+                RunDirectory = "/x",
+                ResumedStep = 3,
+                PeakFlops = 1e12,
+                Account = account,
+            }
+        );
+        sink.Step(
+            new StepReport
+            {
+                Step = 4,
+                Phase = "broad",
+                Loss = loss,
+                GradientNorm = 0.5,
+                LearningRate = 1e-3,
+                BatchTokens = 512,
+                Seconds = 0.05,
+                TokensPerSecond = 10_240,
+                ModelFlops = 2e9,
+                Mfu = 0.4,
+                MemoryBytes = 1 << 20,
+                PeakMemoryBytes = 2 << 20,
+                BadSteps = new Dictionary<string, long> { ["loss-spike"] = 2 },
+                Rollbacks = 1,
+                Account = account with { Saving = 5 },
+            }
+        );
+        sink.Step(
+            new StepReport
+            {
+                Step = 5,
+                Phase = "fine",
+                Loss = loss,
+                GradientNorm = double.PositiveInfinity,
+                Seconds = 0.07,
+                BatchTokens = 512,
+            }
+        );
+        sink.Validation(
+            new ValidationReport
+            {
+                Step = 5,
+                Name = "books",
+                Domain = "prose",
+                Loss = 3.25,
+            }
+        );
         sink.Note(new Note(5, "checkpoint-durable", "saved") { Seconds = 1.5 });
     }
 
@@ -63,7 +97,8 @@ public sealed partial class MetricExportersTests
         {
             await Task.Delay(200);
             string page = await client.GetStringAsync($"http://localhost:{port}/metrics");
-            if (page.Contains("uniscale_saves_total", StringComparison.Ordinal) || i == 50) return page;
+            if (page.Contains("uniscale_saves_total", StringComparison.Ordinal) || i == 50)
+                return page;
         }
     }
 
@@ -79,13 +114,28 @@ public sealed partial class MetricExportersTests
         }
         string[] expected =
         [
-            "uniscale_loss{rank=\"0\"} 2.5", "uniscale_learning_rate{rank=\"0\"}", "uniscale_grad_norm{rank=\"0\"} +Inf", "uniscale_mfu_ratio{rank=\"0\"} 0.4",
-            "uniscale_effective_time_ratio{rank=\"0\"}", "uniscale_step{rank=\"0\"} 5", "uniscale_memory_bytes{part=\"process\",rank=\"0\"}", "uniscale_throughput_tokens_per_second{rank=\"0\"}",
-            "uniscale_compute_flops_per_second{rank=\"0\"}", "uniscale_last_save_timestamp_seconds{rank=\"0\"}", "uniscale_tokens_total{phase=\"broad\",rank=\"0\"} 512",
-            "uniscale_steps_total{phase=\"fine\",rank=\"0\"} 1", "uniscale_saves_total{rank=\"0\",result=\"durable\"} 1", "uniscale_restarts_total{rank=\"0\"} 1",
-            "uniscale_spikes_total{kind=\"loss-spike\",rank=\"0\"} 2", "uniscale_nonfinite_steps_total{rank=\"0\"} 1", "uniscale_lost_time_seconds_total{rank=\"0\",use=\"saving\"} 5",
-            "uniscale_step_duration_seconds_bucket{rank=\"0\",le=\"0.05\"} 1", "uniscale_save_duration_seconds_count{rank=\"0\"} 1",
-            "uniscale_validation_loss{domain=\"prose\",rank=\"0\",source=\"books\"} 3.25", "uniscale_phase{phase=\"broad\",rank=\"0\"} 0", "uniscale_phase{phase=\"fine\",rank=\"0\"} 1",
+            "uniscale_loss{rank=\"0\"} 2.5",
+            "uniscale_learning_rate{rank=\"0\"}",
+            "uniscale_grad_norm{rank=\"0\"} +Inf",
+            "uniscale_mfu_ratio{rank=\"0\"} 0.4",
+            "uniscale_effective_time_ratio{rank=\"0\"}",
+            "uniscale_step{rank=\"0\"} 5",
+            "uniscale_memory_bytes{part=\"process\",rank=\"0\"}",
+            "uniscale_throughput_tokens_per_second{rank=\"0\"}",
+            "uniscale_compute_flops_per_second{rank=\"0\"}",
+            "uniscale_last_save_timestamp_seconds{rank=\"0\"}",
+            "uniscale_tokens_total{phase=\"broad\",rank=\"0\"} 512",
+            "uniscale_steps_total{phase=\"fine\",rank=\"0\"} 1",
+            "uniscale_saves_total{rank=\"0\",result=\"durable\"} 1",
+            "uniscale_restarts_total{rank=\"0\"} 1",
+            "uniscale_spikes_total{kind=\"loss-spike\",rank=\"0\"} 2",
+            "uniscale_nonfinite_steps_total{rank=\"0\"} 1",
+            "uniscale_lost_time_seconds_total{rank=\"0\",use=\"saving\"} 5",
+            "uniscale_step_duration_seconds_bucket{rank=\"0\",le=\"0.05\"} 1",
+            "uniscale_save_duration_seconds_count{rank=\"0\"} 1",
+            "uniscale_validation_loss{domain=\"prose\",rank=\"0\",source=\"books\"} 3.25",
+            "uniscale_phase{phase=\"broad\",rank=\"0\"} 0",
+            "uniscale_phase{phase=\"fine\",rank=\"0\"} 1",
             "uniscale_rollbacks_total{rank=\"0\"} 1",
         ];
         Assert.All(expected, line => Assert.Contains(line, page));
@@ -94,7 +144,10 @@ public sealed partial class MetricExportersTests
         // What alerts and dashboard ask for is there under these names.
         var told = Name().Matches(page).Select(match => match.Value).ToHashSet();
         foreach (string file in (string[])["prometheus-rules.yaml", "grafana-dashboard.json"])
-            Assert.All(Name().Matches(File.ReadAllText(Repository.PathOf($"configs/monitoring/{file}"))), match => Assert.True(told.Contains(match.Value), $"{file} asks for {match.Value}"));
+            Assert.All(
+                Name().Matches(File.ReadAllText(Repository.PathOf($"configs/monitoring/{file}"))),
+                match => Assert.True(told.Contains(match.Value), $"{file} asks for {match.Value}")
+            );
     }
 
     [Theory]
@@ -154,7 +207,8 @@ public sealed partial class MetricExportersTests
                 await context.Request.InputStream.CopyToAsync(body);
                 context.Response.Close();
                 string text = Encoding.Latin1.GetString(body.ToArray());
-                if (text.Contains("uniscale.step.duration", StringComparison.Ordinal)) return (context.Request.Url!.AbsolutePath, context.Request.ContentType, Text: text);
+                if (text.Contains("uniscale.step.duration", StringComparison.Ordinal))
+                    return (context.Request.Url!.AbsolutePath, context.Request.ContentType, Text: text);
             }
         });
         using (var sink = Open(new TelemetrySection { Otlp = $"http://localhost:{port}", OtlpEvery = 0.8 }))
@@ -162,7 +216,11 @@ public sealed partial class MetricExportersTests
             Tell(sink);
             var (path, type, text) = await receiving.WaitAsync(TimeSpan.FromSeconds(20));
             Assert.Equal(("/v1/metrics", "application/x-protobuf"), (path, type));
-            foreach (string name in (string[])["uniscale.loss", "uniscale.step.duration", "uniscale.tokens", "service.instance.id", "sample", "broad"]) Assert.Contains(name, text);
+            foreach (
+                string name in (string[])
+                    ["uniscale.loss", "uniscale.step.duration", "uniscale.tokens", "service.instance.id", "sample", "broad"]
+            )
+                Assert.Contains(name, text);
             collector.Stop();
         }
     }
@@ -175,25 +233,39 @@ public sealed partial class MetricExportersTests
     public void NoCollectorHoldsAStepUp(bool listens, bool accepts)
     {
         using var listener = new TcpListener(IPAddress.Loopback, listens ? 0 : FreePort());
-        if (listens) listener.Start(backlog: 1);
+        if (listens)
+            listener.Start(backlog: 1);
         int port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        if (accepts) _ = listener.AcceptTcpClientAsync();
+        if (accepts)
+            _ = listener.AcceptTcpClientAsync();
         var section = new TelemetrySection
         {
             Otlp = $"http://127.0.0.1:{port}",
             OtlpEvery = 0.1,
-            Notify = new NotifySection { Webhook = $"http://127.0.0.1:{port}/hook", Command = "sleep 60", On = ["spike"] },
+            Notify = new NotifySection
+            {
+                Webhook = $"http://127.0.0.1:{port}/hook",
+                Command = "sleep 60",
+                On = ["spike"],
+            },
         };
         var sink = Open(section);
-        var report = new StepReport { Step = 1, Loss = 1, Seconds = 0.001 };
+        var report = new StepReport
+        {
+            Step = 1,
+            Loss = 1,
+            Seconds = 0.001,
+        };
         var (longest, allocated) = (TimeSpan.Zero, GC.GetAllocatedBytesForCurrentThread());
         for (int step = 0; step < 600; step++)
         {
-            if (step % 100 == 0) sink.Note(new Note(step, "step-skipped", "a spike", NoteLevel.Warning));
+            if (step % 100 == 0)
+                sink.Note(new Note(step, "step-skipped", "a spike", NoteLevel.Warning));
             long start = Stopwatch.GetTimestamp();
             sink.Step(report);
             var took = Stopwatch.GetElapsedTime(start);
-            if (took > longest) longest = took;
+            if (took > longest)
+                longest = took;
             Thread.Sleep(2);
         }
         allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;

@@ -10,8 +10,10 @@ public sealed class NewsRingTests
         var ring = new NewsRing(8);
         for (int round = 0; round < 5; round++)
         {
-            for (int i = 0; i < 7; i++) ring.Write(round * 10 + i);
-            for (int i = 0; i < 7; i++) Assert.Equal(round * 10 + i, ring.Read());
+            for (int i = 0; i < 7; i++)
+                ring.Write(round * 10 + i);
+            for (int i = 0; i < 7; i++)
+                Assert.Equal(round * 10 + i, ring.Read());
             Assert.Null(ring.Read());
         }
         Assert.Equal(0, ring.Dropped);
@@ -21,7 +23,8 @@ public sealed class NewsRingTests
     public void WhatDoesNotFitIsDroppedAndCounted()
     {
         var ring = new NewsRing(4);
-        for (int i = 0; i < 10; i++) ring.Write(i);
+        for (int i = 0; i < 10; i++)
+            ring.Write(i);
         Assert.Equal(6, ring.Dropped);
         Assert.Equal([0, 1, 2, 3], Enumerable.Range(0, 4).Select(_ => (int)ring.Read()!));
         Assert.True(ring.IsEmpty);
@@ -37,7 +40,8 @@ public sealed class NewsRingTests
         {
             int next = 0;
             while (next < count)
-                if (ring.Read() is int found) Assert.Equal(next++, found);
+                if (ring.Read() is int found)
+                    Assert.Equal(next++, found);
         });
         foreach (object number in numbers)
         {
@@ -46,8 +50,7 @@ public sealed class NewsRingTests
             {
                 dropped = ring.Dropped;
                 ring.Write(number);
-            }
-            while (ring.Dropped != dropped);
+            } while (ring.Dropped != dropped);
         }
         await reading.WaitAsync(TimeSpan.FromSeconds(30));
     }
@@ -59,7 +62,8 @@ public sealed class NewsRingTests
         var report = new StepReport { Step = 1 };
         sink.Step(report);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1_000; i++) sink.Step(report);
+        for (int i = 0; i < 1_000; i++)
+            sink.Step(report);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 }

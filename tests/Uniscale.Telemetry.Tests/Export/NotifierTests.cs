@@ -21,7 +21,8 @@ public sealed class NotifierTests : IDisposable
         for (int i = 0; i < 200; i++)
         {
             string[] told = File.Exists(Output) ? await File.ReadAllLinesAsync(Output) : [];
-            if (told.Length >= lines) return told;
+            if (told.Length >= lines)
+                return told;
             await Task.Delay(50);
         }
         return File.Exists(Output) ? await File.ReadAllLinesAsync(Output) : [];
@@ -30,7 +31,11 @@ public sealed class NotifierTests : IDisposable
     [Fact]
     public async Task ACommandIsToldWhatIsAskedForAndNothingElse()
     {
-        var section = new NotifySection { Command = $"printf '%s|%s|%s|%s|' \"$UNISCALE_EVENT\" \"$UNISCALE_RUN\" \"$UNISCALE_STEP\" \"$UNISCALE_MESSAGE\" >>'{Output}'; cat >>'{Output}'" };
+        var section = new NotifySection
+        {
+            Command =
+                $"printf '%s|%s|%s|%s|' \"$UNISCALE_EVENT\" \"$UNISCALE_RUN\" \"$UNISCALE_STEP\" \"$UNISCALE_MESSAGE\" >>'{Output}'; cat >>'{Output}'",
+        };
         using (var notifier = new Notifier(section, "r", _complaints.Enqueue))
         {
             notifier.Take(new RunStart { Name = "my run", RunDirectory = "/x" });
@@ -38,7 +43,14 @@ public sealed class NotifierTests : IDisposable
             notifier.Take(new Note(30, "step-skipped", "Step 30 was left out: NaN; $(touch /tmp/x) `id` 'quoted'.", NoteLevel.Warning));
             notifier.Take(new Note(31, "checkpoint-durable", "saved"));
             notifier.Take(new Note(32, "disk-full", "a warning", NoteLevel.Warning));
-            notifier.Take(new RunStart { Name = "my run", RunDirectory = "/x", ResumedStep = 40 });
+            notifier.Take(
+                new RunStart
+                {
+                    Name = "my run",
+                    RunDirectory = "/x",
+                    ResumedStep = 40,
+                }
+            );
             notifier.Take(new RunEnd(50, true, "Training is done.", TimeSpan.FromSeconds(1)));
             string[] told = await Told(3);
             Assert.Equal(3, told.Length);
@@ -60,7 +72,8 @@ public sealed class NotifierTests : IDisposable
         Assert.False(budget.Spend(now.AddMinutes(59)));
         Assert.True(budget.Spend(now.AddMinutes(60)));
         using var notifier = new Notifier(new NotifySection { Command = $"cat >>'{Output}'", MostPerHour = 3 }, "r", _complaints.Enqueue);
-        for (int i = 0; i < 1_000; i++) notifier.Tell("spike", i, "again");
+        for (int i = 0; i < 1_000; i++)
+            notifier.Tell("spike", i, "again");
         Assert.Equal(3, (await Told(3)).Length);
         await Task.Delay(300);
         Assert.Equal(3, (await Told(3)).Length);
@@ -78,7 +91,15 @@ public sealed class NotifierTests : IDisposable
         var context = await listener.GetContextAsync().WaitAsync(TimeSpan.FromSeconds(10));
         using var body = JsonDocument.Parse(context.Request.InputStream);
         context.Response.Close();
-        Assert.Equal(("POST", "/hook", "hang", "rank 1 does not move"), (context.Request.HttpMethod, context.Request.Url!.AbsolutePath, body.RootElement.GetProperty("event").GetString(), body.RootElement.GetProperty("message").GetString()));
+        Assert.Equal(
+            ("POST", "/hook", "hang", "rank 1 does not move"),
+            (
+                context.Request.HttpMethod,
+                context.Request.Url!.AbsolutePath,
+                body.RootElement.GetProperty("event").GetString(),
+                body.RootElement.GetProperty("message").GetString()
+            )
+        );
     }
 
     [Fact]
@@ -86,14 +107,17 @@ public sealed class NotifierTests : IDisposable
     {
         using (var failing = new Notifier(new NotifySection { Command = "exit 3" }, "r", _complaints.Enqueue))
         {
-            for (int i = 0; i < 5; i++) failing.Tell("spike", i, "x");
-            for (int i = 0; i < 100 && _complaints.IsEmpty; i++) await Task.Delay(50);
+            for (int i = 0; i < 5; i++)
+                failing.Tell("spike", i, "x");
+            for (int i = 0; i < 100 && _complaints.IsEmpty; i++)
+                await Task.Delay(50);
             await Task.Delay(300);
         }
         Assert.Contains("code 3", Assert.Single(_complaints));
         var hanging = new Notifier(new NotifySection { Command = "sleep 20" }, "r", _complaints.Enqueue);
         var clock = Stopwatch.StartNew();
-        for (int i = 0; i < 1_000; i++) hanging.Tell("spike", i, "x");
+        for (int i = 0; i < 1_000; i++)
+            hanging.Tell("spike", i, "x");
         hanging.Dispose();
         Assert.InRange(clock.Elapsed.TotalSeconds, 0, 5);
     }

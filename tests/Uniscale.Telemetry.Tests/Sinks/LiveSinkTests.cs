@@ -12,7 +12,15 @@ public sealed class LiveSinkTests
         using var sink = new LiveSink(console);
         for (int step = 1; step <= 250; step++)
             sink.Step(Reports.Step(step, 9 - (step / 100.0)));
-        sink.Validation(new ValidationReport { Step = 250, Name = "web", Loss = 6.4, BitsPerByte = 2.5 });
+        sink.Validation(
+            new ValidationReport
+            {
+                Step = 250,
+                Name = "web",
+                Loss = 6.4,
+                BitsPerByte = 2.5,
+            }
+        );
         sink.Note(new Note(250, "checkpoint", "checkpoint [250] is durable", NoteLevel.Warning));
         console.Write(sink.View());
 
@@ -49,28 +57,69 @@ public sealed class LiveSinkTests
         console.Profile.Width = 80;
         using var sink = new LiveSink(console);
         sink.Start(Reports.Start(resumedStep: 7) with { Restarts = 2 });
-        sink.Step(Reports.Step(8) with
-        {
-            Phase = "long-context",
-            GradientNorm = 12345.678,
-            DomainLosses = new Dictionary<string, double> { ["code"] = 2.5, ["prose"] = 3.75, ["mathematics"] = 4.125, ["conversations"] = double.NaN },
-            MemoryParts = new Dictionary<string, long> { ["parameters"] = 3 << 20, ["gradients"] = 5 << 20, ["optimizer"] = 9 << 20, ["other"] = 1 << 20 },
-        });
+        sink.Step(
+            Reports.Step(8) with
+            {
+                Phase = "long-context",
+                GradientNorm = 12345.678,
+                DomainLosses = new Dictionary<string, double>
+                {
+                    ["code"] = 2.5,
+                    ["prose"] = 3.75,
+                    ["mathematics"] = 4.125,
+                    ["conversations"] = double.NaN,
+                },
+                MemoryParts = new Dictionary<string, long>
+                {
+                    ["parameters"] = 3 << 20,
+                    ["gradients"] = 5 << 20,
+                    ["optimizer"] = 9 << 20,
+                    ["other"] = 1 << 20,
+                },
+            }
+        );
         foreach (string domain in (string[])["code", "prose", "mathematics"])
-            sink.Validation(new ValidationReport { Step = 8, Name = $"{domain}-held-out", Domain = domain, Loss = 3.25, BitsPerByte = 1.5 });
+            sink.Validation(
+                new ValidationReport
+                {
+                    Step = 8,
+                    Name = $"{domain}-held-out",
+                    Domain = domain,
+                    Loss = 3.25,
+                    BitsPerByte = 1.5,
+                }
+            );
         text.GetStringBuilder().Clear();
         console.Write(sink.View());
         string view = text.ToString();
         Assert.All(view.Split('\n'), line => Assert.InRange(line.TrimEnd().Length, 0, 80));
         Assert.DoesNotContain('\e', view);
-        foreach (string part in (string[])["phase long-context", "2 restarts", "mathematics 4.1250", "conversations NaN", "gradient norm 12345.678", "optimizer 9.00 MiB", "MFU"])
+        foreach (
+            string part in (string[])
+                [
+                    "phase long-context",
+                    "2 restarts",
+                    "mathematics 4.1250",
+                    "conversations NaN",
+                    "gradient norm 12345.678",
+                    "optimizer 9.00 MiB",
+                    "MFU",
+                ]
+        )
             Assert.Contains(part, view);
     }
 
     private static (IAnsiConsole Console, StringWriter Text) Console()
     {
         var text = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = AnsiSupport.No,
+                ColorSystem = ColorSystemSupport.NoColors,
+                Out = new AnsiConsoleOutput(text),
+            }
+        );
         console.Profile.Width = 100;
         return (console, text);
     }

@@ -19,12 +19,22 @@ public sealed class MetricsSinkTests : IDisposable
             sink.Start(Reports.Start());
             sink.Step(Reports.Step(1) with { Parts = new Dictionary<string, double> { ["forward"] = 0.5 } });
             sink.Step(Reports.Step(2, double.NaN));
-            sink.Validation(new ValidationReport { Step = 2, Name = "web", Loss = 2 });
+            sink.Validation(
+                new ValidationReport
+                {
+                    Step = 2,
+                    Name = "web",
+                    Loss = 2,
+                }
+            );
             sink.Note(new Note(2, "checkpoint-durable", "step 2 is on disk"));
             sink.End(new RunEnd(2, true, "done", TimeSpan.FromSeconds(9)));
         }
         var records = Read();
-        Assert.Equal(["start", "step", "step", "validation", "note", "end"], records.Select(record => record.GetProperty("kind").GetString()!));
+        Assert.Equal(
+            ["start", "step", "step", "validation", "note", "end"],
+            records.Select(record => record.GetProperty("kind").GetString()!)
+        );
         Assert.Equal([0, 1, 2, 2, 2, 2], records.Select(record => record.GetProperty("step").GetInt64()));
         Assert.Equal(7.1234, records[1].GetProperty("loss").GetDouble());
         Assert.Equal(0.5, records[1].GetProperty("parts").GetProperty("forward").GetDouble());
@@ -63,8 +73,10 @@ public sealed class MetricsSinkTests : IDisposable
             for (int step = 4; step <= 6; step++)
                 sink.Step(Reports.Step(step, 10 * step));
 
-        Assert.Equal([(1, 1), (2, 2), (3, 3), (4, 40), (5, 50), (6, 60)],
-            Read().Select(record => (record.GetProperty("step").GetInt64(), record.GetProperty("loss").GetDouble())));
+        Assert.Equal(
+            [(1, 1), (2, 2), (3, 3), (4, 40), (5, 50), (6, 60)],
+            Read().Select(record => (record.GetProperty("step").GetInt64(), record.GetProperty("loss").GetDouble()))
+        );
     }
 
     [Fact]

@@ -4,9 +4,17 @@ using System.Text;
 namespace Uniscale.Telemetry.Tests.TensorBoard;
 
 /// <summary>An event as read back.</summary>
-internal sealed record ReadEvent(long Step, double WallTime, string? FileVersion, bool SessionStart, IReadOnlyList<(string Tag, float Value)> Scalars);
+internal sealed record ReadEvent(
+    long Step,
+    double WallTime,
+    string? FileVersion,
+    bool SessionStart,
+    IReadOnlyList<(string Tag, float Value)> Scalars
+);
 
-/// <summary>Reads TensorBoard event files by their description, with a bitwise checksum of its own: nothing of it is shared with the writer.</summary>
+/// <summary>
+/// Reads TensorBoard event files by their description, with a bitwise checksum of its own: nothing of it is shared with the writer.
+/// </summary>
 internal static class EventReader
 {
     public static IReadOnlyList<ReadEvent> Read(string path)
@@ -39,7 +47,8 @@ internal static class EventReader
             BitConverter.ToDouble(fields.First(field => field.Number == 1).Bytes),
             fields.Where(field => field.Number == 3).Select(field => Encoding.UTF8.GetString(field.Bytes)).FirstOrDefault(),
             fields.Any(field => field.Number == 7 && Fields(field.Bytes).Any(status => status is { Number: 1, Varint: 1 })),
-            [.. scalars]);
+            [.. scalars]
+        );
     }
 
     private static IEnumerable<(int Number, ulong Varint, byte[] Bytes)> Fields(byte[] data)

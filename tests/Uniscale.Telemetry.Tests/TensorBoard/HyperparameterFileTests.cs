@@ -9,11 +9,19 @@ public sealed class HyperparameterFileTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    /// <summary>Bytes by the published messages: a map entry holds the key in field 1 and a Value in field 2, whose number is field 2, text 3, flag 4.</summary>
+    /// <summary>
+    /// Bytes by the published messages: a map entry holds the key in field 1 and a Value in field 2, whose number is field 2, text 3, flag
+    /// 4.
+    /// </summary>
     [Fact]
     public void ValuesAreNumbersFlagsOrTexts()
     {
-        var values = new Dictionary<string, string> { ["optimizer.lr"] = "3e-4", ["model.tied"] = "true", ["parallel.schedule"] = "1f1b" };
+        var values = new Dictionary<string, string>
+        {
+            ["optimizer.lr"] = "3e-4",
+            ["model.tied"] = "true",
+            ["parallel.schedule"] = "1f1b",
+        };
         HyperparameterFile.Write(_folder, values, hasSucceeded: true);
         HyperparameterFile.Write(_folder, values, hasSucceeded: true);
         string file = Assert.Single(Directory.GetFiles(_folder));

@@ -16,15 +16,25 @@ public sealed class TensorBoardSinkTests : IDisposable
     {
         using (var sink = new TensorBoardSink(_folder, resumedStep: 300))
         {
-            sink.Step(Reports.Step(301) with
-            {
-                Parts = new Dictionary<string, double> { ["forward"] = 0.5 },
-                MemoryParts = new Dictionary<string, long> { ["optimizer"] = 64 },
-                DomainLosses = new Dictionary<string, double> { ["code"] = 2.5 },
-                MixtureFed = new Dictionary<string, double> { ["github"] = 0.25 },
-                MixturePlanned = new Dictionary<string, double> { ["github"] = 0.5 },
-            });
-            sink.Validation(new ValidationReport { Step = 301, Name = "books", Loss = 2.5, BitsPerByte = 1.1 });
+            sink.Step(
+                Reports.Step(301) with
+                {
+                    Parts = new Dictionary<string, double> { ["forward"] = 0.5 },
+                    MemoryParts = new Dictionary<string, long> { ["optimizer"] = 64 },
+                    DomainLosses = new Dictionary<string, double> { ["code"] = 2.5 },
+                    MixtureFed = new Dictionary<string, double> { ["github"] = 0.25 },
+                    MixturePlanned = new Dictionary<string, double> { ["github"] = 0.5 },
+                }
+            );
+            sink.Validation(
+                new ValidationReport
+                {
+                    Step = 301,
+                    Name = "books",
+                    Loss = 2.5,
+                    BitsPerByte = 1.1,
+                }
+            );
         }
         string file = Assert.Single(Directory.GetFiles(_folder));
         Assert.StartsWith("events.out.tfevents.", Path.GetFileName(file));
@@ -65,7 +75,11 @@ public sealed class TensorBoardSinkTests : IDisposable
             sink.WentBack(8);
             Steps(sink, 9, 11);
         }
-        var steps = Directory.GetFiles(_folder, "events.out.tfevents.*").SelectMany(EventReader.Read).Where(entry => entry.Scalars.Count > 0).Select(entry => entry.Step);
+        var steps = Directory
+            .GetFiles(_folder, "events.out.tfevents.*")
+            .SelectMany(EventReader.Read)
+            .Where(entry => entry.Scalars.Count > 0)
+            .Select(entry => entry.Step);
         Assert.Equal(Enumerable.Range(1, 11).Select(step => (long)step), steps.Order());
         Assert.Equal(3, Directory.GetFiles(_folder).Length);
 
@@ -76,7 +90,8 @@ public sealed class TensorBoardSinkTests : IDisposable
     [Fact]
     public void A_sample_is_a_text_under_its_name()
     {
-        using (var sink = new TensorBoardSink(_folder, resumedStep: 0)) sink.Sample(new TextSample(1, "fed/broad", "Once upon a time"));
+        using (var sink = new TensorBoardSink(_folder, resumedStep: 0))
+            sink.Sample(new TextSample(1, "fed/broad", "Once upon a time"));
         byte[] bytes = File.ReadAllBytes(Assert.Single(Directory.GetFiles(_folder)));
         foreach (string part in (string[])["samples/fed/broad", "Once upon a time", "text"])
             Assert.True(bytes.AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(part)) > 0, part);

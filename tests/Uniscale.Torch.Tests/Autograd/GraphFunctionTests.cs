@@ -89,7 +89,8 @@ public sealed class GraphFunctionTests
         using var scope = NewDisposeScope();
         var x = Leaf(3);
         var y = x;
-        for (int i = 0; i < 50; i++) y = new Product(1).Apply(y, Leaf(3));
+        for (int i = 0; i < 50; i++)
+            y = new Product(1).Apply(y, Leaf(3));
         GC.Collect();
         GC.WaitForPendingFinalizers();
         GC.Collect();
@@ -132,7 +133,9 @@ public sealed class GraphFunctionTests
         {
             var x = Leaf(3);
             var planted = new InvalidDataException("planted");
-            var inner = new Product(1) { Failure = planted }.Apply(new Product(1).Apply(x.exp(), x), x).sum();
+            var inner = new Product(1) { Failure = planted }
+                .Apply(new Product(1).Apply(x.exp(), x), x)
+                .sum();
             var y = new Elsewhere(inner).Apply(x);
             Assert.Same(planted, Assert.Throws<InvalidDataException>(() => Gradients.Of(y.sum(), ones([]), [x])));
         }

@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace Uniscale.Training.Tests.Devices;
 
-/// <summary>Elements of tensors are read, and made out of numbers of the host, in Devices alone; elsewhere only where tensors lie in host memory by their nature.</summary>
+/// <summary>
+/// Elements of tensors are read, and made out of numbers of the host, in Devices alone; elsewhere only where tensors lie in host memory by
+/// their nature.
+/// </summary>
 public sealed partial class HostReadsTests
 {
     /// <summary>Files whose tensors are the host's, and why.</summary>
@@ -25,11 +28,20 @@ public sealed partial class HostReadsTests
     public void NoOtherFileOfEngineAndTrainingReadsElements()
     {
         string source = Path.GetFullPath(Path.Combine(Here(), "../../../../src"));
-        var readers = ((string[])["Engine",
-            "Training"]).SelectMany(project => Directory.EnumerateFiles(Path.Combine(source, $"Uniscale.{project}"), "*.cs", SearchOption.AllDirectories)
-                .Select(path => (Name: $"{project}/{Path.GetRelativePath(Path.Combine(source, $"Uniscale.{project}"), path).Replace('\\', '/')}",
-                    Text: File.ReadAllText(path))))
-            .Where(file => !file.Name.StartsWith("Engine/Devices/", StringComparison.Ordinal) && !file.Name.Contains("/obj/", StringComparison.Ordinal))
+        var readers = ((string[])["Engine", "Training"])
+            .SelectMany(project =>
+                Directory
+                    .EnumerateFiles(Path.Combine(source, $"Uniscale.{project}"), "*.cs", SearchOption.AllDirectories)
+                    .Select(path =>
+                        (
+                            Name: $"{project}/{Path.GetRelativePath(Path.Combine(source, $"Uniscale.{project}"), path).Replace('\\', '/')}",
+                            Text: File.ReadAllText(path)
+                        )
+                    )
+            )
+            .Where(file =>
+                !file.Name.StartsWith("Engine/Devices/", StringComparison.Ordinal) && !file.Name.Contains("/obj/", StringComparison.Ordinal)
+            )
             .Where(file => Reading().IsMatch(file.Text))
             .Select(file => file.Name)
             .Order(StringComparer.Ordinal);
@@ -38,6 +50,8 @@ public sealed partial class HostReadsTests
 
     private static string Here([CallerFilePath] string path = "") => path;
 
-    [GeneratedRegex(@"\.item<|\.cpu\(|\.data<|\.bytes\b|\bReadCpu\w+\(|\.To(Double|Single|Int32|Int64|Boolean)\(\)|(?<!_ => )from_array\(|\.nonzero\(|\.masked_select\(")]
+    [GeneratedRegex(
+        @"\.item<|\.cpu\(|\.data<|\.bytes\b|\bReadCpu\w+\(|\.To(Double|Single|Int32|Int64|Boolean)\(\)|(?<!_ => )from_array\(|\.nonzero\(|\.masked_select\("
+    )]
     private static partial Regex Reading();
 }

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Training.Tests.Devices;
 
 /// <summary>
-/// A device whose tensors have shapes and no elements. What reads one fails, and so does what mixes one with a tensor of the host: it shows on any
+/// A device whose tensors have shapes and no elements. What reads one fails, and so does what mixes one with a tensor of the host: it shows
+/// on any
 /// machine what a GPU would wait for or refuse.
 /// </summary>
 internal sealed class MetaLink : HostLink

@@ -1,7 +1,7 @@
 using Uniscale.Engine.Execution;
 using Uniscale.Training.Runtime;
-
 using Uniscale.Training.Tests.Support;
+
 namespace Uniscale.Training.Tests.Execution;
 
 public sealed class StepProfileTests
@@ -11,7 +11,8 @@ public sealed class StepProfileTests
     [Fact]
     public void KernelsCountForThePartOfTheirInstructionAndTheRestIsOutside()
     {
-        // One step of 100: forward of block 1 from 10 to 50, in which a kernel of 20 holds an operation whose own time of 5 is not a kernel; head; update; wait.
+        // One step of 100: forward of block 1 from 10 to 50, in which a kernel of 20 holds an operation whose own time of 5 is not a
+        // kernel; head; update; wait.
         TimelineEvent[] events =
         [
             new(TimelineRow.Step, "step 1", 0, 100),
@@ -44,17 +45,20 @@ public sealed class StepProfileTests
     [Fact]
     public void ARecordedStepKnowsItsKernelsOfBothPassesAndOfTheOptimizer()
     {
-        var profile = TestRuns.OnRanks(1, world =>
-        {
-            using var runtime = TestRuns.Runtime(TestRuns.Tiny, world, Recording.Kernels);
-            runtime.Step();
-            Assert.Empty(runtime.Timeline!.Events);
-            runtime.Timeline.IsRecording = true;
-            runtime.Step();
-            runtime.Step();
-            runtime.Timeline.IsRecording = false;
-            return StepProfile.Of(runtime.Timeline.Events, runtime.Specification.Model.Head);
-        })[0];
+        var profile = TestRuns.OnRanks(
+            1,
+            world =>
+            {
+                using var runtime = TestRuns.Runtime(TestRuns.Tiny, world, Recording.Kernels);
+                runtime.Step();
+                Assert.Empty(runtime.Timeline!.Events);
+                runtime.Timeline.IsRecording = true;
+                runtime.Step();
+                runtime.Step();
+                runtime.Timeline.IsRecording = false;
+                return StepProfile.Of(runtime.Timeline.Events, runtime.Specification.Model.Head);
+            }
+        )[0];
         Assert.Equal(2, profile.Steps);
         var names = profile.Kernels.Select(kernel => kernel.Name).ToHashSet();
         Assert.Superset(new HashSet<string> { "Linear", "AttentionBackward", "AdamW", "SumOfSquares" }, names);
@@ -67,12 +71,16 @@ public sealed class StepProfileTests
     [Fact]
     public void RecordingChangesNoResult()
     {
-        double Loss(Recording recording) => TestRuns.OnRanks(1, world =>
-        {
-            using var runtime = TestRuns.Runtime(TestRuns.Tiny, world, recording);
-            runtime.Step();
-            return runtime.Step().Decision.Loss;
-        })[0];
+        double Loss(Recording recording) =>
+            TestRuns.OnRanks(
+                1,
+                world =>
+                {
+                    using var runtime = TestRuns.Runtime(TestRuns.Tiny, world, recording);
+                    runtime.Step();
+                    return runtime.Step().Decision.Loss;
+                }
+            )[0];
         Assert.Equal(Loss(Recording.None), Loss(Recording.Kernels));
     }
 }

@@ -20,18 +20,25 @@ public sealed class FaultInjectorTests : IDisposable
     public void Dispose() => _runs.Dispose();
 
     [Fact]
-    public void EveryPointOfASaveCanBeNamed() => Assert.Equal(
-        Enum.GetNames<SavePoint>().Select(Names.Kebab),
-        typeof(FaultSection).GetProperty(nameof(FaultSection.Point))!.GetCustomAttribute<OneOfAttribute>()!.Values);
+    public void EveryPointOfASaveCanBeNamed() =>
+        Assert.Equal(
+            Enum.GetNames<SavePoint>().Select(Names.Kebab),
+            typeof(FaultSection).GetProperty(nameof(FaultSection.Point))!.GetCustomAttribute<OneOfAttribute>()!.Values
+        );
 
     [Fact]
-    public void ARankThatIsNotThereIsRefused() => Assert.Contains(
-        "faults.inject[0].rank is 2, but the run has 2 ranks: give one from -2 to 1",
-        Assert.Throws<UserErrorException>(() => Train("run", "{ kind: exception, rank: 2 }")).Message);
+    public void ARankThatIsNotThereIsRefused() =>
+        Assert.Contains(
+            "faults.inject[0].rank is 2, but the run has 2 ranks: give one from -2 to 1",
+            Assert.Throws<UserErrorException>(() => Train("run", "{ kind: exception, rank: 2 }")).Message
+        );
 
     [Fact]
-    public void WithoutALauncherThereIsNoneToKill() => Assert.Contains(
-        "start the run with 'uniscale launch'", Assert.Throws<UserErrorException>(() => Train("run", "{ kind: kill-launcher, step: 2 }")).Message);
+    public void WithoutALauncherThereIsNoneToKill() =>
+        Assert.Contains(
+            "start the run with 'uniscale launch'",
+            Assert.Throws<UserErrorException>(() => Train("run", "{ kind: kill-launcher, step: 2 }")).Message
+        );
 
     [Theory]
     [InlineData("{ kind: exception, step: 4 }", "an injected exception at step 4")]

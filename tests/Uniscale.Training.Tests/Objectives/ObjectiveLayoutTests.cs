@@ -4,7 +4,10 @@ using Uniscale.Training.Tests.Support;
 
 namespace Uniscale.Training.Tests.Objectives;
 
-/// <summary>Every objective computes the same on every kind of layout; `uniscale verify configs/tests/verify-OBJECTIVE.yaml --layouts all` proves more of them.</summary>
+/// <summary>
+/// Every objective computes the same on every kind of layout; `uniscale verify configs/tests/verify-OBJECTIVE.yaml --layouts all` proves
+/// more of them.
+/// </summary>
 public sealed class ObjectiveLayoutTests
 {
     [Theory]
@@ -29,7 +32,12 @@ public sealed class ObjectiveLayoutTests
     {
         var run = Of(objective);
         var spec = LayoutSpec.Parse(layout);
-        var error = LayoutVerifier.Compare(spec, TestRuns.Record(run, layout, 3), TestRuns.Record(run, $"dp1 {spec.Variant}", 3), VerificationBounds.For(PrecisionKind.Fp32));
+        var error = LayoutVerifier.Compare(
+            spec,
+            TestRuns.Record(run, layout, 3),
+            TestRuns.Record(run, $"dp1 {spec.Variant}", 3),
+            VerificationBounds.For(PrecisionKind.Fp32)
+        );
         Assert.True(error.IsWithin(VerificationBounds.For(PrecisionKind.Fp32)), error.ToString());
     }
 
@@ -56,34 +64,52 @@ public sealed class ObjectiveLayoutTests
     [Fact]
     public void Pretraining_has_no_measures_and_others_name_theirs()
     {
-        TestRuns.OnRanks(1, world =>
-        {
-            using var plain = TestRuns.Runtime(TestRuns.Tiny, world);
-            Assert.Empty(plain.Step().Decision.Measures);
-            using var reward = TestRuns.Runtime(Of(ObjectiveKind.Reward), world);
-            Assert.Equal(["accuracy", "confidence", "reward/chosen", "reward/rejected"], reward.Step().Decision.Measures.Keys);
-            return 0;
-        });
+        TestRuns.OnRanks(
+            1,
+            world =>
+            {
+                using var plain = TestRuns.Runtime(TestRuns.Tiny, world);
+                Assert.Empty(plain.Step().Decision.Measures);
+                using var reward = TestRuns.Runtime(Of(ObjectiveKind.Reward), world);
+                Assert.Equal(["accuracy", "confidence", "reward/chosen", "reward/rejected"], reward.Step().Decision.Measures.Keys);
+                return 0;
+            }
+        );
     }
 
     /// <summary>Under the model that it starts from, an answer is as likely as under the reference: the first loss is log 2.</summary>
     [Fact]
-    public void DirectPreferenceOptimizationBeginsAtLogTwo() => TestRuns.OnRanks(1, world =>
-    {
-        using var runtime = TestRuns.Runtime(Of(ObjectiveKind.Dpo) with { Dpo = new DpoSection() }, world);
-        var first = runtime.Step().Decision;
-        Assert.Equal(Math.Log(2), first.Loss, 1e-7);
-        Assert.Equal((0, 0), (first.Measures["reward/chosen"], first.Measures["reward/rejected"]));
-        Assert.NotEqual(Math.Log(2), runtime.Step().Decision.Loss, 1e-5);
-        return 0;
-    });
+    public void DirectPreferenceOptimizationBeginsAtLogTwo() =>
+        TestRuns.OnRanks(
+            1,
+            world =>
+            {
+                using var runtime = TestRuns.Runtime(Of(ObjectiveKind.Dpo) with { Dpo = new DpoSection() }, world);
+                var first = runtime.Step().Decision;
+                Assert.Equal(Math.Log(2), first.Loss, 1e-7);
+                Assert.Equal((0, 0), (first.Measures["reward/chosen"], first.Measures["reward/rejected"]));
+                Assert.NotEqual(Math.Log(2), runtime.Step().Decision.Loss, 1e-5);
+                return 0;
+            }
+        );
 
-    internal static RunConfiguration Of(ObjectiveKind objective) => TestRuns.Tiny with
-    {
-        Objective = objective,
-        Model = TestRuns.Tiny.Model with { DocumentMask = true, Head = objective == ObjectiveKind.Reward ? HeadKind.Score : HeadKind.Vocabulary, ScoreStd = 0.02 },
-        Dpo = new DpoSection { Beta = 0.5, LabelSmoothing = 0.1, LengthNormalised = true },
-        Rollout = new RolloutSection { Temperature = 0.8 },
-        Grpo = new GrpoSection { Beta = 0.1 },
-    };
+    internal static RunConfiguration Of(ObjectiveKind objective) =>
+        TestRuns.Tiny with
+        {
+            Objective = objective,
+            Model = TestRuns.Tiny.Model with
+            {
+                DocumentMask = true,
+                Head = objective == ObjectiveKind.Reward ? HeadKind.Score : HeadKind.Vocabulary,
+                ScoreStd = 0.02,
+            },
+            Dpo = new DpoSection
+            {
+                Beta = 0.5,
+                LabelSmoothing = 0.1,
+                LengthNormalised = true,
+            },
+            Rollout = new RolloutSection { Temperature = 0.8 },
+            Grpo = new GrpoSection { Beta = 0.1 },
+        };
 }

@@ -11,13 +11,16 @@ public sealed class PackTests
 {
     private const int Context = 32;
 
-    /// <summary>A token of sample A is changed: of sample B, behind it in the same pack, neither loss nor any gradient changes by a bit.</summary>
+    /// <summary>
+    /// A token of sample A is changed: of sample B, behind it in the same pack, neither loss nor any gradient changes by a bit.
+    /// </summary>
     [Fact]
     public void ATokenOfOneSampleChangesNothingInAnother()
     {
         RunRecord Of(int token)
         {
-            int[] a = [5, token, 7, 8, 9], b = [11, 12, 13, 14, 15, 16];
+            int[] a = [5, token, 7, 8, 9],
+                b = [11, 12, 13, 14, 15, 16];
             return Record(ObjectiveKind.Sft, Pack((a, false), (b, true)));
         }
 
@@ -31,10 +34,15 @@ public sealed class PackTests
     [Fact]
     public void AScoreDependsOnNothingButItsAnswer()
     {
-        int[] good = [3, 4, 5, 6, 96], bad = [3, 4, 8, 96], other = [40, 41, 42, 43, 44, 96], worse = [40, 50, 96];
+        int[] good = [3, 4, 5, 6, 96],
+            bad = [3, 4, 8, 96],
+            other = [40, 41, 42, 43, 44, 96],
+            worse = [40, 50, 96];
         double[] alone = Scores(Comparisons(0, good, bad));
         double[] second = Scores(Comparisons(0, other, worse));
-        foreach (double[] both in (double[][])[Scores(Comparisons(0, good, bad, other, worse)), Scores(Comparisons(77, other, worse, good, bad))])
+        foreach (
+            double[] both in (double[][])[Scores(Comparisons(0, good, bad, other, worse)), Scores(Comparisons(77, other, worse, good, bad))]
+        )
         {
             Assert.Equal(alone[0] + second[0], both[0], 1e-6);
             Assert.Equal(alone[1] + second[1], both[1], 1e-6);
@@ -44,26 +52,66 @@ public sealed class PackTests
     }
 
     /// <summary>Sums of the chosen and the rejected scores of one pack.</summary>
-    private static double[] Scores(Packed pack) => TestRuns.OnRanks(1, world =>
-    {
-        using var runtime = RankRuntime.Create(Run(ObjectiveKind.Reward), world, pack, Context);
-        var found = runtime.Evaluate(pack, 1)!;
-        return (double[])[found.Measures["reward/chosen"], found.Measures["reward/rejected"]];
-    })[0];
+    private static double[] Scores(Packed pack) =>
+        TestRuns.OnRanks(
+            1,
+            world =>
+            {
+                using var runtime = RankRuntime.Create(Run(ObjectiveKind.Reward), world, pack, Context);
+                var found = runtime.Evaluate(pack, 1)!;
+                return (double[])[found.Measures["reward/chosen"], found.Measures["reward/rejected"]];
+            }
+        )[0];
 
-    private static RunRecord Record(ObjectiveKind objective, Packed pack) => TestRuns.OnRanks(1, world =>
-    {
-        using var runtime = RankRuntime.Create(Run(objective), world, pack, 100 * Context);
-        return RunRecord.Of(runtime, 1);
-    })[0];
+    private static RunRecord Record(ObjectiveKind objective, Packed pack) =>
+        TestRuns.OnRanks(
+            1,
+            world =>
+            {
+                using var runtime = RankRuntime.Create(Run(objective), world, pack, 100 * Context);
+                return RunRecord.Of(runtime, 1);
+            }
+        )[0];
 
-    private static RunConfiguration Run(ObjectiveKind objective) => ObjectiveLayoutTests.Of(objective) with { Batch = new() { Global = 1, Micro = 1 } };
+    private static RunConfiguration Run(ObjectiveKind objective) =>
+        ObjectiveLayoutTests.Of(objective) with
+        {
+            Batch = new() { Global = 1, Micro = 1 },
+        };
 
     private static Packed Pack(params (int[] Tokens, bool Learned)[] samples) =>
-        new(0, [.. samples.Select(sample => (sample.Tokens, sample.Tokens.Select((_, i) => sample.Learned && i > 1 ? TokenMarks.Learned : TokenMarks.None).ToArray()))]);
+        new(
+            0,
+            [
+                .. samples.Select(sample =>
+                    (
+                        sample.Tokens,
+                        sample.Tokens.Select((_, i) => sample.Learned && i > 1 ? TokenMarks.Learned : TokenMarks.None).ToArray()
+                    )
+                ),
+            ]
+        );
 
-    private static Packed Comparisons(int padding, params int[][] answers) => new(padding,
-        [.. answers.Select((tokens, number) => (tokens, tokens.Select((_, i) => i < tokens.Length - 1 ? TokenMarks.Learned : number % 2 == 1 ? TokenMarks.Score | TokenMarks.Last : TokenMarks.Score).ToArray()))]);
+    private static Packed Comparisons(int padding, params int[][] answers) =>
+        new(
+            padding,
+            [
+                .. answers.Select(
+                    (tokens, number) =>
+                        (
+                            tokens,
+                            tokens
+                                .Select(
+                                    (_, i) =>
+                                        i < tokens.Length - 1 ? TokenMarks.Learned
+                                        : number % 2 == 1 ? TokenMarks.Score | TokenMarks.Last
+                                        : TokenMarks.Score
+                                )
+                                .ToArray()
+                        )
+                ),
+            ]
+        );
 
     /// <summary>The same pack over and over.</summary>
     private sealed class Packed(int padding, (int[] Tokens, TokenMarks[] Marks)[] samples) : ISequenceSource
@@ -82,7 +130,8 @@ public sealed class PackTests
             for (int sample = 0; sample < samples.Length; sample++)
             {
                 samples[sample].Tokens.CopyTo(tokens[at..]);
-                if (!documents.IsEmpty) documents.Slice(at, samples[sample].Tokens.Length).Fill(sample);
+                if (!documents.IsEmpty)
+                    documents.Slice(at, samples[sample].Tokens.Length).Fill(sample);
                 at += samples[sample].Tokens.Length;
             }
         }

@@ -36,7 +36,8 @@ public sealed class RunPlaceTests : IDisposable
             Assert.Equal(3, _runs.Records("run", "step").Count);
             Assert.NotEqual(RunIdentity.Read(_runs.In("run"))!.Id, RunIdentity.Read(_runs.In("place"))!.Id);
         }
-        if (how == "moved") Assert.Contains("the run's folder", resolved.ToYaml(origins: true), StringComparison.Ordinal);
+        if (how == "moved")
+            Assert.Contains("the run's folder", resolved.ToYaml(origins: true), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -44,7 +45,10 @@ public sealed class RunPlaceTests : IDisposable
     {
         Train("run", new TrainingOptions { StopAfter = 3 });
         string file = _runs.In("run/config.yaml");
-        Assert.Equal("/elsewhere", ConfigurationLoader.Load(file, ["run_directory=/elsewhere"], RunFolder.OfConfiguration(file)).Value.RunDirectory);
+        Assert.Equal(
+            "/elsewhere",
+            ConfigurationLoader.Load(file, ["run_directory=/elsewhere"], RunFolder.OfConfiguration(file)).Value.RunDirectory
+        );
         File.WriteAllText(_runs.In("config.yaml"), "{ run_directory: /elsewhere, train: { steps: 1 }, model: { vocabulary: 64 } }");
         Assert.Null(RunFolder.OfConfiguration(_runs.In("config.yaml")));
     }
@@ -56,7 +60,10 @@ public sealed class RunPlaceTests : IDisposable
         Train("run", new TrainingOptions { StopAfter = 3 }, saves);
         Directory.Move(_runs.In("disk"), _runs.In("unplugged"));
         string sentence = Assert.Throws<UserErrorException>(() => Train("run", new TrainingOptions { Resume = true }, saves)).Message;
-        Assert.StartsWith($"The run in {_runs.In("run")} has saved step 3 in {_runs.In("disk/saves")}, but there is no checkpoint in", sentence);
+        Assert.StartsWith(
+            $"The run in {_runs.In("run")} has saved step 3 in {_runs.In("disk/saves")}, but there is no checkpoint in",
+            sentence
+        );
         Assert.Equal(3, _runs.Records("run", "step").Count);
         Directory.Delete(_runs.In("disk"), recursive: true);
         Directory.Move(_runs.In("unplugged"), _runs.In("disk"));
@@ -70,9 +77,14 @@ public sealed class RunPlaceTests : IDisposable
     {
         string shared = "checkpoint.directory=" + _runs.In("shared");
         Train("one", new TrainingOptions { StopAfter = 3 }, shared);
-        Assert.Contains("already holds checkpoints", Assert.Throws<UserErrorException>(() => Train("two", new TrainingOptions(), shared)).Message);
-        Assert.Contains($"holds the checkpoints of run {RunIdentity.Read(_runs.In("one"))!.Id} in {_runs.In("one")}, not of the one in {_runs.In("two")}",
-            Assert.Throws<UserErrorException>(() => Train("two", new TrainingOptions { Resume = true }, shared)).Message);
+        Assert.Contains(
+            "already holds checkpoints",
+            Assert.Throws<UserErrorException>(() => Train("two", new TrainingOptions(), shared)).Message
+        );
+        Assert.Contains(
+            $"holds the checkpoints of run {RunIdentity.Read(_runs.In("one"))!.Id} in {_runs.In("one")}, not of the one in {_runs.In("two")}",
+            Assert.Throws<UserErrorException>(() => Train("two", new TrainingOptions { Resume = true }, shared)).Message
+        );
         // A folder that was lost is known by where it was.
         Directory.Delete(_runs.In("one"), recursive: true);
         Assert.Equal(6, Train("one", new TrainingOptions { Resume = true }, shared).Position.Step);
@@ -120,7 +132,8 @@ public sealed class RunPlaceTests : IDisposable
     {
         string tier = "checkpoint.tiers=[" + _runs.In("tier") + "]";
         Train("one", new TrainingOptions { StopAfter = 3 }, tier);
-        string id = RunIdentity.Read(_runs.In("one"))!.Id, copy = Path.GetFileName(Assert.Single(Directory.GetDirectories(_runs.In($"tier/{id}"))));
+        string id = RunIdentity.Read(_runs.In("one"))!.Id,
+            copy = Path.GetFileName(Assert.Single(Directory.GetDirectories(_runs.In($"tier/{id}"))));
         // As versions before wrote them.
         Directory.Move(_runs.In($"tier/{id}/{copy}"), _runs.In($"tier/{copy}"));
         Directory.Delete(_runs.In($"tier/{id}"), recursive: true);
@@ -142,9 +155,15 @@ public sealed class RunPlaceTests : IDisposable
         string file = _runs.In("place/config.yaml");
         switch (how)
         {
-            case "moved": Directory.Move(_runs.In("run"), _runs.In("place")); break;
-            case "copied": System.Diagnostics.Process.Start("cp", ["-r", _runs.In("run"), _runs.In("place")]).WaitForExit(); break;
-            case "linked folder": Directory.CreateSymbolicLink(_runs.In("place"), _runs.In("run")); break;
+            case "moved":
+                Directory.Move(_runs.In("run"), _runs.In("place"));
+                break;
+            case "copied":
+                System.Diagnostics.Process.Start("cp", ["-r", _runs.In("run"), _runs.In("place")]).WaitForExit();
+                break;
+            case "linked folder":
+                Directory.CreateSymbolicLink(_runs.In("place"), _runs.In("run"));
+                break;
             default:
                 file = _runs.In("mine.yaml");
                 File.CreateSymbolicLink(file, _runs.In("run/config.yaml"));

@@ -19,11 +19,22 @@ public sealed class NodePreflightTests
     private static PreflightReport Look(string[] hosts, Func<int, IKernels, IKernels>? around = null, ScalarType type = ScalarType.Float32)
     {
         PreflightReport? report = null;
-        InProcessLauncher.Run(hosts.Length, world =>
-        {
-            var seen = new NodePreflight(world, hosts[world.Rank], DirectLink.Instance, around?.Invoke(world.Rank, TorchKernels.Instance) ?? TorchKernels.Instance, type, Patient).Run();
-            if (world.Rank == 0) report = seen;
-        });
+        InProcessLauncher.Run(
+            hosts.Length,
+            world =>
+            {
+                var seen = new NodePreflight(
+                    world,
+                    hosts[world.Rank],
+                    DirectLink.Instance,
+                    around?.Invoke(world.Rank, TorchKernels.Instance) ?? TorchKernels.Instance,
+                    type,
+                    Patient
+                ).Run();
+                if (world.Rank == 0)
+                    report = seen;
+            }
+        );
         return report!;
     }
 
@@ -35,7 +46,10 @@ public sealed class NodePreflightTests
         var report = Look(["n0", "n1", "n2"], type: type);
         Assert.Empty(report.Findings);
         Assert.All(report.Ranks, rank => Assert.True(rank is { Gemm: > 1e8, Memory: > 1e8, Link: > 1e6 }, $"{rank}"));
-        Assert.Matches(@"^Preflight of 3 hosts, 3 ranks in \d+\.\d s: GEMM .* FLOP/s to |^Preflight of 3 hosts, 3 ranks in \d+\.\d s: GEMM .*FLOP/s, memory .*B/s, links .*B/s\.$", report.Sentence);
+        Assert.Matches(
+            @"^Preflight of 3 hosts, 3 ranks in \d+\.\d s: GEMM .* FLOP/s to |^Preflight of 3 hosts, 3 ranks in \d+\.\d s: GEMM .*FLOP/s, memory .*B/s, links .*B/s\.$",
+            report.Sentence
+        );
     }
 
     [Fact]
@@ -44,9 +58,19 @@ public sealed class NodePreflightTests
     [Fact]
     public void OneWrongBitAndASlowProductAreFound()
     {
-        var report = Look(["n0", "n1", "n2"], (rank, kernels) => rank == 0 ? kernels : PreflightKernels.Of(kernels, TimeSpan.FromMilliseconds(rank == 2 ? 150 : 0), isWrong: rank == 1));
-        Assert.Equal("n1: rank 1 multiplies matrices wrongly (1 of 512 rows of a product whose result is known)", report.Findings[0].Sentence);
-        Assert.Contains(report.Findings, finding => !finding.IsWrong && finding.Sentence.StartsWith("n2: rank 2 multiplies at ", StringComparison.Ordinal));
+        var report = Look(
+            ["n0", "n1", "n2"],
+            (rank, kernels) =>
+                rank == 0 ? kernels : PreflightKernels.Of(kernels, TimeSpan.FromMilliseconds(rank == 2 ? 150 : 0), isWrong: rank == 1)
+        );
+        Assert.Equal(
+            "n1: rank 1 multiplies matrices wrongly (1 of 512 rows of a product whose result is known)",
+            report.Findings[0].Sentence
+        );
+        Assert.Contains(
+            report.Findings,
+            finding => !finding.IsWrong && finding.Sentence.StartsWith("n2: rank 2 multiplies at ", StringComparison.Ordinal)
+        );
         Assert.Equal(2, report.Findings.Count);
     }
 
@@ -64,7 +88,8 @@ public sealed class NodePreflightTests
         {
             Assert.Equal(Enumerable.Range(0, players).Where(other => other != player), rounds[player].Where(other => other >= 0).Order());
             for (int round = 0; round < rounds[player].Length; round++)
-                if (rounds[player][round] is >= 0 and var other) Assert.Equal(player, rounds[other][round]);
+                if (rounds[player][round] is >= 0 and var other)
+                    Assert.Equal(player, rounds[other][round]);
         }
     }
 
@@ -73,8 +98,14 @@ public sealed class NodePreflightTests
     [InlineData("auto", 8, 4, true)]
     [InlineData("always", 1, 1, true)]
     [InlineData("never", 8, 4, false)]
-    public void SmallJobsAreNotLookedAtUnlessAsked(string when, int size, int local, bool expected) => Assert.Equal(expected, NodePreflight.IsWanted(
-        new RunConfiguration { Preflight = new() { When = Enum.Parse<PreflightWhen>(when, ignoreCase: true) } }, new RankEnvironment(LauncherKind.OpenMpi, 0, size, 0, local, "n0")));
+    public void SmallJobsAreNotLookedAtUnlessAsked(string when, int size, int local, bool expected) =>
+        Assert.Equal(
+            expected,
+            NodePreflight.IsWanted(
+                new RunConfiguration { Preflight = new() { When = Enum.Parse<PreflightWhen>(when, ignoreCase: true) } },
+                new RankEnvironment(LauncherKind.OpenMpi, 0, size, 0, local, "n0")
+            )
+        );
 
     [Fact]
     public void ARunWithAWrongNodeEndsBeforeItsFirstStep()
@@ -96,8 +127,19 @@ public sealed class NodePreflightTests
         using var runs = new SmallRuns();
         string host = other.Length > 0 ? other : Environment.MachineName;
         var job = new Uniscale.Training.Runs.TrainingJob(
-            runs.Configure("run", "preflight.when=always", "faults.enabled=true", $"faults.inject=[{{ kind: wrong-gemm, host: {host} }}]", "train.steps=1"), new(), new());
-        if (steps > 0) Assert.Equal(steps, SmallRuns.Train(job, 1).Position.Step);
-        else Assert.Throws<RankFailedException>(() => SmallRuns.Train(job, 1));
+            runs.Configure(
+                "run",
+                "preflight.when=always",
+                "faults.enabled=true",
+                $"faults.inject=[{{ kind: wrong-gemm, host: {host} }}]",
+                "train.steps=1"
+            ),
+            new(),
+            new()
+        );
+        if (steps > 0)
+            Assert.Equal(steps, SmallRuns.Train(job, 1).Position.Step);
+        else
+            Assert.Throws<RankFailedException>(() => SmallRuns.Train(job, 1));
     }
 }

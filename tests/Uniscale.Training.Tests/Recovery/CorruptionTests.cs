@@ -4,6 +4,7 @@ using Uniscale.Launching.Ranks;
 using Uniscale.Torch;
 using Uniscale.Training.Recovery;
 using Uniscale.Training.Tests.Support;
+
 namespace Uniscale.Training.Tests.Recovery;
 
 /// <summary>Replicas that differ, by injection.</summary>
@@ -24,14 +25,17 @@ public sealed class CorruptionTests : IDisposable
         var run = Run(CorruptionAction.Rollback);
         var unbroken = GuardedRun.Of(run, layout, Folder("unbroken"));
         var broken = GuardedRun.Of(run, layout, Folder("broken"), Once(at, rank: 1));
-        Assert.All(broken.Zip(unbroken), pair =>
-        {
-            var incident = Assert.Single(pair.First.Incidents);
-            Assert.Equal((StepVerdict.Corruption, found), (incident.Verdict, incident.Step));
-            Assert.True(incident.BackTo < at, $"Went back to {incident.BackTo}, which is damaged already.");
-            Assert.Equal(pair.Second.State, pair.First.State);
-            Assert.Equal(pair.Second.End.Position, pair.First.End.Position);
-        });
+        Assert.All(
+            broken.Zip(unbroken),
+            pair =>
+            {
+                var incident = Assert.Single(pair.First.Incidents);
+                Assert.Equal((StepVerdict.Corruption, found), (incident.Verdict, incident.Step));
+                Assert.True(incident.BackTo < at, $"Went back to {incident.BackTo}, which is damaged already.");
+                Assert.Equal(pair.Second.State, pair.First.State);
+                Assert.Equal(pair.Second.End.Position, pair.First.End.Position);
+            }
+        );
     }
 
     [Theory]
@@ -42,15 +46,22 @@ public sealed class CorruptionTests : IDisposable
         var run = Run(CorruptionAction.Rollback);
         var unbroken = GuardedRun.Of(run, layout, Folder("unbroken"));
         bool done = false;
-        var broken = GuardedRun.Of(run, layout, Folder("broken"), rank => new()
-        {
-            Weights = (step, model) =>
-            {
-                if (rank != 1 || step != 10 || done) return;
-                done = true;
-                model.Blocks[2].Bucket.SecondMoment.narrow(0, 3, 1).add_(Scalars.Of(0.5));
-            },
-        });
+        var broken = GuardedRun.Of(
+            run,
+            layout,
+            Folder("broken"),
+            rank =>
+                new()
+                {
+                    Weights = (step, model) =>
+                    {
+                        if (rank != 1 || step != 10 || done)
+                            return;
+                        done = true;
+                        model.Blocks[2].Bucket.SecondMoment.narrow(0, 3, 1).add_(Scalars.Of(0.5));
+                    },
+                }
+        );
         Assert.Equal((10, 5L), (broken[0].Incidents[0].Step, broken[0].Incidents[0].BackTo));
         Assert.All(broken.Zip(unbroken), pair => Assert.Equal(pair.Second.State, pair.First.State));
     }
@@ -58,7 +69,10 @@ public sealed class CorruptionTests : IDisposable
     [Fact]
     public void StoppingNamesRankAndStepOnAllRanksAndSavesNothing()
     {
-        var run = Run(CorruptionAction.Stop) with { Batch = new() { Global = 9, Micro = 1 } };
+        var run = Run(CorruptionAction.Stop) with
+        {
+            Batch = new() { Global = 9, Micro = 1 },
+        };
         var error = Assert.Throws<ReplicaMismatchException>(() => GuardedRun.Of(run, "dp3 zero0", Folder("stop"), Once(7, rank: 2)));
         Assert.Equal(8, error.Step);
         Assert.Contains("after step 8", error.Message);
@@ -79,30 +93,33 @@ public sealed class CorruptionTests : IDisposable
 
     private string Folder(string name) => Path.Combine(_folder.FullName, name);
 
-    private static RunConfiguration Run(CorruptionAction action) => TestRuns.Tiny with
-    {
-        Checkpoint = new() { Every = 5 },
-        Train = TestRuns.Tiny.Train with { ChecksumEvery = 2 },
-        BadSteps = new() { Corruption = action },
-    };
+    private static RunConfiguration Run(CorruptionAction action) =>
+        TestRuns.Tiny with
+        {
+            Checkpoint = new() { Every = 5 },
+            Train = TestRuns.Tiny.Train with { ChecksumEvery = 2 },
+            BadSteps = new() { Corruption = action },
+        };
 
     private static Func<int, Damage> Once(long at, int rank)
     {
         bool done = false;
-        return mine => new()
-        {
-            Weights = (step, model) =>
+        return mine =>
+            new()
             {
-                bool now = mine == rank && step == at && !done;
-                done |= now;
-                Spoil(now, model);
-            },
-        };
+                Weights = (step, model) =>
+                {
+                    bool now = mine == rank && step == at && !done;
+                    done |= now;
+                    Spoil(now, model);
+                },
+            };
     }
 
     private static void Spoil(bool now, RankState model)
     {
         // Whichever stage holds it: a block of this rank.
-        if (now) model.Blocks.GetValueOrDefault(2, model.Blocks.Values.First()).Bucket.WholeFlat.narrow(0, 5, 1).add_(Scalars.Of(1e-3));
+        if (now)
+            model.Blocks.GetValueOrDefault(2, model.Blocks.Values.First()).Bucket.WholeFlat.narrow(0, 5, 1).add_(Scalars.Of(1e-3));
     }
 }

@@ -5,13 +5,19 @@ namespace Uniscale.Training.Tests.Recovery;
 
 public sealed class StepJudgeTests
 {
-    private static readonly BadStepsSection Policy = new() { Window = 32, LossSpike = BadStepAction.Skip, GradientSpike = BadStepAction.Rollback };
+    private static readonly BadStepsSection Policy = new()
+    {
+        Window = 32,
+        LossSpike = BadStepAction.Skip,
+        GradientSpike = BadStepAction.Rollback,
+    };
 
     [Fact]
     public void TheScoreIsTheDistanceFromTheMedianInRobustDeviations()
     {
         var window = new RobustWindow(5, _ => 0);
-        foreach (double value in (double[])[1, 2, 3, 4, 100]) window.Add(value);
+        foreach (double value in (double[])[1, 2, 3, 4, 100])
+            window.Add(value);
         // Median 3; deviations 2, 1, 0, 1, 97 with median 1.
         Assert.Equal((10 - 3) / 1.4826, window.ScoreOf(10), 12);
         window.Add(5);
@@ -22,7 +28,8 @@ public sealed class StepJudgeTests
     public void NothingIsASpikeBeforeThereIsAPast()
     {
         var judge = new StepJudge(Policy);
-        for (int i = 0; i < 7; i++) judge.Remember(0, 3, 1);
+        for (int i = 0; i < 7; i++)
+            judge.Remember(0, 3, 1);
         Assert.Equal(StepVerdict.Good, judge.Judge(0, 300, 100).Verdict);
         judge.Remember(0, 3, 1);
         Assert.Equal(StepVerdict.LossSpike, judge.Judge(0, 300, 1).Verdict);
@@ -51,7 +58,8 @@ public sealed class StepJudgeTests
     public void AStandstillMakesNoSpikeOfABreath()
     {
         var judge = new StepJudge(Policy);
-        for (int i = 0; i < 32; i++) judge.Remember(0, 3, 1);
+        for (int i = 0; i < 32; i++)
+            judge.Remember(0, 3, 1);
         Assert.Equal(StepVerdict.Good, judge.Judge(0, 3.2, 1.4).Verdict);
     }
 
@@ -79,7 +87,8 @@ public sealed class StepJudgeTests
     public void WithoutAThresholdOnlyNumbersThatAreNotFiniteAreBad()
     {
         var judge = new StepJudge(Policy with { LossThreshold = 0, GradientThreshold = 0 });
-        for (int i = 0; i < 32; i++) judge.Remember(0, 3, 1);
+        for (int i = 0; i < 32; i++)
+            judge.Remember(0, 3, 1);
         Assert.Equal(StepVerdict.Good, judge.Judge(0, 1e9, 1e9).Verdict);
         Assert.Equal(StepVerdict.NotFinite, judge.Judge(0, double.NaN, 1).Verdict);
     }
@@ -87,7 +96,8 @@ public sealed class StepJudgeTests
     private static StepJudge Experienced()
     {
         var judge = new StepJudge(Policy);
-        for (int i = 0; i < 40; i++) judge.Remember(0, 3 + 0.01 * (i % 5), 1 + 0.1 * (i % 7));
+        for (int i = 0; i < 40; i++)
+            judge.Remember(0, 3 + 0.01 * (i % 5), 1 + 0.1 * (i % 7));
         return judge;
     }
 }

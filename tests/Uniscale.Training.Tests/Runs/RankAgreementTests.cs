@@ -38,7 +38,8 @@ public sealed class RankAgreementTests : IDisposable
     [Fact]
     public void DataAreComparedByContentAndNotByPath()
     {
-        foreach (string extension in (string[])[".bin", ".idx"]) File.Copy(_runs.In("corpus" + extension), _runs.In("scratch" + extension));
+        foreach (string extension in (string[])[".bin", ".idx"])
+            File.Copy(_runs.In("corpus" + extension), _runs.In("scratch" + extension));
         string scratch = $"data.sources=[{{name: corpus, shards: [{_runs.In("scratch")}]}}]";
         Assert.Null(TryTrain([], [scratch, "train.threads=2"], new TrainingOptions(), new TrainingOptions()));
 
@@ -60,11 +61,16 @@ public sealed class RankAgreementTests : IDisposable
         }
         var (one, other) = (With("first-secret-0815"), With("other-secret-4711"));
         var worlds = InProcessWorld.Create(2);
-        var second = Task.Run(() => Assert.Throws<UserErrorException>(() => RankAgreement.OnStart(other, new TrainingOptions()).Check(worlds[1], "b")).Message);
-        string sentence = Assert.Throws<UserErrorException>(() => RankAgreement.OnStart(one, new TrainingOptions()).Check(worlds[0], "a")).Message;
+        var second = Task.Run(() =>
+            Assert.Throws<UserErrorException>(() => RankAgreement.OnStart(other, new TrainingOptions()).Check(worlds[1], "b")).Message
+        );
+        string sentence = Assert
+            .Throws<UserErrorException>(() => RankAgreement.OnStart(one, new TrainingOptions()).Check(worlds[0], "a"))
+            .Message;
         Assert.Contains(": checkpoint.tiers[0] (secret) is one value on rank 0 (a), another on rank 1 (b). Give every rank", sentence);
         Assert.Equal(sentence, await second);
-        foreach (var world in worlds) world.Dispose();
+        foreach (var world in worlds)
+            world.Dispose();
     }
 
     [Fact]
@@ -77,7 +83,8 @@ public sealed class RankAgreementTests : IDisposable
     }
 
     private string Refusal(string[] first, string[] second, TrainingOptions? other = null, string run = "run") =>
-        TryTrain(first, second, new TrainingOptions(), other ?? new TrainingOptions(), run) ?? throw new InvalidOperationException("the ranks were not refused");
+        TryTrain(first, second, new TrainingOptions(), other ?? new TrainingOptions(), run)
+        ?? throw new InvalidOperationException("the ranks were not refused");
 
     private string? TryTrain(string[] first, string[] second, TrainingOptions options, TrainingOptions other, string run = "run")
     {

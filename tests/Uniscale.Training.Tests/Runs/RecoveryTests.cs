@@ -30,7 +30,10 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal((RunState.Finished, 24L, 1L, 8L), (status.State, status.Step, status.Rollbacks, status.SkippedSteps));
         Assert.Contains("Step 18 has a loss far above those before", status.LastIncident);
         var steps = Records("step");
-        Assert.Equal([14L, 18L], steps.Where(step => step.GetProperty("skipped").GetBoolean()).Select(step => step.GetProperty("step").GetInt64()));
+        Assert.Equal(
+            [14L, 18L],
+            steps.Where(step => step.GetProperty("skipped").GetBoolean()).Select(step => step.GetProperty("step").GetInt64())
+        );
         Assert.Equal(1, Records("end").Single().GetProperty("bad_steps").GetProperty("loss-spike").GetInt64());
         Assert.Contains(Records("note"), note => note.GetProperty("note").GetString() == "step-rolled-back");
     }
@@ -38,8 +41,12 @@ public sealed class RecoveryTests : IDisposable
     [Fact]
     public void ARollbackMayCrossTheEndOfAPhaseAndARampOfTheBatch()
     {
-        // Steps of 4 sequences until 512 tokens, then of 8; the second phase has steps of 2 sequences of 32: steps 1 to 8, 9 to 12, 13 to 28.
-        string[] phases = ["phases=[{ name: one, tokens: 1024, batch: { ramp: { 0: 4, 512: 8 } } }, { name: two, tokens: 1024, context: 32, batch: { global: 2 } }]"];
+        // Steps of 4 sequences until 512 tokens, then of 8; the second phase has steps of 2 sequences of 32: steps 1 to 8, 9 to 12, 13 to
+        // 28.
+        string[] phases =
+        [
+            "phases=[{ name: one, tokens: 1024, batch: { ramp: { 0: 4, 512: 8 } } }, { name: two, tokens: 1024, context: 32, batch: { global: 2 } }]",
+        ];
         var faults = new Faults { NotFiniteAt = [14], DieAt = 16 };
         string[] settings = ["train.steps=0", "bad_steps.rollback_steps=6", .. phases];
         Assert.Throws<RankFailedException>(() => Train("bad_steps.not_finite=rollback", settings, faults: faults));
@@ -48,9 +55,16 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(new TrainingPosition(28, 2048, 19), end);
         var manifest = CheckpointCatalog.List(Path.Combine(Run, "checkpoints"))[0].Manifest!;
         Assert.Equal([new DiscardedSpan(5, 14, 5 * 64, 1024 + 2 * 64, "not-finite")], DiscardedSpan.Read(manifest.Extra));
-        var unbroken = Train("bad_steps.not_finite=rollback", [.. settings, $"run_directory={_runs.In("unbroken")}"], faults: new Faults { NotFiniteAt = [14] });
+        var unbroken = Train(
+            "bad_steps.not_finite=rollback",
+            [.. settings, $"run_directory={_runs.In("unbroken")}"],
+            faults: new Faults { NotFiniteAt = [14] }
+        );
         Assert.Equal(end, unbroken.Position);
-        Assert.All(CheckpointDiff.Compare(_runs.Newest("run"), _runs.Newest("unbroken")), tensor => Assert.True(tensor.BitEqual, tensor.Name));
+        Assert.All(
+            CheckpointDiff.Compare(_runs.Newest("run"), _runs.Newest("unbroken")),
+            tensor => Assert.True(tensor.BitEqual, tensor.Name)
+        );
     }
 
     [Fact]
@@ -67,7 +81,9 @@ public sealed class RecoveryTests : IDisposable
     [Fact]
     public void DamagedWeightsStopTheRunOnAllRanks()
     {
-        string sentence = Assert.Throws<TrainingStoppedException>(() => Train("train.checksum_every=5", faults: new Faults { DamageAt = 9 })).Message;
+        string sentence = Assert
+            .Throws<TrainingStoppedException>(() => Train("train.checksum_every=5", faults: new Faults { DamageAt = 9 }))
+            .Message;
         Assert.Contains("after step 10", sentence);
         Assert.Contains("bad_steps.corruption is stop", sentence);
     }
@@ -86,7 +102,12 @@ public sealed class RecoveryTests : IDisposable
     public void TheAccountAddsUpToTheWallTimeThroughStopsAndFailures()
     {
         var wall = Stopwatch.StartNew();
-        var faults = new Faults { NotFiniteAt = [14], DieAt = 11, SlowSeconds = 0.02 };
+        var faults = new Faults
+        {
+            NotFiniteAt = [14],
+            DieAt = 11,
+            SlowSeconds = 0.02,
+        };
         Assert.Throws<RankFailedException>(() => Train("checkpoint.every=4", faults: faults));
         double died = wall.Elapsed.TotalSeconds;
         Thread.Sleep(300);
@@ -122,9 +143,19 @@ public sealed class RecoveryTests : IDisposable
 
     private TrainingResult Train(string setting, string[]? more = null, bool resume = false, Faults? faults = null, long stopAfter = 0)
     {
-        var resolved = _runs.Configure("run", [
-            "train.steps=24", "checkpoint.every=5", "checkpoint.keep=3", "bad_steps.window=32", "bad_steps.rollback_steps=5", "parallel.zero.stage=0",
-            setting, .. more ?? []]);
+        var resolved = _runs.Configure(
+            "run",
+            [
+                "train.steps=24",
+                "checkpoint.every=5",
+                "checkpoint.keep=3",
+                "bad_steps.window=32",
+                "bad_steps.rollback_steps=5",
+                "parallel.zero.stage=0",
+                setting,
+                .. more ?? [],
+            ]
+        );
         var stop = new StopRequest();
         var job = new TrainingJob(resolved, new TrainingOptions { Resume = resume, LocalRanks = 2 }, stop)
         {
@@ -138,7 +169,8 @@ public sealed class RecoveryTests : IDisposable
     {
         public void StepDone(RankRuntime runtime, StepOutcome outcome)
         {
-            if (outcome.Position.Step == step) stop.Ask();
+            if (outcome.Position.Step == step)
+                stop.Ask();
         }
     }
 
@@ -158,7 +190,9 @@ public sealed class RecoveryTests : IDisposable
         public double OnLoss(long step, double loss)
         {
             Thread.Sleep(TimeSpan.FromSeconds(SlowSeconds));
-            return NotFiniteAt.Remove(step) ? double.NaN : SpikeAt.Remove(step) ? loss + 50 : loss;
+            return NotFiniteAt.Remove(step) ? double.NaN
+                : SpikeAt.Remove(step) ? loss + 50
+                : loss;
         }
 
         public void OnWeights(long step, RankState model)
@@ -168,7 +202,8 @@ public sealed class RecoveryTests : IDisposable
                 DieAt = 0;
                 throw new InvalidOperationException("This rank fails on purpose.");
             }
-            if (step != DamageAt) return;
+            if (step != DamageAt)
+                return;
             DamageAt = 0;
             model.Blocks[1].Bucket.WholeFlat.narrow(0, 5, 1).add_(Scalars.Of(1e-3));
         }

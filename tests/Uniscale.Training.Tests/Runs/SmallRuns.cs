@@ -9,7 +9,9 @@ using Uniscale.Training.Runtime;
 
 namespace Uniscale.Training.Tests.Runs;
 
-/// <summary>A folder with a small corpus and the runs made from it, ranks as threads; six steps of four sequences unless settings say otherwise.</summary>
+/// <summary>
+/// A folder with a small corpus and the runs made from it, ranks as threads; six steps of four sequences unless settings say otherwise.
+/// </summary>
 internal sealed class SmallRuns : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
@@ -32,30 +34,43 @@ internal sealed class SmallRuns : IDisposable
     public string In(string path) => Path.Combine(_folder.FullName, path);
 
     /// <summary>The configuration of a run, each setting as in <c>--set</c>.</summary>
-    public ResolvedConfiguration Configure(string run, params IEnumerable<string> settings) => ConfigurationLoader.Parse($$"""
-        run_directory: {{In(run)}}
-        model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
-        data: { sources: [{ name: corpus, shards: ["{{In("corpus")}}"] }] }
-        batch: { global: 4, micro: 1 }
-        train: { steps: 6, threads: 1 }
-        logging: { tensor_board: false, peak_flops: 1e12 }
-        """, [.. settings]);
+    public ResolvedConfiguration Configure(string run, params IEnumerable<string> settings) =>
+        ConfigurationLoader.Parse(
+            $$"""
+            run_directory: {{In(run)}}
+            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 16, vocabulary: 64 }
+            data: { sources: [{ name: corpus, shards: ["{{In("corpus")}}"] }] }
+            batch: { global: 4, micro: 1 }
+            train: { steps: 6, threads: 1 }
+            logging: { tensor_board: false, peak_flops: 1e12 }
+            """,
+            [.. settings]
+        );
 
     /// <summary>Trains on ranks that are threads; returns the result of rank 0.</summary>
     public static TrainingResult Train(TrainingJob job, int ranks)
     {
         TrainingResult? result = null;
-        RankLauncher.Run(ranks, job.Folder.FullPath, rank =>
-        {
-            var mine = job.Run(rank);
-            if (rank.World.Rank == 0) result = mine;
-        });
+        RankLauncher.Run(
+            ranks,
+            job.Folder.FullPath,
+            rank =>
+            {
+                var mine = job.Run(rank);
+                if (rank.World.Rank == 0)
+                    result = mine;
+            }
+        );
         return result!;
     }
 
     /// <summary>The records of one kind in a run's metrics, in order.</summary>
     public List<JsonElement> Records(string run, string kind) =>
-        [.. File.ReadLines(In($"{run}/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).Where(record => record.GetProperty("kind").GetString() == kind)];
+        [
+            .. File.ReadLines(In($"{run}/metrics.jsonl"))
+                .Select(line => JsonDocument.Parse(line).RootElement)
+                .Where(record => record.GetProperty("kind").GetString() == kind),
+        ];
 
     /// <summary>The newest checkpoint of a run.</summary>
     public CheckpointReader Newest(string run) => CheckpointReader.Open(CheckpointCatalog.Find(In($"{run}/checkpoints")));

@@ -27,7 +27,8 @@ public sealed class TrainingJobTests : IDisposable
     {
         Train("one", ranks: 1);
         Train("two", ranks: 2);
-        foreach (var (one, two) in Losses("one").Zip(Losses("two"))) Assert.Equal(1, two / one, 1e-5);
+        foreach (var (one, two) in Losses("one").Zip(Losses("two")))
+            Assert.Equal(1, two / one, 1e-5);
     }
 
     [Fact]
@@ -69,7 +70,8 @@ public sealed class TrainingJobTests : IDisposable
         Train("whole", ranks: 4, overrides: layout);
         Train("shrunk", ranks: 4, new TrainingOptions { StopAfter = 3 }, overrides: layout);
         Train("shrunk", ranks: 2, new TrainingOptions { Resume = true }, overrides: layout);
-        foreach (var (whole, shrunk) in Losses("whole").Zip(Losses("shrunk"))) Assert.Equal(1, shrunk / whole, 1e-5);
+        foreach (var (whole, shrunk) in Losses("whole").Zip(Losses("shrunk")))
+            Assert.Equal(1, shrunk / whole, 1e-5);
         Assert.Equal(6, Losses("shrunk").Count);
     }
 
@@ -79,7 +81,10 @@ public sealed class TrainingJobTests : IDisposable
         var save = new SaveRequest();
         save.Ask();
         Assert.Equal((StopReason.Finished, 6L), Ended(Train("run", ranks: 2, save: save)));
-        Assert.Equal(["step-00000001", "step-00000006"], Directory.GetDirectories(_runs.In("run/checkpoints"), "step-*").Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["step-00000001", "step-00000006"],
+            Directory.GetDirectories(_runs.In("run/checkpoints"), "step-*").Select(Path.GetFileName).Order()
+        );
     }
 
     [Fact]
@@ -108,7 +113,9 @@ public sealed class TrainingJobTests : IDisposable
         var stop = new StopRequest();
         stop.Ask();
         Train("run", ranks: 1, stop: stop);
-        var error = Assert.Throws<UserErrorException>(() => Train("run", ranks: 1, new TrainingOptions { Resume = true }, overrides: "train.seed=99"));
+        var error = Assert.Throws<UserErrorException>(() =>
+            Train("run", ranks: 1, new TrainingOptions { Resume = true }, overrides: "train.seed=99")
+        );
         Assert.Contains("train.seed: 1234 -> 99 (--set)", error.Message);
     }
 
@@ -116,7 +123,11 @@ public sealed class TrainingJobTests : IDisposable
     [Fact]
     public void SpeedInAPhaseIsThatOfItsContext()
     {
-        var resolved = _runs.Configure("phased", "train={steps: 0, threads: 1}", "phases=[{name: short, tokens: 128}, {name: long, tokens: 512, context: 64, batch: {global: 2}}]");
+        var resolved = _runs.Configure(
+            "phased",
+            "train={steps: 0, threads: 1}",
+            "phases=[{name: short, tokens: 128}, {name: long, tokens: 512, context: 64, batch: {global: 2}}]"
+        );
         SmallRuns.Train(new TrainingJob(resolved, new TrainingOptions(), new StopRequest()), 1);
         double FlopsPerToken(string phase)
         {
@@ -132,8 +143,13 @@ public sealed class TrainingJobTests : IDisposable
     public void NoFileOfARunHoldsASecret()
     {
         Environment.SetEnvironmentVariable("UNISCALE_TEST_SIGNING_KEY", "open-sesame-4711");
-        var resolved = ConfigurationLoader.Parse(_runs.Configure("secret", "checkpoint.every=3").ToYaml().Replace("tiers: []", "tiers: [\"/nowhere/${UNISCALE_TEST_SIGNING_KEY}\"]", StringComparison.Ordinal)
-            .Replace("name: run\n", "name: a-${UNISCALE_TEST_SIGNING_KEY}\n", StringComparison.Ordinal));
+        var resolved = ConfigurationLoader.Parse(
+            _runs
+                .Configure("secret", "checkpoint.every=3")
+                .ToYaml()
+                .Replace("tiers: []", "tiers: [\"/nowhere/${UNISCALE_TEST_SIGNING_KEY}\"]", StringComparison.Ordinal)
+                .Replace("name: run\n", "name: a-${UNISCALE_TEST_SIGNING_KEY}\n", StringComparison.Ordinal)
+        );
         Assert.Equal("/nowhere/open-sesame-4711", resolved.Value.Checkpoint.Tiers[0]);
         SmallRuns.Train(new TrainingJob(resolved, new TrainingOptions(), new StopRequest()), 1);
         foreach (string file in Directory.EnumerateFiles(_runs.In("secret"), "*", SearchOption.AllDirectories))
@@ -149,7 +165,11 @@ public sealed class TrainingJobTests : IDisposable
         string path = _runs.In("trace.json");
         Train("traced", ranks: 2, new TrainingOptions { TracePath = path });
         using var trace = JsonDocument.Parse(File.ReadAllText(path));
-        var events = trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "X").ToList();
+        var events = trace
+            .RootElement.GetProperty("traceEvents")
+            .EnumerateArray()
+            .Where(e => e.GetProperty("ph").GetString() == "X")
+            .ToList();
         foreach (int rank in (int[])[0, 1])
         {
             foreach (string category in (string[])["compute", "communication"])
@@ -159,9 +179,26 @@ public sealed class TrainingJobTests : IDisposable
         Assert.Contains(events, e => e.GetProperty("name").GetString() == "backward b1 m0");
     }
 
-    private TrainingResult Train(string name, int ranks, TrainingOptions? options = null, StopRequest? stop = null, SaveRequest? save = null, string overrides = "name=unused")
+    private TrainingResult Train(
+        string name,
+        int ranks,
+        TrainingOptions? options = null,
+        StopRequest? stop = null,
+        SaveRequest? save = null,
+        string overrides = "name=unused"
+    )
     {
-        var job = new TrainingJob(_runs.Configure(name, overrides), (options ?? new TrainingOptions()) with { LocalRanks = ranks }, stop ?? new StopRequest()) { Save = save };
+        var job = new TrainingJob(
+            _runs.Configure(name, overrides),
+            (options ?? new TrainingOptions()) with
+            {
+                LocalRanks = ranks,
+            },
+            stop ?? new StopRequest()
+        )
+        {
+            Save = save,
+        };
         return SmallRuns.Train(job, ranks);
     }
 
@@ -169,7 +206,8 @@ public sealed class TrainingJobTests : IDisposable
     {
         public void StepDone(RankRuntime runtime, StepOutcome outcome)
         {
-            if (outcome.Position.Step == step && runtime.World.Rank == 0) action();
+            if (outcome.Position.Step == step && runtime.World.Rank == 0)
+                action();
         }
     }
 

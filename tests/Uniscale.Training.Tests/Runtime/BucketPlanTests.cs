@@ -12,7 +12,9 @@ public sealed class BucketPlanTests
 {
     private const int Steps = 3;
 
-    /// <summary>Without clipping nothing is summed over buckets, so that weights are the same to the last bit however blocks are cut.</summary>
+    /// <summary>
+    /// Without clipping nothing is summed over buckets, so that weights are the same to the last bit however blocks are cut.
+    /// </summary>
     [Theory]
     [InlineData("dp2")]
     [InlineData("dp2 zero1")]
@@ -37,16 +39,29 @@ public sealed class BucketPlanTests
     {
         var spec = LayoutSpec.Parse(layout);
         var run = Run(spec);
-        float[][][] weights = TestRuns.OnRanks(spec.Ranks, world =>
-        {
-            using var runtime = Runtime(run, world, groups => new BucketPlan(PartOf, [null, groups.CreateReplicas("alone", rank => [rank])]));
-            for (int step = 0; step < Steps; step++) runtime.Step();
-            runtime.Settle();
-            var block = runtime.Model.Blocks[1];
-            Assert.Equal(2, block.OwnBuckets.Count);
-            Assert.Equal((spec.Parallel.Zero.Stage == 0 ? 1 : 2, 1), (block.OwnBuckets[0].Layout.ShardCount, block.OwnBuckets[1].Layout.ShardCount));
-            return block.OwnBuckets.Select(bucket => bucket.ParametersAreSharded ? [] : bucket.WholeFlat.data<float>().ToArray()).ToArray();
-        });
+        float[][][] weights = TestRuns.OnRanks(
+            spec.Ranks,
+            world =>
+            {
+                using var runtime = Runtime(
+                    run,
+                    world,
+                    groups => new BucketPlan(PartOf, [null, groups.CreateReplicas("alone", rank => [rank])])
+                );
+                for (int step = 0; step < Steps; step++)
+                    runtime.Step();
+                runtime.Settle();
+                var block = runtime.Model.Blocks[1];
+                Assert.Equal(2, block.OwnBuckets.Count);
+                Assert.Equal(
+                    (spec.Parallel.Zero.Stage == 0 ? 1 : 2, 1),
+                    (block.OwnBuckets[0].Layout.ShardCount, block.OwnBuckets[1].Layout.ShardCount)
+                );
+                return block
+                    .OwnBuckets.Select(bucket => bucket.ParametersAreSharded ? [] : bucket.WholeFlat.data<float>().ToArray())
+                    .ToArray();
+            }
+        );
         Assert.Equal(weights[0][0], weights[1][0]);
         Assert.NotEqual(weights[0][1], weights[1][1]);
     }
@@ -63,11 +78,14 @@ public sealed class BucketPlanTests
     private static RunRecord Record(string layout, BucketPlan? plan)
     {
         var spec = LayoutSpec.Parse(layout);
-        return TestRuns.OnRanks(spec.Ranks, world =>
-        {
-            using var runtime = Runtime(Run(spec), world, plan is null ? null : _ => plan);
-            return RunRecord.Of(runtime, Steps);
-        })[0];
+        return TestRuns.OnRanks(
+            spec.Ranks,
+            world =>
+            {
+                using var runtime = Runtime(Run(spec), world, plan is null ? null : _ => plan);
+                return RunRecord.Of(runtime, Steps);
+            }
+        )[0];
     }
 
     private static RankRuntime Runtime(RunConfiguration run, Collectives.IWorld world, Func<Engine.Mesh.ProcessGroups, BucketPlan>? buckets)

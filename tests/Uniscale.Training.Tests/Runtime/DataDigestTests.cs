@@ -1,8 +1,8 @@
 using Uniscale.Data;
 using Uniscale.Experiments.Verification;
 using Uniscale.Training.Feeding;
-
 using Uniscale.Training.Tests.Support;
+
 namespace Uniscale.Training.Tests.Runtime;
 
 public sealed class DataDigestTests
@@ -18,11 +18,14 @@ public sealed class DataDigestTests
     {
         const int Steps = 3;
         var spec = LayoutSpec.Parse(layout);
-        ulong[][] reported = TestRuns.OnRanks(spec.Ranks, world =>
-        {
-            using var runtime = TestRuns.Runtime(TestRuns.Tiny with { Parallel = spec.Parallel }, world);
-            return Enumerable.Range(0, Steps).Select(_ => runtime.Step().Decision.DataDigest).ToArray();
-        });
+        ulong[][] reported = TestRuns.OnRanks(
+            spec.Ranks,
+            world =>
+            {
+                using var runtime = TestRuns.Runtime(TestRuns.Tiny with { Parallel = spec.Parallel }, world);
+                return Enumerable.Range(0, Steps).Select(_ => runtime.Step().Decision.DataDigest).ToArray();
+            }
+        );
         ulong[] expected = Expected(Steps);
         Assert.All(reported, digests => Assert.Equal(expected, digests));
         Assert.Equal(Steps, expected.Distinct().Count());

@@ -38,20 +38,34 @@ public sealed class DomainLossTests
         var (told, plain) = (Decisions("dp2", 3, _ => 1), Decisions("dp2", 0));
         Assert.Equal(plain.Select(step => step.Loss), told.Select(step => step.Loss));
         Assert.All(plain, step => Assert.Empty(step.DomainLosses));
-        Assert.All(told, step => Assert.Equal([double.NaN, step.Loss, double.NaN], step.DomainLosses.Select(loss => Math.Round(loss, 5)), (a, b) =>
-            double.IsNaN(a) ? double.IsNaN(b) : Math.Abs(a - b) < 1e-4));
+        Assert.All(
+            told,
+            step =>
+                Assert.Equal(
+                    [double.NaN, step.Loss, double.NaN],
+                    step.DomainLosses.Select(loss => Math.Round(loss, 5)),
+                    (a, b) => double.IsNaN(a) ? double.IsNaN(b) : Math.Abs(a - b) < 1e-4
+                )
+        );
     }
 
     private static Told[] Decisions(string layout, int domains, Func<long, int>? of = null)
     {
         var spec = LayoutSpec.Parse(layout);
         var run = LayoutVerifier.ForComparison(TestRuns.Tiny, spec);
-        return TestRuns.OnRanks(spec.Ranks, world =>
-        {
-            var data = new Sorted(new SyntheticSource(run, run.Model.Vocabulary), domains, of ?? (index => (int)(index % 2)));
-            using var runtime = RankRuntime.Create(run, world, data, data.StepAt(0).PhaseTokens);
-            return Enumerable.Range(0, Steps).Select(_ => runtime.Step().Decision).Select(step => new Told(step.Loss, step.DomainLosses)).ToArray();
-        })[0];
+        return TestRuns.OnRanks(
+            spec.Ranks,
+            world =>
+            {
+                var data = new Sorted(new SyntheticSource(run, run.Model.Vocabulary), domains, of ?? (index => (int)(index % 2)));
+                using var runtime = RankRuntime.Create(run, world, data, data.StepAt(0).PhaseTokens);
+                return Enumerable
+                    .Range(0, Steps)
+                    .Select(_ => runtime.Step().Decision)
+                    .Select(step => new Told(step.Loss, step.DomainLosses))
+                    .ToArray();
+            }
+        )[0];
     }
 
     private sealed record Told(double Loss, IReadOnlyList<double> DomainLosses);

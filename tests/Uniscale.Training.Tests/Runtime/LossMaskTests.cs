@@ -31,7 +31,8 @@ public sealed class LossMaskTests
     [Fact]
     public void TheLossIsTheMeanOfWhatIsLearned()
     {
-        double even = Losses("dp1", place => place % 2 == 0)[0], odd = Losses("dp1", place => place % 2 == 1)[0];
+        double even = Losses("dp1", place => place % 2 == 0)[0],
+            odd = Losses("dp1", place => place % 2 == 1)[0];
         Assert.Equal(Losses("dp1", null)[0], (even + odd) / 2, 1e-5);
     }
 
@@ -41,12 +42,15 @@ public sealed class LossMaskTests
     {
         var spec = LayoutSpec.Parse(layout);
         var run = LayoutVerifier.ForComparison(TestRuns.Tiny, spec);
-        return TestRuns.OnRanks(spec.Ranks, world =>
-        {
-            var data = new Masked(new SyntheticSource(run, run.Model.Vocabulary), learned);
-            using var runtime = RankRuntime.Create(run, world, data, data.StepAt(0).PhaseTokens);
-            return Enumerable.Range(0, Steps).Select(_ => runtime.Step().Decision.Loss).ToArray();
-        })[0];
+        return TestRuns.OnRanks(
+            spec.Ranks,
+            world =>
+            {
+                var data = new Masked(new SyntheticSource(run, run.Model.Vocabulary), learned);
+                using var runtime = RankRuntime.Create(run, world, data, data.StepAt(0).PhaseTokens);
+                return Enumerable.Range(0, Steps).Select(_ => runtime.Step().Decision.Loss).ToArray();
+            }
+        )[0];
     }
 
     private sealed class Masked(ISequenceSource inner, Func<int, bool>? learned) : ISequenceSource
@@ -61,7 +65,8 @@ public sealed class LossMaskTests
 
         public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
         {
-            for (int i = 1; i < marks.Length; i++) marks[i] = learned!(i - 1) ? TokenMarks.Learned : TokenMarks.None;
+            for (int i = 1; i < marks.Length; i++)
+                marks[i] = learned!(i - 1) ? TokenMarks.Learned : TokenMarks.None;
         }
     }
 }

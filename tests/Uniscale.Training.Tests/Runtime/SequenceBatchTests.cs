@@ -19,7 +19,8 @@ public sealed class SequenceBatchTests
         {
             using var batch = Batch(new MeshShape(1, 2, 1, 1), replica, rank: 0, masked: false);
             for (int m = 0; m < batch.Count; m++)
-                for (int row = 0; row < 2; row++) samples.Add(batch[m].Tokens[row, 0].item<long>() / 10);
+                for (int row = 0; row < 2; row++)
+                    samples.Add(batch[m].Tokens[row, 0].item<long>() / 10);
         }
         Assert.Equal(Enumerable.Range(100, 8).Select(i => (long)i), samples.Order());
     }
@@ -44,15 +45,19 @@ public sealed class SequenceBatchTests
         for (int rank = 0; rank < 2; rank++)
         {
             using var batch = Batch(new MeshShape(1, 1, 2, 1), 0, rank, masked: false);
-            long[] tokens = Row(batch[0].Tokens), positions = Row(batch[0].Positions!);
-            for (int i = 0; i < tokens.Length; i++) whole[positions[i]] = tokens[i];
+            long[] tokens = Row(batch[0].Tokens),
+                positions = Row(batch[0].Positions!);
+            for (int i = 0; i < tokens.Length; i++)
+                whole[positions[i]] = tokens[i];
             valid += batch.ValidTokens;
         }
         Assert.Equal(Enumerable.Range(0, 8).Select(i => 1000L + i), whole);
         Assert.Equal(8 * 8, valid);
     }
 
-    /// <summary>What the loss mask leaves out has no target, on whichever rank of the context axis it lies; a mask of ones changes nothing.</summary>
+    /// <summary>
+    /// What the loss mask leaves out has no target, on whichever rank of the context axis it lies; a mask of ones changes nothing.
+    /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -62,7 +67,13 @@ public sealed class SequenceBatchTests
         long valid = 0;
         for (int rank = 0; rank < context; rank++)
         {
-            using var batch = Batch(new MeshShape(1, 1, context, 1), 0, rank, masked: false, new Counting { Learned = place => place % 4 == 3 });
+            using var batch = Batch(
+                new MeshShape(1, 1, context, 1),
+                0,
+                rank,
+                masked: false,
+                new Counting { Learned = place => place % 4 == 3 }
+            );
             learned.AddRange(Row(batch[0].Targets!).Where(target => target != SequenceBatch.Ignored));
             valid += batch.ValidTokens;
         }
@@ -86,7 +97,11 @@ public sealed class SequenceBatchTests
             Microbatches = 8 / mesh.Data / 2,
             MicrobatchSize = 2,
         };
-        return new SequenceBatch(source ?? new Counting(), Plan, new BatchView(specification, replica, ContextPartition.Indices(8, mesh.Context, rank), masked, DirectLink.Instance, RopeBase: 0));
+        return new SequenceBatch(
+            source ?? new Counting(),
+            Plan,
+            new BatchView(specification, replica, ContextPartition.Indices(8, mesh.Context, rank), masked, DirectLink.Instance, RopeBase: 0)
+        );
     }
 
     /// <summary>Token i of sample k is 10·k + i; documents of three tokens.</summary>
@@ -101,7 +116,8 @@ public sealed class SequenceBatchTests
 
         public void ReadMarks(StepPlan step, long index, Span<TokenMarks> marks)
         {
-            for (int i = 1; i < marks.Length; i++) marks[i] = Learned!(i - 1) ? TokenMarks.Learned : TokenMarks.None;
+            for (int i = 1; i < marks.Length; i++)
+                marks[i] = Learned!(i - 1) ? TokenMarks.Learned : TokenMarks.None;
         }
 
         public StepPlan StepAt(long consumedTokens) => Plan;
@@ -111,7 +127,8 @@ public sealed class SequenceBatchTests
             for (int i = 0; i < tokens.Length; i++)
             {
                 tokens[i] = (int)index * 10 + i;
-                if (!documents.IsEmpty) documents[i] = i / 3;
+                if (!documents.IsEmpty)
+                    documents[i] = i / 3;
             }
         }
     }

@@ -32,16 +32,19 @@ public sealed class StoppedValidationTests : IDisposable
     public void AStopDuringAValidationIsSeenInIt(int ranks)
     {
         int[] read = new int[ranks];
-        Each(ranks, (world, runtime) =>
-        {
-            // The last rank alone is asked, after its second look.
-            int looks = 0;
-            runtime.StopAsked = () => world.Rank == ranks - 1 && ++looks > 2;
-            using var validator = new Validator(Configure(), []);
-            Assert.Null(validator.Run(runtime, []));
-            Assert.True(runtime.IsStopSeen);
-            read[world.Rank] = looks;
-        });
+        Each(
+            ranks,
+            (world, runtime) =>
+            {
+                // The last rank alone is asked, after its second look.
+                int looks = 0;
+                runtime.StopAsked = () => world.Rank == ranks - 1 && ++looks > 2;
+                using var validator = new Validator(Configure(), []);
+                Assert.Null(validator.Run(runtime, []));
+                Assert.True(runtime.IsStopSeen);
+                read[world.Rank] = looks;
+            }
+        );
         Assert.Equal(3, read[^1]);
     }
 
@@ -68,29 +71,39 @@ public sealed class StoppedValidationTests : IDisposable
     private TrainingResult Train(long stopStep)
     {
         TrainingResult? result = null;
-        Each(1, (world, runtime) =>
-        {
-            using var store = new CheckpointStore(Path.Combine(_folder, "saves"), world);
-            runtime.Resume(store);
-            var stop = new StopRequest();
-            result = new Trainer(runtime, [
-                new Stopping(stop, stopStep),
-                new ValidationCallback(new Validator(Configure(), []), 2, (position, _) => _validated.Add(position.Step)),
-                new CheckpointCallback(store, 0, true, (Resolved().ToYaml(), "")),
-            ], stop).Run();
-        });
+        Each(
+            1,
+            (world, runtime) =>
+            {
+                using var store = new CheckpointStore(Path.Combine(_folder, "saves"), world);
+                runtime.Resume(store);
+                var stop = new StopRequest();
+                result = new Trainer(
+                    runtime,
+                    [
+                        new Stopping(stop, stopStep),
+                        new ValidationCallback(new Validator(Configure(), []), 2, (position, _) => _validated.Add(position.Step)),
+                        new CheckpointCallback(store, 0, true, (Resolved().ToYaml(), "")),
+                    ],
+                    stop
+                ).Run();
+            }
+        );
         return result!;
     }
 
-    private ResolvedConfiguration Resolved() => ConfigurationLoader.Parse($$"""
-        model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 8, vocabulary: 128 }
-        batch: { global: 2, micro: 1 }
-        evaluation: { sequences: 20, every: 2 }
-        data:
-          sources: [{ name: corpus, shards: ["{{_folder}}/shard"] }]
-          validation: [{ name: held-out, shards: ["{{_folder}}/shard"] }]
-        phases: [{ name: one, tokens: 64, stop_above: 0.01 }, { name: two, tokens: 32 }]
-        """);
+    private ResolvedConfiguration Resolved() =>
+        ConfigurationLoader.Parse(
+            $$"""
+            model: { layers: 1, hidden: 16, heads: 2, ffn: 32, context: 8, vocabulary: 128 }
+            batch: { global: 2, micro: 1 }
+            evaluation: { sequences: 20, every: 2 }
+            data:
+              sources: [{ name: corpus, shards: ["{{_folder}}/shard"] }]
+              validation: [{ name: held-out, shards: ["{{_folder}}/shard"] }]
+            phases: [{ name: one, tokens: 64, stop_above: 0.01 }, { name: two, tokens: 32 }]
+            """
+        );
 
     private RunConfiguration Configure() => Resolved().Value;
 
@@ -98,33 +111,38 @@ public sealed class StoppedValidationTests : IDisposable
     {
         var worlds = InProcessWorld.Create(ranks);
         var failures = new Exception?[ranks];
-        var threads = worlds.Select(world => new Thread(() =>
-        {
-            try
+        var threads = worlds
+            .Select(world => new Thread(() =>
             {
-                TorchThreads.Set(1);
-                using var scope = NewDisposeScope();
-                using var data = TrainingData.Open(Configure());
-                using var runtime = RankRuntime.Create(Configure(), world, data.Source, data.Tokens, data.Vocabulary);
-                body(world, runtime);
-            }
-            catch (Exception failure)
-            {
-                failures[world.Rank] = failure;
-                world.Abort(failure.Message);
-            }
-        })).ToList();
+                try
+                {
+                    TorchThreads.Set(1);
+                    using var scope = NewDisposeScope();
+                    using var data = TrainingData.Open(Configure());
+                    using var runtime = RankRuntime.Create(Configure(), world, data.Source, data.Tokens, data.Vocabulary);
+                    body(world, runtime);
+                }
+                catch (Exception failure)
+                {
+                    failures[world.Rank] = failure;
+                    world.Abort(failure.Message);
+                }
+            }))
+            .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
-        foreach (var world in worlds) world.Dispose();
-        if (failures.FirstOrDefault(failure => failure is not null) is { } first) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(first);
+        foreach (var world in worlds)
+            world.Dispose();
+        if (failures.FirstOrDefault(failure => failure is not null) is { } first)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(first);
     }
 
     private sealed class Stopping(StopRequest stop, long step) : ITrainingCallback
     {
         public void StepDone(RankRuntime runtime, StepOutcome outcome)
         {
-            if (outcome.Position.Step == step) stop.Ask();
+            if (outcome.Position.Step == step)
+                stop.Ask();
         }
     }
 }

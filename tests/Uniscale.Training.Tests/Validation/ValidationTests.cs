@@ -40,11 +40,16 @@ public sealed class ValidationTests : IDisposable
         using var source = Shard(count);
         var set = new ValidationSet(source, context, sequences);
         int[] tokens = new int[context + 1];
-        Assert.Equal(starts, Enumerable.Range(0, set.SequenceCount).Select(index =>
-        {
-            set.Read(set.StepAt(0), index, tokens, []);
-            return (long)tokens[0];
-        }));
+        Assert.Equal(
+            starts,
+            Enumerable
+                .Range(0, set.SequenceCount)
+                .Select(index =>
+                {
+                    set.Read(set.StepAt(0), index, tokens, []);
+                    return (long)tokens[0];
+                })
+        );
     }
 
     /// <summary>The mean of no losses is no number, which every bound of a phase would take for a bad one.</summary>
@@ -90,7 +95,8 @@ public sealed class ValidationTests : IDisposable
         var threads = worlds.Select(world => new Thread(() => results[world.Rank] = Validate(configuration, world))).ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
-        foreach (var world in worlds) world.Dispose();
+        foreach (var world in worlds)
+            world.Dispose();
         // Seven sequences of eight targets; the loss of untrained weights is near ln 128.
         Assert.All(results, result => Assert.Equal(56, result.TokenCount));
         Assert.All(results, result => Assert.Equal(One.Value.Loss, result.Loss, 4e-5));
@@ -103,15 +109,20 @@ public sealed class ValidationTests : IDisposable
     {
         using var test = new ValidationTests();
         using (test.Shard(100)) { }
-        var configuration = ConfigurationLoader.Parse($$"""
-            model: { layers: 2, hidden: 32, heads: 4, ffn: 64, context: 8, vocabulary: 128 }
-            batch: { global: 4, micro: 1 }
-            train: { steps: 1 }
-            evaluation: { sequences: 7 }
-            data: { validation: [ { name: held-out, domain: web, shards: ["{{test._folder}}/shard"] } ] }
-            """).Value;
+        var configuration = ConfigurationLoader
+            .Parse(
+                $$"""
+                model: { layers: 2, hidden: 32, heads: 4, ffn: 64, context: 8, vocabulary: 128 }
+                batch: { global: 4, micro: 1 }
+                train: { steps: 1 }
+                evaluation: { sequences: 7 }
+                data: { validation: [ { name: held-out, domain: web, shards: ["{{test._folder}}/shard"] } ] }
+                """
+            )
+            .Value;
         var world = InProcessWorld.Create(1)[0];
-        using (world) return Validate(configuration, world);
+        using (world)
+            return Validate(configuration, world);
     });
 
     private static ValidationResult Validate(RunConfiguration configuration, IWorld world)
@@ -132,6 +143,13 @@ public sealed class ValidationTests : IDisposable
             writer.Add([.. Enumerable.Range(0, count)]);
             writer.Complete();
         }
-        return TokenSource.Open(new SourceSection { Name = "held-out", Domain = "web", Shards = [prefix] });
+        return TokenSource.Open(
+            new SourceSection
+            {
+                Name = "held-out",
+                Domain = "web",
+                Shards = [prefix],
+            }
+        );
     }
 }

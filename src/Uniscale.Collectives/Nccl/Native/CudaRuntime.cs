@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Uniscale.Collectives.Nccl.Native;
 
-/// <summary>The part of the CUDA runtime that orders communication with compute: devices, streams, events. Stream 0 is a device's own.</summary>
+/// <summary>
+/// The part of the CUDA runtime that orders communication with compute: devices, streams, events. Stream 0 is a device's own.
+/// </summary>
 internal sealed unsafe class CudaRuntime
 {
     /// <summary>Names a libcudart to load instead of those that are looked for.</summary>
@@ -13,8 +15,9 @@ internal sealed unsafe class CudaRuntime
     private const uint EventWithoutTime = 2;
     private const int CopyByAddress = 4;
 
-    private static readonly Lazy<CudaRuntime> Runtime = new(() => new CudaRuntime(
-        DeviceLibrary.Load("The CUDA runtime", PathVariable, "libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0")));
+    private static readonly Lazy<CudaRuntime> Runtime = new(() =>
+        new CudaRuntime(DeviceLibrary.Load("The CUDA runtime", PathVariable, "libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0"))
+    );
 
     private readonly delegate* unmanaged<int, byte*> _getErrorString;
     private readonly delegate* unmanaged<int*, int> _getDeviceCount;
@@ -106,7 +109,8 @@ internal sealed unsafe class CudaRuntime
     public bool IsComplete(nint @event)
     {
         int code = _eventQuery(@event);
-        if (code == NotReady) return false;
+        if (code == NotReady)
+            return false;
         Check(code, "asking for an event");
         return true;
     }
@@ -138,7 +142,8 @@ internal sealed unsafe class CudaRuntime
     {
         get
         {
-            nuint free, total;
+            nuint free,
+                total;
             Check(_memGetInfo(&free, &total), "asking for the device's memory");
             return ((long)free, (long)total);
         }
@@ -150,6 +155,7 @@ internal sealed unsafe class CudaRuntime
 
     private void Check(int code, string what)
     {
-        if (code != 0) throw new NcclException($"CUDA reports error {code} ({Marshal.PtrToStringUTF8((nint)_getErrorString(code))}) while {what}");
+        if (code != 0)
+            throw new NcclException($"CUDA reports error {code} ({Marshal.PtrToStringUTF8((nint)_getErrorString(code))}) while {what}");
     }
 }

@@ -11,7 +11,10 @@ internal unsafe struct NcclUniqueId
     public fixed byte Content[Bytes];
 }
 
-/// <summary>How a communicator is made. The layout is that of NCCL 2.18; newer libraries go by its size and version and take their defaults for the rest.</summary>
+/// <summary>
+/// How a communicator is made. The layout is that of NCCL 2.18; newer libraries go by its size and version and take their defaults for the
+/// rest.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct NcclConfiguration
 {
@@ -28,17 +31,18 @@ internal struct NcclConfiguration
     public int SplitShare;
 
     /// <summary>Calls return at once and are asked after, so that a peer that never comes can be given up.</summary>
-    public static unsafe NcclConfiguration NonBlocking => new()
-    {
-        Size = (nuint)sizeof(NcclConfiguration),
-        Magic = 0xcafebeef,
-        Version = NcclLibrary.LeastVersion,
-        Blocking = 0,
-        CgaClusterSize = Undefined,
-        MinCtas = Undefined,
-        MaxCtas = Undefined,
-        SplitShare = Undefined,
-    };
+    public static unsafe NcclConfiguration NonBlocking =>
+        new()
+        {
+            Size = (nuint)sizeof(NcclConfiguration),
+            Magic = 0xcafebeef,
+            Version = NcclLibrary.LeastVersion,
+            Blocking = 0,
+            CgaClusterSize = Undefined,
+            MinCtas = Undefined,
+            MaxCtas = Undefined,
+            SplitShare = Undefined,
+        };
 }
 
 /// <summary>NCCL's functions.</summary>
@@ -53,7 +57,9 @@ internal sealed unsafe class NcclLibrary
     /// <summary>What a call returns that goes on by itself.</summary>
     public const int InProgress = 7;
 
-    private static readonly Lazy<NcclLibrary> Library = new(() => new NcclLibrary(DeviceLibrary.Load("NCCL", PathVariable, "libnccl.so.2")));
+    private static readonly Lazy<NcclLibrary> Library = new(() =>
+        new NcclLibrary(DeviceLibrary.Load("NCCL", PathVariable, "libnccl.so.2"))
+    );
 
     private readonly delegate* unmanaged<int, byte*> _getErrorString;
     private readonly delegate* unmanaged<nint, byte*> _getLastError;
@@ -65,12 +71,15 @@ internal sealed unsafe class NcclLibrary
         ((delegate* unmanaged<int*, int>)library.Get("ncclGetVersion"))(&version);
         Version = version;
         if (version < LeastVersion)
-            throw new NcclException($"{library.Name} is NCCL {Text(version)}, but Uniscale needs {Text(LeastVersion)} or newer, which can split communicators: "
-                + $"install one, or name another library in {PathVariable}.");
+            throw new NcclException(
+                $"{library.Name} is NCCL {Text(version)}, but Uniscale needs {Text(LeastVersion)} or newer, which can split communicators: "
+                    + $"install one, or name another library in {PathVariable}."
+            );
         _getErrorString = (delegate* unmanaged<int, byte*>)library.Get("ncclGetErrorString");
         _getLastError = (delegate* unmanaged<nint, byte*>)library.Get("ncclGetLastError");
         GetUniqueId = (delegate* unmanaged<NcclUniqueId*, int>)library.Get("ncclGetUniqueId");
-        CommInitRankConfig = (delegate* unmanaged<nint*, int, NcclUniqueId, int, NcclConfiguration*, int>)library.Get("ncclCommInitRankConfig");
+        CommInitRankConfig = (delegate* unmanaged<nint*, int, NcclUniqueId, int, NcclConfiguration*, int>)
+            library.Get("ncclCommInitRankConfig");
         CommSplit = (delegate* unmanaged<nint, int, int, nint*, NcclConfiguration*, int>)library.Get("ncclCommSplit");
         CommGetAsyncError = (delegate* unmanaged<nint, int*, int>)library.Get("ncclCommGetAsyncError");
         CommFinalize = (delegate* unmanaged<nint, int>)library.Get("ncclCommFinalize");
@@ -133,32 +142,43 @@ internal sealed unsafe class NcclLibrary
     internal static NcclLibrary LoadFrom(string variable) => new(DeviceLibrary.Load("NCCL", variable));
 
     /// <summary>NCCL's number of a type.</summary>
-    public static int NumberOf(ElementType type) => type switch
-    {
-        ElementType.UInt8 => 1,
-        ElementType.Int32 => 2,
-        ElementType.Int64 => 4,
-        ElementType.Float16 => 6,
-        ElementType.Float32 => 7,
-        ElementType.Float64 => 8,
-        ElementType.BFloat16 => 9,
-        _ => throw new ArgumentOutOfRangeException(nameof(type)),
-    };
+    public static int NumberOf(ElementType type) =>
+        type switch
+        {
+            ElementType.UInt8 => 1,
+            ElementType.Int32 => 2,
+            ElementType.Int64 => 4,
+            ElementType.Float16 => 6,
+            ElementType.Float32 => 7,
+            ElementType.Float64 => 8,
+            ElementType.BFloat16 => 9,
+            _ => throw new ArgumentOutOfRangeException(nameof(type)),
+        };
 
     /// <summary>NCCL's number of a reduction.</summary>
-    public static int NumberOf(ReduceOp op) => op switch { ReduceOp.Sum => 0, ReduceOp.Max => 2, _ => 3 };
+    public static int NumberOf(ReduceOp op) =>
+        op switch
+        {
+            ReduceOp.Sum => 0,
+            ReduceOp.Max => 2,
+            _ => 3,
+        };
 
     /// <summary>Throws where a call failed; one that goes on by itself has not.</summary>
     public void Check(int code, nint communicator, string what)
     {
-        if (code is 0 or InProgress) return;
+        if (code is 0 or InProgress)
+            return;
         string last = Marshal.PtrToStringUTF8((nint)_getLastError(communicator)) ?? "";
-        throw new NcclException($"NCCL reports error {code} ({Marshal.PtrToStringUTF8((nint)_getErrorString(code))}{(last.Length > 0 ? $": {last.Trim()}" : "")}) "
-            + $"while {what}");
+        throw new NcclException(
+            $"NCCL reports error {code} ({Marshal.PtrToStringUTF8((nint)_getErrorString(code))}{(last.Length > 0 ? $": {last.Trim()}" : "")}) "
+                + $"while {what}"
+        );
     }
 
     /// <summary>A version as people write it; the code changed with 2.9.</summary>
-    internal static string Text(int version) => version >= 10_000
-        ? $"{version / 10_000}.{version % 10_000 / 100}.{version % 100}"
-        : $"{version / 1000}.{version % 1000 / 100}.{version % 100}";
+    internal static string Text(int version) =>
+        version >= 10_000
+            ? $"{version / 10_000}.{version % 10_000 / 100}.{version % 100}"
+            : $"{version / 1000}.{version % 1000 / 100}.{version % 100}";
 }

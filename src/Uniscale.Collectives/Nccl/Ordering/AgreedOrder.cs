@@ -5,7 +5,8 @@ namespace Uniscale.Collectives.Nccl.Ordering;
 /// operation, each gives it a stamp above all that it knows; the greatest is the operation's place. A rank launches in the order of the
 /// places, and none before a stamp that may still grow. So a posting order that is right for messages and threads is right for devices.
 /// </summary>
-internal sealed class AgreedOrder<T>(int worldRank) : ILaunchOrder<T> where T : IOrderedOperation
+internal sealed class AgreedOrder<T>(int worldRank) : ILaunchOrder<T>
+    where T : IOrderedOperation
 {
     private readonly Dictionary<Route, Queue<Agreement>> _routes = [];
     private readonly List<Agreement> _fixed = [];
@@ -20,7 +21,8 @@ internal sealed class AgreedOrder<T>(int worldRank) : ILaunchOrder<T> where T : 
         var route = signature.IsMessage
             ? new Route(operation.Control, (int)signature.Kind, signature.Peer, signature.Tag)
             : new Route(operation.Control, -1, -1, 0);
-        if (!_routes.TryGetValue(route, out var queue)) _routes[route] = queue = new();
+        if (!_routes.TryGetValue(route, out var queue))
+            _routes[route] = queue = new();
         queue.Enqueue(new Agreement(operation, _clock));
         _waiting.Add(operation);
     }
@@ -35,8 +37,10 @@ internal sealed class AgreedOrder<T>(int worldRank) : ILaunchOrder<T> where T : 
             {
                 bool wasFixed = agreement.IsFixed;
                 moved |= agreement.Advance();
-                if (agreement.IsFixed && !wasFixed) _fixed.Add(agreement);
-                if (!agreement.IsOver) break;
+                if (agreement.IsFixed && !wasFixed)
+                    _fixed.Add(agreement);
+                if (!agreement.IsOver)
+                    break;
                 queue.Dequeue().Dispose();
             }
         }
@@ -45,12 +49,15 @@ internal sealed class AgreedOrder<T>(int worldRank) : ILaunchOrder<T> where T : 
 
     public bool TryTake(List<T> together)
     {
-        if (_fixed.Count == 0) return false;
+        if (_fixed.Count == 0)
+            return false;
         long next = _fixed.Min(agreement => agreement.Stamp);
         foreach (var queue in _routes.Values)
-            if (queue.TryPeek(out var agreement) && agreement.IsPending && agreement.Stamp <= next) return false;
+            if (queue.TryPeek(out var agreement) && agreement.IsPending && agreement.Stamp <= next)
+                return false;
         // A message to oneself has both its sides at one place.
-        foreach (var agreement in _fixed.Where(agreement => agreement.Stamp == next)) together.Add((T)agreement.Operation);
+        foreach (var agreement in _fixed.Where(agreement => agreement.Stamp == next))
+            together.Add((T)agreement.Operation);
         _fixed.RemoveAll(agreement => agreement.Stamp == next);
         _waiting.ExceptWith(together);
         return true;

@@ -32,7 +32,9 @@ internal sealed class Agreement(IOrderedOperation operation, StampClock clock) :
 
     private Span<long> Words => RawMemory.Span<long>(_words, WordCount);
 
-    /// <summary>Goes as far as it can; true if it moved. Throws <see cref="CollectiveException"/> where members disagree or the job has failed.</summary>
+    /// <summary>
+    /// Goes as far as it can; true if it moved. Throws <see cref="CollectiveException"/> where members disagree or the job has failed.
+    /// </summary>
     public bool Advance()
     {
         bool moved = false;
@@ -41,8 +43,10 @@ internal sealed class Agreement(IOrderedOperation operation, StampClock clock) :
         {
             moved = true;
             _waitingFor?.Wait();
-            if (_steps.MoveNext()) _waitingFor = _steps.Current;
-            else IsOver = true;
+            if (_steps.MoveNext())
+                _waitingFor = _steps.Current;
+            else
+                IsOver = true;
         }
         return moved;
     }
@@ -53,12 +57,13 @@ internal sealed class Agreement(IOrderedOperation operation, StampClock clock) :
         RawMemory.Free(_words);
     }
 
-    private IEnumerable<IWork> Steps() => Operation.Signature.Kind switch
-    {
-        OperationKind.Send => Sending(),
-        OperationKind.Receive => Receiving(),
-        _ => Meeting(),
-    };
+    private IEnumerable<IWork> Steps() =>
+        Operation.Signature.Kind switch
+        {
+            OperationKind.Send => Sending(),
+            OperationKind.Receive => Receiving(),
+            _ => Meeting(),
+        };
 
     private IEnumerable<IWork> Meeting()
     {
@@ -68,8 +73,10 @@ internal sealed class Agreement(IOrderedOperation operation, StampClock clock) :
         (Words[1], Words[2]) = (print, ~print);
         yield return Control.AllReduce(Buffer(WordCount), ReduceOp.Max);
         if (Words[1] != ~Words[2])
-            throw new CollectiveException($"ranks disagree at operation {Operation.Sequence} of group {Operation.GroupName}: rank {OwnRank} posted "
-                + $"{Operation.Signature}, another rank something else");
+            throw new CollectiveException(
+                $"ranks disagree at operation {Operation.Sequence} of group {Operation.GroupName}: rank {OwnRank} posted "
+                    + $"{Operation.Signature}, another rank something else"
+            );
         Fix(Words[0]);
     }
 
@@ -87,8 +94,10 @@ internal sealed class Agreement(IOrderedOperation operation, StampClock clock) :
     {
         yield return Control.Receive(Buffer(1), Peer, Tag(0));
         if (Words[0] != Fingerprint())
-            throw new CollectiveException($"the two sides of a message in group {Operation.GroupName} differ: rank {OwnRank} posted a {Operation.Signature}, "
-                + $"rank {Control.WorldRanks[Peer]} a send of another size");
+            throw new CollectiveException(
+                $"the two sides of a message in group {Operation.GroupName} differ: rank {OwnRank} posted a {Operation.Signature}, "
+                    + $"rank {Control.WorldRanks[Peer]} a send of another size"
+            );
         Propose();
         yield return Control.Send(Buffer(1), Peer, Tag(1));
         yield return Control.Receive(Buffer(1), Peer, Tag(2));

@@ -1,10 +1,12 @@
 namespace Uniscale.Collectives.Nccl.Ordering;
 
 /// <summary>
-/// Decides when a rank launches which operation. A device may run one kernel of NCCL at a time, in the order of launches, so all ranks have to
+/// Decides when a rank launches which operation. A device may run one kernel of NCCL at a time, in the order of launches, so all ranks have
+/// to
 /// launch what they have in common in one order, over all groups. Used by one thread.
 /// </summary>
-internal interface ILaunchOrder<T> where T : IOrderedOperation
+internal interface ILaunchOrder<T>
+    where T : IOrderedOperation
 {
     /// <summary>Takes part in an operation that this rank has posted.</summary>
     void Enter(T operation);

@@ -27,5 +27,6 @@ internal static class ChatFormats
     /// <summary>The reader of a form.</summary>
     /// <exception cref="UserErrorException">There is no such form.</exception>
     public static Func<JsonElement, ChatSample> Of(string name) =>
-        Known.GetValueOrDefault(name) ?? throw new UserErrorException($"--format {name} is unknown{Configuration.Schema.Names.Hint(name, Names)}");
+        Known.GetValueOrDefault(name)
+        ?? throw new UserErrorException($"--format {name} is unknown{Configuration.Schema.Names.Hint(name, Names)}");
 }

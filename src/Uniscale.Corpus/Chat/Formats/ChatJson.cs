@@ -37,7 +37,8 @@ internal static class ChatJson
     }
 
     /// <summary>A copy of which nothing is learned.</summary>
-    public static IEnumerable<ChatMessage> Read(IEnumerable<ChatMessage> messages) => messages.Select(message => message with { IsLearned = false });
+    public static IEnumerable<ChatMessage> Read(IEnumerable<ChatMessage> messages) =>
+        messages.Select(message => message with { IsLearned = false });
 
     /// <summary>The description of tools, as the first message; nothing where there are none.</summary>
     public static IEnumerable<ChatMessage> Tools(JsonElement record)
@@ -74,8 +75,15 @@ internal static class ChatJson
             return content.GetString();
         if (content.ValueKind != JsonValueKind.Array)
             throw new ChatRecordException("a message without a text");
-        return string.Concat(content.EnumerateArray().Select(part =>
-            part.ValueKind == JsonValueKind.String ? part.GetString() : part.ValueKind == JsonValueKind.Object && Text(part, "text") is { } text ? text : throw new ChatRecordException("a message with a picture or sound")));
+        return string.Concat(
+            content
+                .EnumerateArray()
+                .Select(part =>
+                    part.ValueKind == JsonValueKind.String ? part.GetString()
+                    : part.ValueKind == JsonValueKind.Object && Text(part, "text") is { } text ? text
+                    : throw new ChatRecordException("a message with a picture or sound")
+                )
+        );
     }
 
     /// <summary>Calls of tools as OpenAI writes them; several stand one a line.</summary>
@@ -83,16 +91,25 @@ internal static class ChatJson
     {
         if (!message.TryGetProperty("tool_calls", out var calls) || calls.ValueKind != JsonValueKind.Array || calls.GetArrayLength() == 0)
             return null;
-        return string.Join('\n', calls.EnumerateArray().Select(call => call.TryGetProperty("function", out var function) ? One(function) : One(call)));
+        return string.Join(
+            '\n',
+            calls.EnumerateArray().Select(call => call.TryGetProperty("function", out var function) ? One(function) : One(call))
+        );
 
         static string One(JsonElement function)
         {
             string name = Text(function, "name") ?? throw new ChatRecordException("a call of a tool without its name");
-            string parameters = !function.TryGetProperty("arguments", out var arguments) ? "{}" : arguments.ValueKind == JsonValueKind.String ? arguments.GetString()! : arguments.GetRawText();
+            string parameters =
+                !function.TryGetProperty("arguments", out var arguments) ? "{}"
+                : arguments.ValueKind == JsonValueKind.String ? arguments.GetString()!
+                : arguments.GetRawText();
             return $"{{\"name\": {JsonSerializer.Serialize(name)}, \"parameters\": {parameters}}}";
         }
     }
 
-    private static bool IsSwitchedOff(JsonElement message) => Switches.Any(key => message.TryGetProperty(key, out var value) &&
-        (value.ValueKind == JsonValueKind.False || (value.ValueKind == JsonValueKind.Number && value.GetDouble() == 0)));
+    private static bool IsSwitchedOff(JsonElement message) =>
+        Switches.Any(key =>
+            message.TryGetProperty(key, out var value)
+            && (value.ValueKind == JsonValueKind.False || (value.ValueKind == JsonValueKind.Number && value.GetDouble() == 0))
+        );
 }

@@ -4,7 +4,8 @@ using System.Text;
 namespace Uniscale.Corpus.Cleaning;
 
 /// <summary>
-/// The document under a worker's hands. Rules may change its text and its language; what is derived from the text is computed once and shared by all rules.
+/// The document under a worker's hands. Rules may change its text and its language; what is derived from the text is computed once and
+/// shared by all rules.
 /// One is used for many documents, so that its buffers are too.
 /// </summary>
 internal sealed class CleaningDocument

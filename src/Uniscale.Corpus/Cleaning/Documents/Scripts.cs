@@ -3,7 +3,21 @@ using System.Globalization;
 namespace Uniscale.Corpus.Cleaning;
 
 /// <summary>Writing systems, by the ranges of Unicode's basic plane.</summary>
-internal enum Script { None, Latin, Han, Kana, Hangul, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Thai, Other }
+internal enum Script
+{
+    None,
+    Latin,
+    Han,
+    Kana,
+    Hangul,
+    Cyrillic,
+    Greek,
+    Arabic,
+    Hebrew,
+    Devanagari,
+    Thai,
+    Other,
+}
 
 internal static class Scripts
 {
@@ -35,7 +49,9 @@ internal static class Scripts
     public static bool IsIdeographic(char c) =>
         c is (>= '\u3400' and < '\uA000') or (>= '\u3040' and < '\u3100' and not '\u30FB') or (>= '\uF900' and < '\uFB00');
 
-    /// <summary>The letter at a place is of a script that is written without spaces: Chinese, Japanese, Thai, Lao, Burmese, Khmer.</summary>
+    /// <summary>
+    /// The letter at a place is of a script that is written without spaces: Chinese, Japanese, Thai, Lao, Burmese, Khmer.
+    /// </summary>
     public static bool IsUnspaced(ReadOnlySpan<char> text, int at)
     {
         char c = text[at];
@@ -46,14 +62,20 @@ internal static class Scripts
     }
 
     /// <summary>A combining mark, or a joiner within a word.</summary>
-    public static bool IsMark(ReadOnlySpan<char> text, int at) => text[at] is '\u200C' or '\u200D'
-        || CharUnicodeInfo.GetUnicodeCategory(text[at]) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark;
+    public static bool IsMark(ReadOnlySpan<char> text, int at) =>
+        text[at] is '\u200C' or '\u200D'
+        || CharUnicodeInfo.GetUnicodeCategory(text[at])
+            is UnicodeCategory.NonSpacingMark
+                or UnicodeCategory.SpacingCombiningMark
+                or UnicodeCategory.EnclosingMark;
 
     /// <summary>Either half of a letter or digit beyond the basic plane.</summary>
     public static bool IsAstralLetter(ReadOnlySpan<char> text, int at)
     {
         int first = char.IsLowSurrogate(text[at]) ? at - 1 : at;
-        return first >= 0 && first + 1 < text.Length && char.IsSurrogatePair(text[first], text[first + 1])
+        return first >= 0
+            && first + 1 < text.Length
+            && char.IsSurrogatePair(text[first], text[first + 1])
             && System.Text.Rune.IsLetterOrDigit(new System.Text.Rune(text[first], text[first + 1]));
     }
 }

@@ -1,6 +1,8 @@
 namespace Uniscale.Corpus.Cleaning;
 
-/// <summary>A word of a text: a run of letters and digits with their marks, or one character of a script without spaces with its marks.</summary>
+/// <summary>
+/// A word of a text: a run of letters and digits with their marks, or one character of a script without spaces with its marks.
+/// </summary>
 /// <param name="Hash">Of the word in lower case.</param>
 /// <param name="Start">Its first character.</param>
 /// <param name="Length">In characters.</param>
@@ -43,7 +45,11 @@ internal static class Words
                 words.Add(new Word(Mix(hash), start, i - start));
                 (start, isAlone) = (-1, false);
             }
-            if (c < 0x80 ? char.IsAsciiLetterOrDigit(c) : char.IsSurrogate(c) ? Scripts.IsAstralLetter(text, i) : char.IsLetterOrDigit(c))
+            if (
+                c < 0x80 ? char.IsAsciiLetterOrDigit(c)
+                : char.IsSurrogate(c) ? Scripts.IsAstralLetter(text, i)
+                : char.IsLetterOrDigit(c)
+            )
             {
                 if (start < 0)
                     (start, hash) = (i, Prime);

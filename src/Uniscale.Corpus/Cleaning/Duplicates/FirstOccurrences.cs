@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Corpus.Cleaning;
 
 /// <summary>
-/// Flags the digests that were there before, in the order of files and records. Works through the space of digests in parts, so that no more than
+/// Flags the digests that were there before, in the order of files and records. Works through the space of digests in parts, so that no
+/// more than
 /// a given memory is used: what it costs is one reading of the files for each part. Digests have 128 bits: a false match is out of reach.
 /// </summary>
 internal static class FirstOccurrences
@@ -13,7 +14,12 @@ internal static class FirstOccurrences
     /// <summary>Of a digest in a set of .NET.</summary>
     private const int BytesEach = 48;
 
-    public static void Decide(IReadOnlyList<string> observations, IReadOnlyList<string> decisions, CancellationToken cancellation, long memory = Memory)
+    public static void Decide(
+        IReadOnlyList<string> observations,
+        IReadOnlyList<string> decisions,
+        CancellationToken cancellation,
+        long memory = Memory
+    )
     {
         long[] counts = [.. observations.Select(RecordFile.Count<UInt128>)];
         Flags[] flags = [.. counts.Select(count => new Flags((int)count))];

@@ -4,8 +4,10 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Corpus.Cleaning;
 
 /// <summary>
-/// Signatures whose share of equal places estimates the Jaccard similarity of sets of shingles (Broder, 1997). Each place is the least value of
-/// a·x + b mod 2^32 over the shingles' hashes x, a odd (multiply-shift; Dietzfelbinger et al., 1997). Standard error of the estimate: sqrt(s(1-s)/places).
+/// Signatures whose share of equal places estimates the Jaccard similarity of sets of shingles (Broder, 1997). Each place is the least
+/// value of
+/// a·x + b mod 2^32 over the shingles' hashes x, a odd (multiply-shift; Dietzfelbinger et al., 1997). Standard error of the estimate:
+/// sqrt(s(1-s)/places).
 /// </summary>
 internal sealed class MinHash
 {
@@ -31,7 +33,8 @@ internal sealed class MinHash
     {
         buffer.Fill(uint.MaxValue);
         var least = MemoryMarshal.Cast<uint, Vector<uint>>(buffer);
-        ReadOnlySpan<Vector<uint>> factors = MemoryMarshal.Cast<uint, Vector<uint>>(_factors), offsets = MemoryMarshal.Cast<uint, Vector<uint>>(_offsets);
+        ReadOnlySpan<Vector<uint>> factors = MemoryMarshal.Cast<uint, Vector<uint>>(_factors),
+            offsets = MemoryMarshal.Cast<uint, Vector<uint>>(_offsets);
         var hashes = new NgramHashes(words, shingle);
         while (hashes.MoveNext())
         {

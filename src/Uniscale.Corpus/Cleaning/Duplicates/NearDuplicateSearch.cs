@@ -3,10 +3,13 @@ using System.Runtime.InteropServices;
 namespace Uniscale.Corpus.Cleaning;
 
 /// <summary>
-/// Finds which documents are nearly what an earlier one says. Band by band, documents whose signatures agree in the band are brought together by sorting, and
-/// each is compared with the first of its kind. Then, in order, a document is dropped where one that stays is similar enough: nothing is dropped because
+/// Finds which documents are nearly what an earlier one says. Band by band, documents whose signatures agree in the band are brought
+/// together by sorting, and
+/// each is compared with the first of its kind. Then, in order, a document is dropped where one that stays is similar enough: nothing is
+/// dropped because
 /// of a chain of small differences, and the answer is a function of the signatures and their order alone.
-/// Memory: 12 bytes a document for the band that is sorted, in parts where that exceeds the bound, 4 for what stays, and 8 for each duplicate.
+/// Memory: 12 bytes a document for the band that is sorted, in parts where that exceeds the bound, 4 for what stays, and 8 for each
+/// duplicate.
 /// </summary>
 internal sealed class NearDuplicateSearch(Signatures signatures, NearDuplicatesSection settings)
 {

@@ -17,7 +17,11 @@ internal static class RecordFile
     {
         using var file = File.OpenRead(path);
         var buffer = new T[BufferedRecords];
-        while (file.ReadAtLeast(MemoryMarshal.AsBytes(buffer.AsSpan()), buffer.Length * Size<T>(), throwOnEndOfStream: false) / Size<T>() is > 0 and var count)
+        while (
+            file.ReadAtLeast(MemoryMarshal.AsBytes(buffer.AsSpan()), buffer.Length * Size<T>(), throwOnEndOfStream: false) / Size<T>()
+                is > 0
+                    and var count
+        )
             for (int i = 0; i < count; i++)
                 yield return buffer[i];
     }

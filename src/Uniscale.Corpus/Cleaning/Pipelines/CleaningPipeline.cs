@@ -42,17 +42,25 @@ public sealed record CleaningPipeline
         if (Inputs.Count == 0)
             throw new UserErrorException($"{path} names no store to clean: set inputs, for example to [data/corpus-small/store].");
         if (Output.Length == 0)
-            throw new UserErrorException($"{path} does not say where the cleaned store goes: set output, for example to data/corpus-clean.");
+            throw new UserErrorException(
+                $"{path} does not say where the cleaned store goes: set output, for example to data/corpus-clean."
+            );
         var names = new HashSet<string>(StringComparer.Ordinal);
         for (int i = 0; i < Steps.Count; i++)
         {
             if (Steps[i].Rule is not { } rule)
-                throw new UserErrorException($"{path}: steps[{i}] must hold one rule with its settings, for example {{length: {{min_characters: 200}}}} or {{symbols: {{}}}}; it holds {(Steps[i].Count == 0 ? "none" : "several")}.");
+                throw new UserErrorException(
+                    $"{path}: steps[{i}] must hold one rule with its settings, for example {{length: {{min_characters: 200}}}} or {{symbols: {{}}}}; it holds {(Steps[i].Count == 0 ? "none" : "several")}."
+                );
             if (!names.Add(rule.ReportedName))
-                throw new UserErrorException($"{path}: steps[{i}] is a second rule called '{rule.ReportedName}'; give it another name with name:.");
+                throw new UserErrorException(
+                    $"{path}: steps[{i}] is a second rule called '{rule.ReportedName}'; give it another name with name:."
+                );
         }
         if (Rules.Count == 0)
-            throw new UserErrorException($"{path} has no step that is switched on: add steps, for example [{{length: {{min_characters: 200}}}}].");
+            throw new UserErrorException(
+                $"{path} has no step that is switched on: add steps, for example [{{length: {{min_characters: 200}}}}]."
+            );
     }
 }
 
@@ -113,8 +121,22 @@ public sealed record StepSection
     internal RuleSection? Rule => Count == 1 ? All.Single(rule => rule is not null) : null;
 
     private RuleSection?[] All =>
-    [
-        Language, Url, Score, Length, Symbols, Digits, RepeatedLines, RepeatedNgrams, Boilerplate, Mojibake, BlockList, Quality, ExactDocuments, ExactParagraphs,
-        NearDuplicates, Contamination,
-    ];
+        [
+            Language,
+            Url,
+            Score,
+            Length,
+            Symbols,
+            Digits,
+            RepeatedLines,
+            RepeatedNgrams,
+            Boilerplate,
+            Mojibake,
+            BlockList,
+            Quality,
+            ExactDocuments,
+            ExactParagraphs,
+            NearDuplicates,
+            Contamination,
+        ];
 }

@@ -26,7 +26,10 @@ public sealed record LanguageSection : RuleSection
     /// <summary>Languages to keep, as ISO 639-1 codes (en, zh, ja, ko, ru, de, fr, ...) or other; empty: all.</summary>
     public IReadOnlyList<string> Keep { get; init; } = [];
 
-    /// <summary>Whether the language that a document's source declared is believed; without it, and where none was declared, it is told from the text.</summary>
+    /// <summary>
+    /// Whether the language that a document's source declared is believed; without it, and where none was declared, it is told from the
+    /// text.
+    /// </summary>
     public bool Declared { get; init; }
 }
 
@@ -106,7 +109,9 @@ public sealed record RepeatedLinesSection : RuleSection
     public double MaxCharacters { get; init; } = 0.2;
 }
 
-/// <summary>Bounds of repetition by n words (Rae et al., 2021, "Gopher", table A1): the n words to the largest share of characters.</summary>
+/// <summary>
+/// Bounds of repetition by n words (Rae et al., 2021, "Gopher", table A1): the n words to the largest share of characters.
+/// </summary>
 public sealed record RepeatedNgramsSection : RuleSection
 {
     /// <summary>Documents of fewer words pass.</summary>
@@ -115,19 +120,26 @@ public sealed record RepeatedNgramsSection : RuleSection
 
     /// <summary>Largest share of characters in the most frequent n words.</summary>
     [Range(0, 1)]
-    public IReadOnlyDictionary<string, double> MaxTop { get; init; } = new OrderedDictionary<string, double> { ["2"] = 0.2, ["3"] = 0.18, ["4"] = 0.16 };
+    public IReadOnlyDictionary<string, double> MaxTop { get; init; } =
+        new OrderedDictionary<string, double>
+        {
+            ["2"] = 0.2,
+            ["3"] = 0.18,
+            ["4"] = 0.16,
+        };
 
     /// <summary>Largest share of characters in any n words that were there before.</summary>
     [Range(0, 1)]
-    public IReadOnlyDictionary<string, double> MaxRepeated { get; init; } = new OrderedDictionary<string, double>
-    {
-        ["5"] = 0.15,
-        ["6"] = 0.14,
-        ["7"] = 0.13,
-        ["8"] = 0.12,
-        ["9"] = 0.11,
-        ["10"] = 0.1,
-    };
+    public IReadOnlyDictionary<string, double> MaxRepeated { get; init; } =
+        new OrderedDictionary<string, double>
+        {
+            ["5"] = 0.15,
+            ["6"] = 0.14,
+            ["7"] = 0.13,
+            ["8"] = 0.12,
+            ["9"] = 0.11,
+            ["10"] = 0.1,
+        };
 }
 
 /// <summary>Lines that belong to a page rather than its text.</summary>
@@ -151,7 +163,9 @@ public sealed record BoilerplateSection : RuleSection
 /// <summary>Bound of wrongly decoded text.</summary>
 public sealed record MojibakeSection : RuleSection
 {
-    /// <summary>Largest share of characters that are U+FFFD, C1 controls or part of a sequence that UTF-8 gives when read as Latin-1 or GBK.</summary>
+    /// <summary>
+    /// Largest share of characters that are U+FFFD, C1 controls or part of a sequence that UTF-8 gives when read as Latin-1 or GBK.
+    /// </summary>
     [Range(0, 1)]
     public double Max { get; init; } = 0.001;
 }
@@ -204,7 +218,9 @@ public sealed record QualitySection : RuleSection
 /// <summary>Documents that are equal but for spaces: the first stays.</summary>
 public sealed record ExactDocumentsSection : RuleSection;
 
-/// <summary>Paragraphs (set apart by empty lines) that are equal but for spaces: the first stays, the others are removed from their documents.</summary>
+/// <summary>
+/// Paragraphs (set apart by empty lines) that are equal but for spaces: the first stays, the others are removed from their documents.
+/// </summary>
 public sealed record ExactParagraphsSection : RuleSection
 {
     /// <summary>Shorter paragraphs stay.</summary>
@@ -216,10 +232,14 @@ public sealed record ExactParagraphsSection : RuleSection
     public double MaxRemoved { get; init; } = 0.8;
 }
 
-/// <summary>Documents with nearly the same sets of shingles, by MinHash (Broder, 1997) and locality-sensitive hashing: the first stays.</summary>
+/// <summary>
+/// Documents with nearly the same sets of shingles, by MinHash (Broder, 1997) and locality-sensitive hashing: the first stays.
+/// </summary>
 public sealed record NearDuplicatesSection : RuleSection
 {
-    /// <summary>Jaccard similarity of the sets of shingles, estimated from the signatures, from which documents count as the same.</summary>
+    /// <summary>
+    /// Jaccard similarity of the sets of shingles, estimated from the signatures, from which documents count as the same.
+    /// </summary>
     [Range(0, 1, MinimumExclusive = true)]
     public double Similarity { get; init; } = 0.6;
 

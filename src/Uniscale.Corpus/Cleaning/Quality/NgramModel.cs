@@ -3,8 +3,10 @@ using System.Numerics;
 namespace Uniscale.Corpus.Cleaning;
 
 /// <summary>
-/// A language model over characters (UTF-16 units): n-gram counts, interpolated from the longest context down to a uniform distribution with the
-/// weights of Witten and Bell (1991), p(c|h) = (count(hc) + types(h) p(c|h')) / (total(h) + types(h)). The probabilities of all characters sum to 1.
+/// A language model over characters (UTF-16 units): n-gram counts, interpolated from the longest context down to a uniform distribution
+/// with the
+/// weights of Witten and Bell (1991), p(c|h) = (count(hc) + types(h) p(c|h')) / (total(h) + types(h)). The probabilities of all characters
+/// sum to 1.
 /// Memory: 24 bytes a slot, at most two slots a node, at most 4M nodes.
 /// </summary>
 internal sealed class NgramModel
@@ -27,7 +29,8 @@ internal sealed class NgramModel
     /// <summary>Learns a text.</summary>
     public void Train(ReadOnlySpan<char> text)
     {
-        Span<ulong> contexts = stackalloc ulong[MaxOrder + 1], grams = stackalloc ulong[MaxOrder + 1];
+        Span<ulong> contexts = stackalloc ulong[MaxOrder + 1],
+            grams = stackalloc ulong[MaxOrder + 1];
         contexts.Clear();
         int known = 0; // longest context
         for (int i = 0; i < text.Length; i++)
@@ -55,7 +58,8 @@ internal sealed class NgramModel
     {
         if (text.IsEmpty)
             return 0;
-        Span<Node> contexts = stackalloc Node[MaxOrder + 1], grams = stackalloc Node[MaxOrder + 1];
+        Span<Node> contexts = stackalloc Node[MaxOrder + 1],
+            grams = stackalloc Node[MaxOrder + 1];
         contexts[0] = grams[0] = _root;
         double bits = 0;
         int known = 0;

@@ -16,7 +16,9 @@ internal sealed class QualityModels
         _maxCharacters = settings.MaxCharacters;
         string[] judged = [.. settings.MaxBits.Keys.Union(settings.Keep.Keys)];
         if (judged.Length == 0)
-            throw new UserErrorException($"The rule '{settings.ReportedName}' judges no language: set max_bits, for example to {{en: 3.5}}, or keep, for example to {{en: 0.9}}.");
+            throw new UserErrorException(
+                $"The rule '{settings.ReportedName}' judges no language: set max_bits, for example to {{en: 3.5}}, or keep, for example to {{en: 0.9}}."
+            );
         foreach (string language in judged)
             _models[language] = new NgramModel(settings.Order);
         var bytes = judged.ToDictionary(language => language, _ => 0L);
@@ -30,7 +32,9 @@ internal sealed class QualityModels
         }
         foreach (string language in judged)
             if (bytes[language] == 0)
-                throw new UserErrorException($"The rule '{settings.ReportedName}' judges '{language}', but its gold text holds none: add files to gold, or take '{language}' out.");
+                throw new UserErrorException(
+                    $"The rule '{settings.ReportedName}' judges '{language}', but its gold text holds none: add files to gold, or take '{language}' out."
+                );
     }
 
     public IReadOnlyCollection<string> Languages => _models.Keys;

@@ -5,12 +5,12 @@ namespace Uniscale.Corpus.Cleaning;
 /// <summary>Drops documents that cost more bits per character than their language may.</summary>
 internal sealed class QualityBoundRule(QualitySection settings, QualityModels models) : IDocumentRule
 {
-    public bool Keeps(CleaningDocument document) =>
-        models.Score(document) is not { } bits || bits <= settings.MaxBits[document.Language!];
+    public bool Keeps(CleaningDocument document) => models.Score(document) is not { } bits || bits <= settings.MaxBits[document.Language!];
 }
 
 /// <summary>
-/// Keeps the most probable share of the documents of each language (and, where a bound is given too, those within it). The quantile is found
+/// Keeps the most probable share of the documents of each language (and, where a bound is given too, those within it). The quantile is
+/// found
 /// in a histogram of 1/512 bit, so memory does not grow with the documents.
 /// </summary>
 internal sealed class QualityShareRule(QualitySection settings, QualityModels models) : ICorpusRule
@@ -20,10 +20,14 @@ internal sealed class QualityShareRule(QualitySection settings, QualityModels mo
 
     private readonly string[] _languages = [.. models.Languages.Order(StringComparer.Ordinal)];
 
-    public IObservations Observe(string path) => new Scores(path, document =>
-        models.Score(document) is { } bits
-            ? new Score(Array.IndexOf(_languages, document.Language), Math.Min(Bins - 1, (int)(bits * BinsPerBit)))
-            : new Score(-1, 0));
+    public IObservations Observe(string path) =>
+        new Scores(
+            path,
+            document =>
+                models.Score(document) is { } bits
+                    ? new Score(Array.IndexOf(_languages, document.Language), Math.Min(Bins - 1, (int)(bits * BinsPerBit)))
+                    : new Score(-1, 0)
+        );
 
     public void Decide(IReadOnlyList<string> observations, IReadOnlyList<string> decisions, CancellationToken cancellation)
     {

@@ -51,8 +51,14 @@ public sealed record CleaningReport
         var report = new CleaningReport
         {
             Steps = [.. pipeline.Rules.Select(rule => new StepTally(rule.ReportedName, new RuleTally()))],
-            Domains = [.. shards.Select(shard => shard.Domain).Distinct().Order(StringComparer.Ordinal)
-                .Select(domain => new DomainReport(domain, new Amount(), new Amount()))],
+            Domains =
+            [
+                .. shards
+                    .Select(shard => shard.Domain)
+                    .Distinct()
+                    .Order(StringComparer.Ordinal)
+                    .Select(domain => new DomainReport(domain, new Amount(), new Amount())),
+            ],
             HasTokens = pipeline.Tokenizer is not null,
             ProcessorSeconds = folder.ProcessorTime.TotalSeconds,
         };

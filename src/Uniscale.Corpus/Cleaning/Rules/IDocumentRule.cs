@@ -8,7 +8,8 @@ internal interface IDocumentRule
 }
 
 /// <summary>
-/// Judges a document by all others: each shard is observed by itself, all observations give a decision for each shard, and the decisions are
+/// Judges a document by all others: each shard is observed by itself, all observations give a decision for each shard, and the decisions
+/// are
 /// applied to the same documents in the same order.
 /// </summary>
 internal interface ICorpusRule

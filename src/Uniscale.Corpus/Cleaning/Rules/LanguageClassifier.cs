@@ -3,7 +3,8 @@ using System.Collections.Frozen;
 namespace Uniscale.Corpus.Cleaning;
 
 /// <summary>
-/// Tells languages apart by script, and those of the Latin script by their most frequent words. Made for choosing training text, where English and Chinese matter
+/// Tells languages apart by script, and those of the Latin script by their most frequent words. Made for choosing training text, where
+/// English and Chinese matter
 /// most: source code, tables and lists of names are "other".
 /// </summary>
 internal static class LanguageClassifier
@@ -45,9 +46,12 @@ internal static class LanguageClassifier
         "il di che la per una non con del è sono le si della dei nel come più alla questo gli anche da ma nella delle essere può",
         "os que uma para não com do da em por mais como dos das são ao pela este é também você seu ser foi pode na no um",
         "het een van dat niet zijn voor met op aan de ook naar wordt deze bij als worden kan maar uit heeft dit er door",
-        "nie jest się na że do przez dla oraz jak jako które tego można lub od są tym po być przy tak z w");
+        "nie jest się na że do przez dla oraz jak jako które tego można lub od są tym po być przy tak z w"
+    );
 
-    private static readonly FrozenDictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> Lookup = Profiles.GetAlternateLookup<ReadOnlySpan<char>>();
+    private static readonly FrozenDictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> Lookup = Profiles.GetAlternateLookup<
+        ReadOnlySpan<char>
+    >();
 
     /// <summary>All answers.</summary>
     public static IReadOnlyList<string> Languages { get; } = [.. LatinLanguages, .. ByScript.Values, Other];
@@ -64,14 +68,18 @@ internal static class LanguageClassifier
         letters[(int)Script.Kana] *= LettersPerCharacter;
         letters[(int)Script.Hangul] *= LettersPerCharacter;
 
-        int all = 0, largest = 0;
+        int all = 0,
+            largest = 0;
         for (int script = 0; script < letters.Length; script++)
         {
             all += letters[script];
             largest = letters[script] > letters[largest] ? script : largest;
         }
         // Japanese is written with more Chinese characters than syllables.
-        bool isJapanese = letters[(int)Script.Kana] * 5 > letters[(int)Script.Han] && letters[(int)Script.Kana] > 0 && largest is (int)Script.Han or (int)Script.Kana;
+        bool isJapanese =
+            letters[(int)Script.Kana] * 5 > letters[(int)Script.Han]
+            && letters[(int)Script.Kana] > 0
+            && largest is (int)Script.Han or (int)Script.Kana;
         if (all == 0 || letters[largest] < Prevailing * all)
             return Other;
         if (isJapanese)

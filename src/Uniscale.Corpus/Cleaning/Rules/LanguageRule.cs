@@ -34,7 +34,9 @@ internal sealed class LanguageRule : IDocumentRule
     {
         _settings = settings;
         foreach (string language in settings.Declared ? [] : settings.Keep.Except(LanguageClassifier.Languages))
-            throw new UserErrorException($"The rule '{settings.ReportedName}' keeps '{language}', which is no language that is told apart{Names.Hint(language, [.. LanguageClassifier.Languages])}");
+            throw new UserErrorException(
+                $"The rule '{settings.ReportedName}' keeps '{language}', which is no language that is told apart{Names.Hint(language, [.. LanguageClassifier.Languages])}"
+            );
     }
 
     public bool Keeps(CleaningDocument document)

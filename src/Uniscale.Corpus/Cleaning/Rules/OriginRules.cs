@@ -13,7 +13,9 @@ internal sealed class UrlRule : IDocumentRule
         _dropped = [.. settings.Drop.Concat(settings.Lists.SelectMany(PhraseLists.Read)).Select(Plain)];
         _kept = [.. settings.Keep.Select(Plain)];
         if (_dropped.Count + _kept.Count == 0)
-            throw new UserErrorException($"The rule '{settings.ReportedName}' names no address: set drop, lists or keep, or enabled to false.");
+            throw new UserErrorException(
+                $"The rule '{settings.ReportedName}' names no address: set drop, lists or keep, or enabled to false."
+            );
     }
 
     public bool Keeps(CleaningDocument document)
@@ -28,11 +30,19 @@ internal sealed class UrlRule : IDocumentRule
     private static bool IsIn(string url, HashSet<string> places)
     {
         int end = url.IndexOf('/', StringComparison.Ordinal);
-        string host = end < 0 ? url : url[..end], path = end < 0 ? "" : url[end..];
+        string host = end < 0 ? url : url[..end],
+            path = end < 0 ? "" : url[end..];
         for (int at = 0; at >= 0; at = host.IndexOf('.', at) is >= 0 and var point ? point + 1 : -1)
         {
             string domain = host[at..];
-            for (int cut = 0; cut >= 0 && cut <= path.Length; cut = cut == path.Length ? -1 : path.IndexOf('/', cut + 1) is > 0 and var slash ? slash : path.Length)
+            for (
+                int cut = 0;
+                cut >= 0 && cut <= path.Length;
+                cut =
+                        cut == path.Length ? -1
+                        : path.IndexOf('/', cut + 1) is > 0 and var slash ? slash
+                        : path.Length
+            )
                 if (places.Contains(domain + path[..cut]))
                     return true;
         }
@@ -62,5 +72,6 @@ internal sealed class ScoreRule : IDocumentRule
             throw new UserErrorException($"The rule '{settings.ReportedName}' has no bound: set min or max, or enabled to false.");
     }
 
-    public bool Keeps(CleaningDocument document) => document.Score is { } score ? !(score < _settings.Min || score > _settings.Max) : !_settings.DropUnknown;
+    public bool Keeps(CleaningDocument document) =>
+        document.Score is { } score ? !(score < _settings.Min || score > _settings.Max) : !_settings.DropUnknown;
 }

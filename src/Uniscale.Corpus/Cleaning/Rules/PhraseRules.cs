@@ -57,7 +57,9 @@ internal static class PhraseLists
             : throw new UserErrorException($"The block list {path} does not exist; give a text file with an entry a line.");
 }
 
-/// <summary>Drops documents that share n words in a row with evaluation files. Memory: about 16 bytes for each word of these files.</summary>
+/// <summary>
+/// Drops documents that share n words in a row with evaluation files. Memory: about 16 bytes for each word of these files.
+/// </summary>
 internal sealed class ContaminationRule : IDocumentRule
 {
     private readonly ContaminationSection _settings;
@@ -81,12 +83,15 @@ internal sealed class ContaminationRule : IDocumentRule
                 _evaluation.Add(hashes.Current);
         }
         if (_evaluation.Count == 0)
-            throw new UserErrorException($"The rule '{settings.ReportedName}' finds no {settings.Ngram} words in a row in its evaluation files: set evaluation, or a smaller ngram.");
+            throw new UserErrorException(
+                $"The rule '{settings.ReportedName}' finds no {settings.Ngram} words in a row in its evaluation files: set evaluation, or a smaller ngram."
+            );
     }
 
     public bool Keeps(CleaningDocument document)
     {
-        long shared = 0, all = NgramHashes.Count(document.Words.Length, _settings.Ngram);
+        long shared = 0,
+            all = NgramHashes.Count(document.Words.Length, _settings.Ngram);
         var hashes = new NgramHashes(document.Words, _settings.Ngram);
         while (hashes.MoveNext())
             shared += _evaluation.Contains(hashes.Current) ? 1 : 0;

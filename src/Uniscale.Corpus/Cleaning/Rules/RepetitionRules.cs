@@ -12,7 +12,10 @@ internal sealed class RepeatedLinesRule(RepeatedLinesSection settings) : IDocume
     {
         ReadOnlySpan<char> text = document.Text;
         document.Counts.Reset(text.Count('\n') + 1);
-        long lines = 0, repeated = 0, characters = 0, repeatedCharacters = 0;
+        long lines = 0,
+            repeated = 0,
+            characters = 0,
+            repeatedCharacters = 0;
         foreach (var range in text.Split('\n'))
         {
             var line = text[range].Trim();
@@ -51,7 +54,8 @@ internal sealed class RepeatedNgramsRule : IDocumentRule
         var words = document.Words;
         if (words.Length < _minWords)
             return true;
-        long characters = 0, ideographic = 0;
+        long characters = 0,
+            ideographic = 0;
         foreach (var word in words)
         {
             characters += word.Length;
@@ -113,9 +117,13 @@ internal sealed class RepeatedNgramsRule : IDocumentRule
     }
 
     private static (int, double)[] Bounds(RepeatedNgramsSection settings, IReadOnlyDictionary<string, double> bounds, string key) =>
-    [
-        .. bounds.Select(bound => int.TryParse(bound.Key, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n is >= 1 and <= 64
-            ? (n, bound.Value)
-            : throw new UserErrorException($"The rule '{settings.ReportedName}' has a bound for '{bound.Key}' words in {key}; the keys are numbers of words, 1 to 64.")),
-    ];
+        [
+            .. bounds.Select(bound =>
+                int.TryParse(bound.Key, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n is >= 1 and <= 64
+                    ? (n, bound.Value)
+                    : throw new UserErrorException(
+                        $"The rule '{settings.ReportedName}' has a bound for '{bound.Key}' words in {key}; the keys are numbers of words, 1 to 64."
+                    )
+            ),
+        ];
 }

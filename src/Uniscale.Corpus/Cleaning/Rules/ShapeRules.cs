@@ -30,14 +30,18 @@ internal sealed class SymbolsRule(SymbolsSection settings) : IDocumentRule
 
     public bool Keeps(CleaningDocument document)
     {
-        long symbols = 0, characters = 0;
+        long symbols = 0,
+            characters = 0;
         string text = document.Text;
         for (int i = 0; i < text.Length; i++)
         {
             char c = text[i];
             if (char.IsWhiteSpace(c))
                 continue;
-            bool? isSymbol = c < 0x80 ? !char.IsAsciiLetterOrDigit(c) && !Punctuation.Contains(c) : IsSymbol(CharUnicodeInfo.GetUnicodeCategory(text, i));
+            bool? isSymbol =
+                c < 0x80
+                    ? !char.IsAsciiLetterOrDigit(c) && !Punctuation.Contains(c)
+                    : IsSymbol(CharUnicodeInfo.GetUnicodeCategory(text, i));
             i += char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]) ? 1 : 0;
             if (isSymbol is not { } counts)
                 continue;
@@ -47,14 +51,17 @@ internal sealed class SymbolsRule(SymbolsSection settings) : IDocumentRule
         return symbols <= settings.Max * characters;
     }
 
-    /// <summary>Letters with the marks that belong to them, numbers and the punctuation of all scripts are none; null: what is not seen, as joiners.</summary>
-    private static bool? IsSymbol(UnicodeCategory category) => category switch
-    {
-        <= UnicodeCategory.OtherNumber => false, // letters, marks, numbers
-        >= UnicodeCategory.ConnectorPunctuation and <= UnicodeCategory.OtherPunctuation => false,
-        UnicodeCategory.Format => null,
-        _ => true,
-    };
+    /// <summary>
+    /// Letters with the marks that belong to them, numbers and the punctuation of all scripts are none; null: what is not seen, as joiners.
+    /// </summary>
+    private static bool? IsSymbol(UnicodeCategory category) =>
+        category switch
+        {
+            <= UnicodeCategory.OtherNumber => false, // letters, marks, numbers
+            >= UnicodeCategory.ConnectorPunctuation and <= UnicodeCategory.OtherPunctuation => false,
+            UnicodeCategory.Format => null,
+            _ => true,
+        };
 }
 
 /// <summary>Bound of the share of digits.</summary>
@@ -62,7 +69,8 @@ internal sealed class DigitsRule(DigitsSection settings) : IDocumentRule
 {
     public bool Keeps(CleaningDocument document)
     {
-        long digits = 0, characters = 0;
+        long digits = 0,
+            characters = 0;
         foreach (char c in document.Text)
         {
             characters += char.IsWhiteSpace(c) ? 0 : 1;
@@ -75,9 +83,18 @@ internal sealed class DigitsRule(DigitsSection settings) : IDocumentRule
 /// <summary>Bound of wrongly decoded text.</summary>
 internal sealed class MojibakeRule(MojibakeSection settings) : IDocumentRule
 {
-    /// <summary>U+FFFD, C1 controls, the first letters of UTF-8 sequences read as Latin-1, and what U+FFFD in UTF-8 becomes in GBK.</summary>
-    private static readonly SearchValues<char> Suspects =
-        SearchValues.Create([.. Enumerable.Range(0x80, 0x20).Select(c => (char)c).Where(c => c != '\u0085'), 'Â', 'Ã', 'â', 'ï', '锟', '\uFFFD']);
+    /// <summary>
+    /// U+FFFD, C1 controls, the first letters of UTF-8 sequences read as Latin-1, and what U+FFFD in UTF-8 becomes in GBK.
+    /// </summary>
+    private static readonly SearchValues<char> Suspects = SearchValues.Create([
+        .. Enumerable.Range(0x80, 0x20).Select(c => (char)c).Where(c => c != '\u0085'),
+        'Â',
+        'Ã',
+        'â',
+        'ï',
+        '锟',
+        '\uFFFD',
+    ]);
 
     public bool Keeps(CleaningDocument document)
     {

@@ -11,8 +11,10 @@ namespace Uniscale.Corpus.Cleaning;
 public sealed record CleaningProgress(int Stage, int Stages, string Shard, bool IsTakenOver);
 
 /// <summary>
-/// Cleans stores by a pipeline. Workers take shards; each stage streams a document at a time, so memory is that of the longest document of each worker, of the
-/// models and lists of the pipeline, and of the decisions on duplicates (see <see cref="NearDuplicateSearch"/>, <see cref="FirstOccurrences"/>). What is written is the
+/// Cleans stores by a pipeline. Workers take shards; each stage streams a document at a time, so memory is that of the longest document of
+/// each worker, of the
+/// models and lists of the pipeline, and of the decisions on duplicates (see <see cref="NearDuplicateSearch"/>,
+/// <see cref="FirstOccurrences"/>). What is written is the
 /// same for any number of workers and however often the cleaning was stopped. Disk: the kept text once more while it runs.
 /// </summary>
 public sealed class Cleaner
@@ -49,7 +51,10 @@ public sealed class Cleaner
             {
                 CleaningShard[] observedShards = [.. shards.Where(shard => observed.AppliesTo(shard.Domain))];
                 observed.WithOthers!.Decide(
-                    [.. observedShards.Select(shard => folder.Observations(stage, shard))], [.. observedShards.Select(shard => folder.Decisions(stage, shard))], cancellation);
+                    [.. observedShards.Select(shard => folder.Observations(stage, shard))],
+                    [.. observedShards.Select(shard => folder.Decisions(stage, shard))],
+                    cancellation
+                );
                 folder.Decided(stage);
                 clock.Save();
             }
@@ -62,7 +67,15 @@ public sealed class Cleaner
         return report;
     }
 
-    private void RunShards(StageRun run, int stage, int stages, IReadOnlyList<CleaningShard> shards, WorkFolder folder, ProcessorClock clock, CancellationToken cancellation)
+    private void RunShards(
+        StageRun run,
+        int stage,
+        int stages,
+        IReadOnlyList<CleaningShard> shards,
+        WorkFolder folder,
+        ProcessorClock clock,
+        CancellationToken cancellation
+    )
     {
         var reporting = new Lock();
         void Report(CleaningShard shard, bool isTakenOver)
@@ -84,14 +97,20 @@ public sealed class Cleaner
         }
         // The longest first, so that none is left to one worker at the end.
         var partitions = System.Collections.Concurrent.Partitioner.Create(
-            todo.OrderByDescending(shard => new FileInfo(shard.Input).Length).ThenBy(shard => shard.Number), System.Collections.Concurrent.EnumerablePartitionerOptions.NoBuffering);
+            todo.OrderByDescending(shard => new FileInfo(shard.Input).Length).ThenBy(shard => shard.Number),
+            System.Collections.Concurrent.EnumerablePartitionerOptions.NoBuffering
+        );
         try
         {
-            Parallel.ForEach(partitions, new ParallelOptions { MaxDegreeOfParallelism = _workers, CancellationToken = cancellation }, shard =>
-            {
-                run.Run(stage, shard, cancellation);
-                Report(shard, isTakenOver: false);
-            });
+            Parallel.ForEach(
+                partitions,
+                new ParallelOptions { MaxDegreeOfParallelism = _workers, CancellationToken = cancellation },
+                shard =>
+                {
+                    run.Run(stage, shard, cancellation);
+                    Report(shard, isTakenOver: false);
+                }
+            );
         }
         catch (AggregateException error) when (error.Flatten().InnerExceptions.OfType<UserErrorException>().FirstOrDefault() is { } mistake)
         {

@@ -10,31 +10,33 @@ internal sealed record Step(RuleSection Settings, IDocumentRule? Alone, ICorpusR
     public bool AppliesTo(string domain) => !Settings.Except.Contains(domain);
 
     /// <summary>Makes the rule of a step; reads the files that it needs.</summary>
-    public static Step Of(RuleSection settings) => settings switch
-    {
-        LanguageSection language => new Step(settings, new LanguageRule(language), null),
-        UrlSection url => new Step(settings, new UrlRule(url), null),
-        ScoreSection score => new Step(settings, new ScoreRule(score), null),
-        LengthSection length => new Step(settings, new LengthRule(length), null),
-        SymbolsSection symbols => new Step(settings, new SymbolsRule(symbols), null),
-        DigitsSection digits => new Step(settings, new DigitsRule(digits), null),
-        RepeatedLinesSection lines => new Step(settings, new RepeatedLinesRule(lines), null),
-        RepeatedNgramsSection ngrams => new Step(settings, new RepeatedNgramsRule(ngrams), null),
-        BoilerplateSection boilerplate => new Step(settings, new BoilerplateRule(boilerplate), null),
-        MojibakeSection mojibake => new Step(settings, new MojibakeRule(mojibake), null),
-        BlockListSection blocked => new Step(settings, new BlockListRule(blocked), null),
-        ContaminationSection contamination => new Step(settings, new ContaminationRule(contamination), null),
-        QualitySection { Keep.Count: 0 } quality => new Step(settings, new QualityBoundRule(quality, new QualityModels(quality)), null),
-        QualitySection quality => new Step(settings, null, new QualityShareRule(quality, new QualityModels(quality))),
-        ExactDocumentsSection => new Step(settings, null, new ExactDocumentsRule()),
-        ExactParagraphsSection paragraphs => new Step(settings, null, new ExactParagraphsRule(paragraphs)),
-        NearDuplicatesSection near => new Step(settings, null, new NearDuplicatesRule(near)),
-        _ => throw new NotSupportedException($"There is no rule for {settings.GetType().Name}."),
-    };
+    public static Step Of(RuleSection settings) =>
+        settings switch
+        {
+            LanguageSection language => new Step(settings, new LanguageRule(language), null),
+            UrlSection url => new Step(settings, new UrlRule(url), null),
+            ScoreSection score => new Step(settings, new ScoreRule(score), null),
+            LengthSection length => new Step(settings, new LengthRule(length), null),
+            SymbolsSection symbols => new Step(settings, new SymbolsRule(symbols), null),
+            DigitsSection digits => new Step(settings, new DigitsRule(digits), null),
+            RepeatedLinesSection lines => new Step(settings, new RepeatedLinesRule(lines), null),
+            RepeatedNgramsSection ngrams => new Step(settings, new RepeatedNgramsRule(ngrams), null),
+            BoilerplateSection boilerplate => new Step(settings, new BoilerplateRule(boilerplate), null),
+            MojibakeSection mojibake => new Step(settings, new MojibakeRule(mojibake), null),
+            BlockListSection blocked => new Step(settings, new BlockListRule(blocked), null),
+            ContaminationSection contamination => new Step(settings, new ContaminationRule(contamination), null),
+            QualitySection { Keep.Count: 0 } quality => new Step(settings, new QualityBoundRule(quality, new QualityModels(quality)), null),
+            QualitySection quality => new Step(settings, null, new QualityShareRule(quality, new QualityModels(quality))),
+            ExactDocumentsSection => new Step(settings, null, new ExactDocumentsRule()),
+            ExactParagraphsSection paragraphs => new Step(settings, null, new ExactParagraphsRule(paragraphs)),
+            NearDuplicatesSection near => new Step(settings, null, new NearDuplicatesRule(near)),
+            _ => throw new NotSupportedException($"There is no rule for {settings.GetType().Name}."),
+        };
 }
 
 /// <summary>
-/// A pass over all documents: what the observations of the stage before decided, rules that need no other document, and the observations for the
+/// A pass over all documents: what the observations of the stage before decided, rules that need no other document, and the observations
+/// for the
 /// next decision.
 /// </summary>
 /// <param name="Decided">The corpus rule whose decisions are applied first.</param>
@@ -75,7 +77,9 @@ internal sealed record CleaningShard(int Number, string Domain, string Input, st
     {
         foreach (string store in pipeline.Inputs)
             if (!DocumentStore.IsStore(store))
-                throw new UserErrorException($"{store} {(Path.Exists(store) ? "is no store" : "does not exist")}: inputs of a cleaning are stores made by `uniscale data import`.");
+                throw new UserErrorException(
+                    $"{store} {(Path.Exists(store) ? "is no store" : "does not exist")}: inputs of a cleaning are stores made by `uniscale data import`."
+                );
         var shards = new List<CleaningShard>();
         var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach ((string domain, var files) in pipeline.Inputs.SelectMany(DocumentStore.Domains))
@@ -90,6 +94,8 @@ internal sealed record CleaningShard(int Number, string Domain, string Input, st
         }
         return shards.Count > 0
             ? shards
-            : throw new UserErrorException($"The stores {string.Join(", ", pipeline.Inputs)} hold none of the domains {string.Join(", ", pipeline.Domains)}.");
+            : throw new UserErrorException(
+                $"The stores {string.Join(", ", pipeline.Inputs)} hold none of the domains {string.Join(", ", pipeline.Domains)}."
+            );
     }
 }

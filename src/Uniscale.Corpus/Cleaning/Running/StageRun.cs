@@ -67,7 +67,8 @@ internal sealed class StageRun(CleaningPipeline pipeline, WorkFolder folder, Tok
     {
         public IObservations Observe(string path) => new None(path);
 
-        public void Decide(IReadOnlyList<string> observations, IReadOnlyList<string> decisions, CancellationToken cancellation) => throw new NotSupportedException();
+        public void Decide(IReadOnlyList<string> observations, IReadOnlyList<string> decisions, CancellationToken cancellation) =>
+            throw new NotSupportedException();
 
         public IDocumentRule Apply(string decisions) => throw new NotSupportedException();
 
@@ -75,13 +76,9 @@ internal sealed class StageRun(CleaningPipeline pipeline, WorkFolder folder, Tok
         {
             public None(string path) => File.WriteAllBytes(path, []);
 
-            public void Add(CleaningDocument document)
-            {
-            }
+            public void Add(CleaningDocument document) { }
 
-            public void Dispose()
-            {
-            }
+            public void Dispose() { }
         }
     }
 }

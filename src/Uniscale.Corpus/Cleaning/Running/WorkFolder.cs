@@ -6,7 +6,8 @@ using Uniscale.Configuration;
 namespace Uniscale.Corpus.Cleaning;
 
 /// <summary>
-/// OUTPUT/.cleaning: what is under way and what has been done, so that a cleaning that was killed goes on where it stopped. A shard of a stage is done when its
+/// OUTPUT/.cleaning: what is under way and what has been done, so that a cleaning that was killed goes on where it stopped. A shard of a
+/// stage is done when its
 /// tally is there; everything gets its name only when it is whole.
 /// </summary>
 internal sealed class WorkFolder
@@ -20,11 +21,14 @@ internal sealed class WorkFolder
     {
         _output = pipeline.Output;
         _root = Path.Combine(pipeline.Output, ".cleaning");
-        string identity = Path.Combine(_root, "identity"), own = Identity(pipeline, shards);
+        string identity = Path.Combine(_root, "identity"),
+            own = Identity(pipeline, shards);
         if (File.Exists(identity))
         {
             if (File.ReadAllText(identity) != own)
-                throw new UserErrorException($"{_output} holds a cleaning of other documents or with other settings; give another output, or remove {_output}.");
+                throw new UserErrorException(
+                    $"{_output} holds a cleaning of other documents or with other settings; give another output, or remove {_output}."
+                );
             return;
         }
         if (Directory.Exists(_output) && Directory.EnumerateFileSystemEntries(_output).Any(path => path != _root))
@@ -45,16 +49,21 @@ internal sealed class WorkFolder
 
     public void Begin(int stage) => Directory.CreateDirectory(Within(stage, ""));
 
-    public void Done(int stage, CleaningShard shard, StageTally tally) => WriteWhole(TallyPath(stage, shard), JsonSerializer.Serialize(tally));
+    public void Done(int stage, CleaningShard shard, StageTally tally) =>
+        WriteWhole(TallyPath(stage, shard), JsonSerializer.Serialize(tally));
 
     public void Decided(int stage) => WriteWhole(Within(stage, "decided"), "");
 
-    public StageTally Tally(int stage, CleaningShard shard) => JsonSerializer.Deserialize<StageTally>(File.ReadAllText(TallyPath(stage, shard)))!;
+    public StageTally Tally(int stage, CleaningShard shard) =>
+        JsonSerializer.Deserialize<StageTally>(File.ReadAllText(TallyPath(stage, shard)))!;
 
     /// <summary>Processor time used by this and earlier runs.</summary>
     public TimeSpan ProcessorTime
     {
-        get => File.Exists(TimePath) ? TimeSpan.FromSeconds(double.Parse(File.ReadAllText(TimePath), CultureInfo.InvariantCulture)) : TimeSpan.Zero;
+        get =>
+            File.Exists(TimePath)
+                ? TimeSpan.FromSeconds(double.Parse(File.ReadAllText(TimePath), CultureInfo.InvariantCulture))
+                : TimeSpan.Zero;
         set => WriteWhole(TimePath, value.TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture));
     }
 
@@ -99,12 +108,26 @@ internal sealed class WorkFolder
     {
         var digest = new XxHash128();
         digest.Append(JsonSerializer.SerializeToUtf8Bytes(pipeline));
-        foreach (string path in shards.Select(shard => shard.Input).Concat(pipeline.Rules.SelectMany(rule => rule.Files)).Concat(pipeline.Tokenizer is { } tokenizer ? [tokenizer] : []))
+        foreach (
+            string path in shards
+                .Select(shard => shard.Input)
+                .Concat(pipeline.Rules.SelectMany(rule => rule.Files))
+                .Concat(pipeline.Tokenizer is { } tokenizer ? [tokenizer] : [])
+        )
         {
             var file = new FileInfo(path);
             if (!file.Exists)
                 throw new UserErrorException($"{path} does not exist; the pipeline names it.");
-            digest.Append(JsonSerializer.SerializeToUtf8Bytes(new { file.FullName, file.Length, file.LastWriteTimeUtc.Ticks }));
+            digest.Append(
+                JsonSerializer.SerializeToUtf8Bytes(
+                    new
+                    {
+                        file.FullName,
+                        file.Length,
+                        file.LastWriteTimeUtc.Ticks,
+                    }
+                )
+            );
         }
         return Convert.ToHexStringLower(digest.GetCurrentHash());
     }

@@ -5,7 +5,9 @@ using Uniscale.Corpus.Reading.Decompression;
 
 namespace Uniscale.Corpus.Reading.Archives;
 
-/// <summary>tar, zip and 7z: each file within is read as if it stood alone. Entries that are encrypted, links or folders are left out.</summary>
+/// <summary>
+/// tar, zip and 7z: each file within is read as if it stood alone. Entries that are encrypted, links or folders are left out.
+/// </summary>
 internal sealed class ArchiveReader(string form) : IFormReader
 {
     private const int TarBlock = 512;
@@ -19,7 +21,8 @@ internal sealed class ArchiveReader(string form) : IFormReader
             return false;
         if (head.Slice(257, 5).SequenceEqual("ustar"u8))
             return true;
-        int sum = 8 * ' ', stated = 0;
+        int sum = 8 * ' ',
+            stated = 0;
         for (int i = 0; i < TarBlock; i++)
             sum += i is >= 148 and < 156 ? 0 : head[i];
         foreach (byte digit in head.Slice(148, 8).Trim(" \0"u8))
@@ -33,9 +36,11 @@ internal sealed class ArchiveReader(string form) : IFormReader
 
     public static bool IsZip(ReadOnlySpan<byte> head) => head.StartsWith("PK\x3\x4"u8) || head.StartsWith("PK\x5\x6"u8);
 
-    public static bool IsSevenZip(ReadOnlySpan<byte> head) => head.StartsWith((ReadOnlySpan<byte>)[(byte)'7', (byte)'z', 0xBC, 0xAF, 0x27, 0x1C]);
+    public static bool IsSevenZip(ReadOnlySpan<byte> head) =>
+        head.StartsWith((ReadOnlySpan<byte>)[(byte)'7', (byte)'z', 0xBC, 0xAF, 0x27, 0x1C]);
 
-    public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context) => form == "tar" ? ReadTar(input, context) : ReadOther(input, context);
+    public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context) =>
+        form == "tar" ? ReadTar(input, context) : ReadOther(input, context);
 
     private static IEnumerable<RawDocument> ReadTar(RawInput input, ReadingContext context)
     {
@@ -50,7 +55,9 @@ internal sealed class ArchiveReader(string form) : IFormReader
                 continue;
             }
             var data = entry.DataStream ?? Stream.Null;
-            foreach (var document in EntryReader.Read(() => RawInput.Of(data, $"{input.Path}/{entry.Name}", entry.Name), entry.Name, context))
+            foreach (
+                var document in EntryReader.Read(() => RawInput.Of(data, $"{input.Path}/{entry.Name}", entry.Name), entry.Name, context)
+            )
                 yield return document;
         }
         blocks.CheckEnd();
@@ -72,7 +79,13 @@ internal sealed class ArchiveReader(string form) : IFormReader
                 continue;
             }
             long? crc = form == "zip" || entry.Crc != 0 ? entry.Crc : null;
-            foreach (var document in EntryReader.Read(() => RawInput.Of(new CheckedStream(entry.OpenEntryStream(), crc, entry.Size), $"{input.Path}/{name}", name), name, context))
+            foreach (
+                var document in EntryReader.Read(
+                    () => RawInput.Of(new CheckedStream(entry.OpenEntryStream(), crc, entry.Size), $"{input.Path}/{name}", name),
+                    name,
+                    context
+                )
+            )
                 yield return document;
         }
     }
@@ -81,7 +94,14 @@ internal sealed class ArchiveReader(string form) : IFormReader
     private static FileStream Copy(PeekStream stream, ReadingContext context)
     {
         Directory.CreateDirectory(context.WorkFolder);
-        var copy = new FileStream(Path.Combine(context.WorkFolder, Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
+        var copy = new FileStream(
+            Path.Combine(context.WorkFolder, Path.GetRandomFileName()),
+            FileMode.CreateNew,
+            FileAccess.ReadWrite,
+            FileShare.None,
+            1 << 16,
+            FileOptions.DeleteOnClose
+        );
         stream.CopyTo(copy);
         copy.Position = 0;
         return copy;

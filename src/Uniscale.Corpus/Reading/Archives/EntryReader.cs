@@ -1,6 +1,9 @@
 namespace Uniscale.Corpus.Reading.Archives;
 
-/// <summary>Reads what is in an archive: a small entry gives all its documents or, where it is damaged, none, and the others go on; damage in a large one is the archive's.</summary>
+/// <summary>
+/// Reads what is in an archive: a small entry gives all its documents or, where it is damaged, none, and the others go on; damage in a
+/// large one is the archive's.
+/// </summary>
 internal static class EntryReader
 {
     /// <summary>Bytes of documents that are held back until their entry is known to be whole.</summary>
@@ -59,5 +62,8 @@ internal static class EntryReader
     }
 
     private static RawDocument Named(RawDocument document, string name) =>
-        document with { Place = $"/{name}{(document.Place.Length == 0 || document.Place[0] is '#' or '/' ? "" : ":")}{document.Place}" };
+        document with
+        {
+            Place = $"/{name}{(document.Place.Length == 0 || document.Place[0] is '#' or '/' ? "" : ":")}{document.Place}",
+        };
 }

@@ -17,7 +17,9 @@ internal sealed class TarBlocks(PeekStream input) : ReadOnlyStream
         return read;
     }
 
-    /// <summary>Behind the last entry stands a block of zeros at least. What follows is read, so that what is wrong with its compression shows.</summary>
+    /// <summary>
+    /// Behind the last entry stands a block of zeros at least. What follows is read, so that what is wrong with its compression shows.
+    /// </summary>
     /// <exception cref="InvalidDataException">There is none: it was cut.</exception>
     public void CheckEnd()
     {

@@ -4,7 +4,9 @@ using ZstdSharp.Unsafe;
 
 namespace Uniscale.Corpus.Reading.Decompression;
 
-/// <summary>Takes compressions off: gzip, Zstandard, bzip2, xz, LZ4, one within the other too. What a stream is, its first bytes tell.</summary>
+/// <summary>
+/// Takes compressions off: gzip, Zstandard, bzip2, xz, LZ4, one within the other too. What a stream is, its first bytes tell.
+/// </summary>
 internal static class Decompressor
 {
     private const int MostLayers = 3;
@@ -19,7 +21,12 @@ internal static class Decompressor
     [
         new("gzip", [".gz", ".gzip", ".dz", ".tgz"], GzipStream.IsMagic, input => new GzipStream(input)),
         new("zstd", [".zst", ".zstd", ".tzst"], IsZstd, OpenZstd),
-        new("bzip2", [".bz2", ".tbz2", ".tbz"], IsBzip2, input => BZip2Stream.Create(input, SharpCompress.Compressors.CompressionMode.Decompress, decompressConcatenated: true)),
+        new(
+            "bzip2",
+            [".bz2", ".tbz2", ".tbz"],
+            IsBzip2,
+            input => BZip2Stream.Create(input, SharpCompress.Compressors.CompressionMode.Decompress, decompressConcatenated: true)
+        ),
         new("xz", [".xz", ".txz"], head => head.StartsWith(XzStreams.Magic), input => new XzStreams(input)),
         new("lz4", [".lz4"], head => head.StartsWith(Lz4Frames.Magic), input => new Lz4Frames(input)),
     ];
@@ -28,7 +35,9 @@ internal static class Decompressor
     public static string PlainName(string name)
     {
         string extension = Path.GetExtension(name).ToLowerInvariant();
-        return All.Any(compression => compression.Extensions.Contains(extension)) ? name[..^extension.Length] + (extension.StartsWith(".t", StringComparison.Ordinal) ? ".tar" : "") : name;
+        return All.Any(compression => compression.Extensions.Contains(extension))
+            ? name[..^extension.Length] + (extension.StartsWith(".t", StringComparison.Ordinal) ? ".tar" : "")
+            : name;
     }
 
     /// <summary>The bytes within.</summary>
@@ -70,18 +79,31 @@ internal static class Decompressor
     }
 
     private static bool IsZstd(ReadOnlySpan<byte> head) =>
-        head.StartsWith((ReadOnlySpan<byte>)[0x28, 0xB5, 0x2F, 0xFD]) || (head.Length >= 4 && head[0] >> 4 == 5 && head[1..4].SequenceEqual((ReadOnlySpan<byte>)[0x2A, 0x4D, 0x18]));
+        head.StartsWith((ReadOnlySpan<byte>)[0x28, 0xB5, 0x2F, 0xFD])
+        || (head.Length >= 4 && head[0] >> 4 == 5 && head[1..4].SequenceEqual((ReadOnlySpan<byte>)[0x2A, 0x4D, 0x18]));
 
     /// <summary>A block of data follows, or none, in a file of nothing.</summary>
     private static bool IsBzip2(ReadOnlySpan<byte> head) =>
-        head.Length >= 10 && head.StartsWith("BZh"u8) && head[3] is >= (byte)'1' and <= (byte)'9' &&
-        (head[4..10].SequenceEqual((ReadOnlySpan<byte>)[0x31, 0x41, 0x59, 0x26, 0x53, 0x59]) || head[4..10].SequenceEqual((ReadOnlySpan<byte>)[0x17, 0x72, 0x45, 0x38, 0x50, 0x90]));
+        head.Length >= 10
+        && head.StartsWith("BZh"u8)
+        && head[3] is >= (byte)'1' and <= (byte)'9'
+        && (
+            head[4..10].SequenceEqual((ReadOnlySpan<byte>)[0x31, 0x41, 0x59, 0x26, 0x53, 0x59])
+            || head[4..10].SequenceEqual((ReadOnlySpan<byte>)[0x17, 0x72, 0x45, 0x38, 0x50, 0x90])
+        );
 
     private static DecompressionStream OpenZstd(PeekStream input)
     {
         var decompressor = new ZstdSharp.Decompressor();
         decompressor.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, LargestZstdWindow);
-        return new DecompressionStream(input, decompressor, bufferSize: 0, checkEndOfStream: true, preserveDecompressor: false, leaveOpen: false);
+        return new DecompressionStream(
+            input,
+            decompressor,
+            bufferSize: 0,
+            checkEndOfStream: true,
+            preserveDecompressor: false,
+            leaveOpen: false
+        );
     }
 
     /// <summary>Says what is wrong with a stream in one way, whatever its library throws, and wherever.</summary>
@@ -99,7 +121,12 @@ internal static class Decompressor
             catch (Exception error) when (error is not (InvalidDataException or OutOfMemoryException))
             {
                 bool isDictionary = error.Message.Contains("Dictionary mismatch", StringComparison.OrdinalIgnoreCase);
-                throw new InvalidDataException(isDictionary ? $"{compression}: it was compressed with a dictionary, which is not in it" : $"{compression}: {error.Message}", error);
+                throw new InvalidDataException(
+                    isDictionary
+                        ? $"{compression}: it was compressed with a dictionary, which is not in it"
+                        : $"{compression}: {error.Message}",
+                    error
+                );
             }
         }
 

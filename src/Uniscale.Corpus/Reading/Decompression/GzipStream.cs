@@ -5,13 +5,19 @@ using System.IO.Hashing;
 namespace Uniscale.Corpus.Reading.Decompression;
 
 /// <summary>
-/// Reads all members of a gzip file (RFC 1952) and checks each: the length and CRC-32 behind it must be those of what came out, and behind the last there may be zeros and nothing else.
+/// Reads all members of a gzip file (RFC 1952) and checks each: the length and CRC-32 behind it must be those of what came out, and behind
+/// the last there may be zeros and nothing else.
 /// The framework's own GZipStream passes a cut stream for a whole one, and whatever follows a member without its magic number for nothing.
 /// </summary>
 internal sealed class GzipStream(PeekStream input) : ReadOnlyStream
 {
-    private const int HeaderBytes = 10, TrailerBytes = 8, LeastBytes = 2;
-    private const byte HasCrc = 2, HasExtra = 4, HasName = 8, HasComment = 16;
+    private const int HeaderBytes = 10,
+        TrailerBytes = 8,
+        LeastBytes = 2;
+    private const byte HasCrc = 2,
+        HasExtra = 4,
+        HasName = 8,
+        HasComment = 16;
 
     private readonly MemberStream _member = new(input);
     private readonly Crc32 _crc = new();
@@ -94,7 +100,8 @@ internal sealed class GzipStream(PeekStream input) : ReadOnlyStream
         _crc.GetHashAndReset(trailer); // little-endian, as in the file
         BinaryPrimitives.WriteUInt32LittleEndian(trailer[4..], _length);
         var tail = input.Peek(_member.Handed + TrailerBytes).Span;
-        int from = _member.IsFirst ? Math.Min(LeastBytes, tail.Length) : 0, at = tail[from..].IndexOf(trailer);
+        int from = _member.IsFirst ? Math.Min(LeastBytes, tail.Length) : 0,
+            at = tail[from..].IndexOf(trailer);
         if (at < 0)
             throw new InvalidDataException("a gzip member is cut, or its checksum is wrong");
         input.Skip(from + at + TrailerBytes);

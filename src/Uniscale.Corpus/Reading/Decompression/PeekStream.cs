@@ -9,7 +9,11 @@ internal sealed class PeekStream(Stream inner) : ReadOnlyStream
     private long _taken;
 
     /// <summary>Bytes taken so far.</summary>
-    public override long Position { get => _taken; set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => _taken;
+        set => throw new NotSupportedException();
+    }
 
     /// <summary>The next bytes, fewer only at the end; valid until bytes are taken or looked at again.</summary>
     public ReadOnlyMemory<byte> Peek(int count)

@@ -10,14 +10,15 @@ internal abstract class XzCheck
     public const int MostBytes = 32;
 
     /// <exception cref="InvalidDataException">There is no such checksum.</exception>
-    public static XzCheck Of(byte type) => type switch
-    {
-        0 => new NoCheck(),
-        1 => new OfCrc32(),
-        4 => new OfCrc64(),
-        10 => new OfSha256(),
-        _ => throw new InvalidDataException($"xz: its checksums are of the unknown kind {type}"),
-    };
+    public static XzCheck Of(byte type) =>
+        type switch
+        {
+            0 => new NoCheck(),
+            1 => new OfCrc32(),
+            4 => new OfCrc64(),
+            10 => new OfSha256(),
+            _ => throw new InvalidDataException($"xz: its checksums are of the unknown kind {type}"),
+        };
 
     public abstract void Append(ReadOnlySpan<byte> bytes);
 
@@ -27,9 +28,7 @@ internal abstract class XzCheck
 
     private sealed class NoCheck : XzCheck
     {
-        public override void Append(ReadOnlySpan<byte> bytes)
-        {
-        }
+        public override void Append(ReadOnlySpan<byte> bytes) { }
 
         public override int GetAndReset(Span<byte> check) => 0;
     }

@@ -5,18 +5,22 @@ using SharpCompress.Compressors.LZMA;
 namespace Uniscale.Corpus.Reading.Decompression;
 
 /// <summary>
-/// Reads .xz files (The .xz File Format 1.2.1): all streams, and of each the headers, the blocks, the index and the footer, with every checksum. The library's own reader takes the first stream
+/// Reads .xz files (The .xz File Format 1.2.1): all streams, and of each the headers, the blocks, the index and the footer, with every
+/// checksum. The library's own reader takes the first stream
 /// for the file, and compares no checksum of what comes out; of it, the decoder of LZMA2 alone is used.
 /// </summary>
 internal sealed class XzStreams(PeekStream input) : ReadOnlyStream
 {
-    private const int HeaderBytes = 12, Unit = 4;
+    private const int HeaderBytes = 12,
+        Unit = 4;
     private const ulong Lzma2 = 0x21;
 
     private readonly List<(long Unpadded, long Uncompressed)> _blocks = [];
     private XzCheck? _check;
     private LzmaStream? _block;
-    private long _start, _length, _headerBytes;
+    private long _start,
+        _length,
+        _headerBytes;
     private byte _checkType;
     private bool _isFirst = true;
 
@@ -131,13 +135,19 @@ internal sealed class XzStreams(PeekStream input) : ReadOnlyStream
         long index = input.Position - start;
         var footer = Peek(HeaderBytes);
         CompareCrc32(footer[4..10], footer[..4]);
-        if ((BinaryPrimitives.ReadUInt32LittleEndian(footer[4..]) + 1L) * Unit != index || footer[8] != 0 || footer[9] != _checkType || !footer[10..].SequenceEqual("YZ"u8))
+        if (
+            (BinaryPrimitives.ReadUInt32LittleEndian(footer[4..]) + 1L) * Unit != index
+            || footer[8] != 0
+            || footer[9] != _checkType
+            || !footer[10..].SequenceEqual("YZ"u8)
+        )
             throw new InvalidDataException("xz: its footer is damaged");
         input.Skip(HeaderBytes);
         _check = null;
     }
 
-    private ReadOnlySpan<byte> Peek(int count) => input.Peek(count).Span is { } held && held.Length == count ? held : throw new InvalidDataException("xz: it is cut");
+    private ReadOnlySpan<byte> Peek(int count) =>
+        input.Peek(count).Span is { } held && held.Length == count ? held : throw new InvalidDataException("xz: it is cut");
 
     private void Copy(int count, Crc32 crc)
     {

@@ -67,7 +67,13 @@ internal sealed class WikiBrackets
         return at + 2;
     }
 
-    private static int Index(char kind) => kind switch { '{' => 0, '[' => 1, _ => 2 };
+    private static int Index(char kind) =>
+        kind switch
+        {
+            '{' => 0,
+            '[' => 1,
+            _ => 2,
+        };
 
     private static bool BeginsLine(ReadOnlySpan<char> text, int at)
     {

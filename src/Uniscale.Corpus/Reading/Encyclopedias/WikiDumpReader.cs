@@ -3,10 +3,18 @@ using System.Xml;
 
 namespace Uniscale.Corpus.Reading.Encyclopedias;
 
-/// <summary>A dump of a MediaWiki (pages-articles.xml): of each page of the main namespace that is no redirect, its title and its words.</summary>
+/// <summary>
+/// A dump of a MediaWiki (pages-articles.xml): of each page of the main namespace that is no redirect, its title and its words.
+/// </summary>
 internal sealed class WikiDumpReader : IFormReader
 {
-    private static readonly XmlReaderSettings Settings = new() { DtdProcessing = DtdProcessing.Prohibit, IgnoreComments = true, IgnoreProcessingInstructions = true, CloseInput = false };
+    private static readonly XmlReaderSettings Settings = new()
+    {
+        DtdProcessing = DtdProcessing.Prohibit,
+        IgnoreComments = true,
+        IgnoreProcessingInstructions = true,
+        CloseInput = false,
+    };
 
     public string Form => "wiki";
 
@@ -31,7 +39,14 @@ internal sealed class WikiDumpReader : IFormReader
                     isThere = xml.Read();
                     break;
                 case "namespace":
-                    int key = int.TryParse(xml.GetAttribute("key"), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int found) ? found : 0;
+                    int key = int.TryParse(
+                        xml.GetAttribute("key"),
+                        NumberStyles.AllowLeadingSign,
+                        CultureInfo.InvariantCulture,
+                        out int found
+                    )
+                        ? found
+                        : 0;
                     site.Add(key, xml.ReadElementContentAsString());
                     break;
                 case "page":
@@ -100,12 +115,24 @@ internal sealed class WikiDumpReader : IFormReader
             return RawDocument.Left(place, "pages of other namespaces");
         if (page.IsRedirect || page.Text.AsSpan().TrimStart().StartsWith("#redirect", StringComparison.OrdinalIgnoreCase))
             return RawDocument.Left(place, "redirects");
-        return new RawDocument(place, page.Text.Length, () =>
-        {
-            string words = Wikitext.Extract(page.Text, site);
-            return words.Length == 0
-                ? Extracted.Left("pages without text")
-                : new Extracted($"{page.Title}\n\n{words}", new DocumentFields(context.Kept(FieldNames.Id, page.Id), null, context.Kept(FieldNames.Language, site.Language), context.Kept(FieldNames.Date, page.Date)));
-        });
+        return new RawDocument(
+            place,
+            page.Text.Length,
+            () =>
+            {
+                string words = Wikitext.Extract(page.Text, site);
+                return words.Length == 0
+                    ? Extracted.Left("pages without text")
+                    : new Extracted(
+                        $"{page.Title}\n\n{words}",
+                        new DocumentFields(
+                            context.Kept(FieldNames.Id, page.Id),
+                            null,
+                            context.Kept(FieldNames.Language, site.Language),
+                            context.Kept(FieldNames.Date, page.Date)
+                        )
+                    );
+            }
+        );
     }
 }

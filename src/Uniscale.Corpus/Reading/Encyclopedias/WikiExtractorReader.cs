@@ -53,8 +53,16 @@ internal sealed partial class WikiExtractorReader : IFormReader
             return Extracted.Left("text of unknown encoding");
         text = WebUtility.HtmlDecode(text).Trim('\n');
         string? Attribute(string field, string name) =>
-            context.Keeps(field) && Attributes().Matches(attributes).FirstOrDefault(match => match.Groups[1].Value == name) is { } match ? WebUtility.HtmlDecode(match.Groups[2].Value) : null;
-        return string.IsNullOrWhiteSpace(text) ? Extracted.Left("no text") : new Extracted(text, new DocumentFields(Attribute(FieldNames.Id, "id"), Attribute(FieldNames.Url, "url")), IsRepaired: isRepaired);
+            context.Keeps(field) && Attributes().Matches(attributes).FirstOrDefault(match => match.Groups[1].Value == name) is { } match
+                ? WebUtility.HtmlDecode(match.Groups[2].Value)
+                : null;
+        return string.IsNullOrWhiteSpace(text)
+            ? Extracted.Left("no text")
+            : new Extracted(
+                text,
+                new DocumentFields(Attribute(FieldNames.Id, "id"), Attribute(FieldNames.Url, "url")),
+                IsRepaired: isRepaired
+            );
     }
 
     [GeneratedRegex("""(\w+)="([^"]*)""")]

@@ -50,7 +50,8 @@ internal static class WikiLines
 
     private static int HeadingOf(ReadOnlySpan<char> line, out ReadOnlySpan<char> words)
     {
-        int before = line.Length - line.TrimStart('=').Length, after = line.Length - line.TrimEnd('=').Length;
+        int before = line.Length - line.TrimStart('=').Length,
+            after = line.Length - line.TrimEnd('=').Length;
         int level = Math.Min(Math.Min(before, after), MostLevels);
         words = level > 0 && line.Length > 2 * level ? line[level..^level].Trim(" \t") : [];
         return words.IsEmpty ? 0 : level;

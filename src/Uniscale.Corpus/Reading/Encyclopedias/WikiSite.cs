@@ -5,7 +5,9 @@ namespace Uniscale.Corpus.Reading.Encyclopedias;
 /// <summary>What a wiki's dump says of itself: its language, and how it names its namespaces.</summary>
 internal sealed class WikiSite
 {
-    private const int FileNamespace = 6, CategoryNamespace = 14, MediaNamespace = -2;
+    private const int FileNamespace = 6,
+        CategoryNamespace = 14,
+        MediaNamespace = -2;
 
     /// <summary>Codes that look like a language's and are another site's.</summary>
     private static readonly HashSet<string> Sites = new(StringComparer.OrdinalIgnoreCase) { "doi", "rfc", "url", "cve", "viaf", "hdl" };
@@ -38,6 +40,9 @@ internal sealed class WikiSite
     {
         int end = name.IndexOf('-', StringComparison.Ordinal);
         var first = end < 0 ? name : name.AsSpan(0, end);
-        return first.Length is 2 or 3 && first.IndexOfAnyExceptInRange('a', 'z') < 0 && !Sites.Contains(name) && !name.AsSpan(first.Length).ContainsAnyExcept(LettersAndDash);
+        return first.Length is 2 or 3
+            && first.IndexOfAnyExceptInRange('a', 'z') < 0
+            && !Sites.Contains(name)
+            && !name.AsSpan(first.Length).ContainsAnyExcept(LettersAndDash);
     }
 }

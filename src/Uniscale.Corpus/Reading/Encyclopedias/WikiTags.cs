@@ -8,13 +8,55 @@ internal static class WikiTags
 {
     private static readonly HashSet<string> Dropped = new(StringComparer.OrdinalIgnoreCase)
     {
-        "ref", "references", "gallery", "timeline", "imagemap", "score", "templatedata", "templatestyles", "hiero", "graph", "mapframe", "maplink", "inputbox", "categorytree", "indicator", "phonos",
-        "script", "style",
+        "ref",
+        "references",
+        "gallery",
+        "timeline",
+        "imagemap",
+        "score",
+        "templatedata",
+        "templatestyles",
+        "hiero",
+        "graph",
+        "mapframe",
+        "maplink",
+        "inputbox",
+        "categorytree",
+        "indicator",
+        "phonos",
+        "script",
+        "style",
     };
 
-    private static readonly HashSet<string> Literal = new(StringComparer.OrdinalIgnoreCase) { "nowiki", "pre", "syntaxhighlight", "source", "math", "chem", "ce" };
+    private static readonly HashSet<string> Literal = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "nowiki",
+        "pre",
+        "syntaxhighlight",
+        "source",
+        "math",
+        "chem",
+        "ce",
+    };
 
-    private static readonly HashSet<string> Lines = new(StringComparer.OrdinalIgnoreCase) { "br", "p", "div", "blockquote", "li", "ul", "ol", "tr", "table", "center", "hr", "poem", "pre", "syntaxhighlight", "source" };
+    private static readonly HashSet<string> Lines = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "br",
+        "p",
+        "div",
+        "blockquote",
+        "li",
+        "ul",
+        "ol",
+        "tr",
+        "table",
+        "center",
+        "hr",
+        "poem",
+        "pre",
+        "syntaxhighlight",
+        "source",
+    };
 
     /// <summary>The text without tags.</summary>
     /// <param name="text">Wikitext.</param>
@@ -36,12 +78,11 @@ internal static class WikiTags
     {
         if (string.CompareOrdinal(text, tag, "<!--", 0, 4) == 0)
             return Behind(text, text.IndexOf("-->", tag + 4, StringComparison.Ordinal), 3);
-        int name = tag + 1, nameEnd;
+        int name = tag + 1,
+            nameEnd;
         bool isClosing = name < text.Length && text[name] == '/';
         name += isClosing ? 1 : 0;
-        for (nameEnd = name; nameEnd < text.Length && char.IsAsciiLetterOrDigit(text[nameEnd]); nameEnd++)
-        {
-        }
+        for (nameEnd = name; nameEnd < text.Length && char.IsAsciiLetterOrDigit(text[nameEnd]); nameEnd++) { }
         int end = nameEnd + text.AsSpan(nameEnd).IndexOfAny('<', '>');
         if (nameEnd == name || end < nameEnd || text[end] == '<' || !char.IsAsciiLetter(text[name]))
         {
@@ -63,7 +104,14 @@ internal static class WikiTags
         if (Literal.Contains(element))
         {
             string contents = text[(end + 1)..close];
-            kept.Append(keep(element.Equals("nowiki", StringComparison.OrdinalIgnoreCase) || element.Equals("pre", StringComparison.OrdinalIgnoreCase) ? WebUtility.HtmlDecode(contents) : contents.Trim('\n')));
+            kept.Append(
+                keep(
+                    element.Equals("nowiki", StringComparison.OrdinalIgnoreCase)
+                    || element.Equals("pre", StringComparison.OrdinalIgnoreCase)
+                        ? WebUtility.HtmlDecode(contents)
+                        : contents.Trim('\n')
+                )
+            );
             if (Lines.Contains(element))
                 kept.Append('\n');
         }

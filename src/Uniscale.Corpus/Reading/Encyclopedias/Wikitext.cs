@@ -5,7 +5,8 @@ using System.Text;
 namespace Uniscale.Corpus.Reading.Encyclopedias;
 
 /// <summary>
-/// The words of a page in wikitext (mediawiki.org, Help:Formatting, Help:Links, Help:Tables): templates, tables, files, references, magic words and links to other languages go; links become
+/// The words of a page in wikitext (mediawiki.org, Help:Formatting, Help:Links, Help:Tables): templates, tables, files, references, magic
+/// words and links to other languages go; links become
 /// their words; headings and lists stay, as lines.
 /// </summary>
 internal sealed class Wikitext
@@ -114,17 +115,28 @@ internal sealed class Wikitext
     private static string WithoutContext(string target)
     {
         target = target[(target.IndexOf(':', StringComparison.Ordinal) + 1)..];
-        int bracket = target.IndexOf(" (", StringComparison.Ordinal), comma = target.IndexOf(", ", StringComparison.Ordinal);
-        return bracket > 0 ? target[..bracket] : comma > 0 ? target[..comma] : target;
+        int bracket = target.IndexOf(" (", StringComparison.Ordinal),
+            comma = target.IndexOf(", ", StringComparison.Ordinal);
+        return bracket > 0 ? target[..bracket]
+            : comma > 0 ? target[..comma]
+            : target;
     }
 
     /// <summary>[address words] becomes its words.</summary>
     private int ExternalLink(string text, int at, int depth)
     {
         var address = text.AsSpan(at + 1);
-        if (!(address.StartsWith("http", StringComparison.OrdinalIgnoreCase) || address.StartsWith("//") || address.StartsWith("ftp:") || address.StartsWith("mailto:")))
+        if (
+            !(
+                address.StartsWith("http", StringComparison.OrdinalIgnoreCase)
+                || address.StartsWith("//")
+                || address.StartsWith("ftp:")
+                || address.StartsWith("mailto:")
+            )
+        )
             return 0;
-        int line = address.IndexOf('\n'), close = address.IndexOf(']');
+        int line = address.IndexOf('\n'),
+            close = address.IndexOf(']');
         if (close < 0 || (line >= 0 && line < close))
             return 0;
         int space = address[..close].IndexOf(' ');
@@ -152,15 +164,24 @@ internal sealed class Wikitext
         return end + 4;
     }
 
-    /// <summary>Of words in several scripts of a language (-{zh-hans:A; zh-hant:B}-) the first; flags and rules that show nothing go.</summary>
+    /// <summary>
+    /// Of words in several scripts of a language (-{zh-hans:A; zh-hant:B}-) the first; flags and rules that show nothing go.
+    /// </summary>
     private static string Variant(string inner)
     {
         int bar = inner.IndexOf('|', StringComparison.Ordinal);
-        string flags = bar < 0 ? "" : inner[..bar].Trim(), rules = inner[(bar + 1)..];
-        if (flags.Contains('H', StringComparison.Ordinal) || flags.Contains('T', StringComparison.Ordinal) || flags.Contains('-', StringComparison.Ordinal))
+        string flags = bar < 0 ? "" : inner[..bar].Trim(),
+            rules = inner[(bar + 1)..];
+        if (
+            flags.Contains('H', StringComparison.Ordinal)
+            || flags.Contains('T', StringComparison.Ordinal)
+            || flags.Contains('-', StringComparison.Ordinal)
+        )
             return "";
         string first = rules.Split(';')[0];
         int colon = first.IndexOf(':', StringComparison.Ordinal);
-        return colon > 0 && first.AsSpan(0, colon).Trim().StartsWith("zh", StringComparison.OrdinalIgnoreCase) ? first[(colon + 1)..].Trim() : rules;
+        return colon > 0 && first.AsSpan(0, colon).Trim().StartsWith("zh", StringComparison.OrdinalIgnoreCase)
+            ? first[(colon + 1)..].Trim()
+            : rules;
     }
 }

@@ -49,7 +49,8 @@ internal sealed class JsonObjectsReader : IFormReader
     /// <summary>The bytes of the value that begins here: to the bracket that closes it, or to what ends a plain one.</summary>
     private static byte[] ReadValue(PeekStream stream)
     {
-        int depth = 0, at = 0;
+        int depth = 0,
+            at = 0;
         bool inText = false;
         for (int size = 1 << 12; ; size *= 2)
         {

@@ -10,7 +10,9 @@ namespace Uniscale.Corpus.Reading.Json;
 /// <summary>The document of a JSON object as people have it: one that is none is told with the reason, and the others go on.</summary>
 internal static class JsonRecord
 {
-    public const string NoText = "lines without text", NotJson = "lines that are no JSON object", NotText = "lines of unknown encoding";
+    public const string NoText = "lines without text",
+        NotJson = "lines that are no JSON object",
+        NotText = "lines of unknown encoding";
 
     /// <summary>The text and the fields of one object.</summary>
     /// <param name="json">Its bytes; kept by nobody.</param>
@@ -26,8 +28,11 @@ internal static class JsonRecord
         }
         if (Try(json, context, isRepaired, out var first))
             return first;
-        string whole = Encoding.UTF8.GetString(json.Span), repaired = WithoutLoneSurrogates(whole);
-        return repaired != whole && Try(Encoding.UTF8.GetBytes(repaired), context, isRepaired: true, out var second) ? second : Extracted.Left(NotJson);
+        string whole = Encoding.UTF8.GetString(json.Span),
+            repaired = WithoutLoneSurrogates(whole);
+        return repaired != whole && Try(Encoding.UTF8.GetBytes(repaired), context, isRepaired: true, out var second)
+            ? second
+            : Extracted.Left(NotJson);
     }
 
     private static bool Try(ReadOnlyMemory<byte> json, ReadingContext context, bool isRepaired, out Extracted extracted)
@@ -107,11 +112,13 @@ internal static class JsonRecord
     {
         if (message.ValueKind != JsonValueKind.Object)
             return null;
-        string? role = Text(message, "role") ?? Text(message, "from"), content = Text(message, "content") ?? Text(message, "value");
+        string? role = Text(message, "role") ?? Text(message, "from"),
+            content = Text(message, "content") ?? Text(message, "value");
         return role is null || content is null ? null : new ChatMessage(ChatMessage.RoleOf(role), content);
     }
 
-    private static string? Text(JsonElement value, string name) => value.TryGetProperty(name, out var inner) && inner.ValueKind == JsonValueKind.String ? inner.GetString() : null;
+    private static string? Text(JsonElement value, string name) =>
+        value.TryGetProperty(name, out var inner) && inner.ValueKind == JsonValueKind.String ? inner.GetString() : null;
 
     private static DocumentFields FieldsOf(JsonElement root, ReadingContext context)
     {
@@ -124,7 +131,11 @@ internal static class JsonRecord
                     return value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText();
             return null;
         }
-        double? score = double.TryParse(Field(FieldNames.Score), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? number : null;
+        double? score =
+            double.TryParse(Field(FieldNames.Score), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            && double.IsFinite(number)
+                ? number
+                : null;
         return new DocumentFields(Field(FieldNames.Id), Field(FieldNames.Url), Field(FieldNames.Language), Field(FieldNames.Date), score);
     }
 
@@ -140,7 +151,13 @@ internal static class JsonRecord
             text.Append(json[++i]);
             if (json[i] != 'u' || Unit(json, i + 1) is not { } unit)
                 continue;
-            bool isPair = char.IsHighSurrogate(unit) && i + 6 < json.Length && json[i + 5] == '\\' && json[i + 6] == 'u' && Unit(json, i + 7) is { } low && char.IsLowSurrogate(low);
+            bool isPair =
+                char.IsHighSurrogate(unit)
+                && i + 6 < json.Length
+                && json[i + 5] == '\\'
+                && json[i + 6] == 'u'
+                && Unit(json, i + 7) is { } low
+                && char.IsLowSurrogate(low);
             int length = isPair ? 10 : 4;
             text.Append(!isPair && char.IsSurrogate(unit) ? "FFFD" : json.AsSpan(i + 1, length));
             i += length;
@@ -149,5 +166,8 @@ internal static class JsonRecord
     }
 
     private static char? Unit(string json, int at) =>
-        at + 4 <= json.Length && ushort.TryParse(json.AsSpan(at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ushort unit) ? (char)unit : null;
+        at + 4 <= json.Length
+        && ushort.TryParse(json.AsSpan(at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ushort unit)
+            ? (char)unit
+            : null;
 }

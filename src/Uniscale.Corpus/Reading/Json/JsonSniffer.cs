@@ -15,7 +15,8 @@ internal static class JsonSniffer
             return false;
         int end = head.IndexOf((byte)'\n');
         var line = end < 0 ? head : head[..end];
-        return Names(line, isWhole: end >= 0) is { } names && (HasText(names, options) || (extension == ".json" && end >= 0 && head[end..].TrimStart(" \t\r\n"u8).StartsWith("{"u8)));
+        return Names(line, isWhole: end >= 0) is { } names
+            && (HasText(names, options) || (extension == ".json" && end >= 0 && head[end..].TrimStart(" \t\r\n"u8).StartsWith("{"u8)));
     }
 
     /// <summary>True for an array of documents, or objects that follow one another over several lines.</summary>
@@ -31,14 +32,18 @@ internal static class JsonSniffer
     public static bool IsNotebook(ReadOnlySpan<byte> head, string extension)
     {
         head = Trimmed(head);
-        return head.StartsWith("{"u8) && (extension == ".ipynb" || (Names(head, isWhole: false) is { } names && names.Contains("cells") && names.Contains("nbformat")));
+        return head.StartsWith("{"u8)
+            && (
+                extension == ".ipynb" || (Names(head, isWhole: false) is { } names && names.Contains("cells") && names.Contains("nbformat"))
+            );
     }
 
     private static bool HasText(HashSet<string> names, ReadingOptions options)
     {
         if (options.Text is { } text)
             return names.Contains(FieldPath.Parse(text).Root);
-        return FieldNames.Texts.Any(path => names.Contains(path.Root)) || (options.Template is not null && FieldNames.Messages.Any(path => names.Contains(path.Root)));
+        return FieldNames.Texts.Any(path => names.Contains(path.Root))
+            || (options.Template is not null && FieldNames.Messages.Any(path => names.Contains(path.Root)));
     }
 
     /// <summary>The names in the first object, as far as the bytes go; null where they are no JSON.</summary>

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace Uniscale.Corpus.Reading.Json;
 
-/// <summary>A notebook of Jupyter (nbformat 3 and 4): the words and the code of its cells in their order; what the code gave out, pictures above all, is left out.</summary>
+/// <summary>
+/// A notebook of Jupyter (nbformat 3 and 4): the words and the code of its cells in their order; what the code gave out, pictures above
+/// all, is left out.
+/// </summary>
 internal sealed class NotebookReader : IFormReader
 {
     public string Form => "notebook";
@@ -43,18 +46,26 @@ internal sealed class NotebookReader : IFormReader
         if (root.TryGetProperty("cells", out var cells) && cells.ValueKind == JsonValueKind.Array)
             return cells.EnumerateArray();
         return root.TryGetProperty("worksheets", out var sheets) && sheets.ValueKind == JsonValueKind.Array
-            ? sheets.EnumerateArray().Where(sheet => sheet.TryGetProperty("cells", out var held) && held.ValueKind == JsonValueKind.Array).SelectMany(sheet => sheet.GetProperty("cells").EnumerateArray())
+            ? sheets
+                .EnumerateArray()
+                .Where(sheet => sheet.TryGetProperty("cells", out var held) && held.ValueKind == JsonValueKind.Array)
+                .SelectMany(sheet => sheet.GetProperty("cells").EnumerateArray())
             : [];
     }
 
     private static string SourceOf(JsonElement cell)
     {
-        if (cell.ValueKind != JsonValueKind.Object || !(cell.TryGetProperty("source", out var source) || cell.TryGetProperty("input", out source)))
+        if (
+            cell.ValueKind != JsonValueKind.Object
+            || !(cell.TryGetProperty("source", out var source) || cell.TryGetProperty("input", out source))
+        )
             return "";
         return source.ValueKind switch
         {
             JsonValueKind.String => source.GetString()!,
-            JsonValueKind.Array => string.Concat(source.EnumerateArray().Where(line => line.ValueKind == JsonValueKind.String).Select(line => line.GetString())),
+            JsonValueKind.Array => string.Concat(
+                source.EnumerateArray().Where(line => line.ValueKind == JsonValueKind.String).Select(line => line.GetString())
+            ),
             _ => "",
         };
     }
@@ -63,8 +74,14 @@ internal sealed class NotebookReader : IFormReader
     {
         foreach (string place in (string[])["language_info", "kernelspec"])
         {
-            if (root.TryGetProperty("metadata", out var metadata) && metadata.ValueKind == JsonValueKind.Object && metadata.TryGetProperty(place, out var info) &&
-                info.ValueKind == JsonValueKind.Object && info.TryGetProperty(place == "kernelspec" ? "language" : "name", out var name) && name.ValueKind == JsonValueKind.String)
+            if (
+                root.TryGetProperty("metadata", out var metadata)
+                && metadata.ValueKind == JsonValueKind.Object
+                && metadata.TryGetProperty(place, out var info)
+                && info.ValueKind == JsonValueKind.Object
+                && info.TryGetProperty(place == "kernelspec" ? "language" : "name", out var name)
+                && name.ValueKind == JsonValueKind.String
+            )
             {
                 return name.GetString();
             }

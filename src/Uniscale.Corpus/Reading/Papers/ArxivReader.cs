@@ -6,7 +6,9 @@ using Uniscale.Corpus.Reading.Texts;
 
 namespace Uniscale.Corpus.Reading.Papers;
 
-/// <summary>Sources of papers as arXiv has them: ID.gz, which is one LaTeX file or a tar of them, and tars of many such. A paper is a document.</summary>
+/// <summary>
+/// Sources of papers as arXiv has them: ID.gz, which is one LaTeX file or a tar of them, and tars of many such. A paper is a document.
+/// </summary>
 internal sealed partial class ArxivReader : IFormReader
 {
     private static readonly HashSet<string> Sources = [".tex", ".ltx", ".txt", ".bbl", ""];
@@ -17,7 +19,10 @@ internal sealed partial class ArxivReader : IFormReader
     public static bool Is(ReadOnlySpan<byte> head, string name)
     {
         string plain = Path.GetFileName(name);
-        plain = plain.EndsWith(".tar", StringComparison.OrdinalIgnoreCase) || plain.EndsWith(".tex", StringComparison.OrdinalIgnoreCase) ? plain[..^4] : plain;
+        plain =
+            plain.EndsWith(".tar", StringComparison.OrdinalIgnoreCase) || plain.EndsWith(".tex", StringComparison.OrdinalIgnoreCase)
+                ? plain[..^4]
+                : plain;
         return PaperName().IsMatch(plain) && (Archives.ArchiveReader.IsTar(head) || IsLatex(head));
     }
 
@@ -26,7 +31,11 @@ internal sealed partial class ArxivReader : IFormReader
         if (!Archives.ArchiveReader.IsTar(input.Head))
         {
             byte[] bytes = WholeFile.Read(input.Stream, "LaTeX");
-            yield return new RawDocument("", bytes.Length, () => Extract(new Dictionary<string, byte[]> { ["main.tex"] = bytes }, input.Name, context));
+            yield return new RawDocument(
+                "",
+                bytes.Length,
+                () => Extract(new Dictionary<string, byte[]> { ["main.tex"] = bytes }, input.Name, context)
+            );
             yield break;
         }
         var sources = new Dictionary<string, byte[]>(StringComparer.Ordinal);
@@ -37,7 +46,10 @@ internal sealed partial class ArxivReader : IFormReader
         {
             if (entry.DataStream is null || entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile))
                 continue;
-            if (!Sources.Contains(Path.GetExtension(entry.Name).ToLowerInvariant()) && !Path.GetExtension(entry.Name).Equals(".gz", StringComparison.OrdinalIgnoreCase))
+            if (
+                !Sources.Contains(Path.GetExtension(entry.Name).ToLowerInvariant())
+                && !Path.GetExtension(entry.Name).Equals(".gz", StringComparison.OrdinalIgnoreCase)
+            )
                 continue;
             if (entry.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
             {
@@ -62,7 +74,13 @@ internal sealed partial class ArxivReader : IFormReader
     {
         var stream = new PeekStream(entry.DataStream!);
         byte[] bytes = WholeFile.Read(stream, "sources of a paper");
-        foreach (var document in Archives.EntryReader.Read(() => RawInput.Of(new MemoryStream(bytes), $"{outer.Path}/{entry.Name}", entry.Name), entry.Name, context))
+        foreach (
+            var document in Archives.EntryReader.Read(
+                () => RawInput.Of(new MemoryStream(bytes), $"{outer.Path}/{entry.Name}", entry.Name),
+                entry.Name,
+                context
+            )
+        )
             yield return document;
     }
 
@@ -81,13 +99,19 @@ internal sealed partial class ArxivReader : IFormReader
         string id = Path.GetFileName(name);
         return string.IsNullOrWhiteSpace(paper)
             ? Extracted.Left("papers without LaTeX")
-            : new Extracted(paper, context.Keeps(FieldNames.Id) && PaperName().IsMatch(id) ? new DocumentFields(id) : null, IsRepaired: isRepaired);
+            : new Extracted(
+                paper,
+                context.Keeps(FieldNames.Id) && PaperName().IsMatch(id) ? new DocumentFields(id) : null,
+                IsRepaired: isRepaired
+            );
     }
 
     private static bool IsLatex(ReadOnlySpan<byte> head)
     {
         string text = Encoding.Latin1.GetString(head);
-        return Latex.IsMain(text) || text.Contains("\\begin{document}", StringComparison.Ordinal) || text.Contains("\\input", StringComparison.Ordinal);
+        return Latex.IsMain(text)
+            || text.Contains("\\begin{document}", StringComparison.Ordinal)
+            || text.Contains("\\input", StringComparison.Ordinal);
     }
 
     [GeneratedRegex(@"^(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?\d{7})(?:v\d+)?$")]

@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace Uniscale.Corpus.Reading.Papers;
 
-/// <summary>The body of a paper in LaTeX, still as LaTeX: files that it inputs are put in; comments, the preamble (but for the title) and the bibliography go.</summary>
+/// <summary>
+/// The body of a paper in LaTeX, still as LaTeX: files that it inputs are put in; comments, the preamble (but for the title) and the
+/// bibliography go.
+/// </summary>
 internal static partial class Latex
 {
     private const int MostInputs = 1000;
@@ -17,9 +20,13 @@ internal static partial class Latex
     public static string? Extract(IReadOnlyDictionary<string, string> files)
     {
         var plain = files.ToDictionary(file => file.Key, file => WithoutComments(file.Value), StringComparer.Ordinal);
-        string? main = plain.Where(file => IsMain(file.Value))
-            .OrderByDescending(file => file.Value.Contains("\\begin{document}", StringComparison.Ordinal)).ThenByDescending(file => file.Value.Length).ThenBy(file => file.Key, StringComparer.Ordinal)
-            .Select(file => file.Key).FirstOrDefault();
+        string? main = plain
+            .Where(file => IsMain(file.Value))
+            .OrderByDescending(file => file.Value.Contains("\\begin{document}", StringComparison.Ordinal))
+            .ThenByDescending(file => file.Value.Length)
+            .ThenBy(file => file.Key, StringComparer.Ordinal)
+            .Select(file => file.Key)
+            .FirstOrDefault();
         if (main is null)
             return null;
         int inputs = 0;
@@ -56,7 +63,8 @@ internal static partial class Latex
 
     private static string Body(string text)
     {
-        int begin = text.IndexOf("\\begin{document}", StringComparison.Ordinal), end = text.IndexOf("\\end{document}", StringComparison.Ordinal);
+        int begin = text.IndexOf("\\begin{document}", StringComparison.Ordinal),
+            end = text.IndexOf("\\end{document}", StringComparison.Ordinal);
         string body = begin < 0 ? text : text[(begin + "\\begin{document}".Length)..(end > begin ? end : text.Length)];
         string preamble = begin < 0 ? "" : text[..begin];
         body = Bibliography().Replace(body, "");
@@ -76,14 +84,19 @@ internal static partial class Latex
         int depth = 0;
         for (int at = match.Index + match.Length - 1; at < preamble.Length; at++)
         {
-            depth += preamble[at] == '{' ? 1 : preamble[at] == '}' ? -1 : 0;
+            depth +=
+                preamble[at] == '{' ? 1
+                : preamble[at] == '}' ? -1
+                : 0;
             if (depth == 0)
                 return "\\title" + preamble[(match.Index + match.Length - 1)..(at + 1)];
         }
         return null;
     }
 
-    /// <summary>Takes comments to the ends of their lines; of lines that are comments, and of comment environments, nothing stays.</summary>
+    /// <summary>
+    /// Takes comments to the ends of their lines; of lines that are comments, and of comment environments, nothing stays.
+    /// </summary>
     private static string WithoutComments(string text)
     {
         var kept = new StringBuilder(text.Length);
@@ -120,7 +133,10 @@ internal static partial class Latex
     [GeneratedRegex(@"\\title\s*(?:\[[^\]]*\])?\s*\{")]
     private static partial Regex TitleCommand();
 
-    [GeneratedRegex(@"\\begin\{thebibliography\}.*?(?:\\end\{thebibliography\}|\z)|\\bibliography(?:style)?\s*\{[^}]*\}|\\printbibliography(?:\[[^\]]*\])?", RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"\\begin\{thebibliography\}.*?(?:\\end\{thebibliography\}|\z)|\\bibliography(?:style)?\s*\{[^}]*\}|\\printbibliography(?:\[[^\]]*\])?",
+        RegexOptions.Singleline
+    )]
     private static partial Regex Bibliography();
 
     [GeneratedRegex(@"\\begin\{comment\}.*?\\end\{comment\}\n?", RegexOptions.Singleline)]

@@ -10,7 +10,8 @@ namespace Uniscale.Corpus.Reading.Tables;
 /// <summary>Rows of a table as documents: which columns hold the text and what is kept beside it, and each row's values.</summary>
 internal sealed class ArrowRecords
 {
-    public const string NoText = "rows without text", NotText = "rows of unknown encoding";
+    public const string NoText = "rows without text",
+        NotText = "rows of unknown encoding";
 
     private readonly ReadingContext _context;
     private readonly FieldPath _text;
@@ -24,10 +25,18 @@ internal sealed class ArrowRecords
     {
         _context = context;
         var candidates = context.TextPath is { } given ? [given] : FieldNames.Texts;
-        if (context.Template is not null && (context.TextPath is { } chat ? [chat] : FieldNames.Messages).FirstOrDefault(path => TypeOf(schema, path) is ListType or LargeListType) is { } messages)
+        if (
+            context.Template is not null
+            && (context.TextPath is { } chat ? [chat] : FieldNames.Messages).FirstOrDefault(path =>
+                TypeOf(schema, path) is ListType or LargeListType
+            )
+                is { } messages
+        )
             (_text, _isChat) = (messages, true);
         else
-            _text = candidates.FirstOrDefault(path => TypeOf(schema, path) is { } type && ArrowValues.IsText(type)) ?? throw NoColumn(schema, candidates);
+            _text =
+                candidates.FirstOrDefault(path => TypeOf(schema, path) is { } type && ArrowValues.IsText(type))
+                ?? throw NoColumn(schema, candidates);
         foreach (string field in context.Options.Keep)
             if (FieldNames.PlacesOf(field).FirstOrDefault(path => TypeOf(schema, path) is not null) is { } place)
                 _fields[field] = place;
@@ -48,7 +57,9 @@ internal sealed class ArrowRecords
             if (_isChat)
             {
                 string? text = ChatOf(batch, row);
-                yield return string.IsNullOrWhiteSpace(text) ? RawDocument.Left(place, NoText) : new RawDocument(place, text.Length, () => new Extracted(text, fields));
+                yield return string.IsNullOrWhiteSpace(text)
+                    ? RawDocument.Left(place, NoText)
+                    : new RawDocument(place, text.Length, () => new Extracted(text, fields));
                 continue;
             }
             byte[] bytes = TextOf(batch, row);
@@ -101,9 +112,14 @@ internal sealed class ArrowRecords
     private string? ChatOf(RecordBatch batch, int row)
     {
         (var array, _) = Find(batch, _text, row);
-        if (array is null || !ArrowValues.TryItems(array, row, out var values, out int start, out int end) || values is not StructArray records)
+        if (
+            array is null
+            || !ArrowValues.TryItems(array, row, out var values, out int start, out int end)
+            || values is not StructArray records
+        )
             return null;
-        IArrowArray? roles = FieldOf(records, "role") ?? FieldOf(records, "from"), contents = FieldOf(records, "content") ?? FieldOf(records, "value");
+        IArrowArray? roles = FieldOf(records, "role") ?? FieldOf(records, "from"),
+            contents = FieldOf(records, "content") ?? FieldOf(records, "value");
         var messages = new List<ChatMessage>();
         for (int item = start; item < end && roles is not null && contents is not null; item++)
             if (!records.IsNull(item) && ArrowValues.Written(roles, item) is { } role && ArrowValues.Written(contents, item) is { } content)
@@ -115,8 +131,13 @@ internal sealed class ArrowRecords
     {
         if (_fields.Count == 0)
             return DocumentFields.None;
-        string? Field(string name) => _fields.TryGetValue(name, out var path) && Find(batch, path, row) is ({ } array, true) ? ArrowValues.Written(array, row) : null;
-        double? score = double.TryParse(Field(FieldNames.Score), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? number : null;
+        string? Field(string name) =>
+            _fields.TryGetValue(name, out var path) && Find(batch, path, row) is ({ } array, true) ? ArrowValues.Written(array, row) : null;
+        double? score =
+            double.TryParse(Field(FieldNames.Score), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            && double.IsFinite(number)
+                ? number
+                : null;
         return new DocumentFields(Field(FieldNames.Id), Field(FieldNames.Url), Field(FieldNames.Language), Field(FieldNames.Date), score);
     }
 
@@ -163,7 +184,14 @@ internal sealed class ArrowRecords
 
     private static InvalidDataException NoColumn(Schema schema, IReadOnlyList<FieldPath> candidates)
     {
-        string known = string.Join(", ", schema.FieldsList.Take(20).Select(field => $"{field.Name} ({(ArrowValues.IsText(field.DataType) ? "strings" : field.DataType.Name)})"));
-        return new InvalidDataException($"it has no column of strings named {string.Join(", ", candidates)}; it has {known}: name the column of the texts with --text");
+        string known = string.Join(
+            ", ",
+            schema
+                .FieldsList.Take(20)
+                .Select(field => $"{field.Name} ({(ArrowValues.IsText(field.DataType) ? "strings" : field.DataType.Name)})")
+        );
+        return new InvalidDataException(
+            $"it has no column of strings named {string.Join(", ", candidates)}; it has {known}: name the column of the texts with --text"
+        );
     }
 }

@@ -9,12 +9,13 @@ namespace Uniscale.Corpus.Reading.Tables;
 internal static class ArrowValues
 {
     /// <summary>True for strings and bytes, in all layouts, and dictionaries of them.</summary>
-    public static bool IsText(IArrowType type) => type switch
-    {
-        StringType or LargeStringType or StringViewType or BinaryType or LargeBinaryType or BinaryViewType => true,
-        DictionaryType dictionary => IsText(dictionary.ValueType),
-        _ => false,
-    };
+    public static bool IsText(IArrowType type) =>
+        type switch
+        {
+            StringType or LargeStringType or StringViewType or BinaryType or LargeBinaryType or BinaryViewType => true,
+            DictionaryType dictionary => IsText(dictionary.ValueType),
+            _ => false,
+        };
 
     /// <summary>The bytes of a text; false where it is null.</summary>
     public static bool TryText(IArrowArray array, int row, out ReadOnlySpan<byte> text)
@@ -67,12 +68,13 @@ internal static class ArrowValues
             : value?.ToString(null, CultureInfo.InvariantCulture) ?? DateOf(array, row);
     }
 
-    private static string? DateOf(IArrowArray array, int row) => array switch
-    {
-        Date32Array days => days.GetDateTime(row)?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        Date64Array days => days.GetDateTime(row)?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
-        _ => null,
-    };
+    private static string? DateOf(IArrowArray array, int row) =>
+        array switch
+        {
+            Date32Array days => days.GetDateTime(row)?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            Date64Array days => days.GetDateTime(row)?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+            _ => null,
+        };
 
     /// <summary>The items of a list, as rows of its values.</summary>
     public static bool TryItems(IArrowArray array, int row, out Array? values, out int start, out int end)
@@ -93,15 +95,16 @@ internal static class ArrowValues
         }
     }
 
-    private static int? IndexOf(IArrowArray indices, int row) => indices switch
-    {
-        Int8Array numbers => numbers.GetValue(row),
-        Int16Array numbers => numbers.GetValue(row),
-        Int32Array numbers => numbers.GetValue(row),
-        Int64Array numbers => (int?)numbers.GetValue(row),
-        UInt8Array numbers => numbers.GetValue(row),
-        UInt16Array numbers => numbers.GetValue(row),
-        UInt32Array numbers => (int?)numbers.GetValue(row),
-        _ => null,
-    };
+    private static int? IndexOf(IArrowArray indices, int row) =>
+        indices switch
+        {
+            Int8Array numbers => numbers.GetValue(row),
+            Int16Array numbers => numbers.GetValue(row),
+            Int32Array numbers => numbers.GetValue(row),
+            Int64Array numbers => (int?)numbers.GetValue(row),
+            UInt8Array numbers => numbers.GetValue(row),
+            UInt16Array numbers => numbers.GetValue(row),
+            UInt32Array numbers => (int?)numbers.GetValue(row),
+            _ => null,
+        };
 }

@@ -3,7 +3,9 @@ using ParquetSharp.Arrow;
 
 namespace Uniscale.Corpus.Reading.Tables;
 
-/// <summary>Parquet, by Arrow's own reader: a document a row. Of other columns nothing is read. Memory: some pages of the columns that are needed.</summary>
+/// <summary>
+/// Parquet, by Arrow's own reader: a document a row. Of other columns nothing is read. Memory: some pages of the columns that are needed.
+/// </summary>
 internal sealed class ParquetReader : IFormReader
 {
     private const int RowsAtOnce = 512;
@@ -16,7 +18,11 @@ internal sealed class ParquetReader : IFormReader
 
     public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
     {
-        string path = input.File ?? throw new InvalidDataException("Parquet is read from its end, so it cannot be within an archive or compressed as a whole: unpack it");
+        string path =
+            input.File
+            ?? throw new InvalidDataException(
+                "Parquet is read from its end, so it cannot be within an archive or compressed as a whole: unpack it"
+            );
         CheckEnds(path);
         using var file = ReaderProperties.GetDefaultReaderProperties();
         file.EnableBufferedStream();

@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace Uniscale.Corpus.Reading.Texts;
 
-/// <summary>The readable text of a manual page (roff with the man or mdoc macros): requests go, headings and paragraphs become lines.</summary>
+/// <summary>
+/// The readable text of a manual page (roff with the man or mdoc macros): requests go, headings and paragraphs become lines.
+/// </summary>
 public static partial class ManualText
 {
     private static readonly HashSet<string> Headings = ["SH", "Sh", "SS", "Ss"];
@@ -12,13 +14,161 @@ public static partial class ManualText
 
     private static readonly HashSet<string> Ignored =
     [
-        "\\\"", "TH", "Dd", "Dt", "Os", "so", "de", "if", "ie", "el", "nr", "ds", "ft", "ad", "hy", "na", "ne", "in", "ta", "rr", "tr", "rm", "am", "als", "mso",
+        "\\\"",
+        "TH",
+        "Dd",
+        "Dt",
+        "Os",
+        "so",
+        "de",
+        "if",
+        "ie",
+        "el",
+        "nr",
+        "ds",
+        "ft",
+        "ad",
+        "hy",
+        "na",
+        "ne",
+        "in",
+        "ta",
+        "rr",
+        "tr",
+        "rm",
+        "am",
+        "als",
+        "mso",
         // requests of roff whose arguments are numbers, names and settings
-        "ss", "ps", "vs", "ls", "ll", "lt", "pl", "po", "ti", "nh", "hw", "hc", "hla", "hlm", "hym", "hys", "hpf", "hcode", "ce", "rj", "cu", "ul", "bp", "ns", "rs", "rt", "sv", "os", "mk",
-        "di", "da", "box", "boxa", "ev", "evc", "fam", "fp", "fspecial", "special", "cs", "bd", "lg", "kern", "tkf", "uf", "cc", "c2", "ec", "eo", "ecs", "ecr", "pn", "pm", "pc", "tl", "wh",
-        "ch", "dt", "it", "itc", "em", "af", "rnn", "aln", "rn", "as", "as1", "ds1", "chop", "substring", "length", "lf", "nop", "while", "break", "continue", "return", "shift", "tm", "tm1", "tmc", "ab", "ex", "rd",
-        "nx", "cf", "trf", "sy", "pi", "open", "opena", "close", "write", "writec", "writem", "warn", "warnscale", "spreadwarn", "do", "cp", "mc", "lc", "tc", "nn", "nm", "char", "fchar", "schar", "rchar",
-        "class", "cflags", "color", "gcolor", "fcolor", "defcolor", "device", "devicem", "psbb", "linetabs", "shc", "sizes", "vpt", "blm", "lsm", "asciify", "unformat", "trin", "trnt", "hylang",
+        "ss",
+        "ps",
+        "vs",
+        "ls",
+        "ll",
+        "lt",
+        "pl",
+        "po",
+        "ti",
+        "nh",
+        "hw",
+        "hc",
+        "hla",
+        "hlm",
+        "hym",
+        "hys",
+        "hpf",
+        "hcode",
+        "ce",
+        "rj",
+        "cu",
+        "ul",
+        "bp",
+        "ns",
+        "rs",
+        "rt",
+        "sv",
+        "os",
+        "mk",
+        "di",
+        "da",
+        "box",
+        "boxa",
+        "ev",
+        "evc",
+        "fam",
+        "fp",
+        "fspecial",
+        "special",
+        "cs",
+        "bd",
+        "lg",
+        "kern",
+        "tkf",
+        "uf",
+        "cc",
+        "c2",
+        "ec",
+        "eo",
+        "ecs",
+        "ecr",
+        "pn",
+        "pm",
+        "pc",
+        "tl",
+        "wh",
+        "ch",
+        "dt",
+        "it",
+        "itc",
+        "em",
+        "af",
+        "rnn",
+        "aln",
+        "rn",
+        "as",
+        "as1",
+        "ds1",
+        "chop",
+        "substring",
+        "length",
+        "lf",
+        "nop",
+        "while",
+        "break",
+        "continue",
+        "return",
+        "shift",
+        "tm",
+        "tm1",
+        "tmc",
+        "ab",
+        "ex",
+        "rd",
+        "nx",
+        "cf",
+        "trf",
+        "sy",
+        "pi",
+        "open",
+        "opena",
+        "close",
+        "write",
+        "writec",
+        "writem",
+        "warn",
+        "warnscale",
+        "spreadwarn",
+        "do",
+        "cp",
+        "mc",
+        "lc",
+        "tc",
+        "nn",
+        "nm",
+        "char",
+        "fchar",
+        "schar",
+        "rchar",
+        "class",
+        "cflags",
+        "color",
+        "gcolor",
+        "fcolor",
+        "defcolor",
+        "device",
+        "devicem",
+        "psbb",
+        "linetabs",
+        "shc",
+        "sizes",
+        "vpt",
+        "blm",
+        "lsm",
+        "asciify",
+        "unformat",
+        "trin",
+        "trnt",
+        "hylang",
     ];
 
     /// <summary>Requests that begin what is no text: macros, and what is ignored.</summary>
@@ -31,7 +181,8 @@ public static partial class ManualText
     public static string Extract(string roff)
     {
         var text = new StringBuilder(roff.Length);
-        bool paragraph = false, verbatim = false;
+        bool paragraph = false,
+            verbatim = false;
         string? definition = null; // the line that ends it
         foreach (string raw in roff.Split('\n'))
         {
@@ -44,7 +195,8 @@ public static partial class ManualText
             if (line.Length > 0 && line[0] is '.' or '\'')
             {
                 string[] words = line[1..].Split((char[]?)null, 2, StringSplitOptions.RemoveEmptyEntries);
-                string request = words.Length > 0 ? words[0] : "", rest = words.Length > 1 ? Unescape(Unquote(words[1])) : "";
+                string request = words.Length > 0 ? words[0] : "",
+                    rest = words.Length > 1 ? Unescape(Unquote(words[1])) : "";
                 if (Definitions.Contains(request))
                 {
                     string[] names = rest.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
@@ -73,7 +225,13 @@ public static partial class ManualText
                 paragraph = true;
                 continue;
             }
-            Append(text, verbatim ? line : line.Trim(), paragraph ? "\n\n" : verbatim ? "\n" : " ");
+            Append(
+                text,
+                verbatim ? line : line.Trim(),
+                paragraph ? "\n\n"
+                    : verbatim ? "\n"
+                    : " "
+            );
             paragraph = false;
         }
         return text.ToString();
@@ -86,18 +244,26 @@ public static partial class ManualText
         text.Append(line);
     }
 
-    private static string Unquote(string arguments) => arguments.Replace("\"\"", "\u0001", StringComparison.Ordinal).Replace("\"", "", StringComparison.Ordinal).Replace('\u0001', '"');
+    private static string Unquote(string arguments) =>
+        arguments.Replace("\"\"", "\u0001", StringComparison.Ordinal).Replace("\"", "", StringComparison.Ordinal).Replace('\u0001', '"');
 
     private static string Unescape(string line)
     {
         if (!line.Contains('\\', StringComparison.Ordinal))
             return line;
-        line = line.Replace("\\-", "-", StringComparison.Ordinal).Replace("\\e", "\u0002", StringComparison.Ordinal)
-            .Replace("\\\\", "\u0002", StringComparison.Ordinal).Replace("\\(bu", "•", StringComparison.Ordinal)
-            .Replace("\\(aq", "'", StringComparison.Ordinal).Replace("\\(dq", "\"", StringComparison.Ordinal)
-            .Replace("\\(em", "—", StringComparison.Ordinal).Replace("\\(en", "–", StringComparison.Ordinal)
-            .Replace("\\(lq", "“", StringComparison.Ordinal).Replace("\\(rq", "”", StringComparison.Ordinal)
-            .Replace("\\ ", " ", StringComparison.Ordinal).Replace("\\~", " ", StringComparison.Ordinal).Replace("\\0", " ", StringComparison.Ordinal);
+        line = line.Replace("\\-", "-", StringComparison.Ordinal)
+            .Replace("\\e", "\u0002", StringComparison.Ordinal)
+            .Replace("\\\\", "\u0002", StringComparison.Ordinal)
+            .Replace("\\(bu", "•", StringComparison.Ordinal)
+            .Replace("\\(aq", "'", StringComparison.Ordinal)
+            .Replace("\\(dq", "\"", StringComparison.Ordinal)
+            .Replace("\\(em", "—", StringComparison.Ordinal)
+            .Replace("\\(en", "–", StringComparison.Ordinal)
+            .Replace("\\(lq", "“", StringComparison.Ordinal)
+            .Replace("\\(rq", "”", StringComparison.Ordinal)
+            .Replace("\\ ", " ", StringComparison.Ordinal)
+            .Replace("\\~", " ", StringComparison.Ordinal)
+            .Replace("\\0", " ", StringComparison.Ordinal);
         return Escapes().Replace(line, "").Replace('\u0002', '\\');
     }
 

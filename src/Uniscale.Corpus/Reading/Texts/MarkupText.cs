@@ -4,31 +4,103 @@ using System.Text;
 namespace Uniscale.Corpus.Reading.Texts;
 
 /// <summary>
-/// The readable text of HTML, XHTML and documentation XML, in one pass without a tree: tags go, block elements become line ends, entities become
+/// The readable text of HTML, XHTML and documentation XML, in one pass without a tree: tags go, block elements become line ends, entities
+/// become
 /// characters, scripts, styles and navigation are left out, preformatted text keeps its spaces.
 /// </summary>
 public static class MarkupText
 {
     private static readonly HashSet<string> Blocks = new(StringComparer.OrdinalIgnoreCase)
     {
-        "p", "div", "br", "li", "ul", "ol", "dl", "dt", "dd", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "pre", "blockquote", "section",
-        "article", "title", "caption", "figure", "paragraph", "para", "listitem", "bookmark", "item", "desc", "note", "th", "main", "body", "page", "terms",
+        "p",
+        "div",
+        "br",
+        "li",
+        "ul",
+        "ol",
+        "dl",
+        "dt",
+        "dd",
+        "tr",
+        "table",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "pre",
+        "blockquote",
+        "section",
+        "article",
+        "title",
+        "caption",
+        "figure",
+        "paragraph",
+        "para",
+        "listitem",
+        "bookmark",
+        "item",
+        "desc",
+        "note",
+        "th",
+        "main",
+        "body",
+        "page",
+        "terms",
     };
 
     private static readonly HashSet<string> Paragraphs = new(StringComparer.OrdinalIgnoreCase)
     {
-        "p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "pre", "blockquote", "section", "article", "title", "paragraph", "para", "ul", "ol", "dl",
+        "p",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "table",
+        "pre",
+        "blockquote",
+        "section",
+        "article",
+        "title",
+        "paragraph",
+        "para",
+        "ul",
+        "ol",
+        "dl",
     };
 
     private static readonly HashSet<string> LeftOut = new(StringComparer.OrdinalIgnoreCase)
     {
-        "script", "style", "nav", "noscript", "svg", "head", "header", "footer", "template", "info", "select", "button", "textarea", "datalist",
+        "script",
+        "style",
+        "nav",
+        "noscript",
+        "svg",
+        "head",
+        "header",
+        "footer",
+        "template",
+        "info",
+        "select",
+        "button",
+        "textarea",
+        "datalist",
     };
 
     /// <summary>Elements whose text stays within a page's header: its title.</summary>
     private static readonly HashSet<string> Titles = new(StringComparer.OrdinalIgnoreCase) { "h1", "h2" };
 
-    private static readonly HashSet<string> Preformatted = new(StringComparer.OrdinalIgnoreCase) { "pre", "screen", "code-block", "programlisting" };
+    private static readonly HashSet<string> Preformatted = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "pre",
+        "screen",
+        "code-block",
+        "programlisting",
+    };
 
     /// <summary>The text, paragraphs separated by an empty line.</summary>
     public static string Extract(string markup)
@@ -90,7 +162,9 @@ public static class MarkupText
                 nameEnd++;
             Element(markup[name..nameEnd], closing, selfClosed: end > 0 && end - 1 < markup.Length && markup[end - 1] == '/');
             int after = Math.Min(markup.Length, end + 1);
-            return _leftOut is "script" or "style" ? After(markup.IndexOf("</" + _leftOut, after, StringComparison.OrdinalIgnoreCase), 0) : after;
+            return _leftOut is "script" or "style"
+                ? After(markup.IndexOf("</" + _leftOut, after, StringComparison.OrdinalIgnoreCase), 0)
+                : after;
         }
 
         private int After(int found, int length) => found < 0 ? markup.Length : found + length;

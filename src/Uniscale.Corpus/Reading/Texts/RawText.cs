@@ -4,7 +4,10 @@ using System.Text.Unicode;
 
 namespace Uniscale.Corpus.Reading.Texts;
 
-/// <summary>Bytes of a text to characters: UTF-8, what a byte order mark or the text itself declares, what its bytes show; nothing is guessed at without evidence.</summary>
+/// <summary>
+/// Bytes of a text to characters: UTF-8, what a byte order mark or the text itself declares, what its bytes show; nothing is guessed at
+/// without evidence.
+/// </summary>
 internal static partial class RawText
 {
     private const int DeclaredWithin = 2048;
@@ -49,13 +52,19 @@ internal static partial class RawText
     }
 
     private static readonly (byte[] Mark, Encoding Encoding)[] Marked =
-        [([0xFF, 0xFE, 0, 0], Encoding.UTF32), ([0xFF, 0xFE], Encoding.Unicode), ([0xFE, 0xFF], Encoding.BigEndianUnicode)];
+    [
+        ([0xFF, 0xFE, 0, 0], Encoding.UTF32),
+        ([0xFF, 0xFE], Encoding.Unicode),
+        ([0xFE, 0xFF], Encoding.BigEndianUnicode),
+    ];
 
     private static string? Strict(Encoding encoding, ReadOnlySpan<byte> bytes)
     {
         try
         {
-            string text = Encoding.GetEncoding(encoding.CodePage, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback).GetString(bytes);
+            string text = Encoding
+                .GetEncoding(encoding.CodePage, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback)
+                .GetString(bytes);
             // Controls show a wrong encoding.
             return text.AsSpan().IndexOfAnyInRange('\u0080', '\u009F') < 0 || encoding.CodePage == 1252 ? text : null;
         }
@@ -65,7 +74,9 @@ internal static partial class RawText
         }
     }
 
-    /// <summary>What HTML, XML, or a comment as editors read it says; the web's supersets of the names that are commonly written for them.</summary>
+    /// <summary>
+    /// What HTML, XML, or a comment as editors read it says; the web's supersets of the names that are commonly written for them.
+    /// </summary>
     private static Encoding? Declared(ReadOnlySpan<byte> bytes)
     {
         var match = Declaration().Match(Encoding.Latin1.GetString(bytes[..Math.Min(bytes.Length, DeclaredWithin)]));

@@ -3,7 +3,10 @@ using Uniscale.Corpus.Reading.Decompression;
 
 namespace Uniscale.Corpus.Reading.Texts;
 
-/// <summary>A file that is one text: plain text, Markdown, source code. One that is too long for a document becomes several, each of which ends with a line.</summary>
+/// <summary>
+/// A file that is one text: plain text, Markdown, source code. One that is too long for a document becomes several, each of which ends with
+/// a line.
+/// </summary>
 internal class PlainTextReader : IFormReader
 {
     /// <summary>Any text of so many characters fits a line of a store, however many of them are escaped.</summary>
@@ -36,7 +39,10 @@ internal class PlainTextReader : IFormReader
     }
 
     /// <summary>Why a file is not looked at as text, by its first bytes.</summary>
-    protected static string? WhyNoText(ReadOnlySpan<byte> head) => head.IsEmpty ? "empty" : head.Contains((byte)0) && !RawText.HasMark(head) ? "not text, by its bytes" : null;
+    protected static string? WhyNoText(ReadOnlySpan<byte> head) =>
+        head.IsEmpty ? "empty"
+        : head.Contains((byte)0) && !RawText.HasMark(head) ? "not text, by its bytes"
+        : null;
 
     protected static Extracted Decoded(byte[] bytes, Func<string, string> extract)
     {
@@ -82,8 +88,11 @@ internal sealed class MarkupReader : PlainTextReader
             return true;
         if (extension.Length > 0 && extension is not (".aspx" or ".php" or ".jsp" or ".txt"))
             return false; // source code that holds HTML is code
-        string start = Encoding.ASCII.GetString(head.TrimStart("\uFEFF"u8).TrimStart(" \t\r\n"u8)[..Math.Min(32, head.TrimStart("\uFEFF"u8).TrimStart(" \t\r\n"u8).Length)]);
-        return start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase);
+        string start = Encoding.ASCII.GetString(
+            head.TrimStart("\uFEFF"u8).TrimStart(" \t\r\n"u8)[..Math.Min(32, head.TrimStart("\uFEFF"u8).TrimStart(" \t\r\n"u8).Length)]
+        );
+        return start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
+            || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase);
     }
 
     public override IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
@@ -105,11 +114,17 @@ internal sealed class ManualReader : PlainTextReader
 
     /// <summary>True for a page by its name (printf.3) and its macros.</summary>
     public static bool Is(ReadOnlySpan<byte> head, string extension) =>
-        extension.Length == 2 && char.IsAsciiDigit(extension[1]) && ManualText.IsManual(Encoding.Latin1.GetString(head[..Math.Min(head.Length, 4000)]));
+        extension.Length == 2
+        && char.IsAsciiDigit(extension[1])
+        && ManualText.IsManual(Encoding.Latin1.GetString(head[..Math.Min(head.Length, 4000)]));
 
     public override IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
     {
         byte[] bytes = WholeFile.Read(input.Stream, "a manual page");
-        yield return new RawDocument("", bytes.Length, () => Decoded(bytes, text => ManualText.IsManual(text) ? ManualText.Extract(text) : text));
+        yield return new RawDocument(
+            "",
+            bytes.Length,
+            () => Decoded(bytes, text => ManualText.IsManual(text) ? ManualText.Extract(text) : text)
+        );
     }
 }

@@ -10,7 +10,8 @@ internal sealed class HttpResponse
     private readonly Dictionary<string, string> _headers;
     private readonly ReadOnlyMemory<byte> _body;
 
-    private HttpResponse(int status, Dictionary<string, string> headers, ReadOnlyMemory<byte> body) => (Status, _headers, _body) = (status, headers, body);
+    private HttpResponse(int status, Dictionary<string, string> headers, ReadOnlyMemory<byte> body) =>
+        (Status, _headers, _body) = (status, headers, body);
 
     public int Status { get; }
 
@@ -22,7 +23,8 @@ internal sealed class HttpResponse
             string type = _headers.GetValueOrDefault("Content-Type", "");
             if (type.Length == 0)
                 return Texts.MarkupReader.Is(Body() ?? [], "");
-            return type.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) || type.StartsWith("application/xhtml", StringComparison.OrdinalIgnoreCase);
+            return type.StartsWith("text/html", StringComparison.OrdinalIgnoreCase)
+                || type.StartsWith("application/xhtml", StringComparison.OrdinalIgnoreCase);
         }
     }
 
@@ -41,7 +43,8 @@ internal sealed class HttpResponse
     public static HttpResponse? Parse(ReadOnlyMemory<byte> block)
     {
         var bytes = block.Span;
-        int end = bytes.IndexOf("\r\n\r\n"u8), gap = 4;
+        int end = bytes.IndexOf("\r\n\r\n"u8),
+            gap = 4;
         if (end < 0)
             (end, gap) = (bytes.IndexOf("\n\n"u8), 2);
         if (end < 0 || !bytes.StartsWith("HTTP/"u8))
@@ -57,7 +60,10 @@ internal sealed class HttpResponse
         return new HttpResponse(status, headers, block[(end + gap)..]);
     }
 
-    /// <summary>The body with chunks joined and decompressed; null where it is damaged. Crawlers may have done either before they stored it: then it is taken as it is.</summary>
+    /// <summary>
+    /// The body with chunks joined and decompressed; null where it is damaged. Crawlers may have done either before they stored it: then it
+    /// is taken as it is.
+    /// </summary>
     public byte[]? Body()
     {
         byte[] body = _body.ToArray();
@@ -79,7 +85,8 @@ internal sealed class HttpResponse
         }
     }
 
-    private bool Has(string header, string value) => _headers.GetValueOrDefault(header, "").Contains(value, StringComparison.OrdinalIgnoreCase);
+    private bool Has(string header, string value) =>
+        _headers.GetValueOrDefault(header, "").Contains(value, StringComparison.OrdinalIgnoreCase);
 
     private static byte[] Inflated(Stream stream)
     {
@@ -106,7 +113,15 @@ internal sealed class HttpResponse
                 return null;
             var size = body[..line];
             int semicolon = size.IndexOf((byte)';');
-            if (!int.TryParse(Encoding.Latin1.GetString(semicolon < 0 ? size : size[..semicolon]).Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int length) || length < 0)
+            if (
+                !int.TryParse(
+                    Encoding.Latin1.GetString(semicolon < 0 ? size : size[..semicolon]).Trim(),
+                    NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture,
+                    out int length
+                )
+                || length < 0
+            )
                 return null;
             body = body[(line + 2)..];
             if (length == 0)

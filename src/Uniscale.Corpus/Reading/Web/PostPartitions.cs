@@ -38,7 +38,10 @@ internal sealed class PostPartitions(string folder) : IDisposable
             Flush(number);
     }
 
-    /// <summary>Each question with its answers, the highest score first; answers whose question is not there alone. In the order of the questions' numbers.</summary>
+    /// <summary>
+    /// Each question with its answers, the highest score first; answers whose question is not there alone. In the order of the questions'
+    /// numbers.
+    /// </summary>
     public IEnumerable<IReadOnlyList<Post>> ByQuestion()
     {
         Flush();
@@ -57,7 +60,15 @@ internal sealed class PostPartitions(string folder) : IDisposable
     {
         using var reader = new BinaryReader(new FileStream(PathOf(number), FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes));
         while (reader.BaseStream.Position < reader.BaseStream.Length)
-            yield return new Post(reader.ReadInt64(), reader.ReadBoolean(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadString(), reader.ReadString(), reader.ReadString());
+            yield return new Post(
+                reader.ReadInt64(),
+                reader.ReadBoolean(),
+                reader.ReadInt64(),
+                reader.ReadInt64(),
+                reader.ReadString(),
+                reader.ReadString(),
+                reader.ReadString()
+            );
     }
 
     private void Flush()

@@ -5,7 +5,8 @@ using System.Xml;
 namespace Uniscale.Corpus.Reading.Web;
 
 /// <summary>
-/// Posts.xml of StackExchange: a document is a question with its title and its answers, the best first. An answer may stand far behind its question: rows are first sorted into files
+/// Posts.xml of StackExchange: a document is a question with its title and its answers, the best first. An answer may stand far behind its
+/// question: rows are first sorted into files
 /// by the number of their question, each small enough for memory; the disk holds the texts once more meanwhile.
 /// </summary>
 internal sealed class StackExchangeReader : IFormReader
@@ -14,7 +15,8 @@ internal sealed class StackExchangeReader : IFormReader
 
     public string Form => "stackexchange";
 
-    public static bool Is(ReadOnlySpan<byte> head) => XmlHead.RootIs(head, "posts") && head.IndexOf("<row "u8) >= 0 && head.IndexOf("PostTypeId="u8) >= 0;
+    public static bool Is(ReadOnlySpan<byte> head) =>
+        XmlHead.RootIs(head, "posts") && head.IndexOf("<row "u8) >= 0 && head.IndexOf("PostTypeId="u8) >= 0;
 
     public IEnumerable<RawDocument> Read(RawInput input, ReadingContext context)
     {
@@ -56,10 +58,19 @@ internal sealed class StackExchangeReader : IFormReader
         if (isAnswer && !Number(xml.GetAttribute("ParentId"), out question))
             return null;
         Number(xml.GetAttribute("Score"), out long score);
-        return new Post(question, isAnswer, score, id, xml.GetAttribute("CreationDate") ?? "", xml.GetAttribute("Title") ?? "", xml.GetAttribute("Body") ?? "");
+        return new Post(
+            question,
+            isAnswer,
+            score,
+            id,
+            xml.GetAttribute("CreationDate") ?? "",
+            xml.GetAttribute("Title") ?? "",
+            xml.GetAttribute("Body") ?? ""
+        );
     }
 
-    private static bool Number(string? text, out long number) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
+    private static bool Number(string? text, out long number) =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
 
     private static Extracted Extract(IReadOnlyList<Post> posts, ReadingContext context)
     {
@@ -73,6 +84,13 @@ internal sealed class StackExchangeReader : IFormReader
         }
         if (text.Length == 0)
             return Extracted.Left("posts without text");
-        return new Extracted(text.ToString(), new DocumentFields(context.Kept(FieldNames.Id, $"{question.Id}"), Date: context.Kept(FieldNames.Date, question.Date), Score: context.Keeps(FieldNames.Score) ? question.Score : null));
+        return new Extracted(
+            text.ToString(),
+            new DocumentFields(
+                context.Kept(FieldNames.Id, $"{question.Id}"),
+                Date: context.Kept(FieldNames.Date, question.Date),
+                Score: context.Keeps(FieldNames.Score) ? question.Score : null
+            )
+        );
     }
 }

@@ -20,7 +20,10 @@ internal sealed class WetReader : IFormReader
                 continue;
             if (record.Block is not { } block)
             {
-                yield return RawDocument.Left($"{record.Number}", record.Type == "conversion" ? "records too long for a document" : $"records of type {record.Type}");
+                yield return RawDocument.Left(
+                    $"{record.Number}",
+                    record.Type == "conversion" ? "records too long for a document" : $"records of type {record.Type}"
+                );
                 continue;
             }
             yield return new RawDocument($"{record.Number}", block.Length, () => Extract(block, record, context));
@@ -33,7 +36,9 @@ internal sealed class WetReader : IFormReader
         string? text = Utf8.IsValid(block) ? Encoding.UTF8.GetString(block) : RawText.Decode(block, out _);
         if (text is null)
             return Extracted.Left("records of unknown encoding");
-        return string.IsNullOrWhiteSpace(text) ? Extracted.Left("records without text") : new Extracted(text, WarcReader.FieldsOf(record, context));
+        return string.IsNullOrWhiteSpace(text)
+            ? Extracted.Left("records without text")
+            : new Extracted(text, WarcReader.FieldsOf(record, context));
     }
 }
 
@@ -50,7 +55,10 @@ internal sealed class WarcReader : IFormReader
             if (record.Type == "warcinfo")
                 continue;
             if (record.Block is not { } block)
-                yield return RawDocument.Left(place, record.Type is "response" or "conversion" ? "records too long for a document" : $"records of type {record.Type}");
+                yield return RawDocument.Left(
+                    place,
+                    record.Type is "response" or "conversion" ? "records too long for a document" : $"records of type {record.Type}"
+                );
             else if (record.Type == "conversion")
                 yield return new RawDocument(place, block.Length, () => WetReader.Extract(block, record, context));
             else
@@ -63,8 +71,12 @@ internal sealed class WarcReader : IFormReader
     {
         string? Header(string field, string name) => context.Keeps(field) ? record.Headers.GetValueOrDefault(name) : null;
         return new DocumentFields(
-            Header(FieldNames.Id, "WARC-Record-ID")?.Trim('<', '>'), Header(FieldNames.Url, "WARC-Target-URI"),
-            Header(FieldNames.Language, "WARC-Identified-Content-Language") ?? Header(FieldNames.Language, "WARC-Identified-Content-Languages"), Header(FieldNames.Date, "WARC-Date"));
+            Header(FieldNames.Id, "WARC-Record-ID")?.Trim('<', '>'),
+            Header(FieldNames.Url, "WARC-Target-URI"),
+            Header(FieldNames.Language, "WARC-Identified-Content-Language")
+                ?? Header(FieldNames.Language, "WARC-Identified-Content-Languages"),
+            Header(FieldNames.Date, "WARC-Date")
+        );
     }
 
     private static Extracted Page(byte[] block, WarcRecord record, ReadingContext context)
@@ -80,6 +92,8 @@ internal sealed class WarcReader : IFormReader
         if (RawText.Decode(body, out bool isRepaired, response.Charset) is not { } html)
             return Extracted.Left("records of unknown encoding");
         string text = MarkupText.Extract(html);
-        return string.IsNullOrWhiteSpace(text) ? Extracted.Left("records without text") : new Extracted(text, FieldsOf(record, context), IsRepaired: isRepaired && response.Charset is null);
+        return string.IsNullOrWhiteSpace(text)
+            ? Extracted.Left("records without text")
+            : new Extracted(text, FieldsOf(record, context), IsRepaired: isRepaired && response.Charset is null);
     }
 }

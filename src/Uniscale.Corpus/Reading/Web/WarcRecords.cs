@@ -14,7 +14,8 @@ internal sealed record WarcRecord(long Number, IReadOnlyDictionary<string, strin
 }
 
 /// <summary>
-/// Walks through the records of a WARC file (ISO 28500, WARC/1.0 and 1.1): a version line, named fields, an empty line, a block of exactly Content-Length bytes, two line ends. What stands in a
+/// Walks through the records of a WARC file (ISO 28500, WARC/1.0 and 1.1): a version line, named fields, an empty line, a block of exactly
+/// Content-Length bytes, two line ends. What stands in a
 /// block is never looked at: a page may hold the line "WARC/1.0".
 /// </summary>
 internal static class WarcRecords
@@ -23,7 +24,9 @@ internal static class WarcRecords
 
     public static bool IsMagic(ReadOnlySpan<byte> head) => head.StartsWith("WARC/1."u8) || head.StartsWith("WARC/0."u8);
 
-    /// <summary>The records; blocks of those whose type is not wanted, and of those longer than a document may be, are passed over.</summary>
+    /// <summary>
+    /// The records; blocks of those whose type is not wanted, and of those longer than a document may be, are passed over.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file is cut, or is no WARC from a place on.</exception>
     public static IEnumerable<WarcRecord> Read(PeekStream stream, Func<string, bool> isWanted)
     {
@@ -33,7 +36,10 @@ internal static class WarcRecords
                 throw new InvalidDataException($"record {number} does not begin with WARC/1");
             ReadLine(stream, number);
             var headers = ReadHeaders(stream, number);
-            if (!headers.TryGetValue("Content-Length", out string? text) || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long length))
+            if (
+                !headers.TryGetValue("Content-Length", out string? text)
+                || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long length)
+            )
                 throw new InvalidDataException($"record {number} does not say how long it is");
             var record = new WarcRecord(number, headers, null);
             if (isWanted(record.Type) && length <= DocumentReader.MaxLineBytes)

@@ -3,7 +3,8 @@ using System.Numerics;
 namespace Uniscale.Data;
 
 /// <summary>
-/// Which characters stand side by side in an entry of a vocabulary. Where two do in none, no merge reaches across: a text may be cut there, and its parts are encoded as in the whole
+/// Which characters stand side by side in an entry of a vocabulary. Where two do in none, no merge reaches across: a text may be cut there,
+/// and its parts are encoded as in the whole
 /// (decision 0142). The answer "they may" can be wrong for two of which one is outside ASCII, which only makes a part longer.
 /// </summary>
 internal sealed class Adjacency
@@ -36,5 +37,6 @@ internal sealed class Adjacency
         return (_others[place >> 6] >> (int)place & 1) != 0;
     }
 
-    private uint Place(int before, int after) => (((uint)before * 0x9E37_79B1) ^ BitOperations.RotateLeft((uint)after * 0x85EB_CA6B, 15)) * 0xC2B2_AE35 >> _shift;
+    private uint Place(int before, int after) =>
+        (((uint)before * 0x9E37_79B1) ^ BitOperations.RotateLeft((uint)after * 0x85EB_CA6B, 15)) * 0xC2B2_AE35 >> _shift;
 }

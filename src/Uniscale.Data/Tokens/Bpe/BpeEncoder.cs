@@ -4,7 +4,8 @@ using System.Text;
 namespace Uniscale.Data;
 
 /// <summary>
-/// Encodes text with a SentencePiece BPE model into exactly SentencePiece's tokens: the text falls into words where no entry of the vocabulary reaches across (<see cref="Adjacency"/>),
+/// Encodes text with a SentencePiece BPE model into exactly SentencePiece's tokens: the text falls into words where no entry of the
+/// vocabulary reaches across (<see cref="Adjacency"/>),
 /// and a word's tokens are remembered. Belongs to one thread at a time; nothing is allocated once its buffers have grown.
 /// </summary>
 internal sealed class BpeEncoder(BpeVocabulary vocabulary)
@@ -35,7 +36,10 @@ internal sealed class BpeEncoder(BpeVocabulary vocabulary)
                 written = 0;
             }
             var word = tokens[written..];
-            int count = hasSpace || end - start > WordCache.MostBytes ? _merger.Encode(text[start..end], hasSpace, word) : Known(text, start, end - start, word);
+            int count =
+                hasSpace || end - start > WordCache.MostBytes
+                    ? _merger.Encode(text[start..end], hasSpace, word)
+                    : Known(text, start, end - start, word);
             if (!vocabulary.HasBytes && count > 0)
             {
                 // A run of unknown characters is one token, across words too.
@@ -58,7 +62,10 @@ internal sealed class BpeEncoder(BpeVocabulary vocabulary)
                 continue; // within a character
             Rune.DecodeLastFromUtf8(text[..at], out var before, out _);
             Rune.DecodeFromUtf8(text[at..], out var after, out _);
-            if (!vocabulary.Adjacent.MayJoin(before.Value, after.Value) && (vocabulary.HasBytes || IsKnown(vocabulary, before.Value) || IsKnown(vocabulary, after.Value)))
+            if (
+                !vocabulary.Adjacent.MayJoin(before.Value, after.Value)
+                && (vocabulary.HasBytes || IsKnown(vocabulary, before.Value) || IsKnown(vocabulary, after.Value))
+            )
                 return at;
         }
         return 0;

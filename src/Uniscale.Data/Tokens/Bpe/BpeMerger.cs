@@ -1,7 +1,8 @@
 namespace Uniscale.Data;
 
 /// <summary>
-/// Merges the neighbours of a word, the lowest rank first and of equal ones the leftmost, as SentencePiece does (bpe_model.cc). Buffers grow with the longest word and are kept.
+/// Merges the neighbours of a word, the lowest rank first and of equal ones the leftmost, as SentencePiece does (bpe_model.cc). Buffers
+/// grow with the longest word and are kept.
 /// </summary>
 internal sealed class BpeMerger(BpeVocabulary vocabulary)
 {
@@ -72,12 +73,16 @@ internal sealed class BpeMerger(BpeVocabulary vocabulary)
 
     private int MergeByScan(int count)
     {
-        Span<int> symbols = _symbols, sources = _sources, ranks = _ranks, merged = _merged;
+        Span<int> symbols = _symbols,
+            sources = _sources,
+            ranks = _ranks,
+            merged = _merged;
         for (int i = 0; i + 1 < count; i++)
             ranks[i] = _merges.Rank(symbols[i], symbols[i + 1], out merged[i]);
         while (count > 1)
         {
-            int best = 0, rank = ranks[0];
+            int best = 0,
+                rank = ranks[0];
             for (int i = 1; i < count - 1; i++)
                 if (ranks[i] < rank)
                     (best, rank) = (i, ranks[i]);

@@ -4,7 +4,10 @@ using System.Text.Unicode;
 
 namespace Uniscale.Data;
 
-/// <summary>A SentencePiece BPE model that encodes without the library. Safe to use from several threads: each call takes an encoder, with its cache, from a pool.</summary>
+/// <summary>
+/// A SentencePiece BPE model that encodes without the library. Safe to use from several threads: each call takes an encoder, with its
+/// cache, from a pool.
+/// </summary>
 internal sealed class BpeModel
 {
     private readonly BpeVocabulary _vocabulary;
@@ -16,7 +19,8 @@ internal sealed class BpeModel
         (_vocabulary, _normalizer, _addsSpace) = (vocabulary, new TextNormalizer(file, table), file.AddsPrefix);
 
     /// <summary>The model of a file; null where it is left to the library.</summary>
-    public static BpeModel? Of(ModelFile file, RewritingTable? table) => BpeVocabulary.Of(file) is { } vocabulary ? new BpeModel(vocabulary, file, table) : null;
+    public static BpeModel? Of(ModelFile file, RewritingTable? table) =>
+        BpeVocabulary.Of(file) is { } vocabulary ? new BpeModel(vocabulary, file, table) : null;
 
     /// <summary>Encodes a text that is not empty.</summary>
     /// <param name="utf8">The text.</param>
@@ -39,6 +43,8 @@ internal sealed class BpeModel
         _pool.Add(held);
     }
 
-    /// <summary>The last place at which a text that goes on may be cut; 0: there is none, or the model looks at texts as a whole before it encodes.</summary>
+    /// <summary>
+    /// The last place at which a text that goes on may be cut; 0: there is none, or the model looks at texts as a whole before it encodes.
+    /// </summary>
     public int LastCut(ReadOnlySpan<byte> utf8) => _normalizer.IsPlain ? BpeEncoder.LastCut(_vocabulary, utf8) : 0;
 }

@@ -5,7 +5,8 @@ using System.Text.Unicode;
 namespace Uniscale.Data;
 
 /// <summary>
-/// The vocabulary of a SentencePiece BPE model as the encoder needs it. A symbol is what two neighbours are looked up by: the id of an entry; a number from
+/// The vocabulary of a SentencePiece BPE model as the encoder needs it. A symbol is what two neighbours are looked up by: the id of an
+/// entry; a number from
 /// <see cref="Size"/> on for a character that occurs within entries and is none; below zero for what never merges.
 /// </summary>
 internal sealed class BpeVocabulary
@@ -23,7 +24,12 @@ internal sealed class BpeVocabulary
 
     private BpeVocabulary(ModelFile model, Dictionary<string, int> pieces, int[] bytes)
     {
-        (Size, UnknownId, HasBytes, _bytes) = (model.Pieces.Count, model.Pieces.ToList().FindIndex(piece => piece.Type == ModelPieceType.Unknown), model.HasBytes, bytes);
+        (Size, UnknownId, HasBytes, _bytes) = (
+            model.Pieces.Count,
+            model.Pieces.ToList().FindIndex(piece => piece.Type == ModelPieceType.Unknown),
+            model.HasBytes,
+            bytes
+        );
         _space = model.EscapesSpaces ? SpaceMark : ' ';
         // In a text that is looked at every space is U+2581: what holds a plain one never occurs.
         var reachable = pieces.Where(piece => !model.EscapesSpaces || !piece.Key.Contains(' ', StringComparison.Ordinal)).ToDictionary();
@@ -32,7 +38,8 @@ internal sealed class BpeVocabulary
             foreach (var rune in piece.EnumerateRunes())
                 characters.TryAdd(rune.ToString(), reachable.GetValueOrDefault(rune.ToString(), Size + characters.Count));
         SetCharacters(characters);
-        _userDefined = reachable.Where(piece => model.Pieces[piece.Value].Type == ModelPieceType.UserDefined)
+        _userDefined = reachable
+            .Where(piece => model.Pieces[piece.Value].Type == ModelPieceType.UserDefined)
             .Select(piece => (Characters: (int[])[.. piece.Key.EnumerateRunes().Select(rune => rune.Value)], Id: piece.Value))
             .GroupBy(symbol => symbol.Characters[0])
             .ToDictionary(group => group.Key, group => group.OrderByDescending(symbol => symbol.Characters.Length).ToArray());
@@ -55,7 +62,10 @@ internal sealed class BpeVocabulary
     /// <summary>What a space is looked up as.</summary>
     public int Space => _space;
 
-    /// <summary>A model's vocabulary; null where the model is of another kind, or has what is left to the library: entries out of use, names that are not unique.</summary>
+    /// <summary>
+    /// A model's vocabulary; null where the model is of another kind, or has what is left to the library: entries out of use, names that
+    /// are not unique.
+    /// </summary>
     public static BpeVocabulary? Of(ModelFile model)
     {
         if (!model.IsBpe || model.Pieces.Count(piece => piece.Type == ModelPieceType.Unknown) != 1)
@@ -76,14 +86,20 @@ internal sealed class BpeVocabulary
                 pieces.Add(text, id);
             else if (text.EnumerateRunes().Count() == 1)
                 return null; // a character that would be a control token
-            else if (type == ModelPieceType.Byte && text.StartsWith("<0x", StringComparison.Ordinal) && text.Length == 6 && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value))
+            else if (
+                type == ModelPieceType.Byte
+                && text.StartsWith("<0x", StringComparison.Ordinal)
+                && text.Length == 6
+                && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)
+            )
                 bytes[value] = id;
         }
         return model.HasBytes && bytes.Contains(-1) ? null : new BpeVocabulary(model, pieces, bytes);
     }
 
     /// <summary>The symbol of a character.</summary>
-    public int SymbolOf(int character) => character < _planeZero.Length ? _planeZero[character] : _others.GetValueOrDefault(character, UnknownSymbol);
+    public int SymbolOf(int character) =>
+        character < _planeZero.Length ? _planeZero[character] : _others.GetValueOrDefault(character, UnknownSymbol);
 
     /// <summary>The longest user-defined symbol at the beginning of characters; it merges with nothing.</summary>
     /// <returns>Its length, 0 where there is none.</returns>
@@ -132,7 +148,11 @@ internal sealed class BpeVocabulary
         _planeZero[' '] = _planeZero[_space];
     }
 
-    private static List<(int Left, int Right, int Merged, int Rank)> MergesOf(ModelFile model, Dictionary<string, int> pieces, Dictionary<string, int> characters)
+    private static List<(int Left, int Right, int Merged, int Rank)> MergesOf(
+        ModelFile model,
+        Dictionary<string, int> pieces,
+        Dictionary<string, int> characters
+    )
     {
         float[] scores = [.. pieces.Values.Select(id => model.Pieces[id].Score).Distinct().OrderDescending()];
         var ranks = scores.Select((score, rank) => (score, rank)).ToDictionary(entry => entry.score, entry => entry.rank);

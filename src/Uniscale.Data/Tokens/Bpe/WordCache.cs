@@ -23,7 +23,9 @@ internal sealed class WordCache
     /// <param name="isThere">The place holds its tokens; else it is to be given them by <see cref="Entry.Set"/>.</param>
     public ref Entry Find(ReadOnlySpan<byte> text, int start, int length, out bool isThere)
     {
-        ulong first, second = 0, third = 0;
+        ulong first,
+            second = 0,
+            third = 0;
         if (length <= 8)
         {
             first = Load(text, start, length);
@@ -56,7 +58,9 @@ internal sealed class WordCache
     /// <summary>A word with its tokens, a cache line large.</summary>
     internal struct Entry
     {
-        private ulong _first, _second, _third;
+        private ulong _first,
+            _second,
+            _third;
         private int _length;
         private int _count;
         private Tokens _tokens;
@@ -64,7 +68,9 @@ internal sealed class WordCache
         /// <summary>Number of tokens.</summary>
         public readonly int Count => _count;
 
-        /// <summary>Writes the tokens, and some more behind them that mean nothing: there must be room for <see cref="MostTokens"/>.</summary>
+        /// <summary>
+        /// Writes the tokens, and some more behind them that mean nothing: there must be room for <see cref="MostTokens"/>.
+        /// </summary>
         public readonly int Write(Span<int> tokens)
         {
             ((ReadOnlySpan<int>)_tokens).CopyTo(tokens);
@@ -81,9 +87,11 @@ internal sealed class WordCache
             _count = tokens.Length;
         }
 
-        internal readonly bool IsOf(ulong first, ulong second, ulong third, int length) => _first == first && _second == second && _third == third && _length == length;
+        internal readonly bool IsOf(ulong first, ulong second, ulong third, int length) =>
+            _first == first && _second == second && _third == third && _length == length;
 
-        internal void Name(ulong first, ulong second, ulong third, int length) => (_first, _second, _third, _length) = (first, second, third, length);
+        internal void Name(ulong first, ulong second, ulong third, int length) =>
+            (_first, _second, _third, _length) = (first, second, third, length);
 
         [InlineArray(MostTokens)]
         private struct Tokens

@@ -7,8 +7,10 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Parallel.Operations;
 
 /// <summary>
-/// Output projection and log-probabilities of the targets, and the loss of answers: of sums over their tokens where answers are compared, of each token where they were
-/// drawn (at their temperature). What a token's gradient is multiplied with is known only when all log-probabilities are, so the logits are computed twice where
+/// Output projection and log-probabilities of the targets, and the loss of answers: of sums over their tokens where answers are compared,
+/// of each token where they were
+/// drawn (at their temperature). What a token's gradient is multiplied with is known only when all log-probabilities are, so the logits are
+/// computed twice where
 /// they do not fit into one chunk.
 /// </summary>
 internal sealed class AnswerLossOperation(ParallelOps ops, long vocabulary, MicrobatchContext context) : Operation
@@ -33,19 +35,28 @@ internal sealed class AnswerLossOperation(ParallelOps ops, long vocabulary, Micr
 
         var logSumExp = zeros([rows.size(0)], float32, x.device);
         var probabilities = zeros([rows.size(0)], float32, x.device);
-        ForEachChunk(rows, part, (start, count) =>
-        {
-            var (sum, target) = part.Reduce(ops.Kernels.LossStatistics(LogitsOf(part, rows.narrow(0, start, count)), part.Local(targets.narrow(0, start, count))));
-            logSumExp.narrow(0, start, count).copy_(sum);
-            probabilities.narrow(0, start, count).copy_(target - sum);
-        });
+        ForEachChunk(
+            rows,
+            part,
+            (start, count) =>
+            {
+                var (sum, target) = part.Reduce(
+                    ops.Kernels.LossStatistics(LogitsOf(part, rows.narrow(0, start, count)), part.Local(targets.narrow(0, start, count)))
+                );
+                logSumExp.narrow(0, start, count).copy_(sum);
+                probabilities.narrow(0, start, count).copy_(target - sum);
+            }
+        );
         var (loss, gradient) = Judge(probabilities);
         if (_differentiate)
         {
             // The gradient of −log p is what the kernels compute, by logits that were divided by the temperature.
             var scale = context.LossScale.Multiply(gradient.neg_());
-            if (_temperature != 1) scale = scale * Scalars.Of(1 / _temperature);
-            saved.AddRange(Gradients(rows, targets, weight, part, logSumExp, scale).Select((tensor, i) => i == 0 ? tensor.view(x.shape) : tensor));
+            if (_temperature != 1)
+                scale = scale * Scalars.Of(1 / _temperature);
+            saved.AddRange(
+                Gradients(rows, targets, weight, part, logSumExp, scale).Select((tensor, i) => i == 0 ? tensor.view(x.shape) : tensor)
+            );
         }
         return [context.LossScale.Multiply(loss.to(float32))];
     }
@@ -64,7 +75,9 @@ internal sealed class AnswerLossOperation(ParallelOps ops, long vocabulary, Micr
             var (sum, each) = rollouts.Judge(probabilities);
             return (sum, each.to(float32));
         }
-        var answers = context.Answers ?? throw new InvalidOperationException("The head is asked for the loss of answers, but the microbatch has none.");
+        var answers =
+            context.Answers
+            ?? throw new InvalidOperationException("The head is asked for the loss of answers, but the microbatch has none.");
         var numbers = answers.Numbers.reshape(-1);
         var sums = AnswerSums.Of(ops, probabilities, numbers, answers.Count, overTensor: false);
         var (loss, gradient) = answers.Judge(sums, speaks: ops.ContextAxis.Rank == 0);
@@ -83,14 +96,28 @@ internal sealed class AnswerLossOperation(ParallelOps ops, long vocabulary, Micr
         var dx = TensorMemory.EmptyLike(rows);
         var dw = part.WeightSum(_weightSink, weight);
         bool isThere = part.ChunkTokens == rows.size(0);
-        ForEachChunk(rows, part, (start, count) =>
-        {
-            var x = rows.narrow(0, start, count);
-            var logits = isThere ? part.Logits(count) : LogitsOf(part, x);
-            var gradient = ops.Kernels.LossGradient(logits, part.Local(targets.narrow(0, start, count)), logSumExp.narrow(0, start, count), scale.narrow(0, start, count), x.dtype);
-            ops.Kernels.LinearInputGradient(gradient, part.Weight, dx.narrow(0, start, count), add: false);
-            ops.Kernels.AccumulateWeightGradient(new GradientSum(dw.Values.narrow(0, 0, part.Entries), dw.IsEmpty && start == 0), gradient, x);
-        });
+        ForEachChunk(
+            rows,
+            part,
+            (start, count) =>
+            {
+                var x = rows.narrow(0, start, count);
+                var logits = isThere ? part.Logits(count) : LogitsOf(part, x);
+                var gradient = ops.Kernels.LossGradient(
+                    logits,
+                    part.Local(targets.narrow(0, start, count)),
+                    logSumExp.narrow(0, start, count),
+                    scale.narrow(0, start, count),
+                    x.dtype
+                );
+                ops.Kernels.LinearInputGradient(gradient, part.Weight, dx.narrow(0, start, count), add: false);
+                ops.Kernels.AccumulateWeightGradient(
+                    new GradientSum(dw.Values.narrow(0, 0, part.Entries), dw.IsEmpty && start == 0),
+                    gradient,
+                    x
+                );
+            }
+        );
         return _weightSink is null ? [dx, dw.Values] : [dx];
     }
 

@@ -17,7 +17,8 @@ internal static class AnswerSums
         var sums = zeros([count], float64, values.device);
         var counted = numbers.ge(Scalars.Of(0));
         sums.index_add_(0, numbers.clamp_min(Scalars.Of(0)), where(counted, values, zeros_like(values)).to(float64), Scalars.One);
-        if (overTensor) sums = ops.TensorAxis.AllReduce(sums).Wait();
+        if (overTensor)
+            sums = ops.TensorAxis.AllReduce(sums).Wait();
         return ops.ContextAxis.AllReduce(sums).Wait();
     }
 

@@ -40,8 +40,8 @@ internal sealed class RotaryOperation(ParallelOps ops, RotaryFrequencies frequen
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved) =>
-    [
-        ops.Kernels.Rotate(gradients[0], saved[0], saved[1], inverse: true),
-        ops.Kernels.Rotate(gradients[1], saved[0], saved[1], inverse: true),
-    ];
+        [
+            ops.Kernels.Rotate(gradients[0], saved[0], saved[1], inverse: true),
+            ops.Kernels.Rotate(gradients[1], saved[0], saved[1], inverse: true),
+        ];
 }

@@ -10,7 +10,8 @@ namespace Uniscale.Engine.Parallel.Operations;
 /// </summary>
 internal sealed class GeluFeedForwardOperation(ParallelOps ops, ColumnWeights up, ColumnWeights down) : Operation
 {
-    private readonly LinearSinks _upSinks = LinearSinks.Of(ops, up.Weight, up.Bias), _downSinks = LinearSinks.Of(ops, down.Weight, down.Bias);
+    private readonly LinearSinks _upSinks = LinearSinks.Of(ops, up.Weight, up.Bias),
+        _downSinks = LinearSinks.Of(ops, down.Weight, down.Bias);
     private readonly Tensor[] _biases = [.. new[] { up.Bias, down.Bias }.OfType<Tensor>()];
     private KeptInput _input;
 
@@ -41,8 +42,10 @@ internal sealed class GeluFeedForwardOperation(ParallelOps ops, ColumnWeights up
         var reducing = ops.ReduceResidual(ops.Kernels.LinearInputGradient(beforeGelu, up.Weight));
         var (dUp, dUpBias) = _upSinks.Deliver(ops, beforeGelu, gathering.Wait());
         var results = new List<Tensor?> { reducing.Wait(), gradients[0].detach(), dUp, dDown };
-        if (up.Bias is not null) results.Add(dUpBias);
-        if (down.Bias is not null) results.Add(dDownBias);
+        if (up.Bias is not null)
+            results.Add(dUpBias);
+        if (down.Bias is not null)
+            results.Add(dDownBias);
         return results;
     }
 }

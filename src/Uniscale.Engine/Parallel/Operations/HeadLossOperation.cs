@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Parallel.Operations;
 
 /// <summary>
-/// Output projection and summed cross-entropy over a vocabulary that is split over the tensor axis (<see cref="VocabularyPart"/>). Gradients are computed while
+/// Output projection and summed cross-entropy over a vocabulary that is split over the tensor axis (<see cref="VocabularyPart"/>).
+/// Gradients are computed while
 /// the logits are there, so that they are not computed twice.
 /// </summary>
 internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, MicrobatchContext context) : Operation
@@ -26,7 +27,9 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
         var weight = inputs[1];
         var x = ops.GatherResidual(inputs[0]).Wait();
         var rows = x.reshape(-1, x.size(2));
-        var targets = (context.Targets ?? throw new InvalidOperationException("The head is asked for a loss, but the microbatch has no targets.")).reshape(-1);
+        var targets = (
+            context.Targets ?? throw new InvalidOperationException("The head is asked for a loss, but the microbatch has no targets.")
+        ).reshape(-1);
         var part = new VocabularyPart(ops, weight, vocabulary, rows.size(0));
 
         var loss = zeros([], float32, x.device);
@@ -71,6 +74,9 @@ internal sealed class HeadLossOperation(ParallelOps ops, long vocabulary, Microb
             return ((whole.LogSumExp - whole.Target).mul_(counted), whole.Gradient);
         }
         var (logSumExp, target) = part.Reduce(ops.Kernels.LossStatistics(logits, local));
-        return ((logSumExp - target).mul_(counted), _differentiate ? ops.Kernels.LossGradient(logits, local, logSumExp, scale, x.dtype) : logits);
+        return (
+            (logSumExp - target).mul_(counted),
+            _differentiate ? ops.Kernels.LossGradient(logits, local, logSumExp, scale, x.dtype) : logits
+        );
     }
 }

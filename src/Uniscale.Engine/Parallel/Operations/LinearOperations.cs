@@ -36,7 +36,8 @@ internal sealed class ColumnLinearOperation : Operation
         for (int i = 0; i < _matrices.Length; i++)
         {
             inputs[1 + i] = _matrices[i].Weight;
-            if (_matrices[i].Bias is { } bias) inputs[nextBias++] = bias;
+            if (_matrices[i].Bias is { } bias)
+                inputs[nextBias++] = bias;
         }
         return Record(inputs);
     }
@@ -46,7 +47,8 @@ internal sealed class ColumnLinearOperation : Operation
         var whole = _ops.GatherResidual(inputs[0]).Wait();
         _input.Save(inputs[0], saved);
         var outputs = new Tensor[_matrices.Length];
-        for (int i = 0; i < outputs.Length; i++) outputs[i] = _ops.Kernels.Linear(whole, _matrices[i].Weight, _matrices[i].Bias);
+        for (int i = 0; i < outputs.Length; i++)
+            outputs[i] = _ops.Kernels.Linear(whole, _matrices[i].Weight, _matrices[i].Bias);
         return outputs;
     }
 
@@ -58,7 +60,8 @@ internal sealed class ColumnLinearOperation : Operation
             _ops.Kernels.LinearInputGradient(gradients[i], _matrices[i].Weight, partial, add: true);
         var reducing = _ops.ReduceResidual(partial);
         var summing = new Pending[_matrices.Length];
-        for (int i = 0; i < summing.Length; i++) summing[i] = SumOverReplicas(_matrices[i].KeyValue, gradients[i]);
+        for (int i = 0; i < summing.Length; i++)
+            summing[i] = SumOverReplicas(_matrices[i].KeyValue, gradients[i]);
 
         var whole = gathering.Wait();
         var results = new Tensor?[1 + _matrices.Length + _biasCount];
@@ -67,7 +70,8 @@ internal sealed class ColumnLinearOperation : Operation
         {
             var gradient = summing[i].Wait();
             (results[1 + i], var bias) = _matrices[i].Sinks.Deliver(_ops, gradient, whole);
-            if (_matrices[i].Bias is not null) results[nextBias++] = bias;
+            if (_matrices[i].Bias is not null)
+                results[nextBias++] = bias;
         }
         results[0] = reducing.Wait();
         return results;

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Operations;
 
-/// <summary>Normalisation of the residual. Under sequence parallelism a rank sees part of the tokens, so the gradients of the parameters are summed.</summary>
+/// <summary>
+/// Normalisation of the residual. Under sequence parallelism a rank sees part of the tokens, so the gradients of the parameters are summed.
+/// </summary>
 internal sealed class NormOperation(ParallelOps ops, NormKind kind, double epsilon) : Operation
 {
     private Func<GradientSum>? _weightSink;

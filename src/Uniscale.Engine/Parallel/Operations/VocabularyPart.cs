@@ -6,13 +6,15 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Parallel.Operations;
 
 /// <summary>
-/// The part of the output projection that a rank of the tensor axis holds: entries [First, First + Entries) without padding. Logits exist for a chunk of tokens at a
+/// The part of the output projection that a rank of the tensor axis holds: entries [First, First + Entries) without padding. Logits exist
+/// for a chunk of tokens at a
 /// time and never leave their rank; maxima and sums of exponentials are reduced over the axis.
 /// </summary>
 internal sealed class VocabularyPart
 {
     /// <summary>Logits that exist at one time on a rank; on a device as many as keep it busy.</summary>
-    private const long HostLogitBudget = 16 << 20, DeviceLogitBudget = 256 << 20;
+    private const long HostLogitBudget = 16 << 20,
+        DeviceLogitBudget = 256 << 20;
 
     private readonly ParallelOps _ops;
     private readonly Tensor _logits;
@@ -71,7 +73,9 @@ internal sealed class VocabularyPart
         return (sums[0].log().add_(maximum, Scalars.One), sums[1]);
     }
 
-    /// <summary>Where the gradient of the weight is summed, or a new sum where it is not registered. The padding of the vocabulary has none.</summary>
+    /// <summary>
+    /// Where the gradient of the weight is summed, or a new sum where it is not registered. The padding of the vocabulary has none.
+    /// </summary>
     public GradientSum WeightSum(Func<GradientSum>? sink, Tensor weight)
     {
         if (sink is null)
@@ -82,7 +86,9 @@ internal sealed class VocabularyPart
         return sum;
     }
 
-    /// <summary>The largest of as few nearly equal parts as a limit allows: a GEMM wastes less on them than on full parts and a rest.</summary>
+    /// <summary>
+    /// The largest of as few nearly equal parts as a limit allows: a GEMM wastes less on them than on full parts and a rest.
+    /// </summary>
     private static long EqualParts(long count, long limit)
     {
         long parts = (count + limit - 1) / limit;

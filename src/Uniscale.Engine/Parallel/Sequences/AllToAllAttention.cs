@@ -15,7 +15,9 @@ internal sealed class AllToAllAttention(ParallelOps ops) : IAttentionLayout
     {
         int size = ops.ContextAxis.Size;
         if (q.size(2) % size != 0)
-            throw new UserErrorException($"All-to-all attention over {size} ranks needs a multiple of {size} heads on a rank, not {q.size(2)}; change parallel.context or set parallel.context_method to ring.");
+            throw new UserErrorException(
+                $"All-to-all attention over {size} ranks needs a multiple of {size} heads on a rank, not {q.size(2)}; change parallel.context or set parallel.context_method to ring."
+            );
         using var scope = NewDisposeScope();
         var documents = context.Documents is { } part ? WholeDocuments(part) : null;
         var output = ops.AttendHere(ToHeads(q), ToHeads(Spread(k, q)), ToHeads(Spread(v, q)), documents);
@@ -41,7 +43,9 @@ internal sealed class AllToAllAttention(ParallelOps ops) : IAttentionLayout
     }
 }
 
-/// <summary>Exchanges [batch, sequence/size, heads, headDim] for [batch, sequence, heads/size, headDim], or back; each is the other's gradient.</summary>
+/// <summary>
+/// Exchanges [batch, sequence/size, heads, headDim] for [batch, sequence, heads/size, headDim], or back; each is the other's gradient.
+/// </summary>
 internal sealed class RedistributeOperation(TensorGroup group, bool toHeads) : Operation
 {
     public Tensor Apply(Tensor x) => Record(x)[0];

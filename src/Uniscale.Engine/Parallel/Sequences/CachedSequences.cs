@@ -7,7 +7,8 @@ namespace Uniscale.Engine.Parallel.Sequences;
 
 /// <summary>
 /// The sequences whose new tokens go through a model together, side by side in one row: [1, all new tokens]. Give it to
-/// <see cref="ParallelOps.Decoding"/>; then, for each pass, <see cref="Begin"/>, run the transformer blocks in order with the positions of the tokens in
+/// <see cref="ParallelOps.Decoding"/>; then, for each pass, <see cref="Begin"/>, run the transformer blocks in order with the positions of
+/// the tokens in
 /// their sequences (<see cref="MicrobatchContext.Positions"/>), and <see cref="End"/>.
 /// </summary>
 public sealed class CachedSequences : IDisposable
@@ -31,7 +32,8 @@ public sealed class CachedSequences : IDisposable
     /// <summary>All layers have read the new tokens.</summary>
     public void End()
     {
-        foreach (var (cache, count) in _sequences) cache.Advance(count);
+        foreach (var (cache, count) in _sequences)
+            cache.Advance(count);
         ForgetAngles();
     }
 
@@ -61,7 +63,8 @@ public sealed class CachedSequences : IDisposable
     }
 
     /// <summary>
-    /// Cosines and sines of the new tokens' positions, the same for every layer of a pass. They come from a table, so that those of a position are the same
+    /// Cosines and sines of the new tokens' positions, the same for every layer of a pass. They come from a table, so that those of a
+    /// position are the same
     /// bits whatever positions are asked for beside it.
     /// </summary>
     internal (Tensor Cosine, Tensor Sine) Angles(RotaryFrequencies frequencies, Tensor positions)
@@ -75,18 +78,21 @@ public sealed class CachedSequences : IDisposable
             ForgetAngles();
             _angles = angles = (
                 table.Cosine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope(),
-                table.Sine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope());
+                table.Sine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope()
+            );
         }
         return (angles.Cosine.alias(), angles.Sine.alias());
     }
 
     private (Tensor Cosine, Tensor Sine) Table(RotaryFrequencies frequencies, long length, Device device)
     {
-        if (_table is { } kept && kept.Frequencies == frequencies && kept.Cosine.size(0) >= length) return (kept.Cosine, kept.Sine);
+        if (_table is { } kept && kept.Frequencies == frequencies && kept.Cosine.size(0) >= length)
+            return (kept.Cosine, kept.Sine);
         ForgetTable();
         // A power of two, so that no position is among the last few elements, which libtorch computes by other code than the rest.
         long size = SmallestTable;
-        while (size < length) size *= 2;
+        while (size < length)
+            size *= 2;
         var (cosine, sine) = frequencies.Angles(arange(Scalars.Of(0), Scalars.Of(size), Scalars.One, int64, device).unsqueeze(0));
         var table = (cosine.view(size, -1).DetachFromDisposeScope(), sine.view(size, -1).DetachFromDisposeScope());
         _table = (frequencies, table.Item1, table.Item2);

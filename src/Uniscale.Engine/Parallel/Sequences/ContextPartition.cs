@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Parallel.Sequences;
 
 /// <summary>
-/// How a sequence lies on the context axis: cut into 2·size chunks, of which rank r holds chunks r and 2·size − 1 − r. An early chunk, which
+/// How a sequence lies on the context axis: cut into 2·size chunks, of which rank r holds chunks r and 2·size − 1 − r. An early chunk,
+/// which
 /// sees few keys, is paired with a late one, so that causal attention costs every rank the same.
 /// </summary>
 public static class ContextPartition
@@ -17,7 +18,9 @@ public static class ContextPartition
         if (size == 1)
             return [.. LongRange(0, length)];
         if (length % (2L * size) != 0)
-            throw new ArgumentException($"A sequence of {length} tokens cannot be cut into {2 * size} equal chunks for {size} ranks of the context axis.");
+            throw new ArgumentException(
+                $"A sequence of {length} tokens cannot be cut into {2 * size} equal chunks for {size} ranks of the context axis."
+            );
         long chunk = length / (2L * size);
         return [.. LongRange(rank * chunk, chunk), .. LongRange(((2L * size) - 1 - rank) * chunk, chunk)];
     }
@@ -34,7 +37,8 @@ public static class ContextPartition
     internal static Tensor Positions(long length, int size, int rank, Device device)
     {
         using var scope = NewDisposeScope();
-        var positions = size == 1 ? arange(Scalars.Of(0), Scalars.Of(length), Scalars.One, int64, device) : OfRank(length, size, rank, device);
+        var positions =
+            size == 1 ? arange(Scalars.Of(0), Scalars.Of(length), Scalars.One, int64, device) : OfRank(length, size, rank, device);
         return positions.unsqueeze(0).MoveToOuterDisposeScope();
     }
 
@@ -44,8 +48,11 @@ public static class ContextPartition
 
     /// <summary>Reverses <see cref="ToSequence"/>.</summary>
     internal static Tensor FromSequence(long length, int size, Device device) =>
-        DeviceConstants.Of((nameof(FromSequence), length, size), device,
-            _ => from_array(Enumerable.Range(0, size).SelectMany(rank => Indices(length, size, rank)).ToArray()));
+        DeviceConstants.Of(
+            (nameof(FromSequence), length, size),
+            device,
+            _ => from_array(Enumerable.Range(0, size).SelectMany(rank => Indices(length, size, rank)).ToArray())
+        );
 
     private static Tensor OfRank(long length, int size, int rank, Device device) =>
         DeviceConstants.Of((nameof(OfRank), length, size, rank), device, _ => from_array(Indices(length, size, rank)));

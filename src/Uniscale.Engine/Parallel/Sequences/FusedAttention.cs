@@ -4,7 +4,8 @@ using static TorchSharp.torch.nn;
 namespace Uniscale.Engine.Parallel.Sequences;
 
 /// <summary>
-/// Causal attention on one device by libtorch's scaled_dot_product_attention, which takes a flash kernel on CUDA in bf16 without documents, and
+/// Causal attention on one device by libtorch's scaled_dot_product_attention, which takes a flash kernel on CUDA in bf16 without documents,
+/// and
 /// keeps no probabilities. TorchSharp's knows neither a scale nor grouped heads: the scale is the one it has, key-value heads are repeated.
 /// </summary>
 internal static class FusedAttention
@@ -13,13 +14,20 @@ internal static class FusedAttention
     /// <param name="q">Queries.</param>
     /// <param name="k">Keys.</param>
     /// <param name="v">Values.</param>
-    /// <param name="documents">Document of each token, int64 [batch, sequence]; null: one document. Given, a mask of batch · sequence² bytes lives until backward.</param>
+    /// <param name="documents">Document of each token, int64 [batch, sequence]; null: one document. Given, a mask of batch · sequence²
+    /// bytes lives until backward.</param>
     public static Tensor Apply(Tensor q, Tensor k, Tensor v, Tensor? documents)
     {
         using var scope = NewDisposeScope();
         var mask = documents is null ? null : Mask(documents);
         var output = functional.scaled_dot_product_attention(
-            q.transpose(1, 2), Repeat(k, q.size(2)).transpose(1, 2), Repeat(v, q.size(2)).transpose(1, 2), mask, p: 0, is_casual: mask is null);
+            q.transpose(1, 2),
+            Repeat(k, q.size(2)).transpose(1, 2),
+            Repeat(v, q.size(2)).transpose(1, 2),
+            mask,
+            p: 0,
+            is_casual: mask is null
+        );
         return output.transpose(1, 2).contiguous().MoveToOuterDisposeScope();
     }
 

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Engine.Parallel.Sequences;
 
 /// <summary>
-/// Keys and values of the tokens of one sequence that a model has read, layer by layer, so that later tokens are computed alone. Its memory grows with the
+/// Keys and values of the tokens of one sequence that a model has read, layer by layer, so that later tokens are computed alone. Its memory
+/// grows with the
 /// sequence.
 /// </summary>
 /// <param name="capacity">Tokens that fit.</param>
@@ -51,8 +52,10 @@ public sealed class KeyValueCache(int capacity) : IDisposable
         long end = Length + keys.size(1);
         if (end > Capacity)
             throw new InvalidOperationException($"{Length} tokens and {keys.size(1)} more do not fit into a cache of {Capacity}.");
-        if (layer == _layers.Count) _layers.Add((Room(keys, end), Room(values, end)));
-        else if (_layers[layer].Keys.size(1) < end) _layers[layer] = (Grown(_layers[layer].Keys, end), Grown(_layers[layer].Values, end));
+        if (layer == _layers.Count)
+            _layers.Add((Room(keys, end), Room(values, end)));
+        else if (_layers[layer].Keys.size(1) < end)
+            _layers[layer] = (Grown(_layers[layer].Keys, end), Grown(_layers[layer].Values, end));
         var (allKeys, allValues) = _layers[layer];
         allKeys.narrow(1, Length, keys.size(1)).copy_(keys);
         allValues.narrow(1, Length, values.size(1)).copy_(values);
@@ -71,8 +74,9 @@ public sealed class KeyValueCache(int capacity) : IDisposable
     }
 
     /// <summary>Room for at least so many tokens, and as many again.</summary>
-    private Tensor Room(Tensor like, long tokens) => empty(
-        [1, Math.Min(Capacity, Math.Max(SmallestRoom, 2 * tokens)), .. like.shape[2..]], like.dtype, like.device).DetachFromDisposeScope();
+    private Tensor Room(Tensor like, long tokens) =>
+        empty([1, Math.Min(Capacity, Math.Max(SmallestRoom, 2 * tokens)), .. like.shape[2..]], like.dtype, like.device)
+            .DetachFromDisposeScope();
 
     private Tensor Grown(Tensor old, long tokens)
     {

@@ -32,7 +32,8 @@ internal sealed class AttentionOperation(ParallelOps ops, Tensor? documents) : O
     {
         var mask = Mask(inputs);
         var result = ops.Kernels.Attention(inputs[0], inputs[1], inputs[2], mask, !ops.Selective);
-        for (int i = 0; i < inputs.Count; i++) saved.Add(inputs[i]);
+        for (int i = 0; i < inputs.Count; i++)
+            saved.Add(inputs[i]);
         saved.Add(result.Output.alias());
         saved.Add(result.LogSumExp);
         saved.AddRange(result.Probabilities);
@@ -44,14 +45,22 @@ internal sealed class AttentionOperation(ParallelOps ops, Tensor? documents) : O
         int next = _masked ? 4 : 3;
         var delta = ops.Kernels.AttentionDelta(gradients[0], saved[next]);
         var (q, k, v) = ops.Kernels.AttentionBackward(
-            gradients[0], saved[0], saved[1], saved[2], saved[next + 1], delta, Mask(saved), From(saved, next + 2), saved[0].dtype);
+            gradients[0],
+            saved[0],
+            saved[1],
+            saved[2],
+            saved[next + 1],
+            delta,
+            Mask(saved),
+            From(saved, next + 2),
+            saved[0].dtype
+        );
         return _masked ? [q, k, v, null] : [q, k, v];
     }
 
     private static Tensor[] From(IReadOnlyList<Tensor> saved, int first) => saved.Count > first ? [.. saved.Skip(first)] : [];
 
     /// <summary>Causal, within a document; the documents come fourth among the inputs and the saved tensors.</summary>
-    private AttentionMask Mask(IReadOnlyList<Tensor> tensors) => _masked
-        ? new AttentionMask(Causal: true, 0, tensors[3], tensors[3])
-        : new AttentionMask(Causal: true);
+    private AttentionMask Mask(IReadOnlyList<Tensor> tensors) =>
+        _masked ? new AttentionMask(Causal: true, 0, tensors[3], tensors[3]) : new AttentionMask(Causal: true);
 }

@@ -33,13 +33,21 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         var allDocuments = GatherDocuments();
         var output = zeros(q.shape, float32, q.device);
         var logSumExp = full([q.size(0), q.size(2), q.size(1)], Scalars.Of(double.NegativeInfinity), float32, q.device);
-        Travel(stack([k, v]), (keyValue, owner) =>
-        {
-            var step = new RingStep(_ring.Rank, owner, q.size(1));
-            var part = ops.Kernels.Attention(
-                step.Queries(q), step.Keys(keyValue[0]), step.Keys(keyValue[1]), step.Mask(allDocuments), keepProbabilities: false);
-            Merge(step.Queries(output), step.Rows(logSumExp), part);
-        });
+        Travel(
+            stack([k, v]),
+            (keyValue, owner) =>
+            {
+                var step = new RingStep(_ring.Rank, owner, q.size(1));
+                var part = ops.Kernels.Attention(
+                    step.Queries(q),
+                    step.Keys(keyValue[0]),
+                    step.Keys(keyValue[1]),
+                    step.Mask(allDocuments),
+                    keepProbabilities: false
+                );
+                Merge(step.Queries(output), step.Rows(logSumExp), part);
+            }
+        );
         var result = output.to(q.dtype);
         saved.AddRange([q, k, v, result.alias(), logSumExp]);
         return [result];
@@ -53,20 +61,31 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         var delta = ops.Kernels.AttentionDelta(gradient, saved[3]);
         var dq = zeros(q.shape, float32, q.device);
         var dKeyValue = zeros([2, .. k.shape], float32, k.device);
-        Travel(stack([k, v]), (keyValue, owner) =>
-        {
-            var step = new RingStep(_ring.Rank, owner, q.size(1));
-            var part = ops.Kernels.AttentionBackward(
-                step.Queries(gradient), step.Queries(q), step.Keys(keyValue[0]), step.Keys(keyValue[1]),
-                step.Rows(logSumExp), step.Rows(delta), step.Mask(allDocuments), [], float32);
-            step.Queries(dq).add_(part.Query, Scalars.One);
-            step.Keys(dKeyValue[0]).add_(part.Key, Scalars.One);
-            step.Keys(dKeyValue[1]).add_(part.Value, Scalars.One);
+        Travel(
+            stack([k, v]),
+            (keyValue, owner) =>
+            {
+                var step = new RingStep(_ring.Rank, owner, q.size(1));
+                var part = ops.Kernels.AttentionBackward(
+                    step.Queries(gradient),
+                    step.Queries(q),
+                    step.Keys(keyValue[0]),
+                    step.Keys(keyValue[1]),
+                    step.Rows(logSumExp),
+                    step.Rows(delta),
+                    step.Mask(allDocuments),
+                    [],
+                    float32
+                );
+                step.Queries(dq).add_(part.Query, Scalars.One);
+                step.Keys(dKeyValue[0]).add_(part.Key, Scalars.One);
+                step.Keys(dKeyValue[1]).add_(part.Value, Scalars.One);
 
-            // The gradient of the block moves on with it; after the last step it is back with its owner.
-            using var sent = dKeyValue;
-            dKeyValue = _ring.Rotate(sent, GradientTag).Wait().MoveToOuterDisposeScope();
-        });
+                // The gradient of the block moves on with it; after the last step it is back with its owner.
+                using var sent = dKeyValue;
+                dKeyValue = _ring.Rotate(sent, GradientTag).Wait().MoveToOuterDisposeScope();
+            }
+        );
         var type = q.dtype;
         return [dq.to(type), dKeyValue[0].to(type), dKeyValue[1].to(type)];
     }
@@ -118,8 +137,9 @@ internal sealed class RingAttentionOperation(ParallelOps ops, Tensor? documents)
         /// <summary>Keys that take part, of [batch, keys, heads, headDim].</summary>
         public Tensor Keys(Tensor x) => owner < rank ? x.narrow(1, 0, _half) : x;
 
-        public AttentionMask Mask(Tensor? documents) => documents is null
-            ? new AttentionMask(owner == rank)
-            : new AttentionMask(owner == rank, 0, Queries(documents[rank]), Keys(documents[owner]));
+        public AttentionMask Mask(Tensor? documents) =>
+            documents is null
+                ? new AttentionMask(owner == rank)
+                : new AttentionMask(owner == rank, 0, Queries(documents[rank]), Keys(documents[owner]));
     }
 }

@@ -2,25 +2,40 @@ using Uniscale.Configuration.Schema;
 
 namespace Uniscale.Evaluation.Exams.Answers;
 
-/// <summary>What is taken for the answer in a text that a model wrote, and how it is held against the right one (sources: docs/how-to/evaluation.md).</summary>
+/// <summary>
+/// What is taken for the answer in a text that a model wrote, and how it is held against the right one (sources:
+/// docs/how-to/evaluation.md).
+/// </summary>
 public enum AnswerRule
 {
-    /// <summary>The letter that a sentence such as "the answer is B" names, else the first letter of an option that stands alone; all of the right ones and no others.</summary>
+    /// <summary>
+    /// The letter that a sentence such as "the answer is B" names, else the first letter of an option that stands alone; all of the right
+    /// ones and no others.
+    /// </summary>
     Letter,
 
     /// <summary>The last letter of an option in the text (GAOKAO-Bench, one question with one answer).</summary>
     LastLetter,
 
-    /// <summary>One letter for each question of a record (GAOKAO-Bench, several questions): behind 【答案】 where as many stand there, else the first in the text.</summary>
+    /// <summary>
+    /// One letter for each question of a record (GAOKAO-Bench, several questions): behind 【答案】 where as many stand there, else the first in
+    /// the text.
+    /// </summary>
     LetterList,
 
-    /// <summary>A set of letters (GAOKAO-Bench, physics), behind 【答案】, else in the last ten characters; half the points for a part of the right ones.</summary>
+    /// <summary>
+    /// A set of letters (GAOKAO-Bench, physics), behind 【答案】, else in the last ten characters; half the points for a part of the right
+    /// ones.
+    /// </summary>
     LetterSet,
 
     /// <summary>The first five letters A to G (GAOKAO-Bench, five sentences of seven).</summary>
     FiveOfSeven,
 
-    /// <summary>The whole text, equal to a solution without case, articles, punctuation and blanks; the overlap of words (F1) beside it (Rajpurkar et al., SQuAD, 2016).</summary>
+    /// <summary>
+    /// The whole text, equal to a solution without case, articles, punctuation and blanks; the overlap of words (F1) beside it (Rajpurkar
+    /// et al., SQuAD, 2016).
+    /// </summary>
     ExactMatch,
 
     /// <summary>The overlap of words with a solution, then equality as for <see cref="ExactMatch"/>.</summary>
@@ -30,6 +45,9 @@ public enum AnswerRule
     /// <summary>The last number of the text, equal to that of a solution (Cobbe et al., GSM8K, 2021).</summary>
     Number,
 
-    /// <summary>What the last \boxed holds, else the last formula, else what stands behind the last equals sign; equal as mathematics (Hendrycks et al., MATH, 2021).</summary>
+    /// <summary>
+    /// What the last \boxed holds, else the last formula, else what stands behind the last equals sign; equal as mathematics (Hendrycks et
+    /// al., MATH, 2021).
+    /// </summary>
     Boxed,
 }

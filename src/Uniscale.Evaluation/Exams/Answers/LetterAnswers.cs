@@ -7,22 +7,29 @@ internal static partial class LetterAnswers
 {
     private const string AnswerMark = "【答案】";
 
-    /// <summary>Behind the last sentence that names an answer, else the first letters that stand alone, as many as follow each other; empty: none.</summary>
+    /// <summary>
+    /// Behind the last sentence that names an answer, else the first letters that stand alone, as many as follow each other; empty: none.
+    /// </summary>
     public static string Named(string text, int options)
     {
         char last = Question.LetterOf(Math.Max(options, 1) - 1);
         string letters = $"([A-{last}](?:[ ,、和and]*[A-{last}])*)(?![A-Za-z])";
-        string mark = @"(?:[Aa]nswer(?:s)?(?: is| are|:)+|答案(?:是|为|应为|选|：|:)*|(?:应|故|所以|因此)?选(?:择|项)?(?:是|为|：|:)?|\\boxed\{)";
+        string mark =
+            @"(?:[Aa]nswer(?:s)?(?: is| are|:)+|答案(?:是|为|应为|选|：|:)*|(?:应|故|所以|因此)?选(?:择|项)?(?:是|为|：|:)?|\\boxed\{)";
         var named = Regex.Matches(text, $@"{mark}[\s*（(【]*{letters}", RegexOptions.CultureInvariant);
-        if (named.Count > 0) return Distinct(named[^1].Groups[1].Value);
+        if (named.Count > 0)
+            return Distinct(named[^1].Groups[1].Value);
         var alone = Regex.Match(text, $@"(?<![A-Za-z]){letters}", RegexOptions.CultureInvariant);
         return alone.Success ? Distinct(alone.Groups[1].Value) : "";
     }
 
     /// <summary>The last letter A to D.</summary>
-    public static string Last(string text) => text.LastOrDefault(c => c is >= 'A' and <= 'D') is var letter and not '\0' ? letter.ToString() : "";
+    public static string Last(string text) =>
+        text.LastOrDefault(c => c is >= 'A' and <= 'D') is var letter and not '\0' ? letter.ToString() : "";
 
-    /// <summary>A letter for each of several questions: those behind the marks of an answer where they are as many, else the first of the text.</summary>
+    /// <summary>
+    /// A letter for each of several questions: those behind the marks of an answer where they are as many, else the first of the text.
+    /// </summary>
     public static string List(string text, int count)
     {
         string marked = Options(string.Concat(Marked().Matches(text).Select(match => match.Groups[1].Value)));

@@ -8,12 +8,16 @@ internal static partial class MathAnswers
 {
     private const string Box = @"\boxed{";
 
-    /// <summary>What the last \boxed holds, else the last formula between dollars, else what stands behind the last equals sign, else the whole.</summary>
+    /// <summary>
+    /// What the last \boxed holds, else the last formula between dollars, else what stands behind the last equals sign, else the whole.
+    /// </summary>
     public static string Extract(string text)
     {
         int begin = text.LastIndexOf(Box, StringComparison.Ordinal);
-        if (begin >= 0 && Braced(text, begin + Box.Length - 1) is { } boxed) return boxed;
-        if (Formula().Matches(text) is { Count: > 0 } formulas) return formulas[^1].Groups[1].Value;
+        if (begin >= 0 && Braced(text, begin + Box.Length - 1) is { } boxed)
+            return boxed;
+        if (Formula().Matches(text) is { Count: > 0 } formulas)
+            return formulas[^1].Groups[1].Value;
         int equals = text.LastIndexOf('=');
         return (equals >= 0 ? text[(equals + 1)..] : text).Trim().TrimEnd('.');
     }
@@ -21,7 +25,8 @@ internal static partial class MathAnswers
     /// <summary>Whether two formulas are the same after normalisation of what is written in several ways, or the same number.</summary>
     public static bool Equal(string one, string other)
     {
-        string a = Normalised(one), b = Normalised(other);
+        string a = Normalised(one),
+            b = Normalised(other);
         return a == b || (ValueOf(a) is { } x && ValueOf(b) is { } y && x == y);
     }
 
@@ -29,7 +34,11 @@ internal static partial class MathAnswers
     internal static string Normalised(string formula)
     {
         string text = formula.Trim();
-        foreach (string noise in (string[])["\n", @"\!", @"\,", @"\;", @"\ ", @"\left", @"\right", @"^{\circ}", @"^\circ", @"\$", "$", @"\%", "%", " "]) text = text.Replace(noise, "", StringComparison.Ordinal);
+        foreach (
+            string noise in (string[])
+                ["\n", @"\!", @"\,", @"\;", @"\ ", @"\left", @"\right", @"^{\circ}", @"^\circ", @"\$", "$", @"\%", "%", " "]
+        )
+            text = text.Replace(noise, "", StringComparison.Ordinal);
         text = text.Replace("tfrac", "frac", StringComparison.Ordinal).Replace("dfrac", "frac", StringComparison.Ordinal);
         text = Unit().Replace(text, "");
         text = Text().Replace(text, "$1");
@@ -37,7 +46,8 @@ internal static partial class MathAnswers
         text = ShortRoot().Replace(text, @"\sqrt{$1}");
         text = Thousands().Replace(text, "");
         // "x = 5" is 5; ".5" is 0.5; "1/2" is a fraction.
-        if (text.Split('=') is [{ Length: <= 2 }, var right]) text = right;
+        if (text.Split('=') is [{ Length: <= 2 }, var right])
+            text = right;
         text = LeadingPoint().Replace(text, "0.");
         return PlainFraction().Replace(text, @"\frac{$1}{$2}").TrimEnd('.');
     }
@@ -47,19 +57,32 @@ internal static partial class MathAnswers
         if (Fraction().Match(formula) is { Success: true } match)
         {
             return Number(match.Groups[2].Value) is { } above && Number(match.Groups[3].Value) is { } below && below != 0
-                ? above / below * (match.Groups[1].Length > 0 ? -1 : 1) : null;
+                ? above / below * (match.Groups[1].Length > 0 ? -1 : 1)
+                : null;
         }
         return Number(formula);
     }
 
-    private static decimal? Number(string text) => decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal value) ? value : null;
+    private static decimal? Number(string text) =>
+        decimal.TryParse(
+            text,
+            NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint,
+            CultureInfo.InvariantCulture,
+            out decimal value
+        )
+            ? value
+            : null;
 
     private static string? Braced(string text, int open)
     {
         for (int i = open, depth = 0; i < text.Length; i++)
         {
-            depth += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
-            if (depth == 0) return text[(open + 1)..i];
+            depth +=
+                text[i] == '{' ? 1
+                : text[i] == '}' ? -1
+                : 0;
+            if (depth == 0)
+                return text[(open + 1)..i];
         }
         return null;
     }

@@ -4,17 +4,18 @@ namespace Uniscale.Evaluation.Exams.Answers;
 internal static class WrittenScores
 {
     /// <summary>The answer that the rule takes from a text.</summary>
-    public static string Taken(Question question, AnswerRule rule, string text) => rule switch
-    {
-        AnswerRule.Letter => LetterAnswers.Named(text, question.Options.Count),
-        AnswerRule.LastLetter => LetterAnswers.Last(text),
-        AnswerRule.LetterList => LetterAnswers.List(text, question.Solutions.Count),
-        AnswerRule.LetterSet => LetterAnswers.Set(text),
-        AnswerRule.FiveOfSeven => LetterAnswers.FiveOfSeven(text),
-        AnswerRule.Number => PlainAnswers.LastNumber(text)?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "",
-        AnswerRule.Boxed => MathAnswers.Extract(text),
-        _ => text.Trim(),
-    };
+    public static string Taken(Question question, AnswerRule rule, string text) =>
+        rule switch
+        {
+            AnswerRule.Letter => LetterAnswers.Named(text, question.Options.Count),
+            AnswerRule.LastLetter => LetterAnswers.Last(text),
+            AnswerRule.LetterList => LetterAnswers.List(text, question.Solutions.Count),
+            AnswerRule.LetterSet => LetterAnswers.Set(text),
+            AnswerRule.FiveOfSeven => LetterAnswers.FiveOfSeven(text),
+            AnswerRule.Number => PlainAnswers.LastNumber(text)?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "",
+            AnswerRule.Boxed => MathAnswers.Extract(text),
+            _ => text.Trim(),
+        };
 
     /// <summary>Metric by metric, from 0 to 1; the first one is the rule's own.</summary>
     public static IReadOnlyDictionary<string, double> Of(Question question, AnswerRule rule, string text)
@@ -25,10 +26,23 @@ internal static class WrittenScores
             AnswerRule.Letter => One("acc", question.Answers.Count > 0 && taken.Order().SequenceEqual(question.AnswerLetters.Order())),
             AnswerRule.LetterSet => Points(SetShare(taken, string.Concat(string.Concat(question.Solutions).Order()))),
             AnswerRule.LastLetter or AnswerRule.LetterList or AnswerRule.FiveOfSeven => Points(ListShare(taken, question.Solutions)),
-            AnswerRule.Number => One("acc", question.Solutions.Any(solution => PlainAnswers.LastNumber(text) is { } number && PlainAnswers.LastNumber(solution) == number)),
+            AnswerRule.Number => One(
+                "acc",
+                question.Solutions.Any(solution =>
+                    PlainAnswers.LastNumber(text) is { } number && PlainAnswers.LastNumber(solution) == number
+                )
+            ),
             AnswerRule.Boxed => One("acc", question.Solutions.Any(solution => MathAnswers.Equal(taken, solution))),
-            AnswerRule.F1 => new Dictionary<string, double> { ["f1"] = PlainAnswers.F1(taken, question.Solutions), ["exact_match"] = Number(PlainAnswers.Equal(taken, question.Solutions)) },
-            _ => new Dictionary<string, double> { ["exact_match"] = Number(PlainAnswers.Equal(taken, question.Solutions)), ["f1"] = PlainAnswers.F1(taken, question.Solutions) },
+            AnswerRule.F1 => new Dictionary<string, double>
+            {
+                ["f1"] = PlainAnswers.F1(taken, question.Solutions),
+                ["exact_match"] = Number(PlainAnswers.Equal(taken, question.Solutions)),
+            },
+            _ => new Dictionary<string, double>
+            {
+                ["exact_match"] = Number(PlainAnswers.Equal(taken, question.Solutions)),
+                ["f1"] = PlainAnswers.F1(taken, question.Solutions),
+            },
         };
     }
 
@@ -38,12 +52,16 @@ internal static class WrittenScores
     public static double PassAt(int samples, int right, int k)
     {
         double none = 1;
-        for (int i = 0; i < k; i++) none *= Math.Max(0, samples - right - i) / (double)(samples - i);
+        for (int i = 0; i < k; i++)
+            none *= Math.Max(0, samples - right - i) / (double)(samples - i);
         return 1 - none;
     }
 
     /// <summary>All letters: all points; a part of them and no wrong one: half.</summary>
-    private static double SetShare(string taken, string right) => taken == right ? 1 : taken.Length > 0 && taken.All(letter => right.Contains(letter, StringComparison.Ordinal)) ? 0.5 : 0;
+    private static double SetShare(string taken, string right) =>
+        taken == right ? 1
+        : taken.Length > 0 && taken.All(letter => right.Contains(letter, StringComparison.Ordinal)) ? 0.5
+        : 0;
 
     private static double ListShare(string taken, IReadOnlyList<string> right) =>
         Enumerable.Range(0, right.Count).Count(i => i < taken.Length && right[i].Trim() == taken[i].ToString()) / (double)right.Count;

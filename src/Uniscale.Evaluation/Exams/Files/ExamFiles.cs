@@ -25,8 +25,11 @@ public static class ExamFiles
     public static Exam Read(string name, string data, string? split)
     {
         if (!Readers.TryGetValue(name, out var reader))
-            throw new UserErrorException($"There is no task '{name}': the tasks are {string.Join(", ", Names.Order())}, needle and perplexity.");
-        if (!Directory.Exists(data)) throw new UserErrorException($"There is no folder {data}: name with --data where the files of {name} lie.");
+            throw new UserErrorException(
+                $"There is no task '{name}': the tasks are {string.Join(", ", Names.Order())}, needle and perplexity."
+            );
+        if (!Directory.Exists(data))
+            throw new UserErrorException($"There is no folder {data}: name with --data where the files of {name} lie.");
         string own = Path.Combine(data, name);
         return reader(Directory.Exists(own) ? own : data, split);
     }

@@ -33,7 +33,10 @@ public enum TaskScoring
     Boxed,
 }
 
-/// <summary>A task of one's own: the file given to <c>uniscale evaluate --task-file</c>. Paths are relative to it; {FIELD} in a template is a field of a question.</summary>
+/// <summary>
+/// A task of one's own: the file given to <c>uniscale evaluate --task-file</c>. Paths are relative to it; {FIELD} in a template is a field
+/// of a question.
+/// </summary>
 public sealed record TaskFile
 {
     /// <summary>Name in results.</summary>
@@ -61,7 +64,9 @@ public sealed record TaskFile
     /// <summary>Templates of the options, e.g. ["{A}", "{B}"], or one field that holds a list of them, e.g. [choices].</summary>
     public IReadOnlyList<string> Options { get; init; } = [];
 
-    /// <summary>Field of the right answer: a letter, the number of an option from 0, an option's text; or solutions, as a text or a list of texts.</summary>
+    /// <summary>
+    /// Field of the right answer: a letter, the number of an option from 0, an option's text; or solutions, as a text or a list of texts.
+    /// </summary>
     public string Target { get; init; } = "answer";
 
     /// <summary>Field of the subject by which scores are told too; null: there is one subject.</summary>
@@ -105,9 +110,14 @@ public sealed record TaskFile
         task.Check(path);
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         var questions = new TaskQuestions(task).Read(Path.Combine(folder, task.Data));
-        var shots = task.Shots is null ? [] : new TaskQuestions(task).Read(Path.Combine(folder, task.Shots)).Select(read => read.Question).ToList();
-        if (questions.Count == 0) throw new UserErrorException($"{Path.Combine(folder, task.Data)} has no questions.");
-        var subjects = questions.GroupBy(read => read.Subject).OrderBy(group => group.Key, StringComparer.Ordinal)
+        var shots = task.Shots is null
+            ? []
+            : new TaskQuestions(task).Read(Path.Combine(folder, task.Shots)).Select(read => read.Question).ToList();
+        if (questions.Count == 0)
+            throw new UserErrorException($"{Path.Combine(folder, task.Data)} has no questions.");
+        var subjects = questions
+            .GroupBy(read => read.Subject)
+            .OrderBy(group => group.Key, StringComparer.Ordinal)
             .Select(group => new Subject(group.Key, group.Key, "", shots, [.. group.Select(read => read.Question)]));
         return (new Exam(task.Name, [.. subjects]), task.Rules());
     }
@@ -115,51 +125,59 @@ public sealed record TaskFile
     /// <summary>Whether options are ranked or named by letters.</summary>
     internal bool HasOptions => Scoring is TaskScoring.Letter or TaskScoring.Option or TaskScoring.Perplexity or TaskScoring.WrittenLetter;
 
-    private ExamRules Rules() => new()
-    {
-        Header = _ => Description,
-        Question = (question, _, _) => question.Text,
-        Delimiter = Delimiter,
-        Separator = Separator,
-        Scoring = Scoring switch
+    private ExamRules Rules() =>
+        new()
         {
-            TaskScoring.Letter => Exams.Scoring.Letter,
-            TaskScoring.Option => Exams.Scoring.Option,
-            TaskScoring.Perplexity => Exams.Scoring.Perplexity,
-            _ => Exams.Scoring.Written,
-        },
-        Rule = Scoring switch
-        {
-            TaskScoring.ExactMatch => AnswerRule.ExactMatch,
-            TaskScoring.F1 => AnswerRule.F1,
-            TaskScoring.Number => AnswerRule.Number,
-            TaskScoring.Boxed => AnswerRule.Boxed,
-            _ => AnswerRule.Letter,
-        },
-        Averaging = Averaging,
-        Shots = ShotCount,
-        DropsShots = true,
-        AnyRightAnswer = true,
-        Stops = Stop.Count > 0 ? Stop : [Separator],
-        AnswerTokens = Tokens,
-        Samples = Samples,
-        Temperature = Temperature,
-        PassAt = PassAt,
-    };
+            Header = _ => Description,
+            Question = (question, _, _) => question.Text,
+            Delimiter = Delimiter,
+            Separator = Separator,
+            Scoring = Scoring switch
+            {
+                TaskScoring.Letter => Exams.Scoring.Letter,
+                TaskScoring.Option => Exams.Scoring.Option,
+                TaskScoring.Perplexity => Exams.Scoring.Perplexity,
+                _ => Exams.Scoring.Written,
+            },
+            Rule = Scoring switch
+            {
+                TaskScoring.ExactMatch => AnswerRule.ExactMatch,
+                TaskScoring.F1 => AnswerRule.F1,
+                TaskScoring.Number => AnswerRule.Number,
+                TaskScoring.Boxed => AnswerRule.Boxed,
+                _ => AnswerRule.Letter,
+            },
+            Averaging = Averaging,
+            Shots = ShotCount,
+            DropsShots = true,
+            AnyRightAnswer = true,
+            Stops = Stop.Count > 0 ? Stop : [Separator],
+            AnswerTokens = Tokens,
+            Samples = Samples,
+            Temperature = Temperature,
+            PassAt = PassAt,
+        };
 
     private void Check(string path)
     {
-        string? wrong = Name.Length == 0 || Name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('_' or '-')) ? $"name is '{Name}': give the task a name of letters, digits, _ and -"
+        string? wrong =
+            Name.Length == 0 || Name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('_' or '-'))
+                ? $"name is '{Name}': give the task a name of letters, digits, _ and -"
             : Data.Length == 0 ? "data names no file of questions: set it, for example to questions.jsonl"
             : Prompt.Length == 0 ? "prompt is empty: give it a template such as \"{question}\\nAnswer:\""
             : Separator.Length == 0 ? "separator is empty, so that shots run into each other: set it, for example to \"\\n\\n\""
-            : HasOptions && Options.Count == 0 ? $"scoring is {Names.Kebab(Scoring.ToString())}, which needs options: set options, for example to [\"{{A}}\", \"{{B}}\"]"
+            : HasOptions && Options.Count == 0
+                ? $"scoring is {Names.Kebab(Scoring.ToString())}, which needs options: set options, for example to [\"{{A}}\", \"{{B}}\"]"
             : ShotCount > 0 && Shots is null ? $"shot_count is {ShotCount}, but shots names no file: set shots"
             : Stop.Any(string.IsNullOrEmpty) ? "stop holds an empty text: take it out"
-            : Samples > 1 && Temperature == 0 ? $"samples is {Samples} at temperature 0, which would write the same text each time: set temperature, for example to 0.8"
-            : PassAt.Count > 0 && Scoring is not (TaskScoring.Number or TaskScoring.Boxed or TaskScoring.WrittenLetter) ? "pass_at needs answers that are right or wrong: set scoring to number, boxed or written-letter"
-            : PassAt.FirstOrDefault(k => k < 1 || k > Samples) is var odd and not 0 ? $"pass_at holds {odd}, but there are {Samples} samples of a question: give 1 to samples"
+            : Samples > 1 && Temperature == 0
+                ? $"samples is {Samples} at temperature 0, which would write the same text each time: set temperature, for example to 0.8"
+            : PassAt.Count > 0 && Scoring is not (TaskScoring.Number or TaskScoring.Boxed or TaskScoring.WrittenLetter)
+                ? "pass_at needs answers that are right or wrong: set scoring to number, boxed or written-letter"
+            : PassAt.FirstOrDefault(k => k < 1 || k > Samples) is var odd and not 0
+                ? $"pass_at holds {odd}, but there are {Samples} samples of a question: give 1 to samples"
             : null;
-        if (wrong is not null) throw new UserErrorException($"{path}: {wrong}.");
+        if (wrong is not null)
+            throw new UserErrorException($"{path}: {wrong}.");
     }
 }

@@ -15,7 +15,8 @@ internal sealed partial class TaskQuestions(TaskFile task)
     /// <summary>The questions with their subjects, in the order of the file.</summary>
     public List<(string Subject, Question Question)> Read(string path)
     {
-        if (!File.Exists(path)) throw new UserErrorException($"The file of questions {path} does not exist.");
+        if (!File.Exists(path))
+            throw new UserErrorException($"The file of questions {path} does not exist.");
         var records = Path.GetExtension(path).ToLowerInvariant() switch
         {
             ".csv" => Csv(path),
@@ -29,11 +30,20 @@ internal sealed partial class TaskQuestions(TaskFile task)
 
     private Question Question(Record record, int number)
     {
-        string id = $"{task.Name}/{number}", prompt = Filled(task.Prompt, record);
-        if (string.IsNullOrWhiteSpace(prompt)) throw new UserErrorException($"{record.Place}: the prompt is empty.");
-        if (!task.HasOptions) return new Question(id, prompt, [], []) { Solutions = Solutions(record) };
-        string[] options = task.Options is [var field] && !field.Contains('{', StringComparison.Ordinal) ? record.List(field) : [.. task.Options.Select(option => Filled(option, record))];
-        if (options.Length is 0 or > LettersInAlphabet) throw new UserErrorException($"{record.Place}: there are {options.Length} options, where 1 to {LettersInAlphabet} are expected.");
+        string id = $"{task.Name}/{number}",
+            prompt = Filled(task.Prompt, record);
+        if (string.IsNullOrWhiteSpace(prompt))
+            throw new UserErrorException($"{record.Place}: the prompt is empty.");
+        if (!task.HasOptions)
+            return new Question(id, prompt, [], []) { Solutions = Solutions(record) };
+        string[] options =
+            task.Options is [var field] && !field.Contains('{', StringComparison.Ordinal)
+                ? record.List(field)
+                : [.. task.Options.Select(option => Filled(option, record))];
+        if (options.Length is 0 or > LettersInAlphabet)
+            throw new UserErrorException(
+                $"{record.Place}: there are {options.Length} options, where 1 to {LettersInAlphabet} are expected."
+            );
         return new Question(id, prompt, options, [Answer(record, options)]);
     }
 
@@ -46,9 +56,11 @@ internal sealed partial class TaskQuestions(TaskFile task)
     private int Answer(Record record, string[] options)
     {
         var value = record.Value(task.Target);
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0 && number < options.Length) return number;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0 && number < options.Length)
+            return number;
         string text = record.Text(task.Target).Trim();
-        if (Array.IndexOf(options, text) is var own and >= 0) return own;
+        if (Array.IndexOf(options, text) is var own and >= 0)
+            return own;
         return value.ValueKind == JsonValueKind.Number
             ? throw new UserErrorException($"{record.Place}: the answer {text} is none of the numbers 0 to {options.Length - 1}.")
             : ExamFiles.OptionOf(text, options.Length, record.Place);
@@ -59,7 +71,10 @@ internal sealed partial class TaskQuestions(TaskFile task)
     private IEnumerable<Record> Csv(string path)
     {
         using var reader = new StreamReader(path);
-        using var csv = new CsvParser(reader, new CsvConfiguration(CultureInfo.InvariantCulture) { Mode = CsvMode.RFC4180, BadDataFound = null });
+        using var csv = new CsvParser(
+            reader,
+            new CsvConfiguration(CultureInfo.InvariantCulture) { Mode = CsvMode.RFC4180, BadDataFound = null }
+        );
         var columns = task.Columns;
         while (csv.Read())
         {
@@ -70,8 +85,16 @@ internal sealed partial class TaskQuestions(TaskFile task)
                 continue;
             }
             string place = $"{path}, line {csv.RawRow}";
-            if (row.Length < columns.Count) throw new UserErrorException($"{place}: there are {row.Length} fields, where {columns.Count} are expected ({string.Join(", ", columns)}).");
-            yield return new Record(place, columns.Select((name, i) => (name, Value: JsonSerializer.SerializeToElement(row[i]))).ToDictionary(pair => pair.name, pair => pair.Value));
+            if (row.Length < columns.Count)
+                throw new UserErrorException(
+                    $"{place}: there are {row.Length} fields, where {columns.Count} are expected ({string.Join(", ", columns)})."
+                );
+            yield return new Record(
+                place,
+                columns
+                    .Select((name, i) => (name, Value: JsonSerializer.SerializeToElement(row[i])))
+                    .ToDictionary(pair => pair.name, pair => pair.Value)
+            );
         }
     }
 
@@ -81,7 +104,8 @@ internal sealed partial class TaskQuestions(TaskFile task)
         foreach (string line in File.ReadLines(path))
         {
             number++;
-            if (string.IsNullOrWhiteSpace(line)) continue;
+            if (string.IsNullOrWhiteSpace(line))
+                continue;
             string place = $"{path}, line {number}";
             Dictionary<string, JsonElement>? fields;
             try
@@ -102,12 +126,19 @@ internal sealed partial class TaskQuestions(TaskFile task)
     /// <summary>A question's fields.</summary>
     private sealed record Record(string Place, IReadOnlyDictionary<string, JsonElement> Fields)
     {
-        public JsonElement Value(string field) => Fields.TryGetValue(field, out var value)
-            ? value : throw new UserErrorException($"{Place}: there is no field '{field}'; there are {string.Join(", ", Fields.Keys)}.");
+        public JsonElement Value(string field) =>
+            Fields.TryGetValue(field, out var value)
+                ? value
+                : throw new UserErrorException($"{Place}: there is no field '{field}'; there are {string.Join(", ", Fields.Keys)}.");
 
-        public string Text(string field) => Value(field) is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Array or JsonValueKind.Null) } value
-            ? value.ToString() : throw new UserErrorException($"{Place}: '{field}' holds no text.");
+        public string Text(string field) =>
+            Value(field) is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Array or JsonValueKind.Null) } value
+                ? value.ToString()
+                : throw new UserErrorException($"{Place}: '{field}' holds no text.");
 
-        public string[] List(string field) => Value(field) is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray().Select(item => item.ToString())] : [Text(field)];
+        public string[] List(string field) =>
+            Value(field) is { ValueKind: JsonValueKind.Array } list
+                ? [.. list.EnumerateArray().Select(item => item.ToString())]
+                : [Text(field)];
     }
 }

@@ -25,7 +25,8 @@ public sealed class DuplicateTests : IDisposable
     [Fact]
     public void Repeated_paragraphs_are_removed_and_documents_of_nothing_else_dropped()
     {
-        string shared = CleaningFolder.Prose(1, 40), own = CleaningFolder.Prose(2, 40);
+        string shared = CleaningFolder.Prose(1, 40),
+            own = CleaningFolder.Prose(2, 40);
         _folder.Add("web", [$"{shared}\n\nshort\n\nfirst", $"before\n\n{shared}\n\n\nshort\n\n{own}", shared, $"{own}\n\n{shared}"]);
         var report = _folder.Clean("  - exact_paragraphs: { min_characters: 100 }");
         Assert.Equal([$"{shared}\n\nshort\n\nfirst", $"before\n\nshort\n\n{own}"], _folder.Texts());
@@ -54,7 +55,8 @@ public sealed class DuplicateTests : IDisposable
             for (int i = 0; i < 5000; i++)
                 file.Add((UInt128)random.Next(4000));
         }
-        string[] large = [_folder.PathOf("a1"), _folder.PathOf("b1")], small = [_folder.PathOf("a2"), _folder.PathOf("b2")];
+        string[] large = [_folder.PathOf("a1"), _folder.PathOf("b1")],
+            small = [_folder.PathOf("a2"), _folder.PathOf("b2")];
         FirstOccurrences.Decide(observations, large, CancellationToken.None);
         FirstOccurrences.Decide(observations, small, CancellationToken.None, memory: 10_000);
         for (int i = 0; i < 2; i++)
@@ -64,7 +66,8 @@ public sealed class DuplicateTests : IDisposable
     }
 
     /// <summary>
-    /// 5% of the words of each copy are others. Copies lie in other files, domains and stores than what they are copies of, among texts that share words but not
+    /// 5% of the words of each copy are others. Copies lie in other files, domains and stores than what they are copies of, among texts
+    /// that share words but not
     /// sentences, and texts of which a third is the same.
     /// </summary>
     [Theory]
@@ -72,10 +75,18 @@ public sealed class DuplicateTests : IDisposable
     [InlineData(300)]
     public void Planted_copies_are_found_and_nothing_else(int words)
     {
-        const int Documents = 600, Copies = 300;
+        const int Documents = 600,
+            Copies = 300;
         string[] originals = [.. Enumerable.Range(0, Documents).Select(seed => CleaningFolder.Prose(seed, words))];
         string[] copies = [.. Enumerable.Range(0, Copies).Select(seed => CleaningFolder.Edited(originals[seed], 0.05, seed + 1_000_000))];
-        string[] relatives = [.. Enumerable.Range(0, Copies).Select(seed => $"{originals[Documents - 1 - seed][..(words * 2)]} {CleaningFolder.Prose(seed + 2_000_000, words * 2 / 3)}")];
+        string[] relatives =
+        [
+            .. Enumerable
+                .Range(0, Copies)
+                .Select(seed =>
+                    $"{originals[Documents - 1 - seed][..(words * 2)]} {CleaningFolder.Prose(seed + 2_000_000, words * 2 / 3)}"
+                ),
+        ];
         _folder.Add("books", originals[..200]);
         _folder.Add("books", originals[200..]);
         _folder.Add("web", copies.Take(100).Concat(relatives));
@@ -83,7 +94,8 @@ public sealed class DuplicateTests : IDisposable
         _folder.Clean("  - near_duplicates: {}", inputs: "store more");
 
         HashSet<string> kept = [.. _folder.Texts()];
-        double found = copies.Count(copy => !kept.Contains(copy)), wrong = originals.Concat(relatives).Count(text => !kept.Contains(text));
+        double found = copies.Count(copy => !kept.Contains(copy)),
+            wrong = originals.Concat(relatives).Count(text => !kept.Contains(text));
         Assert.True(found / Copies >= 0.95, $"recall {found / Copies}");
         Assert.True(found / (found + wrong) >= 0.95, $"precision {found / (found + wrong)}");
     }
@@ -110,7 +122,12 @@ public sealed class DuplicateTests : IDisposable
             for (int i = 0; i < 100_000; i++)
                 for (int row = 0; row < 4; row++)
                     file.Add((uint)random.Next(24));
-        var settings = new NearDuplicatesSection { Bands = 2, Rows = 2, Similarity = 1 };
+        var settings = new NearDuplicatesSection
+        {
+            Bands = 2,
+            Rows = 2,
+            Similarity = 1,
+        };
         string[] flags = [_folder.PathOf("one"), _folder.PathOf("two")];
         new NearDuplicatesRule(settings).Decide(observations, flags[..1], CancellationToken.None);
         new NearDuplicatesRule(settings with { Memory = 100_000 }).Decide(observations, flags[1..], CancellationToken.None);

@@ -12,11 +12,13 @@ public sealed class MinHashTests
     public void Equal_places_estimate_the_similarity_of_the_sets(double edited)
     {
         var hash = new MinHash(128);
-        double error = 0, square = 0;
+        double error = 0,
+            square = 0;
         const int Pairs = 100;
         for (int seed = 0; seed < Pairs; seed++)
         {
-            string text = CleaningFolder.Prose(seed, 300), other = CleaningFolder.Edited(text, edited, seed);
+            string text = CleaningFolder.Prose(seed, 300),
+                other = CleaningFolder.Edited(text, edited, seed);
             double difference = MinHash.Similarity(Sign(hash, text), Sign(hash, other)) - Jaccard(text, other);
             error += difference / Pairs;
             square += difference * difference / Pairs;
@@ -34,7 +36,8 @@ public sealed class MinHashTests
 
     private static double Jaccard(string left, string right)
     {
-        HashSet<string> a = Shingles(left), b = Shingles(right);
+        HashSet<string> a = Shingles(left),
+            b = Shingles(right);
         return a.Intersect(b).Count() / (double)a.Union(b).Count();
     }
 

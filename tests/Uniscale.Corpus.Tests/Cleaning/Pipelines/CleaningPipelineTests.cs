@@ -12,7 +12,9 @@ public sealed class CleaningPipelineTests : IDisposable
     [Fact]
     public void Steps_keep_their_order_names_and_switches()
     {
-        var pipeline = _folder.Pipeline("  - digits: { max: 0.1 }\n  - length: { enabled: false }\n  - digits: { name: many_digits, max: 0.5, except: [code] }");
+        var pipeline = _folder.Pipeline(
+            "  - digits: { max: 0.1 }\n  - length: { enabled: false }\n  - digits: { name: many_digits, max: 0.5, except: [code] }"
+        );
         Assert.Equal(["digits", "many_digits"], pipeline.Rules.Select(rule => rule.ReportedName));
         Assert.Equal(0.5, Assert.IsType<DigitsSection>(pipeline.Rules[1]).Max);
     }
@@ -49,12 +51,28 @@ public sealed class CleaningPipelineTests : IDisposable
     public void The_sample_pipeline_cleans()
     {
         foreach (string domain in new[] { "web", "books", "encyclopedia", "code" })
-            _folder.Add(domain, Enumerable.Range(domain[0] * 100, 20).Select(seed => CleaningFolder.Prose(seed, 80)).Append("中文维基百科是维基百科协作计划的中文版本，自二零零二年十月二十四日正式成立，由非营利组织维基媒体基金会负责维持。" + domain));
+            _folder.Add(
+                domain,
+                Enumerable
+                    .Range(domain[0] * 100, 20)
+                    .Select(seed => CleaningFolder.Prose(seed, 80))
+                    .Append(
+                        "中文维基百科是维基百科协作计划的中文版本，自二零零二年十月二十四日正式成立，由非营利组织维基媒体基金会负责维持。"
+                            + domain
+                    )
+            );
         string text = File.ReadAllText(Sample());
         Assert.Contains("${UNISCALE_CORPUS:-data/corpus-large}", text);
         string path = _folder.PathOf("clean.yaml");
-        File.WriteAllText(path, text.Replace("${UNISCALE_CORPUS:-data/corpus-large}", _folder.PathOf(""), StringComparison.Ordinal).Replace("${UNISCALE_CLEAN:-data/corpus-clean}", _folder.PathOf("clean"), StringComparison.Ordinal));
-        Assert.Contains("tokenizer.model does not exist", Assert.Throws<UserErrorException>(() => new Cleaner(CleaningPipeline.Load(path), 2).Run()).Message);
+        File.WriteAllText(
+            path,
+            text.Replace("${UNISCALE_CORPUS:-data/corpus-large}", _folder.PathOf(""), StringComparison.Ordinal)
+                .Replace("${UNISCALE_CLEAN:-data/corpus-clean}", _folder.PathOf("clean"), StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            "tokenizer.model does not exist",
+            Assert.Throws<UserErrorException>(() => new Cleaner(CleaningPipeline.Load(path), 2).Run()).Message
+        );
         File.WriteAllText(path, File.ReadAllText(path).Replace("\ntokenizer: ", "\n# tokenizer: ", StringComparison.Ordinal));
         var report = new Cleaner(CleaningPipeline.Load(path), 2).Run();
         Assert.Equal(13, report.Steps.Count);

@@ -14,7 +14,8 @@ public sealed class NgramModelTests
         var model = new NgramModel(4);
         model.Train("abracadabra, the cat sat on that mat");
         model.Train("another text");
-        double before = model.BitsPerCharacter(context) * context.Length, sum = 0;
+        double before = model.BitsPerCharacter(context) * context.Length,
+            sum = 0;
         for (int c = 0; c < 65536; c++)
             sum += Math.Pow(2, before - (model.BitsPerCharacter(context + (char)c) * (context.Length + 1)));
         Assert.Equal(1, sum, 1e-6);
@@ -27,7 +28,8 @@ public sealed class NgramModelTests
         Assert.Equal(16, model.BitsPerCharacter("anything"), 1e-12);
         for (int seed = 0; seed < 50; seed++)
             model.Train(CleaningFolder.Prose(seed, 200));
-        double same = model.BitsPerCharacter(CleaningFolder.Prose(100, 200)), shuffled = model.BitsPerCharacter(new string([.. CleaningFolder.Prose(100, 200).Order()]));
+        double same = model.BitsPerCharacter(CleaningFolder.Prose(100, 200)),
+            shuffled = model.BitsPerCharacter(new string([.. CleaningFolder.Prose(100, 200).Order()]));
         Assert.InRange(same, 1, 3.3);
         Assert.True(shuffled > same + 0.5, $"{shuffled} against {same}");
     }

@@ -18,7 +18,10 @@ public sealed class OriginRuleTests
     {
         var rule = new UrlRule(new UrlSection { Drop = ["example.org", "forum.site/threads"] });
         Assert.Equal(isKept, rule.Keeps(Document(url: url)));
-        Assert.Equal(!isKept || url is null, new UrlRule(new UrlSection { Keep = ["example.org", "https://forum.site/threads/"] }).Keeps(Document(url: url)));
+        Assert.Equal(
+            !isKept || url is null,
+            new UrlRule(new UrlSection { Keep = ["example.org", "https://forum.site/threads/"] }).Keeps(Document(url: url))
+        );
     }
 
     [Theory]
@@ -29,7 +32,17 @@ public sealed class OriginRuleTests
     public void Scores_have_bounds(double? score, bool isKept)
     {
         Assert.Equal(isKept, new ScoreRule(new ScoreSection { Min = 0.5, Max = 0.9 }).Keeps(Document(score: score)));
-        Assert.Equal(isKept && score is not null, new ScoreRule(new ScoreSection { Min = 0.5, Max = 0.9, DropUnknown = true }).Keeps(Document(score: score)));
+        Assert.Equal(
+            isKept && score is not null,
+            new ScoreRule(
+                new ScoreSection
+                {
+                    Min = 0.5,
+                    Max = 0.9,
+                    DropUnknown = true,
+                }
+            ).Keeps(Document(score: score))
+        );
     }
 
     [Theory]
@@ -54,5 +67,11 @@ public sealed class OriginRuleTests
     }
 
     private static CleaningDocument Document(string? url = "u", double? score = null, string? language = null) =>
-        new CleaningDocument().Take(new StoredDocument("i", "s", "Das Haus ist nicht weit von der Stadt, und wir gehen mit den Kindern zu Fuß.", language) { Url = url, Score = score });
+        new CleaningDocument().Take(
+            new StoredDocument("i", "s", "Das Haus ist nicht weit von der Stadt, und wir gehen mit den Kindern zu Fuß.", language)
+            {
+                Url = url,
+                Score = score,
+            }
+        );
 }

@@ -26,15 +26,23 @@ public sealed class CleanerTests : IDisposable
         for (int file = 0; file < 5; file++)
         {
             int first = 60 * file;
-            _folder.Add(file < 3 ? "web" : "code", Enumerable.Range(first, 60).Select(seed => (seed % 6) switch
-            {
-                0 => CleaningFolder.Prose(seed % 60, 80),
-                1 => CleaningFolder.Edited(CleaningFolder.Prose(seed % 60 - 1, 80), 0.05, seed),
-                2 => "les enfants sont dans la maison avec leur mère",
-                3 => $"{CleaningFolder.Prose(seed, 30)}\nAll rights reserved.\n\n{CleaningFolder.Prose(7, 30)}",
-                4 => $"预训练语料第{seed}号，{new string([.. CleaningFolder.Prose(seed, 20).Where(char.IsLetter).Select(c => (char)(0x4E00 + (c * seed % 5000)))])}",
-                _ => CleaningFolder.Prose(seed, 60),
-            }));
+            _folder.Add(
+                file < 3 ? "web" : "code",
+                Enumerable
+                    .Range(first, 60)
+                    .Select(seed =>
+                        (seed % 6) switch
+                        {
+                            0 => CleaningFolder.Prose(seed % 60, 80),
+                            1 => CleaningFolder.Edited(CleaningFolder.Prose(seed % 60 - 1, 80), 0.05, seed),
+                            2 => "les enfants sont dans la maison avec leur mère",
+                            3 => $"{CleaningFolder.Prose(seed, 30)}\nAll rights reserved.\n\n{CleaningFolder.Prose(7, 30)}",
+                            4 =>
+                                $"预训练语料第{seed}号，{new string([.. CleaningFolder.Prose(seed, 20).Where(char.IsLetter).Select(c => (char)(0x4E00 + (c * seed % 5000)))])}",
+                            _ => CleaningFolder.Prose(seed, 60),
+                        }
+                    )
+            );
         }
     }
 
@@ -77,18 +85,26 @@ public sealed class CleanerTests : IDisposable
             string output = $"stopped-{stop}";
             var done = new List<(int, string)>();
             using var source = new CancellationTokenSource();
-            var first = new Cleaner(_folder.Pipeline(_steps, output), 1, shard =>
-            {
-                done.Add((shard.Stage, shard.Shard));
-                if (done.Count == stop)
-                    source.Cancel();
-            });
+            var first = new Cleaner(
+                _folder.Pipeline(_steps, output),
+                1,
+                shard =>
+                {
+                    done.Add((shard.Stage, shard.Shard));
+                    if (done.Count == stop)
+                        source.Cancel();
+                }
+            );
             Assert.ThrowsAny<OperationCanceledException>(() => first.Run(source.Token));
             Assert.False(DocumentStore.IsStore(_folder.PathOf(output)));
             // What a killed process leaves half written.
             File.WriteAllText(_folder.PathOf($"{output}/.cleaning/stage-0/00004.jsonl.zst.unfinished"), "rubbish");
 
-            new Cleaner(_folder.Pipeline(_steps, output), 2, shard => done.RemoveAll(entry => entry == (shard.Stage, shard.Shard) && !shard.IsTakenOver)).Run();
+            new Cleaner(
+                _folder.Pipeline(_steps, output),
+                2,
+                shard => done.RemoveAll(entry => entry == (shard.Stage, shard.Shard) && !shard.IsTakenOver)
+            ).Run();
             Assert.Equal(stop, done.Count);
             Assert.Equal(whole, _folder.Bytes(output));
         }
@@ -121,9 +137,15 @@ public sealed class CleanerTests : IDisposable
     [Fact]
     public void A_store_that_is_not_there_or_is_none_is_named()
     {
-        Assert.Contains("nowhere does not exist", Assert.Throws<UserErrorException>(() => _folder.Clean("  - symbols: {}", inputs: "nowhere")).Message);
+        Assert.Contains(
+            "nowhere does not exist",
+            Assert.Throws<UserErrorException>(() => _folder.Clean("  - symbols: {}", inputs: "nowhere")).Message
+        );
         Directory.CreateDirectory(_folder.PathOf("empty"));
-        Assert.Contains("empty is no store", Assert.Throws<UserErrorException>(() => _folder.Clean("  - symbols: {}", inputs: "empty")).Message);
+        Assert.Contains(
+            "empty is no store",
+            Assert.Throws<UserErrorException>(() => _folder.Clean("  - symbols: {}", inputs: "empty")).Message
+        );
         Assert.False(Directory.Exists(_folder.PathOf("clean")));
     }
 
@@ -147,9 +169,15 @@ public sealed class CleanerTests : IDisposable
     {
         string path = _folder.PathOf("huge.jsonl");
         File.WriteAllText(path, "{\"text\": \"good\"}\n{\"text\": \"" + new string('a', 3 << 20) + "\"}\n");
-        Assert.Contains("Line 2 of", Assert.Throws<UserErrorException>(() => StoredDocumentReader.Read(path, maxLineBytes: 1 << 20).Count()).Message);
+        Assert.Contains(
+            "Line 2 of",
+            Assert.Throws<UserErrorException>(() => StoredDocumentReader.Read(path, maxLineBytes: 1 << 20).Count()).Message
+        );
         Directory.CreateDirectory(_folder.PathOf("damaged/web"));
         File.WriteAllText(_folder.PathOf("damaged/web/a.jsonl.zst"), "this is no archive, whatever its name says");
-        Assert.Contains("cannot be decompressed", Assert.Throws<UserErrorException>(() => _folder.Clean("  - symbols: {}", inputs: "damaged")).Message);
+        Assert.Contains(
+            "cannot be decompressed",
+            Assert.Throws<UserErrorException>(() => _folder.Clean("  - symbols: {}", inputs: "damaged")).Message
+        );
     }
 }

@@ -15,14 +15,30 @@ public sealed class ArchiveTests : IDisposable
     [Fact]
     public void What_is_in_a_tar_is_read_as_if_it_stood_alone()
     {
-        byte[] tar = Tar(("a/one.txt", "one"u8.ToArray()), ("a/page.html", "<p>two</p>"u8.ToArray()), ("b.jsonl.gz", ImportFolder.Gzip("{\"text\":\"three\"}\n{\"text\":\"four\"}\n"u8)), ("c.png", [1]), ("cut.txt.gz", ImportFolder.Gzip("lost"u8).AsSpan()[..^2].ToArray()), ("in.tar", Tar(("deep.txt", "five"u8.ToArray()))));
-        foreach ((string name, byte[] bytes, string form) in (List<(string, byte[], string)>)[("a.tar", tar, "tar"), ("a.tgz", ImportFolder.Gzip(tar), "gzip tar"), ("unnamed", ImportFolder.Zstd(tar), "zstd tar")])
+        byte[] tar = Tar(
+            ("a/one.txt", "one"u8.ToArray()),
+            ("a/page.html", "<p>two</p>"u8.ToArray()),
+            ("b.jsonl.gz", ImportFolder.Gzip("{\"text\":\"three\"}\n{\"text\":\"four\"}\n"u8)),
+            ("c.png", [1]),
+            ("cut.txt.gz", ImportFolder.Gzip("lost"u8).AsSpan()[..^2].ToArray()),
+            ("in.tar", Tar(("deep.txt", "five"u8.ToArray())))
+        );
+        foreach (
+            (string name, byte[] bytes, string form) in (List<(string, byte[], string)>)
+                [("a.tar", tar, "tar"), ("a.tgz", ImportFolder.Gzip(tar), "gzip tar"), ("unnamed", ImportFolder.Zstd(tar), "zstd tar")]
+        )
         {
             (var report, var documents) = _folder.Read(_folder.Write(name, bytes));
             Assert.Equal(["one", "two", "three", "four", "five"], documents.Select(document => document.Text));
-            Assert.Equal([$"{name}/a/one.txt", $"{name}/b.jsonl.gz:2", $"{name}/in.tar/deep.txt"], ((int[])[0, 3, 4]).Select(i => documents[i].Source));
+            Assert.Equal(
+                [$"{name}/a/one.txt", $"{name}/b.jsonl.gz:2", $"{name}/in.tar/deep.txt"],
+                ((int[])[0, 3, 4]).Select(i => documents[i].Source)
+            );
             Assert.Equal(form, Assert.Single(report.Forms).Key);
-            Assert.Equal(["1 damaged, within an archive", "1 not text, by its name"], report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}"));
+            Assert.Equal(
+                ["1 damaged, within an archive", "1 not text, by its name"],
+                report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}")
+            );
             Assert.Contains("cut.txt.gz", Assert.Single(report.Damaged), StringComparison.Ordinal);
         }
     }
@@ -39,7 +55,10 @@ public sealed class ArchiveTests : IDisposable
     public void What_is_in_a_zip_is_read_and_checked()
     {
         byte[] zip = Zip(("one.txt", "one one one one one one"), ("dir/two.txt", "two"));
-        Assert.Equal(["one one one one one one", "two"], _folder.Read(_folder.Write("a.zip", zip)).Documents.Select(document => document.Text));
+        Assert.Equal(
+            ["one one one one one one", "two"],
+            _folder.Read(_folder.Write("a.zip", zip)).Documents.Select(document => document.Text)
+        );
         Assert.Equal("zip", Assert.Single(_folder.Read(_folder.Write("unnamed", zip)).Report.Forms).Key);
         _folder.AssertDamaged("cut.zip", zip[..^30], "");
         // The checksum in the directory: of the first entry in its header and at its end.
@@ -52,7 +71,11 @@ public sealed class ArchiveTests : IDisposable
         byte[] encrypted = [.. zip];
         encrypted[encrypted.AsSpan().IndexOf("PK\x1\x2"u8) + 8] |= 1;
         encrypted[6] |= 1;
-        Assert.Contains("one.txt (it is encrypted)", Assert.Single(_folder.Read(_folder.Write("encrypted.zip", encrypted)).Report.Damaged), StringComparison.Ordinal);
+        Assert.Contains(
+            "one.txt (it is encrypted)",
+            Assert.Single(_folder.Read(_folder.Write("encrypted.zip", encrypted)).Report.Damaged),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -80,7 +103,11 @@ public sealed class ArchiveTests : IDisposable
         byte[] tar = Tar(("deep.txt", "deep"u8.ToArray()));
         for (int i = 0; i < 8; i++)
             tar = Tar(($"{i}.tar", tar));
-        Assert.Contains("archives within archives", Assert.Single(_folder.Read(_folder.Write("a.tar", tar)).Report.Damaged), StringComparison.Ordinal);
+        Assert.Contains(
+            "archives within archives",
+            Assert.Single(_folder.Read(_folder.Write("a.tar", tar)).Report.Damaged),
+            StringComparison.Ordinal
+        );
     }
 
     internal static byte[] Tar(params (string Name, byte[] Bytes)[] files)

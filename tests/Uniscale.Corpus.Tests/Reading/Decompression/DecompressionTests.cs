@@ -11,10 +11,12 @@ public sealed class DecompressionTests
 {
     /// <summary>Two streams of `xz --check=crc64` of "first\n" and "second\n", by XZ Utils 5.4.</summary>
     private const string Xz =
-        "fd377a585a000004e6d6b4460200210116000000742fe5a301000566697273740a000000492523a40a8a028a00011e06c12fa41d1fb6f37d010000000004595a" +
-        "fd377a585a000004e6d6b4460200210116000000742fe5a30100067365636f6e640a000031bdb7f95cc0f16d00011f07162eb8731fb6f37d010000000004595a";
+        "fd377a585a000004e6d6b4460200210116000000742fe5a301000566697273740a000000492523a40a8a028a00011e06c12fa41d1fb6f37d010000000004595a"
+        + "fd377a585a000004e6d6b4460200210116000000742fe5a30100067365636f6e640a000031bdb7f95cc0f16d00011f07162eb8731fb6f37d010000000004595a";
 
-    private static readonly byte[] Text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 8_000).Select(i => $"line {i * 7919 % 30_011} of text\n")));
+    private static readonly byte[] Text = Encoding.UTF8.GetBytes(
+        string.Concat(Enumerable.Range(0, 8_000).Select(i => $"line {i * 7919 % 30_011} of text\n"))
+    );
 
     public static TheoryData<string> Codecs => ["gzip", "zstd", "bzip2", "lz4"];
 
@@ -22,7 +24,8 @@ public sealed class DecompressionTests
     [MemberData(nameof(Codecs))]
     public void Members_follow_one_another_and_what_is_cut_or_damaged_anywhere_is_found(string codec)
     {
-        byte[] one = Compress(codec, Text), two = [.. Compress(codec, Text.AsSpan(0, 999)), .. Compress(codec, []), .. one];
+        byte[] one = Compress(codec, Text),
+            two = [.. Compress(codec, Text.AsSpan(0, 999)), .. Compress(codec, []), .. one];
         Assert.Equal([.. Text.AsSpan(0, 999), .. Text], Read(two));
         var random = new Random(1);
         foreach (int kept in (int[])[1, 5, 12, one.Length / 3, one.Length - 9, one.Length - 1])
@@ -34,7 +37,10 @@ public sealed class DecompressionTests
             byte[]? read = null;
             var error = Record.Exception(() => read = Read(damaged, $"a.{Extension(codec)}"));
             // What is not found changed nothing: a name or a time in a header.
-            Assert.True(error is InvalidDataException || (read is not null && read.AsSpan().SequenceEqual([.. Text.AsSpan(0, 999), .. Text])), $"trial {trial}: {error}");
+            Assert.True(
+                error is InvalidDataException || (read is not null && read.AsSpan().SequenceEqual([.. Text.AsSpan(0, 999), .. Text])),
+                $"trial {trial}: {error}"
+            );
         }
     }
 
@@ -44,8 +50,20 @@ public sealed class DecompressionTests
         byte[] one = ImportFolder.Gzip(Text);
         Assert.Equal(Text, Read([.. one, .. new byte[1000]]));
         Assert.Equal([], Read(ImportFolder.Gzip([])));
-        Assert.Equal([.. Text, .. Text], Read([.. ImportFolder.Gzip([]), .. one, .. ImportFolder.Gzip([]), .. one, .. ImportFolder.Gzip([])]));
-        foreach (byte[] behind in (byte[][])[[1], [0x1F], [0x1F, 0x8B], "garbage"u8.ToArray(), new byte[] { 0, 0, 7 }])
+        Assert.Equal(
+            [.. Text, .. Text],
+            Read([.. ImportFolder.Gzip([]), .. one, .. ImportFolder.Gzip([]), .. one, .. ImportFolder.Gzip([])])
+        );
+        foreach (
+            byte[] behind in (byte[][])
+                [
+                    [1],
+                    [0x1F],
+                    [0x1F, 0x8B],
+                    "garbage"u8.ToArray(),
+                    new byte[] { 0, 0, 7 },
+                ]
+        )
             Assert.Throws<InvalidDataException>(() => Read([.. one, .. behind]));
         byte[] wrong = [.. one];
         wrong[^5] ^= 1; // the checksum
@@ -95,9 +113,16 @@ public sealed class DecompressionTests
     public void What_only_its_name_calls_compressed_is_text_or_damaged()
     {
         string name = "a.txt.gz";
-        Assert.Equal("plain"u8.ToArray(), All(Decompressor.Decompress(new PeekStream(new MemoryStream("plain"u8.ToArray())), ref name, [], allowsText: true)));
+        Assert.Equal(
+            "plain"u8.ToArray(),
+            All(Decompressor.Decompress(new PeekStream(new MemoryStream("plain"u8.ToArray())), ref name, [], allowsText: true))
+        );
         Assert.Equal("a.txt", name);
-        Assert.Contains("its name says gzip", Assert.Throws<InvalidDataException>(() => Read([0x1F, 0x8A, 8, 0, 1], "a.gz")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "its name says gzip",
+            Assert.Throws<InvalidDataException>(() => Read([0x1F, 0x8A, 8, 0, 1], "a.gz")).Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("it is empty", Assert.Throws<InvalidDataException>(() => Read([], "a.gz")).Message, StringComparison.Ordinal);
     }
 
@@ -114,19 +139,33 @@ public sealed class DecompressionTests
         return all.ToArray();
     }
 
-    private static string Extension(string codec) => codec switch { "gzip" => "gz", "zstd" => "zst", "bzip2" => "bz2", _ => codec };
+    private static string Extension(string codec) =>
+        codec switch
+        {
+            "gzip" => "gz",
+            "zstd" => "zst",
+            "bzip2" => "bz2",
+            _ => codec,
+        };
 
     private static byte[] Compress(string codec, ReadOnlySpan<byte> text)
     {
         if (codec is "gzip")
             return ImportFolder.Gzip(text);
         using var bytes = new MemoryStream();
-        using (Stream stream = codec switch
-        {
-            "zstd" => Checked(bytes),
-            "bzip2" => BZip2Stream.Create(bytes, SharpCompress.Compressors.CompressionMode.Compress, decompressConcatenated: false, leaveOpen: true),
-            _ => LZ4Stream.Encode(bytes, new LZ4EncoderSettings { ContentChecksum = true }, leaveOpen: true),
-        })
+        using (
+            Stream stream = codec switch
+            {
+                "zstd" => Checked(bytes),
+                "bzip2" => BZip2Stream.Create(
+                    bytes,
+                    SharpCompress.Compressors.CompressionMode.Compress,
+                    decompressConcatenated: false,
+                    leaveOpen: true
+                ),
+                _ => LZ4Stream.Encode(bytes, new LZ4EncoderSettings { ContentChecksum = true }, leaveOpen: true),
+            }
+        )
         {
             stream.Write(text);
         }

@@ -14,7 +14,12 @@ public sealed class WikiDumpTests : IDisposable
 
     private static readonly string[] Pages =
     [
-        Page("Größe", "0", "7", "'''Größe''' ist [[Maß|das Maß]].\n[[Datei:x.png|mini]]\n\n&lt;ref&gt;y&lt;/ref&gt;[[Kategorie:A]]Ende &amp;amp; mehr."),
+        Page(
+            "Größe",
+            "0",
+            "7",
+            "'''Größe''' ist [[Maß|das Maß]].\n[[Datei:x.png|mini]]\n\n&lt;ref&gt;y&lt;/ref&gt;[[Kategorie:A]]Ende &amp;amp; mehr."
+        ),
         Page("Maß", "0", "8", "#WEITERLEITUNG [[Größe]]", "<redirect title=\"Größe\" />"),
         Page("Diskussion:Größe", "1", "9", "Wort"),
         Page("Leer", "0", "10", "{{Vorlage}}"),
@@ -31,9 +36,15 @@ public sealed class WikiDumpTests : IDisposable
         // Multistream: many streams of bzip2 in one file.
         byte[] bytes = [.. Bzip2(Head), .. Pages.SelectMany(Bzip2), .. Bzip2("</mediawiki>\n")];
         (var report, var documents) = _folder.Read(_folder.Write("dewiki-pages-articles-multistream.xml.bz2", bytes));
-        Assert.Equal(["Größe\n\nGröße ist das Maß.\n\nEnde & mehr.", "Zweite\n\nZeile 1\nZeile 2"], documents.Select(document => document.Text));
+        Assert.Equal(
+            ["Größe\n\nGröße ist das Maß.\n\nEnde & mehr.", "Zweite\n\nZeile 1\nZeile 2"],
+            documents.Select(document => document.Text)
+        );
         Assert.Equal(("7", "de", "2026-01-02T03:04:05Z"), (documents[0].SourceId, documents[0].Language, documents[0].Date));
-        Assert.Equal(["1 pages of other namespaces", "1 pages without text", "1 redirects"], report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}"));
+        Assert.Equal(
+            ["1 pages of other namespaces", "1 pages without text", "1 redirects"],
+            report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}")
+        );
         Assert.Equal("bzip2 wiki", Assert.Single(report.Forms).Key);
         _folder.AssertDamaged("cut.xml.bz2", bytes[..^20], "bzip2");
         bytes[bytes.Length / 2] ^= 16;
@@ -51,13 +62,16 @@ public sealed class WikiDumpTests : IDisposable
     [Fact]
     public void Wikiextractor_gives_a_document_a_page_in_either_of_its_forms()
     {
-        const string doc = "<doc id=\"12\" url=\"https://en.wikipedia.org/wiki?curid=12\" title=\"Anarchism\">\nAnarchism\n\nAnarchism &lt;is&gt; one.\n\n\nTwo.\n</doc>\n<doc id=\"13\" url=\"u\" title=\"Empty\">\n\n</doc>\n";
+        const string doc =
+            "<doc id=\"12\" url=\"https://en.wikipedia.org/wiki?curid=12\" title=\"Anarchism\">\nAnarchism\n\nAnarchism &lt;is&gt; one.\n\n\nTwo.\n</doc>\n<doc id=\"13\" url=\"u\" title=\"Empty\">\n\n</doc>\n";
         (var report, var documents) = _folder.Read(_folder.Write("AA/wiki_00", doc));
         Assert.Equal("Anarchism\n\nAnarchism <is> one.\n\n\nTwo.", Assert.Single(documents).Text);
         Assert.Equal(("12", "https://en.wikipedia.org/wiki?curid=12"), (documents[0].SourceId, documents[0].Url));
         Assert.Equal(("wikiextractor", 1L), (Assert.Single(report.Forms).Key, report.LeftOut["no text"]));
         _folder.AssertDamaged("wiki_01", Encoding.UTF8.GetBytes(doc[..^8]), "cut within a document");
-        var json = Assert.Single(_folder.Read(_folder.Write("AB/wiki_00", "{\"id\": \"12\", \"url\": \"u\", \"title\": \"t\", \"text\": \"words\"}\n")).Documents);
+        var json = Assert.Single(
+            _folder.Read(_folder.Write("AB/wiki_00", "{\"id\": \"12\", \"url\": \"u\", \"title\": \"t\", \"text\": \"words\"}\n")).Documents
+        );
         Assert.Equal(("12", "u", "words"), (json.SourceId, json.Url, json.Text));
     }
 
@@ -67,7 +81,14 @@ public sealed class WikiDumpTests : IDisposable
     private static byte[] Bzip2(string text)
     {
         var compressed = new MemoryStream();
-        using (var stream = BZip2Stream.Create(compressed, SharpCompress.Compressors.CompressionMode.Compress, decompressConcatenated: false, leaveOpen: true))
+        using (
+            var stream = BZip2Stream.Create(
+                compressed,
+                SharpCompress.Compressors.CompressionMode.Compress,
+                decompressConcatenated: false,
+                leaveOpen: true
+            )
+        )
             stream.Write(Encoding.UTF8.GetBytes(text));
         return compressed.ToArray();
     }

@@ -65,7 +65,11 @@ public sealed class ArrowTests : IDisposable
         yield return view.Build();
         yield return binary.Build();
         var words = new StringArray.Builder().AppendRange(["Café one", "Café two", "训练", ""]).Build();
-        yield return new DictionaryArray(new DictionaryType(Int32Type.Default, StringType.Default, false), new Int32Array.Builder().Append(0).Append(1).AppendNull().Append(2).Append(3).Build(), words);
+        yield return new DictionaryArray(
+            new DictionaryType(Int32Type.Default, StringType.Default, false),
+            new Int32Array.Builder().Append(0).Append(1).AppendNull().Append(2).Append(3).Build(),
+            words
+        );
     }
 
     private static byte[] Write(IArrowArray array, bool isFile, CompressionCodecType? codec)
@@ -73,8 +77,14 @@ public sealed class ArrowTests : IDisposable
         var schema = new Schema([new("id", Int64Type.Default, false), new("text", array.Data.DataType, true)], null);
         var ids = new Int64Array.Builder().AppendRange(Enumerable.Range(0, array.Length).Select(i => (long)i)).Build();
         using var bytes = new MemoryStream();
-        var options = new IpcOptions { CompressionCodecFactory = codec is null ? null : new CompressionCodecFactory(), CompressionCodec = codec };
-        using (var writer = isFile ? new ArrowFileWriter(bytes, schema, true, options) : new ArrowStreamWriter(bytes, schema, true, options))
+        var options = new IpcOptions
+        {
+            CompressionCodecFactory = codec is null ? null : new CompressionCodecFactory(),
+            CompressionCodec = codec,
+        };
+        using (
+            var writer = isFile ? new ArrowFileWriter(bytes, schema, true, options) : new ArrowStreamWriter(bytes, schema, true, options)
+        )
         {
             for (int batch = 0; batch < 2; batch++)
                 writer.WriteRecordBatch(new RecordBatch(schema, [ids, array], array.Length));

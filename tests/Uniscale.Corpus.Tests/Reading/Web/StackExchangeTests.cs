@@ -26,8 +26,14 @@ public sealed class StackExchangeTests : IDisposable
     {
         (var report, var documents) = _folder.Read(_folder.Write("Posts.xml", Posts));
         Assert.Equal(["How & why?\n\nFirst question & more\n\nHigh\n\nLow", "Second\n\na  b"], documents.Select(document => document.Text));
-        Assert.Equal(("1", 9.0, "2010-01-01T00:00:00.000", "Posts.xml:1"), (documents[0].SourceId, documents[0].Score, documents[0].Date, documents[0].Source));
-        Assert.Equal(["1 answers without a question", "1 posts that are neither question nor answer"], report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}"));
+        Assert.Equal(
+            ("1", 9.0, "2010-01-01T00:00:00.000", "Posts.xml:1"),
+            (documents[0].SourceId, documents[0].Score, documents[0].Date, documents[0].Source)
+        );
+        Assert.Equal(
+            ["1 answers without a question", "1 posts that are neither question nor answer"],
+            report.LeftOut.Select(entry => $"{entry.Value} {entry.Key}")
+        );
         Assert.Equal("stackexchange", Assert.Single(report.Forms).Key);
     }
 

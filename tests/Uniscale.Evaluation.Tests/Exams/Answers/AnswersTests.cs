@@ -21,7 +21,8 @@ public sealed class AnswersTests
     [InlineData("E", 5, "E")]
     [InlineData("Apples", 4, "")]
     [InlineData("", 4, "")]
-    public void LettersAreThoseThatASentenceNames(string text, int options, string letters) => Assert.Equal(letters, LetterAnswers.Named(text, options));
+    public void LettersAreThoseThatASentenceNames(string text, int options, string letters) =>
+        Assert.Equal(letters, LetterAnswers.Named(text, options));
 
     [Theory]
     [InlineData("A不对，B也不对。【答案】 C <eoa>", "C")]
@@ -33,7 +34,8 @@ public sealed class AnswersTests
     [InlineData("(1)【答案】B<eoa>(2)【答案】D<eoa>", 2, "BD")]
     [InlineData("【答案】B<eoa>", 3, "B")]
     [InlineData("选A，然后C，最后B", 3, "ACB")]
-    public void SeveralQuestionsTakeALetterEach(string text, int count, string letters) => Assert.Equal(letters, LetterAnswers.List(text, count));
+    public void SeveralQuestionsTakeALetterEach(string text, int count, string letters) =>
+        Assert.Equal(letters, LetterAnswers.List(text, count));
 
     [Theory]
     [InlineData("D【答案】 B、A <eoa> C", "AB")]
@@ -50,12 +52,21 @@ public sealed class AnswersTests
     [InlineData("【答案】ABC", 0)]
     [InlineData("【答案】", 0)]
     public void APartOfASetIsHalf(string text, double points) =>
-        Assert.Equal(points, WrittenScores.Of(new Question("q", "", [], []) { Solutions = ["BA"], Rule = AnswerRule.LetterSet }, AnswerRule.LetterSet, text)["points"]);
+        Assert.Equal(
+            points,
+            WrittenScores.Of(new Question("q", "", [], []) { Solutions = ["BA"], Rule = AnswerRule.LetterSet }, AnswerRule.LetterSet, text)[
+                "points"
+            ]
+        );
 
     [Fact]
     public void ARecordOfSeveralQuestionsCountsEach()
     {
-        var scores = WrittenScores.Of(new Question("q", "", [], []) { Solutions = ["A", "B", "C", "D"] }, AnswerRule.LetterList, "【答案】ABDD");
+        var scores = WrittenScores.Of(
+            new Question("q", "", [], []) { Solutions = ["A", "B", "C", "D"] },
+            AnswerRule.LetterList,
+            "【答案】ABDD"
+        );
         Assert.Equal((0.75, 0.0), (scores["points"], scores["acc"]));
     }
 
@@ -78,7 +89,8 @@ public sealed class AnswersTests
     [InlineData("minus -5", "-5", 1)]
     [InlineData("7 or 8", "7", 0)]
     [InlineData("none", "7", 0)]
-    public void NumbersAreTheLastOnes(string text, string solution, double right) => Assert.Equal(right, Scored(AnswerRule.Number, text, solution));
+    public void NumbersAreTheLastOnes(string text, string solution, double right) =>
+        Assert.Equal(right, Scored(AnswerRule.Number, text, solution));
 
     [Theory]
     [InlineData(@"thus \boxed{\frac{1}{2}} holds", @"\dfrac12", 1)]
@@ -93,7 +105,8 @@ public sealed class AnswersTests
     [InlineData(@"\boxed{1} and \boxed{{2}}", "{2}", 1)]
     [InlineData(@"\boxed{3", "3", 0)]
     [InlineData(@"\boxed{4}", "3", 0)]
-    public void FormulasAreTheBoxedOnes(string text, string solution, double right) => Assert.Equal(right, Scored(AnswerRule.Boxed, text, solution));
+    public void FormulasAreTheBoxedOnes(string text, string solution, double right) =>
+        Assert.Equal(right, Scored(AnswerRule.Boxed, text, solution));
 
     /// <summary>Of 5 samples 2 are right: all ways to draw k of 5 without one of the 2.</summary>
     [Theory]
@@ -102,7 +115,9 @@ public sealed class AnswersTests
     [InlineData(5, 2, 4, 1)]
     [InlineData(5, 0, 3, 0)]
     [InlineData(5, 5, 1, 1)]
-    public void PassAtKCountsTheDraws(int samples, int right, int k, double share) => Assert.Equal(share, WrittenScores.PassAt(samples, right, k), 12);
+    public void PassAtKCountsTheDraws(int samples, int right, int k, double share) =>
+        Assert.Equal(share, WrittenScores.PassAt(samples, right, k), 12);
 
-    private static double Scored(AnswerRule rule, string text, string solution) => WrittenScores.Of(new Question("q", "", [], []) { Solutions = [solution] }, rule, text)["acc"];
+    private static double Scored(AnswerRule rule, string text, string solution) =>
+        WrittenScores.Of(new Question("q", "", [], []) { Solutions = [solution] }, rule, text)["acc"];
 }

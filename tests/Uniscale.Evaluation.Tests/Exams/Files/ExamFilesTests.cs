@@ -21,7 +21,10 @@ public sealed class ExamFilesTests : IDisposable
         Assert.Equal(["other", "STEM"], exam.Subjects.Select(subject => subject.Group));
         var physics = exam.Subjects[1];
         Assert.Equal("college physics", physics.Title);
-        Assert.Equal(("First", "C", "college_physics/0"), (physics.Questions[0].Text, physics.Questions[0].AnswerLetters, physics.Questions[0].Id));
+        Assert.Equal(
+            ("First", "C", "college_physics/0"),
+            (physics.Questions[0].Text, physics.Questions[0].AnswerLetters, physics.Questions[0].Id)
+        );
         Assert.Equal("Q2, with \"quotes\"\nand lines", physics.Shots[1].Text);
         Assert.Equal("D", physics.Shots[1].AnswerLetters);
     }
@@ -41,13 +44,26 @@ public sealed class ExamFilesTests : IDisposable
         Assert.Equal("丁", Assert.Single(Assert.Single(ExamFiles.Read("ceval", _folder, null).Subjects).Questions).Text);
     }
 
-    /// <summary>Options carry letters; labels are a letter, a list, or a stray text that no letter matches; cloze files have no options.</summary>
+    /// <summary>
+    /// Options carry letters; labels are a letter, a list, or a stray text that no letter matches; cloze files have no options.
+    /// </summary>
     [Fact]
     public void AgievalHasLabelsOfThreeKinds()
     {
-        Write("agieval/data/v1/aqua-rat.jsonl", """{"passage": null, "question": "2+2?", "options": ["(A)3", "(B)4", "(C)5", "(D)6", "(E)7"], "label": "B", "answer": null, "other": null}""" + "\n");
-        Write("agieval/data/v1/jec-qa-kd.jsonl", """{"passage": "文。", "question": "哪些？", "options": ["(A)甲", "（B）乙", "(C)丙", "(D)丁"], "label": ["A", "C"], "answer": null}""" + "\n");
-        Write("agieval/data/v1/gaokao-mathqa.jsonl", """{"question": "几？", "options": ["(A)1", "(B)2", "(C)3", "(D)4"], "label": "A B D"}""" + "\n");
+        Write(
+            "agieval/data/v1/aqua-rat.jsonl",
+            """{"passage": null, "question": "2+2?", "options": ["(A)3", "(B)4", "(C)5", "(D)6", "(E)7"], "label": "B", "answer": null, "other": null}"""
+                + "\n"
+        );
+        Write(
+            "agieval/data/v1/jec-qa-kd.jsonl",
+            """{"passage": "文。", "question": "哪些？", "options": ["(A)甲", "（B）乙", "(C)丙", "(D)丁"], "label": ["A", "C"], "answer": null}"""
+                + "\n"
+        );
+        Write(
+            "agieval/data/v1/gaokao-mathqa.jsonl",
+            """{"question": "几？", "options": ["(A)1", "(B)2", "(C)3", "(D)4"], "label": "A B D"}""" + "\n"
+        );
         Write("agieval/data/v1/math.jsonl", """{"question": "1+1", "options": null, "label": null, "answer": "2"}""" + "\n");
         var exam = ExamFiles.Read("agieval", _folder, null);
         Assert.Equal(["aqua-rat", "gaokao-mathqa", "jec-qa-kd"], exam.Subjects.Select(subject => subject.Name));
@@ -76,19 +92,39 @@ public sealed class ExamFilesTests : IDisposable
     [Fact]
     public void GaokaoHasRecordsOfSeveralQuestions()
     {
-        Write("gaokao/Data/Objective_Questions/2010-2022_Math_I_MCQs.json", """{"keywords": "2010-2022_Math_I_MCQs", "example": [{"year": "2010", "question": "1. 几？A. 1 B. 2", "answer": ["B"], "score": 5, "index": 0}]}""");
-        Write("gaokao/Data/Objective_Questions/2010-2022_English_Reading_Comp.json", """{"keywords": "2010-2022_English_Reading_Comp", "example": [{"question": "two", "answer": ["A", "D"], "score": 2}]}""");
-        Write("gaokao/Data/Objective_Questions/2010-2022_Physics_MCQs.json", """{"keywords": "2010-2022_Physics_MCQs", "example": [{"question": "sets", "answer": ["AB"], "score": "6"}]}""");
-        Write("gaokao/Data/Objective_Questions/2012-2022_English_Cloze_Test.json", """{"keywords": "2012-2022_English_Cloze_Test", "example": [{"question": "five", "answer": ["G", "E", "A", "B", "C"], "score": 2}]}""");
+        Write(
+            "gaokao/Data/Objective_Questions/2010-2022_Math_I_MCQs.json",
+            """{"keywords": "2010-2022_Math_I_MCQs", "example": [{"year": "2010", "question": "1. 几？A. 1 B. 2", "answer": ["B"], "score": 5, "index": 0}]}"""
+        );
+        Write(
+            "gaokao/Data/Objective_Questions/2010-2022_English_Reading_Comp.json",
+            """{"keywords": "2010-2022_English_Reading_Comp", "example": [{"question": "two", "answer": ["A", "D"], "score": 2}]}"""
+        );
+        Write(
+            "gaokao/Data/Objective_Questions/2010-2022_Physics_MCQs.json",
+            """{"keywords": "2010-2022_Physics_MCQs", "example": [{"question": "sets", "answer": ["AB"], "score": "6"}]}"""
+        );
+        Write(
+            "gaokao/Data/Objective_Questions/2012-2022_English_Cloze_Test.json",
+            """{"keywords": "2012-2022_English_Cloze_Test", "example": [{"question": "five", "answer": ["G", "E", "A", "B", "C"], "score": 2}]}"""
+        );
         var questions = ExamFiles.Read("gaokao", _folder, null).Subjects.Select(subject => subject.Questions[0]).ToList();
-        Assert.Equal([AnswerRule.LetterList, AnswerRule.LastLetter, AnswerRule.LetterSet, AnswerRule.FiveOfSeven], questions.Select(question => question.Rule!.Value));
+        Assert.Equal(
+            [AnswerRule.LetterList, AnswerRule.LastLetter, AnswerRule.LetterSet, AnswerRule.FiveOfSeven],
+            questions.Select(question => question.Rule!.Value)
+        );
         Assert.Equal([4.0, 5, 6, 10], questions.Select(question => question.Points));
         Assert.Equal("AD", questions[0].Target);
     }
 
     [Theory]
     [InlineData("gaokao", "gaokao/a.json", "[]", "holds no questions of gaokao")]
-    [InlineData("gaokao", "gaokao/a.json", "{\"example\": [{\"question\": \"q\", \"answer\": [\"yes\"]}]}", "record 1: the answer [yes] is no list of letters")]
+    [InlineData(
+        "gaokao",
+        "gaokao/a.json",
+        "{\"example\": [{\"question\": \"q\", \"answer\": [\"yes\"]}]}",
+        "record 1: the answer [yes] is no list of letters"
+    )]
     [InlineData("gaokao", "gaokao/a.txt", "x", "has no files NAME.json")]
     [InlineData("history", "mmlu/test/x_test.csv", "Q,a,b,c,d,A\n", "There is no task 'history'")]
     [InlineData("mmlu", "mmlu/dev/x_dev.csv", "Q,a,b,c,d,A\n", "has no split 'test'")]
@@ -97,7 +133,12 @@ public sealed class ExamFilesTests : IDisposable
     [InlineData("mmlu", "mmlu/test/x_test.csv", "Q,a,b,c,d,E\n", "the answer 'E' is none of the letters A to D")]
     [InlineData("mmlu", "mmlu/test/x_test.csv", "Q,a,b,c,d,\n", "the answer '' is none of the letters A to D")]
     [InlineData("agieval", "agieval/a.jsonl", "{\"question\": \"q\", \"options\": [\"(A)1\", \"(B)2\"]}", "has options but no label")]
-    [InlineData("agieval", "agieval/a.jsonl", "{\"question\": \"q\", \"options\": [\"(A)1\", \"(B)2\"], \"label\": null}", "has options but no label")]
+    [InlineData(
+        "agieval",
+        "agieval/a.jsonl",
+        "{\"question\": \"q\", \"options\": [\"(A)1\", \"(B)2\"], \"label\": null}",
+        "has options but no label"
+    )]
     [InlineData("agieval", "agieval/a.jsonl", "not json", "line 1 is no question of agieval")]
     [InlineData("agieval", "agieval/a.jsonl", "{\"question\": \"q\", \"label\": \"A\"}", "has no files NAME.jsonl with options")]
     [InlineData("ham", "ham/x", "nothing", "has no questions of hamexam")]
@@ -105,15 +146,27 @@ public sealed class ExamFilesTests : IDisposable
     public void BadFilesAreRefusedInASentence(string task, string path, string text, string sentence)
     {
         Write(path, text);
-        Assert.Contains(sentence, Assert.Throws<UserErrorException>(() => ExamFiles.Read(task, _folder, null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            sentence,
+            Assert.Throws<UserErrorException>(() => ExamFiles.Read(task, _folder, null)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void AMissingFolderOrSplitIsNamed()
     {
-        Assert.Contains("There is no folder", Assert.Throws<UserErrorException>(() => ExamFiles.Read("mmlu", Path.Combine(_folder, "nowhere"), null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "There is no folder",
+            Assert.Throws<UserErrorException>(() => ExamFiles.Read("mmlu", Path.Combine(_folder, "nowhere"), null)).Message,
+            StringComparison.Ordinal
+        );
         Write("mmlu/test/x_test.csv", "Q,a,b,c,d,A\n");
-        Assert.Contains("has no split 'train'", Assert.Throws<UserErrorException>(() => ExamFiles.Read("mmlu", _folder, "train")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has no split 'train'",
+            Assert.Throws<UserErrorException>(() => ExamFiles.Read("mmlu", _folder, "train")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private void Write(string path, string text)

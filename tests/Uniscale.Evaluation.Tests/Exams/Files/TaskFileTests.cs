@@ -18,7 +18,9 @@ public sealed class TaskFileTests : IDisposable
     {
         Write("q.csv", "question,A,B,answer\n\"Who, me?\",you,I,B\nWhere?,here,there,A\n");
         Write("s.csv", "question,A,B,answer\nShot?,no,yes,B\n");
-        var (exam, rules) = Read("name: made\ndata: q.csv\nshots: s.csv\nshot_count: 1\nprompt: \"{question} A {A} B {B}\"\noptions: [\"{A}\", \"{B}\"]\nscoring: letter\n");
+        var (exam, rules) = Read(
+            "name: made\ndata: q.csv\nshots: s.csv\nshot_count: 1\nprompt: \"{question} A {A} B {B}\"\noptions: [\"{A}\", \"{B}\"]\nscoring: letter\n"
+        );
         var subject = Assert.Single(exam.Subjects);
         Assert.Equal(("Who, me? A you B I", "B"), (subject.Questions[0].Text, subject.Questions[0].AnswerLetters));
         Assert.Equal(["here", "there"], subject.Questions[1].Options);
@@ -44,7 +46,13 @@ public sealed class TaskFileTests : IDisposable
     {
         Write("q.jsonl", "{\"question\": \"Who?\", \"answer\": [\"me\", \"I\"]}\n\n{\"question\": \"How many?\", \"answer\": 7}\n");
         var (exam, rules) = Read(Plain + "scoring: f1\nstop: [\"\\n\"]\ntokens: 20\n");
-        Assert.Equal([["me", "I"], ["7"]], exam.Subjects[0].Questions.Select(question => question.Solutions.ToArray()));
+        Assert.Equal(
+            [
+                ["me", "I"],
+                ["7"],
+            ],
+            exam.Subjects[0].Questions.Select(question => question.Solutions.ToArray())
+        );
         Assert.Equal((Scoring.Written, AnswerRule.F1, 20), (rules.Scoring, rules.Rule, rules.AnswerTokens));
         Assert.Equal(["\n"], rules.Stops);
     }
@@ -53,7 +61,9 @@ public sealed class TaskFileTests : IDisposable
     public void CsvWithoutAHeaderNamesItsColumns()
     {
         Write("q.csv", "2+2,4\n3+3,6\n");
-        var (exam, rules) = Read("name: sums\ndata: q.csv\ncolumns: [question, answer]\nprompt: \"{question}=\"\nscoring: number\nsamples: 4\ntemperature: 0.8\npass_at: [1, 4]\n");
+        var (exam, rules) = Read(
+            "name: sums\ndata: q.csv\ncolumns: [question, answer]\nprompt: \"{question}=\"\nscoring: number\nsamples: 4\ntemperature: 0.8\npass_at: [1, 4]\n"
+        );
         Assert.Equal(["2+2=", "3+3="], exam.Subjects[0].Questions.Select(question => question.Text));
         Assert.Equal((AnswerRule.Number, 4, 0.8), (rules.Rule, rules.Samples, rules.Temperature));
     }
