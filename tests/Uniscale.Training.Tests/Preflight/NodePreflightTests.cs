@@ -14,7 +14,7 @@ namespace Uniscale.Training.Tests.Preflight;
 public sealed class NodePreflightTests
 {
     /// <summary>Whatever this machine has to do besides, ranks that are alike must not be called slow here.</summary>
-    private static readonly PreflightSection Patient = new() { SlowGemm = 0.2, SlowTransfer = 0.02 };
+    private static readonly PreflightSection Patient = new() { SlowGemm = 0.03, SlowTransfer = 0.02 };
 
     private static PreflightReport Look(string[] hosts, Func<int, IKernels, IKernels>? around = null, ScalarType type = ScalarType.Float32)
     {
@@ -61,7 +61,7 @@ public sealed class NodePreflightTests
         var report = Look(
             ["n0", "n1", "n2"],
             (rank, kernels) =>
-                rank == 0 ? kernels : PreflightKernels.Of(kernels, TimeSpan.FromMilliseconds(rank == 2 ? 150 : 0), isWrong: rank == 1)
+                rank == 0 ? kernels : PreflightKernels.Of(kernels, TimeSpan.FromSeconds(rank == 2 ? 1 : 0), isWrong: rank == 1)
         );
         Assert.Equal(
             "n1: rank 1 multiplies matrices wrongly (1 of 512 rows of a product whose result is known)",
