@@ -41,7 +41,7 @@ internal static class FaultRules
                     $"{path}.moment",
                     $"{path}.moment is for faults that can happen at any; what happens here has its own: take moment out."
                 );
-            if (fault.IsOfPreflight && configuration.Preflight.When == PreflightWhen.Never)
+            if (fault.Kind.IsOfPreflight() && configuration.Preflight.When == PreflightWhen.Never)
                 yield return (
                     $"{path}.kind",
                     $"{path}.kind happens in the preflight, which preflight.when: never leaves out: set preflight.when to always."

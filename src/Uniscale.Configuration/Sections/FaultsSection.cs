@@ -142,9 +142,6 @@ public sealed record FaultSection
 
     /// <summary>It happens each time that its moment comes; else once in the life of the run, restarts included.</summary>
     public bool Again { get; init; }
-
-    /// <summary>Whether it happens before the first step, while the nodes are looked at.</summary>
-    public bool IsOfPreflight => Kind is FaultKind.SlowGemm or FaultKind.WrongGemm;
 }
 
 /// <summary>Faults on purpose, to try a run's recovery.</summary>
@@ -155,4 +152,11 @@ public sealed record FaultsSection
 
     /// <summary>The faults, each by its kind, step and rank.</summary>
     public IReadOnlyList<FaultSection> Inject { get; init; } = [];
+}
+
+/// <summary>What faults have in common.</summary>
+public static class FaultKinds
+{
+    /// <summary>Whether a fault happens in the preflight, before the first step.</summary>
+    public static bool IsOfPreflight(this FaultKind kind) => kind is FaultKind.SlowGemm or FaultKind.WrongGemm;
 }

@@ -64,7 +64,7 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
     /// <summary>The kernels as the preflight is to see them: themselves, unless the rank's node is to be slow or wrong.</summary>
     public IKernels InPreflight(IKernels kernels)
     {
-        FaultSection[] due = [.. _plan.DueFrom(long.MaxValue, fault => fault.IsOfPreflight)];
+        FaultSection[] due = [.. _plan.DueFrom(long.MaxValue, fault => fault.Kind.IsOfPreflight())];
         var delay = TimeSpan.FromSeconds(due.Where(fault => fault.Kind == FaultKind.SlowGemm).Sum(fault => fault.Seconds));
         return due.Length == 0
             ? kernels
