@@ -28,9 +28,7 @@ public interface ITier : IDisposable
 /// <summary>Opens tiers by location.</summary>
 public static class TierLocation
 {
-    private const string S3Scheme = "s3://";
-
     /// <summary><c>s3://bucket/prefix[?endpoint=URL]</c> is an object store, anything else a directory.</summary>
     public static ITier Open(string location) =>
-        location.StartsWith(S3Scheme, StringComparison.Ordinal) ? S3Tier.Open(location) : new DirectoryTier(location);
+        S3Objects.IsLocation(location) ? S3Tier.Open(location) : new DirectoryTier(location);
 }

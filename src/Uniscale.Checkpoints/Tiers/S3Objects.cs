@@ -20,6 +20,8 @@ public sealed record S3Object(string Key, long Length, string Tag);
 /// </summary>
 public sealed class S3Objects : IDisposable
 {
+    private const string Scheme = "s3://";
+
     private const long PartBytes = 64L << 20;
 
     private readonly AmazonS3Client _client;
@@ -36,6 +38,9 @@ public sealed class S3Objects : IDisposable
 
     /// <summary>The location without its endpoint, for sentences.</summary>
     public string Name => NameOf(Path);
+
+    /// <summary>Whether a text names a place in an object store, by its scheme.</summary>
+    public static bool IsLocation(string text) => text.StartsWith(Scheme, StringComparison.Ordinal);
 
     /// <summary>Opens <c>s3://bucket/path[?endpoint=URL]</c>; nothing is asked of the store yet.</summary>
     /// <exception cref="CheckpointException">It is no such location, or there are no credentials.</exception>
@@ -63,7 +68,10 @@ public sealed class S3Objects : IDisposable
     }
 
     /// <summary>How an object is named in sentences.</summary>
-    public string NameOf(string key) => $"s3://{_bucket}/{key}".TrimEnd('/');
+    public string NameOf(string key) => $"{Scheme}{_bucket}/{key}".TrimEnd('/');
+
+    /// <summary>The key of an object that is named so; the inverse of <see cref="NameOf"/>.</summary>
+    public string KeyOf(string name) => name[(Scheme.Length + _bucket.Length + 1)..];
 
     /// <summary>All objects whose keys begin so.</summary>
     public IReadOnlyList<S3Object> List(string prefix) =>

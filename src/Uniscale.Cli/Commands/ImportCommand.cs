@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Uniscale.Checkpoints.Tiers;
 using Uniscale.Cli.Corpora;
 using Uniscale.Configuration;
 using Uniscale.Corpus;
@@ -117,8 +118,8 @@ internal static class ImportCommand
         var stores = new List<S3RawStore>();
         try
         {
-            stores.AddRange(given.Where(S3RawStore.IsLocation).Select(S3RawStore.Open));
-            return await body([.. given.Where(path => !S3RawStore.IsLocation(path))], stores);
+            stores.AddRange(given.Where(S3Objects.IsLocation).Select(S3RawStore.Open));
+            return await body([.. given.Where(path => !S3Objects.IsLocation(path))], stores);
         }
         catch (RawStoreException problem)
         {

@@ -11,15 +11,10 @@ namespace Uniscale.Cli.Corpora;
 /// </summary>
 internal sealed class S3RawStore : IRawStore, IDisposable
 {
-    private const string Scheme = "s3://";
-
     private readonly string _location;
     private readonly S3Objects _objects;
 
     private S3RawStore(string location, S3Objects objects) => (_location, _objects) = (location, objects);
-
-    /// <summary>Whether an argument names an object store.</summary>
-    public static bool IsLocation(string argument) => argument.StartsWith(Scheme, StringComparison.Ordinal);
 
     /// <summary>Opens <c>s3://bucket/path[?endpoint=URL]</c>.</summary>
     /// <exception cref="RawStoreException">It is no such location, or there are no credentials.</exception>
@@ -53,7 +48,7 @@ internal sealed class S3RawStore : IRawStore, IDisposable
     public void Get(StoredRawFile file, string path) =>
         Guard(() =>
         {
-            _objects.Get(file.Path[(_objects.NameOf("").Length + 1)..], path);
+            _objects.Get(_objects.KeyOf(file.Path), path);
             long length = new FileInfo(path).Length;
             return length == file.Length
                 ? 0
