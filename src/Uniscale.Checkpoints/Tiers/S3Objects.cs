@@ -128,6 +128,10 @@ public sealed class S3Objects : IDisposable
             }
         );
 
+    /// <summary>An object's bytes as they come; what fails while they are read is an exception of the stream.</summary>
+    public Stream OpenRead(string key) =>
+        Guard($"cannot read {key}", async () => (await _client.GetObjectAsync(_bucket, key).ConfigureAwait(false)).ResponseStream);
+
     /// <summary>A small object's bytes, or null where there is none.</summary>
     public byte[]? Read(string key) =>
         Guard(

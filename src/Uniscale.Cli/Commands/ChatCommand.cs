@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Uniscale.Cli.Corpora;
 using Uniscale.Configuration;
+using Uniscale.Corpus;
 using Uniscale.Corpus.Chat;
 using Uniscale.Data;
 
@@ -12,7 +14,7 @@ internal static class ChatCommand
 
     private static readonly Argument<string[]> Files = new("FILES")
     {
-        Description = "JSON lines or JSON arrays, plain or compressed, or folders of them.",
+        Description = "JSON lines or JSON arrays, plain or compressed, folders of them, and s3://bucket/prefix.",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -27,7 +29,11 @@ internal static class ChatCommand
         Description = "Directory for the shards: DOMAIN.train and DOMAIN.validation, each .bin, .idx and .marks.",
     };
 
-    private static readonly Option<string> Model = new("--tokenizer") { Description = "SentencePiece model file.", Required = true };
+    private static readonly Option<string> Model = new("--tokenizer")
+    {
+        Description = "A SentencePiece model, or a tokenizer.json of byte-level BPE.",
+        Required = true,
+    };
 
     private static readonly Option<int> Context = new("--context")
     {
@@ -109,15 +115,36 @@ internal static class ChatCommand
                 "--out is missing: give the directory for the shards, for example --out data/chat, or --show to look at the tokens alone."
             );
         using var tokenizer = Tokenizer.Load(parsed.GetValue(Model)!);
-        var samples = new ChatReader(options, new ChatTokenizer(options.Template, tokenizer)).Read(parsed.GetValue(Files)!);
+        using var raw = new RawStores(parsed.GetValue(Files)!);
+        var samples = new ChatReader(options, new ChatTokenizer(options.Template, tokenizer)).Read(raw.Paths, raw.Stores);
+        try
+        {
+            Run(samples, directory, options, tokenizer, parsed.GetValue(Show), console);
+        }
+        catch (RawStoreException problem)
+        {
+            throw new UserErrorException($"{problem.Message.TrimEnd('.')}. No shards were written: give the command again.", problem);
+        }
+        return 0;
+    }
+
+    private static void Run(
+        IEnumerable<TokenizedSample> samples,
+        string? directory,
+        ChatOptions options,
+        Tokenizer tokenizer,
+        bool shows,
+        TextWriter console
+    )
+    {
         if (directory is null)
         {
             foreach (var sample in samples.Where(sample => sample.Reason is null).Take(ShownSamples))
                 Print(console, sample, tokenizer);
-            return 0;
+            return;
         }
         using var store = new ChatStore(directory, options, tokenizer);
-        int shown = parsed.GetValue(Show) ? 0 : ShownSamples;
+        int shown = shows ? 0 : ShownSamples;
         foreach (var sample in samples)
         {
             store.Add(sample);
@@ -128,7 +155,6 @@ internal static class ChatCommand
         }
         store.Complete();
         Tell(console, store, options);
-        return 0;
     }
 
     /// <summary>What the options that commands share say.</summary>

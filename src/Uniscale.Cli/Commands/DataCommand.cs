@@ -26,7 +26,11 @@ internal static class DataCommand
             Description = "A store, or .txt (one document each) and .jsonl files (compressed by gzip, zstd, bzip2, xz or lz4).",
             Arity = ArgumentArity.OneOrMore,
         };
-        var model = new Option<string>("--tokenizer") { Description = "SentencePiece model file.", Required = true };
+        var model = new Option<string>("--tokenizer")
+        {
+            Description = "A SentencePiece model, or a tokenizer.json of byte-level BPE.",
+            Required = true,
+        };
         var output = new Option<string>("--out")
         {
             Description = "Directory for the shards: DOMAIN.train.{bin,idx} and DOMAIN.validation.{bin,idx}.",

@@ -41,7 +41,7 @@ internal static class HuggingFaceCommands
         };
         var tokenizer = new Option<string?>("--tokenizer")
         {
-            Description = "SentencePiece model of the run, where it is not found.",
+            Description = "Tokenizer of the run, where it is not found.",
             HelpName = "FILE",
         };
         var without = WithoutTokenizer();
@@ -80,6 +80,10 @@ internal static class HuggingFaceCommands
                     $"{path} is a reward model, whose head a Hugging Face Llama has no place for: name a run of another objective."
                 );
             using var text = parsed.GetValue(without) ? null : TokenizerOf(path, configuration.Data.Tokenizer, parsed.GetValue(tokenizer));
+            if (gguf && text is not null && TokenizerFiles.IsJson(text.Path))
+                throw new UserErrorException(
+                    $"{text.Path} is a byte-level vocabulary, which Uniscale does not write into GGUF files: export the weights alone with --no-tokenizer, or as a folder with --format llama, which llama.cpp's own converter reads."
+                );
             var output = parsed.InvocationConfiguration.Output;
             int count = CheckpointInput.Given(() =>
                 gguf
@@ -97,7 +101,7 @@ internal static class HuggingFaceCommands
     {
         var folder = new Argument<string>("FOLDER")
         {
-            Description = "A Hugging Face Llama, InternLM2 or InternLM: config.json, safetensors, tokenizer.model.",
+            Description = "A Hugging Face Llama, InternLM2 or InternLM: config.json, safetensors, tokenizer.model or tokenizer.json.",
         };
         var to = new Option<string>("--to") { Description = "Folder of the run to be made.", Required = true };
         var without = WithoutTokenizer();
@@ -122,15 +126,15 @@ internal static class HuggingFaceCommands
             if (Directory.Exists(run) && Directory.EnumerateFileSystemEntries(run).Any())
                 throw new UserErrorException($"{run} is not empty: name a folder that is to be made.");
             var config = CheckpointInput.Given(() => LlamaConfig.Read(source, parsed.GetValue(ignored)));
-            string? tokenizer = parsed.GetValue(without) ? null : HuggingFaceModel.TokenizerOf(source, config.VocabSize);
-            var configuration = HuggingFaceModel.Configuration(source, config, Overrides(run, tokenizer is not null));
+            string? tokenizer = parsed.GetValue(without) ? null : TokenizerOf(source, config);
+            var configuration = HuggingFaceModel.Configuration(source, config, Overrides(run, tokenizer));
             bool made = !Directory.Exists(run);
             try
             {
                 var output = parsed.InvocationConfiguration.Output;
                 var (count, place) = Import(source, run, configuration, config);
                 if (tokenizer is not null)
-                    File.Copy(tokenizer, Path.Combine(run, TokenizerExport.ModelName));
+                    TokenizerFiles.Copy(tokenizer, run);
                 RunFolder.Write(Path.Combine(run, RunFolder.ConfigurationFile), configuration);
                 output.WriteLine($"{count} tensors are in {place}");
                 if (tokenizer is null)
@@ -143,6 +147,18 @@ internal static class HuggingFaceCommands
             }
         });
         return command;
+    }
+
+    private static string? TokenizerOf(string folder, LlamaConfig config)
+    {
+        try
+        {
+            return HuggingFaceModel.TokenizerOf(folder, config.VocabSize);
+        }
+        catch (UserErrorException error)
+        {
+            throw new UserErrorException($"{error.Message.TrimEnd('.')}; or import the weights alone with --no-tokenizer.", error);
+        }
     }
 
     private static Option<bool> WithoutTokenizer() => new("--no-tokenizer") { Description = "The weights alone." };
@@ -168,7 +184,9 @@ internal static class HuggingFaceCommands
             family
         );
         Directory.CreateDirectory(target);
-        if (tokenizer is not null)
+        if (tokenizer is not null && TokenizerFiles.IsJson(tokenizer.Path))
+            TokenizerFiles.Copy(tokenizer.Path, target);
+        else if (tokenizer is not null)
             TokenizerExport.Write(tokenizer.Path, target, model.Context);
         int count = HuggingFaceExport.Write(reader, target, config, shardBytes);
         config.Write(target);
@@ -232,12 +250,12 @@ internal static class HuggingFaceCommands
         );
     }
 
-    private static IReadOnlyList<string> Overrides(string run, bool hasTokenizer) =>
+    private static IReadOnlyList<string> Overrides(string run, string? tokenizer) =>
         [
             ConfigurationLoader.Override("name", Path.GetFileName(run)),
             ConfigurationLoader.Override("run_directory", run),
-            .. hasTokenizer
-                ? [ConfigurationLoader.Override("data.tokenizer", Path.Combine(run, TokenizerExport.ModelName))]
-                : Array.Empty<string>(),
+            .. tokenizer is null
+                ? Array.Empty<string>()
+                : [ConfigurationLoader.Override("data.tokenizer", Path.Combine(run, Path.GetFileName(tokenizer)))],
         ];
 }

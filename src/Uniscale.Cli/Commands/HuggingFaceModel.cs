@@ -28,7 +28,9 @@ internal static class HuggingFaceModel
         var config = CheckpointInput.Given(() => LlamaConfig.Read(folder));
         string path =
             TokenizerOf(folder, config.VocabSize)
-            ?? throw new UserErrorException($"{folder} has no {TokenizerExport.ModelName}, so its tokens cannot be turned into text.");
+            ?? throw new UserErrorException(
+                $"{folder} has neither {TokenizerFiles.SentencePieceName} nor {TokenizerFiles.JsonName}, so its tokens cannot be turned into text."
+            );
         var shape = Configuration(folder, config, []).Value.Model;
         string scratch = Directory.CreateTempSubdirectory("uniscale-weights-").FullName;
         try
@@ -74,23 +76,16 @@ internal static class HuggingFaceModel
         return CheckpointInput.Given(() => HuggingFaceImport.Open(folder, scratch, parameters, config));
     }
 
-    /// <summary>The folder's SentencePiece model, or null where it has no tokenizer at all.</summary>
+    /// <summary>The folder's tokenizer, or null where it has none at all.</summary>
     public static string? TokenizerOf(string folder, int vocabulary)
     {
-        string model = Path.Combine(folder, TokenizerExport.ModelName);
-        if (!File.Exists(model))
-        {
-            return File.Exists(Path.Combine(folder, TokenizerExport.FileName))
-                ? throw new UserErrorException(
-                    $"{folder} has {TokenizerExport.FileName}, which Uniscale does not read, but no {TokenizerExport.ModelName}: add the SentencePiece model, or import the weights alone with --no-tokenizer."
-                )
-                : null;
-        }
+        if (TokenizerFiles.Find(folder) is not { } model)
+            return null;
         using var tokenizer = Tokenizer.Load(model);
         return tokenizer.Size <= vocabulary
             ? model
             : throw new UserErrorException(
-                $"{model} has {tokenizer.Size} tokens, but vocab_size of {LlamaConfig.FileName} is {vocabulary}: take the tokenizer of this model, or import the weights alone with --no-tokenizer."
+                $"{model} has {tokenizer.Size} tokens, but vocab_size of {LlamaConfig.FileName} is {vocabulary}: take the tokenizer of this model."
             );
     }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Uniscale.Checkpoints.Tiers;
 using Uniscale.Cli.Corpora;
 using Uniscale.Configuration;
 using Uniscale.Corpus;
@@ -99,39 +98,23 @@ internal static class ImportCommand
             Workers,
         };
         command.SetAction(
-            (parsed, cancellation) =>
-                WithStoresAsync(
-                    parsed,
-                    (paths, stores) =>
-                        parsed.GetValue(DryRun)
-                            ? Task.FromResult(Look(parsed, paths, stores))
-                            : RunAsync(parsed, paths, stores, cancellation)
-                )
+            async (parsed, cancellation) =>
+            {
+                using var raw = new RawStores(parsed.GetValue(Raw)!);
+                try
+                {
+                    return parsed.GetValue(DryRun) ? Look(parsed, raw) : await RunAsync(parsed, raw, cancellation);
+                }
+                catch (RawStoreException problem)
+                {
+                    string after = parsed.GetValue(DryRun)
+                        ? "Nothing was imported: look again."
+                        : "What was imported until now is in the store, and the same command goes on behind it.";
+                    throw new UserErrorException($"{problem.Message.TrimEnd('.')}. {after}", problem);
+                }
+            }
         );
         return command;
-    }
-
-    /// <summary>Opens the object stores among what was given.</summary>
-    private static async Task<int> WithStoresAsync(ParseResult parsed, Func<string[], IReadOnlyList<IRawStore>, Task<int>> body)
-    {
-        string[] given = parsed.GetValue(Raw)!;
-        var stores = new List<S3RawStore>();
-        try
-        {
-            stores.AddRange(given.Where(S3Objects.IsLocation).Select(S3RawStore.Open));
-            return await body([.. given.Where(path => !S3Objects.IsLocation(path))], stores);
-        }
-        catch (RawStoreException problem)
-        {
-            throw new UserErrorException(
-                $"{problem.Message.TrimEnd('.')}. What was imported until now is in the store, and the same command goes on behind it.",
-                problem
-            );
-        }
-        finally
-        {
-            stores.ForEach(store => store.Dispose());
-        }
     }
 
     private static ImportOptions OptionsOf(ParseResult parsed, IReadOnlyList<IRawStore> stores, Action<long, long>? progress = null) =>
@@ -152,21 +135,16 @@ internal static class ImportCommand
             Progress = progress,
         };
 
-    private static async Task<int> RunAsync(
-        ParseResult parsed,
-        string[] paths,
-        IReadOnlyList<IRawStore> stores,
-        CancellationToken cancellation
-    )
+    private static async Task<int> RunAsync(ParseResult parsed, RawStores raw, CancellationToken cancellation)
     {
         var console = parsed.InvocationConfiguration.Output;
         string domain = Required(parsed, Domain, "books"),
             store = Required(parsed, Store, "data/store");
-        var importer = new Importer(store, domain, OptionsOf(parsed, stores, new CorpusProgress(console).Tell));
+        var importer = new Importer(store, domain, OptionsOf(parsed, raw.Stores, new CorpusProgress(console).Tell));
         ImportReport report;
         try
         {
-            report = await importer.RunAsync(paths, cancellation);
+            report = await importer.RunAsync(raw.Paths, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -189,10 +167,10 @@ internal static class ImportCommand
         return 0;
     }
 
-    private static int Look(ParseResult parsed, string[] paths, IReadOnlyList<IRawStore> stores)
+    private static int Look(ParseResult parsed, RawStores raw)
     {
         var console = parsed.InvocationConfiguration.Output;
-        foreach (var file in new Importer("", "", OptionsOf(parsed, stores)).Look(paths, PreviewedDocuments))
+        foreach (var file in new Importer("", "", OptionsOf(parsed, raw.Stores)).Look(raw.Paths, PreviewedDocuments))
         {
             console.WriteLine(
                 $"{file.Path}: {file.Form}, {file.Documents}{(file.IsWhole ? "" : " or more")} documents{LeftOut(file.LeftOut)}"

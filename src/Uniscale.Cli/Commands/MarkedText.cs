@@ -34,7 +34,7 @@ internal static class MarkedText
     }
 
     /// <summary>
-    /// The text of tokens within a chat: control tokens by their names, and a first space that decoding takes for the beginning of a text.
+    /// The text of tokens within a chat, control tokens by their names.
     /// </summary>
     private static string TextOf(ReadOnlySpan<int> tokens, Tokenizer tokenizer)
     {
@@ -50,7 +50,7 @@ internal static class MarkedText
             }
             while (next < tokens.Length && tokenizer.PieceOf(tokens[next]).Kind != PieceKind.Control)
                 next++;
-            text.Append(first.Text.StartsWith('\u2581') ? " " : "").Append(tokenizer.Decode(tokens[start..next]).TrimStart(' '));
+            text.Append(tokenizer.DecodeWithin(tokens[start..next]));
         }
         return text.ToString();
     }

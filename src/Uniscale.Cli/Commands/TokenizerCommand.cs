@@ -6,11 +6,11 @@ using Uniscale.Data;
 
 namespace Uniscale.Cli.Commands;
 
-/// <summary><c>uniscale tokenizer</c>: SentencePiece vocabularies, trained, applied and looked at.</summary>
+/// <summary><c>uniscale tokenizer</c>: vocabularies, trained, applied and looked at.</summary>
 internal static class TokenizerCommand
 {
     public static Command Create() =>
-        new("tokenizer", "Train a SentencePiece vocabulary, encode and decode with it, look at it.")
+        new("tokenizer", "Train a SentencePiece vocabulary; encode and decode with one or with a tokenizer.json, look at it.")
         {
             Train(),
             Encode(),
@@ -18,7 +18,8 @@ internal static class TokenizerCommand
             Inspect(),
         };
 
-    private static Argument<string> Model() => new("MODEL") { Description = "SentencePiece model file (tokenizer.model)." };
+    private static Argument<string> Model() =>
+        new("MODEL") { Description = "A SentencePiece model, or a tokenizer.json of byte-level BPE." };
 
     private static Command Train()
     {
@@ -100,13 +101,18 @@ internal static class TokenizerCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var pieces = new Option<bool>("--pieces") { Description = "Print pieces instead of numbers." };
-        var command = new Command("encode", "Turn text into tokens.") { model, text, pieces };
+        var specials = new Option<bool>("--special-tokens")
+        {
+            Description =
+                "Take what spells a special token of a tokenizer.json for it, as Hugging Face's library does; by default it is text.",
+        };
+        var command = new Command("encode", "Turn text into tokens.") { model, text, pieces, specials };
         command.SetAction(parsed =>
         {
             using var tokenizer = Tokenizer.Load(parsed.GetValue(model)!);
             foreach (string line in parsed.GetValue(text) is { } given ? [given] : StandardInput())
             {
-                int[] tokens = tokenizer.Encode(line);
+                int[] tokens = parsed.GetValue(specials) ? tokenizer.EncodeWithSpecials(line) : tokenizer.Encode(line);
                 parsed.InvocationConfiguration.Output.WriteLine(
                     parsed.GetValue(pieces)
                         ? string.Join(' ', tokens.Select(token => tokenizer.PieceOf(token).Text))

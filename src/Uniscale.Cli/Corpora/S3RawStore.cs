@@ -1,6 +1,7 @@
 using System.IO.Enumeration;
 using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Tiers;
+using Uniscale.Configuration;
 using Uniscale.Corpus;
 
 namespace Uniscale.Cli.Corpora;
@@ -17,8 +18,18 @@ internal sealed class S3RawStore : IRawStore, IDisposable
     private S3RawStore(string location, S3Objects objects) => (_location, _objects) = (location, objects);
 
     /// <summary>Opens <c>s3://bucket/path[?endpoint=URL]</c>.</summary>
-    /// <exception cref="RawStoreException">It is no such location, or there are no credentials.</exception>
-    public static S3RawStore Open(string location) => Guard(() => new S3RawStore(location, S3Objects.Open(location)));
+    /// <exception cref="UserErrorException">It is no such location, or there are no credentials.</exception>
+    public static S3RawStore Open(string location)
+    {
+        try
+        {
+            return new S3RawStore(location, S3Objects.Open(location));
+        }
+        catch (CheckpointException failure)
+        {
+            throw new UserErrorException($"{failure.Message.TrimEnd('.')}.", failure);
+        }
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<StoredRawFile> List()
@@ -41,7 +52,7 @@ internal sealed class S3RawStore : IRawStore, IDisposable
         ];
         return files.Length > 0
             ? files
-            : throw new RawStoreException($"{_location} names no objects: give a key, a prefix that ends at a /, or a pattern with *.");
+            : throw new UserErrorException($"{_location} names no objects: give a key, a prefix that ends at a /, or a pattern with *.");
     }
 
     /// <inheritdoc/>
@@ -56,6 +67,9 @@ internal sealed class S3RawStore : IRawStore, IDisposable
                     $"{file.Path} had {file.Length} bytes when it was listed and has {length} now: import it again when nobody writes it."
                 );
         });
+
+    /// <inheritdoc/>
+    public Stream Open(StoredRawFile file) => Guard(() => _objects.OpenRead(_objects.KeyOf(file.Path)));
 
     /// <inheritdoc/>
     public void Dispose() => _objects.Dispose();

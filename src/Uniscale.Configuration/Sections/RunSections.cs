@@ -56,7 +56,7 @@ public sealed record SourceSection
 /// <summary>Where tokens come from.</summary>
 public sealed record DataSection
 {
-    /// <summary>SentencePiece model file.</summary>
+    /// <summary>Tokenizer: a SentencePiece model, or a tokenizer.json of byte-level BPE.</summary>
     [FilePath]
     public string? Tokenizer { get; init; }
 

@@ -2,7 +2,6 @@ using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using Uniscale.Configuration;
 using Uniscale.Corpus.Chat.Formats;
-using Uniscale.Corpus.Reading;
 using Uniscale.Corpus.Reading.Json;
 using Uniscale.Data;
 
@@ -22,13 +21,14 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
 {
     private readonly Func<JsonElement, ChatSample> _read = ChatFormats.Of(options.Format);
 
-    /// <summary>The samples of files and folders.</summary>
+    /// <summary>The samples of files, of folders, and of what other places have.</summary>
     /// <exception cref="UserErrorException">A file does not exist, or is damaged.</exception>
-    public IEnumerable<TokenizedSample> Read(IEnumerable<string> paths)
+    /// <exception cref="RawStoreException">Another place does not answer.</exception>
+    public IEnumerable<TokenizedSample> Read(IEnumerable<string> paths, IReadOnlyList<IRawStore>? stores = null)
     {
         using var samples = RawFiles
-            .Find(paths, [], _ => { })
-            .SelectMany(file => Records(file.Path))
+            .Find(paths, stores ?? [], _ => { })
+            .SelectMany(Records)
             .AsParallel()
             .AsOrdered()
             .Select(Tokenize)
@@ -51,9 +51,10 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
         }
     }
 
-    private static IEnumerable<byte[]> Records(string path)
+    private static IEnumerable<byte[]> Records(RawFile file)
     {
-        using var input = Guarded(path, () => RawInput.Open(path));
+        string path = file.Path;
+        using var input = Guarded(path, () => LocalFile.Stream(file));
         // A file of lines has a whole object in its first; an array, or an object over several lines, has not.
         using var records = (
             BeginsWithLine(input.Head) ? JsonLinesReader.Objects(input) : JsonObjectsReader.Objects(input)

@@ -11,7 +11,8 @@ public sealed record StoredRawFile(string Path, string Name, long Length, string
 public interface IRawStore
 {
     /// <summary>All files that were asked for.</summary>
-    /// <exception cref="RawStoreException">The place cannot be reached, or holds none.</exception>
+    /// <exception cref="RawStoreException">The place cannot be reached.</exception>
+    /// <exception cref="Configuration.UserErrorException">It holds none.</exception>
     IReadOnlyList<StoredRawFile> List();
 
     /// <summary>Writes a file's bytes to a new file of this machine.</summary>
@@ -19,6 +20,11 @@ public interface IRawStore
     /// <param name="path">The new file.</param>
     /// <exception cref="RawStoreException">The bytes did not come, or not all.</exception>
     void Get(StoredRawFile file, string path);
+
+    /// <summary>A file's bytes as they come, of which a reader may take the first alone.</summary>
+    /// <param name="file">One of those listed.</param>
+    /// <exception cref="RawStoreException">There are none.</exception>
+    Stream Open(StoredRawFile file);
 }
 
 /// <summary>

@@ -23,7 +23,7 @@ public sealed record ImportPreview(
     private const int Shown = 3,
         ShownCharacters = 100;
 
-    internal static ImportPreview Of(RawFile file, ReadingContext context, string work, int mostDocuments)
+    internal static ImportPreview Of(RawFile file, ReadingContext context, int mostDocuments)
     {
         var first = new List<string>();
         var left = new SortedDictionary<string, long>(StringComparer.Ordinal);
@@ -33,8 +33,8 @@ public sealed record ImportPreview(
         bool isWhole = true;
         try
         {
-            using var local = LocalFile.Open(file, work);
-            foreach (var raw in context.Read(local.Input))
+            using var input = LocalFile.Stream(file);
+            foreach (var raw in context.Read(input))
             {
                 isWhole = ++looked <= mostDocuments;
                 if (!isWhole)

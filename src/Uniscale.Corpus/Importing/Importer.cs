@@ -62,7 +62,7 @@ public sealed class Importer
         try
         {
             foreach (var file in RawFiles.Find(paths, _options.Stores, _ => { }))
-                yield return ImportPreview.Of(file, new ReadingContext(_options.Reading, work), work, mostDocuments);
+                yield return ImportPreview.Of(file, new ReadingContext(_options.Reading, work), mostDocuments);
         }
         finally
         {

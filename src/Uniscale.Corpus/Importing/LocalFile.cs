@@ -34,6 +34,16 @@ internal sealed class LocalFile : IDisposable
         }
     }
 
+    /// <summary>
+    /// A file to be read from its beginning, wherever it lies, and no further than its reader goes. Forms that are read from their end copy
+    /// one of another place whole.
+    /// </summary>
+    /// <exception cref="RawStoreException">It could not be read.</exception>
+    public static RawInput Stream(RawFile file) =>
+        file.Elsewhere is { } stored
+            ? RawInput.Of(new StoreStream(file.Store!.Open(stored), file.Path), file.Path, file.Path)
+            : RawInput.Open(file.Path);
+
     public void Dispose()
     {
         Input.Dispose();

@@ -23,7 +23,9 @@ public sealed class ShardTokenizer
     public ShardTokenizer(Tokenizer tokenizer, int workers, double validation = 0)
     {
         if (tokenizer.EndId < 0)
-            throw new UserErrorException($"{tokenizer.Path} has no end-of-text token to separate documents with; train it with one.");
+            throw new UserErrorException(
+                $"{tokenizer.Path} has no end-of-text token to separate documents with: train a SentencePiece model with one, or name one of a tokenizer.json as eos_token in {TokenizerFiles.ConfigurationName} beside it."
+            );
         WorkerCount.Check(workers);
         if (validation is not (>= 0 and < 1))
             throw new UserErrorException($"The share of validation documents is {validation}; it lies between 0 and 1.");

@@ -70,7 +70,7 @@ internal sealed class TokenizedBatch
             {
                 IsValidation = part.IsFirst && digest < validation * ulong.MaxValue,
                 TokenEnd = _tokens.WrittenCount,
-                HasSpaceMark = text.IndexOf(Tokenizer.SpaceMark) >= 0,
+                HasSpaceMark = tokenizer.TakesMarkForSpace && text.IndexOf(Tokenizer.SpaceMark) >= 0,
             };
             start = part.TextEnd;
         }

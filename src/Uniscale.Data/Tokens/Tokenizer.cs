@@ -30,63 +30,49 @@ public enum PieceKind
 /// <param name="Kind">What it stands for.</param>
 public readonly record struct Piece(string Text, float Score, PieceKind Kind);
 
-/// <summary>A SentencePiece model: text to tokens and back. Safe to use from several threads.</summary>
-public sealed class Tokenizer : IDisposable
+/// <summary>
+/// A vocabulary with its rules: text to tokens and back. A SentencePiece model, or a tokenizer.json of Hugging Face with byte-level BPE;
+/// the file's content tells which. Safe to use from several threads.
+/// </summary>
+public abstract class Tokenizer : IDisposable
 {
-    private const char Space = '\u2581';
-    private const int ErrorBytes = 1024;
     private const long MaxModelBytes = 256 << 20;
+
+    /// <param name="path">The model's file.</param>
+    private protected Tokenizer(string path) => Path = path;
 
     /// <summary>U+2581, which SentencePiece writes for a space: in a text it is taken for one.</summary>
     internal static ReadOnlySpan<byte> SpaceMark => "\u2581"u8;
-
-    private readonly SentencePieceHandle _model;
-    private readonly Lazy<BpeModel?> _bpe; // null: the library encodes
-
-    private Tokenizer(string path, SentencePieceHandle model, byte[] bytes, ModelFile file, RewritingTable? table)
-    {
-        Path = path;
-        _model = model;
-        Span<int> description = stackalloc int[5];
-        SentencePieceLibrary.Describe(model, description);
-        (Size, UnknownId, BeginId, EndId, PaddingId) = (description[0], description[1], description[2], description[3], description[4]);
-        Fingerprint = Convert.ToHexStringLower(XxHash128.Hash(bytes));
-        Symbols =
-        [
-            .. file
-                .Pieces.Where(piece => piece.Type == ModelPieceType.UserDefined)
-                .Select(piece => Encoding.UTF8.GetString(piece.Utf8.Span))
-                .Where(text => !string.IsNullOrWhiteSpace(text)),
-        ];
-        _bpe = new Lazy<BpeModel?>(() => BpeModel.Of(file, table));
-    }
 
     /// <summary>The model's file.</summary>
     public string Path { get; }
 
     /// <summary>Number of tokens.</summary>
-    public int Size { get; }
+    public int Size { get; private protected init; }
 
-    /// <summary>Token of what no piece covers.</summary>
-    public int UnknownId { get; }
+    /// <summary>Token of what no piece covers; -1 where there is nothing such.</summary>
+    public int UnknownId { get; private protected init; }
 
     /// <summary>Begin of text; -1 where the model has none.</summary>
-    public int BeginId { get; }
+    public int BeginId { get; private protected init; }
 
     /// <summary>End of text, the separator between documents; -1 where the model has none.</summary>
-    public int EndId { get; }
+    public int EndId { get; private protected init; }
 
     /// <summary>Padding; -1 where the model has none.</summary>
-    public int PaddingId { get; }
+    public int PaddingId { get; private protected init; }
 
-    /// <summary>Digest of the model's file.</summary>
-    public string Fingerprint { get; }
+    /// <summary>Digest of the model: of its file, and of what a file beside it says of special tokens.</summary>
+    public string Fingerprint { get; private protected init; } = "";
 
     /// <summary>Pieces that stand for themselves wherever a text has them, e.g. markers of a dialogue.</summary>
-    public IReadOnlyList<string> Symbols { get; }
+    public IReadOnlyList<string> Symbols { get; private protected init; } = [];
 
-    /// <summary>Loads a SentencePiece model of any kind.</summary>
-    /// <exception cref="UserErrorException">The file is missing or no SentencePiece model.</exception>
+    /// <summary>U+2581 in a text is taken for a space, and so given back as one.</summary>
+    public abstract bool TakesMarkForSpace { get; }
+
+    /// <summary>Loads a model.</summary>
+    /// <exception cref="UserErrorException">The file is missing, no model, or one that asks for what is not done here.</exception>
     public static Tokenizer Load(string path)
     {
         if (!File.Exists(path))
@@ -95,29 +81,10 @@ public sealed class Tokenizer : IDisposable
             );
         if (new FileInfo(path).Length > MaxModelBytes)
             throw new UserErrorException(
-                $"{path} has more than {MaxModelBytes >> 20} MiB and so is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote."
+                $"{path} has more than {MaxModelBytes >> 20} MiB and so is no tokenizer: give the .model file that `uniscale tokenizer train` wrote, or a tokenizer.json."
             );
-        byte[] bytes = File.ReadAllBytes(path),
-            error = new byte[ErrorBytes];
-        var model = SentencePieceLibrary.Load(bytes, bytes.Length, error, error.Length);
-        if (model.IsInvalid)
-            throw NoModel(path);
-        try
-        {
-            var file = ModelFile.Read(bytes);
-            var table = RewritingTable.Read(file.Rewriting.Span);
-            if (table is not null || file.Rewriting.IsEmpty)
-                return new Tokenizer(path, model, bytes, file, table);
-            model.Dispose();
-            throw new UserErrorException(
-                $"The table by which {path} rewrites characters (precompiled_charsmap) is damaged: get the model again."
-            );
-        }
-        catch (Google.Protobuf.InvalidProtocolBufferException)
-        {
-            model.Dispose();
-            throw NoModel(path);
-        }
+        byte[] bytes = File.ReadAllBytes(path);
+        return ByteLevelTokenizer.IsOne(bytes) ? ByteLevelTokenizer.Read(path, bytes) : SentencePieceTokenizer.Read(path, bytes);
     }
 
     /// <summary>Encodes a text without separators.</summary>
@@ -129,25 +96,29 @@ public sealed class Tokenizer : IDisposable
     }
 
     /// <summary>
-    /// Encodes UTF-8 text into the pieces that SentencePiece gives for the whole of it: byte-pair models by our own encoder (see
-    /// <see cref="BpeEncoder"/>), others by the library, which
-    /// is given the text in one call.
+    /// Encodes UTF-8 text into exactly the tokens that the model's own library gives for the whole of it. What spells a special token is
+    /// text.
     /// </summary>
     /// <param name="utf8">The text.</param>
     /// <param name="continues">The text goes on where a part of the same document was cut by <see cref="LastCut"/>.</param>
     /// <param name="output">Receives the tokens.</param>
-    public void Encode(ReadOnlySpan<byte> utf8, bool continues, IBufferWriter<int> output)
+    public abstract void Encode(ReadOnlySpan<byte> utf8, bool continues, IBufferWriter<int> output);
+
+    /// <summary>
+    /// Encodes a text that may spell special tokens, which are taken for them, as Hugging Face's library does. Not for texts of others.
+    /// </summary>
+    public int[] EncodeWithSpecials(string text)
     {
-        if (utf8.IsEmpty)
-            return;
-        if (_bpe.Value is { } bpe)
-            bpe.Encode(utf8, continues, output);
-        else
-            EncodeByLibrary(utf8, output);
+        var tokens = new ArrayBufferWriter<int>(text.Length + 16);
+        EncodeWithSpecials(Encoding.UTF8.GetBytes(text), tokens);
+        return tokens.WrittenSpan.ToArray();
     }
 
+    /// <summary>As <see cref="EncodeWithSpecials(string)"/>, of UTF-8.</summary>
+    private protected abstract void EncodeWithSpecials(ReadOnlySpan<byte> utf8, IBufferWriter<int> output);
+
     /// <summary>The last place at which a text that goes on may be cut into parts that are encoded alone; 0: there is none.</summary>
-    public int LastCut(ReadOnlySpan<byte> utf8) => _bpe.Value?.LastCut(utf8) ?? 0;
+    public abstract int LastCut(ReadOnlySpan<byte> utf8);
 
     /// <summary>The text of tokens; control tokens are silent.</summary>
     public string Decode(ReadOnlySpan<int> tokens)
@@ -157,80 +128,33 @@ public sealed class Tokenizer : IDisposable
                 throw new UserErrorException(
                     $"Token {token} is outside the vocabulary of {Size} of {Path}; the data was made with another tokenizer."
                 );
-        byte[] text = new byte[tokens.Length * 8 + 64],
-            error = new byte[ErrorBytes];
-        long length = SentencePieceLibrary.Decode(_model, tokens, tokens.Length, text, text.Length, error, error.Length);
-        if (length > text.Length)
-        {
-            text = new byte[length];
-            length = SentencePieceLibrary.Decode(_model, tokens, tokens.Length, text, text.Length, error, error.Length);
-        }
-        return length < 0
-            ? throw new InvalidOperationException($"SentencePiece could not decode: {Text(error)}")
-            : Encoding.UTF8.GetString(text, 0, (int)length);
+        return DecodeKnown(tokens);
     }
+
+    /// <summary>The text of tokens that stand within a text: a space of the first is part of it.</summary>
+    public abstract string DecodeWithin(ReadOnlySpan<int> tokens);
 
     /// <summary>The vocabulary entry of a token.</summary>
-    public Piece PieceOf(int id)
-    {
-        if ((uint)id >= (uint)Size)
-            throw new ArgumentOutOfRangeException(nameof(id), $"Token {id} is outside the vocabulary of {Size}.");
-        byte[] piece = new byte[256];
-        long length = SentencePieceLibrary.Piece(_model, id, piece, piece.Length, out float score, out int kind);
-        if (length > piece.Length)
-        {
-            piece = new byte[length];
-            length = SentencePieceLibrary.Piece(_model, id, piece, piece.Length, out score, out kind);
-        }
-        return new Piece(Encoding.UTF8.GetString(piece, 0, (int)length), score, (PieceKind)kind);
-    }
+    public abstract Piece PieceOf(int id);
 
     /// <summary>The id of a piece; <see cref="UnknownId"/> where there is none.</summary>
-    public int IdOf(string piece)
-    {
-        byte[] utf8 = Encoding.UTF8.GetBytes(piece);
-        return SentencePieceLibrary.Id(_model, utf8, utf8.Length);
-    }
+    public abstract int IdOf(string piece);
 
-    /// <summary>
-    /// Bytes of text that each token stands for, for losses in bits per byte: control tokens 0, byte tokens and spaces 1.
-    /// </summary>
-    public int[] ByteLengths() => [.. Enumerable.Range(0, Size).Select(id => BytesOf(PieceOf(id)))];
+    /// <summary>Bytes of text that each token stands for, for losses in bits per byte: control tokens 0.</summary>
+    public abstract int[] ByteLengths();
 
     /// <inheritdoc/>
-    public void Dispose() => _model.Dispose();
-
-    private static UserErrorException NoModel(string path) =>
-        new($"{path} is no SentencePiece model; give the .model file that `uniscale tokenizer train` wrote.");
-
-    private static int BytesOf(Piece piece) =>
-        piece.Kind switch
-        {
-            PieceKind.Control or PieceKind.Unused => 0,
-            PieceKind.Byte or PieceKind.Unknown => 1,
-            _ => Encoding.UTF8.GetByteCount(piece.Text) - 2 * piece.Text.Count(c => c == Space),
-        };
-
-    /// <summary>The library's own tokens.</summary>
-    internal void EncodeByLibrary(ReadOnlySpan<byte> text, IBufferWriter<int> output)
+    public void Dispose()
     {
-        int capacity = text.Length + 16; // a token covers at least a byte, but for the space in front
-        var tokens = output.GetSpan(capacity);
-        Span<byte> error = stackalloc byte[ErrorBytes];
-        long count = SentencePieceLibrary.Encode(_model, text, text.Length, tokens, tokens.Length, error, error.Length);
-        if (count < 0)
-            throw new InvalidOperationException($"SentencePiece could not encode: {Text(error)}");
-        if (count > tokens.Length)
-        {
-            tokens = output.GetSpan((int)count);
-            count = SentencePieceLibrary.Encode(_model, text, text.Length, tokens, tokens.Length, error, error.Length);
-        }
-        output.Advance((int)count);
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
     }
 
-    private static string Text(ReadOnlySpan<byte> message)
-    {
-        int end = message.IndexOf((byte)0);
-        return Encoding.UTF8.GetString(end < 0 ? message : message[..end]).Trim();
-    }
+    /// <summary>Frees what the model holds.</summary>
+    protected virtual void Dispose(bool disposing) { }
+
+    /// <summary>The text of tokens that are in the vocabulary.</summary>
+    protected abstract string DecodeKnown(ReadOnlySpan<int> tokens);
+
+    private protected static string FingerprintOf(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(XxHash128.Hash(bytes));
 }

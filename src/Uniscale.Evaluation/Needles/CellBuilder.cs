@@ -76,8 +76,8 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
     {
         if (_ends.TryGetValue(token, out bool known))
             return known;
-        string piece = tokenizer.PieceOf(token).Text;
-        return _ends[token] = piece is "<0x0A>" || (piece.Length > 0 && ".!?\n。！？".Contains(piece[^1], StringComparison.Ordinal));
+        string text = tokenizer.Decode([token]);
+        return _ends[token] = text.Length > 0 && ".!?\n。！？".Contains(text[^1], StringComparison.Ordinal);
     }
 
     /// <summary>Digits of which none comes twice: a model that copies token by token cannot lose its place in them.</summary>

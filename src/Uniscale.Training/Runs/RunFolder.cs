@@ -1,5 +1,6 @@
 using Uniscale.Checkpoints.Catalog;
 using Uniscale.Configuration;
+using Uniscale.Data;
 using Uniscale.Telemetry;
 using Uniscale.Training.Ownership;
 
@@ -14,9 +15,6 @@ public sealed class RunFolder(RunConfiguration configuration)
 
     /// <summary>File with the configuration of a run that begins in the middle of another.</summary>
     public const string ForkFile = "fork.yaml";
-
-    /// <summary>Copy of the run's tokenizer.</summary>
-    public const string TokenizerFile = "tokenizer.model";
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -163,9 +161,8 @@ public sealed class RunFolder(RunConfiguration configuration)
         {
             identity.Write(FullPath, Checkpoints);
             Write(Path.Combine(FullPath, ConfigurationFile), resolved);
-            string copy = Path.Combine(FullPath, TokenizerFile);
-            if (resolved.Value.Data.Tokenizer is { } tokenizer && File.Exists(tokenizer) && Path.GetFullPath(tokenizer) != copy)
-                File.Copy(tokenizer, copy, overwrite: true);
+            if (resolved.Value.Data.Tokenizer is { } tokenizer && File.Exists(tokenizer))
+                TokenizerFiles.Copy(tokenizer, FullPath);
         });
 
     /// <summary>

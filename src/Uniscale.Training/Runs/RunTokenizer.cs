@@ -1,3 +1,5 @@
+using Uniscale.Data;
+
 namespace Uniscale.Training.Runs;
 
 /// <summary>Finds the tokenizer of a run from any working directory.</summary>
@@ -17,8 +19,7 @@ public static class RunTokenizer
             (folder, levels) = (folder.Parent, levels + 1)
         )
         {
-            string own = Path.Combine(folder.FullName, RunFolder.TokenizerFile);
-            if (File.Exists(own) && File.Exists(Path.Combine(folder.FullName, RunFolder.ConfigurationFile)))
+            if (TokenizerFiles.Find(folder.FullName) is { } own && File.Exists(Path.Combine(folder.FullName, RunFolder.ConfigurationFile)))
                 return own;
         }
         return File.Exists(configured) ? configured : null;

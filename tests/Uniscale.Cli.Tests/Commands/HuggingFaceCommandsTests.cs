@@ -314,7 +314,7 @@ public sealed class HuggingFaceCommandsTests : IDisposable
     {
         File.WriteAllText(Path.Combine(Exported(Tied), "tokenizer.json"), "{}");
         Assert.Contains(
-            "has tokenizer.json, which Uniscale does not read, but no tokenizer.model",
+            "tokenizer.json is no tokenizer.json that Uniscale can follow to the letter: it has no model",
             CommandRun.Refused("import", At("model"), "--to", At("back")),
             StringComparison.Ordinal
         );

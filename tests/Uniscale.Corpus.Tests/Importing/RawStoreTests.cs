@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Uniscale.Corpus.Tests.Importing;
 
 /// <summary>Raw files that are not on this machine's disk.</summary>
@@ -53,6 +55,25 @@ public sealed class RawStoreTests : IDisposable
             looked.Select(file => (file.Path, (int)file.Documents))
         );
         Assert.NotNull(looked[2].Damage);
+        Assert.Empty(_elsewhere.Fetched);
+    }
+
+    [Fact]
+    public void ALookReadsNoMoreThanItNeeds()
+    {
+        string line = $"{{\"text\": \"{new string('x', 200)}\"}}\n";
+        _elsewhere.Clear();
+        _elsewhere["large.jsonl"] = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(line, 20_000)));
+        var looked = Assert.Single(new Importer("", "", new ImportOptions { Stores = [_elsewhere] }).Look([], mostDocuments: 100));
+        Assert.Equal((100, false), ((int)looked.Documents, looked.IsWhole));
+        Assert.InRange(_elsewhere.Read, line.Length * 100, 1 << 18);
+        _elsewhere.FailsAt = "large.jsonl";
+        Assert.Equal(
+            "s3://bucket/large.jsonl broke off at byte 4096 (the line is down)",
+            Assert
+                .Throws<RawStoreException>(() => new Importer("", "", new ImportOptions { Stores = [_elsewhere] }).Look([], 100).ToList())
+                .Message
+        );
     }
 
     private ImportReport Import() => _folder.Import([], options: new ImportOptions { Stores = [_elsewhere], Workers = 2 });
@@ -80,6 +101,22 @@ public sealed class RawStoreTests : IDisposable
             lock (Fetched)
                 Fetched.Add(file.Name);
             File.WriteAllBytes(path, this[file.Name]);
+        }
+
+        public long Read { get; private set; }
+
+        public Stream Open(StoredRawFile file) => new Counted(this[file.Name], this, FailsAt == file.Name ? 4096 : int.MaxValue);
+
+        private sealed class Counted(byte[] bytes, Elsewhere store, int end) : MemoryStream(bytes)
+        {
+            public override int Read(Span<byte> buffer)
+            {
+                if (Position >= end)
+                    throw new IOException("the line is down.");
+                int read = base.Read(buffer[..Math.Min(buffer.Length, 4096)]);
+                store.Read += read;
+                return read;
+            }
         }
     }
 }

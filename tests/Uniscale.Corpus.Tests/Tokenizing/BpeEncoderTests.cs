@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Text;
 using Uniscale.Data;
 using Uniscale.Data.Tests;
@@ -12,76 +11,7 @@ namespace Uniscale.Corpus.Tests;
 /// </summary>
 public sealed class BpeEncoderTests : IDisposable
 {
-    private static readonly string[] Scripts =
-    [
-        "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience and should act towards one another in a spirit of brotherhood.\n    for (int i = 0; i < 100; i++) { total += values[i]; } // --- \n",
-        "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。语言模型的训练需要大量文本。",
-        "Все люди рождаются свободными и равными в своем достоинстве и правах. Они наделены разумом и совестью и должны поступать в отношении друг друга в духе братства.",
-        "يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق. وقد وهبوا عقلاً وضميرًا وعليهم أن يعامل بعضهم بعضًا بروح الإخاء.",
-        "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है। उन्हें बुद्धि और अन्तरात्मा की देन प्राप्त है।",
-        "Όλοι οι άνθρωποι γεννιούνται ελεύθεροι και ίσοι στην αξιοπρέπεια και τα δικαιώματα. Είναι προικισμένοι με λογική και συνείδηση.",
-        "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다. 인간은 천부적으로 이성과 양심을 부여받았다.",
-        "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิ ต่างมีเหตุผลและมโนธรรม และควรปฏิบัติต่อกันด้วยเจตนารมณ์แห่งภราดรภาพ",
-    ];
-
-    private static readonly string[] Rare =
-    [
-        " ",
-        "  ",
-        "    ",
-        "\n",
-        "\n\n",
-        "\t",
-        "---",
-        "-----",
-        "aaaa",
-        "\u2581",
-        "\u2581\u2581",
-        "\u3000",
-        "e\u0301",
-        "\uFB01",
-        "\uFF21\uFF22",
-        "\u00A0",
-        "<sym>",
-        "<sy",
-        "<<sym>>",
-        "a b",
-        "7",
-        "2026",
-        "\u0001",
-        "\0",
-        "\r\n",
-        "\U0001F642",
-        "\U0001F468\u200D\U0001F469",
-        "\uFFFD",
-        "\u00AD",
-        "\u200B",
-        "\u2028",
-        "\uFEFF",
-        "\u2460",
-        "\u32C0",
-        "\u1E9B\u0323",
-        "ÅÄ",
-        "İ",
-        "ß",
-        "the",
-        "ing",
-        "rights",
-        "模型",
-        "训",
-        "자",
-        "्",
-        "ἄ",
-        "\U00020000",
-        "=====",
-        "::",
-        "//",
-        "```",
-    ];
-
     private readonly ShardFolder _corpus = new();
-
-    private static int Cuts => int.Parse(Environment.GetEnvironmentVariable("UNISCALE_CUTS") ?? "1500", CultureInfo.InvariantCulture);
 
     public void Dispose() => _corpus.Dispose();
 
@@ -98,12 +28,12 @@ public sealed class BpeEncoderTests : IDisposable
     {
         using var tokenizer = Train(normalizer, prefix, removes, bytes, suffix);
         var random = new Random(normalizer.Length + (prefix ? 1 : 0));
-        string all = string.Concat(Scripts);
+        string all = string.Concat(ForeignTexts.Scripts);
         var own = new ArrayBufferWriter<int>();
         var theirs = new ArrayBufferWriter<int>();
-        for (int i = 0; i < Cuts; i++)
+        for (int i = 0; i < ForeignTexts.Count; i++)
         {
-            string text = i % 2 == 0 ? Cut(all, random) : Mix(random);
+            string text = i % 2 == 0 ? ForeignTexts.Cut(all, random) : ForeignTexts.Mix(random);
             byte[] utf8 = Encoding.UTF8.GetBytes(text);
             if (i % 50 == 7 && utf8.Length > 0)
                 utf8[random.Next(utf8.Length)] = 0x9F; // no UTF-8 any more, mostly
@@ -124,9 +54,9 @@ public sealed class BpeEncoderTests : IDisposable
         [
             new('-', 100_001),
             new(' ', 50_000),
-            string.Concat(Enumerable.Repeat(Scripts[1], 300)),
+            string.Concat(Enumerable.Repeat(ForeignTexts.Scripts[1], 300)),
             string.Concat(Enumerable.Repeat("ing", 40_000)),
-            string.Concat(Enumerable.Repeat(string.Concat(Scripts), 40)),
+            string.Concat(Enumerable.Repeat(string.Concat(ForeignTexts.Scripts), 40)),
             new('\u4E8C', 5000),
         ];
         foreach (string text in texts)
@@ -141,7 +71,7 @@ public sealed class BpeEncoderTests : IDisposable
     public void Nothing_is_allocated_once_the_buffers_have_grown()
     {
         using var tokenizer = Train("identity", true, false, true, false);
-        byte[] text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(string.Concat(Scripts), 20)));
+        byte[] text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(string.Concat(ForeignTexts.Scripts), 20)));
         var output = new ArrayBufferWriter<int>(4 * text.Length);
         tokenizer.Encode(text, continues: false, output);
         output.ResetWrittenCount();
@@ -167,11 +97,14 @@ public sealed class BpeEncoderTests : IDisposable
         );
     }
 
-    private Tokenizer Train(string normalizer, bool prefix, bool removes, bool bytes, bool suffix)
+    private SentencePieceTokenizer Train(string normalizer, bool prefix, bool removes, bool bytes, bool suffix)
     {
         string text = _corpus.PathOf("text.txt"),
             model = _corpus.PathOf("m");
-        File.WriteAllText(text, string.Join('\n', Enumerable.Repeat(string.Join('\n', Scripts), 3)) + SmallTokenizer.Text(200, seed: 8));
+        File.WriteAllText(
+            text,
+            string.Join('\n', Enumerable.Repeat(string.Join('\n', ForeignTexts.Scripts), 3)) + SmallTokenizer.Text(200, seed: 8)
+        );
         string[] options =
         [
             "input",
@@ -205,28 +138,7 @@ public sealed class BpeEncoderTests : IDisposable
         ];
         byte[] error = new byte[512];
         Assert.True(SentencePieceLibrary.Train(options, options.Length / 2, error, error.Length) == 0, Encoding.UTF8.GetString(error));
-        return Tokenizer.Load(model + ".model");
-    }
-
-    private static string Cut(string text, Random random)
-    {
-        int from = random.Next(text.Length),
-            length = random.Next(Math.Min(300, text.Length - from)) + 1;
-        return text.Substring(from, length);
-    }
-
-    private static string Mix(Random random)
-    {
-        var text = new StringBuilder();
-        for (int pieces = random.Next(30); pieces >= 0; pieces--)
-        {
-            string piece = Rare[random.Next(Rare.Length)];
-            for (int times = random.Next(5) == 0 ? random.Next(12) : 1; times > 0; times--)
-                text.Append(piece);
-            if (random.Next(4) == 0)
-                text.Append(Cut(Scripts[random.Next(Scripts.Length)], random).AsSpan(0, 1));
-        }
-        return text.ToString();
+        return (SentencePieceTokenizer)Tokenizer.Load(model + ".model");
     }
 
     private static string Flag(bool value) => value ? "true" : "false";

@@ -41,6 +41,30 @@ internal static class DataTargets
             ]
         ),
         new(
+            "tokenizer",
+            "tokenizer.json",
+            _ =>
+                [
+                    Bytes(ByteLevelModel(null)),
+                    Bytes(
+                        ByteLevelModel(
+                            @"(?i:'s|'ll)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s+(?!\\S)|\\s+"
+                        )
+                    ),
+                ],
+            ReadModel,
+            [
+                Bytes("(a|a){9}"),
+                Bytes("[^["),
+                Bytes("\\\\s*"),
+                Bytes("null"),
+                Bytes("\"type\":\"NFC\""),
+                Bytes("(?="),
+                Bytes("-1"),
+                Bytes("\\ud83d"),
+            ]
+        ),
+        new(
             "jsonl",
             "a.jsonl",
             _ => [Bytes(Lines)],
@@ -131,6 +155,23 @@ internal static class DataTargets
         for (long document = 0; document <= Math.Min(100, shard.DocumentCount); document++)
             shard.DocumentStart(document);
         shard.Verify();
+    }
+
+    /// <summary>A byte-level tokenizer.json, split by ByteLevel's own pattern or by another.</summary>
+    private static string ByteLevelModel(string? pattern)
+    {
+        string bytes256 = string.Join(
+            ',',
+            Enumerable.Range(0, 256).Select(b => $"{System.Text.Json.JsonSerializer.Serialize(ByteAlphabet.Of((byte)b).ToString())}:{b}")
+        );
+        string entries = $"{{{bytes256},\"an\":256}}",
+            bytes = $$"""{"type":"ByteLevel","add_prefix_space":true,"use_regex":{{(pattern is null ? "true" : "false")}}}""",
+            split = $$"""{"type":"Split","pattern":{"Regex":"{{pattern}}"},"behavior":"Isolated","invert":false}""",
+            words = pattern is null ? bytes : $$"""{"type":"Sequence","pretokenizers":[{{split}},{{bytes}}]}""";
+        return $$"""
+            {"version":"1.0","added_tokens":[{"id":257,"content":"<|endoftext|>","special":true}],"normalizer":{"type":"NFC"},
+            "pre_tokenizer":{{words}},"model":{"type":"BPE","ignore_merges":true,"vocab":{{entries}},"merges":["a n"]} }
+            """;
     }
 
     private static IReadOnlyList<byte[]> Models(string folder)

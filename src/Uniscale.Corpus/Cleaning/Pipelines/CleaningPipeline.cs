@@ -15,7 +15,7 @@ public sealed record CleaningPipeline
     /// <summary>Domains of the stores to clean; empty: all.</summary>
     public IReadOnlyList<string> Domains { get; init; } = [];
 
-    /// <summary>SentencePiece model that counts the tokens of the report; without one, bytes alone are counted.</summary>
+    /// <summary>Tokenizer that counts the tokens of the report; without one, bytes alone are counted.</summary>
     public string? Tokenizer { get; init; }
 
     /// <summary>Samples in the report of what each rule dropped.</summary>

@@ -69,7 +69,8 @@ internal sealed class WarcReader : IFormReader
     /// <summary>What a record's header says.</summary>
     public static DocumentFields FieldsOf(WarcRecord record, ReadingContext context)
     {
-        string? Header(string field, string name) => context.Keeps(field) ? record.Headers.GetValueOrDefault(name) : null;
+        string? Header(string field, string name) =>
+            context.Keeps(field) && record.Headers.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
         return new DocumentFields(
             Header(FieldNames.Id, "WARC-Record-ID")?.Trim('<', '>'),
             Header(FieldNames.Url, "WARC-Target-URI"),
