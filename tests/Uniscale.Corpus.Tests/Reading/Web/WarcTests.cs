@@ -20,7 +20,7 @@ public sealed class WarcTests : IDisposable
             Record("warcinfo", "Software-Info: x"),
             Wet(Tricky, "https://a.example/1", "zho,eng"),
             Record("metadata", "x"),
-            Wet("Second.\n", "https://a.example/2", "eng"),
+            Wet("Second.\n", "https://a.example/2", languages: ""),
             Wet("\n \n", "https://a.example/3", "eng"),
         ];
         foreach (string name in (string[])["CC-MAIN.warc.wet.gz", "unnamed"])
@@ -40,6 +40,7 @@ public sealed class WarcTests : IDisposable
                 (documents[0].Url, documents[0].Language, documents[0].Date, documents[0].SourceId)
             );
             Assert.Equal($"{name}:2", documents[0].Source);
+            Assert.Null(documents[1].Language); // an empty header says nothing
             Assert.Equal(["records of type metadata", "records without text"], report.LeftOut.Keys);
             Assert.Equal(name == "unnamed" ? "wet" : "gzip wet", Assert.Single(report.Forms).Key);
         }
