@@ -53,7 +53,13 @@ public static unsafe class TensorMemory
     /// does not ask for.
     /// </summary>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public static Tensor Zeros(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null) => Empty(shape, dtype, device).zero_();
+    public static Tensor Zeros(ReadOnlySpan<long> shape, ScalarType dtype, Device? device = null)
+    {
+        var tensor = Empty(shape, dtype, device);
+        // The package answers with a second handle, which would hold the memory after the first is disposed.
+        tensor.zero_().Dispose();
+        return tensor;
+    }
 
     /// <summary>Address of the tensor's first element. The memory is the tensor's: keep the tensor alive while using it.</summary>
     public static nint DataPointer(Tensor tensor)

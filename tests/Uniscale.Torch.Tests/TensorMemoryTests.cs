@@ -37,6 +37,17 @@ public class TensorMemoryTests
         Assert.Equal(before, Tensor.TotalCount);
     }
 
+    /// <summary>The package's operations in place answer with handles of their own, each of which holds the memory.</summary>
+    [Fact]
+    public void ZerosGiveTheirMemoryBackAtTheirDisposal()
+    {
+        const long Count = 5 << 20;
+        var zeros = TensorMemory.Zeros([Count], float32);
+        long before = TensorMemory.CachedBytes;
+        zeros.Dispose();
+        Assert.InRange(TensorMemory.CachedBytes - before, Count * sizeof(float), long.MaxValue);
+    }
+
     private static void Collect()
     {
         GC.Collect();

@@ -21,11 +21,11 @@ struct Header {
 
 Header* header_of(void* data) { return reinterpret_cast<Header*>(static_cast<char*>(data) - header_bytes); }
 
-// Sizes in eighths of a power of two, whole pages: at most an eighth of a block is unused.
+// Sizes in eighths of a power of two, whole pages: at most an eighth of a block is unused, and never more than a huge page.
 size_t class_of(size_t bytes) {
     size_t power = smallest_kept;
     while (power < bytes) power *= 2;
-    const size_t step = std::max<size_t>(power / 16, 4096);
+    const size_t step = std::clamp<size_t>(power / 16, 4096, huge_page);
     return (bytes + step - 1) / step * step;
 }
 

@@ -68,8 +68,12 @@ internal static class BlockFactory
     /// <summary>Fills shard, master and whole parameters; only the whole ones of the block at hand exist at a time under ZeRO-3.</summary>
     private static void FirstWeights(Bucket bucket, long seed, HostLink link)
     {
+        if (bucket.Layout.Count == 0)
+            return;
         using var noGrad = no_grad();
-        using var drawn = TensorMemory.Zeros([bucket.Layout.Count], ScalarType.Float32);
+        // Not in the allocators' memory, which would wait for a later tensor of this size.
+        using var memory = new ReleasableMemory(bucket.Layout.Count * sizeof(float));
+        using var drawn = TensorMemory.FromPointer(memory.Address, [bucket.Layout.Count], ScalarType.Float32);
         foreach (var place in bucket.Layout.Parameters)
         {
             using var view = Bucket.View(drawn, place);
