@@ -51,7 +51,7 @@ logging: { peak_flops: 1G, tensor_board: false }
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--uniscale", type=pathlib.Path, default=UNISCALE, help="the program that is measured")
     parser.add_argument("--only", default=",".join(LAYOUTS), help="names of layouts, separated by commas")
     parser.add_argument("--write", help="page whose table is replaced")

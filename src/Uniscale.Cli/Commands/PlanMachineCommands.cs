@@ -1,15 +1,12 @@
 using System.CommandLine;
-using System.Text.Json;
 using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
-using Uniscale.Experiments.Benchmarks;
 using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Plans;
 using Uniscale.Programs;
 using Uniscale.Programs.Timing;
 using Uniscale.Programs.Tracing;
-using Uniscale.Telemetry;
 using Uniscale.Training.Feeding;
 using Uniscale.Training.Runs;
 
@@ -81,14 +78,6 @@ internal static class PlanCalibrateCommand
 /// <summary><c>uniscale plan compare</c>: predicted against measured, of a run that happened here.</summary>
 internal static class PlanCompareCommand
 {
-    /// <summary>Steps at the beginning that are left out: pools fill, code is compiled.</summary>
-    private const int Warmup = 3;
-
-    /// <summary>What a run measured.</summary>
-    /// <param name="Threads">Whether ranks were threads of one process.</param>
-    /// <param name="Heaviest">A rank of the process that needed most.</param>
-    private sealed record Measured(int Ranks, bool Threads, double Seconds, double PeakBytes, int Heaviest, int Steps);
-
     public static Command Create()
     {
         var command = new Command("compare", "Lay a run's measured step time and memory beside the planner's prediction.");
@@ -116,17 +105,14 @@ internal static class PlanCompareCommand
             if (!File.Exists(stored))
                 throw new UserErrorException($"{folder} is no run: it has no {RunFolder.ConfigurationFile}.");
             var config = ConfigurationLoader.LoadStored(stored, folder).Value;
-            var measured = Read(Path.Combine(folder, TelemetryFactory.MetricsFileName), folder);
+            var measured = MeasuredRun.Read(folder);
             var hardware = ClusterCatalog.Load(parsed.GetValue(cluster)!);
             bool hasOwn = !measured.Threads && hardware.File.Stacks.Any(known => known.Name == MachineFit.MessagePassing);
             var stack = hardware.StackOf(hasOwn ? MachineFit.MessagePassing : "");
             int vocabulary = config.Model.Vocabulary > 0 ? config.Model.Vocabulary : TrainingData.VocabularyOf(config);
             var spec = SpecificationBuilder.Build(config, measured.Ranks, vocabulary);
             var plan = PricedStep.Of(spec, hardware, stack, withIntervals: true);
-            double bytes = new HostAccount(spec, hardware, config.Checkpoint.Async, measured.Threads).Of(
-                measured.Threads ? 0 : measured.Heaviest,
-                measured.Threads ? measured.Ranks : 1
-            );
+            double bytes = new HostAccount(spec, hardware, config.Checkpoint.Async, measured.Threads).OfProcess(measured.Heaviest);
             var rows = Rows(plan, measured, bytes, parsed.GetValue(trace)).ToArray();
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(json))
@@ -149,36 +135,6 @@ internal static class PlanCompareCommand
         return command;
     }
 
-    private static Measured Read(string metrics, string folder)
-    {
-        var (ranks, threads, heaviest, peak) = (0, true, 0, 0.0);
-        var seconds = new List<double>();
-        MetricsFile.Read(
-            metrics,
-            record =>
-            {
-                string? kind = record.GetProperty("kind").GetString();
-                if (kind == "start")
-                    (ranks, threads) = (
-                        record.GetProperty("ranks").GetInt32(),
-                        !record.TryGetProperty("transport", out var transport) || transport.GetString() is null or ""
-                    );
-                if (kind == "end" && record.TryGetProperty("memory", out var memory) && memory.ValueKind == JsonValueKind.Object)
-                    (heaviest, peak) = (
-                        memory.GetProperty("rank").GetInt32(),
-                        Math.Max(peak, memory.GetProperty("measured_bytes").GetDouble())
-                    );
-                if (kind != "step")
-                    return;
-                seconds.Add(record.GetProperty("seconds").GetDouble());
-                peak = Math.Max(peak, record.GetProperty("peak_memory_bytes").GetDouble());
-            }
-        );
-        if (ranks == 0 || seconds.Count <= Warmup)
-            throw new UserErrorException($"{folder} has {seconds.Count} steps; a comparison needs more than {Warmup}.");
-        return new Measured(ranks, threads, Statistics.Median(seconds.Skip(Warmup).ToArray()), peak, heaviest, seconds.Count);
-    }
-
     /// <summary>A part, predicted and measured.</summary>
     private sealed record Row(string Part, double Predicted, double Seen)
     {
@@ -186,7 +142,7 @@ internal static class PlanCompareCommand
         public double Difference => Predicted / Seen - 1;
     }
 
-    private static IEnumerable<Row> Rows(PricedStep plan, Measured measured, double predictedBytes, string? trace)
+    private static IEnumerable<Row> Rows(PricedStep plan, MeasuredRun measured, double predictedBytes, string? trace)
     {
         yield return new Row("step, ms", plan.Seconds * 1e3, measured.Seconds * 1e3);
         yield return new Row("tokens a rank and s", plan.TokensPerRank, plan.Tokens / measured.Seconds / plan.Spec.Mesh.Size);
@@ -208,7 +164,7 @@ internal static class PlanCompareCommand
         }
     }
 
-    private static void Write(TextWriter output, PricedStep plan, Measured measured, IEnumerable<Row> rows)
+    private static void Write(TextWriter output, PricedStep plan, MeasuredRun measured, IEnumerable<Row> rows)
     {
         output.WriteLine($"{PlanText.Layout(plan.Spec)}; {measured.Steps} steps, cluster {plan.Cluster.Name}, stack {plan.Stack.Name}");
         output.WriteLine("                        predicted     measured    difference");

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using Uniscale.Configuration;
+using Uniscale.Data;
 using Uniscale.Experiments.Benchmarks;
 using Uniscale.Kernels.Cpu;
 using Uniscale.Launching.Processes;
@@ -12,9 +12,9 @@ using Uniscale.Telemetry;
 namespace Uniscale.Cli.Planning;
 
 /// <summary>
-/// Measures this machine: peaks, bandwidth, and the steps of small layouts, each in a process of its own, to which the planner's constants
-/// are fitted. The layouts are
-/// measured in turn and that several times, so that what else the machine does falls on all of them alike.
+/// Measures this machine: peaks, bandwidth, and training runs of small layouts, each in processes of its own, to which the planner's
+/// constants are fitted. The layouts are measured in turn and that several times, so that what else the machine does falls on all of them
+/// alike.
 /// </summary>
 /// <param name="precision">fp32 or bf16.</param>
 /// <param name="threads">Threads of a rank.</param>
@@ -23,6 +23,12 @@ namespace Uniscale.Cli.Planning;
 /// <param name="say">Told what is being measured.</param>
 internal sealed class Calibration(PrecisionKind precision, int threads, int steps, int rounds, Action<string> say)
 {
+    private const int Vocabulary = 8192,
+        Documents = 64,
+        DocumentTokens = 2048;
+
+    private const string Shard = "random";
+
     private static readonly TimeSpan PeakDuration = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Layouts of one and two ranks that between them vary every term of the costs.</summary>
@@ -74,7 +80,7 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
     }
 
     private static string Model(int layers, int hidden, int heads, int context) =>
-        $"name: calibration\nmodel: {{ layers: {layers}, hidden: {hidden}, heads: {heads}, context: {context}, vocabulary: 8192 }}\n";
+        $"name: calibration\nmodel: {{ layers: {layers}, hidden: {hidden}, heads: {heads}, context: {context}, vocabulary: {Vocabulary} }}\n";
 
     /// <summary>The layouts of two ranks once more as processes; none where there is no mpirun.</summary>
     private IEnumerable<Trial> OfProcesses()
@@ -93,66 +99,83 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
 
     private MeasuredLayout[] Measure(Trial[] trials)
     {
-        var seen = trials.Select(_ => new List<(double Seconds, double Bytes)>()).ToArray();
-        for (int round = 0; round < rounds; round++)
-            for (int i = 0; i < trials.Length; i++)
-                seen[i].Add(Measure(trials[i]));
-        return
-        [
-            .. trials.Select(
-                (trial, i) =>
-                {
-                    double[] seconds = [.. seen[i].Select(run => run.Seconds)];
-                    double median = Statistics.Median(seconds);
-                    say($"{trial.Name}: {median * 1e3:N1} ms a step (rounds {seconds.Min() * 1e3:N1} to {seconds.Max() * 1e3:N1})");
-                    return new MeasuredLayout(
-                        trial.Name,
-                        SpecificationBuilder.Build(ConfigurationLoader.Parse(Yaml(trial)).Value, trial.Ranks),
-                        trial.Threads,
-                        median,
-                        seen[i].Max(run => run.Bytes)
-                    );
-                }
-            ),
-        ];
-    }
-
-    private string Yaml(Trial trial) =>
-        trial.Yaml + $"train: {{ steps: 20, threads: {threads}, precision: {(precision == PrecisionKind.Bf16 ? "bf16" : "fp32")} }}\n";
-
-    /// <summary>A process of its own has the memory of its layout alone.</summary>
-    private (double Seconds, double Bytes) Measure(Trial trial)
-    {
-        string file = Path.Combine(Path.GetTempPath(), $"uniscale-calibration-{Environment.ProcessId}.yaml");
-        File.WriteAllText(file, Yaml(trial));
+        var seen = trials.Select(_ => new List<MeasuredRun>()).ToArray();
+        string folder = Directory.CreateTempSubdirectory("uniscale-calibration-").FullName;
         try
         {
-            List<string> arguments = ["benchmark", "step", file, "--steps", Text(steps), "--json"];
-            if (trial.Threads)
-                arguments.AddRange(["--ranks", Text(trial.Ranks)]);
-            using var result = JsonDocument.Parse(
-                Output(
-                    trial.Threads
-                        ? [.. MpiLauncher.ThisExecutable(), .. arguments]
-                        : MpiLauncher.CommandLine(
-                            new LaunchOptions
-                            {
-                                Ranks = trial.Ranks,
-                                Arguments = arguments,
-                                Threads = threads,
-                            }
-                        )
-                )
-            );
-            return (
-                result.RootElement.GetProperty("median_seconds").GetDouble(),
-                result.RootElement.GetProperty("peak_resident_bytes").GetDouble()
-            );
+            WriteTokens(folder);
+            for (int round = 0; round < rounds; round++)
+                for (int i = 0; i < trials.Length; i++)
+                    seen[i].Add(Train(trials[i], folder, Path.Combine(folder, $"run-{i}-{round}")));
         }
         finally
         {
-            File.Delete(file);
+            Directory.Delete(folder, recursive: true);
         }
+        return [.. trials.Select((trial, i) => Measured(trial, seen[i]))];
+    }
+
+    private MeasuredLayout Measured(Trial trial, List<MeasuredRun> runs)
+    {
+        double[] seconds = [.. runs.Select(run => run.Seconds)];
+        double median = Statistics.Median(seconds);
+        say($"{trial.Name}: {median * 1e3:N1} ms a step (rounds {seconds.Min() * 1e3:N1} to {seconds.Max() * 1e3:N1})");
+        var heaviest = runs.MaxBy(run => run.PeakBytes)!;
+        return new MeasuredLayout(
+            trial.Name,
+            SpecificationBuilder.Build(ConfigurationLoader.Parse(Yaml(trial)).Value, trial.Ranks),
+            trial.Threads,
+            median,
+            heaviest.PeakBytes,
+            heaviest.Heaviest
+        );
+    }
+
+    /// <summary>What the tokens are does not matter to the speed.</summary>
+    private static void WriteTokens(string folder)
+    {
+        using var shard = new ShardWriter(Path.Combine(folder, Shard), Vocabulary);
+        var random = new Random(1);
+        int[] document = new int[DocumentTokens];
+        for (int number = 0; number < Documents; number++)
+        {
+            foreach (ref int token in document.AsSpan())
+                token = random.Next(Vocabulary);
+            shard.Add(document);
+        }
+        shard.Complete();
+    }
+
+    private string Yaml(Trial trial) =>
+        trial.Yaml
+        + $"train: {{ steps: {MeasuredRun.Warmup + steps}, threads: {threads}, "
+        + $"precision: {(precision == PrecisionKind.Bf16 ? "bf16" : "fp32")} }}\n"
+        + $"data: {{ sources: [{{ name: random, domain: random, shards: [ {Shard} ] }}] }}\n"
+        + "logging: { tensor_board: false }\n";
+
+    /// <summary>Processes of its own have the memory of its layout alone.</summary>
+    private MeasuredRun Train(Trial trial, string folder, string run)
+    {
+        string file = Path.Combine(folder, "trial.yaml");
+        File.WriteAllText(file, Yaml(trial));
+        List<string> arguments = ["train", file, "--set", $"run_directory={run}"];
+        if (trial.Threads)
+            arguments.AddRange(["--ranks", Text(trial.Ranks)]);
+        _ = Output(
+            trial.Threads
+                ? [.. MpiLauncher.ThisExecutable(), .. arguments]
+                : MpiLauncher.CommandLine(
+                    new LaunchOptions
+                    {
+                        Ranks = trial.Ranks,
+                        Arguments = arguments,
+                        Threads = threads,
+                    }
+                )
+        );
+        var measured = MeasuredRun.Read(run);
+        Directory.Delete(run, recursive: true);
+        return measured;
     }
 
     private static string Output(IReadOnlyList<string> command)
@@ -169,7 +192,7 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
         var errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0 ? output : throw new UserErrorException($"A step could not be measured here: {errors.Result.Trim()}");
+        return process.ExitCode == 0 ? output : throw new UserErrorException($"A run could not be measured here: {errors.Result.Trim()}");
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

@@ -53,6 +53,7 @@ public static class ClusterCatalog
             {
                 ("matmul", c.Matmul),
                 ("memory", c.Memory),
+                ("full_node", c.FullNode),
                 ("node_link", c.NodeLink),
                 ("fabric_link", c.FabricLink),
             }

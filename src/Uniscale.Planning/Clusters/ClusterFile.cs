@@ -188,6 +188,12 @@ public sealed record ConstantsSection
     /// <summary>Share of the memory bandwidth that other kernels reach.</summary>
     public double Memory { get; init; }
 
+    /// <summary>
+    /// Share of its speed that a rank keeps while all other ranks of its machine compute: cores have caches, memory and clock in common;
+    /// GPUs do not (1).
+    /// </summary>
+    public double FullNode { get; init; } = 1;
+
     /// <summary>Share of the bandwidth inside a machine that collectives reach.</summary>
     public double NodeLink { get; init; }
 

@@ -48,7 +48,7 @@ public static class ClusterWriter
             text.AppendLine(CultureInfo.InvariantCulture, $"    free: [{string.Join(", ", stack.Free)}]");
             text.AppendLine(
                 CultureInfo.InvariantCulture,
-                $"    constants: {{ matmul: {c.Matmul:G4}, attention: {c.Attention:G4}, memory: {c.Memory:G4}, node_link: {c.NodeLink:G4}, fabric_link: {c.FabricLink:G4}, overhead: {c.Overhead:G4}, step_overhead: {c.StepOverhead:G4} }}"
+                $"    constants: {{ matmul: {c.Matmul:G4}, attention: {c.Attention:G4}, memory: {c.Memory:G4}, full_node: {c.FullNode:G4}, node_link: {c.NodeLink:G4}, fabric_link: {c.FabricLink:G4}, overhead: {c.Overhead:G4}, step_overhead: {c.StepOverhead:G4} }}"
             );
         }
         return text.ToString();

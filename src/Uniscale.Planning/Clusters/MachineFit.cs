@@ -9,14 +9,15 @@ namespace Uniscale.Planning.Clusters;
 /// <param name="Spec">The layout.</param>
 /// <param name="Threads">Whether its ranks were threads of one process; else they were processes under MPI.</param>
 /// <param name="Seconds">Median seconds of a step.</param>
-/// <param name="ResidentBytes">Highest resident memory of all its processes together.</param>
-public sealed record MeasuredLayout(string Name, StepSpecification Spec, bool Threads, double Seconds, double ResidentBytes)
+/// <param name="ResidentBytes">Highest resident memory of the process that needed most.</param>
+/// <param name="Heaviest">A rank of that process.</param>
+public sealed record MeasuredLayout(string Name, StepSpecification Spec, bool Threads, double Seconds, double ResidentBytes, int Heaviest)
 {
-    /// <summary>Its memory as the planner counts it, without saves, which were not measured.</summary>
-    public double Bytes(Cluster cluster) => new HostAccount(Spec, cluster, savesBehind: false, Threads).Of(0, Spec.Mesh.Size);
+    /// <summary>The memory of that process as the planner counts it.</summary>
+    public double Bytes(Cluster cluster) => new HostAccount(Spec, cluster, savesBehind: true, Threads).OfProcess(Heaviest);
 
-    /// <summary>Number of processes.</summary>
-    public int Processes => Threads ? 1 : Spec.Mesh.Size;
+    /// <summary>Ranks of that process.</summary>
+    public int Ranks => Threads ? Spec.Mesh.Size : 1;
 }
 
 /// <summary>Turns measured layouts into the cluster file of the machine that ran them.</summary>
@@ -30,8 +31,8 @@ public static class MachineFit
     /// <summary>Name of the stack whose ranks are processes under MPI, where one was measured.</summary>
     public const string MessagePassing = "uniscale-mpi";
 
-    private static readonly string[] Free = ["matmul", "attention", "memory", "node_link", "overhead", "step_overhead"],
-        FreeOfMessages = ["node_link", "step_overhead"];
+    private static readonly string[] Free = ["matmul", "attention", "memory", "full_node", "node_link", "overhead"],
+        FreeOfMessages = ["full_node", "node_link"];
 
     /// <summary>
     /// A cluster with the machine's measured peaks, its constants fitted on the layouts, and memory figures that do not under-estimate any
@@ -49,17 +50,18 @@ public static class MachineFit
                 Matmul = 0.7,
                 Attention = 0.3,
                 Memory = 0.5,
+                FullNode = 0.9,
                 NodeLink = 0.5,
                 FabricLink = 1,
                 Overhead = 2e-5,
-                StepOverhead = 1e-3,
             },
         };
         var threads = Fitted(machine, start with { Source = source }, layouts.Where(layout => layout.Threads), Free);
         var processes = layouts.Where(layout => !layout.Threads).ToArray();
         return machine with
         {
-            // Processes have their kernels in common with threads; what is theirs is how they talk.
+            // Processes have their kernels in common with threads; what is theirs is how they talk, and the threads that
+            // talk take cores from the ranks.
             Stacks =
                 processes.Length == 0
                     ? [threads]
@@ -106,13 +108,10 @@ public static class MachineFit
             {
                 double[] ranks =
                 [
-                    .. layouts.Select((layout, i) => none[i] + fragmentation * (whole[i] - none[i]) + workspace * layout.Spec.Mesh.Size),
+                    .. layouts.Select((layout, i) => none[i] + fragmentation * (whole[i] - none[i]) + workspace * layout.Ranks),
             ];
-                double context = Math.Max(
-                    0,
-                    layouts.Select((layout, i) => (Safety * layout.ResidentBytes - ranks[i]) / layout.Processes).Max()
-                );
-                double worst = layouts.Select((layout, i) => (ranks[i] + context * layout.Processes) / layout.ResidentBytes).Max();
+                double context = Math.Max(0, layouts.Select((layout, i) => Safety * layout.ResidentBytes - ranks[i]).Max());
+                double worst = layouts.Select((layout, i) => (ranks[i] + context) / layout.ResidentBytes).Max();
                 if (worst < best.Worst)
                     best = (context, workspace, fragmentation, worst);
             }

@@ -27,9 +27,10 @@ public sealed class InstructionCosts
     {
         (_spec, Stack, _constants) = (spec, stack, stack.Constants);
         Links = new LinkTimes(cluster, _constants, stack.ShardsInTurn);
-        _peak = cluster.PeakFor(spec.ActivationBytes) * _constants.Matmul;
-        _attention = cluster.PeakFor(spec.ActivationBytes) * (_constants.Attention > 0 ? _constants.Attention : _constants.Matmul);
-        _bandwidth = cluster.Needed(cluster.MemoryBandwidth, "chip.memory_bandwidth") * _constants.Memory;
+        double beside = SpeedBeside(cluster);
+        _peak = cluster.PeakFor(spec.ActivationBytes) * _constants.Matmul * beside;
+        _attention = cluster.PeakFor(spec.ActivationBytes) * (_constants.Attention > 0 ? _constants.Attention : _constants.Matmul) * beside;
+        _bandwidth = cluster.Needed(cluster.MemoryBandwidth, "chip.memory_bandwidth") * _constants.Memory * beside;
         var groups = RankGroups.Of(spec, 0);
         var (tensor, context) = (Links.PlaceOf(groups.Tensor), Links.PlaceOf(groups.Context));
         _blocks = new BlockPasses[spec.Model.BlockCount];
@@ -126,6 +127,19 @@ public sealed class InstructionCosts
     /// <summary>Seconds of the sum of the two copies of a tied matrix.</summary>
     public double ReduceTied(int block, GroupPlace pair) =>
         Links.Of(Collective.AllReduce, (double)_parameters[block] * Stack.GradientBytes, pair);
+
+    /// <summary>
+    /// Share of its speed that a rank keeps beside the others of its machine: what it loses to them grows with their number up to
+    /// <see cref="ConstantsSection.FullNode"/>.
+    /// </summary>
+    private double SpeedBeside(Cluster cluster)
+    {
+        if (_constants.FullNode == 1)
+            return 1;
+        double others = cluster.Needed(cluster.NodeGpus, "node.gpus") - 1;
+        double busy = Math.Min(_spec.Mesh.Size - 1, others);
+        return others == 0 ? 1 : 1 / (1 + (1 / _constants.FullNode - 1) * busy / others);
+    }
 
     private BlockPasses Price(BlockWork work, GroupPlace tensor, GroupPlace context) =>
         new(

@@ -79,6 +79,10 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
         return ranks + (threads ? once : once * count);
     }
 
+    /// <summary>Expected bytes of the process in which a rank is: all ranks where they are threads, else that one.</summary>
+    /// <param name="rank">World rank.</param>
+    public double OfProcess(int rank) => threads ? Of(0, spec.Mesh.Size) : Of(rank, 1);
+
     private RankMemory Make(int rank, int stage)
     {
         var account = RankMemory.Of(spec, _generator.Generate(rank), cluster, Engine);

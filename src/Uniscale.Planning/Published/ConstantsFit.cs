@@ -30,6 +30,7 @@ public sealed class ConstantsFit
         ("matmul", c => c.Matmul, (c, x) => c with { Matmul = Math.Min(1, x) }),
         ("attention", c => c.Attention, (c, x) => c with { Attention = Math.Min(1, x) }),
         ("memory", c => c.Memory, (c, x) => c with { Memory = Math.Min(1, x) }),
+        ("full_node", c => c.FullNode, (c, x) => c with { FullNode = Math.Min(1, x) }),
         ("node_link", c => c.NodeLink, (c, x) => c with { NodeLink = Math.Min(1, x) }),
         ("fabric_link", c => c.FabricLink, (c, x) => c with { FabricLink = Math.Min(1, x) }),
         ("overhead", c => c.Overhead, (c, x) => c with { Overhead = x }),

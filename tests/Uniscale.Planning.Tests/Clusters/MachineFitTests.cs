@@ -20,10 +20,10 @@ public sealed class MachineFitTests : IDisposable
             Matmul = 0.6,
             Attention = 0.2,
             Memory = 0.7,
+            FullNode = 0.8,
             NodeLink = 0.4,
             FabricLink = 1,
             Overhead = 1e-4,
-            StepOverhead = 5e-3,
         };
         var machine = new ClusterFile
         {
@@ -59,7 +59,8 @@ public sealed class MachineFitTests : IDisposable
                 spec,
                 threads,
                 slower * seconds,
-                new HostAccount(spec, process, savesBehind: false, threads).Of(0, spec.Mesh.Size)
+                new HostAccount(spec, process, savesBehind: true, threads).OfProcess(0),
+                Heaviest: 0
             );
         }
         var wide = Specs.Of() with { Model = Specs.Model with { Hidden = 512, Ffn = 2048, HeadDim = 128 } };
@@ -87,7 +88,7 @@ public sealed class MachineFitTests : IDisposable
             )
             .Stacks[1];
         Assert.True(
-            messages.Constants.StepOverhead > fitted.Stacks[0].Constants.StepOverhead
+            messages.Constants.FullNode < fitted.Stacks[0].Constants.FullNode
                 || messages.Constants.NodeLink < fitted.Stacks[0].Constants.NodeLink
         );
         Assert.Equal(MachineFit.MessagePassing, messages.Name);
