@@ -12,6 +12,16 @@ public enum BusyPolicy
     Skip,
 }
 
+/// <summary>Which ranks write one file.</summary>
+public enum FileGrouping
+{
+    /// <summary>Each its own.</summary>
+    Rank,
+
+    /// <summary>Those of a host one together, each its part.</summary>
+    Node,
+}
+
 /// <summary>How checkpoints are written, kept and read.</summary>
 public sealed record CheckpointOptions
 {
@@ -36,6 +46,12 @@ public sealed record CheckpointOptions
     /// <summary>Threads that copy to the host buffer and that read at load; 0: as many as this machine has processors, at most 4.</summary>
     public int Threads { get; init; }
 
+    /// <summary>Which ranks write one file.</summary>
+    public FileGrouping Files { get; init; }
+
+    /// <summary>Name of this rank's host: ranks of one host meet before they tell others that they are durable.</summary>
+    public string Host { get; init; } = Environment.MachineName;
+
     /// <summary>Each rank reads its file back from the disk before the checkpoint is committed.</summary>
     public bool ReadBack { get; init; } = true;
 
@@ -43,13 +59,12 @@ public sealed record CheckpointOptions
     public bool Direct { get; init; } = true;
 
     /// <summary>
-    /// Further places to which rank 0 copies the newest checkpoint asynchronously: directories, or <c>s3://bucket/prefix</c>. A run whose
-    /// own
-    /// directory has no good checkpoint is restored from the first that has one.
+    /// Further places to which the hosts copy the newest checkpoint asynchronously, each what it wrote: directories that all of them see, or
+    /// <c>s3://bucket/prefix</c>. A run whose own directory has no good checkpoint is restored from the first that has one.
     /// </summary>
     public IReadOnlyList<string> Tiers { get; init; } = [];
 
-    /// <summary>Whose the copies in the tiers are, so that runs may share a tier: each restores and prunes its own.</summary>
+    /// <summary>Whose the copies in the tiers are, so that runs may share a tier: each restores and prunes its own. Rank 0's counts.</summary>
     public TierOwner? Owner { get; init; }
 
     /// <summary>Bytes that must stay free on the file system after a save.</summary>

@@ -21,7 +21,7 @@ public sealed class CheckpointStore : IDisposable
     private readonly IProcessGroup _group;
     private readonly CheckpointOptions _options;
     private readonly CheckpointWriter _writer;
-    private readonly TierReplicator? _replicator;
+    private readonly TierReplicator _replicator;
 
     /// <param name="directory">Directory of the run's checkpoints, seen by all ranks; made by the first save.</param>
     /// <param name="world">All ranks; collectives are posted on its group for host memory, by the calling thread only.</param>
@@ -31,12 +31,26 @@ public sealed class CheckpointStore : IDisposable
         DirectoryPath = Path.GetFullPath(directory);
         _group = world.HostGroup;
         _options = options ?? new CheckpointOptions();
-        _replicator = _group.Rank == 0 ? new TierReplicator(DirectoryPath, _options) : null;
-        _writer = new CheckpointWriter(DirectoryPath, _group, _options, committed: () => _replicator?.Notify());
+        _replicator = new TierReplicator(DirectoryPath, world, _options);
+        _writer = new CheckpointWriter(DirectoryPath, world, _options, () => Places, committed: _replicator.Notify);
     }
 
     /// <summary>The run's folder of checkpoints.</summary>
     public string DirectoryPath { get; }
+
+    // Found out at the first call that needs it, which is collective.
+    private NodePlaces Places
+    {
+        get
+        {
+            if (field is null)
+            {
+                field = NodePlaces.Find(_group, _options.Host);
+                _replicator.Begin(field);
+            }
+            return field;
+        }
+    }
 
     /// <summary>True while a save is being written.</summary>
     public bool Busy => _writer.Busy;
@@ -62,7 +76,7 @@ public sealed class CheckpointStore : IDisposable
     public void Drain()
     {
         _writer.Drain();
-        _replicator?.Drain();
+        _replicator.Drain();
     }
 
     /// <summary>
@@ -88,7 +102,10 @@ public sealed class CheckpointStore : IDisposable
         foreach (string folder in folders)
         {
             if (TryLoad(folder, wanted, out string? damage) is { } manifest)
+            {
+                CatchUp();
                 return new LoadedCheckpoint(folder, manifest, notes);
+            }
             if (_group.Rank == 0)
                 CheckpointFolders.MarkDamaged(folder, damage);
             notes.Add($"{damage}; the checkpoint before it is tried");
@@ -100,29 +117,22 @@ public sealed class CheckpointStore : IDisposable
             : throw new CheckpointDamagedException($"no checkpoint in {DirectoryPath} is good: {string.Join("; ", notes)}");
     }
 
-    // Rank 0 fetches, all learn the folder or the failure.
     private string? RestoreFromTiers(List<string> notes)
     {
+        if (_options.Tiers.Count == 0 || new TierRestore(_group, Places, DirectoryPath, _options).Run() is not { } restored)
+            return null;
+        notes.Add(restored.Sentence);
+        return restored.Folder;
+    }
+
+    // The newest checkpoint may not have come to all tiers before the run ended.
+    private void CatchUp()
+    {
         if (_options.Tiers.Count == 0)
-            return null;
-        string verdict = "";
-        try
-        {
-            if (_replicator?.Restore() is { } restored)
-                verdict = $"g{restored.Folder}\n{restored.Sentence}";
-        }
-        catch (CheckpointException failure)
-        {
-            verdict = "e" + failure.Message;
-        }
-        verdict = GroupExchange.Broadcast(_group, verdict);
-        if (verdict.Length == 0)
-            return null;
-        if (verdict[0] == 'e')
-            throw new CheckpointException(verdict[1..]);
-        string[] lines = verdict[1..].Split('\n');
-        notes.Add(lines[1]);
-        return lines[0];
+            return;
+        _ = Places;
+        if (_group.Rank == 0)
+            _replicator.Notify();
     }
 
     /// <summary>
@@ -150,7 +160,7 @@ public sealed class CheckpointStore : IDisposable
     public void Dispose()
     {
         _writer.Dispose();
-        _replicator?.Dispose();
+        _replicator.Dispose();
     }
 
     // Rank 0 reads the manifest for all; each rank then reads what it wants, and its share of what is to be proved besides. All ranks act

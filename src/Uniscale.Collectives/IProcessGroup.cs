@@ -1,4 +1,5 @@
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Messages;
 using Uniscale.Collectives.Nccl;
 
 namespace Uniscale.Collectives;
@@ -170,6 +171,9 @@ public interface IWorld : IDisposable
 
     /// <summary>Copies between the host and the rank's device; null where tensors lie in host memory alone.</summary>
     DeviceStaging? Staging => null;
+
+    /// <summary>Small messages beside the operations, for what runs beside training.</summary>
+    IMessages Messages { get; }
 
     /// <summary>
     /// Makes a group of some ranks. All ranks of the world call it, in the same order, with the same groups; ranks outside get null.

@@ -53,16 +53,58 @@ internal sealed class Tiling(long[] shape, int[] shards, long[] numbers)
     {
         if (wanted.Count == 0)
             yield break;
-        for (int part = 0; part < Count; part++)
-            if (Touches(part, wanted))
+        if (Shape.Length == 0)
+        {
+            for (int part = 0; part < Count; part++)
                 yield return part;
+            yield break;
+        }
+        int[] order = Rows.Order;
+        long first = wanted.Offset[0],
+            end = first + wanted.Shape[0];
+        for (int i = FirstAbove(Rows.Ends, first); i < order.Length && Offset(order[i])[0] < end; i++)
+            if (Touches(order[i], wanted.Offset, wanted.Shape))
+                yield return order[i];
+    }
+
+    /// <summary>Parts by their rows: those that lie in some rows are a short stretch of them.</summary>
+    /// <param name="Order">Parts in order of their first row.</param>
+    /// <param name="Ends">The end of the last row that the part at this place or one before it reaches; ascending.</param>
+    private sealed record RowIndex(int[] Order, long[] Ends);
+
+    private RowIndex Rows => field ??= IndexOfRows();
+
+    private RowIndex IndexOfRows()
+    {
+        int[] order = [.. Enumerable.Range(0, Count).OrderBy(part => Offset(part)[0])];
+        long[] ends = new long[order.Length];
+        long reached = 0;
+        for (int i = 0; i < order.Length; i++)
+            ends[i] = reached = Math.Max(reached, Offset(order[i])[0] + Extent(order[i])[0]);
+        return new RowIndex(order, ends);
+    }
+
+    // The first of ascending numbers that is greater than a bound.
+    private static int FirstAbove(long[] numbers, long bound)
+    {
+        int low = 0,
+            high = numbers.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (numbers[middle] <= bound)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low;
     }
 
     /// <summary>What keeps the parts from covering the tensor once, as the end of a sentence; null: nothing.</summary>
     public string? Fault()
     {
         for (int part = 0; part < Count; part++)
-            if (!BoxOf(part).FitsIn(Shape))
+            if (!Fits(part))
                 return $"a part at {Box.Show(Offset(part).ToArray())} with extents {Box.Show(Extent(part).ToArray())} does not lie within {Box.Show(Shape)}";
         Int128 covered = 0;
         for (int part = 0; part < Count; part++)
@@ -78,27 +120,36 @@ internal sealed class Tiling(long[] shape, int[] shards, long[] numbers)
     {
         if (Shape.Length == 0)
             return Count > 1 ? (0, 1) : null;
-        int[] order = [.. Enumerable.Range(0, Count).OrderBy(part => Offset(part)[0])];
+        int[] order = Rows.Order;
         for (int i = 0; i < order.Length; i++)
         {
             long end = Offset(order[i])[0] + Extent(order[i])[0];
-            Box? box = null;
             for (int j = i + 1; j < order.Length && Offset(order[j])[0] < end; j++)
-                if (ElementsOf(order[i]) > 0 && Touches(order[j], box ??= BoxOf(order[i])))
+                if (ElementsOf(order[i]) > 0 && Touches(order[j], Offset(order[i]), Extent(order[i])))
                     return (order[i], order[j]);
         }
         return null;
     }
 
-    private bool Touches(int part, Box wanted)
+    private bool Fits(int part)
+    {
+        var offset = Offset(part);
+        var extent = Extent(part);
+        for (int dim = 0; dim < offset.Length; dim++)
+            if (offset[dim] < 0 || extent[dim] < 0 || offset[dim] > Shape[dim] - extent[dim])
+                return false;
+        return true;
+    }
+
+    private bool Touches(int part, ReadOnlySpan<long> otherOffset, ReadOnlySpan<long> otherExtent)
     {
         var offset = Offset(part);
         var extent = Extent(part);
         for (int dim = 0; dim < offset.Length; dim++)
             if (
                 extent[dim] == 0
-                || offset[dim] >= wanted.Offset[dim] + wanted.Shape[dim]
-                || wanted.Offset[dim] >= offset[dim] + extent[dim]
+                || offset[dim] >= otherOffset[dim] + otherExtent[dim]
+                || otherOffset[dim] >= offset[dim] + extent[dim]
             )
                 return false;
         return true;

@@ -121,10 +121,13 @@ public sealed class CheckpointReader
     /// <summary>
     /// Reads every byte and returns one sentence for each thing that is not as it was written: the header of a file, a tensor's part.
     /// </summary>
-    public IReadOnlyList<string> Verify(int threads = 1)
+    public IReadOnlyList<string> Verify(int threads = 1) => Verify([.. Enumerable.Range(0, Manifest.Files.Count)], threads);
+
+    /// <summary>The same of some files.</summary>
+    internal IReadOnlyList<string> Verify(IReadOnlyList<int> files, int threads = 1)
     {
         var damages = new List<string>();
-        for (int index = 0; index < Manifest.Files.Count; index++)
+        foreach (int index in files)
         {
             try
             {

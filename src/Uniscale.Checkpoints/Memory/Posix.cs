@@ -12,6 +12,11 @@ internal static partial class Posix
     private const int CloseOnExec = 0x80000;
     private const int AdviseHuge = 14;
 
+    private static long _directorySyncs;
+
+    /// <summary>Directories that this process has synced.</summary>
+    public static long DirectorySyncs => Volatile.Read(ref _directorySyncs);
+
     /// <summary>Makes the names in a directory durable: a new or renamed file is lost in a power cut without it.</summary>
     public static void SyncDirectory(string path)
     {
@@ -19,6 +24,7 @@ internal static partial class Posix
         if (descriptor < 0)
             throw Failure($"cannot open directory {path}");
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        Interlocked.Increment(ref _directorySyncs);
         if (Sync(descriptor) != 0)
             throw Failure($"cannot sync directory {path}");
     }

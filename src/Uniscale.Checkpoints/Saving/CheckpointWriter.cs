@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Memory;
 using Uniscale.Collectives;
@@ -12,15 +11,21 @@ namespace Uniscale.Checkpoints.Saving;
 /// Saves of one rank. <see cref="Begin"/> is collective and holds training up for the exchange of plans and the copy to the host buffer;
 /// a thread of its own then writes and meets the other ranks' by <see cref="SaveRendezvous"/>. There is never more than one save under way.
 /// </summary>
-internal sealed class CheckpointWriter(string directory, IProcessGroup group, CheckpointOptions options, Action committed) : IDisposable
+internal sealed class CheckpointWriter(
+    string directory,
+    IWorld world,
+    CheckpointOptions options,
+    Func<NodePlaces> places,
+    Action committed
+) : IDisposable
 {
     private static readonly TimeSpan DisposeGrace = TimeSpan.FromSeconds(30);
 
+    private readonly IProcessGroup _group = world.HostGroup;
+    private readonly SavePlanner _planner = new(world.HostGroup, options, places);
     private readonly StagingBuffer _staging = new();
     private readonly CancellationTokenSource _cancelled = new();
     private Task<SaveResult> _current = Task.FromResult(new SaveResult(SaveStatus.Skipped, -1, ""));
-    private SavePlan? _plan;
-    private WorldPlan? _world;
 
     public bool Busy => !_current.IsCompleted;
 
@@ -30,10 +35,10 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     /// </summary>
     public string? Prepare(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? tensors, bool behind)
     {
-        FindPlan(slices, tensors);
+        _planner.Find(slices, tensors);
         if (behind && Image.SizeBytes <= options.StagingLimitBytes)
             _staging.Reserve(Image.SizeBytes, options.EffectiveThreads);
-        string word = GroupExchange.Broadcast(group, group.Rank == 0 ? ClearTheWay() ?? "" : "");
+        string word = GroupExchange.Broadcast(_group, _group.Rank == 0 ? ClearTheWay() ?? "" : "");
         return word.Length == 0 ? null : word;
     }
 
@@ -44,12 +49,12 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
     public PendingSave Begin(CheckpointState state, bool staged)
     {
         var clock = Stopwatch.StartNew();
-        if (options.Busy == BusyPolicy.Skip && staged && GroupExchange.Max(group, Busy ? 1 : 0) > 0)
+        if (options.Busy == BusyPolicy.Skip && staged && GroupExchange.Max(_group, Busy ? 1 : 0) > 0)
             return Refuse(state, SaveStatus.Skipped, "the checkpoint before it is still being written");
         _current.Wait();
-        FindPlan(state.Slices, state.Tensors);
+        _planner.Find(state.Slices, state.Tensors);
         string attempt = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
-        string[] opening = GroupExchange.Broadcast(group, group.Rank == 0 ? Open(state, attempt) : "").Split('\n', 2);
+        string[] opening = GroupExchange.Broadcast(_group, _group.Rank == 0 ? Open(state, attempt) : "").Split('\n', 2);
         if (opening[0].Length == 0)
             return Refuse(state, SaveStatus.NoSpace, opening[1]);
         attempt = opening[0];
@@ -91,50 +96,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
 
     private sealed record SaveJob(CheckpointState State, string Attempt, Stopwatch Clock, TimeSpan Blocked, TimeSpan Staging);
 
-    private ShardImage Image => _plan!.Image;
-
-    // Ranks whose slices are the same as at the last save need not tell them again.
-    private void FindPlan(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? tensors)
-    {
-        bool isKnown = _plan?.Fits(slices, tensors) == true;
-        if (GroupExchange.Max(group, isKnown ? 0 : 1) == 0)
-            return;
-        string word = "";
-        byte[] summary = [];
-        try
-        {
-            _plan = SavePlan.Make(slices, tensors, group.Rank);
-            summary = ShardSummary.Of(_plan).ToBytes();
-        }
-        catch (CheckpointException failure)
-        {
-            _plan = null;
-            word = failure.Message;
-        }
-        // The first byte says whether a summary or a sentence follows.
-        byte[][]? told = GroupExchange.Gather(group, word.Length == 0 ? [1, .. summary] : [0, .. Encoding.UTF8.GetBytes(word)]);
-        word = GroupExchange.Broadcast(group, told is null ? "" : PutTogether(told));
-        if (word.Length == 0)
-            return;
-        _plan = null;
-        throw new CheckpointException(word);
-    }
-
-    // Rank 0: what keeps the ranks' plans from making up all tensors; empty: nothing.
-    private string PutTogether(byte[][] told)
-    {
-        if (told.FirstOrDefault(word => word[0] == 0) is { } sentence)
-            return Encoding.UTF8.GetString(sentence.AsSpan(1));
-        try
-        {
-            _world = WorldPlan.Make(_plan!.Tensors, [.. told.Select(word => ShardSummary.Read(word[1..]))]);
-            return "";
-        }
-        catch (CheckpointException failure)
-        {
-            return failure.Message;
-        }
-    }
+    private ShardImage Image => _planner.Image;
 
     // Rank 0: the attempt's name if the save can begin, else an empty line and the reason.
     private string Open(CheckpointState state, string attempt)
@@ -160,7 +122,7 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         {
             Directory.CreateDirectory(directory);
             CheckpointFolders.CleanUp(directory);
-            long needed = _world!.TotalBytes + options.ReserveBytes;
+            long needed = _planner.World.TotalBytes + options.ReserveBytes;
             long free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
             return free < needed
                 ? $"it needs {Megabytes(needed)} with the reserve, {directory} has {Megabytes(free)} free: make room there"
@@ -193,64 +155,139 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
 
     private SaveResult Run(SaveJob job, nint staged, nint[] addresses)
     {
-        var state = job.State;
         // Digests and copies would take a processor from the kernels of the next steps; nobody waits for a save that runs behind them.
         if (staged != 0)
             Posix.YieldProcessor();
-        string folder = CheckpointFolders.Partial(directory, state.Step, job.Attempt);
-        string final = CheckpointFolders.Final(directory, state.Step);
-        var rendezvous = new SaveRendezvous(folder, options.DurableTimeout, _cancelled.Token);
-        var result = new SaveResult(SaveStatus.Durable, state.Step, final)
+        string folder = CheckpointFolders.Partial(directory, job.State.Step, job.Attempt);
+        var rendezvous = new SaveRendezvous(world.Messages, _planner.Places, job.Attempt, options.DurableTimeout, _cancelled.Token);
+        var result = new SaveResult(SaveStatus.Durable, job.State.Step, CheckpointFolders.Final(directory, job.State.Step))
         {
             SizeBytes = Image.Entries.Count == 0 ? 0 : Image.SizeBytes,
             Staging = job.Staging,
         };
+        string failure = "",
+            tableDigest = "";
         try
         {
-            result = WriteShard(folder, staged, addresses, rendezvous, result);
-            if (group.Rank == 0)
-                result = result with { Reason = CommitWhenAllAreDurable(job, rendezvous) };
-            else
-                rendezvous.AwaitEnd();
-            if (CheckpointFolders.ReadMarker(final)?.Attempt != job.Attempt)
-                result = result with { Status = SaveStatus.Failed, Reason = "another rank could not write its part" };
+            (result, tableDigest) = WriteShard(folder, staged, addresses, result);
         }
-        catch (Exception failure)
+        catch (Exception problem)
         {
-            result = result with { Status = SaveStatus.Failed, Reason = GiveUp(job, folder, rendezvous, failure) };
+            failure = GiveUp(folder, problem);
+        }
+        try
+        {
+            // Whatever becomes of its part, a rank speaks and listens: others wait for it.
+            result = Meet(job, folder, rendezvous, failure, tableDigest, result);
+        }
+        catch (Exception problem)
+        {
+            result = result with { Status = SaveStatus.Failed, Reason = failure.Length > 0 ? failure : problem.Message };
         }
         result = result with { Total = job.Clock.Elapsed, Blocked = staged == 0 ? job.Clock.Elapsed : job.Blocked };
         options.Observer?.Ended(result);
         return result;
     }
 
-    private SaveResult WriteShard(string folder, nint staged, nint[] addresses, SaveRendezvous rendezvous, SaveResult result)
+    private (SaveResult Result, string TableDigest) WriteShard(string folder, nint staged, nint[] addresses, SaveResult result)
     {
-        string tableDigest = "";
-        if (Image.Entries.Count > 0)
+        if (Image.Entries.Count == 0)
+            return (result, "");
+        string path = Path.Combine(folder, Image.FileName);
+        var file = new ShardFile(path, Image, options.Direct, point => options.Probe?.Invoke(point));
+        var clock = Stopwatch.StartNew();
+        var digests = file.Write(staged, addresses);
+        result = result with { Writing = clock.Elapsed };
+        if (options.ReadBack && !file.ReadsBackAs(digests))
+            throw new CheckpointDamagedException($"{path} reads back otherwise than it was written");
+        return (result with { ReadBack = clock.Elapsed - result.Writing }, digests.TableDigest);
+    }
+
+    // Speaks for this rank and those below it, hears how the save ends, and passes it on.
+    private SaveResult Meet(SaveJob job, string folder, SaveRendezvous rendezvous, string failure, string tableDigest, SaveResult result)
+    {
+        if (_group.Rank == 0 && failure.Length == 0)
+            failure = Announced(failure);
+        var arrival = rendezvous.Collect(_group.Rank, failure, tableDigest);
+        // One sync for all files that this host has made.
+        if (_planner.Places.IsFirst && arrival.Failure.Length == 0)
+            arrival = arrival with { Failure = Synced(folder) };
+        string verdict;
+        if (_group.Rank == 0)
         {
-            string path = Path.Combine(folder, ShardImage.FileName(group.Rank));
-            var file = new ShardFile(path, Image, options.Direct, point => options.Probe?.Invoke(point));
-            var clock = Stopwatch.StartNew();
-            var digests = file.Write(staged, addresses);
-            Posix.SyncDirectory(folder);
-            result = result with { Writing = clock.Elapsed };
-            if (options.ReadBack && !file.ReadsBackAs(digests))
-                throw new CheckpointDamagedException($"{path} reads back otherwise than it was written");
-            result = result with { ReadBack = clock.Elapsed - result.Writing };
-            tableDigest = digests.TableDigest;
+            (verdict, string remark) = Conclude(job, folder, arrival);
+            rendezvous.Pronounce(verdict);
+            return Ended(verdict, remark);
         }
-        rendezvous.AnnounceDurable(group.Rank, tableDigest);
-        options.Probe?.Invoke(SavePoint.Announced);
-        return result;
+        rendezvous.Tell(arrival);
+        string late = arrival.Failure.Length == 0 ? Announced("") : "";
+        verdict = rendezvous.AwaitVerdict();
+        rendezvous.Pronounce(verdict);
+        return Ended(verdict, late);
+
+        SaveResult Ended(string why, string remark) =>
+            why.Length == 0 ? result with { Reason = remark } : result with { Status = SaveStatus.Failed, Reason = why };
+    }
+
+    // What fails at that point is said like all else that fails.
+    private string Announced(string failure)
+    {
+        try
+        {
+            options.Probe?.Invoke(SavePoint.Announced);
+            return failure;
+        }
+        catch (IOException problem)
+        {
+            return NotWritten(problem);
+        }
+    }
+
+    private string Synced(string folder)
+    {
+        try
+        {
+            Posix.SyncDirectory(folder);
+            return "";
+        }
+        catch (IOException problem)
+        {
+            return NotWritten(problem);
+        }
+    }
+
+    // Rank 0: why the save failed, or nothing and a remark.
+    private (string Verdict, string Remark) Conclude(SaveJob job, string folder, Arrival arrival)
+    {
+        try
+        {
+            if (arrival.Failure.Length > 0)
+                throw new CheckpointException(arrival.Failure);
+            return ("", Commit(job, [.. Enumerable.Range(0, _group.Size).Select(rank => arrival.TableDigests[rank])]));
+        }
+        catch (Exception problem)
+        {
+            string why = arrival.Failure.Length > 0 ? arrival.Failure : $"rank 0 could not commit it ({problem.Message})";
+            try
+            {
+                CheckpointFolders.DeletePartial(folder);
+            }
+            catch (Exception second) when (second is IOException or UnauthorizedAccessException)
+            {
+                why += $" and its leftovers stay until the next save ({second.Message})";
+            }
+            // Once it has its name it is a checkpoint, whatever happened then.
+            return CheckpointFolders.ReadMarker(CheckpointFolders.Final(directory, job.State.Step))?.Attempt == job.Attempt
+                ? ("", problem.Message)
+                : (why, "");
+        }
     }
 
     // What happens after the commit cannot undo it: a failure to prune is a remark on a durable save.
-    private string CommitWhenAllAreDurable(SaveJob job, SaveRendezvous rendezvous)
+    private string Commit(SaveJob job, string[] digests)
     {
-        string[] digests = rendezvous.CollectAll(group.Size);
         options.Probe?.Invoke(SavePoint.AllDurable);
-        new Committer(directory, options).Commit(job.State, _world!, job.Attempt, digests);
+        new Committer(directory, options).Commit(job.State, _planner.World, job.Attempt, digests);
         committed();
         try
         {
@@ -264,27 +301,20 @@ internal sealed class CheckpointWriter(string directory, IProcessGroup group, Ch
         }
     }
 
-    // The rank's own file goes first: on a full disk its room is what the announcement needs.
-    private string GiveUp(SaveJob job, string folder, SaveRendezvous rendezvous, Exception failure)
+    // A file of the rank's own goes at once: the disk may be full.
+    private string GiveUp(string folder, Exception failure)
     {
-        string reason = $"rank {group.Rank} could not write its part ({failure.Message})";
         try
         {
-            if (group.Rank == 0)
-            {
-                CheckpointFolders.DeletePartial(folder);
-            }
-            else
-            {
-                File.Delete(Path.Combine(folder, ShardImage.FileName(group.Rank)));
-                rendezvous.AnnounceFailure(group.Rank, reason);
-                rendezvous.AwaitEnd();
-            }
+            if (!Image.IsShared)
+                File.Delete(Path.Combine(folder, Image.FileName));
         }
-        catch (Exception second) when (second is IOException or UnauthorizedAccessException or CheckpointException)
+        catch (Exception second) when (second is IOException or UnauthorizedAccessException)
         {
-            reason += $" and its leftovers stay until the next save ({second.Message})";
+            // Rank 0 deletes the folder.
         }
-        return reason;
+        return NotWritten(failure);
     }
+
+    private string NotWritten(Exception failure) => $"rank {_group.Rank} could not write its part ({failure.Message})";
 }

@@ -1,4 +1,5 @@
 using Uniscale.Checkpoints.Format;
+using Uniscale.Checkpoints.Memory;
 
 namespace Uniscale.Checkpoints.Saving;
 
@@ -9,19 +10,18 @@ internal sealed class Committer(string directory, CheckpointOptions options)
     /// <param name="state">What was saved.</param>
     /// <param name="plan">Where its tensors lie.</param>
     /// <param name="attempt">The save.</param>
-    /// <param name="tableDigests">Digest of the digests of each rank's file.</param>
+    /// <param name="tableDigests">Digest of the digests of each rank.</param>
     public void Commit(CheckpointState state, WorldPlan plan, string attempt, IReadOnlyList<string> tableDigests)
     {
         string folder = CheckpointFolders.Partial(directory, state.Step, attempt);
         var known = CheckpointFolders.Scan(directory);
         long ordinal = known.Count == 0 ? 1 : Math.Max(0, known.Max(other => other.Marker?.Ordinal ?? 0)) + 1;
         byte[] json = ManifestJson.Write(Describe(state, plan, tableDigests, ordinal));
-        SaveRendezvous.WriteDurably(Path.Combine(folder, CheckpointManifest.FileName), json, isPrivate: true);
+        DurableFile.Write(Path.Combine(folder, CheckpointManifest.FileName), json, isPrivate: true);
         options.Probe?.Invoke(SavePoint.ManifestWritten);
 
-        new SaveRendezvous(folder, TimeSpan.Zero, CancellationToken.None).Clear(plan.WorldSize);
         var marker = new CommitMarker(state.Step, ordinal, state.Keep, attempt, json.Length, Digest.Of(json));
-        SaveRendezvous.WriteDurably(Path.Combine(folder, CommitMarker.FileName), marker.ToBytes());
+        DurableFile.Write(Path.Combine(folder, CommitMarker.FileName), marker.ToBytes());
         options.Probe?.Invoke(SavePoint.MarkerWritten);
 
         CheckpointFolders.Publish(directory, state.Step, attempt);

@@ -88,13 +88,15 @@ public static class GroupExchange
         return [.. parts];
     }
 
-    private static void Send(IProcessGroup group, byte[] bytes, int peer)
+    /// <summary>Sends bytes to a rank, which calls <see cref="Receive"/>.</summary>
+    internal static void Send(IProcessGroup group, byte[] bytes, int peer)
     {
         OnNative(BitConverter.GetBytes(bytes.Length), buffer => group.Send(buffer, peer));
         OnNative(bytes, buffer => group.Send(buffer, peer));
     }
 
-    private static byte[] Receive(IProcessGroup group, int peer)
+    /// <summary>Receives bytes of a rank, which calls <see cref="Send"/>.</summary>
+    internal static byte[] Receive(IProcessGroup group, int peer)
     {
         byte[] length = new byte[sizeof(int)];
         OnNative(length, buffer => group.Receive(buffer, peer));

@@ -12,17 +12,17 @@ internal sealed class SavePlan
     private readonly IReadOnlyList<StateSlice> _slices;
     private readonly IReadOnlyList<StateTensor>? _given;
 
-    private SavePlan(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? given, TensorTable tensors, ShardImage image)
+    private SavePlan(IReadOnlyList<StateSlice> slices, IReadOnlyList<StateTensor>? given, TensorTable tensors, ShardContent content)
     {
         (_slices, _given) = (slices, given);
-        (Tensors, Image) = (tensors, image);
+        (Tensors, Content) = (tensors, content);
     }
 
     /// <summary>All tensors of the checkpoint.</summary>
     public TensorTable Tensors { get; }
 
-    /// <summary>The rank's file.</summary>
-    public ShardImage Image { get; }
+    /// <summary>What the rank writes.</summary>
+    public ShardContent Content { get; }
 
     /// <summary>
     /// Makes the plan of a rank; throws <see cref="CheckpointException"/> where its slices and the tensors do not fit together.
@@ -39,7 +39,7 @@ internal sealed class SavePlan
             .DistinctBy(slice => slice.Key.Id);
         var written = held.GroupBy(slice => slice.Holders, HolderComparer.Instance)
             .SelectMany(group => Share([.. group.Select(slice => slice.Key)], group.Key, rank));
-        return new SavePlan(slices, tensors, table, ShardImage.Of([.. written]));
+        return new SavePlan(slices, tensors, table, new ShardContent(written));
     }
 
     /// <summary>Whether the plan is that of these slices too, wherever they lie.</summary>

@@ -1,82 +1,73 @@
 using System.Diagnostics;
 using System.Text;
-using Uniscale.Checkpoints.Memory;
+using Uniscale.Collectives.Messages;
 
 namespace Uniscale.Checkpoints.Saving;
 
 /// <summary>
-/// How the writing threads of the ranks meet: by small files in the temporary folder, never by collectives, which belong to training.
-/// A rank announces <c>rank-N.durable</c> (with the digest of its digests) or <c>rank-N.failed</c> (with a sentence); rank 0 collects them;
-/// the others
-/// see the end of the save when the temporary folder is gone.
+/// How the writing threads of the ranks meet: by messages along the tree of <see cref="NodePlaces"/>, never by collectives, which
+/// belong to training. Each rank speaks once, when all below it have spoken, and hears once how it ended. That is all that they agree on: what
+/// is durable is what the file system says.
 /// </summary>
-internal sealed class SaveRendezvous(string folder, TimeSpan timeout, CancellationToken cancelled)
+/// <param name="messages">Carries what is said.</param>
+/// <param name="places">The tree.</param>
+/// <param name="attempt">What it is about, so that what was said too late about an earlier one is passed over.</param>
+/// <param name="timeout">How long a rank waits for others.</param>
+/// <param name="cancelled">Ends the waits.</param>
+internal sealed class SaveRendezvous(IMessages messages, NodePlaces places, string attempt, TimeSpan timeout, CancellationToken cancelled)
 {
-    private const int LongestPauseMilliseconds = 50;
-
-    public void AnnounceDurable(int rank, string tableDigest) =>
-        WriteDurably(Path.Combine(folder, DurableName(rank)), Encoding.ASCII.GetBytes(tableDigest));
-
-    public void AnnounceFailure(int rank, string reason) => File.WriteAllText(Path.Combine(folder, FailedName(rank)), reason);
-
-    /// <summary>Waits until every rank is durable; throws with the sentence of one that is not.</summary>
-    public string[] CollectAll(int worldSize)
+    /// <summary>Waits for all below; says for all of them whether they are durable.</summary>
+    /// <param name="rank">This rank.</param>
+    /// <param name="failure">Why it is not durable; empty: it is.</param>
+    /// <param name="tableDigest">Digest of its digests.</param>
+    public Arrival Collect(int rank, string failure, string tableDigest)
     {
-        string[] digests = new string[worldSize];
-        for (int rank = 0; rank < worldSize; rank++)
+        var digests = new Dictionary<int, string> { [rank] = tableDigest };
+        var missing = places.Below.ToHashSet();
+        long start = Stopwatch.GetTimestamp();
+        while (missing.Count > 0)
         {
-            string durable = Path.Combine(folder, DurableName(rank));
-            WaitFor(() => File.Exists(durable) || AnyFailed(), $"rank {rank} to be durable");
-            if (!File.Exists(durable) || AnyFailed())
-                throw new CheckpointException(FirstFailure());
-            digests[rank] = File.ReadAllText(durable);
+            if (messages.Receive((int)Subject.Arrival, timeout - Stopwatch.GetElapsedTime(start), cancelled) is not { } message)
+            {
+                if (failure.Length == 0)
+                    failure = Waited($"rank {missing.Min()} to be durable");
+                break;
+            }
+            // Who gave an earlier save up may hear of it later.
+            var arrival = Arrival.Read(message.Bytes);
+            if (arrival.Attempt != attempt || !missing.Remove(message.From))
+                continue;
+            if (failure.Length == 0)
+                failure = arrival.Failure;
+            foreach (var (other, digest) in arrival.TableDigests)
+                digests[other] = digest;
         }
-        return digests;
+        return new Arrival(attempt, failure, digests);
     }
 
-    /// <summary>Removes the announcements before the commit.</summary>
-    public void Clear(int worldSize)
+    /// <summary>Says it to the rank above.</summary>
+    public void Tell(Arrival arrival) => messages.Send(places.Above, (int)Subject.Arrival, arrival.ToBytes());
+
+    /// <summary>Waits for the end of the save.</summary>
+    /// <returns>Why it failed; empty: the checkpoint is committed.</returns>
+    public string AwaitVerdict()
     {
-        for (int rank = 0; rank < worldSize; rank++)
-            File.Delete(Path.Combine(folder, DurableName(rank)));
+        long start = Stopwatch.GetTimestamp();
+        while (messages.Receive((int)Subject.Verdict, timeout - Stopwatch.GetElapsedTime(start), cancelled) is { } message)
+            if (Encoding.UTF8.GetString(message.Bytes).Split('\n', 2) is [var save, var verdict] && save == attempt)
+                return verdict;
+        return Waited("rank 0 to commit");
     }
 
-    /// <summary>Waits until rank 0 has renamed or deleted the folder.</summary>
-    public void AwaitEnd() => WaitFor(() => !Directory.Exists(folder), "rank 0 to commit");
-
-    /// <summary>Writes a file so that it is either whole and on the disk or not there.</summary>
-    public static void WriteDurably(string path, byte[] bytes, bool isPrivate = false)
+    /// <summary>Says to all below how the save ended.</summary>
+    public void Pronounce(string verdict)
     {
-        string temporary = path + ".new";
-        using (var file = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write))
-        {
-            if (isPrivate && !OperatingSystem.IsWindows())
-                File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            RandomAccess.Write(file, bytes, 0);
-            RandomAccess.FlushToDisk(file);
-        }
-        File.Move(temporary, path, overwrite: true);
-        Posix.SyncDirectory(Path.GetDirectoryName(path)!);
+        foreach (int rank in places.Below)
+            messages.Send(rank, (int)Subject.Verdict, Encoding.UTF8.GetBytes($"{attempt}\n{verdict}"));
     }
 
-    private static string DurableName(int rank) => $"rank-{rank:00000}.durable";
-
-    private static string FailedName(int rank) => $"rank-{rank:00000}.failed";
-
-    private bool AnyFailed() => Directory.EnumerateFiles(folder, "*.failed").Any();
-
-    private string FirstFailure() =>
-        Directory.GetFiles(folder, "*.failed").Order(StringComparer.Ordinal).Select(File.ReadAllText).FirstOrDefault() ?? "a rank failed";
-
-    private void WaitFor(Func<bool> condition, string what)
-    {
-        var clock = Stopwatch.StartNew();
-        for (int pause = 1; !condition(); pause = Math.Min(2 * pause, LongestPauseMilliseconds))
-        {
-            if (clock.Elapsed > timeout)
-                throw new CheckpointException($"waited {timeout.TotalSeconds:0} s for {what}, in vain");
-            if (cancelled.WaitHandle.WaitOne(pause))
-                throw new CheckpointException($"the run ended while the save waited for {what}");
-        }
-    }
+    private string Waited(string what) =>
+        cancelled.IsCancellationRequested
+            ? $"the run ended while the save waited for {what}"
+            : $"waited {timeout.TotalSeconds:0} s for {what}, in vain";
 }

@@ -3,7 +3,7 @@ using Uniscale.Checkpoints.Memory;
 
 namespace Uniscale.Checkpoints.Saving;
 
-/// <summary>Writes a rank's file and reads it back, in large sequential blocks.</summary>
+/// <summary>Writes a rank's file, or its part of its host's, and reads it back, in large sequential blocks.</summary>
 internal sealed class ShardFile(string path, ShardImage image, bool direct, Action<SavePoint> probe)
 {
     private const int BlockBytes = 8 << 20;
@@ -15,7 +15,7 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
     public ShardDigests Write(nint staged, IReadOnlyList<nint> addresses)
     {
         var digester = new ChunkDigester(image);
-        using var file = OpenForWriting(out bool isDirect);
+        using var file = OpenForWriting();
         using var bounce = new StagingBuffer();
         if (staged == 0)
             bounce.Reserve(BlockBytes, threads: 1);
@@ -23,19 +23,17 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         for (long offset = 0; offset < image.SizeBytes; offset += BlockBytes)
         {
             int count = (int)Math.Min(BlockBytes, image.SizeBytes - offset);
-            int padded = isDirect ? (int)PageMemory.RoundUp(count, PageMemory.PageBytes) : count;
-            var block = PageMemory.Span(staged == 0 ? bounce.Address : staged + (nint)offset, padded);
+            // An image is whole pages, as direct writes must be.
+            var block = PageMemory.Span(staged == 0 ? bounce.Address : staged + (nint)offset, count);
             if (staged == 0)
                 image.CopyTo(addresses, offset, block);
             digester.Append(block);
             if (offset + count > image.TableStart)
                 PutTable((digests ??= digester.Finish()).Table, offset, block);
-            RandomAccess.Write(file, block, offset);
+            RandomAccess.Write(file, block, image.FileStart + offset);
             if (offset == 0)
                 probe(SavePoint.FirstBlockWritten);
         }
-        if (isDirect)
-            RandomAccess.SetLength(file, image.SizeBytes);
         probe(SavePoint.DataWritten);
         RandomAccess.FlushToDisk(file);
         probe(SavePoint.DataSynced);
@@ -46,16 +44,16 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
     public bool ReadsBackAs(ShardDigests written)
     {
         var digester = new ChunkDigester(image);
-        using var file = OpenDirect(write: false) ?? File.OpenHandle(path);
+        using var file = OpenDirect(write: false) ?? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using var bounce = new StagingBuffer();
         bounce.Reserve(BlockBytes, threads: 1);
         var block = PageMemory.Span(bounce.Address, BlockBytes);
         byte[] table = new byte[written.Table.Length];
         for (long offset = 0; offset < image.SizeBytes;)
         {
-            int count = RandomAccess.Read(file, block, offset);
+            int count = RandomAccess.Read(file, block, image.FileStart + offset);
             if (count == 0)
-                throw new CheckpointDamagedException($"{path} ends at byte {offset} of {image.SizeBytes} when it is read back");
+                throw new CheckpointDamagedException($"{path} ends at byte {image.FileStart + offset} when it is read back");
             digester.Append(block[..count]);
             long from = Math.Max(offset, image.TableStart),
                 end = Math.Min(offset + count, image.SizeBytes);
@@ -74,12 +72,9 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         table.AsSpan((int)(from - image.TableStart), (int)(end - from)).CopyTo(block[(int)(from - offset)..]);
     }
 
-    private SafeFileHandle OpenForWriting(out bool isDirect)
-    {
-        var handle = OpenDirect(write: true);
-        isDirect = handle is not null;
-        return handle ?? File.OpenHandle(path, FileMode.Create, FileAccess.Write);
-    }
+    // The folder of an attempt is new, and so are its files; other ranks may be writing theirs into the same.
+    private SafeFileHandle OpenForWriting() =>
+        OpenDirect(write: true) ?? File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
 
     // Some file systems open a file for direct access and then refuse it, so one page is tried; what else is wrong shows in the ordinary
     // way.
@@ -93,9 +88,9 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         {
             var bytes = PageMemory.Span(page.Address, PageMemory.PageBytes);
             if (write)
-                RandomAccess.Write(handle, bytes, 0);
+                RandomAccess.Write(handle, bytes, image.FileStart);
             else
-                _ = RandomAccess.Read(handle, bytes, 0);
+                _ = RandomAccess.Read(handle, bytes, image.FileStart);
             return handle;
         }
         catch (IOException)

@@ -1,7 +1,5 @@
-using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.Memory;
 using Uniscale.Checkpoints.Safetensors;
-using Uniscale.Collectives;
 
 namespace Uniscale.Checkpoints.Saving;
 
@@ -14,24 +12,41 @@ internal sealed record ShardEntry(SliceKey Key, long Start)
 }
 
 /// <summary>
-/// The bytes of a rank's file before they are written: a header of whole pages, then its slices without gaps, then the digests of their
-/// chunks as a tensor of
-/// bytes that fills the last page.
+/// The bytes that a rank writes, before they are written: a header of whole pages, unless another rank of the host writes it, then its
+/// slices without gaps, then the digests of their chunks as a tensor of bytes that fills the last page.
 /// </summary>
 internal sealed class ShardImage
 {
-    /// <summary>Name of the tensor of digests.</summary>
+    /// <summary>Name of the tensor of digests; in a file of several ranks their numbers follow.</summary>
     public const string TableName = "checkpoint.digests";
 
     private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
 
-    private ShardImage(byte[] header, ShardEntry[] entries)
+    private ShardImage(string fileName, long fileStart, byte[] header, ShardContent content)
     {
+        FileName = fileName;
+        FileStart = fileStart;
         Header = header;
+        var entries = new ShardEntry[content.Keys.Count];
+        long position = header.Length;
+        for (int i = 0; i < entries.Length; i++)
+        {
+            entries[i] = new ShardEntry(content.Keys[i], position);
+            position = entries[i].End;
+        }
         Entries = entries;
-        TableStart = entries.Length == 0 ? header.Length : entries[^1].End;
-        SizeBytes = header.Length + TableEnd(entries);
+        TableStart = position;
+        SizeBytes = header.Length + content.SizeBytes;
     }
+
+    /// <summary>The file.</summary>
+    public string FileName { get; }
+
+    /// <summary>Where in the file the image lies: a whole number of pages.</summary>
+    public long FileStart { get; }
+
+    /// <summary>Whether ranks beside this one write the file.</summary>
+    public bool IsShared { get; private init; }
 
     public byte[] Header { get; }
 
@@ -42,27 +57,21 @@ internal sealed class ShardImage
 
     public long SizeBytes { get; }
 
-    /// <summary>Name of a rank's file.</summary>
-    public static string FileName(int rank) => $"rank-{rank:00000}.safetensors";
+    /// <summary>A file of a rank's own.</summary>
+    public static ShardImage OfRank(int rank, ShardContent content) =>
+        new($"rank-{rank:00000}.safetensors", 0, HeaderOf(content.Tensors(TableName)), content);
 
-    /// <summary>Lays slices out in the order that <see cref="ShardRecord"/> tells.</summary>
-    public static ShardImage Of(IReadOnlyList<SliceKey> keys)
-    {
-        SliceKey[] ordered = [.. keys];
-        Array.Sort(ordered, Compare);
-        long partBytes = ordered.Sum(key => key.SizeBytes);
-        long tableBytes = TiledParts.SizeOf(partBytes, ordered.Sum(key => Digest.ChunkCount(key.SizeBytes))) - partBytes;
-        var tensors = ordered.Select(key => (key.Id, key.Type, key.Shape)).Append((TableName, ElementType.UInt8, [tableBytes]));
-        byte[] header = SafeTensorsHeader.Build(tensors, Metadata, PageMemory.PageBytes);
-        var entries = new ShardEntry[ordered.Length];
-        long position = header.Length;
-        for (int i = 0; i < entries.Length; i++)
-        {
-            entries[i] = new ShardEntry(ordered[i], position);
-            position = entries[i].End;
-        }
-        return new ShardImage(header, entries);
-    }
+    /// <summary>A part of a file that the ranks of a host write together.</summary>
+    /// <param name="node">Number of the host.</param>
+    /// <param name="start">Where the part lies in the file.</param>
+    /// <param name="header">The file's header; empty: another rank writes it.</param>
+    /// <param name="content">What the rank writes.</param>
+    public static ShardImage InNode(int node, long start, byte[] header, ShardContent content) =>
+        new($"node-{node:00000}.safetensors", start, header, content) { IsShared = true };
+
+    /// <summary>The header of a file, of whole pages.</summary>
+    public static byte[] HeaderOf(IEnumerable<ShardTensor> tensors) =>
+        SafeTensorsHeader.Build(tensors.Select(tensor => (tensor.Name, tensor.Type, tensor.Shape)), Metadata, PageMemory.PageBytes);
 
     /// <summary>Copies a part of the file's bytes out of the header and the tensors' memory.</summary>
     /// <param name="addresses">Memory of each entry.</param>
@@ -88,15 +97,6 @@ internal sealed class ShardImage
         if (end > TableStart)
             destination[(int)Math.Max(0, TableStart - offset)..].Clear();
     }
-
-    private static long TableEnd(ShardEntry[] entries) =>
-        TiledParts.SizeOf(entries.Sum(entry => entry.SizeBytes), entries.Sum(entry => Digest.ChunkCount(entry.SizeBytes)));
-
-    // Wide elements first keeps every tensor of a file aligned to its element.
-    private static int Compare(SliceKey a, SliceKey b) =>
-        b.Type.SizeBytes().CompareTo(a.Type.SizeBytes()) is var byWidth and not 0 ? byWidth
-        : a.Tensor.CompareTo(b.Tensor) is var byTensor and not 0 ? byTensor
-        : Tiling.Compare(a.Offset, b.Offset);
 
     private int FirstEndingAfter(long offset)
     {

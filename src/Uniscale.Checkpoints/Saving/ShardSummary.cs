@@ -9,17 +9,19 @@ namespace Uniscale.Checkpoints.Saving;
 internal sealed record PartGroup(IReadOnlyList<int> Tensors, IReadOnlyList<Box> Parts);
 
 /// <summary>
-/// What rank 0 has to know of a rank's file to write the manifest: told once for a plan, not at each save. Layers that lie alike are told
+/// What rank 0 has to know of a rank's part to write the manifest: told once for a plan, not at each save. Layers that lie alike are told
 /// in one group, so it is
 /// a few kilobytes, however many slices the rank has.
 /// </summary>
 /// <param name="TensorsDigest">Digest of the table of tensors, which must be the same on all ranks.</param>
-/// <param name="SizeBytes">Size of the file; 0: the rank writes none.</param>
-/// <param name="HeaderBytes">Bytes of its header.</param>
-/// <param name="HeaderDigest">Digest of its header.</param>
+/// <param name="FileName">The file; ranks of a host may have one in common, in which their parts follow one another.</param>
+/// <param name="SizeBytes">Bytes that the rank writes; 0: none.</param>
+/// <param name="HeaderBytes">Bytes of the file's header among them; 0: another rank writes it.</param>
+/// <param name="HeaderDigest">Digest of those.</param>
 /// <param name="Groups">Its parts.</param>
 internal sealed record ShardSummary(
     byte[] TensorsDigest,
+    string FileName,
     long SizeBytes,
     long HeaderBytes,
     byte[] HeaderDigest,
@@ -27,9 +29,10 @@ internal sealed record ShardSummary(
 )
 {
     /// <summary>What a rank tells of its plan.</summary>
-    public static ShardSummary Of(SavePlan plan)
+    /// <param name="plan">The plan.</param>
+    /// <param name="image">What it writes by it, and where.</param>
+    public static ShardSummary Of(SavePlan plan, ShardImage image)
     {
-        var image = plan.Image;
         // Entries of a tensor follow one another, in order of their places.
         var byTensor = image
             .Entries.GroupBy(entry => entry.Key.Tensor)
@@ -43,6 +46,7 @@ internal sealed record ShardSummary(
             .Select(alike => new PartGroup([.. alike.Select(tensor => tensor.Tensor).Order()], alike.First().Parts));
         return new ShardSummary(
             plan.Tensors.ToDigest(),
+            image.FileName,
             image.Entries.Count == 0 ? 0 : image.SizeBytes,
             image.Header.Length,
             System.IO.Hashing.XxHash128.Hash(image.Header),
@@ -55,6 +59,7 @@ internal sealed record ShardSummary(
         using var stream = new MemoryStream();
         using var writer = new BinaryWriter(stream, Encoding.UTF8);
         writer.Write(TensorsDigest);
+        writer.Write(FileName);
         writer.Write7BitEncodedInt64(SizeBytes);
         writer.Write7BitEncodedInt64(HeaderBytes);
         writer.Write(HeaderDigest);
@@ -80,6 +85,7 @@ internal sealed record ShardSummary(
     {
         using var reader = new BinaryReader(new MemoryStream(bytes), Encoding.UTF8);
         byte[] tensors = reader.ReadBytes(Digest.SizeBytes);
+        string file = reader.ReadString();
         long size = reader.Read7BitEncodedInt64(),
             header = reader.Read7BitEncodedInt64();
         byte[] digest = reader.ReadBytes(Digest.SizeBytes);
@@ -96,7 +102,7 @@ internal sealed record ShardSummary(
                 parts[k] = new Box(Numbers(dims), Numbers(dims));
             groups[i] = new PartGroup(indices, parts);
         }
-        return new ShardSummary(tensors, size, header, digest, groups);
+        return new ShardSummary(tensors, file, size, header, digest, groups);
 
         long[] Numbers(int count)
         {

@@ -10,20 +10,30 @@ namespace Uniscale.Checkpoints.Saving;
 internal sealed class WorldPlan
 {
     private readonly FileRecord[] _files;
-    private readonly int[] _writers;
+    private readonly (int Rank, int File, long SizeBytes)[] _shards;
 
     private WorldPlan(TensorTable tensors, IReadOnlyList<ShardSummary> ranks, IReadOnlyList<TilingRecord> tilings, int[] tilingOf)
     {
         WorldSize = ranks.Count;
-        _writers = [.. Enumerable.Range(0, ranks.Count).Where(rank => ranks[rank].SizeBytes > 0)];
+        // Ranks that write one file follow one another in it, the first with its header.
+        var files = ranks.Index().Where(rank => rank.Item.SizeBytes > 0).GroupBy(rank => rank.Item.FileName).ToArray();
         _files =
         [
-            .. _writers.Select(rank => new FileRecord(
-                ShardImage.FileName(rank),
-                ranks[rank].SizeBytes,
-                ranks[rank].HeaderBytes,
-                Convert.ToHexStringLower(ranks[rank].HeaderDigest)
+            .. files.Select(writers => new FileRecord(
+                writers.Key,
+                writers.Sum(writer => writer.Item.SizeBytes),
+                writers.First().Item.HeaderBytes,
+                Convert.ToHexStringLower(writers.First().Item.HeaderDigest)
             )),
+        ];
+        _shards =
+        [
+            .. files
+                .Index()
+                .SelectMany(file =>
+                    file.Item.Select(writer => (writer.Index, file.Index, writer.Item.SizeBytes - writer.Item.HeaderBytes))
+                )
+                .OrderBy(shard => shard.Item1),
         ];
         Tilings = tilings;
         Tensors = [.. tensors.Tensors.Select((tensor, index) => new TensorRecord2(tensor.Name, tensor.Type, tilingOf[index]))];
@@ -41,13 +51,18 @@ internal sealed class WorldPlan
     public long TotalBytes => _files.Sum(file => file.SizeBytes);
 
     /// <summary>Shards of a save.</summary>
-    /// <param name="tableDigests">Digest of the digests of each rank's file; empty where the rank writes none.</param>
-    public IReadOnlyList<ShardRecord> Shards(IReadOnlyList<string> tableDigests) =>
-        [
-            .. _files.Select(
-                (file, index) => new ShardRecord(index, file.HeaderBytes, file.SizeBytes - file.HeaderBytes, tableDigests[_writers[index]])
-            ),
-        ];
+    /// <param name="tableDigests">Digest of the digests of each rank; empty where the rank writes nothing.</param>
+    public IReadOnlyList<ShardRecord> Shards(IReadOnlyList<string> tableDigests)
+    {
+        long[] ends = [.. _files.Select(file => file.HeaderBytes)];
+        var records = new ShardRecord[_shards.Length];
+        foreach (var (index, (rank, file, bytes)) in _shards.Index())
+        {
+            records[index] = new ShardRecord(file, ends[file], bytes, tableDigests[rank]);
+            ends[file] += bytes;
+        }
+        return records;
+    }
 
     /// <summary>
     /// Puts together what the ranks tell; throws <see cref="CheckpointException"/> where parts of a tensor overlap or leave something out.
@@ -74,20 +89,25 @@ internal sealed class WorldPlan
         // The partition is refined rank by rank: those that a group holds leave those of their class that it does not hold.
         var shapes = new Dictionary<string, int>();
         int[] classOf = [.. tensors.Tensors.Select(tensor => Number(shapes, Box.Show(tensor.Shape)))];
-        int classes = shapes.Count;
-        var next = new Dictionary<int, int>();
+        // For each class the one that the last group made of it.
+        var refined = new List<(int Group, int Class)>(Enumerable.Repeat((-1, 0), shapes.Count));
+        int number = 0;
         foreach (var group in ranks.SelectMany(rank => rank.Groups))
         {
-            next.Clear();
             foreach (int tensor in group.Tensors)
             {
-                if (!next.TryGetValue(classOf[tensor], out int refined))
-                    next[classOf[tensor]] = refined = classes++;
-                classOf[tensor] = refined;
+                int before = classOf[tensor];
+                if (refined[before].Group != number)
+                {
+                    refined[before] = (number, refined.Count);
+                    refined.Add((-1, 0));
+                }
+                classOf[tensor] = refined[before].Class;
             }
+            number++;
         }
         var numbers = new Dictionary<int, int>();
-        return [.. classOf.Select(number => Number(numbers, number))];
+        return [.. classOf.Select(last => Number(numbers, last))];
     }
 
     private static int Number<T>(Dictionary<T, int> numbers, T key)
@@ -101,22 +121,21 @@ internal sealed class WorldPlan
     private static TilingRecord[] Cut(TensorTable tensors, IReadOnlyList<ShardSummary> ranks, int[] tilingOf)
     {
         // One tensor speaks for all that are cut as it is.
-        var speakers = new Dictionary<int, int>();
-        for (int tensor = 0; tensor < tilingOf.Length; tensor++)
-            speakers.TryAdd(tilingOf[tensor], tensor);
-        var parts = speakers.Keys.ToDictionary(tiling => tiling, _ => new List<long[]>());
+        int[] speakers = [.. tilingOf.Index().DistinctBy(tensor => tensor.Item).OrderBy(tensor => tensor.Item).Select(tensor => tensor.Index)];
+        List<long[]>[] parts = [.. speakers.Select(_ => new List<long[]>())];
         int shard = 0;
         foreach (var rank in ranks.Where(rank => rank.SizeBytes > 0))
         {
             foreach (var group in rank.Groups)
-                foreach (int tensor in group.Tensors.Where(tensor => speakers[tilingOf[tensor]] == tensor))
-                    parts[tilingOf[tensor]].AddRange(group.Parts.Select(part => (long[])[shard, .. part.Offset, .. part.Shape]));
+                foreach (int tensor in group.Tensors)
+                    if (speakers[tilingOf[tensor]] == tensor)
+                        parts[tilingOf[tensor]].AddRange(group.Parts.Select(part => (long[])[shard, .. part.Offset, .. part.Shape]));
             shard++;
         }
         TilingRecord[] tilings =
         [
             .. Enumerable
-                .Range(0, speakers.Count)
+                .Range(0, speakers.Length)
                 .Select(tiling => new TilingRecord(tensors.Tensors[speakers[tiling]].Shape, parts[tiling])),
         ];
         foreach (var (tiling, record) in tilings.Index())

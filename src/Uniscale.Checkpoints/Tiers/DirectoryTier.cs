@@ -20,6 +20,16 @@ public sealed class DirectoryTier(string directory) : ITier
             : [.. Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(_root, path))];
 
     /// <inheritdoc/>
+    public long? SizeOf(string key) => new FileInfo(Path.Combine(_root, key)) is { Exists: true } file ? file.Length : null;
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, long> Sizes(string folder) =>
+        Guard(
+            $"cannot list {folder}",
+            () => new DirectoryInfo(Path.Combine(_root, folder)).EnumerateFiles().ToDictionary(file => file.Name, file => file.Length)
+        );
+
+    /// <inheritdoc/>
     public void Put(string key, string file) =>
         Guard(
             $"cannot write {key}",

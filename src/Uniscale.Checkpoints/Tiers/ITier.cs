@@ -12,7 +12,16 @@ public interface ITier : IDisposable
     /// <summary>Keys of all objects.</summary>
     IReadOnlyList<string> List();
 
-    /// <summary>Stores a file; it is durable, or not there, when the call ends.</summary>
+    /// <summary>Bytes of an object; null: there is none.</summary>
+    long? SizeOf(string key);
+
+    /// <summary>Sizes of the objects in a folder, by their names there.</summary>
+    IReadOnlyDictionary<string, long> Sizes(string folder);
+
+    /// <summary>Gives up what was begun to be stored in parts and not finished, of some keys.</summary>
+    void AbandonUploads(Func<string, bool> keys) { }
+
+    /// <summary>Stores a file; it is durable, or not there, when the call ends. What a call that was broken off has stored of it need not be stored again.</summary>
     void Put(string key, string file);
 
     /// <summary>Fetches an object to a new file and syncs it.</summary>

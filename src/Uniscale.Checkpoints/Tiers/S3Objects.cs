@@ -2,7 +2,6 @@ using System.Net;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
-using Amazon.S3.Transfer;
 
 namespace Uniscale.Checkpoints.Tiers;
 
@@ -21,8 +20,6 @@ public sealed record S3Object(string Key, long Length, string Tag);
 public sealed class S3Objects : IDisposable
 {
     private const string Scheme = "s3://";
-
-    private const long PartBytes = 64L << 20;
 
     private readonly AmazonS3Client _client;
     private readonly string _bucket;
@@ -92,27 +89,32 @@ public sealed class S3Objects : IDisposable
             }
         );
 
-    /// <summary>Stores a file, in parts where it is large.</summary>
+    /// <summary>Stores a file; in parts where it is large, of which those of a call that was broken off stay.</summary>
     public void Put(string key, string file) =>
-        Guard(
-            $"cannot write {key}",
+        Guard($"cannot write {key}", () => new S3Upload(_client, _bucket, key, file).RunAsync());
+
+    /// <summary>Bytes of an object; null: there is none.</summary>
+    public long? SizeOf(string key) =>
+        Guard<long?>(
+            $"cannot read {key}",
             async () =>
             {
-                using var transfer = new TransferUtility(_client);
-                await transfer
-                    .UploadAsync(
-                        new TransferUtilityUploadRequest
-                        {
-                            BucketName = _bucket,
-                            Key = key,
-                            FilePath = file,
-                            PartSize = PartBytes,
-                        }
-                    )
-                    .ConfigureAwait(false);
-                return 0;
+                try
+                {
+                    return (await _client.GetObjectMetadataAsync(_bucket, key).ConfigureAwait(false)).ContentLength;
+                }
+                catch (AmazonS3Exception failure) when (failure.StatusCode == HttpStatusCode.NotFound)
+                {
+                    return null;
+                }
             }
         );
+
+    /// <summary>Gives up uploads in parts that were not finished.</summary>
+    /// <param name="prefix">How their keys begin.</param>
+    /// <param name="keys">Those of them that are given up.</param>
+    public void AbandonUploads(string prefix, Func<string, bool> keys) =>
+        Guard("cannot list uploads", () => S3Upload.AbandonAsync(_client, _bucket, prefix, keys));
 
     /// <summary>Fetches an object to a new file and syncs it.</summary>
     public void Get(string key, string file) =>
@@ -173,7 +175,12 @@ public sealed class S3Objects : IDisposable
             return body().GetAwaiter().GetResult();
         }
         catch (Exception failure)
-            when (failure is AmazonServiceException or AmazonClientException or HttpRequestException or IOException or TaskCanceledException
+            when (failure is AmazonServiceException
+                    or AmazonClientException
+                    or HttpRequestException
+                    or IOException
+                    or UnauthorizedAccessException
+                    or TaskCanceledException
             )
         {
             throw new CheckpointException($"{Name}: {what} ({failure.Message})", failure);

@@ -23,6 +23,20 @@ public sealed class S3Tier : ITier
     public IReadOnlyList<string> List() => [.. _objects.List(_prefix).Select(held => held.Key[_prefix.Length..])];
 
     /// <inheritdoc/>
+    public long? SizeOf(string key) => _objects.SizeOf(_prefix + key);
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, long> Sizes(string folder)
+    {
+        string prefix = $"{_prefix}{folder}/";
+        return _objects.List(prefix).ToDictionary(held => held.Key[prefix.Length..], held => held.Length);
+    }
+
+    /// <inheritdoc/>
+    public void AbandonUploads(Func<string, bool> keys) =>
+        _objects.AbandonUploads(_prefix, key => keys(key[_prefix.Length..]));
+
+    /// <inheritdoc/>
     public void Put(string key, string file) => _objects.Put(_prefix + key, file);
 
     /// <inheritdoc/>

@@ -14,47 +14,82 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
 {
     private readonly string _prefix = owner is null ? "" : owner.Id + "/";
 
-    /// <summary>Copies a checkpoint, unless the tier has it, and lets the oldest copies go. Returns false where it was there.</summary>
-    public bool Push(string folder, int keep)
+    /// <summary>A copy that is to be made.</summary>
+    /// <param name="Target">Where its files lie in the tier.</param>
+    /// <param name="Files">Its data files.</param>
+    public sealed record Copy(string Target, IReadOnlyList<string> Files);
+
+    /// <summary>A copy that is to be fetched.</summary>
+    /// <param name="Folder">Where its files go, until all are there.</param>
+    /// <param name="Manifest">Its manifest, proved.</param>
+    public sealed record Opened(string Folder, byte[] Manifest);
+
+    /// <summary>Finds out what a copy of a checkpoint takes; null: the tier has it.</summary>
+    public Copy? Begin(string folder)
     {
-        var reader = CheckpointReader.Open(folder);
-        var marker =
-            CheckpointFolders.ReadMarker(folder)
-            ?? throw new CheckpointDamagedException($"{folder} lost its marker while it was copied to {tier.Name}");
+        var marker = MarkerOf(folder);
+        var manifest = CheckpointReader.Open(folder).Manifest;
         if (owner is not null)
             TierOwners.Tell(tier, owner);
         string target = $"{_prefix}{Path.GetFileName(folder)}.{marker.Attempt}";
-        bool isNew = tier.Read(Key(target, CommitMarker.FileName)) is null;
-        if (isNew)
-        {
-            foreach (
-                string? name in reader
-                    .Manifest.Files.Select(file => file.Name)
-                    .Append(CheckpointManifest.FileName)
-                    .Append(CommitMarker.FileName)
-            )
-                tier.Put(Key(target, name), Path.Combine(folder, name));
-        }
-        Prune(target, keep);
-        return isNew;
+        return tier.Read(Key(target, CommitMarker.FileName)) is null ? new Copy(target, [.. manifest.Files.Select(file => file.Name)]) : null;
     }
 
-    /// <summary>Brings the newest whole copy to the directory, proved. Returns its folder, or null where the tier has none.</summary>
-    public string? Pull(string directory)
+    /// <summary>Copies one file, unless a copy that was broken off has brought it there.</summary>
+    public static void Carry(ITier tier, string key, string file)
     {
-        var failures = new List<string>();
-        foreach (var (name, marker) in Committed())
+        if (tier.SizeOf(key) != new FileInfo(file).Length)
+            tier.Put(key, file);
+    }
+
+    /// <summary>Makes a whole copy of one whose data files are there, and lets the oldest copies go.</summary>
+    /// <exception cref="CheckpointException">A data file is not there.</exception>
+    public void Commit(string folder, Copy copy, int keep)
+    {
+        // A directory may be another one on another host.
+        var sizes = tier.Sizes(copy.Target);
+        foreach (string file in copy.Files)
+            if (sizes.GetValueOrDefault(file, -1) != new FileInfo(Path.Combine(folder, file)).Length)
+                throw new CheckpointException(
+                    $"{tier.Name} lacks {Key(copy.Target, file)} although it was copied: a tier must be one place that all hosts of the job reach"
+                );
+        tier.Put(Key(copy.Target, CheckpointManifest.FileName), Path.Combine(folder, CheckpointManifest.FileName));
+        tier.Put(Key(copy.Target, CommitMarker.FileName), Path.Combine(folder, CommitMarker.FileName));
+        Prune(copy.Target, keep);
+    }
+
+    /// <summary>Begins to bring a copy to the directory: its marker and manifest.</summary>
+    public Opened OpenCopy(string name, string directory)
+    {
+        var marker =
+            CommitMarker.Parse(tier.Read(Key(name, CommitMarker.FileName)) ?? [])
+            ?? throw new CheckpointDamagedException($"the copy {name} in {tier.Name} has lost its marker");
+        Directory.CreateDirectory(directory);
+        string partial = CheckpointFolders.Partial(directory, marker.Step, marker.Attempt);
+        if (Directory.Exists(partial))
+            Directory.Delete(partial, recursive: true);
+        Directory.CreateDirectory(partial);
+        try
         {
-            try
-            {
-                return PullOne(name, marker, directory);
-            }
-            catch (CheckpointDamagedException damage)
-            {
-                failures.Add(damage.Message);
-            }
+            tier.Get(Key(name, CommitMarker.FileName), Path.Combine(partial, CommitMarker.FileName));
+            tier.Get(Key(name, CheckpointManifest.FileName), Path.Combine(partial, CheckpointManifest.FileName));
+            return new Opened(partial, CheckpointReader.ReadManifest(partial));
         }
-        return failures.Count == 0 ? null : throw new CheckpointDamagedException(string.Join("; ", failures));
+        catch
+        {
+            CheckpointFolders.DeletePartial(partial);
+            throw;
+        }
+    }
+
+    /// <summary>Makes a fetched copy a checkpoint of the directory; returns its folder.</summary>
+    public static string Publish(string folder, string directory)
+    {
+        var marker = MarkerOf(folder);
+        // All files are there with their sizes, as rank 0 sees them too.
+        CheckpointReader.Open(folder, proveSizes: true);
+        CheckpointFolders.Publish(directory, marker.Step, marker.Attempt);
+        return CheckpointFolders.Final(directory, marker.Step);
     }
 
     /// <summary>Copies with a good marker, the newest first.</summary>
@@ -69,31 +104,8 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
         return [.. copies.OrderByDescending(copy => copy.Marker.Ordinal).ThenByDescending(copy => copy.Marker.Step)];
     }
 
-    private string PullOne(string name, CommitMarker marker, string directory)
-    {
-        Directory.CreateDirectory(directory);
-        string partial = CheckpointFolders.Partial(directory, marker.Step, marker.Attempt);
-        if (Directory.Exists(partial))
-            Directory.Delete(partial, recursive: true);
-        Directory.CreateDirectory(partial);
-        try
-        {
-            tier.Get(Key(name, CommitMarker.FileName), Path.Combine(partial, CommitMarker.FileName));
-            tier.Get(Key(name, CheckpointManifest.FileName), Path.Combine(partial, CheckpointManifest.FileName));
-            var manifest = CheckpointReader.Open(partial, proveSizes: false).Manifest;
-            foreach (var file in manifest.Files)
-                tier.Get(Key(name, file.Name), Path.Combine(partial, file.Name));
-            var damages = CheckpointReader.Open(partial).Verify();
-            if (damages.Count > 0)
-                throw new CheckpointDamagedException($"the copy {name} in {tier.Name} is damaged: {damages[0]}");
-            CheckpointFolders.Publish(directory, marker.Step, marker.Attempt);
-            return CheckpointFolders.Final(directory, marker.Step);
-        }
-        finally
-        {
-            CheckpointFolders.DeletePartial(partial);
-        }
-    }
+    private static CommitMarker MarkerOf(string folder) =>
+        CheckpointFolders.ReadMarker(folder) ?? throw new CheckpointDamagedException($"{folder} has lost its marker");
 
     // Copies that were never finished go with those that are too old; marked ones stay.
     private void Prune(string justPushed, int keep)
@@ -110,6 +122,7 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
         var superfluous = Keys().Where(key => !stay.Contains(key[..key.LastIndexOf('/')]));
         foreach (string? key in superfluous.OrderBy(key => !key.EndsWith(CommitMarker.FileName, StringComparison.Ordinal)))
             tier.Delete(key);
+        tier.AbandonUploads(key => key.StartsWith(_prefix + CheckpointFolders.Prefix, StringComparison.Ordinal));
     }
 
     /// <summary>Keys of the run's own copies, whole or not.</summary>

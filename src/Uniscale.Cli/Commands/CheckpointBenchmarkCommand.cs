@@ -40,15 +40,27 @@ internal static class CheckpointBenchmarkCommand
         {
             Description = "Ranks of the layout; the replicas follow from it. Default: as many as it names.",
         };
+        var save = new Option<bool>("--save")
+        {
+            Description =
+                "Also save and load in DIRECTORY as all these ranks do, eight a host, each a thread of this process; a slice has a few bytes.",
+        };
         var json = CommonOptions.Json();
         command.Add(directory);
-        foreach (var option in (Option[])[size, layout, set, ranks, json])
+        foreach (var option in (Option[])[size, layout, set, ranks, save, json])
             command.Add(option);
         command.SetAction(parsed =>
         {
             if (parsed.GetValue(layout) is { } file)
             {
-                var report = Scale(file, parsed.GetValue(set)!, parsed.GetValue(ranks)).Run();
+                var (configuration, count) = Layout(file, parsed.GetValue(set)!, parsed.GetValue(ranks));
+                string folder = parsed.GetValue(directory)!;
+                if (parsed.GetValue(save) && !Directory.Exists(folder))
+                    throw new UserErrorException($"There is no folder {folder}: name one where checkpoints would be written.");
+                var report = new CheckpointScale(configuration, count).Run() with
+                {
+                    Save = parsed.GetValue(save) ? new CheckpointAnnouncers(configuration, count, folder).Run() : null,
+                };
                 var output = parsed.InvocationConfiguration.Output;
                 if (parsed.GetValue(json))
                     output.WriteLine(JsonSerializer.Serialize(report, BenchmarkCommand.Format));
@@ -56,6 +68,8 @@ internal static class CheckpointBenchmarkCommand
                     Print(output, report);
                 return;
             }
+            if (parsed.GetValue(save))
+                throw new UserErrorException("--save is for all ranks of a layout: give --layout CONFIG.yaml too.");
             if (parsed.GetValue(ranks) is not null)
                 throw new UserErrorException("--ranks is a number of ranks of a layout: give --layout CONFIG.yaml too.");
             BenchmarkCommand.Tell(
@@ -71,7 +85,7 @@ internal static class CheckpointBenchmarkCommand
         return command;
     }
 
-    private static CheckpointScale Scale(string file, string[] overrides, int? ranks)
+    private static (RunConfiguration Configuration, int Ranks) Layout(string file, string[] overrides, int? ranks)
     {
         var configuration = ConfigurationLoader.Load(file, overrides).Value;
         int replica = configuration.Parallel.ReplicaRanks;
@@ -80,10 +94,11 @@ internal static class CheckpointBenchmarkCommand
             throw new UserErrorException(
                 $"--ranks {count} is not a multiple of the {replica} ranks of a replica (tensor × pipeline × context) in {file}: give one, or change parallel with --set."
             );
-        return new CheckpointScale(configuration, count);
+        return (configuration, count);
     }
 
-    private static void Print(TextWriter output, ScaleReport report) =>
+    private static void Print(TextWriter output, ScaleReport report)
+    {
         output.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
@@ -102,6 +117,18 @@ internal static class CheckpointBenchmarkCommand
                 """
             )
         );
+        if (report.Save is not { } saved)
+            return;
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"""
+                saved             by {saved.Ranks} ranks on {saved.Hosts} hosts in {saved.SaveSeconds:0.00} s, {saved.CommitSeconds:0.00} s of it after the last data; {saved.Files} files, {saved.DirectorySyncs} directory syncs; the plan before it {saved.PlanSeconds:0.0} s on these processors
+                loaded            by all in {saved.LoadSeconds:0.0} s on these processors
+                """
+            )
+        );
+    }
 
     private static string Bytes(long bytes) =>
         bytes switch

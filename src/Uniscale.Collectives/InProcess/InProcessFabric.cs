@@ -1,3 +1,5 @@
+using Uniscale.Collectives.Messages;
+
 namespace Uniscale.Collectives.InProcess;
 
 /// <summary>What the ranks of an in-process world share: their threads, their groups, and the first failure, which ends all.</summary>
@@ -14,6 +16,7 @@ internal sealed class InProcessFabric : IDisposable
     {
         Size = size;
         _left = new bool[size];
+        Inboxes = [.. Enumerable.Range(0, size).Select(_ => new Inbox())];
         _started = [.. Enumerable.Range(0, size).Select(rank => new StartedOperations(rank, hasThreads))];
         _groups.Add(new GroupState(this, "world", [.. Enumerable.Range(0, size)]));
     }
@@ -24,6 +27,9 @@ internal sealed class InProcessFabric : IDisposable
     public string? Failure => _failure;
 
     public GroupState World => _groups[0];
+
+    /// <summary>Messages for each rank.</summary>
+    public Inbox[] Inboxes { get; }
 
     /// <summary>What a rank may work on.</summary>
     public StartedOperations StartedOf(int rank) => _started[rank];
@@ -59,6 +65,8 @@ internal sealed class InProcessFabric : IDisposable
         }
         foreach (var group in groups)
             group.FailPending(_failure);
+        foreach (var inbox in Inboxes)
+            inbox.Fail(_failure);
         SpinWait.SpinUntil(() =>
         {
             foreach (var started in _started)

@@ -1,4 +1,5 @@
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Messages;
 
 namespace Uniscale.Collectives.InProcess;
 
@@ -13,6 +14,7 @@ public sealed class InProcessWorld : IWorld
         _fabric = fabric;
         Rank = rank;
         Group = new InProcessGroup(fabric.World, rank, Journal);
+        Messages = new InProcessMessages(fabric.Inboxes, rank);
     }
 
     /// <inheritdoc/>
@@ -23,6 +25,9 @@ public sealed class InProcessWorld : IWorld
 
     /// <inheritdoc/>
     public IProcessGroup Group { get; }
+
+    /// <inheritdoc/>
+    public IMessages Messages { get; }
 
     /// <inheritdoc/>
     public CollectiveJournal Journal { get; } = new();

@@ -1,3 +1,4 @@
+using Uniscale.Collectives.Messages;
 using Uniscale.Mpi;
 
 namespace Uniscale.Collectives.Mpi;
@@ -13,11 +14,13 @@ internal sealed class MpiCommunicationThread
     private const int NoticeEvery = 64;
 
     private static readonly TimeSpan IdlePause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan SendingPause = TimeSpan.FromMilliseconds(1);
 
     private readonly object _gate = new();
     private readonly Queue<MpiOperation> _posted = new();
     private readonly List<MpiOperation> _active = [];
     private readonly AbortNotice _notice;
+    private readonly MpiMessages _messages;
     private readonly Thread _thread;
     private volatile string? _failure;
     private string? _ownFailure;
@@ -26,12 +29,16 @@ internal sealed class MpiCommunicationThread
     public MpiCommunicationThread(MpiCommunicator control)
     {
         _notice = new AbortNotice(control);
+        _messages = new MpiMessages(control, Wake);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"communication of rank {control.Rank}" };
         _thread.Start();
     }
 
     /// <summary>Why nothing works any more, or null.</summary>
     public string? Failure => _failure;
+
+    /// <summary>Messages beside the operations.</summary>
+    public IMessages Messages => _messages;
 
     /// <summary>Hands an operation over; it fails at once when the job has failed.</summary>
     public void Post(MpiOperation operation)
@@ -69,8 +76,16 @@ internal sealed class MpiCommunicationThread
             Monitor.Pulse(_gate);
         }
         _thread.Join();
-        if (_failure is null)
-            _notice.Withdraw();
+        if (_failure is not null)
+            return;
+        _messages.Withdraw();
+        _notice.Withdraw();
+    }
+
+    private void Wake()
+    {
+        lock (_gate)
+            Monitor.Pulse(_gate);
     }
 
     private void Loop()
@@ -83,10 +98,14 @@ internal sealed class MpiCommunicationThread
             {
                 bool moved = AdvanceAll();
                 idleRounds = moved ? 0 : idleRounds + 1;
-                if ((_active.Count == 0 || ++round % NoticeEvery == 0) && _notice.Received() is { } notice)
+                if (_active.Count == 0 || ++round % NoticeEvery == 0)
                 {
-                    FailAll(notice);
-                    return;
+                    if (_notice.Received() is { } notice)
+                    {
+                        FailAll(notice);
+                        return;
+                    }
+                    _messages.Advance();
                 }
                 if (!moved && _active.Count > 0)
                     Pause(idleRounds);
@@ -115,7 +134,7 @@ internal sealed class MpiCommunicationThread
             {
                 if (_stopping)
                     return false;
-                Monitor.Wait(_gate, IdlePause);
+                Monitor.Wait(_gate, _messages.IsSending ? SendingPause : IdlePause);
                 if (_ownFailure is not null)
                     return false;
             }
@@ -173,6 +192,7 @@ internal sealed class MpiCommunicationThread
         }
         foreach (var operation in pending)
             operation.Fail(reason);
+        _messages.Fail(reason);
     }
 
     private static void Pause(int idleRounds)

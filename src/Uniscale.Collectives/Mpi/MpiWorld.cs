@@ -1,4 +1,5 @@
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Messages;
 using Uniscale.Mpi;
 
 namespace Uniscale.Collectives.Mpi;
@@ -32,6 +33,9 @@ public sealed class MpiWorld : IWorld
 
     /// <inheritdoc/>
     public string Transport => MpiRuntime.Describe().ToString();
+
+    /// <inheritdoc/>
+    public IMessages Messages => _thread.Messages;
 
     /// <inheritdoc/>
     public CollectiveJournal Journal { get; } = new();

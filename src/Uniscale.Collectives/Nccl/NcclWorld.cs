@@ -1,4 +1,5 @@
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Messages;
 using Uniscale.Collectives.Nccl.Ordering;
 
 namespace Uniscale.Collectives.Nccl;
@@ -49,6 +50,9 @@ public sealed class NcclWorld : IWorld
 
     /// <inheritdoc/>
     public DeviceStaging Staging { get; }
+
+    /// <inheritdoc/>
+    public IMessages Messages => _control.Messages;
 
     /// <inheritdoc/>
     public CollectiveJournal Journal { get; } = new();

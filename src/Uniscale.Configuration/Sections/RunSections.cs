@@ -173,6 +173,16 @@ public sealed record TrainSection
     public bool CheckMemory { get; init; } = true;
 }
 
+/// <summary>Which ranks write one file of a checkpoint.</summary>
+public enum CheckpointFiles
+{
+    /// <summary>Each its own.</summary>
+    Rank,
+
+    /// <summary>Those of a host one together.</summary>
+    Node,
+}
+
 /// <summary>When and where checkpoints are written.</summary>
 public sealed record CheckpointSection
 {
@@ -191,6 +201,9 @@ public sealed record CheckpointSection
     /// <summary>Directory; default: <c>RUN/checkpoints</c>.</summary>
     [FilePath]
     public string? Directory { get; init; }
+
+    /// <summary>One file a rank, or one a host, which its ranks write together. Either is read under any layout.</summary>
+    public CheckpointFiles Files { get; init; }
 
     /// <summary>Write asynchronously (only the copy to a host buffer blocks training).</summary>
     public bool Async { get; init; } = true;

@@ -43,7 +43,11 @@ public sealed record ScaleReport(
     long KeptBytes,
     long ReadBytes,
     double VerifySeconds
-);
+)
+{
+    /// <summary>A save and a load by all ranks; null: they were not asked for.</summary>
+    public AnnouncerReport? Save { get; init; }
+}
 
 /// <summary>
 /// Plan, manifest and resume of a layout, with the keys of its real slices and digests of no data: what grows with the number of ranks,
@@ -59,6 +63,15 @@ public sealed class CheckpointScale
     /// <param name="ranks">Ranks of the job; the replicas follow from it.</param>
     public CheckpointScale(RunConfiguration configuration, int ranks)
     {
+        (_state, _tensors, _specification) = StateOf(configuration, ranks);
+    }
+
+    /// <summary>What the ranks of a layout save.</summary>
+    internal static (SavedState State, IReadOnlyList<StateTensor> Tensors, StepSpecification Specification) StateOf(
+        RunConfiguration configuration,
+        int ranks
+    )
+    {
         int replicas = Math.Max(1, ranks / configuration.Parallel.ReplicaRanks);
         // The batch says nothing about the state; any that the replicas can divide will do.
         configuration = configuration with
@@ -67,11 +80,11 @@ public sealed class CheckpointScale
             Batch = new BatchSection { Global = replicas, Micro = 1 },
             Phases = [],
         };
-        _specification = SpecificationBuilder.Build(configuration, ranks);
+        var specification = SpecificationBuilder.Build(configuration, ranks);
         var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ElementType.BFloat16 : ElementType.Float32;
-        var row = Transformer.Blocks(configuration.Model, _specification.Model.Vocabulary);
-        _state = new SavedState(row, _specification, type);
-        _tensors = SavedState.Tensors(row.SelectMany(block => block.Parameters).DistinctBy(parameter => parameter.Name), type);
+        var row = Transformer.Blocks(configuration.Model, specification.Model.Vocabulary);
+        var parameters = row.SelectMany(block => block.Parameters).DistinctBy(parameter => parameter.Name);
+        return (new SavedState(row, specification, type), SavedState.Tensors(parameters, type), specification);
     }
 
     /// <summary>Measures.</summary>
@@ -80,13 +93,13 @@ public sealed class CheckpointScale
         int ranks = _specification.Mesh.Size;
         var mine = _state.Of(0).ToArray();
         // Once unmeasured, so that compiling the code is not counted.
-        _ = ShardSummary.Of(SavePlan.Make(mine, _tensors, rank: 0)).ToBytes();
-        var own = Measured(() => SavePlan.Make(mine, _tensors, rank: 0));
+        _ = Summary(0, mine);
+        var own = Measured(() => Planned(0, mine));
         byte[][] told =
         [
-            .. Enumerable.Range(0, ranks).Select(rank => ShardSummary.Of(SavePlan.Make([.. _state.Of(rank)], _tensors, rank)).ToBytes()),
+            .. Enumerable.Range(0, ranks).Select(rank => Summary(rank, [.. _state.Of(rank)])),
         ];
-        var plan = Measured(() => WorldPlan.Make(own.Result.Tensors, [.. told.Select(ShardSummary.Read)]));
+        var plan = Measured(() => WorldPlan.Make(own.Result.Plan.Tensors, [.. told.Select(ShardSummary.Read)]));
 
         string[] digests = [.. told.Select(_ => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(Digest.SizeBytes)))];
         var state = new CheckpointState
@@ -125,6 +138,18 @@ public sealed class CheckpointScale
             json.Result.Length + tables + ranks * wantedDigests,
             read.Seconds + verify.Seconds
         );
+    }
+
+    private (SavePlan Plan, ShardImage Image) Planned(int rank, StateSlice[] slices)
+    {
+        var plan = SavePlan.Make(slices, _tensors, rank);
+        return (plan, ShardImage.OfRank(rank, plan.Content));
+    }
+
+    private byte[] Summary(int rank, StateSlice[] slices)
+    {
+        var (plan, image) = Planned(rank, slices);
+        return ShardSummary.Of(plan, image).ToBytes();
     }
 
     private static (T Result, double Seconds, long Bytes) Measured<T>(Func<T> body)

@@ -1,5 +1,6 @@
 using Uniscale.Collectives;
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Messages;
 using Uniscale.Collectives.Nccl;
 
 namespace Uniscale.Training.Faults;
@@ -20,6 +21,8 @@ internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
     public IProcessGroup HostGroup => inner.HostGroup;
 
     public DeviceStaging? Staging => inner.Staging;
+
+    public IMessages Messages => inner.Messages;
 
     public CollectiveJournal Journal => inner.Journal;
 

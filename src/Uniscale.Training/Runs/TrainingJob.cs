@@ -96,6 +96,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             _configuration.Train.Threads > 0 ? _configuration.Train.Threads : Math.Max(1, Environment.ProcessorCount / options.LocalRanks)
         );
         RankAgreement.OnStart(resolved, options).Check(world, rank.Environment.Host);
+        if (rank.Environment.LocalSize < world.Size)
+            ClockAgreement.Check(world, rank.Environment.Host, TimeProvider.System);
         LayoutGate.CheckWorld(_configuration, world.Size);
         if (world.Rank == 0)
             Folder.Prepare(options.Resume);
@@ -136,6 +138,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
                 KeepEvery = _configuration.Checkpoint.KeepEvery,
                 Reach = _configuration.BadSteps.RollsBack() ? _configuration.BadSteps.RollbackSteps : 0,
                 Busy = _configuration.Checkpoint.SkipWhenBusy ? BusyPolicy.Skip : BusyPolicy.Wait,
+                Files = _configuration.Checkpoint.Files == CheckpointFiles.Node ? FileGrouping.Node : FileGrouping.Rank,
+                Host = rank.Environment.Host,
                 Tiers = _configuration.Checkpoint.Tiers,
                 Owner = identity is null ? null : new TierOwner(identity.Id, Folder.FullPath),
                 Observer = saves,

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Uniscale.Checkpoints.Tests.Support;
 
 namespace Uniscale.Checkpoints.Tests.Saving;
@@ -5,39 +6,46 @@ namespace Uniscale.Checkpoints.Tests.Saving;
 /// <summary>A save may be killed at any moment: what says that it is good is good, and the next save clears up.</summary>
 public sealed class KillTests
 {
-    public static TheoryData<SavePoint, int, long> Deaths()
+    /// <summary>How often saves are killed at random moments; nightly more often than in the tests.</summary>
+    private static int RandomKills =>
+        int.TryParse(Environment.GetEnvironmentVariable("UNISCALE_RANDOM_KILLS"), CultureInfo.InvariantCulture, out int kills) ? kills : 12;
+
+    public static TheoryData<FileGrouping, SavePoint, int, long> Deaths()
     {
-        var deaths = new TheoryData<SavePoint, int, long>();
-        foreach (var point in Enum.GetValues<SavePoint>())
-        {
-            deaths.Add(point, 0, point >= SavePoint.Renamed ? 2 : 1);
-            if (point is >= SavePoint.Staged and < SavePoint.Announced)
-                deaths.Add(point, 1, 1);
-        }
+        var deaths = new TheoryData<FileGrouping, SavePoint, int, long>();
+        foreach (var files in Enum.GetValues<FileGrouping>())
+            foreach (var point in Enum.GetValues<SavePoint>())
+            {
+                deaths.Add(files, point, 0, point >= SavePoint.Renamed ? 2 : 1);
+                if (point is >= SavePoint.Staged and < SavePoint.Announced)
+                    deaths.Add(files, point, 1, 1);
+            }
         return deaths;
     }
 
     [Theory]
     [MemberData(nameof(Deaths))]
-    public async Task ASaveKilledAtAPointLeavesTheRightCheckpointNewest(SavePoint point, int rank, long newest)
+    public async Task ASaveKilledAtAPointLeavesTheRightCheckpointNewest(FileGrouping files, SavePoint point, int rank, long newest)
     {
         using var folder = new TempFolder();
-        using var child = SavingChild.StartDying(folder.Path, point, rank);
+        using var child = SavingChild.StartDying(folder.Path, files, point, rank);
         await child.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(128 + 9, child.ExitCode);
         Assert.Equal(newest, LoadedStep(folder.Path));
         ProveNextSaveClearsUp(folder.Path);
     }
 
-    [Fact]
-    public async Task SavesKilledAtRandomMomentsNeverLoseTheNewest()
+    [Theory]
+    [InlineData(FileGrouping.Rank)]
+    [InlineData(FileGrouping.Node)]
+    public async Task SavesKilledAtRandomMomentsNeverLoseTheNewest(FileGrouping files)
     {
         using var folder = new TempFolder();
         var random = new Random(11);
         long durable = 0;
-        for (int trial = 0; trial < 12; trial++)
+        for (int trial = 0; trial < RandomKills / 2; trial++)
         {
-            using var child = SavingChild.StartEverlasting(folder.Path);
+            using var child = SavingChild.StartEverlasting(folder.Path, files);
             string? first = await child.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
             Assert.NotNull(first);
             await Task.Delay(random.Next(60), TestContext.Current.CancellationToken);

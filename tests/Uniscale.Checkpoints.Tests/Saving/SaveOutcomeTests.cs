@@ -1,3 +1,5 @@
+using Uniscale.Checkpoints.Loading;
+using Uniscale.Checkpoints.Safetensors;
 using Uniscale.Checkpoints.Tests.Support;
 using Uniscale.Collectives;
 
@@ -28,12 +30,15 @@ public sealed class SaveOutcomeTests
     }
 
     [Theory]
-    [InlineData(SavePoint.FirstBlockWritten, 0)]
-    [InlineData(SavePoint.FirstBlockWritten, 1)]
-    [InlineData(SavePoint.DataSynced, 1)]
-    [InlineData(SavePoint.AllDurable, 0)]
-    [InlineData(SavePoint.MarkerWritten, 0)]
-    public void AWriteThatFailsOnOneRankFailsOnAllAndLeavesTheOlderOne(SavePoint point, int rank)
+    [InlineData(SavePoint.FirstBlockWritten, 0, FileGrouping.Rank)]
+    [InlineData(SavePoint.FirstBlockWritten, 1, FileGrouping.Rank)]
+    [InlineData(SavePoint.FirstBlockWritten, 1, FileGrouping.Node)]
+    [InlineData(SavePoint.DataSynced, 1, FileGrouping.Rank)]
+    [InlineData(SavePoint.DataSynced, 0, FileGrouping.Node)]
+    [InlineData(SavePoint.Announced, 0, FileGrouping.Rank)]
+    [InlineData(SavePoint.AllDurable, 0, FileGrouping.Rank)]
+    [InlineData(SavePoint.MarkerWritten, 0, FileGrouping.Rank)]
+    public void AWriteThatFailsOnOneRankFailsOnAllAndLeavesTheOlderOne(SavePoint point, int rank, FileGrouping files)
     {
         using var folder = new TempFolder();
         var results = ThreadWorld.Run(
@@ -47,6 +52,7 @@ public sealed class SaveOutcomeTests
                     world,
                     new CheckpointOptions
                     {
+                        Files = files,
                         Probe = reached =>
                         {
                             if (broken && reached == point && world.Rank == rank)
@@ -65,8 +71,96 @@ public sealed class SaveOutcomeTests
             }
         );
         Assert.All(results, result => Assert.Equal(SaveStatus.Failed, result.Status));
-        Assert.Contains("No space left on device", results[rank].Reason);
+        Assert.All(results, result => Assert.Contains("No space left on device", result.Reason));
         Assert.Equal(["step-00000001", "step-00000003"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void ARankThatIsNotDurableInTimeIsNamedAndWhatItSaysLaterIsPassedOver()
+    {
+        using var folder = new TempFolder();
+        using var given = new CountdownEvent(1);
+        var results = ThreadWorld.Run(
+            3,
+            world =>
+            {
+                using var model = Model(world.Rank % 2);
+                if (world.Rank == 2)
+                    model.Slices.Clear();
+                var options = new CheckpointOptions
+                {
+                    DurableTimeout = TimeSpan.FromSeconds(world.Rank == 0 ? 2 : 60),
+                    Host = $"host-{world.Rank}",
+                    Probe = point =>
+                    {
+                        if (point == SavePoint.DataSynced && world.Rank == 1 && !given.IsSet)
+                            given.Wait();
+                    },
+                };
+                using var store = new CheckpointStore(folder.Path, world, options);
+                var tensors = Model(0).Slices.Select(slice => new StateTensor(slice.Name, slice.Type, slice.GlobalShape)).ToArray();
+                var state = model.State(1) with { Tensors = tensors };
+                var late = store.SaveAsync(state);
+                if (world.Rank == 0)
+                {
+                    late.Wait();
+                    given.Signal();
+                }
+                return (late.Wait(), store.SaveAsync(state with { Step = 2 }).Wait());
+            }
+        );
+        Assert.All(results, result => Assert.Equal("waited 2 s for rank 1 to be durable, in vain", result.Item1.Reason));
+        Assert.All(results, result => Assert.Equal(SaveStatus.Durable, result.Item2.Status));
+    }
+
+    [Fact]
+    public void RanksOfAHostWriteOneFile()
+    {
+        using var folder = new TempFolder();
+        var results = ThreadWorld.Run(
+            4,
+            world =>
+            {
+                // Two ranks a host, in turns; the last has nothing of its own.
+                using var model = new Tensors()
+                    .Add("whole", ElementType.Float32, [700], holders: [0, 1])
+                    .Add("cut", ElementType.BFloat16, [3, 5000], [world.Rank, 0], [1, 5000])
+                    .Fill(1);
+                if (world.Rank == 3)
+                    model.Slices.Clear();
+                var tensors = new[]
+                {
+                    new StateTensor("whole", ElementType.Float32, [700]),
+                    new StateTensor("cut", ElementType.BFloat16, [3, 5000]),
+                };
+                if (world.Rank == 2)
+                    model.Slices.RemoveAt(0);
+                var options = new CheckpointOptions { Files = FileGrouping.Node, Host = $"host-{world.Rank % 2}" };
+                using var store = new CheckpointStore(folder.Path, world, options);
+                return store.SaveAsync(model.State(1) with { Tensors = tensors }).Wait();
+            }
+        );
+        Assert.All(results, result => Assert.Equal("", result.Reason));
+        string checkpoint = results[0].Path;
+        Assert.Equal(
+            ["COMMITTED", "manifest.json", "node-00000.safetensors", "node-00001.safetensors"],
+            Directory.GetFiles(checkpoint).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
+        using (var file = SafeTensorsFile.Open(Path.Combine(checkpoint, "node-00000.safetensors")))
+            Assert.Equal(
+                ["checkpoint.digests.00000", "checkpoint.digests.00002", "cut@0,0:1,5000", "cut@2,0:1,5000", "whole"],
+                file.Header.Entries.Select(entry => entry.Name).Order(StringComparer.Ordinal)
+            );
+
+        var reader = CheckpointReader.Open(checkpoint);
+        Assert.Empty(reader.Verify());
+        using var all = new Tensors().Add("whole", ElementType.Float32, [700]).Add("cut", ElementType.BFloat16, [3, 5000]);
+        reader.Load(all.Slices);
+        Assert.Null(all.FirstDifference(1));
+
+        using (var file = File.OpenHandle(Path.Combine(checkpoint, "node-00000.safetensors"), FileMode.Open, FileAccess.ReadWrite))
+            RandomAccess.Write(file, [0x55], RandomAccess.GetLength(file) - 5000);
+        Assert.Contains("node-00000.safetensors", Assert.Single(reader.Verify()));
     }
 
     [Fact]

@@ -46,9 +46,11 @@ public sealed class WorldPlanTests
     private static (WorldPlan World, SavePlan[] Plans, int ToldBytes) Plan(int layers)
     {
         SavePlan[] plans = [.. Enumerable.Range(0, Ranks).Select(rank => SavePlan.Make([.. Slices(layers, rank)], Tensors(layers), rank))];
-        byte[][] told = [.. plans.Select(plan => ShardSummary.Of(plan).ToBytes())];
+        byte[][] told = [.. plans.Select((plan, rank) => Summary(plan, rank).ToBytes())];
         return (WorldPlan.Make(plans[0].Tensors, [.. told.Select(ShardSummary.Read)]), plans, told.Sum(bytes => bytes.Length));
     }
+
+    private static ShardSummary Summary(SavePlan plan, int rank) => ShardSummary.Of(plan, ShardImage.OfRank(rank, plan.Content));
 
     [Fact]
     public void TensorsThatAreCutAlikeShareATiling()
@@ -60,7 +62,7 @@ public sealed class WorldPlanTests
         Assert.Equal(3, world.Tilings.Count);
         var matrices = more.Tensors.Where(tensor => tensor.Name.EndsWith('w')).Select(tensor => tensor.Tiling).Distinct();
         Assert.Equal(
-            plans.Sum(plan => plan.Image.Entries.Count(entry => entry.Key.Name == "layers.7.w")),
+            plans.Sum(plan => plan.Content.Keys.Count(key => key.Name == "layers.7.w")),
             more.Tilings[Assert.Single(matrices)].Parts.Count
         );
         Assert.True(toldMore < told + 4 * 3 * 2 * 200, $"{toldMore} bytes told of 200 layers, {told} of 2");
@@ -73,7 +75,7 @@ public sealed class WorldPlanTests
         string[][] norms =
         [
             .. plans.Select(plan =>
-                plan.Image.Entries.Select(entry => entry.Key.Name).Where(name => name.EndsWith("norm", StringComparison.Ordinal)).ToArray()
+                plan.Content.Keys.Select(key => key.Name).Where(name => name.EndsWith("norm", StringComparison.Ordinal)).ToArray()
             ),
         ];
         Assert.Equal(10, norms.SelectMany(names => names).Distinct().Count());
@@ -83,9 +85,9 @@ public sealed class WorldPlanTests
     [Fact]
     public void WhatATableTellsIsReadBack()
     {
-        var summary = ShardSummary.Of(SavePlan.Make([.. Slices(3, 1)], Tensors(3), 1));
+        var summary = Summary(SavePlan.Make([.. Slices(3, 1)], Tensors(3), 1), rank: 1);
         var read = ShardSummary.Read(summary.ToBytes());
-        Assert.Equal((summary.SizeBytes, summary.HeaderBytes), (read.SizeBytes, read.HeaderBytes));
+        Assert.Equal((summary.FileName, summary.SizeBytes, summary.HeaderBytes), (read.FileName, read.SizeBytes, read.HeaderBytes));
         Assert.Equal(summary.ToBytes(), read.ToBytes());
     }
 
@@ -94,7 +96,7 @@ public sealed class WorldPlanTests
     {
         var one = SavePlan.Make([.. Slices(2, 0)], Tensors(2), 0);
         var other = SavePlan.Make([.. Slices(3, 1)], Tensors(3), 1);
-        var refused = Assert.Throws<CheckpointException>(() => WorldPlan.Make(one.Tensors, [ShardSummary.Of(one), ShardSummary.Of(other)]));
+        var refused = Assert.Throws<CheckpointException>(() => WorldPlan.Make(one.Tensors, [Summary(one, 0), Summary(other, 1)]));
         Assert.Contains("ranks 0 and 1 disagree about the names, types and shapes", refused.Message);
     }
 

@@ -11,7 +11,7 @@ namespace Uniscale.Checkpoints.Tests.Support;
 internal sealed class LocalObjectStore : IDisposable
 {
     private readonly HttpListener _listener = new();
-    private readonly ConcurrentDictionary<string, SortedDictionary<int, byte[]>> _uploads = new();
+    private readonly ConcurrentDictionary<string, (string Path, SortedDictionary<int, byte[]> Parts)> _uploads = new();
     private readonly Task _serving;
 
     public LocalObjectStore()
@@ -33,6 +33,15 @@ internal sealed class LocalObjectStore : IDisposable
 
     /// <summary>Uploads that came in several parts.</summary>
     public int MultipartCount { get; private set; }
+
+    /// <summary>Parts that came.</summary>
+    public int PartCount { get; private set; }
+
+    /// <summary>Parts that are taken; the next ones are answered with an error.</summary>
+    public int PartsUntilBroken { get; set; } = int.MaxValue;
+
+    /// <summary>Uploads in parts that are not finished.</summary>
+    public int UnfinishedCount => _uploads.Count;
 
     /// <summary>Answers every request with an error.</summary>
     public bool Broken { get; set; }
@@ -63,7 +72,7 @@ internal sealed class LocalObjectStore : IDisposable
                 ? (403, Error("AccessDenied"))
                 : Answer(context.Request, Decode(context.Request, body.ToArray()), context.Response);
             context.Response.StatusCode = status;
-            context.Response.ContentLength64 = context.Request.HttpMethod == "HEAD" ? 0 : answer.Length;
+            context.Response.ContentLength64 = answer.Length;
             if (context.Request.HttpMethod != "HEAD")
                 await context.Response.OutputStream.WriteAsync(answer);
             context.Response.Close();
@@ -78,21 +87,31 @@ internal sealed class LocalObjectStore : IDisposable
         {
             case "POST" when request.Url.Query.StartsWith("?uploads", StringComparison.Ordinal):
                 string id = Guid.NewGuid().ToString("n");
-                _uploads[id] = [];
+                _uploads[id] = (path, []);
                 return (200, Xml($"<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"));
             case "POST":
                 MultipartCount++;
-                Objects[path] = [.. _uploads[query["uploadId"]!].Values.SelectMany(part => part)];
+                _uploads.TryRemove(query["uploadId"]!, out var finished);
+                Objects[path] = [.. finished.Parts.Values.SelectMany(part => part)];
                 return (200, Xml("<CompleteMultipartUploadResult><ETag>0</ETag></CompleteMultipartUploadResult>"));
+            case "PUT" when query["partNumber"] is not null && PartCount >= PartsUntilBroken:
+                return (403, Error("AccessDenied"));
             case "PUT" when query["partNumber"] is { } number:
-                lock (_uploads)
-                    _uploads[query["uploadId"]!][int.Parse(number)] = body;
+                PartCount++;
+                _uploads[query["uploadId"]!].Parts[int.Parse(number)] = body;
                 response.Headers["ETag"] = Tag(body);
                 return (200, []);
             case "PUT":
                 Objects[path] = body;
                 response.Headers["ETag"] = Tag(body);
                 return (200, []);
+            case "DELETE" when query["uploadId"] is { } abandoned:
+                _uploads.TryRemove(abandoned, out _);
+                return (204, []);
+            case "GET" when request.Url.Query.StartsWith("?uploads", StringComparison.Ordinal):
+                return (200, ListUploads(path.TrimEnd('/') + "/", query["prefix"] ?? ""));
+            case "GET" when query["uploadId"] is { } listed:
+                return (200, ListParts(_uploads[listed].Parts));
             case "DELETE":
                 Objects.TryRemove(path, out _);
                 return (204, []);
@@ -132,6 +151,23 @@ internal sealed class LocalObjectStore : IDisposable
         );
         return Xml($"<ListBucketResult><IsTruncated>false</IsTruncated>{string.Concat(contents)}</ListBucketResult>");
     }
+
+    private byte[] ListUploads(string bucket, string prefix)
+    {
+        var found = _uploads
+            .Where(upload => upload.Value.Path.StartsWith(bucket + prefix, StringComparison.Ordinal))
+            .Select(upload =>
+                $"<Upload><Key>{SecurityElement.Escape(upload.Value.Path[bucket.Length..])}</Key><UploadId>{upload.Key}</UploadId></Upload>"
+            );
+        return Xml($"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{string.Concat(found)}</ListMultipartUploadsResult>");
+    }
+
+    private static byte[] ListParts(SortedDictionary<int, byte[]> parts) =>
+        Xml(
+            $"<ListPartsResult><IsTruncated>false</IsTruncated>{string.Concat(parts.Select(part =>
+                $"<Part><PartNumber>{part.Key}</PartNumber><ETag>{SecurityElement.Escape(Tag(part.Value))}</ETag><Size>{part.Value.Length}</Size></Part>"
+            ))}</ListPartsResult>"
+        );
 
     // The protocol's entity tag of an object is its MD5, and clients check it.
 #pragma warning disable CA5351

@@ -24,11 +24,11 @@ internal static class SavingChild
             .Add("also whole", ElementType.Float32, [900]);
 
     /// <summary>Starts a child that saves step 1 whole and dies by SIGKILL at a point of step 2 on a rank.</summary>
-    public static Process StartDying(string directory, SavePoint point, int rank) =>
-        Start(string.Create(CultureInfo.InvariantCulture, $"{directory}|{point}|{rank}"));
+    public static Process StartDying(string directory, FileGrouping files, SavePoint point, int rank) =>
+        Start(string.Create(CultureInfo.InvariantCulture, $"{directory}|{files}|{point}|{rank}"));
 
     /// <summary>Starts a child that saves step after step until it is killed.</summary>
-    public static Process StartEverlasting(string directory) => Start($"{directory}|{Everlasting}|0");
+    public static Process StartEverlasting(string directory, FileGrouping files) => Start($"{directory}|{files}|{Everlasting}|0");
 
     private static Process Start(string order) =>
         Process.Start(
@@ -41,16 +41,25 @@ internal static class SavingChild
         if (Environment.GetEnvironmentVariable(Variable) is not { } order)
             return false;
         string[] words = order.Split('|');
-        SavePoint? deadly = words[1] == Everlasting ? null : Enum.Parse<SavePoint>(words[1]);
-        ThreadWorld.Run(Ranks, world => SaveUntilDead(world, words[0], deadly, int.Parse(words[2], CultureInfo.InvariantCulture)));
+        var files = Enum.Parse<FileGrouping>(words[1]);
+        SavePoint? deadly = words[2] == Everlasting ? null : Enum.Parse<SavePoint>(words[2]);
+        ThreadWorld.Run(Ranks, world => SaveUntilDead(world, words[0], files, deadly, int.Parse(words[3], CultureInfo.InvariantCulture)));
         return true;
     }
 
-    private static int SaveUntilDead(IWorld world, string directory, SavePoint? deadly, int deadlyRank)
+    private static int SaveUntilDead(IWorld world, string directory, FileGrouping files, SavePoint? deadly, int deadlyRank)
     {
         long step = 0;
         using var model = Model(world.Rank);
-        using var store = new CheckpointStore(directory, world, new CheckpointOptions { Keep = 2, Probe = Probe });
+        // Ranks that share no file are on two hosts.
+        var options = new CheckpointOptions
+        {
+            Keep = 2,
+            Files = files,
+            Host = files == FileGrouping.Node ? "host" : $"host-{world.Rank}",
+            Probe = Probe,
+        };
+        using var store = new CheckpointStore(directory, world, options);
         for (step = store.LoadNewest(_ => model.Slices)?.Manifest.Step + 1 ?? 1; deadly is null || step <= 2; step++)
         {
             model.Fill((int)step);

@@ -47,8 +47,9 @@ public sealed class TierTests : IDisposable
                     new CheckpointOptions
                     {
                         Tiers = [location],
-                        Owner = owner,
+                        Owner = world.Rank == 0 ? owner : null,
                         Observer = observer,
+                        Host = $"host-{world.Rank}",
                     }
                 );
                 foreach (long step in steps)
@@ -71,7 +72,12 @@ public sealed class TierTests : IDisposable
                 using var store = new CheckpointStore(
                     _folder[directory],
                     world,
-                    new CheckpointOptions { Tiers = [location], Owner = owner }
+                    new CheckpointOptions
+                    {
+                        Tiers = [location],
+                        Owner = world.Rank == 0 ? owner : null,
+                        Host = $"host-{world.Rank}",
+                    }
                 );
                 var loaded = store.LoadNewest(_ => model.Slices);
                 Assert.True(loaded is null || model.FirstDifference(values) is null);
@@ -160,9 +166,63 @@ public sealed class TierTests : IDisposable
     {
         string location = Location(isDirectory: false);
         Save(location, "run", 10_000, 1);
-        Assert.Equal(2, _objects.MultipartCount);
+        Assert.Equal((2, 4), (_objects.MultipartCount, _objects.PartCount));
         Directory.Delete(_folder["run"], recursive: true);
         Assert.NotNull(Load(location, "run", 10_000, 1)[0]);
+    }
+
+    [Fact]
+    public void AnUploadThatWasBrokenOffGoesOnWhereItWas()
+    {
+        string location = Location(isDirectory: false);
+        _objects.PartsUntilBroken = 3;
+        Assert.Contains("cannot write", Assert.Single(Save(location, "run", 10_000, 1)));
+        Assert.DoesNotContain(_objects.Objects.Keys, key => key.EndsWith("COMMITTED", StringComparison.Ordinal));
+        _objects.PartsUntilBroken = int.MaxValue;
+        // A run that resumes brings to the tiers what they lack, and of that only what is missing.
+        Assert.NotNull(Load(location, "run", 10_000, 1)[0]);
+        Assert.Equal((2, 4), (_objects.MultipartCount, _objects.PartCount));
+        Directory.Delete(_folder["run"], recursive: true);
+        Assert.NotNull(Load(location, "run", 10_000, 1)[0]);
+    }
+
+    [Fact]
+    public void UploadsThatNobodyFinishesAreGivenUp()
+    {
+        string location = Location(isDirectory: false);
+        _objects.PartsUntilBroken = 3;
+        Save(location, "run", 10_000, 1);
+        Assert.Equal(1, _objects.UnfinishedCount);
+        _objects.PartsUntilBroken = int.MaxValue;
+        Directory.Delete(_folder["run"], recursive: true);
+        Save(location, "run", 2, 2);
+        Assert.Equal(0, _objects.UnfinishedCount);
+    }
+
+    [Fact]
+    public void ADirectoryThatIsAnotherOneOnAnotherHostHoldsNoCopy()
+    {
+        var observer = new Observer();
+        ThreadWorld.Run(
+            2,
+            world =>
+            {
+                using var model = Model(world.Rank).Fill(1);
+                var options = new CheckpointOptions
+                {
+                    Tiers = [_folder[$"tier-{world.Rank}"]],
+                    Host = $"host-{world.Rank}",
+                    Observer = observer,
+                };
+                using var store = new CheckpointStore(_folder["run"], world, options);
+                return store.Save(model.State(1)).Status;
+            }
+        );
+        Assert.Contains("a tier must be one place that all hosts of the job reach", Assert.Single(observer.Replications));
+        Assert.DoesNotContain(
+            Directory.GetFiles(_folder.Path, "COMMITTED", SearchOption.AllDirectories),
+            path => path.Contains("tier", StringComparison.Ordinal)
+        );
     }
 
     [Fact]

@@ -16,6 +16,39 @@ public static partial class ConformanceSuite
         Check(received, i => Value(previous, i), "ring");
     }
 
+    // While an operation waits for a rank, it is told things by all others, one of which is long.
+    private static void MessagesBesideOperations(IWorld world)
+    {
+        const int Small = 1,
+            Large = 2,
+            LargeBytes = 100_000;
+        var patience = TimeSpan.FromSeconds(30);
+        using var buffer = new NativeBuffer(ElementType.Float32, 1, _ => 1);
+        var pending = world.Rank == 0 ? null : world.Group.AllReduce(buffer.Buffer);
+        for (int peer = 0; peer < world.Size; peer++)
+        {
+            world.Messages.Send(peer, Small, [(byte)world.Rank, 0]);
+            world.Messages.Send(peer, Large, [.. Enumerable.Repeat((byte)world.Rank, LargeBytes)]);
+            world.Messages.Send(peer, Small, [(byte)world.Rank, 1]);
+        }
+        int[] seen = new int[world.Size];
+        for (int i = 0; i < world.Size; i++)
+        {
+            var message = world.Messages.Receive(Large, patience)!;
+            Check(message.Bytes.Length == LargeBytes && message.Bytes.All(value => value == message.From), "a long message");
+            seen[message.From]++;
+        }
+        Check(seen.All(count => count == 1), "every rank's long message once");
+        for (int i = 0; i < 2 * world.Size; i++)
+        {
+            var message = world.Messages.Receive(Small, patience)!;
+            Check(message.Bytes is [var from, var number] && from == message.From && number == seen[from]++ - 1, "short ones in order");
+        }
+        Check(world.Messages.Receive(Small, TimeSpan.FromMilliseconds(20)) is null, "nothing is left");
+        (pending ?? world.Group.AllReduce(buffer.Buffer)).Wait();
+        Check(buffer, _ => world.Size, "the operation");
+    }
+
     private static void ReceiveBeforeSend(IProcessGroup group)
     {
         if (group.Size == 1)

@@ -38,6 +38,7 @@ public static partial class ConformanceSuite
         yield return ("tags keep messages apart, order within a tag", world => TagsAndOrder(world.Group));
         yield return ("messages cross pending collectives", world => MessagesCrossCollectives(world.Group));
         yield return ("a message to oneself", world => MessageToSelf(world.Group));
+        yield return ("messages beside the operations", MessagesBesideOperations);
         yield return ("barrier", world => BarrierHolds(world.Group));
         yield return ("sub-groups", SubGroups);
         yield return ("overlapping groups in different orders", OverlappingGroups);

@@ -23,6 +23,7 @@ public sealed class InProcessFailureTests
                 var first = Assert.Throws<CollectiveException>(() => world.Group.AllReduce(buffer.Buffer).Wait());
                 Assert.Throws<CollectiveException>(() => world.Group.Receive(buffer.Buffer, 1).Wait());
                 Assert.Throws<CollectiveException>(() => world.CreateGroup([0], "later"));
+                Assert.Throws<CollectiveException>(() => world.Messages.Receive(subject: 1, TimeSpan.FromMinutes(1)));
                 throw first;
             }
         );

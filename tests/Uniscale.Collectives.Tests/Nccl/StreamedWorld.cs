@@ -1,4 +1,5 @@
 using Uniscale.Collectives.Journal;
+using Uniscale.Collectives.Messages;
 using Uniscale.NcclEmulation;
 
 namespace Uniscale.Collectives.Tests.Nccl;
@@ -19,6 +20,8 @@ internal sealed class StreamedWorld(IWorld inner, int device) : IWorld
     public IProcessGroup Group { get; } = new StreamedGroup(inner.Group, device);
 
     public IProcessGroup HostGroup => inner.HostGroup;
+
+    public IMessages Messages => inner.Messages;
 
     public CollectiveJournal Journal => inner.Journal;
 
