@@ -3,6 +3,7 @@ using Uniscale.Cli.Planning;
 using Uniscale.Configuration;
 using Uniscale.Launching.Processes;
 using Uniscale.Launching.Ranks;
+using Uniscale.Launching.Rendezvous;
 using Uniscale.Launching.Slurm;
 using Uniscale.Launching.Supervision;
 using Uniscale.Programs;
@@ -85,6 +86,20 @@ internal static class LaunchCommand
             "In a job of Slurm: queue it again where its time ends (SIGUSR1), others need its nodes (SIGTERM), or restarts here do not help.",
     };
 
+    private static readonly Option<string?> Rendezvous = new("--rendezvous")
+    {
+        Description =
+            "Where nodes meet whose processes others start, one a node: tcp://HOST:PORT of node 0, which launches. Default: MASTER_ADDR and MASTER_PORT, as a PyTorchJob sets them.",
+        HelpName = "ADDRESS",
+    };
+
+    private static readonly Option<int?> Nodes = new("--nodes") { Description = "With --rendezvous: number of nodes; default: WORLD_SIZE." };
+
+    private static readonly Option<int?> Node = new("--node")
+    {
+        Description = "With --rendezvous: number of this node, from 0; default: RANK.",
+    };
+
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Print the mpirun command and start nothing." };
 
     public static Command Create()
@@ -107,6 +122,9 @@ internal static class LaunchCommand
             Bind,
             Tags,
             Requeue,
+            Rendezvous,
+            Nodes,
+            Node,
             DryRun,
             TrainCommand.StopAfter,
         };
@@ -117,21 +135,64 @@ internal static class LaunchCommand
 
     private static int Launch(ParseResult parsed, ConfigurationInput input)
     {
-        var resolved = input.Load(parsed);
-        var parallel = resolved.Value.Parallel;
+        string? hosts = parsed.GetValue(Hosts);
+        var place =
+            hosts is null && !MpiLauncher.IsInAllocation
+                ? RendezvousPlace.Of(parsed.GetValue(Rendezvous), parsed.GetValue(Node), parsed.GetValue(Nodes))
+                : null;
+        if (place is null && parsed.GetValue(Rendezvous) is not null)
+            throw new UserErrorException("--rendezvous finds the hosts of the job itself: leave --hosts out, and give it outside of an allocation.");
+        return place is null ? Launch(parsed, input, hosts, rendezvous: null) : Meet(parsed, input, place);
+    }
+
+    /// <summary>Node 0 launches on all nodes that come; the others do as it says.</summary>
+    private static int Meet(ParseResult parsed, ConfigurationInput input, RendezvousPlace place)
+    {
+        var error = parsed.InvocationConfiguration.Error;
+        var limit = TimeSpan.FromSeconds(parsed.GetValue(StartSeconds));
+        if (place.Node > 0)
+            return new RendezvousNode(place, BuildIdentity.Own, error.WriteLine).Run(limit);
+        using var rendezvous = new RendezvousServer(place, BuildIdentity.Own);
+        int code = 1;
+        try
+        {
+            int ranks = RanksOf(parsed, input.Load(parsed).Value.Parallel, allocation: null);
+            string hosts = rendezvous.WaitForAll(limit, slots: (ranks + place.Nodes - 1) / place.Nodes);
+            error.WriteLine($"{place.Nodes} nodes have met at tcp://{place.Host}:{place.Port}.");
+            rendezvous.BecomeRemoteShell(MpiLauncher.ThisExecutable());
+            return code = Launch(parsed, input, hosts, rendezvous);
+        }
+        catch (UserErrorException)
+        {
+            code = 2;
+            throw;
+        }
+        finally
+        {
+            rendezvous.End(code);
+        }
+    }
+
+    private static int RanksOf(ParseResult parsed, ParallelSection parallel, SlurmAllocation? allocation)
+    {
         int ranks = parsed.GetValue(Ranks);
-        string? starterName = parsed.GetValue(MpirunName);
-        var allocation = AllocationFor(starterName, parsed.GetValue(Hosts));
-        if (allocation is not null)
-            starterName ??= SlurmAllocation.Starter;
         if (ranks == 0)
             ranks = parallel.Data == 0 && allocation is not null ? allocation.Slots : parallel.ReplicaRanks * Math.Max(1, parallel.Data);
-        if (ranks < 1)
-            throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
+        return ranks >= 1 ? ranks : throw new UserErrorException($"-n {ranks} is not a number of ranks: give 1 or more.");
+    }
+
+    private static int Launch(ParseResult parsed, ConfigurationInput input, string? hosts, RendezvousServer? rendezvous)
+    {
+        var resolved = input.Load(parsed);
+        string? starterName = parsed.GetValue(MpirunName);
+        var allocation = AllocationFor(starterName, hosts);
+        if (allocation is not null)
+            starterName ??= SlurmAllocation.Starter;
+        int ranks = RanksOf(parsed, resolved.Value.Parallel, allocation);
         LayoutGate.CheckWorld(resolved.Value, ranks);
         allocation?.CheckRoom(ranks);
         // Ranks of several hosts look themselves, each at its own.
-        if (parsed.GetValue(Hosts) is null && !MpiLauncher.IsInAllocation)
+        if (hosts is null && !MpiLauncher.IsInAllocation)
             MemoryForecast.Of(resolved.Value, ranks, threads: false)?.Check(0, ranks);
 
         var folder = new RunFolder(resolved.Value);
@@ -142,7 +203,7 @@ internal static class LaunchCommand
             resolved.Value,
             ranks,
             parsed.GetValue(Elastic),
-            parsed.GetValue(Hosts),
+            hosts,
             parsed.GetValue(HostFaults),
             launchFolder,
             allocation?.Hosts
@@ -186,6 +247,8 @@ internal static class LaunchCommand
         };
         error.WriteLine($"Starting {ranks} {(ranks == 1 ? "rank" : "ranks")} with {mpirun.Command} ({mpirun.Version}).");
         var supervisor = new Supervisor(supervision, Job, error.WriteLine);
+        if (rendezvous is not null)
+            rendezvous.Asked += supervisor.Stop;
         var result = supervisor.Run();
         if (result.First is { } first)
             error.WriteLine(

@@ -1,15 +1,11 @@
 using Uniscale.Configuration;
+using Uniscale.Launching.Slurm;
 
 namespace Uniscale.Launching.Processes;
 
 /// <summary>What a batch system has given to the shell that launches, as mpirun reads it from the environment.</summary>
 internal static class Allocation
 {
-    private const string SlurmJob = "SLURM_JOB_ID",
-        SlurmJobBefore = "SLURM_JOBID",
-        SlurmHosts = "SLURM_NODELIST",
-        SlurmJobHosts = "SLURM_JOB_NODELIST";
-
     /// <summary>Variables that name a file of hosts.</summary>
     private static readonly string[] Files =
     [
@@ -25,10 +21,11 @@ internal static class Allocation
     private static readonly string[] Starters = ["HYDRA_LAUNCHER", "HYDRA_BOOTSTRAP", "OMPI_MCA_plm", "PRTE_MCA_plm"];
 
     /// <summary>Set by batch systems and users who say where ranks go: what mpirun makes of them is not known beforehand.</summary>
-    private static readonly string[] Signs = [SlurmJob, SlurmJobBefore, "LSB_HOSTS", .. Files];
+    private static readonly string[] Signs = ["LSB_HOSTS", .. Files];
 
     /// <summary>Whether the environment says where ranks go.</summary>
-    public static bool IsIn(IReadOnlyDictionary<string, string> environment) => Signs.Any(environment.ContainsKey);
+    public static bool IsIn(IReadOnlyDictionary<string, string> environment) =>
+        new SlurmVariables(environment).Job is not null || Signs.Any(environment.ContainsKey);
 
     /// <summary>
     /// Refuses what is left over from a job that is another or over: mpirun fails over it in words of its own, or starts all ranks on this
@@ -42,14 +39,13 @@ internal static class Allocation
         foreach (string name in Files)
             if (environment.TryGetValue(name, out string? file) && !File.Exists(file))
                 throw Stale($"{name} names {file}, which does not exist", name);
-        if (!environment.ContainsKey(SlurmJob) && !environment.ContainsKey(SlurmJobBefore))
+        var slurm = new SlurmVariables(environment);
+        if (slurm.Job is null)
             return;
-        string job = $"{SlurmJob}={environment.GetValueOrDefault(SlurmJob) ?? environment[SlurmJobBefore]}";
-        string? hosts = environment.GetValueOrDefault(SlurmHosts) ?? environment.GetValueOrDefault(SlurmJobHosts);
-        if (hosts is null)
+        if (slurm.Nodes is not { } hosts)
             throw Stale(
-                $"{job} says that this shell is in an allocation of Slurm, but {SlurmHosts} is not set",
-                $"{SlurmJob} {SlurmJobBefore}"
+                $"{slurm.ShownJob} says that this shell is in an allocation of Slurm, but {SlurmVariables.NodesName} is not set",
+                SlurmVariables.All
             );
         // Open MPI starts ranks of its own host by itself; every other mpirun of an allocation calls srun.
         if (
@@ -58,8 +54,8 @@ internal static class Allocation
             && !IsOnPath("srun", environment)
         )
             throw Stale(
-                $"{job} says that this shell is in an allocation of Slurm ({hosts}), but there is no srun on PATH to start ranks with",
-                $"{SlurmJob} {SlurmJobBefore} {SlurmHosts} {SlurmJobHosts}"
+                $"{slurm.ShownJob} says that this shell is in an allocation of Slurm ({hosts}), but there is no srun on PATH to start ranks with",
+                SlurmVariables.All
             );
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Uniscale.Launching.Slurm;
+using Uniscale.Launching.Supervision;
 
 namespace Uniscale.Launching.Processes;
 
@@ -150,7 +151,17 @@ public sealed class LaunchFolder(string path)
     internal void Clear()
     {
         foreach (
-            string old in (string[])[Reports, "rank-*.joining", "rank-*.shm", SlurmJob.StepFileName, AskedFileName, .. RankGuard.Files]
+            string old in (string[])
+                [
+                    Reports,
+                    "rank-*.joining",
+                    "rank-*.shm",
+                    SlurmJob.StepFileName,
+                    AskedFileName,
+                    NodeSigns.BeatsPattern,
+                    NodeSigns.AskedName,
+                    .. RankGuard.Files,
+                ]
         )
             foreach (string path in Directory.EnumerateFiles(FullPath, old))
                 File.Delete(path);

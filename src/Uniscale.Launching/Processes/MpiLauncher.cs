@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Uniscale.Configuration;
 using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Slurm;
+using Uniscale.Launching.Supervision;
 
 namespace Uniscale.Launching.Processes;
 
@@ -37,6 +38,11 @@ public static class MpiLauncher
         {
             Environment = new Dictionary<string, string>(options.Environment) { [LaunchFolder.Variable] = folder.FullPath },
         };
+        if (MayBeOnSeveralHosts(options))
+            told = told with
+            {
+                Environment = new Dictionary<string, string>(told.Environment) { [NodeSigns.Variable] = NodeSigns.NewFolder() },
+            };
         var mpirun = Mpirun.Find(options.Mpirun);
         if (mpirun.IsSrun && options.Allocation is null)
             throw new UserErrorException(
@@ -56,6 +62,9 @@ public static class MpiLauncher
             ownsFolder: options.Folder is null
         );
     }
+
+    private static bool MayBeOnSeveralHosts(LaunchOptions options) =>
+        options.HostFile is { } hosts ? !OneHost.AreAll(HostFile.Read(hosts).Names) : IsInAllocation;
 
     /// <summary>What the environment of the starter must have besides this process's own.</summary>
     private static IReadOnlyDictionary<string, string?> EnvironmentOf(LaunchOptions options, Mpirun starter, string folder)

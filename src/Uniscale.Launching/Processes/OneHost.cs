@@ -32,7 +32,10 @@ internal static class OneHost
     /// <param name="ranks">Ranks of the job.</param>
     /// <param name="environment">All variables that this process has.</param>
     public static bool Holds(IReadOnlyList<string>? hosts, int ranks, IReadOnlyDictionary<string, string> environment) =>
-        (hosts is null ? !Allocation.IsIn(environment) : hosts.All(IsThisMachine)) && HasRoomFor(ranks);
+        (hosts is null ? !Allocation.IsIn(environment) : AreAll(hosts)) && HasRoomFor(ranks);
+
+    /// <summary>Whether all hosts of a file are this machine.</summary>
+    public static bool AreAll(IReadOnlyList<string> hosts) => hosts.All(IsThisMachine);
 
     private static bool IsThisMachine(string host) => host is "localhost" or "127.0.0.1" || HostFile.IsSame(host, Environment.MachineName);
 

@@ -40,7 +40,7 @@ public static class RankLauncher
                     $"--ranks {ranks} was given to a job of {environment.WorldSize} ranks that {environment.Launcher} started: "
                         + $"leave --ranks out.{Environment.NewLine}{environment.ToTable()}"
                 );
-            ProcessRank.Run(environment, world => RunMonitored(environment, world, folder, body), devices);
+            ProcessRank.Run(environment, world => RunMonitored(environment, world, folder, body, NodeSigns.Local), devices);
             return;
         }
         int size = Math.Max(1, ranks);
@@ -62,9 +62,9 @@ public static class RankLauncher
         );
     }
 
-    private static void RunMonitored(RankEnvironment environment, IWorld world, string folder, Action<RankContext> body)
+    private static void RunMonitored(RankEnvironment environment, IWorld world, string folder, Action<RankContext> body, string? local = null)
     {
-        using var monitor = new RankMonitor(folder, world);
+        using var monitor = new RankMonitor(folder, world, local);
         body(new RankContext(environment, world, monitor));
     }
 }

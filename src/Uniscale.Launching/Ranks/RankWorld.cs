@@ -19,7 +19,7 @@ public static class RankWorld
         if (environment.Launcher == LauncherKind.Torchrun)
             throw new UserErrorException(
                 $"This process is rank {environment.Rank} of {environment.WorldSize} for torchrun{Meeting()}, which Uniscale does not join: use 'uniscale launch -n "
-                    + $"{environment.WorldSize}', mpirun or srun; under Kubernetes an MPIJob (scripts/templates/kubernetes-mpijob.yaml) in place of a PyTorchJob."
+                    + $"{environment.WorldSize}', mpirun or srun; under Kubernetes 'uniscale launch' as the command of every pod (scripts/templates/kubernetes-pytorchjob.yaml)."
             );
         var world = MpiWorld.Join();
         if (world.Size == environment.WorldSize && world.Rank == environment.Rank)

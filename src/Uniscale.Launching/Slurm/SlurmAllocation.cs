@@ -24,26 +24,18 @@ public sealed record SlurmAllocation(string Job, HostFile Hosts, int? CoresOfTas
     /// <exception cref="UserErrorException">Its lists are broken.</exception>
     internal static SlurmAllocation? Of(IReadOnlyDictionary<string, string> environment)
     {
-        string? job = environment.GetValueOrDefault("SLURM_JOB_ID"),
-            list = environment.GetValueOrDefault("SLURM_JOB_NODELIST") ?? environment.GetValueOrDefault("SLURM_NODELIST");
-        if (job is null || list is null || !Allocation.IsOnPath(Starter, environment))
+        var slurm = new SlurmVariables(environment);
+        if (slurm is not { Job: { } job, Nodes: { } list } || !Allocation.IsOnPath(Starter, environment))
             return null;
         var hosts = SlurmLists.Hosts(list);
         var tasks = SlurmLists.Numbers(
-            environment.GetValueOrDefault("SLURM_TASKS_PER_NODE") ?? "1(x" + hosts.Count.ToString(CultureInfo.InvariantCulture) + ")"
+            slurm.TasksPerNode ?? "1(x" + hosts.Count.ToString(CultureInfo.InvariantCulture) + ")"
         );
         if (tasks.Count != hosts.Count)
             throw new UserErrorException(
-                $"Slurm's environment tells of {hosts.Count} nodes ({list}), but of the tasks of {tasks.Count} (SLURM_TASKS_PER_NODE={environment["SLURM_TASKS_PER_NODE"]}): launch from a shell of the allocation."
+                $"Slurm's environment tells of {hosts.Count} nodes ({list}), but of the tasks of {tasks.Count} ({slurm.ShownTasks}): launch from a shell of the allocation."
             );
-        int? cores = int.TryParse(
-            environment.GetValueOrDefault("SLURM_CPUS_PER_TASK"),
-            NumberStyles.None,
-            CultureInfo.InvariantCulture,
-            out int count
-        )
-            ? count
-            : null;
+        int? cores = int.TryParse(slurm.CoresOfTask, NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : null;
         return new(
             job,
             new HostFile([

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using Uniscale.Launching.Ranks;
 
 namespace Uniscale.Launching.Slurm;
 
@@ -14,7 +15,7 @@ public sealed class SlurmJob(string id)
     public string Id { get; } = id;
 
     /// <summary>The job that this process belongs to; null: none.</summary>
-    public static SlurmJob? Current => Environment.GetEnvironmentVariable("SLURM_JOB_ID") is { Length: > 0 } id ? new SlurmJob(id) : null;
+    public static SlurmJob? Current => new SlurmVariables(RankEnvironment.AllVariables()).Job is { } id ? new SlurmJob(id) : null;
 
     /// <summary>The job runs and nobody has cancelled it or queued it again: Slurm says COMPLETING as soon as somebody has.</summary>
     public bool IsRunning => Ask("squeue", "--noheader", $"--job={Id}", "--format=%T") is { } state && state.Trim() == "RUNNING";

@@ -1,4 +1,5 @@
 using Uniscale.Configuration;
+using Uniscale.Launching.Ranks;
 
 namespace Uniscale.Launching.Slurm;
 
@@ -19,11 +20,7 @@ public interface ISlurmQueue
 public sealed class SlurmQueue : ISlurmQueue
 {
     /// <summary>The task of a job array that this process belongs to, as 12_3; null: none.</summary>
-    public static string? Task =>
-        Environment.GetEnvironmentVariable("SLURM_ARRAY_JOB_ID") is { Length: > 0 } job
-        && Environment.GetEnvironmentVariable("SLURM_ARRAY_TASK_ID") is { Length: > 0 } task
-            ? $"{job}_{task}"
-            : null;
+    public static string? Task => new SlurmVariables(RankEnvironment.AllVariables()).ArrayTask;
 
     /// <inheritdoc/>
     public string Submit(IReadOnlyList<string> arguments)

@@ -13,20 +13,25 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(4);
 
     /// <summary>Reads heartbeats and journals of a folder.</summary>
-    public static Diagnosis Of(string folder, DateTimeOffset now) => Of(Read(folder), now);
+    public static Diagnosis Of(string folder, DateTimeOffset now) => Of(folder, Heartbeat.ReadAll(folder), now);
+
+    /// <summary>Reads journals of a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="beats">Heartbeats of its ranks.</param>
+    /// <param name="now">The time.</param>
+    public static Diagnosis Of(string folder, IReadOnlyList<Heartbeat> beats, DateTimeOffset now) => Of(Read(folder, beats), now);
 
     /// <summary>
     /// Whether a rank waits in an operation in whose place another posted a different one: it will not end, whatever that rank is busy
     /// with.
     /// </summary>
-    public static bool HasDisagreement(string folder) => Disagreement(Read(folder)) is not null;
+    public static bool HasDisagreement(string folder) => Disagreement(Read(folder, Heartbeat.ReadAll(folder))) is not null;
 
-    private static List<RankView> Read(string folder) =>
-        [
-            .. Heartbeat
-                .ReadAll(folder)
-                .Select(beat => new RankView(beat, CollectiveJournal.Read(RankMonitor.JournalPath(folder, beat.Rank)))),
-        ];
+    private static List<RankView> Read(string folder, IReadOnlyList<Heartbeat> beats)
+    {
+        NodeSigns.BringJournals(folder, beats);
+        return [.. beats.Select(beat => new RankView(beat, CollectiveJournal.Read(RankMonitor.JournalPath(folder, beat.Rank))))];
+    }
 
     /// <summary>Judges the ranks of a job.</summary>
     public static Diagnosis Of(IReadOnlyList<RankView> ranks, DateTimeOffset now)
@@ -83,7 +88,7 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     private static (IReadOnlyList<int>, string)? Absence(IReadOnlyList<RankView> ranks, DateTimeOffset now)
     {
         var absent = ranks.Where(rank => rank.Waiting.Count == 0).ToList();
-        var waiting = ranks.Where(rank => rank.Waiting.Count > 0).OrderBy(rank => rank.Waiting[0].Posted).ToList();
+        var waiting = ranks.Where(rank => rank.Waiting.Count > 0).OrderBy(rank => rank.WaitsSince).ToList();
         if (absent.Count == 0)
             return null;
         if (waiting.Count == 0)
@@ -92,7 +97,7 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
         return (
             [.. absent.Select(rank => rank.Beat.Rank)],
             $"{string.Join(", ", absent.Select(rank => rank.Name))} did not come to {first.Waiting[0]}, in which {waiting.Count} "
-                + $"{(waiting.Count == 1 ? "rank has" : "ranks have")} waited for {Seconds(now - first.Waiting[0].Posted)} s; {absent[0].LastWords}"
+                + $"{(waiting.Count == 1 ? "rank has" : "ranks have")} waited for {Seconds(now - first.WaitsSince)} s; {absent[0].LastWords}"
         );
     }
 
@@ -115,6 +120,9 @@ public sealed record RankView(Heartbeat Beat, IReadOnlyList<JournalEntry> Journa
     /// <summary>Operations that it waits for, oldest first.</summary>
     public IReadOnlyList<JournalEntry> Waiting { get; } = CollectiveJournal.Unfinished(Journal);
 
+    /// <summary>Since when it waits, if it does, by the clock of its heartbeat.</summary>
+    internal DateTimeOffset WaitsSince => Waiting[0].Posted - Beat.Ahead;
+
     /// <summary>Rank and host.</summary>
     public string Name => $"rank {Beat.Rank} on {Beat.Host}";
 
@@ -124,7 +132,7 @@ public sealed record RankView(Heartbeat Beat, IReadOnlyList<JournalEntry> Journa
     /// <summary>The rank in one line.</summary>
     public string Line(DateTimeOffset now)
     {
-        string state = Waiting.Count > 0 ? $"waits {Diagnosis.Seconds(now - Waiting[0].Posted)} s in {Waiting[0]}" : LastWords;
+        string state = Waiting.Count > 0 ? $"waits {Diagnosis.Seconds(now - WaitsSince)} s in {Waiting[0]}" : LastWords;
         string busy = Beat.Busy.Length > 0 ? $", {Beat.Busy}" : "";
         return $"{Name}: step {Beat.Step}{busy}, alive {Diagnosis.Seconds(now - Beat.Alive)} s ago, moved {Diagnosis.Seconds(now - Beat.Moved)} s ago, {state}";
     }

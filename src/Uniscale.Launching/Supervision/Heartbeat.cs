@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
+using Uniscale.Configuration;
 using Uniscale.Launching.Ownership;
 
 namespace Uniscale.Launching.Supervision;
@@ -24,6 +25,9 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     internal const string Starting = "starting";
 
     private const string Pattern = "rank-*.beat";
+
+    /// <summary>How much the clock that times in its journal are of is ahead of the one that the times here are of.</summary>
+    public TimeSpan Ahead { get; init; }
 
     /// <summary>True if the rank has left its job in order.</summary>
     public bool HasEnded => Busy == Ended;
@@ -58,29 +62,29 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     /// <summary>Heartbeats in a folder, by rank.</summary>
     public static IReadOnlyList<Heartbeat> ReadAll(string folder)
     {
-        var beats = new List<Heartbeat>();
-        foreach (string path in Directory.EnumerateFiles(folder, Pattern))
-        {
-            if (ReadOrNull(path) is { IsSound: true } slot)
-                beats.Add(slot.ToHeartbeat());
-        }
-        return [.. beats.OrderBy(beat => beat.Rank)];
+        var beats = Directory.EnumerateFiles(folder, Pattern).Concat(Directory.EnumerateFiles(folder, NodeSigns.BeatsPattern)).SelectMany(Read);
+        // While a rank joins, those of its host change places, and one may be read twice.
+        return [.. beats.GroupBy(beat => beat.Rank).Select(same => same.MaxBy(beat => beat.Alive)!).OrderBy(beat => beat.Rank)];
     }
 
-    // A rank that starts makes its file anew: for a moment what was listed is not there.
-    private static HeartbeatSlot? ReadOrNull(string path)
+    private static IReadOnlyList<Heartbeat> Read(string path)
     {
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            byte[] bytes = new byte[HeartbeatSlot.SizeBytes];
-            return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length
-                ? null
-                : MemoryMarshal.Read<HeartbeatSlot>(bytes);
+            byte[] bytes = new byte[Math.Min(stream.Length, (long)HeartbeatSlot.SizeBytes * Limits.Ranks)];
+            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            var slots = MemoryMarshal.Cast<byte, HeartbeatSlot>(bytes.AsSpan(0, length / HeartbeatSlot.SizeBytes * HeartbeatSlot.SizeBytes));
+            var beats = new List<Heartbeat>();
+            foreach (ref readonly var slot in slots)
+                if (slot.IsSound)
+                    beats.Add(slot.ToHeartbeat());
+            return beats;
         }
         catch (FileNotFoundException)
         {
-            return null;
+            // A rank that starts makes its file anew: for a moment what was listed is not there.
+            return [];
         }
     }
 

@@ -34,18 +34,19 @@ public sealed class RankMonitor : IRunMonitor, IDisposable
 
     /// <param name="folder">Folder of the job; made if it is not there.</param>
     /// <param name="world">This rank; its journal goes into the folder too.</param>
-    public RankMonitor(string folder, IWorld world)
+    /// <param name="local">A folder on this host from which others bring both there; null: they are written there themselves.</param>
+    public RankMonitor(string folder, IWorld world, string? local = null)
     {
         Directory.CreateDirectory(folder);
         try
         {
-            _file = ReservedFile.Create(Heartbeat.PathOf(folder, world.Rank), HeartbeatSlot.SizeBytes);
-            world.Journal.AttachFile(JournalPath(folder, world.Rank));
+            _file = ReservedFile.Create(Heartbeat.PathOf(local ?? folder, world.Rank), HeartbeatSlot.SizeBytes);
+            world.Journal.AttachFile(JournalPath(local ?? folder, world.Rank));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             Problem =
-                $"The signs of life of rank {world.Rank} cannot be written to {folder} ({error.Message.TrimEnd('.')}): training goes on, but a hang of it is not noticed.";
+                $"The signs of life of rank {world.Rank} cannot be written to {local ?? folder} ({error.Message.TrimEnd('.')}): training goes on, but a hang of it is not noticed.";
             if (_file is null)
                 SayUnwatched(folder, world.Rank);
         }

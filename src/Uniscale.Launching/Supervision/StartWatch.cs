@@ -44,10 +44,11 @@ internal sealed class StartWatch(string folder, int ranks, TimeSpan limit)
     /// <summary>
     /// Who was gone before mpirun gave up, where no rank and no guard has said anything: their host failed, or they never came.
     /// </summary>
+    /// <param name="beats">Their heartbeats.</param>
     /// <returns>Null where that cannot be told.</returns>
-    public Fault? WhoIsLost()
+    public Fault? WhoIsLost(IReadOnlyList<Heartbeat> beats)
     {
-        var beats = Heartbeat.ReadAll(folder).Where(beat => !beat.HasEnded).ToList();
+        beats = [.. beats.Where(beat => !beat.HasEnded)];
         if (beats.Count > 0)
         {
             var (first, last) = (beats.MinBy(beat => beat.Alive)!, beats.Max(beat => beat.Alive));

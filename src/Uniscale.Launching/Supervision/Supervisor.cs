@@ -61,6 +61,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private bool _isToMakeRoom;
     private string? _change;
     private readonly Dictionary<string, int> _missed = [];
+    private BeatClocks _clocks = new();
     private long _lostLook;
     private TimeSpan _nextLook = options.Hang.Minimum;
 
@@ -138,6 +139,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
                 running.Stop();
         }
         _missed.Clear();
+        _clocks = new BeatClocks();
         var detector = new HangDetector(options.Hang);
         var start = new StartWatch(folder, launch.Ranks, options.Hang.Start);
         Fault? hang = null;
@@ -173,7 +175,7 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
             ?? (
                 result.First is { } first
                     ? new Fault(first.Kind, step, first.Rank, first.Host, first.ToString()) { Refused = first.Refused }
-                    : start.WhoIsLost() ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above")
+                    : start.WhoIsLost(_clocks.Read(folder, DateTimeOffset.UtcNow)) ?? new Fault("mpirun", step, -1, "", "mpirun failed; its words are above")
             );
         Tell(JobEventKind.Fault, attempt, step, fault.Message, fault);
         return (result, fault);
@@ -246,10 +248,11 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
     private Fault? LookForHang(LaunchedJob running, HangDetector detector, int attempt, string folder)
     {
         var now = DateTimeOffset.UtcNow;
-        if ((detector.Observe(Heartbeat.ReadAll(folder), now) ?? LookForDisagreement(detector, folder)) is not { } still)
+        var beats = _clocks.Read(folder, now);
+        if ((detector.Observe(beats, now) ?? LookForDisagreement(detector, folder)) is not { } still)
             return null;
-        var diagnosis = Diagnosis.Of(folder, now);
-        var suspect = Heartbeat.ReadAll(folder).FirstOrDefault(beat => beat.Rank == diagnosis.Suspects[0]);
+        var diagnosis = Diagnosis.Of(folder, beats, now);
+        var suspect = beats.FirstOrDefault(beat => beat.Rank == diagnosis.Suspects[0]);
         var fault = new Fault(
             RankFailure.HangKind,
             StepOf(folder),

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Uniscale.Checkpoints.Saving;
 using Uniscale.Collectives;
@@ -35,7 +34,7 @@ internal sealed class RankAgreement
         var facts = ConfigurationDifference.Values(resolved).Where(value => !IsOfHost(value.Key)).ToDictionary();
         facts["--resume"] = options.Resume ? "given" : "absent";
         facts["--stop-after"] = options.StopAfter == long.MaxValue ? "absent" : options.StopAfter.ToString(CultureInfo.InvariantCulture);
-        facts["the build of uniscale"] = CodeVersion();
+        facts["the build of uniscale"] = BuildIdentity.Own;
         return new(facts);
     }
 
@@ -110,22 +109,6 @@ internal sealed class RankAgreement
     private static bool IsOfHost(string key) =>
         key is "train.threads" or "data.tokenizer"
         || (key.EndsWith(".shards", StringComparison.Ordinal) && key.StartsWith("data.", StringComparison.Ordinal));
-
-    /// <summary>Version and compiled content of all of the project's own libraries that are loaded.</summary>
-    private static string CodeVersion()
-    {
-        const string Project = "Uniscale.";
-        var libraries = typeof(RankAgreement)
-            .Assembly.GetReferencedAssemblies()
-            .Where(name => name.Name!.StartsWith(Project, StringComparison.Ordinal))
-            .Select(System.Reflection.Assembly.Load)
-            .Append(typeof(RankAgreement).Assembly);
-        string content = string.Join(
-            ' ',
-            libraries.Select(library => $"{library.GetName().Name} {library.ManifestModule.ModuleVersionId}").Order(StringComparer.Ordinal)
-        );
-        return $"{typeof(RankAgreement).Assembly.GetName().Version?.ToString(3)} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..12]}";
-    }
 }
 
 /// <summary>The facts of one rank.</summary>

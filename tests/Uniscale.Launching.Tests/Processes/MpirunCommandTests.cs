@@ -141,7 +141,7 @@ public sealed class MpirunCommandTests
     [InlineData(true, null, "SLURM_JOB_ID=7", "SLURM_JOB_NODELIST=n[1-2]", "PATH=/bin:DIR")]
     [InlineData(false, null, "SLURM_JOB_ID=7", "SLURM_NODELIST=n[1-2]", "HYDRA_LAUNCHER=ssh")]
     [InlineData(false, null, "PBS_NODEFILE=/dev/null")]
-    [InlineData(true, "SLURM_JOB_ID=7 says that this shell is in an allocation of Slurm, but SLURM_NODELIST is not set: ", "SLURM_JOBID=7")]
+    [InlineData(true, "SLURM_JOBID=7 says that this shell is in an allocation of Slurm, but SLURM_JOB_NODELIST is not set: ", "SLURM_JOBID=7")]
     [InlineData(
         true,
         "in an allocation of Slurm (n[1-2]), but there is no srun on PATH to start ranks with: ",

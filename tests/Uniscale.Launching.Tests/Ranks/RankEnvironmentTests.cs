@@ -150,7 +150,7 @@ public sealed class RankEnvironmentTests
         var error = Assert.Throws<UserErrorException>(() => RankWorld.Join(RankEnvironment.Detect(Variables(Torchrun))));
         Assert.Contains("uniscale launch -n 2", error.Message, StringComparison.Ordinal);
         Assert.Contains(
-            "an MPIJob (scripts/templates/kubernetes-mpijob.yaml) in place of a PyTorchJob",
+            "'uniscale launch' as the command of every pod (scripts/templates/kubernetes-pytorchjob.yaml)",
             error.Message,
             StringComparison.Ordinal
         );

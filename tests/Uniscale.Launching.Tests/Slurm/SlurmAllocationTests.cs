@@ -49,6 +49,8 @@ public sealed class SlurmAllocationTests : IDisposable
             )
         );
         Assert.Equal(1, Of("SLURM_JOB_ID=12", "SLURM_NODELIST=n1")!.Slots);
+        // The names of older versions.
+        Assert.Equal("12", Of("SLURM_JOBID=12", "SLURM_NODELIST=n1")!.Job);
     }
 
     [Fact]

@@ -51,6 +51,33 @@ public sealed class HangDetectorTests
         Assert.True(Hangs(detector, 90 + 151, Beat(0, 90)));
     }
 
+    /// <summary>The clock of one host is wrong, or jumps: neither is a hang, and none hides one.</summary>
+    [Theory]
+    [InlineData(3600)]
+    [InlineData(-3600)]
+    public void AClockThatIsWrongOrJumpsIsNoHangAndHidesNone(double jump)
+    {
+        var detector = new HangDetector(new HangLimits { Minimum = TimeSpan.FromSeconds(20), Busy = TimeSpan.FromSeconds(1000) });
+        var clocks = new BeatClocks();
+        double now = 0;
+        // Rank 1's clock jumps after 100 s; both are busy with a save after 200 s, and after 260 s rank 1 is stopped.
+        for (; now < 260; now++)
+            Assert.Null(Look(moved: Math.Min(now, 200), alive: now));
+        for (; now < 279; now++)
+            Assert.Null(Look(200, alive: 259));
+        for (; now < 282; now++)
+            Look(200, alive: 259);
+        Assert.NotNull(Look(200, alive: 259));
+
+        TimeSpan? Look(double moved, double alive)
+        {
+            string busy = now > 200 ? "saving" : "";
+            double ofRank1 = now >= 100 ? jump : 0;
+            Heartbeat[] beats = [Beat(0, moved, busy, now), Beat(1, moved + (moved >= 100 ? ofRank1 : 0), busy, alive + ofRank1)];
+            return detector.Observe(clocks.Translate(beats, Start.AddSeconds(now)), Start.AddSeconds(now));
+        }
+    }
+
     [Fact]
     public void SavingIsNotAHang()
     {

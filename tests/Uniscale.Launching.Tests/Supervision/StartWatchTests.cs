@@ -87,12 +87,12 @@ public sealed class StartWatchTests : IDisposable
     [Fact]
     public void RanksThatNeverBeganAreNamedWhenMpirunGivesUp()
     {
-        Assert.Null(_watch.WhoIsLost());
+        Assert.Null(_watch.WhoIsLost(Heartbeat.ReadAll(_folder)));
         BeginRank(0, "n0");
         BeginRank(1, "n0");
         Assert.Equal(
             "2 of 4 ranks did not join the job before mpirun gave up; its words are above: ranks 2, 3 never began",
-            _watch.WhoIsLost()!.Message
+            _watch.WhoIsLost(Heartbeat.ReadAll(_folder))!.Message
         );
     }
 
@@ -102,7 +102,7 @@ public sealed class StartWatchTests : IDisposable
         Beat(0, "n0", Begin);
         Beat(1, "n1", Begin - TimeSpan.FromSeconds(20));
         Beat(2, "n2", Begin);
-        var fault = _watch.WhoIsLost()!;
+        var fault = _watch.WhoIsLost(Heartbeat.ReadAll(_folder))!;
         Assert.Equal((1, "n1", "lost host", 7L), (fault.Rank, fault.Host, fault.Kind, fault.Step));
         Assert.Equal("rank 1 on n1 was silent for 20 s before mpirun gave up: its host or its network is gone", fault.Message);
     }
