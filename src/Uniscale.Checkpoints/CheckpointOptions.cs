@@ -59,12 +59,14 @@ public sealed record CheckpointOptions
     public bool Direct { get; init; } = true;
 
     /// <summary>
-    /// Further places to which the hosts copy the newest checkpoint asynchronously, each what it wrote: directories that all of them see, or
-    /// <c>s3://bucket/prefix</c>. A run whose own directory has no good checkpoint is restored from the first that has one.
+    /// Further places to which the hosts copy the newest checkpoint asynchronously, each what it wrote: directories that all of them see,
+    /// or <c>s3://bucket/prefix</c>. A run whose own directory has no good checkpoint is restored from the first that has one.
     /// </summary>
     public IReadOnlyList<string> Tiers { get; init; } = [];
 
-    /// <summary>Whose the copies in the tiers are, so that runs may share a tier: each restores and prunes its own. Rank 0's counts.</summary>
+    /// <summary>
+    /// Whose the copies in the tiers are, so that runs may share a tier: each restores and prunes its own. Rank 0's counts.
+    /// </summary>
     public TierOwner? Owner { get; init; }
 
     /// <summary>Bytes that must stay free on the file system after a save.</summary>

@@ -4,7 +4,9 @@ using Uniscale.Collectives;
 
 namespace Uniscale.Checkpoints.Saving;
 
-/// <summary>Which ranks share a host, and whom a rank tells what: the first of its host, and that one along a tree of hosts rank 0.</summary>
+/// <summary>
+/// Which ranks share a host, and whom a rank tells what: the first of its host, and that one along a tree of hosts rank 0.
+/// </summary>
 internal sealed class NodePlaces
 {
     /// <summary>Hosts that one host hears of: ten thousand are three hops away.</summary>

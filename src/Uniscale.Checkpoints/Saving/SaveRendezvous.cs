@@ -5,9 +5,9 @@ using Uniscale.Collectives.Messages;
 namespace Uniscale.Checkpoints.Saving;
 
 /// <summary>
-/// How the writing threads of the ranks meet: by messages along the tree of <see cref="NodePlaces"/>, never by collectives, which
-/// belong to training. Each rank speaks once, when all below it have spoken, and hears once how it ended. That is all that they agree on: what
-/// is durable is what the file system says.
+/// How the writing threads of the ranks meet: by messages along the tree of <see cref="NodePlaces"/>, never by collectives, which belong
+/// to training. Each rank speaks once, when all below it have spoken, and hears once how it ended. That is all that they agree on:
+/// what is durable is what the file system says.
 /// </summary>
 /// <param name="messages">Carries what is said.</param>
 /// <param name="places">The tree.</param>

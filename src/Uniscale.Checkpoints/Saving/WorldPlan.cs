@@ -121,7 +121,8 @@ internal sealed class WorldPlan
     private static TilingRecord[] Cut(TensorTable tensors, IReadOnlyList<ShardSummary> ranks, int[] tilingOf)
     {
         // One tensor speaks for all that are cut as it is.
-        int[] speakers = [.. tilingOf.Index().DistinctBy(tensor => tensor.Item).OrderBy(tensor => tensor.Item).Select(tensor => tensor.Index)];
+        var firsts = tilingOf.Index().DistinctBy(tensor => tensor.Item);
+        int[] speakers = [.. firsts.OrderBy(tensor => tensor.Item).Select(tensor => tensor.Index)];
         List<long[]>[] parts = [.. speakers.Select(_ => new List<long[]>())];
         int shard = 0;
         foreach (var rank in ranks.Where(rank => rank.SizeBytes > 0))

@@ -21,7 +21,10 @@ public interface ITier : IDisposable
     /// <summary>Gives up what was begun to be stored in parts and not finished, of some keys.</summary>
     void AbandonUploads(Func<string, bool> keys) { }
 
-    /// <summary>Stores a file; it is durable, or not there, when the call ends. What a call that was broken off has stored of it need not be stored again.</summary>
+    /// <summary>
+    /// Stores a file; it is durable, or not there, when the call ends. What a call that was broken off has stored of it need not be stored
+    /// again.
+    /// </summary>
     void Put(string key, string file);
 
     /// <summary>Fetches an object to a new file and syncs it.</summary>

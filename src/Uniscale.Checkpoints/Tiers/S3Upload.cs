@@ -6,8 +6,8 @@ using Amazon.S3.Model;
 namespace Uniscale.Checkpoints.Tiers;
 
 /// <summary>
-/// Stores one file in an object store: whole where it is small, else in parts, several at a time. Parts of an upload that was broken off are
-/// compared with the file by size and digest, and only those that differ or are missing are sent.
+/// Stores one file in an object store: whole where it is small, else in parts, several at a time. Parts of an upload that was broken off
+/// are compared with the file by size and digest, and only those that differ or are missing are sent.
 /// </summary>
 internal sealed class S3Upload(AmazonS3Client client, string bucket, string key, string file)
 {

@@ -32,7 +32,9 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
         if (owner is not null)
             TierOwners.Tell(tier, owner);
         string target = $"{_prefix}{Path.GetFileName(folder)}.{marker.Attempt}";
-        return tier.Read(Key(target, CommitMarker.FileName)) is null ? new Copy(target, [.. manifest.Files.Select(file => file.Name)]) : null;
+        return tier.Read(Key(target, CommitMarker.FileName)) is null
+            ? new Copy(target, [.. manifest.Files.Select(file => file.Name)])
+            : null;
     }
 
     /// <summary>Copies one file, unless a copy that was broken off has brought it there.</summary>

@@ -7,8 +7,8 @@ using Uniscale.Collectives;
 namespace Uniscale.Checkpoints.Tiers;
 
 /// <summary>
-/// Brings the newest copy of the first tier that has one back: rank 0 chooses it, every host fetches and proves its share of the files. All of
-/// it is collective.
+/// Brings the newest copy of the first tier that has one back: rank 0 chooses it, every host fetches and proves its share of the files.
+/// All of it is collective.
 /// </summary>
 internal sealed class TierRestore(IProcessGroup group, NodePlaces places, string directory, CheckpointOptions options)
 {

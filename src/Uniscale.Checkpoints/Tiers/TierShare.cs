@@ -3,7 +3,9 @@ using Uniscale.Checkpoints.Saving;
 
 namespace Uniscale.Checkpoints.Tiers;
 
-/// <summary>Which host carries which of a checkpoint's files to and from a tier: those that it wrote, and its share of the others.</summary>
+/// <summary>
+/// Which host carries which of a checkpoint's files to and from a tier: those that it wrote, and its share of the others.
+/// </summary>
 internal static class TierShare
 {
     /// <summary>Files that a host carries at the same time.</summary>

@@ -123,7 +123,9 @@ internal static class CheckpointBenchmarkCommand
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"""
-                saved             by {saved.Ranks} ranks on {saved.Hosts} hosts in {saved.SaveSeconds:0.00} s, {saved.CommitSeconds:0.00} s of it after the last data; {saved.Files} files, {saved.DirectorySyncs} directory syncs; the plan before it {saved.PlanSeconds:0.0} s on these processors
+                saved             by {saved.Ranks} ranks on {saved.Hosts} hosts in {saved.SaveSeconds:0.00} s
+                  of it commit    {saved.CommitSeconds:0.00} s after the last data; {saved.Files} files, {saved.DirectorySyncs} directory syncs
+                  before it       {saved.PlanSeconds:0.0} s for the plans of all ranks on these processors
                 loaded            by all in {saved.LoadSeconds:0.0} s on these processors
                 """
             )

@@ -6,8 +6,8 @@ namespace Uniscale.Collectives.Messages;
 public sealed record RankMessage(int From, byte[] Bytes);
 
 /// <summary>
-/// Small messages between ranks beside their operations: any thread sends and takes them, in no order with collectives, and the journal does
-/// not have them. So what runs beside training can meet without holding it up. Messages of one rank about one subject arrive in order.
+/// Small messages between ranks beside their operations: any thread sends and takes them, in no order with collectives, and the journal
+/// does not have them. So what runs beside training can meet without holding it up. Messages of one rank about one subject arrive in order.
 /// </summary>
 public interface IMessages
 {

@@ -30,8 +30,8 @@ public sealed record AnnouncerReport(
 );
 
 /// <summary>
-/// Saves and loads as all ranks of a layout do, each a thread of this process: their real slices, plan, files, meeting and commit, of a model
-/// that is so small that a slice has a few bytes.
+/// Saves and loads as all ranks of a layout do, each a thread of this process: their real slices, plan, files, meeting and commit, of a
+/// model that is so small that a slice has a few bytes.
 /// </summary>
 public sealed class CheckpointAnnouncers
 {

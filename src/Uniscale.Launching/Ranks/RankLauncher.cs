@@ -62,7 +62,13 @@ public static class RankLauncher
         );
     }
 
-    private static void RunMonitored(RankEnvironment environment, IWorld world, string folder, Action<RankContext> body, string? local = null)
+    private static void RunMonitored(
+        RankEnvironment environment,
+        IWorld world,
+        string folder,
+        Action<RankContext> body,
+        string? local = null
+    )
     {
         using var monitor = new RankMonitor(folder, world, local);
         body(new RankContext(environment, world, monitor));

@@ -160,7 +160,8 @@ public sealed class RendezvousNode(RendezvousPlace place, string build, Action<s
                 if (File.ReadAllText(Path.Combine(folder, "environ")).Split('\0').Contains($"{Variable}={_mark}"))
                     Process.GetProcessById(id).Kill();
             }
-            catch (Exception gone) when (gone is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
+            catch (Exception gone)
+                when (gone is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
             {
                 // It ended by itself, or is another user's.
             }

@@ -186,7 +186,7 @@ public sealed class RendezvousServer : IDisposable
             {
                 if (link is null)
                 {
-                    if (line is not { Kind: RendezvousLine.Hello, Host: { } host } || Refusal(line) is { } refusal && Refuse(stream, refusal))
+                    if (line is not { Kind: RendezvousLine.Hello, Host: { } host } || Refused(stream, line))
                         return;
                     number = line.Node;
                     link = new NodeLink(host, client, stream);
@@ -235,8 +235,10 @@ public sealed class RendezvousServer : IDisposable
                 : null;
     }
 
-    private bool Refuse(Stream stream, string refusal)
+    private bool Refused(Stream stream, RendezvousLine hello)
     {
+        if (Refusal(hello) is not { } refusal)
+            return false;
         lock (_gate)
             _problem ??= refusal;
         Tell(

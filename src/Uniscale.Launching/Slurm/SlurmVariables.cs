@@ -1,6 +1,8 @@
 namespace Uniscale.Launching.Slurm;
 
-/// <summary>What Slurm writes into the environment of a job, under the names of all its versions. Nobody else names these variables.</summary>
+/// <summary>
+/// What Slurm writes into the environment of a job, under the names of all its versions. Nobody else names these variables.
+/// </summary>
 /// <param name="variables">The environment.</param>
 internal sealed class SlurmVariables(IReadOnlyDictionary<string, string> variables)
 {

@@ -1,8 +1,8 @@
 namespace Uniscale.Launching.Supervision;
 
 /// <summary>
-/// Reads heartbeats by the observer's clock. Each host writes its own, which may be set wrong or jump; then it counts when the observer saw a
-/// beat change.
+/// Reads heartbeats by the observer's clock. Each host writes its own, which may be set wrong or jump; then it counts when the observer
+/// saw a beat change.
 /// </summary>
 public sealed class BeatClocks
 {

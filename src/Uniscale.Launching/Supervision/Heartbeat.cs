@@ -62,7 +62,8 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     /// <summary>Heartbeats in a folder, by rank.</summary>
     public static IReadOnlyList<Heartbeat> ReadAll(string folder)
     {
-        var beats = Directory.EnumerateFiles(folder, Pattern).Concat(Directory.EnumerateFiles(folder, NodeSigns.BeatsPattern)).SelectMany(Read);
+        var files = Directory.EnumerateFiles(folder, Pattern).Concat(Directory.EnumerateFiles(folder, NodeSigns.BeatsPattern));
+        var beats = files.SelectMany(Read);
         // While a rank joins, those of its host change places, and one may be read twice.
         return [.. beats.GroupBy(beat => beat.Rank).Select(same => same.MaxBy(beat => beat.Alive)!).OrderBy(beat => beat.Rank)];
     }
@@ -74,7 +75,8 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             byte[] bytes = new byte[Math.Min(stream.Length, (long)HeartbeatSlot.SizeBytes * Limits.Ranks)];
             int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            var slots = MemoryMarshal.Cast<byte, HeartbeatSlot>(bytes.AsSpan(0, length / HeartbeatSlot.SizeBytes * HeartbeatSlot.SizeBytes));
+            length -= length % HeartbeatSlot.SizeBytes;
+            var slots = MemoryMarshal.Cast<byte, HeartbeatSlot>(bytes.AsSpan(0, length));
             var beats = new List<Heartbeat>();
             foreach (ref readonly var slot in slots)
                 if (slot.IsSound)

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Uniscale.Launching.Supervision;
 
 /// <summary>
-/// Signs of life of a job on several hosts: ranks write them to memory of their host, and the guard of a host's first rank brings the beats of
-/// all to the launch folder, in one write a second, and the journals when somebody asks for them.
+/// Signs of life of a job on several hosts: ranks write them to memory of their host, and the guard of a host's first rank brings the
+/// beats of all to the launch folder, in one write a second, and the journals when somebody asks for them.
 /// </summary>
 internal static class NodeSigns
 {

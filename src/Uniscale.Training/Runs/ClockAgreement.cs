@@ -8,8 +8,8 @@ using Uniscale.Launching.Ownership;
 namespace Uniscale.Training.Runs;
 
 /// <summary>
-/// Clocks of the hosts of a job. What decides anything counts beats and not seconds of another host; but who reads logs, journals and traces of
-/// several hosts, and object stores that look at the time of a request, rely on them.
+/// Clocks of the hosts of a job. What decides anything counts beats and not seconds of another host; but who reads logs, journals and
+/// traces of several hosts, and object stores that look at the time of a request, rely on them.
 /// </summary>
 internal static class ClockAgreement
 {

@@ -118,7 +118,13 @@ public sealed class RendezvousTests
     [InlineData("tcp://pod-0", 0, null, "needs the number of nodes")]
     [InlineData(null, null, null, "MASTER_PORT=x is no port", "MASTER_ADDR=m", "MASTER_PORT=x", "RANK=0", "WORLD_SIZE=2")]
     [InlineData(null, null, null, "WORLD_SIZE=many is no number", "MASTER_ADDR=m", "RANK=0", "WORLD_SIZE=many")]
-    public void ThePlaceIsThatOfTheOptionsOrOfTheEnvironment(string? address, int? node, int? nodes, string? expected, params string[] variables)
+    public void ThePlaceIsThatOfTheOptionsOrOfTheEnvironment(
+        string? address,
+        int? node,
+        int? nodes,
+        string? expected,
+        params string[] variables
+    )
     {
         var environment = variables.Select(text => text.Split('=')).ToDictionary(pair => pair[0], pair => pair[1]);
         string? found;
