@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Questions that everybody can check: sums below 20 with their answers, and pairs of answers in two domains.
+# Questions that everybody can check: sums below 20 with their answers, a ninth of them by themselves too, and pairs of answers in two domains.
 #   make-data.sh FOLDER
 set -euo pipefail
 mkdir -p "$1"
@@ -13,3 +13,4 @@ awk 'BEGIN {
     printf "{\"domain\": \"concise\", \"prompt\": \"%d + %d = ?\", \"chosen\": \"%d\", \"rejected\": \"the sum of these two is %d\"}\n", a, b, a + b, a + b
   }
 }' > "$1/pairs.jsonl"
+awk 'NR % 9 == 0' "$1/sums.jsonl" > "$1/held.jsonl"

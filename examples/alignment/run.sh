@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A model is trained on a folder of text, taught to answer, and made to prefer: fine-tuning, a reward model, direct preference optimization, rewards for answers of its own.
+# A model is trained on a folder of text, taught to answer, and made to prefer: fine-tuning, a reward model, direct preference optimization, rewards for answers of its own, rounds.
 #   examples/alignment/run.sh [FOLDER_OF_TEXT]     default: this repository's documentation
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -38,3 +38,6 @@ bash "$here/make-data.sh" work/raw
 
 # Or by the reward model, with a critic.
 "$uniscale" align work/ppo.yaml
+
+# Or in rounds, each of which mends what the reward model was deceived by in the one before.
+"$uniscale" align work/cool.yaml

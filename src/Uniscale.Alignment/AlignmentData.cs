@@ -1,6 +1,7 @@
 using Uniscale.Alignment.Prompts;
 using Uniscale.Alignment.Rewards;
 using Uniscale.Alignment.Rollouts;
+using Uniscale.Alignment.Samples;
 using Uniscale.Configuration;
 using Uniscale.Corpus.Chat;
 using Uniscale.Data;
@@ -33,18 +34,22 @@ public static class AlignmentData
         if (sources.Count == 0)
             throw new UserErrorException("There are no prompts: name at least one source in data.sources.");
         CheckRoom(configuration, sources);
-        var reader = ReaderOf(configuration, sources);
+        var (reader, chats) = ReaderOf(configuration, sources);
         CheckNumbers(configuration, sources, reader);
         var stream = text.Count == 0 ? null : new TextStream(text, configuration, vocabulary);
         var source = new RolloutSource(configuration, new PromptOrder(sources, configuration.Train.Seed), reader, stream)
         {
             Warnings = [.. Warnings(configuration, sources)],
+            Samples = SamplePrompt.Read(configuration, chats),
         };
         return new TrainingData(source, source.RunTokens, vocabulary);
     }
 
     /// <summary>What reads and rewards answers.</summary>
-    private static AnswerReader ReaderOf(RunConfiguration configuration, IReadOnlyList<PromptSource> sources)
+    private static (AnswerReader Reader, ChatTokenizer Chats) ReaderOf(
+        RunConfiguration configuration,
+        IReadOnlyList<PromptSource> sources
+    )
     {
         string path =
             configuration.Data.Tokenizer
@@ -58,13 +63,14 @@ public static class AlignmentData
         var scorer = configuration.ReadsScores ? new AnswerScorer(configuration, chats) : null;
         if (scorer is not null)
             CheckScores(configuration, sources, template, scorer);
-        return new AnswerReader(
+        var reader = new AnswerReader(
             [.. configuration.Rewards.Select(RewardRule.Of)],
             tokenizer,
             chats.StopTokens,
             configuration.Rollout.MissingEndPenalty,
             scorer
         );
+        return (reader, chats);
     }
 
     /// <summary>What the reward model reads must fit its sequences, and conditions must be turns of their own.</summary>

@@ -1,5 +1,6 @@
 using Uniscale.Alignment.Prompts;
 using Uniscale.Alignment.Rollouts;
+using Uniscale.Alignment.Samples;
 using Uniscale.Evaluation.Generation;
 using Uniscale.Telemetry;
 using Uniscale.Training;
@@ -18,15 +19,16 @@ public static class AlignmentReports
         if (runtime.Rollouts is not RolloutSource rollouts)
             return ValidationReports.Callbacks(runtime, telemetry);
         var configuration = runtime.Configuration;
+        ITrainingCallback[] always = [new Warner(telemetry, rollouts), new AnswerRecorder(configuration, rollouts)];
         if (configuration.Data.Validation.Count == 0)
-            return [new Warner(telemetry, rollouts)];
+            return always;
         var held = configuration.Data.Validation.ToDictionary(
             section => section.Name,
             section => PromptSource.Open(section, configuration, TrainingData.VocabularyOf(configuration))
         );
         return
         [
-            new Warner(telemetry, rollouts),
+            .. always,
             .. ValidationReports.Callbacks(runtime, telemetry, name => Answer(runtime, rollouts, held[name])),
         ];
     }

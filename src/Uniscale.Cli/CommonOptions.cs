@@ -32,14 +32,16 @@ internal sealed class ConfigurationInput
     public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(_set) ?? [];
 
     /// <summary>Loads and checks the configuration, its layout included.</summary>
-    public ResolvedConfiguration Load(ParseResult parsed)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="more">Overrides besides those that were given.</param>
+    public ResolvedConfiguration Load(ParseResult parsed, IReadOnlyList<string>? more = null)
     {
         string path =
             File(parsed)
             ?? throw new UserErrorException(
                 $"{parsed.CommandResult.Command.Name} needs a configuration file, for example configs/quickstart.yaml."
             );
-        var resolved = ConfigurationLoader.Load(path, Overrides(parsed), RunFolder.OfConfiguration(path));
+        var resolved = ConfigurationLoader.Load(path, [.. Overrides(parsed), .. more ?? []], RunFolder.OfConfiguration(path));
         LayoutGate.Check(resolved);
         return resolved;
     }

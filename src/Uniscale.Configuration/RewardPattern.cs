@@ -9,4 +9,21 @@ public static class RewardPattern
     /// <exception cref="ArgumentException">It is no regular expression.</exception>
     /// <exception cref="NotSupportedException">It needs backtracking.</exception>
     public static Regex Compile(string pattern) => new($@"\A(?:{pattern})\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+
+    /// <summary>Finds a text anywhere in another, in a time that grows with its length alone. Throws as <see cref="Compile"/>.</summary>
+    public static Regex Within(string pattern) => new(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+
+    /// <summary>Why a pattern cannot be; null: it can.</summary>
+    internal static string? Problem(string pattern)
+    {
+        try
+        {
+            Compile(pattern);
+            return null;
+        }
+        catch (Exception error) when (error is ArgumentException or NotSupportedException)
+        {
+            return error.Message.TrimEnd('.');
+        }
+    }
 }

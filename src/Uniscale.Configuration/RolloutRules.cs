@@ -10,6 +10,8 @@ internal static class RolloutRules
         for (int i = 0; i < configuration.Rewards.Count; i++)
             foreach (var broken in RewardRules(configuration.Rewards[i], $"rewards[{i}]"))
                 yield return broken;
+        foreach (var broken in RoundRules.Broken(configuration))
+            yield return broken;
         if (!configuration.Objective.DrawsAnswers())
             yield break;
         foreach (
@@ -64,12 +66,14 @@ internal static class RolloutRules
                 $"objective is {name}, whose tokens are drawn as the run goes: set train.steps, a multiple of {updates}, instead of train.tokens."
             );
         foreach (
-            var (key, steps) in new[]
-            {
-                ("train.steps", train.Steps),
-                ("checkpoint.every", configuration.Checkpoint.Every),
-                ("evaluation.every", configuration.Evaluation.Every),
-            }
+            var (key, steps) in ((string, long)[])
+                [
+                    ("train.steps", train.Steps),
+                    ("checkpoint.every", configuration.Checkpoint.Every),
+                    ("evaluation.every", configuration.Evaluation.Every),
+                    ("rounds.early", configuration.Rounds.Early),
+                    .. configuration.Rollout.Samples.Steps.Select((step, i) => ($"rollout.samples.steps[{i}]", step)),
+                ]
         )
             if (steps % updates != 0)
                 yield return (
@@ -81,7 +85,7 @@ internal static class RolloutRules
     private static IEnumerable<(string, string)> ModelRules(RunConfiguration configuration)
     {
         bool scores = configuration.Rewards.Any(rule => rule.Kind == RewardKind.Model);
-        if (scores && configuration.RewardModel.From is null)
+        if (scores && configuration.RewardModel.From is null && configuration.Rounds.Count == 0)
             yield return (
                 "reward_model.from",
                 "rewards has kind model, but reward_model.from names none: set it to a run with objective reward."
@@ -90,6 +94,11 @@ internal static class RolloutRules
             yield return (
                 "reward_model.from",
                 "reward_model.from names a model that no rule of rewards uses: add {kind: model} to rewards, or take reward_model out."
+            );
+        if (!scores && configuration.RewardModel.HeldOut is not null)
+            yield return (
+                "reward_model.held_out",
+                "reward_model.held_out is compared with the scores that answers are rewarded with, but no rule of rewards uses a model: add {kind: model} to rewards, or take it out."
             );
     }
 
@@ -121,7 +130,7 @@ internal static class RolloutRules
             );
     }
 
-    private static IEnumerable<(string, string)> RewardRules(RewardRuleSection rule, string path)
+    internal static IEnumerable<(string, string)> RewardRules(RewardRuleSection rule, string path)
     {
         if (rule.Kind != RewardKind.Format && rule.Pattern is not null)
             yield return (
@@ -135,20 +144,7 @@ internal static class RolloutRules
                 $"{path}.pattern",
                 $"{path} rewards a format, but {path}.pattern does not say which: set it to a regular expression, for example \"-?[0-9]+\"."
             );
-        else if (Problem(rule.Pattern) is { } problem)
+        else if (RewardPattern.Problem(rule.Pattern) is { } problem)
             yield return ($"{path}.pattern", $"{path}.pattern is no regular expression ({problem}): correct it.");
-    }
-
-    private static string? Problem(string pattern)
-    {
-        try
-        {
-            RewardPattern.Compile(pattern);
-            return null;
-        }
-        catch (Exception error) when (error is ArgumentException or NotSupportedException)
-        {
-            return error.Message.TrimEnd('.');
-        }
     }
 }

@@ -43,6 +43,9 @@ public sealed record RunConfiguration
     /// <summary>The model that scores answers.</summary>
     public RewardModelSection RewardModel { get; init; } = new();
 
+    /// <summary>Rounds of reward model and policy (COOL RLHF), which <c>uniscale align</c> does one after the other.</summary>
+    public RoundsSection Rounds { get; init; } = new();
+
     /// <summary>Shape of the model.</summary>
     public ModelSection Model { get; init; } = new();
 
@@ -96,6 +99,12 @@ public sealed record RunConfiguration
 
     /// <summary>Whether a reward model is held beside the policy.</summary>
     public bool ReadsScores => Objective.DrawsAnswers() && Model.Head == HeadKind.Vocabulary && RewardModel.From is not null;
+
+    /// <summary>Whether another reward model is held beside the first, to compare.</summary>
+    public bool ReadsHeldOutScores => ReadsScores && RewardModel.HeldOut is not null;
+
+    /// <summary>Models beside those that are trained, which only read.</summary>
+    public int FrozenModels => (ReadsReference ? 1 : 0) + (ReadsScores ? 1 : 0) + (ReadsHeldOutScores ? 1 : 0);
 
     /// <summary>Answers that are drawn to each prompt.</summary>
     public int AnswersPerPrompt => Objective == ObjectiveKind.Grpo ? Grpo.Group : 1;

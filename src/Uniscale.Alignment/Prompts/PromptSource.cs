@@ -80,7 +80,7 @@ public sealed class PromptSource
     }
 
     /// <summary>What stands before the last answer, and the answer; null: nothing is learned, as in padding.</summary>
-    private static (int[] Prompt, int[] Answer)? Split(ReadOnlySpan<int> tokens, ReadOnlySpan<TokenMarks> marks)
+    internal static (int[] Prompt, int[] Answer)? Split(ReadOnlySpan<int> tokens, ReadOnlySpan<TokenMarks> marks)
     {
         int end = marks.Length;
         while (end > 0 && !marks[end - 1].HasFlag(TokenMarks.Learned))

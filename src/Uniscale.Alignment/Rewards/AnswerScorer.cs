@@ -28,14 +28,16 @@ public sealed class AnswerScorer(RunConfiguration configuration, ChatTokenizer c
         foreach (var part in packs.Chunk(configuration.Batch.Global))
         {
             var source = new ScorePacks([.. part.Select(pack => pack.Select(item => inputs[item]).ToArray())], _context);
-            double[] scores = runtime.ReadScores(source, source.StepAt(0) with { Sequences = configuration.Batch.Global });
+            var plan = source.StepAt(0) with { Sequences = configuration.Batch.Global };
+            double[] scores = runtime.ReadScores(source, plan);
+            double[]? heldOut = configuration.ReadsHeldOutScores ? runtime.ReadScores(source, plan, isHeldOut: true) : null;
             for (int pack = 0; pack < part.Length; pack++)
             {
                 int end = pack * _context;
                 foreach (int item in part[pack])
                 {
                     end += inputs[item].Length;
-                    answers[item].Score = scores[end - 1];
+                    (answers[item].Score, answers[item].HeldOutScore) = (scores[end - 1], heldOut?[end - 1]);
                 }
             }
         }

@@ -21,6 +21,8 @@ public static class BatchMeasures
             var group in rules.Select((rule, i) => (rule.Name, Mean: answers.Average(answer => answer.Rules[i]))).GroupBy(rule => rule.Name)
         )
             measures[$"reward/{group.Key}"] = group.Average(rule => rule.Mean);
+        if (answers[0].HeldOutScore is not null)
+            measures["reward/held_out"] = answers.Average(answer => answer.HeldOutScore ?? double.NaN);
         measures["answer/length"] = answers.Average(answer => answer.Tokens.Length);
         measures["answer/ended"] = answers.Average(answer => answer.IsEnded ? 1.0 : 0);
         measures["answer/distinct2"] = DistinctPairs(answers);
@@ -53,7 +55,7 @@ public static class BatchMeasures
     /// <summary>
     /// Different pairs of neighbouring tokens, as a share of all pairs: answers that are alike, or repeat themselves, have few.
     /// </summary>
-    private static double DistinctPairs(IReadOnlyList<DrawnAnswer> answers)
+    internal static double DistinctPairs(IReadOnlyList<DrawnAnswer> answers)
     {
         var seen = new HashSet<(int, int)>();
         long all = 0;

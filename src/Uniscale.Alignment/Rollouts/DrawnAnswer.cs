@@ -16,6 +16,9 @@ public sealed record DrawnAnswer(ChatPrompt Prompt, int[] Tokens, double[] Drawn
     /// <summary>Score of the reward model.</summary>
     public double Score { get; set; }
 
+    /// <summary>Score of the reward model that nothing is learned from; null: there is none.</summary>
+    public double? HeldOutScore { get; set; }
+
     /// <summary>What the critic foresaw before each token.</summary>
     public double[] Values { get; set; } = [];
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Uniscale.Alignment.Prompts;
 using Uniscale.Alignment.Rewards;
+using Uniscale.Alignment.Samples;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Execution;
@@ -40,6 +41,9 @@ public sealed class RolloutSource(RunConfiguration configuration, PromptOrder pr
 
     /// <summary>Rewards answers.</summary>
     internal AnswerReader Reader => reader;
+
+    /// <summary>Prompts of files whose answers are written down.</summary>
+    internal IReadOnlyList<SamplePrompt> Samples { get; init; } = [];
 
     /// <summary>What the user should know before the run begins.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];

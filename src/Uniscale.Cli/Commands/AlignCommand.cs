@@ -1,7 +1,9 @@
 using System.CommandLine;
+using Uniscale.Alignment.Rounds;
 using Uniscale.Configuration;
 using Uniscale.Corpus.Chat;
 using Uniscale.Data;
+using Uniscale.Launching.Ranks;
 using Uniscale.Training.Runs;
 using Uniscale.Training.Validation;
 
@@ -18,16 +20,46 @@ internal static class AlignCommand
         );
         TrainCommand.AddTo(
             command,
-            configuration =>
+            (parsed, input, resolved, start) =>
             {
-                if (!configuration.Objective.DrawsAnswers())
+                if (!resolved.Value.Objective.DrawsAnswers())
                     throw new UserErrorException(
-                        $"objective is {configuration.Objective.ToString().ToLowerInvariant()}, which learns from data that is there: start it with `uniscale train`."
+                        $"objective is {resolved.Value.Objective.ToString().ToLowerInvariant()}, which learns from data that is there: start it with `uniscale train`."
                     );
+                return resolved.Value.Rounds.Count == 0 ? null : DoRounds(parsed, input, resolved.Value, start);
             }
         );
         command.Add(Score());
         return command;
+    }
+
+    /// <summary>Rounds of reward model and policy.</summary>
+    private static int DoRounds(
+        ParseResult parsed,
+        ConfigurationInput input,
+        RunConfiguration configuration,
+        TrainCommand.StartOptions start
+    )
+    {
+        if (start.OfOneRun is { } option)
+            throw new UserErrorException($"{option} is for a single run, and rounds.count is {configuration.Rounds.Count}: take it out.");
+        if (RankEnvironment.Detect().IsLaunched)
+            throw new UserErrorException(
+                "Rounds start their runs themselves: call `uniscale align` once, without a launcher, and set rounds.processes to true for ranks that are processes."
+            );
+        if (start.Ranks < 1)
+            throw new UserErrorException($"--ranks {start.Ranks} is not a number of ranks: give 1 or more.");
+        string directory = new RunFolder(configuration).FullPath;
+        var output = parsed.InvocationConfiguration.Output;
+        var runner = new RoundRunner(more => input.Load(parsed, more), directory, start.Ranks ?? 0, output.WriteLine);
+        if (runner.Run(start.Resume) is not { } rounds)
+        {
+            output.WriteLine("The rounds were stopped; the same command with --resume goes on.");
+            return 0;
+        }
+        output.Write(RoundReport.Table(rounds));
+        output.WriteLine($"All rounds are done; they are in {directory}.");
+        return 0;
     }
 
     private static Command Score()

@@ -156,7 +156,9 @@ internal static class LaunchCommand
         int code = 1;
         try
         {
-            int ranks = RanksOf(parsed, input.Load(parsed).Value.Parallel, allocation: null);
+            var configuration = input.Load(parsed).Value;
+            TrainCommand.RefuseRounds(configuration);
+            int ranks = RanksOf(parsed, configuration.Parallel, allocation: null);
             string hosts = rendezvous.WaitForAll(limit, slots: (ranks + place.Nodes - 1) / place.Nodes);
             error.WriteLine($"{place.Nodes} nodes have met at tcp://{place.Host}:{place.Port}.");
             rendezvous.BecomeRemoteShell(MpiLauncher.ThisExecutable());
@@ -184,6 +186,7 @@ internal static class LaunchCommand
     private static int Launch(ParseResult parsed, ConfigurationInput input, string? hosts, RendezvousServer? rendezvous)
     {
         var resolved = input.Load(parsed);
+        TrainCommand.RefuseRounds(resolved.Value);
         string? starterName = parsed.GetValue(MpirunName);
         var allocation = AllocationFor(starterName, hosts);
         if (allocation is not null)

@@ -31,14 +31,15 @@ internal static class TrainCommand
             "train",
             "Train a model; ranks are threads of this process (see launch for processes). Ctrl-C and SIGTERM save and stop."
         );
-        AddTo(command, _ => { });
+        AddTo(command, (_, _, resolved, _) => RefuseRounds(resolved.Value));
         return command;
     }
 
     /// <summary>Makes a command that trains.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="check">Refuses configurations that it is not for.</param>
-    internal static void AddTo(Command command, Action<RunConfiguration> check)
+    /// <param name="instead">Refuses configurations that it is not for, or does something else with them and gives the exit code;
+    /// null: they are trained.</param>
+    internal static void AddTo(Command command, Func<ParseResult, ConfigurationInput, ResolvedConfiguration, StartOptions, int?> instead)
     {
         var configuration = new ConfigurationInput(command);
         var ranks = new Option<int?>("--ranks") { Description = "Number of ranks; default: as many as the layout names." };
@@ -66,7 +67,13 @@ internal static class TrainCommand
         command.SetAction(parsed =>
         {
             var resolved = configuration.Load(parsed);
-            check(resolved.Value);
+            var start = new StartOptions(
+                parsed.GetValue(ranks),
+                parsed.GetValue(resume),
+                command.Options.FirstOrDefault(option => option != ranks && option != resume && IsOfOneRun(parsed, option))?.Name
+            );
+            if (instead(parsed, configuration, resolved, start) is { } code)
+                return code;
             foreach (var (option, path) in new[] { ("--trace", parsed.GetValue(trace)), ("--profile", parsed.GetValue(profile)) })
                 if (path is not null)
                     OutputFile.Check(path, option);
@@ -94,6 +101,23 @@ internal static class TrainCommand
             return 0;
         });
     }
+
+    /// <summary>What a start was asked for besides the configuration.</summary>
+    /// <param name="Ranks">Number of ranks; null: as many as the layout names.</param>
+    /// <param name="Resume">Whether what is there goes on.</param>
+    /// <param name="OfOneRun">An option that was given and makes sense for a single run alone; null: none was.</param>
+    internal sealed record StartOptions(int? Ranks, bool Resume, string? OfOneRun);
+
+    private static bool IsOfOneRun(ParseResult parsed, Option option) =>
+        option.Name is "--deep" or "--trace" or "--profile" or "--stop-after" && parsed.GetResult(option) is { Implicit: false };
+
+    /// <summary>Refuses a configuration of several runs.</summary>
+    internal static int? RefuseRounds(RunConfiguration configuration) =>
+        configuration.Rounds.Count == 0
+            ? null
+            : throw new UserErrorException(
+                $"rounds.count is {configuration.Rounds.Count}: start rounds of reward model and policy with `uniscale align`."
+            );
 
     /// <summary>Training itself looks at the fingerprints only, which see 256 places of a large shard.</summary>
     private static void CheckShards(RunConfiguration configuration)

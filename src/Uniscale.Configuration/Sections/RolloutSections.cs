@@ -43,8 +43,34 @@ public sealed record RolloutSection
     [Range(0)]
     public double MissingEndPenalty { get; init; }
 
+    /// <summary>Answers that are written down while the run goes on.</summary>
+    public SamplesSection Samples { get; init; } = new();
+
     /// <summary>Updates of a batch.</summary>
     public int Updates => Minibatches * Epochs;
+}
+
+/// <summary>
+/// Answers to prompts of files, drawn with the weights at some steps and at the end, always with the same random numbers, and written to
+/// <c>alignment/answers-NNNNNNNN.jsonl</c> in the run directory with their rewards.
+/// </summary>
+public sealed record SamplesSection
+{
+    /// <summary>Files of prompts with their reference answers; empty: nothing is written down.</summary>
+    public IReadOnlyList<string> Prompts { get; init; } = [];
+
+    /// <summary>Form of the files, as <c>data chat --format</c> has it: prompt, messages, alpaca, sharegpt.</summary>
+    public string Format { get; init; } = "prompt";
+
+    /// <summary>Domain of prompts that name none.</summary>
+    public string Domain { get; init; } = "chat";
+
+    /// <summary>Steps after which answers are drawn, besides the last; 0: before the first.</summary>
+    public IReadOnlyList<long> Steps { get; init; } = [];
+
+    /// <summary>Prompts that are answered, spread over the files; 0: all.</summary>
+    [Range(0)]
+    public int Count { get; init; } = 256;
 }
 
 /// <summary>
@@ -159,7 +185,14 @@ public sealed record RewardModelSection
     [FilePath]
     public string? From { get; init; }
 
-    /// <summary>System prompt of each domain, which the reward model alone sees; a domain without one has none.</summary>
+    /// <summary>
+    /// Another reward model, whose scores are measured (<c>reward/held_out</c>) and never learned from: where they fall while the others
+    /// rise, the reward model is being deceived.
+    /// </summary>
+    [FilePath]
+    public string? HeldOut { get; init; }
+
+    /// <summary>System prompt of each domain, which reward models alone see; a domain without one has none.</summary>
     public IReadOnlyDictionary<string, string> Conditions { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Piece at which the score is read; not set: the template's.</summary>

@@ -12,7 +12,11 @@ namespace Uniscale.Corpus.Chat;
 /// <param name="Chats">One chat, or the answers that are compared, from the best to the worst; empty where it is left out.</param>
 /// <param name="Reason">Why it is left out.</param>
 /// <param name="Truncated">Chats that were cut.</param>
-public sealed record TokenizedSample(string Domain, IReadOnlyList<TokenizedChat> Chats, string? Reason = null, int Truncated = 0);
+public sealed record TokenizedSample(string Domain, IReadOnlyList<TokenizedChat> Chats, string? Reason = null, int Truncated = 0)
+{
+    /// <summary>The messages; null: the record could not be read.</summary>
+    public ChatSample? Source { get; init; }
+}
 
 /// <summary>Reads records, checks them and turns them into tokens, in the order of the files.</summary>
 /// <param name="options">What the user asked for.</param>
@@ -103,7 +107,8 @@ public sealed class ChatReader(ChatOptions options, ChatTokenizer tokenizer)
             using var document = JsonDocument.Parse(json);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new ChatRecordException("lines that are no JSON object");
-            return Tokenize(_read(document.RootElement));
+            var sample = _read(document.RootElement);
+            return Tokenize(sample) with { Source = sample };
         }
         catch (JsonException)
         {

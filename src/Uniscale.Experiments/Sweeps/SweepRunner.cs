@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Uniscale.Configuration;
+using Uniscale.Launching.Processes;
 using Uniscale.Telemetry;
 using Uniscale.Telemetry.TensorBoard;
 
@@ -130,7 +131,7 @@ public sealed class SweepRunner(
             .. run.Overrides.SelectMany(value => (string[])["--set", value]),
         ];
 
-    private void Ended(SweepJob job, JobEnd end)
+    private void Ended(SweepJob job, RunEnding end)
     {
         int run = job.Run.Index;
         Look(run);

@@ -39,7 +39,7 @@ public static class SpecificationBuilder
             Recompute = parallel.Recompute,
             RecomputeEvery = parallel.RecomputeEvery,
             Checksum = config.Train.ChecksumEvery > 0,
-            FrozenModels = (config.ReadsReference ? 1 : 0) + (config.ReadsScores ? 1 : 0),
+            FrozenModels = config.FrozenModels,
             ActivationBytes = config.Train.Precision == PrecisionKind.Bf16 ? 2 : 4,
         };
     }

@@ -339,13 +339,24 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             );
         if (!_configuration.ReadsScores)
             return;
-        var origin = (begins ? null : runtime.RewardOrigin) ?? StartingPoint.Find(_configuration.RewardModel.From!);
+        var section = _configuration.RewardModel;
+        runtime.StartRewardModel(store, RewardModelOf("reward_model.from", section.From!, begins ? null : runtime.RewardOrigin));
+        if (_configuration.ReadsHeldOutScores)
+            runtime.StartHeldOutModel(
+                store,
+                RewardModelOf("reward_model.held_out", section.HeldOut!, begins ? null : runtime.HeldOutOrigin)
+            );
+    }
+
+    private static StartingPoint RewardModelOf(string key, string path, StartingPoint? before)
+    {
+        var origin = before ?? StartingPoint.Find(path);
         origin.Check();
         if (CheckpointInput.ConfigurationOf(CheckpointInput.Open(origin.Folder, step: null)).Objective != ObjectiveKind.Reward)
             throw new UserErrorException(
-                $"reward_model.from names {origin.Folder}, which gives no scores: set it to a run with objective reward."
+                $"{key} names {origin.Folder}, which gives no scores: set it to a run with objective reward."
             );
-        runtime.StartRewardModel(store, origin);
+        return origin;
     }
 
     private static ResumedPosition PositionOf(CheckpointManifest manifest, ISequenceSource data)

@@ -18,7 +18,8 @@ public sealed partial class RankRuntime
     public const string CriticPrefix = "critic/";
 
     private const string CriticUpdatesKey = "critic.updates",
-        RewardOriginKey = "reward_model";
+        RewardOriginKey = "reward_model",
+        HeldOutOriginKey = "reward_model.held_out";
 
     private bool _isCritic;
 
@@ -27,6 +28,9 @@ public sealed partial class RankRuntime
 
     /// <summary>The checkpoint of the model that scores answers; null: there is none.</summary>
     public StartingPoint? RewardOrigin { get; private set; }
+
+    /// <summary>The checkpoint of the model whose scores are only measured; null: there is none.</summary>
+    public StartingPoint? HeldOutOrigin { get; private set; }
 
     /// <summary>Begins the critic with the weights of a checkpoint. Collective.</summary>
     public void StartCritic(CheckpointStore store, StartingPoint origin)
@@ -42,6 +46,14 @@ public sealed partial class RankRuntime
     {
         RewardOrigin = origin;
         (_rewardModel ?? throw new InvalidOperationException("The run has no reward model.")).Load(store, origin.Folder);
+        _kernels.ParametersChanged();
+    }
+
+    /// <summary>Takes the weights of the model whose scores are only measured. Collective.</summary>
+    public void StartHeldOutModel(CheckpointStore store, StartingPoint origin)
+    {
+        HeldOutOrigin = origin;
+        (_heldOutModel ?? throw new InvalidOperationException("The run has no second reward model.")).Load(store, origin.Folder);
         _kernels.ParametersChanged();
     }
 
@@ -104,6 +116,7 @@ public sealed partial class RankRuntime
                 ? (KeyValuePair<string, string>[])[]
                 : [new(CriticUpdatesKey, Critic.Position.Updates.ToString(CultureInfo.InvariantCulture))],
             .. RewardOrigin?.ToExtra(RewardOriginKey) ?? [],
+            .. HeldOutOrigin?.ToExtra(HeldOutOriginKey) ?? [],
         ];
 
     private void RestoreCritic(IReadOnlyDictionary<string, string> extra)

@@ -66,9 +66,11 @@ public sealed partial class RankRuntime
     /// </summary>
     /// <param name="source">The sequences.</param>
     /// <param name="plan">Which, no more than those of a step.</param>
-    public double[] ReadScores(IRolloutSource source, StepPlan plan)
+    /// <param name="isHeldOut">The scores of the model that nothing is learned from.</param>
+    public double[] ReadScores(IRolloutSource source, StepPlan plan, bool isHeldOut = false)
     {
-        var model = _rewardModel ?? throw new InvalidOperationException("The run has no reward model.");
+        var model =
+            (isHeldOut ? _heldOutModel : _rewardModel) ?? throw new InvalidOperationException("The run has no such reward model.");
         var fed = Fed(plan, source.FilledSequences(plan));
         var (_, _, view) = model.ProgramFor(fed);
         using var batch = new SequenceBatch(source, fed, view);

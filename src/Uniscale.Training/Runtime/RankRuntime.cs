@@ -35,6 +35,7 @@ public sealed partial class RankRuntime : IDisposable
     private readonly IAnswerLoss? _answerLoss;
     private readonly ReferenceModel? _reference;
     private readonly ReferenceModel? _rewardModel;
+    private readonly ReferenceModel? _heldOutModel;
     private readonly IReadOnlyList<StateTensor> _tensors;
     private int? _phase;
     private readonly ISequenceSource _data;
@@ -65,7 +66,7 @@ public sealed partial class RankRuntime : IDisposable
         _waits = parts.Waits;
         _answerLoss = AnswerLosses.Of(Configuration);
         _tokenLoss = TokenLosses.Of(Configuration);
-        (_reference, _rewardModel) = (parts.Reference, parts.RewardModel);
+        (_reference, _rewardModel, _heldOutModel) = (parts.Reference, parts.RewardModel, parts.HeldOutModel);
         _image = Model.Link.Image();
         _judge = new StepJudge(Configuration.BadSteps);
         var optimizer = NativeOptimizerKernel.For(parts.Model.Link.Device);
@@ -347,6 +348,7 @@ public sealed partial class RankRuntime : IDisposable
         _judge.Restore(loaded.Manifest.Extra);
         Origin = StartingPoint.Read(loaded.Manifest.Extra);
         RewardOrigin = StartingPoint.Read(loaded.Manifest.Extra, RewardOriginKey);
+        HeldOutOrigin = StartingPoint.Read(loaded.Manifest.Extra, HeldOutOriginKey);
         LoadedPending = PendingValidation = PendingValidation.Read(loaded.Manifest.Extra);
         return loaded;
     }
@@ -360,10 +362,12 @@ public sealed partial class RankRuntime : IDisposable
         _executor.Abandon();
         _reference?.Abandon();
         _rewardModel?.Abandon();
+        _heldOutModel?.Abandon();
         Critic?.Dispose();
         _image.Dispose();
         _reference?.Dispose();
         _rewardModel?.Dispose();
+        _heldOutModel?.Dispose();
         Model.Dispose();
         Model.Groups.Dispose();
         (_kernels as IDisposable)?.Dispose();

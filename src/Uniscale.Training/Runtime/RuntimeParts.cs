@@ -46,6 +46,9 @@ internal sealed record RuntimeParts(
     /// <summary>The model that scores answers; null: the run has none.</summary>
     public ReferenceModel? RewardModel { get; private init; }
 
+    /// <summary>Another one, whose scores are only measured; null: the run has none.</summary>
+    public ReferenceModel? HeldOutModel { get; private init; }
+
     public static RuntimeParts Build(
         RunConfiguration configuration,
         IWorld world,
@@ -81,10 +84,12 @@ internal sealed record RuntimeParts(
             type,
             link
         );
+        ReferenceModel OfScores() => ReferenceModel.OfScores(configuration, programs, model, world, vocabulary);
         return new RuntimeParts(configuration, world, data, runTokens, model, kernels, programs, waits, timeline)
         {
             Reference = configuration.ReadsReference ? ReferenceModel.Build(configuration, programs, model) : null,
-            RewardModel = configuration.ReadsScores ? ReferenceModel.OfScores(configuration, programs, model, world, vocabulary) : null,
+            RewardModel = configuration.ReadsScores ? OfScores() : null,
+            HeldOutModel = configuration.ReadsHeldOutScores ? OfScores() : null,
         };
     }
 

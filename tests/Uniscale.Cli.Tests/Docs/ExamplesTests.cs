@@ -79,6 +79,7 @@ public sealed partial class ExamplesTests : IDisposable
         Assert.True(File.Exists(_folder.In("alignment/runs/dpo/metrics.jsonl")));
         Assert.True(File.Exists(_folder.In("alignment/runs/grpo/metrics.jsonl")));
         Assert.True(File.Exists(_folder.In("alignment/runs/ppo/metrics.jsonl")));
+        Assert.Contains("All rounds are done", output);
     }
 
     [System.Text.RegularExpressions.GeneratedRegex(@"steps: \d+")]
