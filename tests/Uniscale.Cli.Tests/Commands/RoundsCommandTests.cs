@@ -10,7 +10,7 @@ namespace Uniscale.Cli.Tests.Commands;
 /// </summary>
 public sealed class RoundsCommandTests(AlignedRuns runs) : IClassFixture<AlignedRuns>
 {
-    /// <summary>Comparisons that prefer what is long: the flaw.</summary>
+    /// <summary>Rounds whose comparisons prefer what has sevens: the flaw.</summary>
     private string Rounds(string name)
     {
         File.WriteAllLines(
@@ -18,7 +18,7 @@ public sealed class RoundsCommandTests(AlignedRuns runs) : IClassFixture<Aligned
             Enumerable
                 .Range(0, 48)
                 .Select(i =>
-                    $$"""{"domain": "sums", "prompt": "{{i % 8}} + {{i / 8}} = ?", "chosen": "{{i}} {{i + 3}} {{i + 7}} {{i}}", "rejected": "{{(i % 8) + (i / 8)}}"}"""
+                    $$"""{"domain": "sums", "prompt": "{{i % 8}} + {{i / 8}} = ?", "chosen": "7 7 7 7", "rejected": "{{(i % 8) + (i / 8)}}"}"""
                 )
         );
         File.WriteAllText(
@@ -33,8 +33,10 @@ public sealed class RoundsCommandTests(AlignedRuns runs) : IClassFixture<Aligned
             run_directory: {{In($"runs/{name}")}}
             reward_model: { from: null, held_out: {{In("runs/reward")}} }
             rewards: [{ kind: model }]
-            ppo: { beta: 0.01 }
-            train: { steps: 24 }
+            ppo: { beta: 0, kl_target: 0, critic_warmup: 0, ptx: 0.1, critic_lr: 1e-2 }
+            optimizer: { lr: 1e-2 }
+            schedule: { warmup_ratio: 0 }
+            train: { steps: 32 }
             checkpoint: { every: 4 }
             rollout:
               max_tokens: 12
@@ -46,7 +48,7 @@ public sealed class RoundsCommandTests(AlignedRuns runs) : IClassFixture<Aligned
               reward: {{In("flawed.yaml")}}
               preferences: ["{{In("flawed.jsonl")}}"]
               early: 4
-              fast: { deviations: 2, copies: 4, label: [{ kind: format, pattern: ".{0,3}" }] }
+              fast: { deviations: 2, copies: 16, patterns: { sevens: "7.*7" }, label: [{ kind: format, pattern: "[^7]*" }] }
               slow: { pairs: 6 }
             """
         );
@@ -59,26 +61,32 @@ public sealed class RoundsCommandTests(AlignedRuns runs) : IClassFixture<Aligned
         string file = Rounds("rounds"),
             output = Done("align", file);
         Assert.Contains("Round 1: sums: the score rises", output);
-        Assert.Contains("'longer'", output);
         Assert.Contains("All rounds are done", output);
         var (first, second) = (Manifest("rounds", 1), Manifest("rounds", 2));
-        var labelled = File.ReadLines(In("runs/rounds/round-1/fast/patches.jsonl")).Select(line => JsonNode.Parse(line)!).ToList();
-        Assert.NotEmpty(labelled);
-        Assert.All(labelled, pair => Assert.True($"{pair["chosen"]}".Length <= 3));
-        Assert.Equal(labelled.Count, (int)second["patches"]!);
-        Assert.Equal(1, (int)second["seed"]! - (int)first["seed"]!);
-        double Length(JsonNode round) => (double)round["changes"]!["sums"]!["length"]!["late"]!;
-        Assert.True(Length(second) < Length(first), $"{Length(first)} → {Length(second)}");
+        Assert.Contains("sevens", first["patterns"]!.AsArray().Select(pattern => $"{pattern!["name"]}"));
         Assert.Contains("held_out", first["changes"]!["sums"]!.AsObject().Select(each => each.Key));
+        var patches = Lines("runs/rounds/round-1/fast/patches.jsonl");
+        Assert.NotEmpty(patches);
+        Assert.All(patches, pair => Assert.DoesNotContain("7", $"{pair["chosen"]}"));
+        Assert.Equal(patches.Count, (int)second["patches"]!);
+        Assert.Equal(1, (int)second["seed"]! - (int)first["seed"]!);
+        // What the first policy does most of the time the second does seldom.
+        int Sevens(int round) =>
+            Lines($"runs/rounds/round-{round}/policy/alignment/answers-00000032.jsonl")
+                .Count(answer => $"{answer["answer"]}".Count(letter => letter == '7') > 1);
+        Assert.True(Sevens(2) * 2 < Sevens(1), $"{Sevens(1)} → {Sevens(2)}");
 
         // Somebody labels the pairs that the rounds left, and another round takes them up.
         Directory.CreateDirectory(In("runs/rounds/labels"));
-        var open = File.ReadLines(In("runs/rounds/round-2/slow/pairs.jsonl")).Select(line => JsonNode.Parse(line)!).ToList();
+        var open = Lines("runs/rounds/round-2/slow/pairs.jsonl");
         Assert.Equal(6, open.Count);
         foreach (var (pair, i) in open.Select((pair, i) => (pair, i)))
-            pair["better"] = i == 0 ? null : i == 1 ? "tie" : "a";
+            pair["better"] =
+                i == 0 ? null
+                : i == 1 ? "tie"
+                : "a";
         File.WriteAllLines(In("runs/rounds/labels/ann.jsonl"), open.Select(pair => pair.ToJsonString()));
-        Done("align", file, "--set", "rounds.count=3", "--resume");
+        Done("align", file, "--set", "rounds.count=3", "--set", "train.steps=8", "--resume");
         Assert.Equal(4, (int)Manifest("rounds", 3)["labels"]!);
         Assert.Contains("already holds rounds", Refused("align", file));
     }
@@ -110,7 +118,7 @@ public sealed class RoundsCommandTests(AlignedRuns runs) : IClassFixture<Aligned
     [InlineData("rounds.preferences=[nowhere.jsonl]", "There is no file nowhere.jsonl")]
     [InlineData("rollout.samples.prompts=[]", "rollout.samples.prompts names no prompts")]
     [InlineData("rollout.samples.steps=[2]", "set rounds.early")]
-    [InlineData("rounds.early=24", "is not before the end of the policy's run")]
+    [InlineData("rounds.early=32", "is not before the end of the policy's run")]
     [InlineData("rounds.early=3", "lies within a batch of 2 updates")]
     [InlineData("rounds.fast.label=[{kind: model}]", "the model whose deceits are to be mended")]
     [InlineData("rounds.fast.patterns={sorry: '(a'}", "rounds.fast.patterns.sorry is no regular expression")]
@@ -142,6 +150,8 @@ public sealed class RoundsCommandTests(AlignedRuns runs) : IClassFixture<Aligned
         Assert.True(code == 0, $"{code} {error} {output}");
         return output;
     }
+
+    private List<JsonNode> Lines(string path) => [.. File.ReadLines(In(path)).Select(line => JsonNode.Parse(line)!)];
 
     private JsonNode Manifest(string rounds, int round) =>
         JsonNode.Parse(File.ReadAllText(In($"runs/{rounds}/round-{round}/manifest.json")))!;
