@@ -58,7 +58,8 @@ public sealed class RolloutSourceTests(Sums sums) : IClassFixture<Sums>
                     .. hasCritic ? (string[])["loss/value_avg", "critic/grad"] : [],
                     ]
             )
-                Assert.Equal(expected[name], found[name], 2e-4);
+                // Rounding grows from update to update, and processors add in different orders.
+                Assert.Equal(expected[name], found[name], 5e-4);
     }
 
     [Fact]
