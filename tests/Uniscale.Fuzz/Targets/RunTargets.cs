@@ -73,6 +73,20 @@ internal static class RunTargets
             ]
         ),
         new(
+            "manifest",
+            "manifest.json",
+            _ => [.. Directory.EnumerateFiles(Golden, "manifest.json", SearchOption.AllDirectories).Order().Select(File.ReadAllBytes)],
+            path => AsUserError(() => ManifestJson.Read(File.ReadAllBytes(path), path)),
+            [
+                Bytes("\"format_version\": 3"),
+                Bytes("\"chunk_bytes\": 0"),
+                Bytes("[99,0,900]"),
+                Bytes("-1"),
+                Bytes("9223372036854775807"),
+                Bytes("null"),
+            ]
+        ),
+        new(
             "hf_config",
             LlamaConfig.FileName,
             _ => [Bytes(Config)],
@@ -87,6 +101,9 @@ internal static class RunTargets
             ]
         ),
     ];
+
+    /// <summary>Manifests of each format, which the tests of checkpoints keep.</summary>
+    private static string Golden => Path.Combine(AppContext.BaseDirectory, "Golden");
 
     private static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 
