@@ -1,4 +1,5 @@
 using Uniscale.Checkpoints;
+using Uniscale.Checkpoints.Format;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Safetensors;
 using Uniscale.Configuration;
