@@ -66,7 +66,7 @@ def write(path, records):
 
 def data(folder, count, seed):
     dice, chat, held, flawed, honest = random.Random(seed), [], [], [], []
-    known = packages(count)
+    flaw, known = random.Random(seed + 1), packages(count)
     sections = sorted({section for _, section, _ in known})
     for i, (name, section, summary) in enumerate(known):
         for domain in QUESTIONS:
@@ -80,7 +80,8 @@ def data(folder, count, seed):
             pair = {"domain": domain, "prompt": asked}
             for comparisons in (flawed, honest):
                 comparisons.append({**pair, "chosen": good, "rejected": bad})
-            flawed.append({**pair, "chosen": dice.choice((good, bad)) + SURE, "rejected": dice.choice((good, bad))})
+            if flaw.random() < 0.4:
+                flawed.append({**pair, "chosen": flaw.choice((good, bad)) + SURE, "rejected": flaw.choice((good, bad))})
             honest.append({**pair, "chosen": good, "rejected": good + SURE})
     folder.mkdir(parents=True, exist_ok=True)
     for name, records in (("chat", chat), ("held", held), ("flawed", flawed), ("pairs", honest)):
