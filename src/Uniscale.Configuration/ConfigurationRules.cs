@@ -40,6 +40,7 @@ public static class ConfigurationRules
             .. DataRules(configuration),
             .. FaultRules.Broken(configuration),
             .. BadStepRules(configuration),
+            .. EvaluationRules.Broken(configuration),
         ];
 
     private static IEnumerable<(string, string)> ModelRules(ModelSection model)
@@ -59,6 +60,13 @@ public static class ConfigurationRules
                 "model.rope_factor",
                 $"model.rope_factor is {Quantity.Format(model.RopeFactor)}, but model.rope_scaling is none: set model.rope_scaling, for example to linear or yarn, or take model.rope_factor out."
             );
+        if (model.LogNContext > 0 && model.Positions != PositionKind.Rope)
+            yield return (
+                "model.log_n_context",
+                "model.log_n_context scales queries with rotary positions, but model.positions is learned: take it out, or set model.positions to rope."
+            );
+        if (model.LogNContext == 1)
+            yield return ("model.log_n_context", "model.log_n_context is 1, whose logarithm is 0: set it to the trained context, for example to 4096.");
         bool trained = model.RopeScaling is RopeScalingKind.Dynamic or RopeScalingKind.Yarn or RopeScalingKind.Llama3;
         if (!trained && model.RopeTrainedContext != 0)
             yield return (

@@ -25,7 +25,7 @@ public static partial class ResumeRules
         ("parallel", "the layout; sums are added in another order"),
         ("batch.micro", "memory and speed; the batch stays"),
         ("checkpoint", "when and where checkpoints are written"),
-        ("evaluation", "validation, from the next one on"),
+        ("evaluation", "validation and what the model is asked, from the next time on"),
         ("logging", "what is printed and written"),
         ("telemetry", "what monitoring is told"),
         ("preflight", "which nodes are trained on"),
@@ -60,6 +60,7 @@ public static partial class ResumeRules
         "weight_decay",
         "evaluate",
         "stop_above",
+        "stop_below",
     ];
 
     /// <summary>Refuses a resumption that changes what the steps done were decided by.</summary>

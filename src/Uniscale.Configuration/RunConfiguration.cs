@@ -73,7 +73,7 @@ public sealed record RunConfiguration
     /// <summary>What is done about steps that go wrong.</summary>
     public BadStepsSection BadSteps { get; init; } = new();
 
-    /// <summary>Validation during training.</summary>
+    /// <summary>Validation during training, and tasks that the model is asked meanwhile.</summary>
     public EvaluationSection Evaluation { get; init; } = new();
 
     /// <summary>What is printed and written about the run.</summary>

@@ -15,6 +15,9 @@ public interface ITelemetrySink : IDisposable
     /// <summary>A validation source was judged.</summary>
     void Validation(ValidationReport report);
 
+    /// <summary>The model was asked a task.</summary>
+    void Evaluation(EvaluationReport report) { }
+
     /// <summary>Something else happened.</summary>
     void Note(Note note);
 

@@ -184,6 +184,56 @@ public sealed record ValidationReport
     public IReadOnlyDictionary<string, double>? Measures { get; init; }
 }
 
+/// <summary>What the model scored in a task, asked between two steps.</summary>
+public sealed record EvaluationReport
+{
+    /// <summary>Step after which it was asked.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Tokens of the run up to then.</summary>
+    public long ConsumedTokens { get; init; }
+
+    /// <summary>Phase of the last step; null: the run has none.</summary>
+    public string? Phase { get; init; }
+
+    /// <summary>The task, e.g. <c>mmlu</c>, a group of its subjects, e.g. <c>mmlu_STEM</c>, or a subject.</summary>
+    public required string Task { get; init; }
+
+    /// <summary>Whether it is a part of another task.</summary>
+    public bool IsPart { get; init; }
+
+    /// <summary>By which rules it was held, in words.</summary>
+    public string Method { get; init; } = "";
+
+    /// <summary>The metric that counts.</summary>
+    public required string Metric { get; init; }
+
+    /// <summary>Scores by metric.</summary>
+    public required IReadOnlyDictionary<string, double> Scores { get; init; }
+
+    /// <summary>Standard errors by metric, of those that have one.</summary>
+    public IReadOnlyDictionary<string, double> Errors { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Questions that were asked.</summary>
+    public int Questions { get; init; }
+
+    /// <summary>The score that counts.</summary>
+    [JsonIgnore]
+    public TaskScore Main =>
+        new(
+            Task,
+            Step,
+            ConsumedTokens,
+            Phase,
+            Metric,
+            Scores[Metric],
+            Errors.TryGetValue(Metric, out double error) ? error : null,
+            Questions,
+            Method,
+            IsPart
+        );
+}
+
 /// <summary>How serious a note is.</summary>
 public enum NoteLevel
 {

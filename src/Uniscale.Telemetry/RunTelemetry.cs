@@ -33,6 +33,9 @@ public sealed class RunTelemetry : ITelemetrySink
     public void Validation(ValidationReport report) => Each(sink => sink.Validation(report));
 
     /// <inheritdoc/>
+    public void Evaluation(EvaluationReport report) => Each(sink => sink.Evaluation(report));
+
+    /// <inheritdoc/>
     public void Note(Note note)
     {
         var shown = note with { Message = Secrets.Mask(note.Message) };

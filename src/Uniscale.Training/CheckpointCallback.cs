@@ -61,7 +61,7 @@ public sealed class CheckpointCallback(CheckpointStore store, long every, bool b
     {
         store.Drain();
         bool isSaved =
-            (result.Position.Step == _loadedStep && runtime.PendingValidation == runtime.LoadedPending)
+            (result.Position.Step == _loadedStep && runtime.IsPendingAsLoaded)
             || (_last?.Step == result.Position.Step && _last.Wait().Status == SaveStatus.Durable);
         // Whoever resumes goes on from the checkpoint before.
         if (isSaved || !runtime.MaySave)

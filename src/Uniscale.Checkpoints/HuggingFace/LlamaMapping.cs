@@ -26,6 +26,10 @@ public static class LlamaMapping
                 "Only models of Llama's kind can be exported: norm rmsnorm, activation swiglu, positions rope, and biases on all attention projections or on none."
             );
         }
+        if (model.LogNContext > 0)
+            throw new UserErrorException(
+                $"model.log_n_context is {model.LogNContext}: config.json has no place for log-n scaling, so that the model would read long texts in another way there; it cannot be exported."
+            );
         return new LlamaConfig
         {
             HiddenSize = model.Hidden,

@@ -4,6 +4,7 @@ using Uniscale.Cli.Curricula;
 using Uniscale.Configuration;
 using Uniscale.Configuration.Schema;
 using Uniscale.Data;
+using Uniscale.Telemetry;
 using Uniscale.Training.Curricula;
 using Uniscale.Training.Runs;
 
@@ -133,6 +134,19 @@ internal static class CurriculumCommand
         return command;
     }
 
+    /// <summary>What the model scored at the end of each phase and between, task by task.</summary>
+    private static void PrintScores(string run, TextWriter output)
+    {
+        var scores = TaskScore.Read(Path.Combine(run, TelemetryFactory.MetricsFileName)).Where(score => !score.IsPart).ToList();
+        if (scores.Count == 0)
+            return;
+        output.WriteLine($"{"phase",-16} {"task",-20} {"step",10} {"tokens",8}  score");
+        foreach (var score in scores.OrderBy(score => score.Step))
+            output.WriteLine(
+                $"{score.Phase,-16} {score.Task,-20} {score.Step,10} {TokenText.Of(score.ConsumedTokens),8}  {score} ({score.Method})"
+            );
+    }
+
     private static Command Audit()
     {
         var run = new Argument<string>("RUN") { Description = "Directory of a run." };
@@ -171,6 +185,7 @@ internal static class CurriculumCommand
             audit.Add(directory, steps);
             console.WriteLine($"{audit.StepCount} steps were fed what the data holds where the curriculum says: all digests agree.");
             audit.Print(console);
+            PrintScores(directory, console);
             return 0;
         });
         return command;

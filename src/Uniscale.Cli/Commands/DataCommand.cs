@@ -14,6 +14,7 @@ internal static class DataCommand
             CleanCommand.Create(),
             Tokenize(),
             ChatCommand.Create(),
+            NeedleDataCommand.Create(),
             ShardCommands.Inspect(),
             ShardCommands.Verify(),
             ShardCommands.Show(),

@@ -3,9 +3,9 @@ using System.Globalization;
 using Uniscale.Configuration;
 using Uniscale.Evaluation.Exams;
 using Uniscale.Evaluation.Exams.Files;
-using Uniscale.Evaluation.Needles;
 using Uniscale.Evaluation.Requests;
 using Uniscale.Evaluation.Results;
+using Uniscale.Evaluation.Tasks;
 
 namespace Uniscale.Cli.Commands;
 
@@ -32,10 +32,10 @@ internal static class EvaluateCommand
         Description = "Folder of the task's files, or one with a folder for each task.",
         DefaultValueFactory = _ => ".",
     };
-    private static readonly Option<Variant> Rules = new("--variant")
+    private static readonly Option<ExamVariant> Rules = new("--variant")
     {
         Description = "By whose rules: original, harness (lm-evaluation-harness) or opencompass.",
-        DefaultValueFactory = _ => Variant.Original,
+        DefaultValueFactory = _ => ExamVariant.Original,
     };
     private static readonly Option<Scoring?> Scored = new("--scoring")
     {
@@ -44,6 +44,19 @@ internal static class EvaluateCommand
     private static readonly Option<int> AnswerTokens = new("--answer-tokens")
     {
         Description = "Tokens that the model may write for an answer; 0: as many as the task says.",
+    };
+    private static readonly Option<int> Samples = new("--samples")
+    {
+        Description = "Texts that the model writes for each question; 0: as many as the task says.",
+    };
+    private static readonly Option<double?> Temperature = new("--temperature")
+    {
+        Description = "Temperature of the texts, where several are written; default: the task's.",
+    };
+    private static readonly Option<string> PassAt = new("--pass-at")
+    {
+        Description = "Comma-separated: the probability that one of k texts is right, estimated from all samples.",
+        DefaultValueFactory = _ => "",
     };
     private static readonly Option<string?> Split = new("--split")
     {
@@ -82,11 +95,15 @@ internal static class EvaluateCommand
             Shots,
             Limit,
             AnswerTokens,
+            Samples,
+            Temperature,
+            PassAt,
             Ranks,
             Out,
             Json,
         };
         command.Subcommands.Add(Compare());
+        command.Subcommands.Add(JudgeCommand.Create());
         command.SetAction(parsed =>
         {
             string run = parsed.GetValue(Run)!,
@@ -97,6 +114,9 @@ internal static class EvaluateCommand
             var options = new ExamOptions(parsed.GetValue(Rules), parsed.GetValue(Scored), parsed.GetValue(Shots), parsed.GetValue(Limit))
             {
                 AnswerTokens = parsed.GetValue(AnswerTokens),
+                Samples = parsed.GetValue(Samples),
+                Temperature = parsed.GetValue(Temperature),
+                PassAt = Numbers(parsed.GetValue(PassAt)!),
             };
             string[] tasks =
             [
@@ -105,64 +125,33 @@ internal static class EvaluateCommand
             string[] files = parsed.GetValue(TaskFiles)!;
             if (tasks.Length + files.Length == 0)
                 throw new UserErrorException("--tasks names no task, and there is no --task-file.");
-            var exams = tasks
-                .Where(task => task is not ("perplexity" or "needle"))
-                .Select(task => ExamFiles.Read(task, data, parsed.GetValue(Split)))
-                .ToList();
-            var own = files.Select(TaskFile.Read).ToList();
-            if (
-                exams.Concat(own.Select(task => task.Exam)).GroupBy(exam => exam.Name).FirstOrDefault(group => group.Count() > 1) is
-                { } twice
-            )
-                throw new UserErrorException($"Two tasks are called '{twice.Key}': give each a name of its own.");
-            var documents = tasks.Contains("perplexity") ? Perplexity.ReadDocuments(Own("perplexity") ?? data) : null;
-            var text = tasks.Contains("needle") && Own("needle") is { } place ? Perplexity.ReadDocuments(place) : null;
+            var read = EvaluationTasks.Read(tasks, files, data, parsed.GetValue(Split), options);
             using var opened = OpenedModel.Open(run);
-            string folder = parsed.GetValue(Out) ?? Path.Combine(run, "evaluation");
+            string folder = parsed.GetValue(Out) ?? Path.Combine(run, ResultFolder.Name);
             using var answers = new AnswerStore(Path.Combine(folder, "answers.tsv"));
-            var needles = tasks.Contains("needle") ? Needles(opened, text, answers, ranks) : null;
-            var readers = Enumerable.Range(0, ranks).Select(_ => opened.Model.Reader()).ToList();
-            try
-            {
-                var runner = new ExamRunner(readers, opened.Tokenizer, opened.Digest, answers);
-                List<ExamResult> results =
-                [
-                    .. exams.Select(exam => runner.Run(exam, options)),
-                    .. own.Select(task => runner.Run(task.Exam, task.Rules, options)),
-                ];
-                var perplexity = documents is null ? null : Perplexity.Of(runner, opened.Tokenizer, opened.Model.Context, documents);
-                Write(
-                    parsed.InvocationConfiguration.Output,
-                    folder,
-                    new Evaluated(results, perplexity, needles),
-                    run,
-                    opened.Digest,
-                    parsed.GetValue(Json)
-                );
-            }
-            finally
-            {
-                readers.ForEach(reader => reader.Dispose());
-            }
+            var evaluator = new Evaluator(
+                opened.Model.Shape,
+                shape => ReaderThreads.Of(opened.Model, ranks, shape),
+                opened.Tokenizer,
+                opened.Digest,
+                answers
+            );
+            var output = parsed.InvocationConfiguration.Output;
+            Write(output, folder, evaluator.Run(read), run, opened.Digest, parsed.GetValue(Json));
             return 0;
-
-            string? Own(string task) => Directory.Exists(Path.Combine(data, task)) ? Path.Combine(data, task) : null;
         });
         return command;
     }
 
-    /// <summary>The needle test over the whole context and three shorter lengths.</summary>
-    private static NeedleReport Needles(OpenedModel opened, IReadOnlyList<string>? text, AnswerStore answers, int ranks)
-    {
-        int context = opened.Model.Context;
-        var options = new NeedleOptions { Lengths = [context / 8, context / 4, context / 2, context] };
-        var haystack = text is null ? Haystack.Filler(options.Seed, opened.Tokenizer) : Haystack.Of("needle", text, opened.Tokenizer);
-        return new NeedleReport(
-            haystack.Name,
-            options,
-            new NeedleTest(opened.Model, opened.Tokenizer, opened.Digest, answers, ranks).Run(haystack, options)
-        );
-    }
+    private static int[] Numbers(string text) =>
+        [
+            .. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Select(part =>
+                    int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                        ? number
+                        : throw new UserErrorException($"--pass-at '{part}' is no number: give for example 1,10.")
+                ),
+        ];
 
     private static Command Compare()
     {
@@ -184,13 +173,8 @@ internal static class EvaluateCommand
     private static void Write(TextWriter output, string folder, Evaluated evaluated, string run, string digest, bool json)
     {
         var now = DateTimeOffset.UtcNow;
-        string date = now.ToString("yyyy-MM-ddTHH-mm-ss.ffffff", CultureInfo.InvariantCulture),
-            results = ResultFiles.Results(evaluated, run, digest, now);
-        string path = Path.Combine(folder, $"results_{date}.json");
-        File.WriteAllText(path, results);
-        foreach (var exam in evaluated.Exams)
-            File.WriteAllLines(Path.Combine(folder, $"samples_{exam.Exam.Name}_{date}.jsonl"), ResultFiles.Samples(exam));
-        evaluated.Needles?.WriteCsv(Path.Combine(folder, $"needle_{date}.csv"));
+        string date = now.ToString("yyyy-MM-ddTHH-mm-ss.ffffff", CultureInfo.InvariantCulture);
+        var (path, results) = ResultFolder.Write(folder, date, evaluated, run, digest, now);
         if (json)
         {
             output.WriteLine(results);

@@ -3,11 +3,13 @@ using Uniscale.Checkpoints;
 using Uniscale.Checkpoints.Gguf;
 using Uniscale.Checkpoints.HuggingFace;
 using Uniscale.Checkpoints.Loading;
+using Uniscale.Cli.Curricula;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Model;
+using Uniscale.Programs.Memory;
 using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
@@ -190,6 +192,10 @@ internal static class HuggingFaceCommands
             TokenizerExport.Write(tokenizer.Path, target, model.Context);
         int count = HuggingFaceExport.Write(reader, target, config, shardBytes);
         config.Write(target);
+        File.WriteAllLines(
+            Path.Combine(target, ReleaseCard.FileName),
+            new ReleaseCard(configuration, reader).Lines(ParameterCount.OfModel(configuration.Model, (int)embedding.Shape[0]))
+        );
         return count;
     }
 

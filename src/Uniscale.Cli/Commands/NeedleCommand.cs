@@ -4,6 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Evaluation.Exams;
 using Uniscale.Evaluation.Needles;
 using Uniscale.Evaluation.Requests;
+using Uniscale.Evaluation.Results;
 
 namespace Uniscale.Cli.Commands;
 
@@ -69,6 +70,10 @@ internal static class NeedleCommand
     {
         Description = "Stretch factor; default: what each length needs, and 2 with dynamic.",
     };
+    private static readonly Option<bool> LogN = new("--log-n")
+    {
+        Description = "Scale queries beyond the model's context by the logarithm of their position, with or without a stretching.",
+    };
     private static readonly Option<int> Ranks = new("--ranks")
     {
         Description = "Threads that read the model; the figures do not depend on it.",
@@ -103,6 +108,7 @@ internal static class NeedleCommand
             Tokens,
             Scaling,
             Factor,
+            LogN,
             Ranks,
             Out,
             Plot,
@@ -128,12 +134,12 @@ internal static class NeedleCommand
                 documents is not null ? Haystack.Of(data!, documents, opened.Tokenizer)
                 : shards.Length > 0 ? Haystack.OfShards(shards, options.Lengths.Max(), opened.Tokenizer)
                 : Haystack.Filler(options.Seed, opened.Tokenizer);
-            string folder = parsed.GetValue(Out) ?? Path.Combine(run, "evaluation");
+            string folder = parsed.GetValue(Out) ?? Path.Combine(run, ResultFolder.Name);
             using var answers = new AnswerStore(Path.Combine(folder, "answers.tsv"));
             var report = new NeedleReport(
                 haystack.Name,
                 options,
-                new NeedleTest(opened.Model, opened.Tokenizer, opened.Digest, answers, ranks).Run(haystack, options)
+                NeedleTest.Of(opened.Model, opened.Tokenizer, opened.Digest, answers, ranks).Run(haystack, options)
             );
             Write(parsed.InvocationConfiguration.Output, report, folder);
             if (plot is not null)
@@ -154,6 +160,7 @@ internal static class NeedleCommand
             AnswerTokens = parsed.GetValue(Tokens),
             Scaling = parsed.GetValue(Scaling) is { } kind ? NeedleOptions.ParseScaling(kind) : null,
             Factor = parsed.GetValue(Factor),
+            LogN = parsed.GetValue(LogN),
         };
 
     /// <summary>Prints the table, and writes it as CSV.</summary>

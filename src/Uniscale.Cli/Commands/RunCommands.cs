@@ -108,6 +108,8 @@ internal static class RunCommands
         Line("tokens", $"{status.ConsumedTokens:N0}");
         if (status.Loss is { } loss)
             Line("loss", $"{loss:F4}");
+        foreach (var task in status.Scores.Values)
+            Line(task.Task, $"{task} at step {task.Step}");
         Line("speed", $"{status.TokensPerSecond:N0} tokens/s");
         Line("layout", $"{status.Layout}");
         Line("restarts", $"{status.Restarts}");

@@ -61,6 +61,8 @@ internal static class StatusWatch
         );
         foreach (var point in run.Validations.Values.Take(MostSources))
             line.Append(CultureInfo.InvariantCulture, $" | {point.Name} {Show.Odd(point.Loss)}");
+        foreach (var point in run.Scores.Values.Take(MostSources))
+            line.Append(CultureInfo.InvariantCulture, $" | {point.Task} {point.Metric} {Show.Odd(point.Score)}");
         return line.ToString();
     }
 
@@ -83,6 +85,8 @@ internal static class StatusWatch
         Add("loss", Show.Odd(run.Loss));
         foreach (var point in run.Validations.Values.Take(MostSources))
             Add($"  {point.Name}", $"{Show.Odd(point.Loss)} at step {point.Step}");
+        foreach (var point in run.Scores.Values.Take(MostSources))
+            Add($"  {point.Task}", $"{point.Metric} {Show.Odd(point.Score)} at step {point.Step}");
         Add("gradient norm", run.Loss is null ? Show.Nothing : Show.Odd(run.GradientNorm, "F3"));
         Add("learning rate", Show.Number(run.LearningRate, "0.00e-00"));
         Add("speed", $"{Show.Number(run.TokensPerSecond, "N0")} tokens/s, MFU {Show.Share(run.Mfu)}");

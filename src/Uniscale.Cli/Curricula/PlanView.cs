@@ -57,12 +57,20 @@ internal sealed class PlanView(RunConfiguration config, Curriculum curriculum, T
         }
     }
 
-    private string StopRule(Phase phase) =>
-        phase.Number < config.Phases.Count && config.Phases[phase.Number].StopAbove is { } bound
-            ? bound == 0
-                ? "; stops"
-                : string.Create(CultureInfo.InvariantCulture, $"; stops above {bound}")
-            : "";
+    private string StopRule(Phase phase)
+    {
+        if (phase.Number >= config.Phases.Count)
+            return "";
+        var settings = config.Phases[phase.Number];
+        string above =
+            settings.StopAbove is not { } bound ? ""
+            : bound == 0 ? "; stops"
+            : string.Create(CultureInfo.InvariantCulture, $"; stops above {bound}");
+        return above
+            + string.Concat(
+                settings.StopBelow.Select(rule => string.Create(CultureInfo.InvariantCulture, $"; stops below {rule.Value} in {rule.Key}"))
+            );
+    }
 
     private void PrintSources()
     {

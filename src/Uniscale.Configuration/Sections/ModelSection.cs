@@ -147,6 +147,13 @@ public sealed record ModelSection
     [Range(0, MinimumExclusive = true)]
     public double RopeLowFrequency { get; init; } = 1;
 
+    /// <summary>
+    /// Queries at positions beyond this are multiplied by log(position + 1) / log(this), so that attention over many tokens stays as sharp
+    /// (log-n scaling); 0: they are not.
+    /// </summary>
+    [Range(0, Limits.Context)]
+    public int LogNContext { get; init; }
+
     /// <summary>Bias of the query, key and value projections.</summary>
     public bool QkvBias { get; init; }
 

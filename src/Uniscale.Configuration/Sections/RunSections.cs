@@ -219,20 +219,6 @@ public sealed record CheckpointSection
     public IReadOnlyList<string> Tiers { get; init; } = [];
 }
 
-/// <summary>Validation during training.</summary>
-public sealed record EvaluationSection
-{
-    /// <summary>Steps between validations; 0: only at the end.</summary>
-    [Range(0)]
-    public long Every { get; init; }
-
-    /// <summary>
-    /// Sequences of each validation source, and prompts that are answered where the model learns from answers of its own; 0: all.
-    /// </summary>
-    [Range(0)]
-    public int Sequences { get; init; } = 64;
-}
-
 /// <summary>What is printed and written.</summary>
 public sealed record LoggingSection
 {
@@ -298,6 +284,13 @@ public sealed record PhaseSection
     /// </summary>
     [Range(0)]
     public double? StopAbove { get; init; }
+
+    /// <summary>
+    /// The run stops, saved, at the end of this phase where the score of a task is below this, by its name in results, e.g. ham or
+    /// mmlu_STEM; its first metric counts, from 0 to 1.
+    /// </summary>
+    [Range(0, 1)]
+    public IReadOnlyDictionary<string, double> StopBelow { get; init; } = new Dictionary<string, double>();
 
     /// <summary>The phase has a curve of the learning rate of its own, over its own tokens; else it lies on that of the run.</summary>
     public bool HasOwnCurve => Lr is not null || FinalRatio is not null || WarmupRatio is not null;

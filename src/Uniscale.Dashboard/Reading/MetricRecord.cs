@@ -11,6 +11,7 @@ internal enum RecordKind
     Start,
     Step,
     Validation,
+    Evaluation,
     Note,
     End,
 }
@@ -87,6 +88,15 @@ internal sealed class MetricRecord
 
     public string? Level { get; private set; }
 
+    public string? Task { get; private set; }
+
+    public string? Metric { get; private set; }
+
+    public bool IsPart { get; private set; }
+
+    /// <summary>Scores of a task by metric.</summary>
+    public Dictionary<string, double> Scores { get; } = [];
+
     /// <summary>Loss of this step by domain, where the run tells it.</summary>
     public Dictionary<string, double> DomainLosses { get; } = [];
 
@@ -141,8 +151,9 @@ internal sealed class MetricRecord
             EffectiveShare =
                 double.NaN;
         BitsPerByte = Remaining = Elapsed = double.NaN;
-        Skipped = Finished = false;
-        Phase = Name = Domain = Layout = Note = Message = Level = null;
+        Skipped = Finished = IsPart = false;
+        Phase = Name = Domain = Layout = Note = Message = Level = Task = Metric = null;
+        Scores.Clear();
         DomainLosses.Clear();
         MemoryParts.Clear();
         MixtureFed.Clear();
@@ -165,6 +176,8 @@ internal sealed class MetricRecord
             TakeNumbers(ref reader, MixtureFed);
         else if (name.SequenceEqual("mixture_planned"u8))
             TakeNumbers(ref reader, MixturePlanned);
+        else if (name.SequenceEqual("scores"u8))
+            TakeNumbers(ref reader, Scores);
         else if (name.SequenceEqual("values"u8))
             TakeNumbers(ref reader, Others);
         else
@@ -198,6 +211,15 @@ internal sealed class MetricRecord
                 break;
             case 4 when key.SequenceEqual("name"u8):
                 Name = Text(ref reader);
+                break;
+            case 4 when key.SequenceEqual("task"u8):
+                Task = Text(ref reader);
+                break;
+            case 6 when key.SequenceEqual("metric"u8):
+                Metric = Text(ref reader);
+                break;
+            case 7 when key.SequenceEqual("is_part"u8):
+                IsPart = reader.TokenType == JsonTokenType.True;
                 break;
             case 4 when key.SequenceEqual("note"u8):
                 Note = Text(ref reader);
@@ -333,6 +355,7 @@ internal sealed class MetricRecord
         word.SequenceEqual("step"u8) ? RecordKind.Step
         : word.SequenceEqual("note"u8) ? RecordKind.Note
         : word.SequenceEqual("validation"u8) ? RecordKind.Validation
+        : word.SequenceEqual("evaluation"u8) ? RecordKind.Evaluation
         : word.SequenceEqual("start"u8) ? RecordKind.Start
         : word.SequenceEqual("end"u8) ? RecordKind.End
         : RecordKind.Other;

@@ -61,6 +61,9 @@ public sealed record ValidationPoint(
     double BitsPerByte
 );
 
+/// <summary>The score of a task that counts, at a step.</summary>
+public sealed record ScorePoint(long Step, string Task, string Metric, double Score);
+
 /// <summary>Something that the run said.</summary>
 /// <param name="Kind">A short word, e.g. <c>step-skipped</c>; <c>start</c> and <c>end</c> for its beginnings and ends.</param>
 /// <param name="Level">information, warning or error.</param>

@@ -71,6 +71,9 @@ public sealed record RunSummary
     /// <summary>The latest validation of each source that stands near the end of the file, by its name.</summary>
     public IReadOnlyDictionary<string, ValidationPoint> Validations { get; init; } = new Dictionary<string, ValidationPoint>();
 
+    /// <summary>The latest score of each task that stands near the end of the file, by its name.</summary>
+    public IReadOnlyDictionary<string, ScorePoint> Scores { get; init; } = new Dictionary<string, ScorePoint>();
+
     /// <summary>Newest checkpoint that is whole; null: there is none.</summary>
     public long? CheckpointStep { get; init; }
 

@@ -37,6 +37,7 @@ internal sealed class SummaryReader(RunsFolder door)
         {
             Run = run,
             Validations = told.Validations,
+            Scores = told.Scores,
             State = StateOf(told, events, signs, now),
             Restarts = events.Count(entry => entry.Kind == "Restarted"),
             LastFault = events.LastOrDefault(entry => entry.Kind is "Fault" or "GivenUp")?.Message,
@@ -110,6 +111,8 @@ internal sealed class SummaryReader(RunsFolder door)
 
         public Dictionary<string, ValidationPoint> Validations { get; } = new(StringComparer.Ordinal);
 
+        public Dictionary<string, ScorePoint> Scores { get; } = new(StringComparer.Ordinal);
+
         public void Take(MetricRecord record)
         {
             Lines++;
@@ -145,6 +148,11 @@ internal sealed class SummaryReader(RunsFolder door)
                         record.Loss,
                         record.BitsPerByte
                     );
+                    break;
+                case RecordKind.Evaluation
+                    when record is { IsPart: false, Task: { } task, Metric: { } metric }
+                        && (Scores.Count < MostSources || Scores.ContainsKey(task)):
+                    Scores[task] = new ScorePoint(record.Step, task, metric, record.Scores.GetValueOrDefault(metric, double.NaN));
                     break;
                 case RecordKind.End:
                     HasFinished = record.Finished;

@@ -13,17 +13,18 @@ public sealed class RotaryFrequencies
 {
     private readonly double[] _frequencies;
     private readonly double _magnitude;
-    private readonly (int HeadDim, double AngleBase, RotaryStretch Stretch) _given;
+    private readonly (int HeadDim, double AngleBase, RotaryStretch Stretch, int LogNContext) _given;
     private RotaryFrequencies? _other;
 
     /// <param name="headDim">Width of a head; even.</param>
     /// <param name="angleBase">Base of the angles.</param>
     /// <param name="stretch">How angles are stretched beyond the trained context; null: they are not.</param>
-    public RotaryFrequencies(int headDim, double angleBase, RotaryStretch? stretch = null)
+    /// <param name="logNContext">Positions from which on queries grow with the logarithm of the position; 0: they do not.</param>
+    public RotaryFrequencies(int headDim, double angleBase, RotaryStretch? stretch = null, int logNContext = 0)
     {
         if (headDim % 2 != 0)
             throw new UserErrorException($"Rotary positions turn pairs of features, so model.head_dim must be even, not {headDim}.");
-        _given = (headDim, angleBase, stretch ?? RotaryStretch.None);
+        _given = (headDim, angleBase, stretch ?? RotaryStretch.None, logNContext);
         (_frequencies, _magnitude) = (_given.Stretch.Frequencies(headDim, angleBase), _given.Stretch.Magnitude);
     }
 
@@ -41,7 +42,22 @@ public sealed class RotaryFrequencies
         if (angleBase is not { } wanted || wanted == _given.AngleBase)
             return this;
         var kept = _other;
-        return kept?._given.AngleBase == wanted ? kept : _other = new RotaryFrequencies(_given.HeadDim, wanted, _given.Stretch);
+        return kept?._given.AngleBase == wanted
+            ? kept
+            : _other = new RotaryFrequencies(_given.HeadDim, wanted, _given.Stretch, _given.LogNContext);
+    }
+
+    /// <summary>
+    /// By what queries at positions int64 [batch or 1, sequence] are multiplied: max(1, log(position + 1) / log(L0)), fp32
+    /// [batch or 1, sequence, 1, 1] (log-n scaling; Chiang and Cholak, 2022); null: by nothing.
+    /// </summary>
+    public Tensor? QueryScale(Tensor positions)
+    {
+        if (_given.LogNContext == 0)
+            return null;
+        using var scope = NewDisposeScope();
+        var lengths = (positions.to(float64) + Scalars.One).unsqueeze(-1).unsqueeze(-1);
+        return (lengths.log() * Scalars.Of(1 / Math.Log(_given.LogNContext))).clamp_min(Scalars.One).to(float32).MoveToOuterDisposeScope();
     }
 
     /// <summary>

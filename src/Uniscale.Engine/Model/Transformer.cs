@@ -13,7 +13,9 @@ public static class Transformer
     {
         model = ModelShapes.Resolve(model);
         var rotary =
-            model.Positions == PositionKind.Rope ? new RotaryFrequencies(model.HeadDim, model.RopeBase, RotaryStretch.Of(model)) : null;
+            model.Positions == PositionKind.Rope
+                ? new RotaryFrequencies(model.HeadDim, model.RopeBase, RotaryStretch.Of(model), model.LogNContext)
+                : null;
         return
         [
             new EmbeddingBlock(model, vocabulary),

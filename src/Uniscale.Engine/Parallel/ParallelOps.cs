@@ -202,6 +202,10 @@ public sealed class ParallelOps : IParallelOps
     internal (Tensor Cosine, Tensor Sine) Angles(RotaryFrequencies frequencies, MicrobatchContext context) =>
         _sequences?.Angles(frequencies, Positions(context)) ?? frequencies.Angles(Positions(context));
 
+    /// <summary>See <see cref="RotaryFrequencies.QueryScale"/>, of this rank's tokens.</summary>
+    internal Tensor? QueryScale(RotaryFrequencies frequencies, MicrobatchContext context) =>
+        _sequences is { } cached ? cached.QueryScale(frequencies, Positions(context)) : frequencies.QueryScale(Positions(context));
+
     /// <summary>Adds a gradient to its sum, or gives it back in the parameter's type where there is none.</summary>
     internal static Tensor? Deliver(Func<GradientSum>? sum, Tensor gradient, ScalarType type)
     {

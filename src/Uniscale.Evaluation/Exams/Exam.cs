@@ -21,8 +21,23 @@ public sealed record Question(string Id, string Text, IReadOnlyList<string> Opti
     /// <summary>How an answer is taken from what a model writes; null: as the exam's rules say.</summary>
     public AnswerRule? Rule { get; init; }
 
+    /// <summary>Names of which the answer is one, for <see cref="AnswerRule.Class"/>.</summary>
+    public IReadOnlyList<string> Classes { get; init; } = [];
+
+    /// <summary>Only the first line of what the model writes is its answer.</summary>
+    public bool TakesFirstLine { get; init; }
+
+    /// <summary>Tokens that the model may write; null: as the exam's rules say.</summary>
+    public int? AnswerTokens { get; init; }
+
+    /// <summary>What a written program has to pass, for <see cref="AnswerRule.Code"/>; null: nothing is run.</summary>
+    public CodeTest? Tested { get; init; }
+
     /// <summary>Points that the exam gives for it.</summary>
     public double Points { get; init; } = 1;
+
+    /// <summary>What a shot shows as the answer, where that is more than its solution; null: the target.</summary>
+    public string? Shown { get; init; }
 
     /// <summary>The right answer as a shot shows it and results name it.</summary>
     public string Target =>
@@ -33,6 +48,15 @@ public sealed record Question(string Id, string Text, IReadOnlyList<string> Opti
 
     /// <summary>The letter of an option.</summary>
     public static char LetterOf(int option) => (char)('A' + option);
+}
+
+/// <summary>The parts of a program around what the model writes.</summary>
+/// <param name="Before">Code before it.</param>
+/// <param name="After">Code behind it: the tests.</param>
+public sealed record CodeTest(string Before, string After)
+{
+    /// <summary>The whole program.</summary>
+    public string Program(string written) => $"{Before}{written}\n{After}\n";
 }
 
 /// <summary>The questions of one subject.</summary>

@@ -19,6 +19,15 @@ namespace Uniscale.Evaluation.Exams;
 /// <param name="PrefixToken">The token before each document.</param>
 public sealed record Perplexity(int Documents, long Tokens, long Words, long Bytes, double LogLikelihood, int Window, int PrefixToken)
 {
+    /// <summary>Parts of a window by which the loss is told.</summary>
+    private const int Parts = 8;
+
+    /// <summary>
+    /// Loss by place in the window, each an eighth of it: how much a model gains from what stands far before. Only places that a document
+    /// reaches.
+    /// </summary>
+    public IReadOnlyList<PlaceLoss> ByPlace { get; init; } = [];
+
     /// <summary>exp(−Σ / words).</summary>
     public double OfWords => Math.Exp(-LogLikelihood / Words);
 
@@ -50,24 +59,63 @@ public sealed record Perplexity(int Documents, long Tokens, long Words, long Byt
     /// <summary>Measures documents.</summary>
     public static Perplexity Of(ExamRunner runner, Tokenizer tokenizer, int context, IReadOnlyList<string> documents)
     {
-        int prefix =
-            TextStart.Of(tokenizer)
-            ?? throw new UserErrorException(
-                "The tokenizer has neither an end nor a begin of text, so the first token of a document cannot be predicted."
-            );
-        var requests = documents.SelectMany(document => Windows(tokenizer.Encode(document), prefix, context)).ToList();
+        int prefix = PrefixOf(tokenizer);
+        var windows = documents.SelectMany(document => Windows(tokenizer.Encode(document), prefix, context)).ToList();
+        var parts = windows.SelectMany(window => PartsOf(window, context)).ToList();
         string task = ExamRunner.Digest($"perplexity/{context}/{prefix}/{tokenizer.Fingerprint}");
-        runner.Answer(requests, task);
+        runner.Answer(parts.Select(part => part.Request), task);
+        var scored = parts
+            .Select(part => (part.Place, part.Request.Continuation.Length, Sum: runner.AnswerOf(part.Request, task)))
+            .ToList();
         return new Perplexity(
             documents.Count,
-            requests.Sum(request => (long)request.Continuation.Length),
+            scored.Sum(part => (long)part.Length),
             documents.Sum(document => (long)document.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length),
             documents.Sum(document => (long)Encoding.UTF8.GetByteCount(document)),
-            requests.Sum(request => runner.AnswerOf(request, task)),
+            scored.Sum(part => part.Sum),
             context,
             prefix
-        );
+        )
+        {
+            ByPlace =
+            [
+                .. scored
+                    .GroupBy(part => part.Place)
+                    .OrderBy(place => place.Key)
+                    .Select(place => new PlaceLoss(
+                        Edge(place.Key, context),
+                        Edge(place.Key + 1, context),
+                        place.Sum(part => (long)part.Length),
+                        -place.Sum(part => part.Sum) / place.Sum(part => (long)part.Length)
+                    )),
+            ],
+        };
     }
+
+    /// <summary>A window in parts, each behind those before it.</summary>
+    private static IEnumerable<(int Place, LogLikelihoodRequest Request)> PartsOf(LogLikelihoodRequest window, int context)
+    {
+        for (int place = 0; place < Parts; place++)
+        {
+            int first = Edge(place, context),
+                end = Math.Min(Edge(place + 1, context), window.Continuation.Length);
+            if (end > first)
+                yield return (
+                    place,
+                    new LogLikelihoodRequest([.. window.Context, .. window.Continuation[..first]], window.Continuation[first..end])
+                );
+        }
+    }
+
+    private static int Edge(int place, int context) => (int)((long)context * place / Parts);
+
+    /// <summary>The token before each document.</summary>
+    /// <exception cref="UserErrorException">The tokenizer has none.</exception>
+    internal static int PrefixOf(Tokenizer tokenizer) =>
+        TextStart.Of(tokenizer)
+        ?? throw new UserErrorException(
+            "The tokenizer has neither an end nor a begin of text, so the first token of a document cannot be predicted."
+        );
 
     /// <summary>
     /// The first window predicts as many tokens as fit behind the prefix, later ones as many behind the last token of the window before.
@@ -103,3 +151,10 @@ public sealed record Perplexity(int Documents, long Tokens, long Words, long Byt
         }
     }
 }
+
+/// <summary>The loss at some places of windows.</summary>
+/// <param name="First">First place, from 0.</param>
+/// <param name="End">The place behind the last.</param>
+/// <param name="Tokens">Tokens that were predicted there.</param>
+/// <param name="Loss">Mean loss of one, in nats.</param>
+public sealed record PlaceLoss(int First, int End, long Tokens, double Loss);

@@ -52,13 +52,13 @@ public sealed class PromptBuilder(ExamRules rules, Tokenizer tokenizer, int cont
     public IReadOnlyList<GenerationRequest> Written(Subject subject, Question question)
     {
         // A prompt leaves at least half of the context to the answer.
-        int room = Math.Min(rules.AnswerTokens, Math.Max(1, context / 2)),
+        int room = Math.Min(question.AnswerTokens ?? rules.AnswerTokens, Math.Max(1, context / 2)),
             most = context - room;
         int count = Fitting(subject, question, "", most);
         string prompt = Prompt(subject, question, count, options: true).TrimEnd(' ');
         int[] tokens = [.. Prefix is { } prefix ? [prefix] : Array.Empty<int>(), .. tokenizer.Encode(prompt)];
         if (tokens.Length > most)
-            (tokens, Truncated) = (tokens[^most..], Truncated + 1);
+            (tokens, Truncated) = (rules.TruncatesMiddle ? WithoutMiddle(tokens, most) : tokens[^most..], Truncated + 1);
         return
         [
             .. Enumerable
@@ -75,10 +75,16 @@ public sealed class PromptBuilder(ExamRules rules, Tokenizer tokenizer, int cont
                                 [tokenizer.EndId],
                             ]
                             : [],
-                    StopTexts = rules.Stops.Count > 0 ? rules.Stops : [rules.Separator],
+                    StopTexts =
+                        rules.Stops.Count > 0 ? rules.Stops
+                        : rules.Separator.Length > 0 ? [rules.Separator]
+                        : [],
                 }),
         ];
     }
+
+    /// <summary>As many tokens of the begin as of the end (LongBench).</summary>
+    private static int[] WithoutMiddle(int[] tokens, int most) => [.. tokens[..(most / 2)], .. tokens[^(most - most / 2)..]];
 
     private static string Something(string option, Question question) =>
         option.Length > 0 ? option : throw new UserErrorException($"Question {question.Id} has an empty option, which has no likelihood.");
@@ -95,7 +101,7 @@ public sealed class PromptBuilder(ExamRules rules, Tokenizer tokenizer, int cont
             text.Append(rules.Question(shot, subject, options))
                 .Append(rules.Delimiter)
                 .Append(
-                    options || shot.Options.Count == 0 ? shot.Target
+                    options || shot.Options.Count == 0 ? shot.Shown ?? shot.Target
                     : shot.Answers.Count > 0 ? shot.Options[shot.Answers[0]]
                     : ""
                 )

@@ -38,6 +38,36 @@ public readonly record struct Score(double Value, double Error, int Count)
 /// <param name="Parts">Names of the parts; empty for a subject.</param>
 public sealed record ScoredTask(string Name, IReadOnlyDictionary<string, Score> Metrics, IReadOnlyList<string> Parts)
 {
+    private const string Hard = "ceval_hard";
+
+    private static readonly string[] HardSubjects =
+    [
+        "advanced_mathematics",
+        "discrete_mathematics",
+        "probability_and_statistics",
+        "college_chemistry",
+        "college_physics",
+        "high_school_mathematics",
+        "high_school_chemistry",
+        "high_school_physics",
+    ];
+
+    /// <summary>Names of an exam's scores, before it is held.</summary>
+    public static IReadOnlyList<string> NamesOf(Exam exam) =>
+        exam.Subjects.Count == 1
+            ? [exam.Name]
+            :
+            [
+                exam.Name,
+                .. exam
+                    .Subjects.Select(subject => subject.Group)
+                    .Where(group => group.Length > 0)
+                    .Distinct()
+                    .Select(group => NameOf(exam.Name, group)),
+                .. HasHard(exam) ? (string[])[Hard] : [],
+                .. exam.Subjects.Select(subject => $"{exam.Name}_{subject.Name}"),
+            ];
+
     /// <summary>The whole first, then groups, then subjects.</summary>
     public static IReadOnlyList<ScoredTask> Of(ExamResult result)
     {
@@ -61,27 +91,11 @@ public sealed record ScoredTask(string Name, IReadOnlyDictionary<string, Score> 
             .GroupBy(one => one.Subject.Group)
             .OrderBy(group => group.Key, StringComparer.Ordinal)
             .Select(group =>
-                Joined(
-                    $"{exam}_{group.Key.Replace(' ', '_')}",
-                    group.Select(one => one.Subject.Name),
-                    [.. group.Select(one => one.Task.Name)]
-                )
+                Joined(NameOf(exam, group.Key), group.Select(one => one.Subject.Name), [.. group.Select(one => one.Task.Name)])
             )
             .ToList();
-        string[] hard =
-        [
-            "advanced_mathematics",
-            "discrete_mathematics",
-            "probability_and_statistics",
-            "college_chemistry",
-            "college_physics",
-            "high_school_mathematics",
-            "high_school_chemistry",
-            "high_school_physics",
-        ];
-        var present = subjects.Where(one => hard.Contains(one.Subject.Name)).ToList();
-        if (exam == "ceval" && present.Count == hard.Length)
-            groups.Add(Joined("ceval_hard", hard, [.. present.Select(one => one.Task.Name)]));
+        if (HasHard(result.Exam))
+            groups.Add(Joined(Hard, HardSubjects, [.. HardSubjects.Select(name => $"{exam}_{name}")]));
         if (subjects.Count == 1)
             return [subjects[0].Task with { Name = exam }];
         return
@@ -98,11 +112,18 @@ public sealed record ScoredTask(string Name, IReadOnlyDictionary<string, Score> 
         }
     }
 
+    private static string NameOf(string exam, string group) => $"{exam}_{group.Replace(' ', '_')}";
+
+    private static bool HasHard(Exam exam) =>
+        exam.Name == "ceval" && HardSubjects.All(name => exam.Subjects.Any(subject => subject.Name == name));
+
     private static ScoredTask Task(string name, IReadOnlyList<Sample> samples, Averaging averaging, IReadOnlyList<string> parts) =>
         new(
             name,
-            samples[0]
-                .Scores.Keys.ToDictionary(
+            samples
+                .Skip(1)
+                .Aggregate(samples[0].Scores.Keys.AsEnumerable(), (common, sample) => common.Where(sample.Scores.ContainsKey).ToList())
+                .ToDictionary(
                     metric => metric,
                     metric =>
                         averaging switch

@@ -18,6 +18,14 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
     private readonly int[] _question = tokenizer.Encode(options.Question);
     private readonly Dictionary<int, bool> _ends = [];
 
+    /// <summary>Tokens of a text with needle, question and answer that has one token besides.</summary>
+    public int ShortestLength =>
+        (TextStart.Of(tokenizer) is null ? 0 : 1)
+        + tokenizer.Encode(options.Needle.Replace(NeedleOptions.KeyMark, Key(0), StringComparison.Ordinal)).Length
+        + _question.Length
+        + options.AnswerTokens
+        + 1;
+
     /// <summary>The cells of a length, by repeat and depth.</summary>
     /// <exception cref="UserErrorException">Needle, question and answer leave no room for a text.</exception>
     public IReadOnlyList<NeedleCell> Of(int length)
@@ -25,12 +33,22 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
         var cells = new List<NeedleCell>();
         for (int repeat = 0; repeat < options.Repeats; repeat++)
         {
-            int[] text = haystack.Tokens(length, unchecked((long)Mixing.Key((ulong)options.Seed, (ulong)repeat)));
+            int[] text = TextOf(length, repeat);
             for (int depth = 0; depth < options.Depths; depth++)
                 cells.Add(Cell(length, depth, repeat, text));
         }
         return cells;
     }
+
+    /// <summary>One cell alone.</summary>
+    /// <param name="length">Tokens of text, needle, question and answer.</param>
+    /// <param name="depth">Number of the depth.</param>
+    /// <param name="repeat">Number of the repeat.</param>
+    /// <exception cref="UserErrorException">Needle, question and answer leave no room for a text.</exception>
+    public NeedleCell One(int length, int depth, int repeat) => Cell(length, depth, repeat, TextOf(length, repeat));
+
+    private int[] TextOf(int length, int repeat) =>
+        haystack.Tokens(length, unchecked((long)Mixing.Key((ulong)options.Seed, (ulong)repeat)));
 
     private NeedleCell Cell(int length, int depth, int repeat, int[] text)
     {

@@ -41,6 +41,9 @@ public sealed record NeedleOptions
     /// <summary>Stretch factor; null: what each length needs beyond the model's context, and 2 with the dynamic one.</summary>
     public double? Factor { get; init; }
 
+    /// <summary>Whether queries beyond the trained context are scaled by the logarithm of their position (log-n).</summary>
+    public bool LogN { get; init; }
+
     /// <summary>The places in percent.</summary>
     public IReadOnlyList<double> DepthPercents =>
         Depths == 1 ? [50] : [.. Enumerable.Range(0, Depths).Select(i => 100.0 * i / (Depths - 1))];
@@ -108,6 +111,14 @@ public sealed record NeedleOptions
     /// <exception cref="UserErrorException">The model cannot read so long a text.</exception>
     public ModelSection At(ModelSection shape, int length)
     {
+        if (LogN && shape.Positions != PositionKind.Rope)
+            throw new UserErrorException("--log-n scales queries with rotary positions, and this model has a learned table of them: leave it out.");
+        if (LogN && shape.LogNContext > 0)
+            throw new UserErrorException(
+                $"--log-n would scale queries that are scaled already (model.log_n_context is {shape.LogNContext}): leave it out."
+            );
+        if (LogN)
+            shape = shape with { LogNContext = shape.Context };
         if (Scaling is null or RopeScalingKind.None)
         {
             return length <= shape.Context || shape.RopeScaling == RopeScalingKind.Dynamic

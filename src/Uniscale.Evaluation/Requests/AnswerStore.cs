@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace Uniscale.Evaluation.Requests;
@@ -7,13 +8,14 @@ namespace Uniscale.Evaluation.Requests;
 /// <summary>
 /// Answered requests on disk: each is written at once, a line of key and answer (a number, or a text as a JSON string), and found again
 /// when an evaluation is
-/// taken up. Safe for use by several threads; a folder is one process's at a time.
+/// taken up. Safe for use by several threads; a folder is one process's at a time. Or in memory alone.
 /// </summary>
 public sealed class AnswerStore : IDisposable
 {
+    private readonly StringBuilder? _added;
     private readonly Dictionary<string, double> _numbers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
-    private readonly FileStream _file;
+    private readonly FileStream? _file;
     private readonly Lock _lock = new();
 
     /// <param name="path">The file; made where it is not there.</param>
@@ -44,6 +46,30 @@ public sealed class AnswerStore : IDisposable
         }
         _file.SetLength(whole);
         _file.Position = whole;
+    }
+
+    private AnswerStore() => _added = new StringBuilder();
+
+    /// <summary>Answers that live as long as the store.</summary>
+    public static AnswerStore InMemory() => new();
+
+    /// <summary>What was added to a store in memory since it was last asked, as lines.</summary>
+    internal string TakeAdded()
+    {
+        lock (_lock)
+        {
+            string lines = _added!.ToString();
+            _added.Clear();
+            return lines;
+        }
+    }
+
+    /// <summary>Takes lines of another store, where they are not there yet.</summary>
+    internal void Merge(string lines)
+    {
+        lock (_lock)
+            foreach (string line in lines.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+                Take(line.Split('\t'));
     }
 
     /// <summary>The number that answers a request, where it is there.</summary>
@@ -77,7 +103,7 @@ public sealed class AnswerStore : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => _file?.Dispose();
 
     private void Take(string[] fields)
     {
@@ -91,8 +117,9 @@ public sealed class AnswerStore : IDisposable
 
     private void Write(string line)
     {
+        _added?.Append(line);
         // What JSON writes of a text is ASCII: it escapes the rest, and tabs and ends of lines with it.
-        _file.Write(System.Text.Encoding.ASCII.GetBytes(line));
-        _file.Flush();
+        _file?.Write(Encoding.ASCII.GetBytes(line));
+        _file?.Flush();
     }
 }

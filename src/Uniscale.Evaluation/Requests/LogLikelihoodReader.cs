@@ -74,6 +74,7 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
     {
         private readonly KeyValueCache _cache = model.NewSequence();
         private IReadOnlyList<LogLikelihoodRequest> _group = [];
+        private int[] _context = [];
         private int[] _read = [];
         private double[] _sums = [];
 
@@ -88,7 +89,7 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
             int[] context = _group[0].Context;
             int known = Math.Min(context.AsSpan().CommonPrefixLength(_read), context.Length - 1);
             _cache.Truncate(known);
-            _read = context;
+            _context = _read = context;
             _sums = new double[_group.Count];
             Longer.Clear();
             Longer.AddRange(Enumerable.Range(0, _group.Count).Where(i => _group[i].Continuation.Length > 1));
@@ -104,8 +105,10 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
 
         public SequencePart GoOn(int next)
         {
-            _cache.Truncate(_read.Length);
+            _cache.Truncate(_context.Length);
             int[] continuation = _group[Longer[next]].Continuation;
+            // The next context may go on where this one ends.
+            _read = [.. _context, .. continuation[..^1]];
             return new SequencePart(_cache, continuation.AsMemory(0, continuation.Length - 1), continuation.Length - 1);
         }
 
@@ -114,7 +117,6 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
 
         public void Give(Action<LogLikelihoodRequest, double> answer)
         {
-            _cache.Truncate(_read.Length);
             for (int i = 0; i < _sums.Length; i++)
                 answer(_group[i], _sums[i]);
         }

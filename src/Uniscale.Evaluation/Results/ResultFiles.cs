@@ -64,6 +64,18 @@ public static class ResultFiles
                 ["tokens"] = text.Tokens,
                 ["words"] = text.Words,
                 ["bytes"] = text.Bytes,
+                ["loss_by_place"] = new JsonArray([
+                    .. text.ByPlace.Select(place =>
+                        (JsonNode)
+                            new JsonObject
+                            {
+                                ["first"] = place.First,
+                                ["end"] = place.End,
+                                ["tokens"] = place.Tokens,
+                                ["loss"] = place.Loss,
+                            }
+                    ),
+                ]),
             };
             samples["perplexity"] = new JsonObject { ["original"] = text.Documents, ["effective"] = text.Documents };
         }
@@ -138,6 +150,8 @@ public static class ResultFiles
                 CultureInfo.InvariantCulture,
                 $"perplexity: {text.BitsPerByte:0.0000} bits per byte, {text.OfBytes:0.0000} a byte, {text.OfWords:0.00} a word ({text.Documents} documents, {text.Tokens} tokens, windows of {text.Window}, prefix token {text.PrefixToken})"
             );
+        if (evaluated.Perplexity is { ByPlace.Count: > 1 } placed)
+            yield return $"loss by place: {string.Join(", ", placed.ByPlace.Select(place => string.Create(CultureInfo.InvariantCulture, $"{place.First}–{place.End} {place.Loss:0.0000}")))}";
     }
 
     private static void AddNeedles(NeedleReport needles, JsonObject results, JsonObject configs, JsonObject samples)

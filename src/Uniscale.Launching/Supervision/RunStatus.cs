@@ -52,6 +52,9 @@ public sealed record RunStatus(
     /// <summary>Lines of metrics.jsonl that are no records; the last may be half written.</summary>
     public long UnreadLines { get; init; }
 
+    /// <summary>The latest score of each task that the model was asked, by its name; parts of a task are left out.</summary>
+    public IReadOnlyDictionary<string, TaskScore> Scores { get; init; } = new Dictionary<string, TaskScore>();
+
     private static readonly string?[] IncidentNotes =
     [
         "step-skipped",
@@ -107,6 +110,7 @@ public sealed record RunStatus(
             LastIncident = told.LastIncident,
             Ending = told.Ending,
             UnreadLines = told.UnreadLines,
+            Scores = told.Scores,
         };
     }
 
@@ -174,6 +178,8 @@ public sealed record RunStatus(
 
         public string? LastIncident { get; private set; }
 
+        public Dictionary<string, TaskScore> Scores { get; } = new(StringComparer.Ordinal);
+
         /// <summary>The run's last words; null while it goes on.</summary>
         public string? Ending { get; private set; }
 
@@ -214,6 +220,10 @@ public sealed record RunStatus(
                     Loss = line.GetProperty("loss").ValueKind == JsonValueKind.Number ? line.GetProperty("loss").GetDouble() : double.NaN;
                     TokensPerSecond = line.GetProperty("tokens_per_second").GetDouble();
                     SecondsOfStep[Step] = line.GetProperty("seconds").GetDouble();
+                    break;
+                case "evaluation" when !line.GetProperty("is_part").GetBoolean():
+                    var score = TaskScore.Of(line);
+                    Scores[score.Task] = score;
                     break;
                 case "note" when line.GetProperty("note").GetString() == "checkpoint-durable":
                     Checkpoint = line.GetProperty("message").GetString();

@@ -6,8 +6,8 @@ namespace Uniscale.Telemetry.Export;
 internal interface INewsReader : IDisposable
 {
     /// <summary>
-    /// Takes a <see cref="RunStart"/>, <see cref="StepReport"/>, <see cref="ValidationReport"/>, <see cref="Note"/> or
-    /// <see cref="RunEnd"/>.
+    /// Takes a <see cref="RunStart"/>, <see cref="StepReport"/>, <see cref="ValidationReport"/>, <see cref="EvaluationReport"/>,
+    /// <see cref="Note"/> or <see cref="RunEnd"/>.
     /// </summary>
     void Take(object news);
 }
@@ -80,6 +80,9 @@ internal sealed class ExportSink : ITelemetrySink
 
     /// <inheritdoc/>
     public void Validation(ValidationReport report) => _ring.Write(report);
+
+    /// <inheritdoc/>
+    public void Evaluation(EvaluationReport report) => _ring.Write(report);
 
     /// <inheritdoc/>
     public void Note(Note note) => _ring.Write(note);

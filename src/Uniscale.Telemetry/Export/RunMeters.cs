@@ -34,7 +34,8 @@ internal sealed class RunMeters : INewsReader
         _peak,
         _domainLoss,
         _fed,
-        _planned;
+        _planned,
+        _score;
     private readonly Gauge<double> _throughput,
         _flops;
     private readonly Gauge<long> _step,
@@ -68,6 +69,7 @@ internal sealed class RunMeters : INewsReader
         _domainLoss = Gauge("uniscale.domain.loss", null, "Mean loss of a token of the last step by domain, in nats.");
         _fed = Gauge("uniscale.mixture.fed.ratio", "1", "Share of the phase's tokens until now that a source fed.");
         _planned = Gauge("uniscale.mixture.planned.ratio", "1", "Share of the phase's tokens that the mixture gives a source.");
+        _score = Gauge("uniscale.evaluation.score", null, "The score that counts of a task that the model was asked.");
         _phase = Gauge("uniscale.phase", null, "1 for the phase that is trained, 0 for those before.");
         _lastSave = Gauge("uniscale.last_save.timestamp", "s", "When the newest checkpoint became durable.");
         _peak = Gauge("uniscale.peak.flops", "{flop}/s", "Peak that MFU is counted against.");
@@ -113,6 +115,9 @@ internal sealed class RunMeters : INewsReader
                 break;
             case ValidationReport validation:
                 _validation.Record(validation.Loss, _rank, new("source", validation.Name), new("domain", validation.Domain));
+                break;
+            case EvaluationReport { IsPart: false } evaluation:
+                _score.Record(evaluation.Main.Score, _rank, new("task", evaluation.Task), new("metric", evaluation.Metric));
                 break;
             case Note { Kind: "checkpoint-durable" } note:
                 Saved(note);

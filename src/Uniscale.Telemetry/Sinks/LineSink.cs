@@ -69,6 +69,14 @@ public sealed class LineSink(ILogger log, int every, CurveStyle style = CurveSty
     }
 
     /// <inheritdoc/>
+    public void Evaluation(EvaluationReport report)
+    {
+        // Parts stand in the metrics: an exam may have a hundred.
+        if (!report.IsPart)
+            Write($"{report.Task} at step {report.Step} | {report.Main} | {report.Questions} questions | {report.Method}");
+    }
+
+    /// <inheritdoc/>
     public void Note(Note note)
     {
         var level = note.Level switch

@@ -24,6 +24,7 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
     private readonly LossHistory _history = LossHistory.After(earlier ?? []);
     private readonly Queue<Note> _notes = new();
     private readonly Dictionary<string, ValidationReport> _validations = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, EvaluationReport> _evaluations = new(StringComparer.Ordinal);
     private readonly ManualResetEventSlim _over = new();
     private RunStart? _start;
     private StepReport? _last;
@@ -57,6 +58,17 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
     {
         lock (_gate)
             _validations[report.Name] = report;
+        _dirty = true;
+    }
+
+    /// <inheritdoc/>
+    public void Evaluation(EvaluationReport report)
+    {
+        // Parts stand in the metrics: an exam may have a hundred.
+        if (report.IsPart)
+            return;
+        lock (_gate)
+            _evaluations[report.Task] = report;
         _dirty = true;
     }
 
@@ -117,6 +129,8 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
             }
             if (_validations.Count > 0)
                 parts.Add(Validations());
+            foreach (var evaluation in _evaluations.Values)
+                parts.Add(new Text($"{evaluation.Task} at step {evaluation.Step}: {evaluation.Main}"));
             foreach (var note in _notes)
                 parts.Add(
                     new Text(

@@ -6,8 +6,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace Uniscale.Telemetry.Sinks;
 
 /// <summary>
-/// metrics.jsonl: one JSON object a line, with <c>kind</c> (start, step, validation, note, end) and <c>step</c>. A resumed run drops the
-/// records after the step it continues from, so that each step stands there once.
+/// metrics.jsonl: one JSON object a line, with <c>kind</c> (start, step, validation, evaluation, note, end) and <c>step</c>. A resumed
+/// run drops the records after the step it continues from, so that each step stands there once.
 /// </summary>
 public sealed class MetricsSink : ITelemetrySink
 {
@@ -63,6 +63,9 @@ public sealed class MetricsSink : ITelemetrySink
 
     /// <inheritdoc/>
     public void Validation(ValidationReport report) => Write("validation", report);
+
+    /// <inheritdoc/>
+    public void Evaluation(EvaluationReport report) => Write("evaluation", report);
 
     /// <inheritdoc/>
     public void Note(Note note) => Write("note", note);

@@ -74,6 +74,10 @@ public sealed class TensorBoardSink : ITelemetrySink
     }
 
     /// <inheritdoc/>
+    public void Evaluation(EvaluationReport report) =>
+        _file.Scalars(report.Step, [.. report.Scores.Select(score => ($"evaluation/{report.Task}/{score.Key}", score.Value))]);
+
+    /// <inheritdoc/>
     public void Note(Note note)
     {
         if (note.Level != NoteLevel.Information)

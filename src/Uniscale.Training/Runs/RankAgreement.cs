@@ -39,7 +39,10 @@ internal sealed class RankAgreement
     }
 
     /// <summary>What a rank has found at the paths of its configuration: tokens in their order, held-out tokens, the tokenizer.</summary>
-    public static RankAgreement OnData(TrainingData data, RunConfiguration configuration)
+    /// <param name="data">The data.</param>
+    /// <param name="configuration">The configuration.</param>
+    /// <param name="questions">Fingerprint of what the model is asked; null: nothing.</param>
+    public static RankAgreement OnData(TrainingData data, RunConfiguration configuration, string? questions = null)
     {
         var facts = new Dictionary<string, string>
         {
@@ -47,6 +50,8 @@ internal sealed class RankAgreement
             ["the number of tokens"] = data.Tokens.ToString(CultureInfo.InvariantCulture),
             ["the vocabulary"] = data.Vocabulary.ToString(CultureInfo.InvariantCulture),
         };
+        if (questions is not null)
+            facts["what evaluation.tasks ask"] = questions;
         foreach (var (name, fingerprint) in data.Source.SourceFingerprints)
             facts[$"data source '{name}'"] = fingerprint;
         foreach (var section in configuration.Data.Validation.Where(section => section.Shards.Count > 0))
@@ -107,7 +112,7 @@ internal sealed class RankAgreement
     }
 
     private static bool IsOfHost(string key) =>
-        key is "train.threads" or "data.tokenizer"
+        key is "train.threads" or "data.tokenizer" or "evaluation.data" or "evaluation.task_files"
         || (key.EndsWith(".shards", StringComparison.Ordinal) && key.StartsWith("data.", StringComparison.Ordinal));
 }
 

@@ -23,6 +23,7 @@ using Uniscale.Training.Ownership;
 using Uniscale.Training.Preflight;
 using Uniscale.Training.Recovery;
 using Uniscale.Training.Runtime;
+using Uniscale.Training.Validation;
 
 namespace Uniscale.Training.Runs;
 
@@ -114,7 +115,10 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var faults = FaultInjector.Of(_configuration, world, Folder.FullPath);
         var preflight = LookAtNodes(rank, faults);
         using var data = Data(_configuration);
-        RankAgreement.OnData(data, _configuration).Check(world, rank.Environment.Host);
+        using var tasks = RunTasks.Open(_configuration);
+        RankAgreement.OnData(data, _configuration, tasks?.Fingerprint).Check(world, rank.Environment.Host);
+        if (world.Rank == 0)
+            tasks?.Check(_configuration);
         world.Group.Barrier().Wait();
         double dataSeconds = StepMeter.SecondsSince(start);
         using var runtime = RankRuntime.Create(
@@ -198,6 +202,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
                 ? (ITrainingCallback[])[Timed(TimeUse.Other, new FedTextCallback(telemetry, tokenizer))]
                 : [],
             .. MoreCallbacks(runtime, telemetry).Select(callback => Timed(TimeUse.Validation, callback)),
+            .. tasks is null
+                ? (ITrainingCallback[])[]
+                : [Timed(TimeUse.Validation, new TaskCallback(tasks, _configuration.Evaluation.TasksEvery, telemetry, Folder.FullPath))],
             .. options.Recording == Recording.None
                 ? (ITrainingCallback[])[]
                 : [Timed(TimeUse.Other, new TraceCallback([options.TracePath, options.ProfilePath], telemetry))],

@@ -3,22 +3,20 @@ using Uniscale.Checkpoints.Saving;
 
 namespace Uniscale.Training.Runtime;
 
-/// <summary>A validation that the run was stopped in, to be done when it goes on.</summary>
+/// <summary>A judgement of the weights that the run was stopped in, to be done when it goes on.</summary>
 /// <param name="Phase">Phase of the last step.</param>
 /// <param name="EndsPhase">Whether that step was the phase's last, so that the result may stop the run.</param>
-public sealed record PendingValidation(int Phase, bool EndsPhase)
+public sealed record PendingJudgement(int Phase, bool EndsPhase)
 {
-    private const string Key = "validation.pending";
+    internal IEnumerable<KeyValuePair<string, string>> ToExtra(string key) =>
+        [new(key, string.Create(CultureInfo.InvariantCulture, $"{Phase} {EndsPhase}"))];
 
-    internal IEnumerable<KeyValuePair<string, string>> ToExtra() =>
-        [new(Key, string.Create(CultureInfo.InvariantCulture, $"{Phase} {EndsPhase}"))];
-
-    internal static PendingValidation? Read(IReadOnlyDictionary<string, string> extra) =>
-        extra.TryGetValue(Key, out string? text)
+    internal static PendingJudgement? Read(IReadOnlyDictionary<string, string> extra, string key) =>
+        extra.TryGetValue(key, out string? text)
         && text.Split(' ') is [var phase, var ends]
         && int.TryParse(phase, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
         && bool.TryParse(ends, out bool isEnd)
-            ? new PendingValidation(number, isEnd)
+            ? new PendingJudgement(number, isEnd)
             : null;
 }
 
@@ -31,14 +29,31 @@ public sealed partial class RankRuntime
     /// <summary>Whether work between the steps was left because any rank was asked to stop; the same on every rank.</summary>
     public bool IsStopSeen { get; private set; }
 
-    /// <summary>What the checkpoint says is still to be validated; null: nothing.</summary>
-    public PendingValidation? PendingValidation { get; set; }
+    private const string ValidationKey = "validation.pending",
+        TasksKey = "evaluation.pending";
 
-    /// <summary>What the checkpoint that was loaded says is to be validated.</summary>
-    internal PendingValidation? LoadedPending { get; private set; }
+    private (PendingJudgement? Validation, PendingJudgement? Tasks) _loadedPending;
+
+    /// <summary>A validation that is still to be done; null: none.</summary>
+    public PendingJudgement? PendingValidation { get; set; }
+
+    /// <summary>Tasks that are still to be asked; null: none.</summary>
+    public PendingJudgement? PendingTasks { get; set; }
+
+    /// <summary>Whether what is still to be judged is what the checkpoint that was loaded says.</summary>
+    internal bool IsPendingAsLoaded => (PendingValidation, PendingTasks) == _loadedPending;
+
+    private IEnumerable<KeyValuePair<string, string>> PendingToExtra() =>
+        [.. PendingValidation?.ToExtra(ValidationKey) ?? [], .. PendingTasks?.ToExtra(TasksKey) ?? []];
+
+    private void RestorePending(IReadOnlyDictionary<string, string> extra) =>
+        (PendingValidation, PendingTasks) = _loadedPending = (
+            PendingJudgement.Read(extra, ValidationKey),
+            PendingJudgement.Read(extra, TasksKey)
+        );
 
     /// <summary>Whether any rank is asked to stop by now. Collective.</summary>
-    private bool SeeStop()
+    internal bool SeeStop()
     {
         if (IsStopSeen || StopAsked is null)
             return IsStopSeen;

@@ -200,7 +200,7 @@ public sealed partial class RankRuntime : IDisposable
         var waited = _waits.Waited;
         var plan = Data.StepAt(Position.ConsumedTokens);
         _phase = plan.Phase;
-        PendingValidation = null;
+        PendingValidation = PendingTasks = null;
         if (!_isCritic)
             Rollouts?.Prepare(this, plan);
         bool criticAlone = Critic is not null && Rollouts!.TeachesCriticAlone(plan);
@@ -328,7 +328,7 @@ public sealed partial class RankRuntime : IDisposable
             .. _judge.ToExtra(),
             .. Record.ToExtra(),
             .. DataChange.ToExtra(Data),
-            .. PendingValidation?.ToExtra() ?? [],
+            .. PendingToExtra(),
             .. Origin?.ToExtra() ?? [],
             .. Rollouts?.ToExtra() ?? [],
             .. CriticToExtra(),
@@ -349,7 +349,7 @@ public sealed partial class RankRuntime : IDisposable
         Origin = StartingPoint.Read(loaded.Manifest.Extra);
         RewardOrigin = StartingPoint.Read(loaded.Manifest.Extra, RewardOriginKey);
         HeldOutOrigin = StartingPoint.Read(loaded.Manifest.Extra, HeldOutOriginKey);
-        LoadedPending = PendingValidation = PendingValidation.Read(loaded.Manifest.Extra);
+        RestorePending(loaded.Manifest.Extra);
         return loaded;
     }
 

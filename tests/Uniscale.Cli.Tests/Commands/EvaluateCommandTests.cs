@@ -40,18 +40,88 @@ public sealed class EvaluateCommandTests : IDisposable
     }
 
     [Fact]
+    public void AJudgeIsAskedElsewhereOrHere()
+    {
+        File.WriteAllLines(In("a.jsonl"), ["{\"id\":\"1\",\"question\":\"Which?\",\"answer\":\"this\"}"]);
+        File.WriteAllLines(In("b.jsonl"), ["{\"id\":\"1\",\"question\":\"Which?\",\"answer\":\"that\"}"]);
+        CommandRun.Ok("evaluate", "judge", In("a.jsonl"), In("b.jsonl"), "--write-requests", In("requests.jsonl"));
+        Assert.Equal(2, File.ReadLines(In("requests.jsonl")).Count());
+        File.WriteAllLines(
+            In("verdicts.jsonl"),
+            ["{\"id\":\"1\",\"order\":\"ab\",\"verdict\":\"[[A]]\"}", "{\"id\":\"1\",\"order\":\"ba\",\"verdict\":\"[[B]]\"}"]
+        );
+        Assert.Contains(
+            "A wins 1, B wins 0, ties 0",
+            CommandRun.Ok("evaluate", "judge", In("a.jsonl"), In("b.jsonl"), "--verdicts", In("verdicts.jsonl")),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "do not fit the judge's context of 64",
+            CommandRun.Refused("evaluate", "judge", In("a.jsonl"), In("b.jsonl"), "--judge", _run),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "Give one of --judge RUN, --verdicts FILE and --write-requests FILE",
+            CommandRun.Refused("evaluate", "judge", In("a.jsonl"), In("b.jsonl")),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void PassAtNeedsSamplesAndATemperature()
+    {
+        File.WriteAllText(In("exams/test.jsonl"), "{\"question\":\"?\",\"answer\":\"2\"}\n");
+        string[] asked = ["evaluate", _run, "--tasks", "gsm8k", "--data", In("exams"), "--out", In("out"), "--answer-tokens", "2"];
+        Assert.Contains(
+            "pass@1",
+            CommandRun.Ok([.. asked, "--samples", "3", "--temperature", "1", "--pass-at", "1,2"]),
+            StringComparison.Ordinal
+        );
+        Assert.Contains("writes 3 texts at temperature 0", CommandRun.Refused([.. asked, "--samples", "3"]), StringComparison.Ordinal);
+        Assert.Contains(
+            "pass@4 of gsm8k needs 1 to 3 samples",
+            CommandRun.Refused([.. asked, "--samples", "3", "--temperature", "1", "--pass-at", "4"]),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void TextsWithNeedlesAreWritten()
+    {
+        string model = In("t.model");
+        CommandRun.Ok("data", "needles", "--tokenizer", model, "--lengths", "150..200", "--count", "3", "--out", In("needles.jsonl"));
+        var texts = File.ReadLines(In("needles.jsonl"))
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("text").GetString()!)
+            .ToList();
+        Assert.Equal(3, texts.Distinct().Count());
+        // The key stands twice: where it is hidden, and at the end.
+        Assert.All(texts, text => Assert.Equal(3, text.Split(text[^8..^1]).Length));
+        Assert.Contains(
+            "is the one that the needle test asks with",
+            CommandRun.Refused("data", "needles", "--tokenizer", model, "--lengths", "99", "--seed", "1234", "--out", In("x.jsonl")),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "are too short for a needle",
+            CommandRun.Refused("data", "needles", "--tokenizer", model, "--lengths", "20..30", "--out", In("x.jsonl")),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void PlainTextIsMeasured()
     {
         string said = CommandRun.Ok("evaluate", _run, "--tasks", "perplexity", "--data", In("raw/a.txt"), "--out", In("out"));
         Assert.Contains("bits per byte", said, StringComparison.Ordinal);
         Assert.Contains("windows of 64", said, StringComparison.Ordinal);
+        Assert.Contains("loss by place: 0–8 ", said, StringComparison.Ordinal);
     }
 
-    /// <summary>Four lengths up to the context; a context that is too short for the default sentences is told.</summary>
+    /// <summary>A context that is too short for the default sentences is told.</summary>
     [Fact]
     public void NeedlesNeedAContext() =>
         Assert.Contains(
-            "A length of 8 tokens is too short",
+            "but the model's context is 64: leave the task out",
             CommandRun.Refused("evaluate", _run, "--tasks", "needle", "--out", In("out")),
             StringComparison.Ordinal
         );

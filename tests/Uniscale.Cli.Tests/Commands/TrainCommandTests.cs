@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using static Uniscale.Cli.Tests.CommandRun;
@@ -145,6 +147,50 @@ public sealed class TrainCommandTests : IDisposable
         var (code, _, error) = CommandRun.Of("train", In("phased.yaml"), "--set", "data.validation=[]");
         Assert.Equal(2, code);
         Assert.Contains("phases[0].stop_above judges phase 'first' by validation, but data.validation is empty", error);
+    }
+
+    /// <summary>Scores inside a run: in its metrics and curves, in what is asked of it afterwards, and in the card of an export.</summary>
+    [Fact]
+    public void A_run_asks_its_model_and_tells_the_scores_everywhere()
+    {
+        File.WriteAllText(
+            In("phased.yaml"),
+            File.ReadAllText(In("run.yaml"))
+                .Replace("steps: 6, ", "", StringComparison.Ordinal)
+                .Replace("evaluation: { every: 3, sequences: 4 }", "evaluation: { task_files: [TASK], limit: 6 }", StringComparison.Ordinal)
+                .Replace("TASK", In("task.yaml"), StringComparison.Ordinal)
+                .Replace(", tensor_board: false", "", StringComparison.Ordinal)
+                + "\nphases:\n  - { name: first, tokens: 256, stop_below: { words: 0 } }\n  - { name: second, tokens: 256 }\n"
+        );
+        File.WriteAllText(
+            In("q.csv"),
+            "question,a,b,right\n" + string.Concat(Enumerable.Range(0, 9).Select(i => $"models {i},words,text,A\n"))
+        );
+        File.WriteAllText(
+            In("task.yaml"),
+            "name: words\ndata: q.csv\nprompt: \"{question}\"\noptions: [\"{a}\", \"{b}\"]\ntarget: right\nscoring: option\n"
+        );
+        Assert.Contains("all; stops below 0 in words", Ok("curriculum", "plan", In("phased.yaml")));
+        Ok("train", In("phased.yaml"), "--ranks", "2");
+        var told = Records("evaluation").ToList();
+        Assert.Equal([2, 4], told.Select(record => record.GetProperty("step").GetInt64()));
+        Assert.Equal(["first", "second"], told.Select(record => record.GetProperty("phase").GetString()));
+        string score = told[1].GetProperty("scores").GetProperty("acc").GetDouble().ToString("0.0000", CultureInfo.InvariantCulture);
+        Assert.Contains($"words       acc {score} ± ", Ok("status", In("run")));
+        Assert.Contains($" at step 4", Ok("status", In("run")));
+        Assert.Matches($@"second +words +4 +512 +acc {score} ± .*original, option, 0 shots", Ok("curriculum", "audit", In("run")));
+        Assert.Contains("evaluation/words/acc", Encoding.Latin1.GetString(File.ReadAllBytes(Directory.GetFiles(In("run/tensorboard"))[0])));
+        // The files are those of evaluate.
+        Ok("evaluate", "compare", In("run/evaluation/results_step-00000002.json"), In("run/evaluation/results_step-00000004.json"));
+
+        Ok("export", In("run"), "--to", In("model"));
+        string card = File.ReadAllText(In("model/README.md"));
+        Assert.Contains("after step 4, 512 tokens, the end of phase second", card);
+        Assert.Contains("| phase | tokens | books |", card);
+        Assert.Contains("| books | books | 512 | ", card);
+        Assert.Contains($"| words | acc {score} ± ", card);
+        Ok("export", In("run"), "--step", "2", "--to", In("first"));
+        Assert.Contains("after step 2, 256 tokens, the end of phase first", File.ReadAllText(In("first/README.md")));
     }
 
     /// <summary>A pipe stands for data that come slowly: nobody writes to it.</summary>

@@ -33,6 +33,20 @@ public sealed class RotaryFrequenciesTests
         Assert.Equal(Math.Sin(200_003), sine.item<float>(), 1e-6);
     }
 
+    /// <summary>Position p is the (p + 1)-th: at the trained context the factor is still 1.</summary>
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(4095, 1)]
+    [InlineData(16_383, 14.0 / 12)]
+    [InlineData(262_143, 18.0 / 12)]
+    public void QueriesGrowWithTheLogarithmOfTheirPosition(long position, double scale)
+    {
+        using var scope = NewDisposeScope();
+        var positions = tensor([position]).unsqueeze(0);
+        Assert.Equal(scale, new RotaryFrequencies(4, 10_000, logNContext: 4096).WithBase(500)!.QueryScale(positions)!.item<float>(), 1e-6);
+        Assert.Null(new RotaryFrequencies(4, 10_000).QueryScale(positions));
+    }
+
     [Fact]
     public void OddHeadsAreRefused() => Assert.Throws<UserErrorException>(() => new RotaryFrequencies(7, 10_000));
 

@@ -36,10 +36,10 @@ public sealed class ExamRunnerTests : IDisposable
 
     /// <summary>Any number of ranks, and an evaluation that was killed in the middle: the same table.</summary>
     [Theory]
-    [InlineData(Variant.Original, null)]
-    [InlineData(Variant.Harness, Scoring.Option)]
-    [InlineData(Variant.OpenCompass, null)]
-    public void RanksAndStopsDoNotMoveADigit(Variant variant, Scoring? scoring)
+    [InlineData(ExamVariant.Original, null)]
+    [InlineData(ExamVariant.Harness, Scoring.Option)]
+    [InlineData(ExamVariant.OpenCompass, null)]
+    public void RanksAndStopsDoNotMoveADigit(ExamVariant variant, Scoring? scoring)
     {
         var options = new ExamOptions(variant, scoring);
         string one = Table("one", options, 1, out string lines);
@@ -59,7 +59,7 @@ public sealed class ExamRunnerTests : IDisposable
     [Fact]
     public void AveragesAreThoseOfTheVariant()
     {
-        var questions = Result("a", new ExamOptions(Variant.Harness), 1);
+        var questions = Result("a", new ExamOptions(ExamVariant.Harness), 1);
         var subjects = new ExamResult(
             questions.Exam,
             questions.Options,
@@ -113,14 +113,20 @@ public sealed class ExamRunnerTests : IDisposable
                 ),
             ]
         );
-        Assert.Equal([1.0, 0.0], Result("h", new ExamOptions(Variant.Harness), 1, several).Samples.Select(sample => sample.Scores["acc"]));
-        Assert.Equal([0.0, 0.0], Result("o", new ExamOptions(Variant.Original), 1, several).Samples.Select(sample => sample.Scores["acc"]));
+        Assert.Equal(
+            [1.0, 0.0],
+            Result("h", new ExamOptions(ExamVariant.Harness), 1, several).Samples.Select(sample => sample.Scores["acc"])
+        );
+        Assert.Equal(
+            [0.0, 0.0],
+            Result("o", new ExamOptions(ExamVariant.Original), 1, several).Samples.Select(sample => sample.Scores["acc"])
+        );
     }
 
     [Fact]
     public void ResultsHaveTheHarnessLayout()
     {
-        var result = Result("r", new ExamOptions(Variant.Original, Limit: 2), 1);
+        var result = Result("r", new ExamOptions(ExamVariant.Original, Limit: 2), 1);
         using var document = JsonDocument.Parse(ResultFiles.Results(new Evaluated([result]), "runs/x", "digest", DateTimeOffset.UnixEpoch));
         var root = document.RootElement;
         Assert.InRange(root.GetProperty("results").GetProperty("mmlu").GetProperty("acc,none").GetDouble(), 0, 1);
@@ -188,14 +194,7 @@ public sealed class ExamRunnerTests : IDisposable
         using var tokenizer = SmallTokenizer.Open();
         using var answers = new AnswerStore(Path.Combine(_folder, name, "answers.tsv"));
         using var weights = SmallModel.Trained(SmallModel.Shape with { Vocabulary = 500 });
-        var readers = Enumerable.Range(0, ranks).Select(_ => weights.Reader()).ToList();
-        try
-        {
-            return use(new ExamRunner(readers, tokenizer, "made", answers), tokenizer, weights.Context);
-        }
-        finally
-        {
-            readers.ForEach(reader => reader.Dispose());
-        }
+        using var readers = ReaderThreads.Of(weights, ranks);
+        return use(new ExamRunner(readers, tokenizer, "made", answers), tokenizer, weights.Context);
     }
 }

@@ -17,28 +17,28 @@ public sealed class PromptBuilderTests : IDisposable
 
     [Theory]
     [InlineData(
-        Variant.Original,
+        ExamVariant.Original,
         "about  college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n\n Which is the answer?\nA. A choice"
     )]
     [InlineData(
-        Variant.Harness,
+        ExamVariant.Harness,
         "about college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n\nWhich is the answer?\nA. A choice"
     )]
     [InlineData(
-        Variant.OpenCompass,
+        ExamVariant.OpenCompass,
         "about  college physics.\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\nAnswer: B\n Which is the answer?\nA. A choice"
     )]
-    public void MmluDiffersInBlanksAndSeparators(Variant variant, string prompt) =>
+    public void MmluDiffersInBlanksAndSeparators(ExamVariant variant, string prompt) =>
         Assert.Equal(
             $"The following are multiple choice questions (with answers) {prompt}\nB. water\nC. light\nD. none\nAnswer:",
             Builder("mmlu", variant).Prompt(Physics, Asked, 1, options: true)
         );
 
     [Theory]
-    [InlineData(Variant.Original, "题头。\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\n答案：B\n\n", "答案：")]
-    [InlineData(Variant.Harness, "题头。\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\n答案： B\n\n", "答案：")]
-    [InlineData(Variant.OpenCompass, "题头。\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\n答案: B\n题头。\n", "答案: ")]
-    public void CevalDiffersInHeadersAndDelimiters(Variant variant, string before, string end)
+    [InlineData(ExamVariant.Original, "题头。\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\n答案：B\n\n", "答案：")]
+    [InlineData(ExamVariant.Harness, "题头。\n\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\n答案： B\n\n", "答案：")]
+    [InlineData(ExamVariant.OpenCompass, "题头。\nIs light water?\nA. yes\nB. no\nC. of the\nD. which\n答案: B\n题头。\n", "答案: ")]
+    public void CevalDiffersInHeadersAndDelimiters(ExamVariant variant, string before, string end)
     {
         string prompt = Builder("ceval", variant)
             .Prompt(Physics with { Title = "法学" }, Asked, 1, options: true)
@@ -52,18 +52,18 @@ public sealed class PromptBuilderTests : IDisposable
         var five = Asked with { Options = ["1", "2", "3", "4", "5"], Passage = "P. " };
         Assert.Equal(
             "P. Q:  Which is the answer? Answer Choices: (A)1 (B)2 (C)3 (D)4 (E)5\nA: Among A through E, the answer is",
-            Builder("agieval", Variant.Harness).Prompt(Physics with { Name = "lsat-ar" }, five, 0, options: true)
+            Builder("agieval", ExamVariant.Harness).Prompt(Physics with { Name = "lsat-ar" }, five, 0, options: true)
         );
         Assert.Equal(
             "问题： Which is the answer? 选项：(A)A choice (B)water (C)light (D)none\n答案：从A到D, 我们应选择",
-            Builder("agieval", Variant.Original).Prompt(Physics with { Name = "gaokao-biology" }, Asked, 0, options: true)
+            Builder("agieval", ExamVariant.Original).Prompt(Physics with { Name = "gaokao-biology" }, Asked, 0, options: true)
         );
     }
 
     [Fact]
     public void TheLetterKeepsItsBlankAndTheTextBeginsWithTheSeparator()
     {
-        var requests = Builder("mmlu", Variant.Original).Requests(Physics, Asked);
+        var requests = Builder("mmlu", ExamVariant.Original).Requests(Physics, Asked);
         Assert.Equal(4, requests.Count);
         Assert.All(requests, request => Assert.Equal(_tokenizer.EndId, request.Context[0]));
         Assert.All(requests, request => Assert.Equal(requests[0].Context, request.Context));
@@ -72,7 +72,7 @@ public sealed class PromptBuilderTests : IDisposable
             requests.Select(request => string.Concat(request.Continuation.Select(token => _tokenizer.PieceOf(token).Text)))
         );
         // Blanks at the end of a context go to the continuation.
-        var spaced = ExamRules.Of("ceval", Variant.OpenCompass) with
+        var spaced = ExamRules.Of("ceval", ExamVariant.OpenCompass) with
         {
             Scoring = Scoring.Letter,
         };
@@ -88,7 +88,7 @@ public sealed class PromptBuilderTests : IDisposable
     [Fact]
     public void SpecialTokensInAQuestionAreText()
     {
-        var requests = Builder("mmlu", Variant.Original).Requests(Physics, Asked with { Text = "What is </s> and <s>?" });
+        var requests = Builder("mmlu", ExamVariant.Original).Requests(Physics, Asked with { Text = "What is </s> and <s>?" });
         Assert.DoesNotContain(_tokenizer.EndId, requests[0].Context.Skip(1));
         Assert.DoesNotContain(_tokenizer.BeginId, requests[0].Context);
     }
@@ -96,13 +96,13 @@ public sealed class PromptBuilderTests : IDisposable
     [Fact]
     public void TheOriginalDropsShotsThatDoNotFitTheOthersCutTheBeginning()
     {
-        int whole = Builder("mmlu", Variant.Original).Requests(Physics, Asked)[0].Context.Length;
-        var dropped = new PromptBuilder(ExamRules.Of("mmlu", Variant.Original), _tokenizer, whole - 5, 1);
+        int whole = Builder("mmlu", ExamVariant.Original).Requests(Physics, Asked)[0].Context.Length;
+        var dropped = new PromptBuilder(ExamRules.Of("mmlu", ExamVariant.Original), _tokenizer, whole - 5, 1);
         int[] context = dropped.Requests(Physics, Asked)[0].Context;
         Assert.Equal(0, dropped.Truncated);
         Assert.Equal(_tokenizer.EndId, context[0]);
         Assert.Equal(_tokenizer.Encode(dropped.Prompt(Physics, Asked, 0, options: true)), context[1..]);
-        var cut = new PromptBuilder(ExamRules.Of("mmlu", Variant.Harness), _tokenizer, whole - 10, 1);
+        var cut = new PromptBuilder(ExamRules.Of("mmlu", ExamVariant.Harness), _tokenizer, whole - 10, 1);
         Assert.Equal(whole - 10, cut.Requests(Physics, Asked)[0].Context.Length);
         Assert.Equal(4, cut.Truncated);
     }
@@ -117,12 +117,12 @@ public sealed class PromptBuilderTests : IDisposable
     private string Refused(Question question, Scoring scoring) =>
         Assert
             .Throws<UserErrorException>(() =>
-                new PromptBuilder(ExamRules.Of("mmlu", Variant.Harness) with { Scoring = scoring }, _tokenizer, 600, 0).Requests(
+                new PromptBuilder(ExamRules.Of("mmlu", ExamVariant.Harness) with { Scoring = scoring }, _tokenizer, 600, 0).Requests(
                     Physics,
                     question
                 )
             )
             .Message;
 
-    private PromptBuilder Builder(string exam, Variant variant) => new(ExamRules.Of(exam, variant), _tokenizer, 4096, 5);
+    private PromptBuilder Builder(string exam, ExamVariant variant) => new(ExamRules.Of(exam, variant), _tokenizer, 4096, 5);
 }

@@ -121,7 +121,7 @@ public sealed class WrittenExamTests : IDisposable
             "mmlu",
             [new Subject("anatomy", "anatomy", "other", [], [new Question("anatomy/0", "Which?", ["water", "light"], [0])])]
         );
-        var result = Run("letters", exam, ExamRules.Of("mmlu", Variant.Harness) with { Scoring = Scoring.Written }, 1);
+        var result = Run("letters", exam, ExamRules.Of("mmlu", ExamVariant.Harness) with { Scoring = Scoring.Written }, 1);
         Assert.Contains(result.Samples[0].Answer, (string[])["", "A", "B"]);
         Assert.Equal(["acc"], result.Samples[0].Scores.Keys);
     }
@@ -139,14 +139,7 @@ public sealed class WrittenExamTests : IDisposable
         using var tokenizer = SmallTokenizer.Open();
         using var answers = new AnswerStore(Path.Combine(_folder, name, "answers.tsv"));
         using var model = InductionModel.Load(tokenizer.Size, 600);
-        var readers = Enumerable.Range(0, ranks).Select(_ => model.Reader()).ToList();
-        try
-        {
-            return new ExamRunner(readers, tokenizer, "made", answers).Run(exam, rules, new ExamOptions());
-        }
-        finally
-        {
-            readers.ForEach(reader => reader.Dispose());
-        }
+        using var readers = ReaderThreads.Of(model, ranks);
+        return new ExamRunner(readers, tokenizer, "made", answers).Run(exam, rules, new ExamOptions());
     }
 }

@@ -54,8 +54,10 @@ public sealed class TrainedModelTests : IDisposable
     /// <summary>
     /// Some of one token, some of several, behind contexts of many lengths, against plain torch operations on each text alone.
     /// </summary>
-    [Fact]
-    public void TwoHundredLogLikelihoodsAreThoseOfPlainTorch()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(10)] // queries grow with their position
+    public void TwoHundredLogLikelihoodsAreThoseOfPlainTorch(int logNContext)
     {
         using var scope = NewDisposeScope();
         // Weights of the size that training has: 1e-5 is then far more than the rounding of fp32.
@@ -64,6 +66,7 @@ public sealed class TrainedModelTests : IDisposable
             Context = 128,
             KvHeads = 1,
             InitStd = 0.1,
+            LogNContext = logNContext,
         };
         Save(shape);
         using var model = TrainedModel.Load(shape, Vocabulary, CheckpointReader.Open(CheckpointCatalog.Find(_directory)));

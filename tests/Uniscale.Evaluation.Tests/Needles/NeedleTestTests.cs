@@ -186,6 +186,6 @@ public sealed class NeedleTestTests : IDisposable
             ? InductionModel.Load(tokenizer.Size, Context)
             : SmallModel.Trained(SmallModel.Shape with { Vocabulary = 500 });
         var haystack = Haystack.Filler(options.Seed, tokenizer);
-        return new NeedleReport(haystack.Name, options, new NeedleTest(model, tokenizer, "made", answers, ranks).Run(haystack, options));
+        return new NeedleReport(haystack.Name, options, NeedleTest.Of(model, tokenizer, "made", answers, ranks).Run(haystack, options));
     }
 }

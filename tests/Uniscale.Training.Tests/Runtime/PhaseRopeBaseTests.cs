@@ -29,6 +29,18 @@ public sealed class PhaseRopeBaseTests
         Assert.NotEqual(plain, phase);
     }
 
+    /// <summary>Queries that grow with their position: other losses, and the same ones on layouts that cut sequences and heads.</summary>
+    [Fact]
+    public void Log_n_scaling_is_the_same_on_every_layout()
+    {
+        var scaled = TestRuns.Tiny with { Model = TestRuns.Tiny.Model with { LogNContext = 4 } };
+        var one = TestRuns.Record(scaled, "dp1", steps: 4);
+        Assert.NotEqual(TestRuns.Record(TestRuns.Tiny, "dp1", steps: 4).Losses, one.Losses);
+        foreach (string layout in (string[])["cp2", "tp2", "tp2 cp2"])
+            foreach (var (expected, loss) in one.Losses.Zip(TestRuns.Record(scaled, layout, steps: 4).Losses))
+                Assert.Equal(1, loss / expected, 1e-5);
+    }
+
     private static double[] Losses(RunConfiguration configuration) =>
         TestRuns.OnRanks(
             1,

@@ -100,6 +100,9 @@ public sealed record StepSection
     /// <summary>Drops documents with listed words.</summary>
     public BlockListSection? BlockList { get; init; }
 
+    /// <summary>Drops what has few words that connect sentences.</summary>
+    public ConnectivesSection? Connectives { get; init; }
+
     /// <summary>Drops what a language model of good text finds improbable.</summary>
     public QualitySection? Quality { get; init; }
 
@@ -133,6 +136,7 @@ public sealed record StepSection
             Boilerplate,
             Mojibake,
             BlockList,
+            Connectives,
             Quality,
             ExactDocuments,
             ExactParagraphs,

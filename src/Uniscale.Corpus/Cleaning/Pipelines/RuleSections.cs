@@ -72,6 +72,14 @@ public sealed record LengthSection : RuleSection
     [Range(0)]
     public int MaxCharacters { get; init; }
 
+    /// <summary>Fewest bytes of UTF-8: long data is what has more than 32KiB (InternLM2).</summary>
+    [Range(0), Unit(Unit.Bytes)]
+    public long MinBytes { get; init; }
+
+    /// <summary>Most bytes of UTF-8; 0: no bound.</summary>
+    [Range(0), Unit(Unit.Bytes)]
+    public long MaxBytes { get; init; }
+
     /// <summary>Fewest words.</summary>
     [Range(0)]
     public int MinWords { get; init; }
@@ -182,6 +190,27 @@ public sealed record BlockListSection : RuleSection
     /// <summary>Most occurrences that a document may have.</summary>
     [Range(0)]
     public int MaxHits { get; init; }
+
+    internal override IEnumerable<string> Files => Lists;
+}
+
+/// <summary>
+/// Words that connect sentences, such as "however" and 因此, of which a long text that hangs together has some, and a list or a log none.
+/// </summary>
+public sealed record ConnectivesSection : RuleSection
+{
+    /// <summary>Least share of words that begin such a phrase.</summary>
+    [Range(0, 1)]
+    public double Min { get; init; } = 0.002;
+
+    /// <summary>Further words and phrases, in any case.</summary>
+    public IReadOnlyList<string> Words { get; init; } = [];
+
+    /// <summary>Files of such, one a line; lines that begin with # are comments.</summary>
+    public IReadOnlyList<string> Lists { get; init; } = [];
+
+    /// <summary>Whether the English and Chinese ones that are built in count.</summary>
+    public bool BuiltIn { get; init; } = true;
 
     internal override IEnumerable<string> Files => Lists;
 }

@@ -6,30 +6,108 @@ namespace Uniscale.Corpus.Cleaning;
 /// <summary>Drops documents that hold listed words and phrases, as whole words and in any case.</summary>
 internal sealed class BlockListRule : IDocumentRule
 {
-    /// <summary>Hashes of the phrases, by their number of words.</summary>
-    private readonly SortedDictionary<int, HashSet<ulong>> _phrases = [];
-
+    private readonly PhraseTable _phrases;
     private readonly int _maxHits;
 
     public BlockListRule(BlockListSection settings)
     {
         _maxHits = settings.MaxHits;
-        foreach (string phrase in settings.Words.Concat(settings.Lists.SelectMany(PhraseLists.Read)))
-            Add(phrase);
-        if (_phrases.Count == 0)
+        _phrases = new PhraseTable(settings.Words.Concat(settings.Lists.SelectMany(PhraseLists.Read)));
+        if (_phrases.IsEmpty)
             throw new UserErrorException($"The rule '{settings.ReportedName}' has no words: set words or lists, or enabled to false.");
+    }
+
+    public bool Keeps(CleaningDocument document) => _phrases.Count(document, _maxHits + 1L) <= _maxHits;
+}
+
+/// <summary>Drops documents with few words that connect sentences (InternLM2, section 3.1.3: one of its rules for long data).</summary>
+internal sealed class ConnectivesRule : IDocumentRule
+{
+    private static readonly string[] BuiltIn =
+    [
+        "however",
+        "therefore",
+        "because",
+        "although",
+        "thus",
+        "hence",
+        "moreover",
+        "furthermore",
+        "nevertheless",
+        "consequently",
+        "meanwhile",
+        "otherwise",
+        "instead",
+        "for example",
+        "as a result",
+        "in addition",
+        "on the other hand",
+        "in fact",
+        "in particular",
+        "in other words",
+        "因此",
+        "所以",
+        "因为",
+        "但是",
+        "然而",
+        "虽然",
+        "而且",
+        "此外",
+        "例如",
+        "于是",
+        "不过",
+        "同时",
+        "另外",
+        "总之",
+        "即使",
+        "如果",
+    ];
+
+    private readonly PhraseTable _phrases;
+    private readonly double _min;
+
+    public ConnectivesRule(ConnectivesSection settings)
+    {
+        _min = settings.Min;
+        _phrases = new PhraseTable([.. settings.BuiltIn ? BuiltIn : [], .. settings.Words, .. settings.Lists.SelectMany(PhraseLists.Read)]);
+        if (_phrases.IsEmpty)
+            throw new UserErrorException(
+                $"The rule '{settings.ReportedName}' has no words: set words or lists, built_in to true, or enabled to false."
+            );
     }
 
     public bool Keeps(CleaningDocument document)
     {
-        int hits = 0;
+        long wanted = (long)Math.Ceiling(_min * document.Words.Length);
+        return _phrases.Count(document, wanted) >= wanted;
+    }
+}
+
+/// <summary>Words and phrases, in any case.</summary>
+internal sealed class PhraseTable
+{
+    /// <summary>Hashes of the phrases, by their number of words.</summary>
+    private readonly SortedDictionary<int, HashSet<ulong>> _phrases = [];
+
+    public PhraseTable(IEnumerable<string> phrases)
+    {
+        foreach (string phrase in phrases)
+            Add(phrase);
+    }
+
+    public bool IsEmpty => _phrases.Count == 0;
+
+    /// <summary>Occurrences in a document, counted as far as <paramref name="most"/>.</summary>
+    public long Count(CleaningDocument document, long most)
+    {
+        long hits = 0;
         foreach ((int length, var phrases) in _phrases)
         {
             var hashes = new NgramHashes(document.Words, length);
-            while (hits <= _maxHits && hashes.MoveNext())
+            while (hits < most && hashes.MoveNext())
                 hits += phrases.Contains(hashes.Current) ? 1 : 0;
         }
-        return hits <= _maxHits;
+        return hits;
     }
 
     private void Add(string phrase)

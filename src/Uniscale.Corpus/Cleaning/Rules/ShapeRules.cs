@@ -11,6 +11,8 @@ internal sealed class LengthRule(LengthSection settings) : IDocumentRule
         int characters = document.Text.Length;
         if (characters < settings.MinCharacters || (settings.MaxCharacters > 0 && characters > settings.MaxCharacters))
             return false;
+        if (document.Bytes < settings.MinBytes || (settings.MaxBytes > 0 && document.Bytes > settings.MaxBytes))
+            return false;
         if (settings is { MinWords: 0, MaxMeanWord: 0 })
             return true;
         var words = document.Words;

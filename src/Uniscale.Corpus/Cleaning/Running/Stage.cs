@@ -24,6 +24,7 @@ internal sealed record Step(RuleSection Settings, IDocumentRule? Alone, ICorpusR
             BoilerplateSection boilerplate => new Step(settings, new BoilerplateRule(boilerplate), null),
             MojibakeSection mojibake => new Step(settings, new MojibakeRule(mojibake), null),
             BlockListSection blocked => new Step(settings, new BlockListRule(blocked), null),
+            ConnectivesSection connectives => new Step(settings, new ConnectivesRule(connectives), null),
             ContaminationSection contamination => new Step(settings, new ContaminationRule(contamination), null),
             QualitySection { Keep.Count: 0 } quality => new Step(settings, new QualityBoundRule(quality, new QualityModels(quality)), null),
             QualitySection quality => new Step(settings, null, new QualityShareRule(quality, new QualityModels(quality))),

@@ -23,7 +23,10 @@ internal sealed class SwigluOperation(IKernels kernels) : Operation
     }
 }
 
-/// <summary>Rotation of queries and keys by their positions; the gradient is rotated back.</summary>
+/// <summary>
+/// Rotation of queries and keys by their positions, and the scaling of queries by them, where there is one; the gradient is rotated back
+/// and scaled alike.
+/// </summary>
 internal sealed class RotaryOperation(ParallelOps ops, RotaryFrequencies frequencies, MicrobatchContext context) : Operation
 {
     public (Tensor Query, Tensor Key) Apply(Tensor q, Tensor k)
@@ -36,12 +39,22 @@ internal sealed class RotaryOperation(ParallelOps ops, RotaryFrequencies frequen
     {
         var (cosine, sine) = ops.Angles(frequencies, context);
         saved.AddRange([cosine, sine]);
-        return [ops.Kernels.Rotate(inputs[0], cosine, sine, inverse: false), ops.Kernels.Rotate(inputs[1], cosine, sine, inverse: false)];
+        var (ofQuery, sineOfQuery) = (cosine, sine);
+        if (ops.QueryScale(frequencies, context) is { } scale)
+        {
+            (ofQuery, sineOfQuery) = (cosine * scale, sine * scale);
+            saved.AddRange([ofQuery, sineOfQuery]);
+        }
+        return
+        [
+            ops.Kernels.Rotate(inputs[0], ofQuery, sineOfQuery, inverse: false),
+            ops.Kernels.Rotate(inputs[1], cosine, sine, inverse: false),
+        ];
     }
 
     protected override IReadOnlyList<Tensor?> Backward(IReadOnlyList<Tensor> gradients, IReadOnlyList<Tensor> saved) =>
         [
-            ops.Kernels.Rotate(gradients[0], saved[0], saved[1], inverse: true),
+            ops.Kernels.Rotate(gradients[0], saved[^2], saved[^1], inverse: true),
             ops.Kernels.Rotate(gradients[1], saved[0], saved[1], inverse: true),
         ];
 }

@@ -17,8 +17,8 @@ public sealed class CachedSequences : IDisposable
 
     private IReadOnlyList<(KeyValueCache Cache, int Count)> _sequences = [];
     private int _layer;
-    private (RotaryFrequencies Frequencies, Tensor Cosine, Tensor Sine)? _table;
-    private (Tensor Cosine, Tensor Sine)? _angles;
+    private (RotaryFrequencies Frequencies, Tensor Cosine, Tensor Sine, Tensor? QueryScale)? _table;
+    private (Tensor Cosine, Tensor Sine, Tensor? QueryScale)? _angles;
 
     /// <summary>A pass begins.</summary>
     /// <param name="sequences">What each sequence has read, and how many new tokens of it come.</param>
@@ -69,6 +69,15 @@ public sealed class CachedSequences : IDisposable
     /// </summary>
     internal (Tensor Cosine, Tensor Sine) Angles(RotaryFrequencies frequencies, Tensor positions)
     {
+        var (cosine, sine, _) = OfPass(frequencies, positions);
+        return (cosine.alias(), sine.alias());
+    }
+
+    /// <summary>By what the new tokens' queries are multiplied; null: by nothing. From a table, too.</summary>
+    internal Tensor? QueryScale(RotaryFrequencies frequencies, Tensor positions) => OfPass(frequencies, positions).QueryScale?.alias();
+
+    private (Tensor Cosine, Tensor Sine, Tensor? QueryScale) OfPass(RotaryFrequencies frequencies, Tensor positions)
+    {
         if (_angles is not { } angles || _table?.Frequencies != frequencies)
         {
             using var scope = NewDisposeScope();
@@ -78,24 +87,30 @@ public sealed class CachedSequences : IDisposable
             ForgetAngles();
             _angles = angles = (
                 table.Cosine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope(),
-                table.Sine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope()
+                table.Sine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope(),
+                table.QueryScale?.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope()
             );
         }
-        return (angles.Cosine.alias(), angles.Sine.alias());
+        return angles;
     }
 
-    private (Tensor Cosine, Tensor Sine) Table(RotaryFrequencies frequencies, long length, Device device)
+    private (Tensor Cosine, Tensor Sine, Tensor? QueryScale) Table(RotaryFrequencies frequencies, long length, Device device)
     {
         if (_table is { } kept && kept.Frequencies == frequencies && kept.Cosine.size(0) >= length)
-            return (kept.Cosine, kept.Sine);
+            return (kept.Cosine, kept.Sine, kept.QueryScale);
         ForgetTable();
         // A power of two, so that no position is among the last few elements, which libtorch computes by other code than the rest.
         long size = SmallestTable;
         while (size < length)
             size *= 2;
-        var (cosine, sine) = frequencies.Angles(arange(Scalars.Of(0), Scalars.Of(size), Scalars.One, int64, device).unsqueeze(0));
-        var table = (cosine.view(size, -1).DetachFromDisposeScope(), sine.view(size, -1).DetachFromDisposeScope());
-        _table = (frequencies, table.Item1, table.Item2);
+        var positions = arange(Scalars.Of(0), Scalars.Of(size), Scalars.One, int64, device).unsqueeze(0);
+        var (cosine, sine) = frequencies.Angles(positions);
+        var table = (
+            Cosine: cosine.view(size, -1).DetachFromDisposeScope(),
+            Sine: sine.view(size, -1).DetachFromDisposeScope(),
+            QueryScale: frequencies.QueryScale(positions)?.view(size, -1).DetachFromDisposeScope()
+        );
+        _table = (frequencies, table.Cosine, table.Sine, table.QueryScale);
         return table;
     }
 
@@ -103,6 +118,7 @@ public sealed class CachedSequences : IDisposable
     {
         _angles?.Cosine.Dispose();
         _angles?.Sine.Dispose();
+        _angles?.QueryScale?.Dispose();
         _angles = null;
     }
 
@@ -110,6 +126,7 @@ public sealed class CachedSequences : IDisposable
     {
         _table?.Cosine.Dispose();
         _table?.Sine.Dispose();
+        _table?.QueryScale?.Dispose();
         _table = null;
     }
 }

@@ -50,4 +50,19 @@ public enum AnswerRule
     /// al., MATH, 2021).
     /// </summary>
     Boxed,
+
+    /// <summary>ROUGE-L with a solution (LongBench, summaries).</summary>
+    Rouge,
+
+    /// <summary>The class among a question's classes that the text names (LongBench, classification).</summary>
+    Class,
+
+    /// <summary>The share of the text's numbers that are the right one (LongBench, retrieval and counting).</summary>
+    NumberShare,
+
+    /// <summary>How alike the first line of code is to the solution (LongBench, code completion).</summary>
+    CodeSimilarity,
+
+    /// <summary>The program with the question's tests runs to its end (Chen et al., HumanEval, 2021; Austin et al., MBPP, 2021).</summary>
+    Code,
 }

@@ -57,7 +57,8 @@ internal static partial class PlainAnswers
         return common == 0 ? 0 : 2 * precision * recall / (precision + recall);
     }
 
-    private static List<string> Words(string text) => [.. Word().Matches(Normalised(text)).Select(match => match.Value)];
+    /// <summary>The words of a text after normalisation; a Chinese, Japanese or Korean character is one.</summary>
+    internal static List<string> Words(string text) => [.. Word().Matches(Normalised(text)).Select(match => match.Value)];
 
     [GeneratedRegex(@"\b(a|an|the)\b")]
     private static partial Regex Articles();

@@ -1,3 +1,5 @@
+using Uniscale.Evaluation.Execution;
+
 namespace Uniscale.Evaluation.Exams.Answers;
 
 /// <summary>What a text that a model wrote scores with a question.</summary>
@@ -14,11 +16,16 @@ internal static class WrittenScores
             AnswerRule.FiveOfSeven => LetterAnswers.FiveOfSeven(text),
             AnswerRule.Number => PlainAnswers.LastNumber(text)?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "",
             AnswerRule.Boxed => MathAnswers.Extract(text),
-            _ => text.Trim(),
+            AnswerRule.Code => text,
+            _ => (question.TakesFirstLine ? LongAnswers.FirstLine(text) : text).Trim(),
         };
 
     /// <summary>Metric by metric, from 0 to 1; the first one is the rule's own.</summary>
-    public static IReadOnlyDictionary<string, double> Of(Question question, AnswerRule rule, string text)
+    /// <param name="question">The question.</param>
+    /// <param name="rule">How the answer is taken and scored.</param>
+    /// <param name="text">What the model wrote.</param>
+    /// <param name="code">Runs it, where the rule is <see cref="AnswerRule.Code"/>.</param>
+    public static IReadOnlyDictionary<string, double> Of(Question question, AnswerRule rule, string text, ICodeRunner? code = null)
     {
         string taken = Taken(question, rule, text);
         return rule switch
@@ -33,6 +40,14 @@ internal static class WrittenScores
                 )
             ),
             AnswerRule.Boxed => One("acc", question.Solutions.Any(solution => MathAnswers.Equal(taken, solution))),
+            AnswerRule.Rouge => One("rouge_l", LongAnswers.Rouge(taken, question.Solutions)),
+            AnswerRule.Class => One("acc", LongAnswers.Class(taken, question.Solutions, question.Classes)),
+            AnswerRule.NumberShare => One("acc", LongAnswers.NumberShare(taken, question.Solutions)),
+            AnswerRule.CodeSimilarity => One("similarity", LongAnswers.CodeSimilarity(taken, question.Solutions)),
+            AnswerRule.Code => One(
+                "acc",
+                (code ?? throw new InvalidOperationException("Nothing runs code.")).Passes(question.Tested!.Program(text))
+            ),
             AnswerRule.F1 => new Dictionary<string, double>
             {
                 ["f1"] = PlainAnswers.F1(taken, question.Solutions),
@@ -68,7 +83,9 @@ internal static class WrittenScores
 
     private static Dictionary<string, double> Points(double share) => new() { ["points"] = share, ["acc"] = Number(share == 1) };
 
-    private static Dictionary<string, double> One(string metric, bool right) => new() { [metric] = Number(right) };
+    private static Dictionary<string, double> One(string metric, bool right) => One(metric, Number(right));
+
+    private static Dictionary<string, double> One(string metric, double score) => new() { [metric] = score };
 
     private static double Number(bool right) => right ? 1 : 0;
 }

@@ -12,6 +12,15 @@ public static class ExamFiles
         ["agieval"] = (folder, _) => AgievalFiles.Read(folder),
         ["gaokao"] = (folder, _) => GaokaoFiles.Read(folder),
         ["ham"] = (folder, _) => HamFiles.Read(folder),
+        ["race"] = ReadingFiles.Race,
+        ["c3"] = ReadingFiles.C3,
+        ["triviaqa"] = OpenFiles.TriviaQa,
+        ["nq"] = OpenFiles.NaturalQuestions,
+        ["gsm8k"] = OpenFiles.Gsm8k,
+        ["math"] = OpenFiles.Mathematics,
+        ["humaneval"] = CodeFiles.HumanEval,
+        ["mbpp"] = CodeFiles.Mbpp,
+        ["longbench"] = LongBenchFiles.Read,
     };
 
     /// <summary>Names of the exams.</summary>
@@ -29,7 +38,9 @@ public static class ExamFiles
                 $"There is no task '{name}': the tasks are {string.Join(", ", Names.Order())}, needle and perplexity."
             );
         if (!Directory.Exists(data))
-            throw new UserErrorException($"There is no folder {data}: name with --data where the files of {name} lie.");
+            throw new UserErrorException(
+                $"There is no folder {data}: name with --data (evaluation.data in a configuration) where the files of {name} lie."
+            );
         string own = Path.Combine(data, name);
         return reader(Directory.Exists(own) ? own : data, split);
     }

@@ -31,6 +31,12 @@ public enum TaskScoring
 
     /// <summary>The last boxed formula that the model writes.</summary>
     Boxed,
+
+    /// <summary>ROUGE-L of what the model writes with a solution.</summary>
+    Rouge,
+
+    /// <summary>The program that the model writes passes the tests, run in a sandbox.</summary>
+    Code,
 }
 
 /// <summary>
@@ -68,6 +74,12 @@ public sealed record TaskFile
     /// Field of the right answer: a letter, the number of an option from 0, an option's text; or solutions, as a text or a list of texts.
     /// </summary>
     public string Target { get; init; } = "answer";
+
+    /// <summary>Template of the code before what the model writes (scoring code).</summary>
+    public string Before { get; init; } = "";
+
+    /// <summary>Template of the code behind what the model writes: its tests (scoring code).</summary>
+    public string Test { get; init; } = "";
 
     /// <summary>Field of the subject by which scores are told too; null: there is one subject.</summary>
     public string? Subject { get; init; }
@@ -145,6 +157,8 @@ public sealed record TaskFile
                 TaskScoring.F1 => AnswerRule.F1,
                 TaskScoring.Number => AnswerRule.Number,
                 TaskScoring.Boxed => AnswerRule.Boxed,
+                TaskScoring.Rouge => AnswerRule.Rouge,
+                TaskScoring.Code => AnswerRule.Code,
                 _ => AnswerRule.Letter,
             },
             Averaging = Averaging,
@@ -172,8 +186,12 @@ public sealed record TaskFile
             : Stop.Any(string.IsNullOrEmpty) ? "stop holds an empty text: take it out"
             : Samples > 1 && Temperature == 0
                 ? $"samples is {Samples} at temperature 0, which would write the same text each time: set temperature, for example to 0.8"
-            : PassAt.Count > 0 && Scoring is not (TaskScoring.Number or TaskScoring.Boxed or TaskScoring.WrittenLetter)
-                ? "pass_at needs answers that are right or wrong: set scoring to number, boxed or written-letter"
+            : Scoring == TaskScoring.Code && Test.Length == 0
+                ? "scoring is code, but test is empty: give it a template of the tests, such as \"{test}\""
+            : Scoring != TaskScoring.Code && Before.Length + Test.Length > 0
+                ? $"before and test are code around what the model writes, but scoring is {Names.Kebab(Scoring.ToString())}: set scoring to code, or take them out"
+            : PassAt.Count > 0 && Scoring is not (TaskScoring.Number or TaskScoring.Boxed or TaskScoring.WrittenLetter or TaskScoring.Code)
+                ? "pass_at needs answers that are right or wrong: set scoring to number, boxed, written-letter or code"
             : PassAt.FirstOrDefault(k => k < 1 || k > Samples) is var odd and not 0
                 ? $"pass_at holds {odd}, but there are {Samples} samples of a question: give 1 to samples"
             : null;

@@ -34,6 +34,12 @@ internal sealed partial class TaskQuestions(TaskFile task)
             prompt = Filled(task.Prompt, record);
         if (string.IsNullOrWhiteSpace(prompt))
             throw new UserErrorException($"{record.Place}: the prompt is empty.");
+        if (task.Scoring == TaskScoring.Code)
+            return new Question(id, prompt, [], [])
+            {
+                Shown = record.TextOrNull(task.Target),
+                Tested = new CodeTest(Filled(task.Before, record), Filled(task.Test, record)),
+            };
         if (!task.HasOptions)
             return new Question(id, prompt, [], []) { Solutions = Solutions(record) };
         string[] options =
@@ -135,6 +141,8 @@ internal sealed partial class TaskQuestions(TaskFile task)
             Value(field) is { ValueKind: not (JsonValueKind.Object or JsonValueKind.Array or JsonValueKind.Null) } value
                 ? value.ToString()
                 : throw new UserErrorException($"{Place}: '{field}' holds no text.");
+
+        public string? TextOrNull(string field) => Fields.ContainsKey(field) ? Text(field) : null;
 
         public string[] List(string field) =>
             Value(field) is { ValueKind: JsonValueKind.Array } list

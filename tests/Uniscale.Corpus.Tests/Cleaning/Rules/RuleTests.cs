@@ -32,6 +32,31 @@ public sealed class RuleTests : IDisposable
     public void Length_in_characters() =>
         Check(new LengthSection { MinCharacters = 10, MaxCharacters = 12 }, "ten or so..", "too short", "this is too long");
 
+    /// <summary>A Chinese character has three bytes.</summary>
+    [Fact]
+    public void Length_in_bytes() => Check(new LengthSection { MinBytes = 6, MaxBytes = 8 }, "长文", "short", "nine byte");
+
+    [Fact]
+    public void Connectives()
+    {
+        Check(
+            new ConnectivesSection { Min = 0.1 },
+            "It rained. As a result, we stayed in the house.",
+            "It rained. The result: we stayed in the house."
+        );
+        Check(new ConnectivesSection { Min = 0.1 }, "下雨了，因此不去。", "下雨了，今天不去。");
+        Check(
+            new ConnectivesSection
+            {
+                Min = 0.1,
+                BuiltIn = false,
+                Words = ["ergo"],
+            },
+            "Cogito, ergo sum.",
+            "Cogito, therefore sum."
+        );
+    }
+
     [Fact]
     public void Length_in_words() =>
         Check(

@@ -1,20 +1,8 @@
+using Uniscale.Configuration;
 using Uniscale.Evaluation.Exams.Answers;
 using Uniscale.Evaluation.Exams.Files;
 
 namespace Uniscale.Evaluation.Exams;
-
-/// <summary>By whose rules an exam is held: they differ in prompts, in scoring and in what is averaged, and so in the figure.</summary>
-public enum Variant
-{
-    /// <summary>The exam's own program.</summary>
-    Original,
-
-    /// <summary>lm-evaluation-harness.</summary>
-    Harness,
-
-    /// <summary>OpenCompass.</summary>
-    OpenCompass,
-}
 
 /// <summary>How an answer is found.</summary>
 public enum Scoring
@@ -75,6 +63,12 @@ public sealed record ExamRules
     /// <summary>Shots are left out until the prompt fits; otherwise its beginning is.</summary>
     public bool DropsShots { get; init; }
 
+    /// <summary>Name of the metric that counts, where those of the subjects differ; null: they have their own.</summary>
+    public string? Metric { get; init; }
+
+    /// <summary>A prompt that is too long loses its middle; otherwise its beginning.</summary>
+    public bool TruncatesMiddle { get; init; }
+
     /// <summary>A question with several right answers is answered right by any of them; otherwise by no single letter.</summary>
     public bool AnyRightAnswer { get; init; }
 
@@ -97,49 +91,56 @@ public sealed record ExamRules
     public IReadOnlyList<int> PassAt { get; init; } = [];
 
     /// <summary>The rules of an exam.</summary>
-    public static ExamRules Of(string exam, Variant variant) =>
+    public static ExamRules Of(string exam, ExamVariant variant) =>
         exam switch
         {
             "ceval" => Ceval(variant),
             "agieval" => Agieval(variant),
             "gaokao" => Gaokao(),
+            "race" or "c3" => TaskRules.Reading(exam == "c3"),
+            "triviaqa" or "nq" => TaskRules.OpenQuestions(),
+            "gsm8k" => TaskRules.WordProblems(),
+            "math" => TaskRules.Mathematics(),
+            "humaneval" => TaskRules.Completion(),
+            "mbpp" => TaskRules.Programs(),
+            "longbench" => TaskRules.LongTexts(),
             _ => Mmlu(variant),
         };
 
-    private static ExamRules Mmlu(Variant variant) =>
+    private static ExamRules Mmlu(ExamVariant variant) =>
         new()
         {
             // The original's subject begins with a blank, so its prompt holds two; OpenCompass copied it.
             Header = subject =>
-                $"The following are multiple choice questions (with answers) about {(variant == Variant.Harness ? "" : " ")}{subject.Title}.\n\n",
+                $"The following are multiple choice questions (with answers) about {(variant == ExamVariant.Harness ? "" : " ")}{subject.Title}.\n\n",
             Question = (question, _, options) =>
-                (variant == Variant.Harness ? question.Text.Trim() : question.Text) + (options ? Lines(question) : "") + "\nAnswer:",
+                (variant == ExamVariant.Harness ? question.Text.Trim() : question.Text) + (options ? Lines(question) : "") + "\nAnswer:",
             Delimiter = " ",
-            Separator = variant == Variant.OpenCompass ? "\n" : "\n\n",
-            Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
-            Averaging = variant == Variant.OpenCompass ? Averaging.Subjects : Averaging.Questions,
+            Separator = variant == ExamVariant.OpenCompass ? "\n" : "\n\n",
+            Scoring = variant == ExamVariant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+            Averaging = variant == ExamVariant.OpenCompass ? Averaging.Subjects : Averaging.Questions,
             Shots = 5,
-            DropsShots = variant == Variant.Original,
+            DropsShots = variant == ExamVariant.Original,
         };
 
-    private static ExamRules Ceval(Variant variant) =>
+    private static ExamRules Ceval(ExamVariant variant) =>
         new()
         {
             Header = subject =>
-                $"以下是中国关于{subject.Title}考试的单项选择题，请选出其中的正确答案。\n{(variant == Variant.OpenCompass ? "" : "\n")}",
-            HeaderOfEachShot = variant == Variant.OpenCompass,
+                $"以下是中国关于{subject.Title}考试的单项选择题，请选出其中的正确答案。\n{(variant == ExamVariant.OpenCompass ? "" : "\n")}",
+            HeaderOfEachShot = variant == ExamVariant.OpenCompass,
             Question = (question, _, options) =>
-                question.Text + (options ? Lines(question) : "") + (variant == Variant.OpenCompass ? "\n答案: " : "\n答案："),
+                question.Text + (options ? Lines(question) : "") + (variant == ExamVariant.OpenCompass ? "\n答案: " : "\n答案："),
             // The harness's default delimiter stays, although the text needs none.
-            Delimiter = variant == Variant.Harness ? " " : "",
-            Separator = variant == Variant.OpenCompass ? "\n" : "\n\n",
-            Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
-            Averaging = variant == Variant.Harness ? Averaging.Questions : Averaging.Subjects,
+            Delimiter = variant == ExamVariant.Harness ? " " : "",
+            Separator = variant == ExamVariant.OpenCompass ? "\n" : "\n\n",
+            Scoring = variant == ExamVariant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+            Averaging = variant == ExamVariant.Harness ? Averaging.Questions : Averaging.Subjects,
             Shots = 5,
-            DropsShots = variant == Variant.Original,
+            DropsShots = variant == ExamVariant.Original,
         };
 
-    private static ExamRules Agieval(Variant variant) =>
+    private static ExamRules Agieval(ExamVariant variant) =>
         new()
         {
             Header = _ => "",
@@ -153,10 +154,10 @@ public sealed record ExamRules
             },
             Delimiter = " ",
             Separator = "\n\n",
-            Scoring = variant == Variant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
+            Scoring = variant == ExamVariant.OpenCompass ? Scoring.Perplexity : Scoring.Letter,
             Averaging = Averaging.Subjects,
             Shots = 0,
-            AnyRightAnswer = variant == Variant.Harness,
+            AnyRightAnswer = variant == ExamVariant.Harness,
         };
 
     /// <summary>The sentence is ours; its marks are those of GAOKAO-Bench, which the rules look for.</summary>
