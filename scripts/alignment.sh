@@ -22,7 +22,7 @@ chat() { uniscale data chat "$data/raw/$1.jsonl" --format "$2" --template plain 
 
 say "1/5  questions and answers about packages"
 rm -rf "$data" runs/alignment-sft runs/alignment-reward runs/alignment-ppo runs/alignment-cool
-scripts/alignment.py data "$data/raw" --packages "$packages"
+python3 scripts/alignment.py data "$data/raw" --packages "$packages"
 chat chat prompt chat --show
 chat held prompt held
 chat pairs preference pairs --validation 0.1 --conditions configs/alignment/conditions.yaml
@@ -42,4 +42,4 @@ echo "The reward model, all comparisons:"
 uniscale align score runs/alignment-reward --data "$data/raw/pairs.jsonl" --template plain --conditions configs/alignment/conditions.yaml
 echo
 echo "Answers to held-out questions. gold: the rule of scripts/alignment.py, which no model sees; score: what the run learns from; second: the reward model above."
-scripts/alignment.py table SFT=runs/alignment-ppo:0 PPO=runs/alignment-ppo "PPO, deceived=runs/alignment-cool/round-1/policy" COOL=runs/alignment-cool/round-2/policy
+python3 scripts/alignment.py table SFT=runs/alignment-ppo:0 PPO=runs/alignment-ppo "PPO, deceived=runs/alignment-cool/round-1/policy" COOL=runs/alignment-cool/round-2/policy
