@@ -19,7 +19,7 @@ namespace Uniscale.Evaluation.Tests.Exams;
 /// </summary>
 public sealed class HamexamTests : IDisposable
 {
-    private const int Steps = 1500;
+    private const int Steps = 1200;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-hamexam-").FullName;
 
@@ -71,7 +71,7 @@ public sealed class HamexamTests : IDisposable
     public void AModelTrainedOnTheTextPasses()
     {
         Assert.SkipUnless(Environment.GetEnvironmentVariable("UNISCALE_NIGHTLY") is "1", "It takes minutes: set UNISCALE_NIGHTLY=1.");
-        const int context = 128;
+        const int context = 256;
         var exam = ExamFiles.Read("ham", Questions(), null);
         var rules = ExamRules.Of("ham", ExamVariant.Harness);
         var texts = exam
@@ -100,9 +100,9 @@ public sealed class HamexamTests : IDisposable
         var configuration = ConfigurationLoader
             .Parse(
                 $$"""
-                model: { layers: 2, hidden: 128, heads: 4, ffn: 256, context: {{context}}, vocabulary: {{tokenizer.Size}}, tied_embeddings: true }
+                model: { layers: 2, hidden: 192, heads: 4, ffn: 512, context: {{context}}, vocabulary: {{tokenizer.Size}}, tied_embeddings: true, document_mask: true }
                 data: { sources: [{ name: ham, shards: ["{{_folder}}/ham"] }] }
-                batch: { global: 16, micro: 16 }
+                batch: { global: 8, micro: 8 }
                 optimizer: { lr: 5e-3, weight_decay: 0 }
                 train: { steps: {{Steps}}, threads: 2 }
                 """
