@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace Uniscale.Dashboard.Browser;
 
 /// <summary>
-/// A folder with a real training run that goes on, finished ones, a sweep and hostile folders, and a dashboard over it: all by the built
-/// program.
+/// A folder with a real training run that goes on, something of every other kind (scripts/dashboard-runs.sh), and a hostile folder, and a
+/// dashboard over it: all by the built program.
 /// </summary>
 public sealed partial class TrainedRuns : IAsyncLifetime
 {
@@ -18,53 +18,19 @@ public sealed partial class TrainedRuns : IAsyncLifetime
     /// <summary>Where screenshots go; null: nowhere.</summary>
     public static string? Pictures => Environment.GetEnvironmentVariable("UNISCALE_SCREENSHOTS") is { Length: > 0 } folder ? folder : null;
 
+    /// <summary>A folder that scripts/dashboard-runs.sh has made before, to be spared these minutes; null: none.</summary>
+    private static string? Ready => Environment.GetEnvironmentVariable("UNISCALE_DASHBOARD_RUNS") is { Length: > 0 } folder ? folder : null;
+
     /// <summary>The folder.</summary>
-    public string Folder { get; } = Directory.CreateTempSubdirectory("uniscale-browser-").FullName;
+    public string Folder { get; } = Ready ?? Directory.CreateTempSubdirectory("uniscale-browser-").FullName;
 
     /// <summary>Address of the dashboard.</summary>
     public string Address { get; private set; } = "";
 
     public async ValueTask InitializeAsync()
     {
-        Directory.CreateDirectory(In("raw/docs"));
-        foreach (string file in Directory.GetFiles(Path.Combine(Root, "docs", "reference"), "*.md"))
-            File.Copy(file, In($"raw/docs/{Path.GetFileName(file)}"));
-        Run("data", "import", In("raw/docs"), "--domain", "docs", "--out", In("store"));
-        Run("tokenizer", "train", In("store"), "--vocabulary", "600", "--out", In("t.model"));
-        Run("data", "tokenize", In("store"), "--tokenizer", In("t.model"), "--out", In("tokens"));
-        File.WriteAllText(
-            In("base.yaml"),
-            $$"""
-            model: { layers: 2, hidden: 32, heads: 2, context: 32 }
-            data:
-              tokenizer: {{In("t.model")}}
-              sources: [{ name: docs, domain: docs, shards: [{{In("tokens/docs.train")}}] }]
-              validation: [{ name: docs, domain: docs, shards: [{{In("tokens/docs.train")}}] }]
-            batch: { global: 8, micro: 4 }
-            train: { threads: 1 }
-            phases: [{ name: broad, tokens: 15360, mixture: { docs: 1 } }, { name: fine, tokens: 15360, mixture: { docs: 1 }, lr: 1e-4 }]
-            evaluation: { every: 20, sequences: 4 }
-            checkpoint: { every: 40 }
-            logging: { peak_flops: 10G, every: 50 }
-            """
-        );
-        Run("train", In("base.yaml"), "--ranks", "1", "--set", $"run_directory={In("runs/first")}", "--trace", In("trace.json"));
-        Run(
-            "train",
-            In("base.yaml"),
-            "--ranks",
-            "1",
-            "--set",
-            $"run_directory={In("runs/nan")}",
-            "--set",
-            "faults.enabled=true",
-            "--set",
-            "faults.inject=[{ kind: nan-gradient, step: 30 }]",
-            "--set",
-            "optimizer.lr=3e-3"
-        );
-        File.Copy(In("trace.json"), In("runs/first/trace.json"));
-        Run("program", In("runs/first/config.yaml"), "--ranks", "1", "--trace", In("runs/first/predicted.json"));
+        if (Ready is null)
+            Run("bash", Path.Combine(Root, "scripts", "dashboard-runs.sh"), Folder);
         string hostile = In("runs/<img src=x onerror=window.harmed=1>");
         Directory.CreateDirectory(hostile);
         File.WriteAllText(
@@ -84,7 +50,7 @@ public sealed partial class TrainedRuns : IAsyncLifetime
             "--set",
             "train.steps=100000"
         );
-        var dashboard = Start("dashboard", In("runs"), "--port", "0");
+        var dashboard = Start("dashboard", In("runs"), "--port", "0", "--read-shards");
         string line = await dashboard.StandardOutput.ReadLineAsync() ?? "";
         Address = Url().Match(line) is { Success: true } found
             ? found.Value
@@ -103,16 +69,21 @@ public sealed partial class TrainedRuns : IAsyncLifetime
             await process.WaitForExitAsync();
             process.Dispose();
         }
-        Directory.Delete(Folder, recursive: true);
+        Directory.Delete(Ready is null ? Folder : In("runs/live"), recursive: true);
     }
 
     /// <summary>A path in the folder.</summary>
     public string In(string path) => Path.Combine(Folder, path);
 
-    private void Run(params string[] arguments)
+    private static void Run(string program, params string[] arguments)
     {
         using var process = Process.Start(
-            new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true }
+            new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                Environment = { ["UNISCALE"] = Program },
+            }
         )!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         process.WaitForExit();

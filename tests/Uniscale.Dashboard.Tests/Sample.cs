@@ -29,6 +29,16 @@ internal static class Sample
     public static string End(int step) =>
         $$"""{"kind":"end","time":"{{Time(step)}}","step":{{step}},"finished":true,"message":"Training is done.","elapsed":5}""";
 
+    /// <summary>A results file as <c>uniscale evaluate</c> writes them.</summary>
+    public static string Results(string task = "mmlu", double accuracy = 0.5) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $$"""
+            {"results":{"{{task}}":{"alias":"{{task}}","acc,none":{{accuracy}},"acc_stderr,none":0.01},"{{task}}_algebra":{"acc,none":0.25,"acc_stderr,none":"N/A"},"perplexity":{"bits_per_byte,none":2.5} },
+            "group_subtasks":{"{{task}}":["{{task}}_algebra"]},"configs":{"{{task}}":{"variant":"harness","scoring":"letter","num_fewshot":5} },"n-samples":{"{{task}}":{"effective":7} },"config":{"model_digest":"abc"},"date":1796040000}
+            """
+        );
+
     /// <summary>A run of so many steps.</summary>
     public static string Run(int steps)
     {

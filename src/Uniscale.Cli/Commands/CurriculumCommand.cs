@@ -74,9 +74,10 @@ internal static class CurriculumCommand
             using var tokenizer = parsed.GetValue(text)
                 ? Tokenizer.Load(config.Data.Tokenizer ?? throw new UserErrorException("--text needs data.tokenizer."))
                 : null;
-            new PositionView(config, curriculum, tokenizer, DiscardedOf(parsed.GetValue(run)), parsed.InvocationConfiguration.Output).Print(
+            new PositionView(config, curriculum, tokenizer, DiscardedOf(parsed.GetValue(run))).Print(
                 position,
-                parsed.GetValue(samples)
+                parsed.GetValue(samples),
+                parsed.InvocationConfiguration.Output
             );
             return 0;
         });

@@ -59,8 +59,10 @@ internal static class StatusWatch
             CultureInfo.InvariantCulture,
             $" | loss {Show.Odd(run.Loss)} | {Show.Number(run.TokensPerSecond, "N0")} tok/s | mfu {Show.Share(run.Mfu)} | effective {Show.Share(run.EffectiveShare)} | restarts {run.Restarts}"
         );
+        foreach (var (domain, loss) in run.DomainLosses.Take(MostSources))
+            line.Append(CultureInfo.InvariantCulture, $" | loss/{domain} {Show.Odd(loss)}");
         foreach (var point in run.Validations.Values.Take(MostSources))
-            line.Append(CultureInfo.InvariantCulture, $" | {point.Name} {Show.Odd(point.Loss)}");
+            line.Append(CultureInfo.InvariantCulture, $" | validation/{point.Name} {Show.Odd(point.Loss)}");
         foreach (var point in run.Scores.Values.Take(MostSources))
             line.Append(CultureInfo.InvariantCulture, $" | {point.Task} {point.Metric} {Show.Odd(point.Score)}");
         return line.ToString();
@@ -83,8 +85,10 @@ internal static class StatusWatch
         if (run.Phase is { } phase)
             Add("phase", phase);
         Add("loss", Show.Odd(run.Loss));
+        foreach (var (domain, loss) in run.DomainLosses.Take(MostSources))
+            Add($"  {domain}", Show.Odd(loss));
         foreach (var point in run.Validations.Values.Take(MostSources))
-            Add($"  {point.Name}", $"{Show.Odd(point.Loss)} at step {point.Step}");
+            Add("validation", $"{point.Name} {Show.Odd(point.Loss)} at step {point.Step}");
         foreach (var point in run.Scores.Values.Take(MostSources))
             Add($"  {point.Task}", $"{point.Metric} {Show.Odd(point.Score)} at step {point.Step}");
         Add("gradient norm", run.Loss is null ? Show.Nothing : Show.Odd(run.GradientNorm, "F3"));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Uniscale.Configuration;
+using Uniscale.Dashboard.Reading;
 using Uniscale.Data;
 using Uniscale.Engine.Optimizer;
 
@@ -8,57 +9,71 @@ namespace Uniscale.Cli.Curricula;
 /// <summary>One position of a curriculum: the step, what it reads, and the ledger until then.</summary>
 /// <param name="config">The run.</param>
 /// <param name="curriculum">Its curriculum.</param>
-/// <param name="tokenizer">Prints the beginnings of sequences; null: none.</param>
+/// <param name="tokenizer">Gives the beginnings of sequences as text; null: none.</param>
 /// <param name="discarded">What the run has fed without its being in the weights.</param>
-/// <param name="output">Where the text goes.</param>
 internal sealed class PositionView(
     RunConfiguration config,
     Curriculum curriculum,
     Tokenizer? tokenizer,
-    IReadOnlyList<DiscardedSpan> discarded,
-    TextWriter output
+    IReadOnlyList<DiscardedSpan> discarded
 )
 {
     private const int PreviewTokens = 48;
 
-    public void Print(long position, int sampleCount)
+    /// <summary>Prints the step at a position, its first sequences, and what was fed before.</summary>
+    public void Print(long position, int sampleCount, TextWriter output)
     {
         var step = curriculum.StepAround(position);
-        var phase = curriculum.Phases[step.Phase];
-        output.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"step {curriculum.StepsUntil(step.ConsumedTokens):N0} of {curriculum.TotalSteps:N0}, after {step.ConsumedTokens:N0} tokens: phase {step.Phase + 1} ({phase.Settings.Name}), "
-                    + $"{(step.ConsumedTokens - step.PhaseStartTokens) / (double)step.PhaseTokens:0.0%} of it done"
-            )
-        );
-        output.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"  {step.Sequences} sequences of {step.Context} tokens, samples {step.FirstSample:N0} to {step.FirstSample + step.Sequences - 1:N0}; "
-                    + $"learning rate {LearningRate.At(config, step, curriculum.TotalTokens):0.###e-0}, weight decay {phase.Settings.WeightDecay}, RoPE base {phase.Settings.RopeBase}"
-            )
-        );
-        SampleLocation[] samples = [.. Enumerable.Range(0, step.Sequences).Select(i => curriculum.Locate(step.FirstSample + i))];
-        output.WriteLine(
-            $"  of {string.Join(", ", samples.GroupBy(sample => sample.Source).OrderBy(group => group.Key).Select(group => $"{curriculum.Sources[group.Key].Name} {group.Count()}"))}"
-        );
-        foreach ((var sample, int i) in samples.Take(sampleCount).Select((sample, i) => (sample, i)))
-            PrintSample(step, step.FirstSample + i, sample);
+        foreach (var (i, line) in Head(step).Index())
+            output.WriteLine(i == 0 ? line : $"  {line}");
+        foreach (var sample in Samples(step, sampleCount, PreviewTokens))
+        {
+            output.WriteLine($"  sample {sample.Index}: {sample.Source}, epoch {sample.Epoch}, {sample.Place}");
+            if (sample.Text is { } text)
+                output.WriteLine($"      {text.ReplaceLineEndings("⏎")}");
+        }
         output.WriteLine();
-        PrintLedger(curriculum.LedgerAt(step.ConsumedTokens, discarded));
+        PrintLedger(curriculum.LedgerAt(step.ConsumedTokens, discarded), output);
     }
 
-    private void PrintSample(StepPlan step, long index, SampleLocation sample)
+    /// <summary>Which step it is, what it takes, and by what settings.</summary>
+    public IEnumerable<string> Head(StepPlan step)
     {
-        var source = curriculum.Sources[sample.Source];
-        string places = string.Join(" and ", curriculum.PiecesOf(sample).Select(piece => PlaceOf(source, piece)));
-        output.WriteLine($"  sample {index}: {source.Name}, epoch {sample.Epoch + 1}, {places}");
+        var phase = curriculum.Phases[step.Phase];
+        yield return string.Create(
+            CultureInfo.InvariantCulture,
+            $"step {curriculum.StepsUntil(step.ConsumedTokens):N0} of {curriculum.TotalSteps:N0}, after {step.ConsumedTokens:N0} tokens: phase {step.Phase + 1} ({phase.Settings.Name}), "
+                + $"{(step.ConsumedTokens - step.PhaseStartTokens) / (double)step.PhaseTokens:0.0%} of it done"
+        );
+        yield return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{step.Sequences} sequences of {step.Context} tokens, samples {step.FirstSample:N0} to {step.FirstSample + step.Sequences - 1:N0}; "
+                + $"learning rate {LearningRate.At(config, step, curriculum.TotalTokens):0.###e-0}, weight decay {phase.Settings.WeightDecay}, RoPE base {phase.Settings.RopeBase}"
+        );
+        var samples = Enumerable.Range(0, step.Sequences).Select(i => curriculum.Locate(step.FirstSample + i));
+        yield return $"of {string.Join(", ", samples.GroupBy(sample => sample.Source).OrderBy(group => group.Key).Select(group => $"{curriculum.Sources[group.Key].Name} {group.Count()}"))}";
+    }
+
+    /// <summary>The first sequences of a step, each with so many tokens of its text.</summary>
+    public IEnumerable<FedSample> Samples(StepPlan step, int count, int previewTokens)
+    {
+        for (long index = step.FirstSample; index < step.FirstSample + Math.Min(count, step.Sequences); index++)
+        {
+            var sample = curriculum.Locate(index);
+            var source = curriculum.Sources[sample.Source];
+            string places = string.Join(" and ", curriculum.PiecesOf(sample).Select(piece => PlaceOf(source, piece)));
+            yield return new FedSample(index, source.Name, sample.Epoch + 1, places, TextOf(step, index, previewTokens));
+        }
+    }
+
+    private string? TextOf(StepPlan step, long index, int previewTokens)
+    {
         if (tokenizer is null)
-            return;
+            return null;
         int[] tokens = new int[step.Context + 1];
         curriculum.Read(step, index, tokens, []);
-        output.WriteLine($"      {tokenizer.Decode(tokens.AsSpan(0, Math.Min(PreviewTokens, step.Context))).ReplaceLineEndings("⏎")}…");
+        int shown = Math.Min(previewTokens, step.Context);
+        return tokenizer.Decode(tokens.AsSpan(0, shown)) + (shown < step.Context ? "…" : "");
     }
 
     private static string PlaceOf(TokenSource source, TokenPiece piece)
@@ -73,7 +88,7 @@ internal sealed class PositionView(
         return $"{shard.Prefix} tokens {first} to {until}, document{(lastDocument > document ? $"s {document} to {lastDocument}" : $" {document}")}";
     }
 
-    private void PrintLedger(Ledger ledger)
+    private void PrintLedger(Ledger ledger, TextWriter output)
     {
         output.WriteLine(
             $"fed until then{"",6}{"tokens",22}{"epochs",10}{"passed over",14}{(discarded.Count > 0 ? "not in weights".PadLeft(18) : "")}   stands at"

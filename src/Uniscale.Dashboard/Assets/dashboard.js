@@ -5,6 +5,11 @@ const colours = ['#2f74b8', '#d1731c', '#2c8a57', '#b53a6a', '#7b5cb8', '#8a6d1f
 const bands = ['rgba(120,140,165,0.10)', 'rgba(120,140,165,0.22)'];
 // Plotly reads texts as a kind of HTML.
 const plain = text => String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+// A curve's name for people: that of its group says how.
+const named = name => name.replace(/^(memory|measure|loss)\//, '').replace(/^fed\/(.*)/, '$1, fed').replace(/^planned\/(.*)/, '$1, planned');
+// Values with five digits; counts and bytes with a letter for their thousands.
+const isLarge = unit => unit === 'bytes' || unit === 'tokens/s';
+const figure5 = (value, unit) => isLarge(unit) && Math.abs(value) >= 1e4 ? Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 }).format(value) : String(Number(value.toPrecision(5)));
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const runs = new Map(), inView = new Set();
@@ -13,9 +18,10 @@ let source = null, isDrawing = false;
 function take(message) {
   for (const news of message.runs) {
     let run = runs.get(news.id);
-    if (!run) runs.set(news.id, run = { id: news.id, name: news.name, curves: {}, validation: {}, marks: [], phases: [], odd: {} });
+    if (!run) runs.set(news.id, run = { id: news.id, name: news.name, curves: {}, validation: {}, held: {}, marks: [], phases: [], odd: {} });
     Object.assign(run, { name: news.name, whole: news.whole, share: news.share, step: news.step, phases: news.phases, odd: news.odd });
     if (news.validation) run.validation = news.validation;
+    if (news.held) run.held = news.held;
     if (news.marks) run.marks = news.marks;
     for (const [name, part] of Object.entries(news.curves)) {
       const curve = run.curves[name] ??= { s: [], x: [], y: [] };
@@ -37,14 +43,15 @@ function drawOne(figure) {
   shown.forEach((run, i) => {
     const colour = colours[i % colours.length], curve = run.curves[name];
     if (curve && curve.y.some(y => y !== null))
-      traces.push({ x: curve.x, y: curve.y, customdata: curve.s, name: plain(isOne ? figure.dataset.label || figure.dataset.title : run.name), mode: 'lines', line: { color: colour, width: 1.5 },
+      traces.push({ x: curve.x, y: curve.y, customdata: curve.s, name: plain(isOne ? named(figure.dataset.label || figure.dataset.title) : run.name), mode: 'lines', line: { color: colour, width: 1.5 },
         connectgaps: false, hovertemplate: '%{y} at step %{customdata}<extra>%{fullData.name}</extra>' });
-    if (figure.dataset.more)
-      Object.entries(run.validation).forEach(([source, points], j) => traces.push({ x: points.map(p => p[0]), y: points.map(p => p[1]), mode: 'lines+markers', marker: { size: 5 },
-        name: plain(isOne ? `validation ${source}` : `${run.name}: ${source}`), line: { color: colours[(isOne ? j + 1 : i) % colours.length], dash: isOne ? 'solid' : 'dot', width: 1 } }));
+    const held = figure.dataset.more ? Object.entries(run.validation).map(([source, points]) => [`validation ${source}`, points])
+      : (figure.dataset.held || '').split('\n').filter(Boolean).flatMap(measure => Object.entries(run.held[measure] || {}).map(([source, points]) => [`${measure}, ${source}`, points]));
+    held.forEach(([source, points], j) => traces.push({ x: points.map(p => p[0]), y: points.map(p => p[1]), mode: 'lines+markers', marker: { size: 5 },
+        name: plain(isOne ? source : `${run.name}: ${source}`), line: { color: colours[(isOne ? j + 1 : i) % colours.length], dash: isOne ? 'solid' : 'dot', width: 1 } }));
     for (const other of (figure.dataset.also || '').split('\n').filter(Boolean)) {
       const extra = run.curves[other];
-      if (extra) traces.push({ x: extra.x, y: extra.y, customdata: extra.s, name: plain(other), mode: 'lines', line: { width: 1.2, color: colours[traces.length % colours.length], dash: other.startsWith('planned/') ? 'dot' : 'solid' } });
+      if (extra) traces.push({ x: extra.x, y: extra.y, customdata: extra.s, name: plain(named(other)), mode: 'lines', line: { width: 1.2, color: colours[traces.length % colours.length], dash: other.startsWith('planned/') ? 'dot' : 'solid' } });
     }
     const odd = run.odd[name] || [];
     if (odd.length) traces.push({ x: odd.map(o => o[0]), y: odd.map(() => 0.96), yaxis: 'y2', mode: 'markers', name: 'not a finite number', marker: { symbol: 'x', size: 9, color: style('--bad') },
@@ -56,7 +63,7 @@ function drawOne(figure) {
     });
     const marks = run.marks.filter(mark => mark.kind !== 'end');
     if (marks.length) traces.push({ x: marks.map(m => m.x), y: marks.map(() => 0.03), yaxis: 'y2', mode: 'markers', name: 'starts and incidents', text: marks.map(m => plain(m.text)),
-      marker: { symbol: marks.map(m => m.kind === 'start' ? 'triangle-up' : 'diamond'), size: 8, color: marks.map(m => m.kind === 'start' ? style('--link') : style('--warn')) }, hovertemplate: '%{text}<extra></extra>' });
+      marker: { symbol: marks.map(m => m.kind === 'start' ? 'triangle-up' : 'diamond'), size: 8, color: marks.map(m => style(m.kind === 'start' ? '--link' : m.kind === 'fault' ? '--bad' : '--warn')) }, hovertemplate: '%{text}<extra></extra>' });
   });
   const empty = !traces.some(trace => trace.yaxis !== 'y2');
   figure.querySelector('.none').hidden = !empty || runs.size === 0;
@@ -66,14 +73,14 @@ function drawOne(figure) {
   const text = style('--text'), line = style('--line');
   const layout = {
     margin: { l: 62, r: 12, t: 20, b: 40 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', font: { color: text, size: 12 }, shapes, annotations: notes, uirevision: location.search,
-    xaxis: { title: { text: document.body.dataset.axis || 'step' }, gridcolor: line, zerolinecolor: line }, hovermode: 'closest', showlegend: traces.length > 1, legend: { orientation: 'h', y: -0.22 },
-    yaxis: { gridcolor: line, zerolinecolor: line, type: figure.dataset.log ? 'log' : 'linear', exponentformat: 'e', title: { text: figure.dataset.unit || '' } },
+    xaxis: { title: { text: document.body.dataset.axis || 'step', standoff: 4 }, gridcolor: line, zerolinecolor: line }, hovermode: 'closest', showlegend: traces.length > 1, legend: { orientation: 'h', x: 0, y: -0.2, yanchor: 'top' },
+    yaxis: { gridcolor: line, zerolinecolor: line, type: figure.dataset.log ? 'log' : 'linear', exponentformat: isLarge(figure.dataset.unit) ? 'SI' : 'e', title: { text: figure.dataset.unit || '' } },
     yaxis2: { overlaying: 'y', range: [0, 1], visible: false, fixedrange: true },
   };
   Plotly.react(plot, traces, layout, { displaylogo: false, responsive: true, modeBarButtonsToRemove: ['lasso2d', 'select2d'] });
   if (!plot.dataset.ready) { plot.dataset.ready = '1'; plot.on('plotly_relayout', zoomed); }
   const last = shown.map(run => [run, run.curves[name]]).filter(([, curve]) => curve && curve.y.length);
-  const told = last.map(([run, curve]) => `${isOne ? '' : run.name + ' '}${curve.y[curve.y.length - 1] ?? 'not a finite number'} at step ${curve.s[curve.s.length - 1]}`);
+  const told = last.map(([run, curve]) => `${isOne ? '' : run.name + ' '}${typeof curve.y.at(-1) === 'number' ? figure5(curve.y.at(-1), figure.dataset.unit) : 'not a finite number'} at step ${curve.s[curve.s.length - 1]}`);
   figure.querySelector('.last').textContent = told.slice(0, 3).join(', ');
   plot.setAttribute('aria-label', `${figure.dataset.title}: ${told.slice(0, 5).join('; ')}`);
 }

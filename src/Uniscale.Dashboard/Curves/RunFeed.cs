@@ -7,11 +7,16 @@ namespace Uniscale.Dashboard.Curves;
 /// <summary>What a viewer has of a run's charts, and the messages that bring it up to date. For one viewer.</summary>
 /// <param name="run">The run.</param>
 /// <param name="query">The view.</param>
-/// <param name="names">Curves, by name; <c>validation</c> stands for those of all validation sources.</param>
+/// <param name="names">
+/// Curves, by name; <c>validation</c> stands for the losses of all validation sources, <c>validation/NAME</c> for a measure of theirs.
+/// </param>
 internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<string> names)
 {
+    private const string Validation = "validation";
+
     private const int MostOdd = 200,
-        MostMarks = 1_000;
+        MostMarks = 1_000,
+        LongestMark = 200;
 
     /// <summary>Notes that are drawn as marks.</summary>
     private static readonly HashSet<string> Marked =
@@ -27,12 +32,18 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
         "checkpoint-damaged",
     ];
 
+    /// <summary>Turns of a job that are drawn as marks.</summary>
+    private static readonly HashSet<string> MarkedTurns = ["Fault", "GivenUp"];
+
     private readonly (string Name, CurveCursor Cursor)[] _cursors =
     [
-        .. names.Where(name => name != "validation").Distinct().Select(name => (name, new CurveCursor(query, CurveNames.RowOf(name)))),
+        .. names
+            .Where(name => !name.StartsWith(Validation, StringComparison.Ordinal))
+            .Distinct()
+            .Select(name => (name, new CurveCursor(query, CurveNames.RowOf(name)))),
     ];
 
-    private (int Generation, int Steps, int Remarks, int Validations, double Share)? _told;
+    private (int Generation, int Steps, int Remarks, int Validations, int Turns, double Share)? _told;
 
     /// <summary>Reads what is new of the run's file.</summary>
     public void Refresh() => run.Refresh();
@@ -43,7 +54,14 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
         run.Follower.Look(
             (series, state) =>
             {
-                var now = (state.Generation, series.Count, series.Remarks.Count, series.Validations.Count, Math.Round(state.Share, 2));
+                var now = (
+                    state.Generation,
+                    series.Count,
+                    series.Remarks.Count,
+                    series.Validations.Count,
+                    run.Events().Count,
+                    Math.Round(state.Share, 2)
+                );
                 if (_told == now)
                     return false;
                 bool isAnew = _told?.Generation != state.Generation;
@@ -51,7 +69,7 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
                 json.WriteString("id", run.Folder.Id);
                 json.WriteString("name", run.Folder.Name);
                 json.WriteBoolean("whole", state.IsWhole);
-                json.WriteNumber("share", now.Item5);
+                json.WriteNumber("share", now.Item6);
                 json.WriteNumber("step", series.Count > 0 ? series.Steps[^1] : 0);
                 json.WriteStartObject("curves");
                 foreach (var (name, cursor) in _cursors)
@@ -59,7 +77,7 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
                 json.WriteEndObject();
                 if (isAnew || _told!.Value.Validations != series.Validations.Count)
                     WriteValidations(json, series);
-                if (isAnew || _told!.Value.Remarks != series.Remarks.Count)
+                if (isAnew || _told!.Value.Remarks != series.Remarks.Count || _told.Value.Turns != now.Item5)
                     WriteMarks(json, series);
                 WritePhases(json, series);
                 WriteOdd(json, series);
@@ -95,18 +113,31 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
 
     private void WriteValidations(Utf8JsonWriter json, RunSeries series)
     {
-        if (!names.Contains("validation"))
-            return;
-        json.WriteStartObject("validation");
-        foreach (var source in series.Validations.Where(IsInView).GroupBy(point => point.Name))
+        if (names.Contains(Validation))
+            WritePoints(json, Validation, series, point => point.Loss);
+        json.WriteStartObject("held");
+        foreach (string name in names.Where(name => name.StartsWith(Validation + "/", StringComparison.Ordinal)).Distinct())
+        {
+            string measure = name[(Validation.Length + 1)..];
+            WritePoints(json, measure, series, point => point.Measures.TryGetValue(measure, out double value) ? value : null);
+        }
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes the points of each validation source that have a value.</summary>
+    private void WritePoints(Utf8JsonWriter json, string name, RunSeries series, Func<ValidationPoint, double?> valueOf)
+    {
+        json.WriteStartObject(name);
+        var shown = series.Validations.Where(point => IsInView(point) && valueOf(point) is not null);
+        foreach (var source in shown.GroupBy(point => point.Name))
         {
             json.WriteStartArray(source.Key);
             foreach (var point in source)
             {
                 json.WriteStartArray();
                 json.WriteNumberValue(query.Place(series, point.Step, point.Time));
-                if (double.IsFinite(point.Loss))
-                    json.WriteNumberValue(point.Loss);
+                if (valueOf(point) is { } value && double.IsFinite(value))
+                    json.WriteNumberValue(value);
                 else
                     json.WriteNullValue();
                 json.WriteEndArray();
@@ -122,14 +153,19 @@ internal sealed class RunFeed(FollowedRun run, CurveQuery query, IReadOnlyList<s
     {
         json.WriteStartArray("marks");
         foreach (var remark in series.Remarks.Where(remark => Marked.Contains(remark.Kind)).TakeLast(MostMarks))
-        {
-            json.WriteStartObject();
-            json.WriteNumber("x", query.Place(series, remark.Step, remark.Time));
-            json.WriteString("kind", remark.Kind);
-            json.WriteString("text", remark.Message.Length > 200 ? remark.Message[..200] : remark.Message);
-            json.WriteEndObject();
-        }
+            WriteMark(json, query.Place(series, remark.Step, remark.Time), remark.Kind, remark.Message);
+        foreach (var turn in run.Events().Where(turn => MarkedTurns.Contains(turn.Kind)).TakeLast(MostMarks))
+            WriteMark(json, query.Place(series, turn.Step, turn.Time), "fault", turn.Message);
         json.WriteEndArray();
+    }
+
+    private static void WriteMark(Utf8JsonWriter json, double x, string kind, string text)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("x", x);
+        json.WriteString("kind", kind);
+        json.WriteString("text", text.Length > LongestMark ? text[..LongestMark] : text);
+        json.WriteEndObject();
     }
 
     private void WritePhases(Utf8JsonWriter json, RunSeries series)

@@ -60,26 +60,50 @@ public sealed record CheckpointView(
                 yield return (name, step);
     }
 
+    /// <summary>What names a save wherever its checkpoint was copied to; null: there is no marker, or it is no marker.</summary>
+    internal static string? SaveOf(RunsFolder door, string run, string name) =>
+        Marker(door, Path.Combine(run, Folder, name)) is { } marker ? $"{marker.Attempt} {marker.Manifest}" : null;
+
+    /// <summary>Folders of a run's checkpoints by their steps, the least first.</summary>
+    internal static IReadOnlyList<(string Name, long Step)> Folders(RunsFolder door, string run) =>
+        [.. Steps(door, Path.Combine(run, Folder)).OrderBy(found => found.Step)];
+
     private static CheckpointView Read(RunsFolder door, string folder, string name, long step)
     {
         var marker = Marker(door, folder);
-        string? damage =
-            door.Text(folder, "damaged.txt", HeadBytes)?.Trim() ?? (marker is null ? "its commit marker is missing or damaged" : null);
+        string? damage = door.Text(folder, "damaged.txt", HeadBytes)?.Trim() ?? DamageOf(door, folder, marker);
         var (tokens, saved, world) = Head(door, folder);
-        return new CheckpointView(name, step, marker?.Ordinal, marker?.Keep == true, damage, Size(door, folder), tokens, saved, world);
+        return new CheckpointView(name, step, marker?.Ordinal, marker?.IsKept == true, damage, Size(door, folder), tokens, saved, world);
     }
 
-    private static (long Ordinal, bool Keep)? Marker(RunsFolder door, string folder)
+    /// <summary>What is seen without reading: a marker that is missing, a manifest of another size than it had.</summary>
+    private static string? DamageOf(RunsFolder door, string folder, CommitLines? marker)
     {
-        string[] lines = door.Text(folder, "COMMITTED", MarkerBytes)?.Split('\n') ?? [];
-        long? ordinal =
-            lines.FirstOrDefault(line => line.StartsWith("ordinal ", StringComparison.Ordinal)) is { } found
-            && long.TryParse(found.AsSpan(8), NumberStyles.None, CultureInfo.InvariantCulture, out long number)
-                ? number
-                : null;
-        return ordinal is { } known && lines[0].StartsWith("uniscale-checkpoint", StringComparison.Ordinal)
-            ? (known, lines.Contains("keep 1"))
+        if (marker is null)
+            return "its commit marker is missing or damaged";
+        using var manifest = door.Open(folder, "manifest.json");
+        return manifest is null ? "its manifest is missing"
+            : manifest.Length != marker.ManifestBytes
+                ? string.Create(CultureInfo.InvariantCulture, $"its manifest has {manifest.Length} bytes in place of {marker.ManifestBytes}")
             : null;
+    }
+
+    private static CommitLines? Marker(RunsFolder door, string folder)
+    {
+        if (door.Text(folder, "COMMITTED", MarkerBytes)?.Split('\n') is not ([var magic, ..] and var lines))
+            return null;
+        string[] manifest = Value("manifest").Split(' ');
+        return
+            magic.StartsWith("uniscale-checkpoint", StringComparison.Ordinal)
+            && long.TryParse(Value("ordinal"), NumberStyles.None, CultureInfo.InvariantCulture, out long ordinal)
+            && long.TryParse(manifest[0], NumberStyles.None, CultureInfo.InvariantCulture, out long bytes)
+            ? new CommitLines(ordinal, Value("keep") == "1", Value("attempt"), bytes, manifest[^1])
+            : null;
+
+        string Value(string name) =>
+            lines.FirstOrDefault(line => line.StartsWith(name + " ", StringComparison.Ordinal)) is { } line
+                ? line[(name.Length + 1)..]
+                : "";
     }
 
     private static long Size(RunsFolder door, string folder)
@@ -135,4 +159,7 @@ public sealed record CheckpointView(
         }
         return head;
     }
+
+    /// <summary>What a commit marker says (docs/reference/checkpoints.md).</summary>
+    private sealed record CommitLines(long Ordinal, bool IsKept, string Attempt, long ManifestBytes, string Manifest);
 }

@@ -1,79 +1,78 @@
-using System.Text;
-using System.Text.Json;
-using Uniscale.Configuration;
 using Uniscale.Dashboard.Safety;
 
 namespace Uniscale.Dashboard.Reading;
 
+/// <summary>A run among its forks.</summary>
+/// <param name="Run">The run; null: it is not below the served folder.</param>
+/// <param name="Name">Its name, or where it was.</param>
+/// <param name="Step">Step of the checkpoint that it began with; null: it is no fork.</param>
+/// <param name="Forks">Those that were forked from it.</param>
+public sealed record ForkNode(FoundFolder? Run, string Name, long? Step, IReadOnlyList<ForkNode> Forks);
+
 /// <summary>
-/// Which run another was forked from: a fork has fork.yaml, and its first checkpoint still holds the configuration of the run that saved
-/// it.
+/// Which runs were forked from which. A fork has fork.yaml, and begins with a copy of a checkpoint: the run that holds the same save is its
+/// origin, wherever both lie.
 /// </summary>
-internal static class ForkLineage
+internal sealed class ForkLineage
 {
     private const int LongestFork = 1 << 20,
-        HeadBytes = 256 << 10;
+        Deepest = 32;
 
-    /// <summary>Folder of the run that a run was forked from, as it was then; null: it is no fork, or cannot be told.</summary>
-    public static string? OriginOf(RunsFolder door, string run)
+    private readonly RunCatalog _catalog;
+    private readonly Dictionary<string, (FoundFolder? Origin, string Name, long Step)> _origins = new(StringComparer.Ordinal);
+    private readonly List<FoundFolder> _runs;
+
+    /// <summary>Looks at all runs of a folder.</summary>
+    public ForkLineage(RunCatalog catalog)
     {
-        if (door.Text(run, "fork.yaml", LongestFork) is null)
+        _catalog = catalog;
+        _runs = [.. catalog.Folders().Where(folder => !folder.IsSweep)];
+        foreach (var run in _runs)
+            if (OriginOf(run) is { } origin)
+                _origins[run.Id] = origin;
+    }
+
+    private RunsFolder Door => _catalog.Door;
+
+    /// <summary>The tree of forks that a run belongs to, from the first run on; null: it neither is a fork nor has any.</summary>
+    public ForkNode? TreeOf(FoundFolder run)
+    {
+        var top = run;
+        string? outside = null;
+        for (int i = 0; i < Deepest && outside is null && _origins.TryGetValue(top.Id, out var origin); i++)
+        {
+            if (origin.Origin is { } known)
+                top = known;
+            else
+                outside = origin.Name;
+        }
+        var tree = Node(top, 0);
+        if (outside is not null)
+            return new ForkNode(null, outside, null, [tree]);
+        return tree.Forks.Count > 0 || tree.Step is not null ? tree : null;
+    }
+
+    private ForkNode Node(FoundFolder run, int depth)
+    {
+        long? step = _origins.TryGetValue(run.Id, out var origin) ? origin.Step : null;
+        var forks = _runs.Where(other => _origins.TryGetValue(other.Id, out var from) && from.Origin?.Id == run.Id);
+        return new ForkNode(run, run.Name, step, depth == Deepest ? [] : [.. forks.Select(fork => Node(fork, depth + 1))]);
+    }
+
+    private (FoundFolder? Origin, string Name, long Step)? OriginOf(FoundFolder run)
+    {
+        if (!IsFork(run) || CheckpointView.Folders(Door, run.FullPath) is not [var first, ..])
             return null;
-        string checkpoints = Path.Combine(run, "checkpoints");
-        foreach (string name in door.Folders(checkpoints, "step-*"))
-            if (ConfigurationOf(door, Path.Combine(checkpoints, name)) is { } yaml && DirectoryOf(yaml) is { } origin && origin != run)
-                return origin;
-        return null;
+        string? save = CheckpointView.SaveOf(Door, run.FullPath, first.Name);
+        var origin = save is null ? null : _runs.FirstOrDefault(other => other.Id != run.Id && Holds(other, first, save));
+        string? name = origin?.Name ?? CheckpointConfiguration.DirectoryOf(Door, run.FullPath, first.Name);
+        return (origin, name ?? "a run that is not known", first.Step);
     }
 
-    /// <summary>Runs that were forked from a run.</summary>
-    public static IReadOnlyList<FoundFolder> ForksOf(RunCatalog catalog, FoundFolder run) =>
-        [
-            .. catalog
-                .Folders()
-                .Where(other =>
-                    !other.IsSweep && other.Id != run.Id && OriginOf(catalog.Door, other.FullPath) is { } origin && IsAt(origin, run)
-                ),
-        ];
+    /// <summary>Whether a run has a save, and not as the first of a fork of its own, which came by it in the same way.</summary>
+    private bool Holds(FoundFolder other, (string Name, long Step) checkpoint, string save) =>
+        CheckpointView.SaveOf(Door, other.FullPath, checkpoint.Name) == save
+        && !(IsFork(other) && CheckpointView.Folders(Door, other.FullPath)[0].Step == checkpoint.Step);
 
-    private static bool IsAt(string origin, FoundFolder run) => Path.TrimEndingDirectorySeparator(origin) == run.FullPath;
-
-    private static string? DirectoryOf(string yaml)
-    {
-        try
-        {
-            var values = ConfigurationDifference.ValuesOf(yaml);
-            return values.GetValueOrDefault("run_directory") is { Length: > 0 } directory and not "null"
-                ? directory
-                : values.GetValueOrDefault("name");
-        }
-        catch (UserErrorException)
-        {
-            return null;
-        }
-    }
-
-    private static string? ConfigurationOf(RunsFolder door, string checkpoint)
-    {
-        try
-        {
-            using var stream = door.Open(checkpoint, "manifest.json");
-            if (stream is null)
-                return null;
-            byte[] bytes = new byte[Math.Min(HeadBytes, stream.Length)];
-            var reader = new Utf8JsonReader(
-                bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)),
-                isFinalBlock: false,
-                default
-            );
-            while (reader.Read())
-                if (reader.TokenType == JsonTokenType.PropertyName && Encoding.UTF8.GetString(reader.ValueSpan) == "configuration_yaml")
-                    return reader.Read() ? reader.GetString() : null;
-        }
-        catch (Exception error) when (RunsFolder.IsOfFile(error) || error is JsonException or InvalidOperationException)
-        {
-            // Then it cannot be told.
-        }
-        return null;
-    }
+    private bool IsFork(FoundFolder run) => Door.Text(run.FullPath, "fork.yaml", LongestFork) is not null;
 }

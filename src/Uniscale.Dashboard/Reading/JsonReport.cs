@@ -15,16 +15,16 @@ internal static class JsonReport
 
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = Deepest, AllowTrailingCommas = true };
 
-    /// <summary>Reads a report; of a file of JSON lines the lines, as a list.</summary>
+    /// <summary>Reads a report of at most so many bytes; of a file of JSON lines the lines, as a list.</summary>
     /// <returns>Null: it cannot be read, or is no JSON.</returns>
-    public static JsonElement? Read(RunsFolder door, string folder, string name)
+    public static JsonElement? Read(RunsFolder door, string folder, string name, int longest = LongestReport)
     {
         try
         {
             if (name.EndsWith(".jsonl", StringComparison.Ordinal))
                 return Lines(door, folder, name);
             using var stream = door.Open(folder, name);
-            if (stream is null || stream.Length > LongestReport)
+            if (stream is null || stream.Length > longest)
                 return null;
             using var document = JsonDocument.Parse(stream, Options);
             return document.RootElement.Clone();
@@ -84,5 +84,11 @@ internal static class JsonReport
     public static IEnumerable<JsonElement> Items(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array
             ? value.EnumerateArray()
+            : [];
+
+    /// <summary>Fields of an object field; none where there is none.</summary>
+    public static IEnumerable<JsonProperty> Fields(this JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object
+            ? value.EnumerateObject()
             : [];
 }

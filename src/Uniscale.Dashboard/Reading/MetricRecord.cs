@@ -109,8 +109,8 @@ internal sealed class MetricRecord
     /// <summary>Share that the mixture gives a source.</summary>
     public Dictionary<string, double> MixturePlanned { get; } = [];
 
-    /// <summary>Other numbers by name that later kinds of runs tell, e.g. reward and KL of a round.</summary>
-    public Dictionary<string, double> Others { get; } = [];
+    /// <summary>What an objective measures besides its loss, e.g. <c>objective/kl</c>, of a step or a validation.</summary>
+    public Dictionary<string, double> Measures { get; } = [];
 
     /// <summary>Reads a line.</summary>
     /// <returns>False: it is no record.</returns>
@@ -158,7 +158,7 @@ internal sealed class MetricRecord
         MemoryParts.Clear();
         MixtureFed.Clear();
         MixturePlanned.Clear();
-        Others.Clear();
+        Measures.Clear();
     }
 
     private void Take(ref Utf8JsonReader reader)
@@ -178,8 +178,8 @@ internal sealed class MetricRecord
             TakeNumbers(ref reader, MixturePlanned);
         else if (name.SequenceEqual("scores"u8))
             TakeNumbers(ref reader, Scores);
-        else if (name.SequenceEqual("values"u8))
-            TakeNumbers(ref reader, Others);
+        else if (name.SequenceEqual("measures"u8))
+            TakeNumbers(ref reader, Measures);
         else
         {
             reader.Read();
@@ -292,12 +292,6 @@ internal sealed class MetricRecord
                 break;
             case 19 when key.SequenceEqual("device_memory_bytes"u8):
                 DeviceMemoryBytes = Number(ref reader);
-                break;
-            case 6 when key.SequenceEqual("reward"u8):
-                Others["reward"] = Number(ref reader);
-                break;
-            case 2 when key.SequenceEqual("kl"u8):
-                Others["kl"] = Number(ref reader);
                 break;
         }
     }

@@ -110,17 +110,6 @@ public sealed class RunCatalog(RunsFolder door)
     private static DateTime StampOf(string run)
     {
         string[] files = ["metrics.jsonl", "launch/events.jsonl", "checkpoints", "launch"];
-        return files.Max(name =>
-        {
-            try
-            {
-                // Of what is not there the time is that of the year 1601.
-                return File.GetLastWriteTimeUtc(Path.Combine(run, name));
-            }
-            catch (Exception error) when (RunsFolder.IsOfFile(error))
-            {
-                return default;
-            }
-        });
+        return files.Max(name => RunsFolder.LastWrite(run, name));
     }
 }

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Uniscale.Dashboard.Reading;
 
 /// <summary>What is kept of every step.</summary>
@@ -37,20 +39,21 @@ public enum Measure
 /// <summary>What stands before the names of a group of curves.</summary>
 public static class NamedGroup
 {
-    /// <summary>Names of the groups: losses by domain, memory by part, shares of the mixture.</summary>
+    /// <summary>Names of the groups: losses by domain, memory by part, shares of the mixture, what an objective measures.</summary>
     public const string DomainLoss = "loss/",
         Memory = "memory/",
         MixtureFed = "fed/",
-        MixturePlanned = "planned/";
+        MixturePlanned = "planned/",
+        Measure = "measure/";
 
-    /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> All { get; } = [DomainLoss, Memory, MixtureFed, MixturePlanned];
+    private static readonly string[] OfEveryRun = [DomainLoss, Memory, MixtureFed, MixturePlanned];
 
-    /// <summary>Whether a name is one of a group's.</summary>
-    public static bool Holds(string name) => All.Any(group => name.StartsWith(group, StringComparison.Ordinal));
+    /// <summary>Whether a name is of a group that runs of every objective may have.</summary>
+    public static bool IsOfEveryRun(string name) => OfEveryRun.Any(group => name.StartsWith(group, StringComparison.Ordinal));
 }
 
 /// <summary>A validation, at a step.</summary>
+/// <param name="Measures">What the objective measures besides its loss, by name; empty: nothing.</param>
 public sealed record ValidationPoint(
     long Step,
     long Tokens,
@@ -58,8 +61,25 @@ public sealed record ValidationPoint(
     string Name,
     string Domain,
     double Loss,
-    double BitsPerByte
-);
+    double BitsPerByte,
+    IReadOnlyDictionary<string, double> Measures
+)
+{
+    /// <summary>Of a record.</summary>
+    internal static ValidationPoint Of(MetricRecord record) =>
+        new(
+            record.Step,
+            record.ConsumedTokens,
+            record.Time,
+            record.Name ?? "",
+            record.Domain ?? "",
+            record.Loss,
+            record.BitsPerByte,
+            record.Measures.Count == 0
+                ? ReadOnlyDictionary<string, double>.Empty
+                : new Dictionary<string, double>(record.Measures)
+        );
+}
 
 /// <summary>The score of a task that counts, at a step.</summary>
 public sealed record ScorePoint(long Step, string Task, string Metric, double Score);
@@ -87,6 +107,7 @@ public sealed class RunSeries
         _tokens = new(),
         _milliseconds = new();
     private readonly List<ValidationPoint> _validations = [];
+    private readonly List<ScorePoint> _scores = [];
     private readonly List<RunRemark> _remarks = [];
     private readonly List<PhaseSpan> _phases = [];
     private string? _phase;
@@ -107,8 +128,8 @@ public sealed class RunSeries
     public ReadOnlySpan<float> this[Measure measure] => _measures[(int)measure].Values;
 
     /// <summary>
-    /// Names of what runs of some kinds tell besides: values such as <c>reward</c> and <c>kl</c>, and those of a group behind its name
-    /// (<see cref="NamedGroup"/>), e.g. the loss by domain as <c>loss/NAME</c>.
+    /// Names of what runs of some kinds tell besides, each behind the name of its group (<see cref="NamedGroup"/>), e.g. the loss by domain
+    /// as <c>loss/NAME</c>.
     /// </summary>
     public IReadOnlyCollection<string> Names => _named.Keys;
 
@@ -117,6 +138,9 @@ public sealed class RunSeries
 
     /// <summary>Validations, in the order of the file.</summary>
     public IReadOnlyList<ValidationPoint> Validations => _validations;
+
+    /// <summary>Scores of the tasks that the model was asked between steps, in the order of the file.</summary>
+    public IReadOnlyList<ScorePoint> Scores => _scores;
 
     /// <summary>Remarks, in the order of the file; of very many the first are gone.</summary>
     public IReadOnlyList<RunRemark> Remarks => _remarks;
@@ -136,17 +160,11 @@ public sealed class RunSeries
                 AddStep(record);
                 break;
             case RecordKind.Validation when _validations.Count < MostValidations:
-                _validations.Add(
-                    new ValidationPoint(
-                        record.Step,
-                        record.ConsumedTokens,
-                        record.Time,
-                        record.Name ?? "",
-                        record.Domain ?? "",
-                        record.Loss,
-                        record.BitsPerByte
-                    )
-                );
+                _validations.Add(ValidationPoint.Of(record));
+                break;
+            case RecordKind.Evaluation
+                when _scores.Count < MostValidations && record is { IsPart: false, Task: { } task, Metric: { } metric }:
+                _scores.Add(new ScorePoint(record.Step, task, metric, record.Scores.GetValueOrDefault(metric, double.NaN)));
                 break;
             case RecordKind.Note:
                 Remark(record, record.Note ?? "note", record.Level ?? "information", record.Message ?? "");
@@ -187,8 +205,7 @@ public sealed class RunSeries
         AddGroup(NamedGroup.Memory, record.MemoryParts);
         AddGroup(NamedGroup.MixtureFed, record.MixtureFed);
         AddGroup(NamedGroup.MixturePlanned, record.MixturePlanned);
-        foreach (var (name, value) in record.Others)
-            AddNamed(name, value);
+        AddGroup(NamedGroup.Measure, record.Measures);
     }
 
     private void AddGroup(string group, Dictionary<string, double> values)

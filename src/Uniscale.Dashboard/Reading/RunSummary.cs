@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Uniscale.Telemetry;
 
 namespace Uniscale.Dashboard.Reading;
@@ -37,6 +38,9 @@ public sealed record RunSummary
 
     /// <summary>Loss of the last step; null: there was none. It may be NaN or infinite.</summary>
     public double? Loss { get; init; }
+
+    /// <summary>Its loss by domain; empty: the run has one domain.</summary>
+    public IReadOnlyDictionary<string, double> DomainLosses { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 
     /// <summary>Learning rate of the last step; NaN: not known, as for the three that follow.</summary>
     public double LearningRate { get; init; } = double.NaN;

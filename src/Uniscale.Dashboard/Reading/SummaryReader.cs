@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Uniscale.Dashboard.Safety;
 using Uniscale.Telemetry;
 
@@ -139,15 +140,7 @@ internal sealed class SummaryReader(RunsFolder door)
                     TakeStep(record);
                     break;
                 case RecordKind.Validation when Validations.Count < MostSources || Validations.ContainsKey(record.Name ?? ""):
-                    Validations[record.Name ?? ""] = new ValidationPoint(
-                        record.Step,
-                        record.ConsumedTokens,
-                        record.Time,
-                        record.Name ?? "",
-                        record.Domain ?? "",
-                        record.Loss,
-                        record.BitsPerByte
-                    );
+                    Validations[record.Name ?? ""] = ValidationPoint.Of(record);
                     break;
                 case RecordKind.Evaluation
                     when record is { IsPart: false, Task: { } task, Metric: { } metric }
@@ -170,6 +163,10 @@ internal sealed class SummaryReader(RunsFolder door)
                 ConsumedTokens = record.ConsumedTokens,
                 Phase = record.Phase,
                 Loss = record.Loss,
+                DomainLosses =
+                    record.DomainLosses.Count == 0
+                        ? ReadOnlyDictionary<string, double>.Empty
+                        : new Dictionary<string, double>(record.DomainLosses),
                 LearningRate = record.LearningRate,
                 GradientNorm = record.GradientNorm,
                 TokensPerSecond = record.TokensPerSecond,

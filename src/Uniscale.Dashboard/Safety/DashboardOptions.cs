@@ -1,4 +1,5 @@
 using System.Net;
+using Uniscale.Dashboard.Reading;
 
 namespace Uniscale.Dashboard.Safety;
 
@@ -20,7 +21,7 @@ public sealed record DashboardOptions
     /// <summary>Whether the page may ask runs to save and to stop.</summary>
     public bool AllowsRequests { get; init; }
 
-    /// <summary>What is fed at a position of a run's curriculum, in words; null: not shown.</summary>
+    /// <summary>What is fed at a position of a run's curriculum; null: not shown.</summary>
     public ICurriculumText? Curriculum { get; init; }
 }
 
@@ -30,6 +31,5 @@ public interface ICurriculumText
     /// <summary>The step at a position, its sources and the beginnings of its sequences.</summary>
     /// <param name="run">Folder of the run.</param>
     /// <param name="tokens">Position, in tokens.</param>
-    /// <returns>Lines of text; a sentence where it cannot be told.</returns>
-    string At(string run, long tokens);
+    FedPosition At(string run, long tokens);
 }

@@ -105,6 +105,35 @@ public sealed class RunsFolder
         }
     }
 
+    /// <summary>The beginning of a file as text; empty: as <see cref="Open"/>. What is no UTF-8 is replaced.</summary>
+    public string Head(string folder, string name, int bytes)
+    {
+        try
+        {
+            using var stream = Open(folder, name);
+            byte[] head = new byte[Math.Min(bytes, stream?.Length ?? 0)];
+            return stream is null ? "" : Encoding.UTF8.GetString(head, 0, stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false));
+        }
+        catch (Exception error) when (IsOfFile(error))
+        {
+            return "";
+        }
+    }
+
+    /// <summary>When a file of a run's folder was last written; long ago where there is none. Nothing of it is opened.</summary>
+    public static DateTime LastWrite(string folder, string name)
+    {
+        try
+        {
+            // Of what is not there the time is that of the year 1601.
+            return File.GetLastWriteTimeUtc(Path.Combine(folder, name));
+        }
+        catch (Exception error) when (IsOfFile(error))
+        {
+            return default;
+        }
+    }
+
     /// <summary>Leaves an empty file in a run's folder, as <c>touch</c> would; the run looks for it.</summary>
     /// <returns>False: the folder is not ours to write.</returns>
     public bool Leave(FoundFolder run, string name)

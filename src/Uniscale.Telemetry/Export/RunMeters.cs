@@ -35,6 +35,8 @@ internal sealed class RunMeters : INewsReader
         _domainLoss,
         _fed,
         _planned,
+        _reward,
+        _divergence,
         _score;
     private readonly Gauge<double> _throughput,
         _flops;
@@ -69,6 +71,8 @@ internal sealed class RunMeters : INewsReader
         _domainLoss = Gauge("uniscale.domain.loss", null, "Mean loss of a token of the last step by domain, in nats.");
         _fed = Gauge("uniscale.mixture.fed.ratio", "1", "Share of the phase's tokens until now that a source fed.");
         _planned = Gauge("uniscale.mixture.planned.ratio", "1", "Share of the phase's tokens that the mixture gives a source.");
+        _reward = Gauge("uniscale.reward", null, "Mean reward of the answers that the last step learned from.");
+        _divergence = Gauge("uniscale.kl", null, "Mean divergence of these answers from the reference, in nats an answer.");
         _score = Gauge("uniscale.evaluation.score", null, "The score that counts of a task that the model was asked.");
         _phase = Gauge("uniscale.phase", null, "1 for the phase that is trained, 0 for those before.");
         _lastSave = Gauge("uniscale.last_save.timestamp", "s", "When the newest checkpoint became durable.");
@@ -170,6 +174,11 @@ internal sealed class RunMeters : INewsReader
         Tell(_domainLoss, "domain", step.DomainLosses);
         Tell(_fed, "source", step.MixtureFed);
         Tell(_planned, "source", step.MixturePlanned);
+        if (step.Measures is { } measures)
+        {
+            Tell(_reward, measures, "objective/scores");
+            Tell(_divergence, measures, "objective/kl");
+        }
         _tokens.Add(step.BatchTokens, _rank, phase);
         _steps.Add(1, _rank, phase);
         if (!double.IsFinite(step.Loss) || !double.IsFinite(step.GradientNorm))
@@ -184,6 +193,12 @@ internal sealed class RunMeters : INewsReader
         _rollbackCount = step.Rollbacks;
         if (step.Account is { } account)
             Lost(account);
+    }
+
+    private void Tell(Gauge<double> gauge, IReadOnlyDictionary<string, double> measures, string name)
+    {
+        if (measures.TryGetValue(name, out double value))
+            gauge.Record(value, _rank);
     }
 
     private void Tell(Gauge<double> gauge, string label, IReadOnlyDictionary<string, double>? values)

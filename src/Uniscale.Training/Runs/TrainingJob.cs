@@ -186,6 +186,7 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             telemetry.Log.Information("Ranks are processes that communicate by {Transport:l}.", world.Transport);
         if (world.Rank == 0 && preflight is not null)
             Tell(telemetry, runtime.Position.Step, preflight);
+        TellMemory(telemetry, runtime);
         if (world.Rank == 0)
             TellResumption(telemetry, runtime, loaded, obstacle);
         if (rank.Monitor.Problem is { } unseen)
@@ -404,15 +405,20 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         };
     }
 
-    private void TellResumption(RunTelemetry telemetry, RankRuntime runtime, LoadedCheckpoint? loaded, string? obstacle)
+    /// <summary>Each rank's log says what it holds.</summary>
+    private static void TellMemory(RunTelemetry telemetry, RankRuntime runtime)
     {
         var memory = runtime.Model.Memory;
         telemetry.Log.Information(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"Rank 0 holds {memory.TotalBytes / 1e6:F1} MB: parameters {memory.ParameterBytes / 1e6:F1}, gradients {memory.GradientBytes / 1e6:F1}, optimizer {memory.OptimizerBytes / 1e6:F1}."
+                $"Rank {runtime.World.Rank} holds {memory.TotalBytes / 1e6:F1} MB: parameters {memory.ParameterBytes / 1e6:F1}, gradients {memory.GradientBytes / 1e6:F1}, optimizer {memory.OptimizerBytes / 1e6:F1}."
             )
         );
+    }
+
+    private void TellResumption(RunTelemetry telemetry, RankRuntime runtime, LoadedCheckpoint? loaded, string? obstacle)
+    {
         if (!options.Resume)
             return;
         if (obstacle is not null)

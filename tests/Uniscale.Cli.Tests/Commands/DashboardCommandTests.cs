@@ -44,7 +44,7 @@ public sealed partial class DashboardCommandTests
                 Assert.True((await client.GetByteArrayAsync(asset.Groups[1].Value)).Length > 100, asset.Value);
             Assert.Equal(4, Asset().Count(page));
             Assert.Contains("rank 1 compute", await client.GetStringAsync(run + "/timeline"));
-            Assert.Contains("fed until then", await client.GetStringAsync(run + "/curriculum?at=200"));
+            Assert.Contains("Fed until then", await client.GetStringAsync(run + "/curriculum?at=200"));
             Assert.Contains("held-out", await client.GetStringAsync(run + "/evaluations"));
         }
         finally
@@ -75,18 +75,22 @@ public sealed partial class DashboardCommandTests
             folder.In("metrics.jsonl"),
             """
             {"kind":"start","time":"2026-01-01T00:00:00Z","ranks":2,"layout":"dp2","total_steps":9}
-            {"kind":"step","time":"2026-01-01T00:00:05Z","step":4,"phase":"fine","consumed_tokens":4000,"loss":"NaN","tokens_per_second":800,"seconds":1}
+            {"kind":"step","time":"2026-01-01T00:00:05Z","step":4,"phase":"fine","consumed_tokens":4000,"loss":"NaN","domain_losses":{"prose":2.5},"tokens_per_second":800,"seconds":1}
             {"kind":"validation","time":"2026-01-01T00:00:05Z","step":4,"name":"books","domain":"prose","loss":2.25,"tokens":5}
             {"kind":"end","time":"2026-01-01T00:00:06Z","step":4,"finished":false,"message":"Stopped."}
 
             """
         );
         string line = CommandRun.Ok("status", folder.In(""), "--watch");
-        Assert.Equal("stopped step 4/9 | phase fine | loss NaN | 800 tok/s | mfu – | effective – | restarts 0 | books 2.2500\n", line);
+        Assert.Equal(
+            "stopped step 4/9 | phase fine | loss NaN | 800 tok/s | mfu – | effective – | restarts 0 | loss/prose 2.5000 | validation/books 2.2500\n",
+            line
+        );
         Assert.Contains("There is no run in", CommandRun.Refused("status", folder.In("nothing"), "--watch"));
         var catalog = new RunCatalog(new RunsFolder(folder.In("")));
         string picture = Cli.Commands.StatusWatch.Picture(catalog.Only()!, catalog.Summary(catalog.Only()!));
         Assert.Contains("books", picture);
+        Assert.Contains("prose", picture);
         Assert.All(picture.Split('\n'), row => Assert.InRange(row.Length, 0, 80));
         Assert.DoesNotContain('\e', picture);
     }

@@ -66,11 +66,32 @@ public sealed class HostileRunsTests : IDisposable
             $"{name}/launch/events.jsonl",
             $$"""{"time":"2026-11-29T10:00:00+00:00","kind":"{{text}}","attempt":1,"step":0,"message":"{{text}}"}""" + "\n"
         );
-        _folder.Write($"{name}/evaluations/{Script.Replace("/", "", StringComparison.Ordinal)}.json", $$"""[{"{{text}}":"{{text}}"}]""");
-        _folder.Write($"{name}/alignment/a.json", $$"""{"{{text}}":["{{text}}"]}""");
+        string file = Script.Replace("/", "", StringComparison.Ordinal);
+        _folder.Write($"{name}/evaluations/{file}.json", $$"""[{"{{text}}":"{{text}}"}]""");
+        _folder.Write($"{name}/evaluation/results_{file}.json", Sample.Results(text));
+        _folder.Write($"{name}/evaluation/needle_{file}.csv", $"length,depth,key,answer,found,score\n1,2,{Script},{Script},1,100\n");
+        _folder.Write($"{name}/evaluation/samples_{file}.jsonl", $$"""{"id":"{{text}}","question":"{{text}}","resps":["{{text}}"]}""" + "\n");
+        _folder.Write($"{name}/alignment/answers-00000001.jsonl", $$"""{"prompt":"{{text}}","answer":"{{text}}","domain":"{{text}}"}""" + "\n");
+        _folder.Write($"{name}/fork.yaml", Script);
+        _folder.Write($"{name}/checkpoints/step-00000001/manifest.json", $$"""{"configuration_yaml":"name: '{{text}}'"}""");
+        _folder.Write($"{name}/checkpoints/step-00000001/damaged.txt", Script);
+        _folder.Write($"{file}.json", $$"""{"considered":1,"best":[{"layout":{"tensor":"{{text}}"} }],"rejections":[{"reason":"{{text}}"}]}""");
+        _folder.Write(
+            $"plans/{file}.json",
+            $$$"""{"cluster":"{{{text}}}","step":{"ranks":[{"rank":"{{{text}}}","products":1}]},"run":{"a":1},"memory":[{"bytes":{"{{{text}}}":1}}]}"""
+        );
+        _folder.Write($"{file}/results.jsonl", $$"""{"case":"{{text}}","layout":"{{text}}","outcome":"failed","problem":"{{text}}"}""" + "\n");
         await using var served = await ServedRuns.Of(_folder.FullPath);
         string id = new RunsFolder(_folder.FullPath).Find().Single().Id;
-        foreach (string address in OfARun.Select(page => $"/run/{id}{page}").Append("/").Append($"/compare?run={id}"))
+        string[] others =
+        [
+            "/",
+            "/plans",
+            $"/compare?run={id}",
+            $"/run/{id}/evaluations?samples={Uri.EscapeDataString($"evaluation/samples_{file}.jsonl")}",
+            .. ((string[])[$"{file}.json", $"plans/{file}.json", $"{file}/results.jsonl"]).Select(report => $"/plans?file={Uri.EscapeDataString(report)}"),
+        ];
+        foreach (string address in OfARun.Select(page => $"/run/{id}{page}").Concat(others))
         {
             string page = await served.Page(address);
             Assert.DoesNotContain("<script>alert", page);
@@ -89,8 +110,22 @@ public sealed class HostileRunsTests : IDisposable
         _folder.Write("a/metrics.jsonl", Sample.Run(2));
         Directory.CreateDirectory(_folder.In("a/logs"));
         Directory.CreateDirectory(_folder.In("a/evaluations"));
+        Directory.CreateDirectory(_folder.In("a/alignment"));
         foreach (
-            string link in (string[])["a/config.yaml", "a/logs/train-rank0.log", "a/evaluations/x.json", "a/trace.json", "a/fork.yaml"]
+            string link in (string[])
+                [
+                    "a/config.yaml",
+                    "a/logs/train-rank0.log",
+                    "a/evaluations/x.json",
+                    "a/evaluations/results_x.json",
+                    "a/evaluations/needle_x.csv",
+                    "a/evaluations/samples_x.jsonl",
+                    "a/alignment/answers-00000001.jsonl",
+                    "a/trace.json",
+                    "a/fork.yaml",
+                    "plan.json",
+                    "a/results.jsonl",
+                ]
         )
             File.CreateSymbolicLink(_folder.In(link), _outside.In("secret.txt"));
         Directory.CreateSymbolicLink(_folder.In("a/checkpoints"), _outside.FullPath);
@@ -136,7 +171,11 @@ public sealed class HostileRunsTests : IDisposable
                     "checkpoints/step-00000001/manifest.json",
                     "checkpoints/step-00000001/COMMITTED",
                     "evaluations/a.json",
-                    "alignment/a.jsonl",
+                    "evaluation/results_a.json",
+                    "evaluation/needle_a.csv",
+                    "evaluation/samples_a.jsonl",
+                    "alignment/answers-00000001.jsonl",
+                    "results.jsonl",
                 ]
         )
         {
@@ -163,6 +202,8 @@ public sealed class HostileRunsTests : IDisposable
                 await served.Page($"/series?run={run.Id}&name=loss&x=tokens");
             }
         await served.Page("/");
+        await served.Page("/plans");
+        await served.Page("/plans?file=a%2Fresults.jsonl");
     }
 
     [Fact]

@@ -69,7 +69,7 @@ public sealed class SummaryReaderTests : IDisposable
         _folder.Write("a/metrics.jsonl", Sample.Run(3));
         _folder.Write(
             "a/checkpoints/step-00000100/COMMITTED",
-            "uniscale-checkpoint 1\nstep 100\nordinal 2\nkeep 1\nattempt x\nmanifest 5 y\ndigest z\n"
+            "uniscale-checkpoint 1\nstep 100\nordinal 2\nkeep 1\nattempt x\nmanifest 139 y\ndigest z\n"
         );
         _folder.Write(
             "a/checkpoints/step-00000100/manifest.json",

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Uniscale.Configuration;
 using Uniscale.Telemetry.Accounting;
 using Uniscale.Telemetry.Export;
@@ -27,6 +28,23 @@ public sealed class RunMetersTests
         Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / 1_000.0, 0, 128);
     }
 
+    [Fact]
+    public void RewardAndDivergenceAreTold()
+    {
+        using var meters = new RunMeters(0);
+        using var listener = new MeterListener();
+        var told = new Dictionary<string, double>();
+        listener.InstrumentPublished = (instrument, all) =>
+        {
+            if (instrument.Meter == meters.Meter)
+                all.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => told[instrument.Name] = value);
+        listener.Start();
+        meters.Take(Report(700));
+        Assert.Equal((0.7, 0.5), (told["uniscale.reward"], told["uniscale.kl"]));
+    }
+
     private static StepReport Report(int step) =>
         Reports.Step(step) with
         {
@@ -37,6 +55,7 @@ public sealed class RunMetersTests
             DomainLosses = new Dictionary<string, double> { ["code"] = 2, ["prose"] = 3 },
             MixtureFed = new Dictionary<string, double> { ["code"] = 0.3, ["prose"] = 0.7 },
             MixturePlanned = new Dictionary<string, double> { ["code"] = 0.25, ["prose"] = 0.75 },
+            Measures = new Dictionary<string, double> { ["objective/scores"] = step / 1_000.0, ["objective/kl"] = 0.5 },
             BadSteps = new Dictionary<string, long> { ["loss-spike"] = step / 100 },
             Account = new TimeAccount
             {
