@@ -41,7 +41,7 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
         string[] table = [.. ranks.Select(rank => rank.Line(now))];
         if (ranks.Any(rank => !rank.Beat.HasEnded))
             ranks = [.. ranks.Where(rank => !rank.Beat.HasEnded)];
-        var (suspects, sentence) = Lifelessness(ranks, now) ?? Disagreement(ranks) ?? Absence(ranks, now) ?? Circle(ranks);
+        var (suspects, sentence) = Lifelessness(ranks, now) ?? Disagreement(ranks) ?? Absence(ranks, now) ?? Lag(ranks) ?? Circle(ranks);
         return new(suspects, sentence, table);
     }
 
@@ -99,6 +99,27 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
             $"{string.Join(", ", absent.Select(rank => rank.Name))} did not come to {first.Waiting[0]}, in which {waiting.Count} "
                 + $"{(waiting.Count == 1 ? "rank has" : "ranks have")} waited for {Seconds(now - first.WaitsSince)} s; {absent[0].LastWords}"
         );
+    }
+
+    /// <summary>
+    /// All wait, some of them in an operation that others of the same group have left: what these sent does not arrive there, as over a
+    /// link that is cut.
+    /// </summary>
+    private static (IReadOnlyList<int>, string)? Lag(IReadOnlyList<RankView> ranks)
+    {
+        var together = ranks.OrderBy(rank => rank.WaitsSince).Where(rank => !IsMessage(rank.Waiting[0]));
+        foreach (var group in together.GroupBy(rank => rank.Waiting[0].Group))
+        {
+            long first = group.Min(rank => rank.Waiting[0].Sequence);
+            var behind = group.Where(rank => rank.Waiting[0].Sequence == first).ToList();
+            if (behind.Count < group.Count())
+                return (
+                    [.. behind.Select(rank => rank.Beat.Rank)],
+                    $"{string.Join(", ", behind.Select(rank => rank.Name))} still {(behind.Count == 1 ? "waits" : "wait")} in "
+                        + $"{behind[0].Waiting[0]}, which others of the group have left: nothing arrives there"
+                );
+        }
+        return null;
     }
 
     private static (IReadOnlyList<int>, string) Circle(IReadOnlyList<RankView> ranks) =>

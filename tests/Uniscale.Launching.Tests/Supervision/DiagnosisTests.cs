@@ -94,9 +94,24 @@ public sealed class DiagnosisTests
     }
 
     [Fact]
+    public void ARankInAnOperationThatTheOthersHaveLeftIsNamed()
+    {
+        var diagnosis = Diagnosis.Of(
+            [
+                View(0, 0, Entry(5, OperationState.Completed), Entry(6, OperationState.Started)),
+                View(1, 0, Entry(5, OperationState.Completed), Entry(6, OperationState.Started)),
+                View(2, 0, Entry(5, OperationState.Started)),
+            ],
+            Now
+        );
+        Assert.Equal([2], diagnosis.Suspects);
+        Assert.StartsWith("rank 2 on n2 still waits in operation 5 of group dp[0,1,2]", diagnosis.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void RanksThatWaitForEachOtherAreAllNamed()
     {
-        var diagnosis = Diagnosis.Of([View(0, 0, Entry(5, OperationState.Started)), View(1, 0, Entry(6, OperationState.Started))], Now);
+        var diagnosis = Diagnosis.Of([View(0, 0, Entry(5, OperationState.Started)), View(1, 0, Entry(5, OperationState.Started))], Now);
         Assert.Equal([0, 1], diagnosis.Suspects);
         Assert.StartsWith("all ranks wait for each other", diagnosis.Sentence, StringComparison.Ordinal);
     }
