@@ -13,12 +13,17 @@ public static class RewardPattern
     /// <summary>Finds a text anywhere in another, in a time that grows with its length alone. Throws as <see cref="Compile"/>.</summary>
     public static Regex Within(string pattern) => new(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
 
-    /// <summary>Why a pattern cannot be; null: it can.</summary>
-    internal static string? Problem(string pattern)
+    /// <summary>Why a pattern of a whole text cannot be; null: it can.</summary>
+    internal static string? Problem(string pattern) => Problem(pattern, Compile);
+
+    /// <summary>The same of a pattern that is found within a text.</summary>
+    internal static string? ProblemWithin(string pattern) => Problem(pattern, Within);
+
+    private static string? Problem(string pattern, Func<string, Regex> compile)
     {
         try
         {
-            Compile(pattern);
+            compile(pattern);
             return null;
         }
         catch (Exception error) when (error is ArgumentException or NotSupportedException)

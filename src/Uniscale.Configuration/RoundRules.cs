@@ -70,7 +70,12 @@ internal static class RoundRules
                 yield return broken;
         }
         foreach (var (name, pattern) in fast.Patterns)
-            if (RewardPattern.Problem(pattern) is { } problem)
+            if (RoundPatterns.Always.Contains(name))
+                yield return (
+                    $"rounds.fast.patterns.{name}",
+                    $"rounds.fast.patterns.{name} has the name of a pattern that is always looked for: give it another."
+                );
+            else if (RewardPattern.ProblemWithin(pattern) is { } problem)
                 yield return (
                     $"rounds.fast.patterns.{name}",
                     $"rounds.fast.patterns.{name} is no regular expression ({problem}): correct it."

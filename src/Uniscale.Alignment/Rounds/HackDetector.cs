@@ -35,12 +35,12 @@ public sealed class HackDetector(FastPathSection section)
 
     private readonly IReadOnlyList<Measure> _measures =
     [
-        new("longer", 1, answer => answer.Tokens, IsShare: true, 0.2),
-        new("shorter", -1, answer => answer.Tokens, IsShare: true, 0.2),
-        new("repetition", 1, answer => answer.Repetition, IsShare: false, 0.05),
-        new("held-out", -1, answer => answer.HeldOut ?? double.NaN, IsShare: false, 0),
-        new("alike", 1, _ => double.NaN, IsShare: false, 0.05),
-        new("unended", 1, answer => answer.Ended ? 0 : 1, IsShare: false, 0.05),
+        new(RoundPatterns.Longer, 1, answer => answer.Tokens, IsShare: true, 0.2),
+        new(RoundPatterns.Shorter, -1, answer => answer.Tokens, IsShare: true, 0.2),
+        new(RoundPatterns.Repetition, 1, answer => answer.Repetition, IsShare: false, 0.05),
+        new(RoundPatterns.HeldOut, -1, answer => answer.HeldOut ?? double.NaN, IsShare: false, 0),
+        new(RoundPatterns.Alike, 1, _ => double.NaN, IsShare: false, 0.05),
+        new(RoundPatterns.Unended, 1, answer => answer.Ended ? 0 : 1, IsShare: false, 0.05),
         .. section.Patterns.Select(pattern => Own(pattern.Key, RewardPattern.Within(pattern.Value))),
     ];
 
@@ -97,7 +97,7 @@ public sealed class HackDetector(FastPathSection section)
     private static double[] ValuesOf(Measure measure, AnswerPair[] pairs, Func<AnswerPair, RecordedAnswer> side)
     {
         RecordedAnswer[] answers = [.. pairs.Select(side)];
-        if (measure.Name != "alike")
+        if (measure.Name != RoundPatterns.Alike)
             return [.. answers.Select(measure.Of)];
         var counts = answers.GroupBy(answer => answer.Answer).ToDictionary(group => group.Key, group => group.Count());
         return [.. answers.Select(answer => counts[answer.Answer] > 1 ? 1.0 : 0)];

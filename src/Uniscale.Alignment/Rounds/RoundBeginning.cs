@@ -20,8 +20,14 @@ public sealed class RoundBeginning(Func<IReadOnlyList<string>, ResolvedConfigura
     /// <exception cref="UserErrorException">What is wrong, and what to do.</exception>
     public void Check()
     {
+        if (_configuration.StartFrom is null)
+            throw new UserErrorException(
+                "Rounds begin with a model, and start_from names none: set it to a run, a checkpoint or an imported model."
+            );
+        if (_configuration.Rollout.Samples.Prompts.FirstOrDefault(path => !File.Exists(path)) is { } missing)
+            throw new UserErrorException($"{missing} (rollout.samples.prompts) is no file: name the files of prompts one by one.");
         var folder = new RoundFolder(directory, 1);
-        var policy = PolicyRun(folder, _configuration.StartFrom!, _configuration.RewardModel.From ?? folder.Reward, heldOut: null).Value;
+        var policy = PolicyRun(folder, _configuration.StartFrom, _configuration.RewardModel.From ?? folder.Reward, heldOut: null).Value;
         using (AlignmentData.Open(policy))
         {
             // What is wrong with the prompts is told before a reward model is trained for them.

@@ -58,6 +58,7 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
         tier.Put(Key(copy.Target, CheckpointManifest.FileName), Path.Combine(folder, CheckpointManifest.FileName));
         tier.Put(Key(copy.Target, CommitMarker.FileName), Path.Combine(folder, CommitMarker.FileName));
         Prune(copy.Target, keep);
+        tier.AbandonUploads(key => key.StartsWith(_prefix + CheckpointFolders.Prefix, StringComparison.Ordinal));
     }
 
     /// <summary>Begins to bring a copy to the directory: its marker and manifest.</summary>
@@ -124,7 +125,6 @@ internal sealed class TierCopies(ITier tier, TierOwner? owner)
         var superfluous = Keys().Where(key => !stay.Contains(key[..key.LastIndexOf('/')]));
         foreach (string? key in superfluous.OrderBy(key => !key.EndsWith(CommitMarker.FileName, StringComparison.Ordinal)))
             tier.Delete(key);
-        tier.AbandonUploads(key => key.StartsWith(_prefix + CheckpointFolders.Prefix, StringComparison.Ordinal));
     }
 
     /// <summary>Keys of the run's own copies, whole or not.</summary>

@@ -90,12 +90,14 @@ internal sealed class TierReplicator : IDisposable
 
     private void Push(int tier)
     {
-        var newest = CheckpointFolders.Scan(_directory).FirstOrDefault(folder => folder.Marker is not null);
-        if (newest is null)
-            return;
         string name = _tiers[tier].Name;
+        long step = -1;
         try
         {
+            var newest = CheckpointFolders.Scan(_directory).FirstOrDefault(folder => folder.Marker is not null);
+            if (newest is null)
+                return;
+            step = newest.Step;
             var copies = new TierCopies(_tiers[tier], _options.Owner);
             if (copies.Begin(newest.Path) is not { } copy)
                 return;
@@ -104,12 +106,12 @@ internal sealed class TierReplicator : IDisposable
             if (Carried(order) is { Length: > 0 } failure)
                 throw new CheckpointException(failure);
             copies.Commit(newest.Path, copy, _options.Keep);
-            _options.Observer?.Replicated(newest.Step, name, null);
+            _options.Observer?.Replicated(step, name, null);
         }
         // Whatever goes wrong with a second copy, training goes on.
         catch (Exception failure)
         {
-            _options.Observer?.Replicated(newest.Step, name, $"{failure.Message}; the next checkpoint is tried again");
+            _options.Observer?.Replicated(step, name, $"{failure.Message}; the next checkpoint is tried again");
         }
     }
 

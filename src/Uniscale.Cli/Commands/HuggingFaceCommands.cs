@@ -192,10 +192,13 @@ internal static class HuggingFaceCommands
             TokenizerExport.Write(tokenizer.Path, target, model.Context);
         int count = HuggingFaceExport.Write(reader, target, config, shardBytes);
         config.Write(target);
-        File.WriteAllLines(
-            Path.Combine(target, ReleaseCard.FileName),
-            new ReleaseCard(configuration, reader).Lines(ParameterCount.OfModel(configuration.Model, (int)embedding.Shape[0]))
-        );
+        string card = Path.Combine(target, ReleaseCard.FileName);
+        // One that somebody wrote stays.
+        if (!File.Exists(card))
+            File.WriteAllLines(
+                card,
+                new ReleaseCard(configuration, reader).Lines(ParameterCount.OfModel(configuration.Model, (int)embedding.Shape[0]))
+            );
         return count;
     }
 

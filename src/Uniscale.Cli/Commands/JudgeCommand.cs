@@ -60,6 +60,7 @@ internal static class JudgeCommand
                 throw new UserErrorException("Give one of --judge RUN, --verdicts FILE and --write-requests FILE.");
             if (requests is not null)
             {
+                OutputFile.Check(requests, "--write-requests");
                 File.WriteAllLines(requests, JudgeRequests.Lines(pairs));
                 output.WriteLine($"{2 * pairs.Count} requests are in {requests}; give what the judge says with --verdicts.");
                 return 0;

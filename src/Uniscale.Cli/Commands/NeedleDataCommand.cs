@@ -17,7 +17,7 @@ internal static class NeedleDataCommand
     {
         var tokenizer = new Option<string>("--tokenizer")
         {
-            Description = "SentencePiece model file, by whose tokens lengths count.",
+            Description = "SentencePiece model, or tokenizer.json of byte-level BPE, by whose tokens lengths count.",
             Required = true,
         };
         var output = new Option<string>("--out") { Description = "File of JSON lines to write, for `data tokenize`.", Required = true };

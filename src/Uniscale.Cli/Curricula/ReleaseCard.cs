@@ -58,7 +58,8 @@ internal sealed class ReleaseCard(RunConfiguration configuration, CheckpointRead
     /// <summary>Mixture and ledger; where the data is not here they are not known.</summary>
     private IEnumerable<string> DataLines()
     {
-        if (configuration.Data.Sources.Count == 0 || _consumed == 0)
+        // Answers of its own are no position of a curriculum.
+        if (configuration.Objective.DrawsAnswers() || configuration.Data.Sources.Count == 0 || _consumed == 0)
             return [];
         try
         {

@@ -41,7 +41,8 @@ internal static class AnswerFile
         Suffix = ".jsonl";
 
     private const int LongestLine = 256 << 10,
-        MostAnswers = 1_000;
+        MostAnswers = 1_000,
+        LongestText = 4_000;
 
     private const long MostBytes = 64 << 20;
 
@@ -101,9 +102,9 @@ internal static class AnswerFile
                 step,
                 root.Text("domain") ?? "",
                 double.IsFinite(number) ? (long)number : 0,
-                root.Text("prompt") ?? Messages(root),
-                root.Text("reference") ?? "",
-                root.Text("answer") ?? "",
+                Cut(root.Text("prompt") ?? Messages(root)),
+                Cut(root.Text("reference") ?? ""),
+                Cut(root.Text("answer") ?? ""),
                 root.Text("ended") == bool.TrueString,
                 root.Number("reward"),
                 root.Number("score")
@@ -115,6 +116,8 @@ internal static class AnswerFile
             return null;
         }
     }
+
+    private static string Cut(string text) => text.Length <= LongestText ? text : text[..LongestText] + " …";
 
     /// <summary>A prompt of several messages.</summary>
     private static string Messages(JsonElement answer) =>

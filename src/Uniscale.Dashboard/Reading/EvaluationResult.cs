@@ -47,7 +47,9 @@ public sealed record EvaluationResult(
     IReadOnlyDictionary<string, string> Questions
 )
 {
-    private const int MostTasks = 2_000;
+    private const int MostTasks = 2_000,
+        MostFields = 100,
+        MostScores = 20_000;
 
     private static readonly DateTimeOffset LastDate = new(9000, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -62,7 +64,7 @@ public sealed record EvaluationResult(
             file,
             date > 0 && date < LastDate.ToUnixTimeSeconds() ? DateTimeOffset.FromUnixTimeSeconds((long)date) : null,
             root.TryGetProperty("config", out var config) ? config.Text("model_digest") ?? "" : "",
-            [.. root.Fields("results").Take(MostTasks).SelectMany(task => ScoresOf(task.Name, task.Value))],
+            [.. root.Fields("results").Take(MostTasks).SelectMany(task => ScoresOf(task.Name, task.Value)).Take(MostScores)],
             root.Fields("group_subtasks")
                 .Where(group => group.Value.ValueKind == JsonValueKind.Array)
                 .SelectMany(group => group.Value.EnumerateArray())
@@ -99,7 +101,7 @@ public sealed record EvaluationResult(
         const string error = "_stderr";
         if (scores.ValueKind != JsonValueKind.Object)
             yield break;
-        foreach (var field in scores.EnumerateObject())
+        foreach (var field in scores.EnumerateObject().Take(MostFields))
         {
             int comma = field.Name.LastIndexOf(',');
             if (comma < 0 || field.Name[..comma].EndsWith(error, StringComparison.Ordinal))

@@ -10,7 +10,7 @@ internal static class JsonReport
 {
     private const int LongestReport = 32 << 20,
         LongestLine = 1 << 20,
-        MostLines = 2_000,
+        MostLines = 5_000,
         Deepest = 32;
 
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = Deepest, AllowTrailingCommas = true };
@@ -22,7 +22,7 @@ internal static class JsonReport
         try
         {
             if (name.EndsWith(".jsonl", StringComparison.Ordinal))
-                return Lines(door, folder, name);
+                return Lines(door, folder, name, longest);
             using var stream = door.Open(folder, name);
             if (stream is null || stream.Length > longest)
                 return null;
@@ -35,10 +35,10 @@ internal static class JsonReport
         }
     }
 
-    private static JsonElement? Lines(RunsFolder door, string folder, string name)
+    private static JsonElement? Lines(RunsFolder door, string folder, string name, int longest)
     {
         using var stream = door.Open(folder, name);
-        if (stream is null)
+        if (stream is null || stream.Length > longest)
             return null;
         var lines = new List<JsonElement>();
         new LineScanner(LongestLine).Read(

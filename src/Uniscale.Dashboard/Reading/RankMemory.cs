@@ -15,6 +15,8 @@ internal sealed partial record RankMemory(int Rank, IReadOnlyList<(string Name, 
         [
             .. door
                 .Files(Path.Combine(run, "logs"), "train-rank*.log")
+                .OrderBy(name => name.Length)
+                .ThenBy(name => name, StringComparer.Ordinal)
                 .Take(most)
                 .Select(name => Of(door.Head(run, $"logs/{name}", HeadBytes)))
                 .OfType<RankMemory>()

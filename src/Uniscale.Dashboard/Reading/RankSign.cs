@@ -4,7 +4,7 @@ using Uniscale.Dashboard.Safety;
 
 namespace Uniscale.Dashboard.Reading;
 
-/// <summary>A rank's signs of life, as it writes them to launch/rank-NNNNN.beat (decision 0012).</summary>
+/// <summary>A rank's signs of life, as it writes them to launch/rank-NNNNN.beat, or its host to node-*.beats (decisions 0012, 0287).</summary>
 /// <param name="Busy">What it does besides steps; empty while it trains.</param>
 /// <param name="Alive">When its process last ran, by its own clock.</param>
 /// <param name="Moved">When it last finished a step or began or ended something else.</param>
@@ -12,7 +12,8 @@ public sealed record RankSign(int Rank, string Host, int ProcessId, long Step, s
 {
     private const int SizeBytes = 192,
         TextBytes = 76,
-        MostRanks = 4_096;
+        MostRanks = 4_096,
+        MostRanksOfHost = 256;
 
     /// <summary>A rank writes every second; clocks of two machines differ.</summary>
     private static readonly TimeSpan Lifeless = TimeSpan.FromSeconds(10);
@@ -30,9 +31,12 @@ public sealed record RankSign(int Rank, string Host, int ProcessId, long Step, s
         )
         {
             var signs = door.Files(folder, "rank-*.beat")
+                .Concat(door.Files(folder, "node-*.beats"))
                 .Take(MostRanks)
-                .Select(name => ReadOne(door, folder, name))
-                .OfType<RankSign>()
+                .SelectMany(name => ReadAll(door, folder, name))
+                .GroupBy(sign => sign.Rank)
+                .Select(same => same.MaxBy(sign => sign.Alive)!)
+                .Take(MostRanks)
                 .OrderBy(sign => sign.Rank)
                 .ToList();
             if (signs.Count > 0 && (newest.Count == 0 || signs.Max(sign => sign.Alive) > newest.Max(sign => sign.Alive)))
@@ -41,18 +45,24 @@ public sealed record RankSign(int Rank, string Host, int ProcessId, long Step, s
         return newest;
     }
 
-    private static RankSign? ReadOne(RunsFolder door, string folder, string name)
+    /// <summary>A file of a host has the signs of all its ranks, one after the other.</summary>
+    private static List<RankSign> ReadAll(RunsFolder door, string folder, string name)
     {
+        var signs = new List<RankSign>();
         try
         {
             using var stream = door.Open(folder, name);
-            byte[] bytes = new byte[SizeBytes];
-            return stream is not null && stream.ReadAtLeast(bytes, SizeBytes, throwOnEndOfStream: false) == SizeBytes ? Parse(bytes) : null;
+            byte[] bytes = new byte[Math.Min(stream?.Length ?? 0, SizeBytes * MostRanksOfHost)];
+            int length = stream?.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) ?? 0;
+            for (int at = 0; at + SizeBytes <= length; at += SizeBytes)
+                if (Parse(bytes.AsSpan(at, SizeBytes)) is { } sign)
+                    signs.Add(sign);
         }
         catch (Exception error) when (RunsFolder.IsOfFile(error))
         {
-            return null;
+            // What was read counts.
         }
+        return signs;
     }
 
     private static RankSign? Parse(ReadOnlySpan<byte> bytes)

@@ -53,20 +53,24 @@ public sealed record ScoredTask(string Name, IReadOnlyDictionary<string, Score> 
     ];
 
     /// <summary>Names of an exam's scores, before it is held.</summary>
-    public static IReadOnlyList<string> NamesOf(Exam exam) =>
-        exam.Subjects.Count == 1
+    public static IReadOnlyList<string> NamesOf(Exam exam)
+    {
+        // A subject without questions has no score.
+        var subjects = exam.Subjects.Where(subject => subject.Questions.Count > 0).ToList();
+        return subjects.Count == 1
             ? [exam.Name]
             :
             [
                 exam.Name,
-                .. exam
-                    .Subjects.Select(subject => subject.Group)
+                .. subjects
+                    .Select(subject => subject.Group)
                     .Where(group => group.Length > 0)
                     .Distinct()
                     .Select(group => NameOf(exam.Name, group)),
                 .. HasHard(exam) ? (string[])[Hard] : [],
-                .. exam.Subjects.Select(subject => $"{exam.Name}_{subject.Name}"),
+                .. subjects.Select(subject => $"{exam.Name}_{subject.Name}"),
             ];
+    }
 
     /// <summary>The whole first, then groups, then subjects.</summary>
     public static IReadOnlyList<ScoredTask> Of(ExamResult result)

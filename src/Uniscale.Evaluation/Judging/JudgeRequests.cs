@@ -106,7 +106,7 @@ public static class JudgeRequests
                 using var document = JsonDocument.Parse(line);
                 var record = document.RootElement;
                 verdicts[(record.GetProperty("id").GetString()!, record.GetProperty("order").GetString()!)] = JudgeProtocol.VerdictOf(
-                    record.GetProperty("verdict").GetString()!
+                    record.GetProperty("verdict").GetString() ?? throw new JsonException("There is no verdict.")
                 );
             }
             catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException)

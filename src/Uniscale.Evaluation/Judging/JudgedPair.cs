@@ -42,7 +42,7 @@ public sealed record JudgedPair(string Id, string Question, string A, string B)
                 using var document = JsonDocument.Parse(line);
                 var record = document.RootElement;
                 var text = record.TryGetProperty("answer", out var answer) ? answer : record.GetProperty("resps")[0];
-                answers.Add((record.GetProperty("id").GetString()!, record.GetProperty("question").GetString()!, text.GetString()!));
+                answers.Add((Text(record.GetProperty("id")), Text(record.GetProperty("question")), Text(text)));
             }
             catch (Exception failure)
                 when (failure is JsonException or KeyNotFoundException or InvalidOperationException or IndexOutOfRangeException)
@@ -57,4 +57,6 @@ public sealed record JudgedPair(string Id, string Question, string A, string B)
             ? throw new UserErrorException($"{path} answers the question '{twice.Key}' twice.")
             : answers;
     }
+
+    private static string Text(JsonElement value) => value.GetString() ?? throw new JsonException("There is no text.");
 }

@@ -32,7 +32,8 @@ if [ -n "$signs" ] && mkdir -p "$signs" 2>/dev/null; then
     echo "$$" >"$mine.here"
     if [ "${OMPI_COMM_WORLD_LOCAL_RANK:-${MPI_LOCALRANKID:-${SLURM_LOCALID:-0}}}" -eq 0 ]; then
         clean
-        while kill -0 "$$" 2>/dev/null; do gather; sleep 1; done &
+        # A signal to the group is the rank's to answer: beats go on while it saves.
+        (trap '' HUP INT TERM USR1 USR2; while kill -0 "$$" 2>/dev/null; do gather; sleep 1; done) &
         gatherer=$!
     fi
 else
@@ -53,7 +54,7 @@ if [ "$status" -ne 0 ] && [ -r "$record.shm" ]; then
     while read -r _ name; do rm -f "/dev/shm/${name##*/}"; done <"$record.shm"
 fi
 if [ -n "$signs" ]; then
-    [ -z "$gatherer" ] || kill "$gatherer" 2>/dev/null
+    [ -z "$gatherer" ] || kill -KILL "$gatherer" 2>/dev/null
     # The last of the host takes the folder away.
     rm -f "$mine.here"
     set -- "$signs"/*.here

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -54,6 +55,15 @@ internal sealed record RendezvousLine
 
     /// <summary>Exit code.</summary>
     public int Code { get; init; }
+
+    /// <summary>Has a connection notice in a minute and a half that the other host is gone; by itself the system takes two hours.</summary>
+    public static void KeepAlive(Socket socket)
+    {
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 30);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 10);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 6);
+    }
 
     /// <summary>Writes the line.</summary>
     public void WriteTo(Stream stream)

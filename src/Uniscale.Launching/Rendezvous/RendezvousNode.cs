@@ -81,7 +81,7 @@ public sealed class RendezvousNode(RendezvousPlace place, string build, Action<s
             try
             {
                 client.Connect(place.Host, place.Port);
-                client.Client.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+                RendezvousLine.KeepAlive(client.Client);
                 return client;
             }
             catch (SocketException)

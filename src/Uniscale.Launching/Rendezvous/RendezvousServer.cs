@@ -37,8 +37,9 @@ public sealed class RendezvousServer : IDisposable
     public RendezvousServer(RendezvousPlace place, string build)
     {
         (_place, _build) = (place, build);
-        _listener = new TcpListener(IPAddress.IPv6Any, place.Port);
-        _listener.Server.DualMode = true;
+        _listener = new TcpListener(Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any, place.Port);
+        if (Socket.OSSupportsIPv6)
+            _listener.Server.DualMode = true;
         try
         {
             _listener.Start();
@@ -54,7 +55,9 @@ public sealed class RendezvousServer : IDisposable
         _local = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         _local.Bind(new UnixDomainSocketEndPoint(SocketPath));
         _local.Listen();
-        Background(AcceptNodes);
+        // Once it is disposed, the listener makes another socket for whoever asks for it.
+        var server = _listener.Server;
+        Background(() => AcceptNodes(server));
         Background(AcceptCommands);
     }
 
@@ -147,12 +150,12 @@ public sealed class RendezvousServer : IDisposable
 
     private static void Background(Action body) => new Thread(() => body()) { IsBackground = true }.Start();
 
-    private void AcceptNodes()
+    private void AcceptNodes(Socket server)
     {
-        while (Accepted(_listener.Server) is { } socket)
+        while (Accepted(server) is { } socket)
         {
             var client = new TcpClient { Client = socket };
-            client.Client.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            RendezvousLine.KeepAlive(client.Client);
             Background(() => HearNode(client));
         }
     }

@@ -62,11 +62,14 @@ public sealed record Heartbeat(int Rank, string Host, int ProcessId, long Step, 
     /// <summary>Heartbeats in a folder, by rank.</summary>
     public static IReadOnlyList<Heartbeat> ReadAll(string folder)
     {
-        var files = Directory.EnumerateFiles(folder, Pattern).Concat(Directory.EnumerateFiles(folder, NodeSigns.BeatsPattern));
-        var beats = files.SelectMany(Read);
+        var beats = Files(folder).SelectMany(Read);
         // While a rank joins, those of its host change places, and one may be read twice.
         return [.. beats.GroupBy(beat => beat.Rank).Select(same => same.MaxBy(beat => beat.Alive)!).OrderBy(beat => beat.Rank)];
     }
+
+    /// <summary>Files with heartbeats: of a rank, or of a host's ranks.</summary>
+    internal static IEnumerable<string> Files(string folder) =>
+        Directory.EnumerateFiles(folder, Pattern).Concat(Directory.EnumerateFiles(folder, NodeSigns.BeatsPattern));
 
     private static IReadOnlyList<Heartbeat> Read(string path)
     {

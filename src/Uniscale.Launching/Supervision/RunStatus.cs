@@ -132,8 +132,8 @@ public sealed record RunStatus(
         var folders = Directory
             .GetDirectories(folder, "attempt-*")
             .Append(folder)
-            .Where(path => Directory.EnumerateFiles(path, "rank-*.beat").Any());
-        return folders.MaxBy(path => Directory.EnumerateFiles(path, "rank-*.beat").Max(File.GetLastWriteTimeUtc));
+            .Where(path => Heartbeat.Files(path).Any());
+        return folders.MaxBy(path => Heartbeat.Files(path).Max(File.GetLastWriteTimeUtc));
     }
 
     private static RunState StateOf(IReadOnlyList<Heartbeat> living, IReadOnlyList<JobEvent> events, Metrics told, DateTimeOffset now)

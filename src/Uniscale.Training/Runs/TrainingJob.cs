@@ -205,7 +205,13 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             .. MoreCallbacks(runtime, telemetry).Select(callback => Timed(TimeUse.Validation, callback)),
             .. tasks is null
                 ? (ITrainingCallback[])[]
-                : [Timed(TimeUse.Validation, new TaskCallback(tasks, _configuration.Evaluation.TasksEvery, telemetry, Folder.FullPath))],
+                :
+                [
+                    Timed(
+                        TimeUse.Validation,
+                        new TaskCallback(tasks, _configuration.Evaluation.TasksEvery, telemetry, Folder.FullPath, rank.Monitor)
+                    ),
+                ],
             .. options.Recording == Recording.None
                 ? (ITrainingCallback[])[]
                 : [Timed(TimeUse.Other, new TraceCallback([options.TracePath, options.ProfilePath], telemetry))],

@@ -7,6 +7,7 @@ using Uniscale.Evaluation.Inference;
 using Uniscale.Evaluation.Requests;
 using Uniscale.Evaluation.Results;
 using Uniscale.Evaluation.Tasks;
+using Uniscale.Launching.Supervision;
 using Uniscale.Training.Runtime;
 
 namespace Uniscale.Training.Validation;
@@ -76,11 +77,13 @@ internal sealed class RunTasks : IDisposable
     /// Asks the model as it is. Collective; null: a stop was seen, and nothing is known. Programs that the model writes are run on rank 0,
     /// so that its scores are those that count.
     /// </summary>
-    public Evaluated? Ask(RankRuntime runtime)
+    /// <param name="runtime">The run.</param>
+    /// <param name="monitor">Hears of each round of questions: an exam may take longer than anything else between two steps.</param>
+    public Evaluated? Ask(RankRuntime runtime, IRunMonitor monitor)
     {
         using var answers = AnswerStore.InMemory();
         var shape = runtime.Configuration.ModelAt(runtime.Position.ConsumedTokens);
-        var place = PlaceOf(runtime);
+        var place = PlaceOf(runtime, monitor);
         try
         {
             return new Evaluator(
@@ -112,7 +115,7 @@ internal sealed class RunTasks : IDisposable
         public bool Passes(string program) => false;
     }
 
-    private static ReplicaPlace PlaceOf(RankRuntime runtime)
+    private static ReplicaPlace PlaceOf(RankRuntime runtime, IRunMonitor monitor)
     {
         var mesh = runtime.Specification.Mesh;
         var place = mesh.CoordinateOf(runtime.World.Rank);
@@ -121,7 +124,12 @@ internal sealed class RunTasks : IDisposable
             (place.Data * mesh.Context) + place.Context,
             mesh.Data * mesh.Context,
             Speaks: place is { Tensor: 0, Pipeline: 0 },
-            runtime.SeeStop
+            () =>
+            {
+                // It ends with what is busy around it.
+                _ = monitor.Busy("asking tasks");
+                return runtime.SeeStop();
+            }
         );
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Uniscale.Checkpoints.Saving;
 using Uniscale.Configuration;
 using Uniscale.Evaluation.Results;
+using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry;
 using Uniscale.Training.Runtime;
 
@@ -15,7 +16,9 @@ namespace Uniscale.Training.Validation;
 /// <param name="every">Steps between times; 0: only at ends.</param>
 /// <param name="telemetry">Receives the scores.</param>
 /// <param name="runDirectory">Directory of the run.</param>
-internal sealed class TaskCallback(RunTasks tasks, long every, RunTelemetry telemetry, string runDirectory) : JudgingCallback(every)
+/// <param name="monitor">Takes signs of life.</param>
+internal sealed class TaskCallback(RunTasks tasks, long every, RunTelemetry telemetry, string runDirectory, IRunMonitor monitor)
+    : JudgingCallback(every)
 {
     /// <inheritdoc/>
     protected override PendingJudgement? PendingOf(RankRuntime runtime) => runtime.PendingTasks;
@@ -26,7 +29,7 @@ internal sealed class TaskCallback(RunTasks tasks, long every, RunTelemetry tele
     /// <inheritdoc/>
     protected override (bool Done, string? WhyStop) Judge(RankRuntime runtime, PhaseSection? phase, bool endsPhase)
     {
-        if (tasks.Ask(runtime) is not { } evaluated)
+        if (tasks.Ask(runtime, monitor) is not { } evaluated)
             return (false, null);
         var scores = TaskScores.Of(evaluated);
         if (runtime.World.Rank == 0)

@@ -8,7 +8,7 @@ public sealed class KillTests
 {
     /// <summary>How often saves are killed at random moments; nightly more often than in the tests.</summary>
     private static int RandomKills =>
-        int.TryParse(Environment.GetEnvironmentVariable("UNISCALE_RANDOM_KILLS"), CultureInfo.InvariantCulture, out int kills) ? kills : 12;
+        int.TryParse(Environment.GetEnvironmentVariable("UNISCALE_RANDOM_KILLS"), CultureInfo.InvariantCulture, out int kills) ? kills : 4;
 
     public static TheoryData<FileGrouping, SavePoint, int, long> Deaths()
     {

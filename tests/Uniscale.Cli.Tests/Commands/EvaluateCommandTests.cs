@@ -186,7 +186,7 @@ public sealed class EvaluateCommandTests : IDisposable
         );
         File.Delete(In("model/tokenizer.model"));
         Assert.Contains(
-            "which Uniscale does not read",
+            "model/tokenizer.json",
             CommandRun.Refused(["evaluate", In("model"), .. arguments]),
             StringComparison.Ordinal
         );

@@ -147,6 +147,8 @@ internal sealed class RepeatStep(CharacterClass set, RepeatNode repeat, PatternS
                 break;
             end += length;
         }
+        if ((steps -= count) < 0)
+            GiveUp(ref steps);
         while (count >= _min)
         {
             if (next.Match(text, end, ref steps) is >= 0 and var matched)

@@ -33,7 +33,7 @@ internal sealed record SetNode(CharacterSet Set) : PatternNode
 /// <summary>Parts one behind the other.</summary>
 internal sealed record SequenceNode(IReadOnlyList<PatternNode> Parts) : PatternNode
 {
-    public override int MinLength => Parts.Sum(part => part.MinLength);
+    public override int MinLength => (int)Math.Min(int.MaxValue, Parts.Sum(part => (long)part.MinLength));
 }
 
 /// <summary>The first of several that leads to a match.</summary>

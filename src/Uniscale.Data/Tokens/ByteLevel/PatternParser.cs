@@ -201,7 +201,7 @@ internal sealed class PatternParser
     /// <summary>A group that is repeated a few times, written out.</summary>
     private static SequenceNode Expanded(PatternNode node, int min, int max, Greed greed)
     {
-        if (greed == Greed.Possessive || max == int.MaxValue || Size(node) * max > MostExpanded)
+        if (greed == Greed.Possessive || max == int.MaxValue || (long)Size(node) * max > MostExpanded)
             throw new FormatException("a group that is repeated without end, or often, or possessively");
         PatternNode optional = new SequenceNode([]);
         for (int i = min; i < max; i++)
