@@ -47,7 +47,7 @@ public sealed class BenchmarkCommandTests : IDisposable
     [Theory]
     [InlineData("peak", "linear, weight gradient", "kernels", "--only", "linear, weight", "--rounds", "1", "--threads", "1")]
     [InlineData("copy", "gelu, backward", "kernels", "--only", "gelu, backward", "--rounds", "1", "--precision", "fp32")]
-    [InlineData("copy", "all-reduce", "collectives", "--rounds", "2")]
+    [InlineData("copy", "all-reduce", "collectives", "--rounds", "1")]
     [InlineData("copy", "read samples", "data", "--rounds", "1")]
     [InlineData("write", "load, digests proved", "checkpoint", "--rounds", "1", "--mebibytes", "4")]
     public void Parts_are_measured_beside_their_yardstick(string yardstick, string name, params string[] arguments)
