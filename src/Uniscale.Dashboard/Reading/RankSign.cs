@@ -4,7 +4,9 @@ using Uniscale.Dashboard.Safety;
 
 namespace Uniscale.Dashboard.Reading;
 
-/// <summary>A rank's signs of life, as it writes them to launch/rank-NNNNN.beat, or its host to node-*.beats (decisions 0012, 0287).</summary>
+/// <summary>
+/// A rank's signs of life, as it writes them to launch/rank-NNNNN.beat, or its host to node-*.beats (decisions 0012, 0287).
+/// </summary>
 /// <param name="Busy">What it does besides steps; empty while it trains.</param>
 /// <param name="Alive">When its process last ran, by its own clock.</param>
 /// <param name="Moved">When it last finished a step or began or ended something else.</param>
