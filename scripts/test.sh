@@ -51,7 +51,8 @@ run_projects() {
     done
 }
 
-# The tests of the command line mostly wait for processes that end, hang or start again: they run beside all others.
+# The tests of the command line, of checkpoints and of launching mostly wait for processes that end, hang or start again: they run
+# beside all others.
 beside=() others=()
 for project in tests/*.Tests/*.csproj; do
     name=$(basename "$project" .csproj)
@@ -60,7 +61,7 @@ for project in tests/*.Tests/*.csproj; do
         for want in "$@"; do [[ $name == *"$want"* ]] && match=1; done
         ((match)) || continue
     fi
-    if [[ $name == Uniscale.Cli.Tests ]]; then beside+=("$name"); else others+=("$name"); fi
+    if [[ $name =~ ^Uniscale\.(Checkpoints|Cli|Launching)\.Tests$ ]]; then beside+=("$name"); else others+=("$name"); fi
 done
 run_projects "${beside[@]}" &
 run_projects "${others[@]}"
