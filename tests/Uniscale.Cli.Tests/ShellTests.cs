@@ -88,7 +88,8 @@ public sealed class ShellTests
     {
         var (code, _, error) = CommandRun.Of("config", "nowhere.yaml", "--debug");
         Assert.Equal(2, code);
-        Assert.Contains("at Uniscale.Configuration.ConfigurationLoader.Load", error);
+        // Not the method: one that ran often is compiled into its caller.
+        Assert.Contains("   at Uniscale.", error);
     }
 
     [Theory]
