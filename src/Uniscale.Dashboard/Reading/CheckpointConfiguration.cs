@@ -32,15 +32,9 @@ internal static class CheckpointConfiguration
     {
         try
         {
-            using var stream = door.Open(checkpoint, "manifest.json");
-            if (stream is null)
+            if (ManifestHead.Read(door, checkpoint, HeadBytes) is not { } bytes)
                 return null;
-            byte[] bytes = new byte[Math.Min(HeadBytes, stream.Length)];
-            var reader = new Utf8JsonReader(
-                bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)),
-                isFinalBlock: false,
-                default
-            );
+            var reader = new Utf8JsonReader(bytes, isFinalBlock: false, default);
             while (reader.Read())
                 if (reader.TokenType == JsonTokenType.PropertyName && Encoding.UTF8.GetString(reader.ValueSpan) == "configuration_yaml")
                     return reader.Read() ? reader.GetString() : null;

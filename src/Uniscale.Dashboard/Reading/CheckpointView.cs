@@ -129,15 +129,9 @@ public sealed record CheckpointView(
         (long? Tokens, DateTimeOffset? Saved, long? World) head = default;
         try
         {
-            using var stream = door.Open(folder, "manifest.json");
-            if (stream is null)
+            if (ManifestHead.Read(door, folder, HeadBytes) is not { } bytes)
                 return head;
-            byte[] bytes = new byte[Math.Min(HeadBytes, stream.Length)];
-            var reader = new Utf8JsonReader(
-                bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)),
-                isFinalBlock: false,
-                default
-            );
+            var reader = new Utf8JsonReader(bytes, isFinalBlock: false, default);
             while (reader.Read())
             {
                 if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1)
