@@ -56,6 +56,9 @@ public sealed class CheckpointCallback(CheckpointStore store, long every, bool b
     }
 
     /// <inheritdoc/>
+    public void Stopping() => store.Drain();
+
+    /// <inheritdoc/>
     /// <exception cref="CheckpointException">The end of the run could not be saved.</exception>
     public void Ended(RankRuntime runtime, TrainingResult result)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Uniscale.Configuration;
 using Uniscale.Engine.Execution;
+using Uniscale.Launching.Ranks;
 using Uniscale.Training.Recovery;
 using Uniscale.Training.Runtime;
 
@@ -26,6 +27,9 @@ public interface ITrainingCallback
 
     /// <summary>The run went back to a checkpoint, and the steps after it are done again.</summary>
     void WentBack(RankRuntime runtime, Incident incident) { }
+
+    /// <summary>The run ends itself at a fault that all ranks know of: nothing more is saved, what is being saved may finish.</summary>
+    void Stopping() { }
 
     /// <summary>The last step is done.</summary>
     void Ended(RankRuntime runtime, TrainingResult result) { }
@@ -93,15 +97,14 @@ public sealed class Trainer(
         {
             try
             {
-                Step();
+                StepOrGoBack();
             }
-            catch (ReplicaMismatchException damage) when (recovery is { UndoesCorruption: true })
+            catch (Exception fault) when (fault is ReplicaMismatchException or TrainingStoppedException)
             {
-                // A step that found differing replicas has no outcome: its time is part of going back.
-                long start = _stepBegan ?? Stopwatch.GetTimestamp();
-                var incident = recovery.Undo(damage) with { Took = Stopwatch.GetElapsedTime(start) };
+                // The rank whose exception comes first takes the others down, and with them a save they all still write.
                 foreach (var callback in callbacks)
-                    callback.WentBack(runtime, incident);
+                    callback.Stopping();
+                throw;
             }
         }
         var result = new TrainingResult(runtime.Position, _reason ?? (runtime.IsFinished ? StopReason.Finished : StopReason.Asked), _last)
@@ -116,6 +119,22 @@ public sealed class Trainer(
     private string? WhyStop => callbacks.Select(callback => callback.WhyStop).FirstOrDefault(why => why is not null);
 
     private bool IsOver => runtime.IsFinished || runtime.Position.Step >= lastStep;
+
+    private void StepOrGoBack()
+    {
+        try
+        {
+            Step();
+        }
+        catch (ReplicaMismatchException damage) when (recovery is { UndoesCorruption: true })
+        {
+            // A step that found differing replicas has no outcome: its time is part of going back.
+            long start = _stepBegan ?? Stopwatch.GetTimestamp();
+            var incident = recovery.Undo(damage) with { Took = Stopwatch.GetElapsedTime(start) };
+            foreach (var callback in callbacks)
+                callback.WentBack(runtime, incident);
+        }
+    }
 
     private void Step()
     {

@@ -3,7 +3,7 @@ namespace Uniscale.Fuzz.Tests;
 /// <summary>The short form of scripts/fuzz.sh: the same inputs each time, some of each format.</summary>
 public sealed class FuzzTests : IDisposable
 {
-    private const int Executions = 150;
+    private const int Executions = 80;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("uniscale-fuzz-").FullName;
 

@@ -108,7 +108,7 @@ internal static class BenchmarkCommand
         command.SetAction(parsed =>
         {
             var type = parsed.GetValue(precision) == PrecisionKind.Bf16 ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32;
-            var benchmark = new KernelBenchmark(
+            using var benchmark = new KernelBenchmark(
                 type,
                 AtLeastOne(parsed, threads, "threads"),
                 AtLeastOne(parsed, rounds, "rounds"),

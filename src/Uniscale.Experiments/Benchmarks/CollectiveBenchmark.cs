@@ -33,30 +33,31 @@ public sealed class CollectiveBenchmark(int ranks, int rounds)
         {
             TorchThreads.Set(1);
             string where = environment.IsLaunched ? "processes" : "threads";
-            Measurement[] mine = [.. Sizes.SelectMany(bytes => Collectives(world, bytes, $"{world.Size} ranks as {where}"))];
+            using var copy = world.Rank == 0 ? new PlainCopy() : null;
+            Measurement[] mine = [.. Sizes.SelectMany(bytes => Collectives(world, copy, bytes, $"{world.Size} ranks as {where}"))];
             if (world.Rank == 0)
                 result = mine;
         }
     }
 
-    private IEnumerable<Measurement> Collectives(IWorld world, long bytes, string where)
+    private IEnumerable<Measurement> Collectives(IWorld world, PlainCopy? plain, long bytes, string where)
     {
         using var scope = torch.NewDisposeScope();
         long count = bytes / sizeof(float) / world.Size * world.Size;
         var (whole, part) = (torch.zeros(count), torch.zeros(count / world.Size));
         var (all, mine) = (TensorBuffer.Of(whole), TensorBuffer.Of(part));
         string detail = $"{bytes >> 10} KiB fp32, {where}";
-        yield return Time(world, "all-reduce", detail, bytes, () => world.Group.AllReduce(all));
-        yield return Time(world, "reduce-scatter", detail, bytes, () => world.Group.ReduceScatter(all, mine));
-        yield return Time(world, "all-gather", detail, bytes, () => world.Group.AllGather(mine, all));
+        yield return Time(world, plain, "all-reduce", detail, bytes, () => world.Group.AllReduce(all));
+        yield return Time(world, plain, "reduce-scatter", detail, bytes, () => world.Group.ReduceScatter(all, mine));
+        yield return Time(world, plain, "all-gather", detail, bytes, () => world.Group.AllGather(mine, all));
     }
 
-    private Measurement Time(IWorld world, string name, string detail, long bytes, Func<IWork> body)
+    private Measurement Time(IWorld world, PlainCopy? plain, string name, string detail, long bytes, Func<IWork> body)
     {
         var (seconds, copies) = (new double[rounds], new double[rounds]);
         for (int round = -2; round < rounds; round++)
         {
-            double copy = world.Rank == 0 ? PeakSpeed.CopyBandwidth(threads: 1, rounds: 1) : 0;
+            double copy = plain?.Bandwidth(threads: 1) ?? 0;
             body().Wait();
             world.Group.Barrier().Wait();
             long start = Stopwatch.GetTimestamp();

@@ -18,13 +18,22 @@ namespace Uniscale.Experiments.Benchmarks;
 /// <param name="threads">Threads.</param>
 /// <param name="rounds">Rounds; the median counts.</param>
 /// <param name="only">Kernels whose name contains this.</param>
-public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, string only = "")
+public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, string only = "") : IDisposable
 {
     private const double Epsilon = 1e-5;
 
     private static readonly TimeSpan PeakDuration = TimeSpan.FromMilliseconds(10);
 
     private readonly long _bytes = type == ScalarType.BFloat16 ? 2 : 4;
+
+    private readonly Lazy<PlainCopy> _copy = new(() => new PlainCopy());
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_copy.IsValueCreated)
+            _copy.Value.Dispose();
+    }
 
     /// <summary>Measures kernel after kernel.</summary>
     public IEnumerable<Measurement> Run()
@@ -180,7 +189,7 @@ public sealed class KernelBenchmark(ScalarType type, int threads, int rounds, st
     {
         if (!name.Contains(only, StringComparison.Ordinal))
             return null;
-        var (seconds, copy) = Time(body, () => PeakSpeed.CopyBandwidth(threads, rounds: 1));
+        var (seconds, copy) = Time(body, () => _copy.Value.Bandwidth(threads));
         return new Measurement(name, Detail(size), seconds, bytes / seconds, Yardstick.Copy, copy);
     }
 

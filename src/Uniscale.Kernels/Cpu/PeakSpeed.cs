@@ -1,13 +1,10 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Uniscale.Kernels.Cpu;
 
 /// <summary>What this processor reaches at most, measured now: the yardstick of a benchmark, to be taken in the same run.</summary>
-public static unsafe partial class PeakSpeed
+public static partial class PeakSpeed
 {
-    private const long CopyBytes = 64L << 20;
-
     /// <summary>
     /// FLOP/s of <paramref name="threads"/> threads together: multiply-adds whose operands come from the first-level cache by loads, on AMX
     /// tiles,
@@ -27,35 +24,8 @@ public static unsafe partial class PeakSpeed
     /// </summary>
     public static double CopyBandwidth(int threads, int rounds = 7)
     {
-        nint memory = (nint)NativeMemory.AlignedAlloc((nuint)(2 * CopyBytes), 4096);
-        try
-        {
-            new Span<byte>((void*)memory, (int)(2 * CopyBytes)).Fill(1);
-            double[] seconds = new double[rounds];
-            long part = CopyBytes / threads / 64 * 64;
-            for (int round = 0; round < rounds; round++)
-            {
-                long start = Stopwatch.GetTimestamp();
-                Parallel.For(
-                    0,
-                    threads,
-                    new ParallelOptions { MaxDegreeOfParallelism = threads },
-                    thread =>
-                        NativeMemory.Copy(
-                            (void*)(memory + (nint)(thread * part)),
-                            (void*)(memory + (nint)(CopyBytes + thread * part)),
-                            (nuint)part
-                        )
-                );
-                seconds[round] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            }
-            Array.Sort(seconds);
-            return 2.0 * part * threads / seconds[rounds / 2];
-        }
-        finally
-        {
-            NativeMemory.AlignedFree((void*)memory);
-        }
+        using var copy = new PlainCopy();
+        return copy.Bandwidth(threads, rounds);
     }
 
 #pragma warning disable IDE1006 // the name is that of the C interface

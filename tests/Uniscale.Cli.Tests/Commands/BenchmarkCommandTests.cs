@@ -63,10 +63,14 @@ public sealed class BenchmarkCommandTests : IDisposable
             first.GetProperty("share").GetDouble(),
             1e-9
         );
+    }
 
-        (code, output, error) = CommandRun.Of(["benchmark", .. arguments]);
+    [Fact]
+    public void Parts_are_told_in_lines()
+    {
+        var (code, output, error) = CommandRun.Of("benchmark", "checkpoint", "--rounds", "1", "--mebibytes", "4");
         Assert.True(code == 0, error);
-        Assert.Contains(name, output);
+        Assert.Contains("load, digests proved", output);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ public sealed class CheckGpuTests : IDisposable
     [Fact]
     public void Its_form_for_the_CPU_passes()
     {
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("UNISCALE_NIGHTLY") is "1", "It takes minutes: set UNISCALE_NIGHTLY=1.");
+        Nightly.Only();
         var (code, output) = Run("scripts/check-gpu.sh", "--device", "cpu", "--ranks", "2", "--keep", _folder.In("check"));
         Assert.True(code == 0, output);
         Assert.Contains("9 passed, 0 failed", output);

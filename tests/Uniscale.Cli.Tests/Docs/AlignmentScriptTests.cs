@@ -16,7 +16,7 @@ public sealed partial class AlignmentScriptTests : IDisposable
     [Fact]
     public void ASmallFormEndsInTheTable()
     {
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("UNISCALE_NIGHTLY") is "1", "It takes a minute or two: set UNISCALE_NIGHTLY=1.");
+        Nightly.Only();
         foreach (string folder in (string[])["scripts", "configs", "configs/alignment", "configs/base", "text", "corpus"])
             Directory.CreateDirectory(_folder.In(folder));
         foreach (

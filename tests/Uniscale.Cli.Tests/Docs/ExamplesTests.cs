@@ -61,6 +61,7 @@ public sealed partial class ExamplesTests : IDisposable
     [Fact]
     public void AModelIsTaughtToAnswerAndToPrefer()
     {
+        Nightly.Only();
         string text = _folder.In("text"),
             example = _folder.In("alignment");
         Directory.CreateDirectory(text);

@@ -70,7 +70,7 @@ public sealed class HamexamTests : IDisposable
     [Fact]
     public void AModelTrainedOnTheTextPasses()
     {
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("UNISCALE_NIGHTLY") is "1", "It takes minutes: set UNISCALE_NIGHTLY=1.");
+        Nightly.Only();
         const int context = 256;
         var exam = ExamFiles.Read("ham", Questions(), null);
         var rules = ExamRules.Of("ham", ExamVariant.Harness);

@@ -34,4 +34,11 @@ public sealed class PeakSpeedTests
 
     [Fact]
     public void Copies_have_a_speed() => Assert.InRange(PeakSpeed.CopyBandwidth(2, rounds: 3), 1e7, 1e13);
+
+    [Fact]
+    public void Copies_have_a_speed_again_and_again()
+    {
+        using var copy = new PlainCopy();
+        Assert.All(Enumerable.Range(1, 3), threads => Assert.InRange(copy.Bandwidth(threads), 1e7, 1e13));
+    }
 }

@@ -25,13 +25,15 @@ internal static class GuardedRun
     /// <param name="damage">Faults of a rank.</param>
     /// <param name="resume">Continue from the newest checkpoint.</param>
     /// <param name="stopAfter">Ask for a stop once so many steps are done; 0: never.</param>
+    /// <param name="probe">Watches its saves.</param>
     public static GuardedResult[] Of(
         RunConfiguration run,
         string layout,
         string folder,
         Func<int, Damage>? damage = null,
         bool resume = false,
-        long stopAfter = 0
+        long stopAfter = 0,
+        Action<SavePoint>? probe = null
     )
     {
         var spec = LayoutSpec.Parse(layout);
@@ -46,7 +48,12 @@ internal static class GuardedRun
                 using var store = new CheckpointStore(
                     folder,
                     world,
-                    new CheckpointOptions { Keep = run.Checkpoint.Keep, Reach = run.BadSteps.RollsBack() ? run.BadSteps.RollbackSteps : 0 }
+                    new CheckpointOptions
+                    {
+                        Keep = run.Checkpoint.Keep,
+                        Reach = run.BadSteps.RollsBack() ? run.BadSteps.RollbackSteps : 0,
+                        Probe = probe,
+                    }
                 );
                 if (resume)
                     Assert.NotNull(runtime.Resume(store));
