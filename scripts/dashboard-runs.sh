@@ -102,7 +102,7 @@ YAML
     chat grpo sft
     echo "  sources: [{ name: sums, domain: sums, shards: [$here/chat/sums.train] }]"
     echo "  validation: [{ name: held-out-sums, domain: sums, shards: [$here/chat/sums.validation] }]"
-    echo "rollout: { prompts: 8, max_tokens: 8, samples: { prompts: [$here/sums/sums.jsonl], steps: [0, 10, 20], count: 12 } }"
+    echo "rollout: { prompts: 8, max_tokens: 8, samples: { prompts: [$here/sums/sums.jsonl], format: messages, steps: [0, 10, 20], count: 12 } }"
     echo "grpo: { group: 8, beta: 0.02 }"
     echo 'rewards: [{ kind: number }, { kind: format, pattern: "[0-9]+", weight: 0.5 }]'
     echo "batch: { global: 16 }"
