@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Globalization;
 using System.Text.Json;
 
@@ -22,7 +21,7 @@ internal enum RecordKind
 /// </summary>
 internal sealed class MetricRecord
 {
-    private readonly Dictionary<int, string> _interned = [];
+    private readonly TextPool _texts = new();
 
     public RecordKind Kind { get; private set; }
 
@@ -169,17 +168,17 @@ internal sealed class MetricRecord
         else if (name.SequenceEqual("parts"u8))
             TakeParts(ref reader);
         else if (name.SequenceEqual("domain_losses"u8))
-            TakeNumbers(ref reader, DomainLosses);
+            JsonFields.Numbers(ref reader, DomainLosses);
         else if (name.SequenceEqual("memory_parts"u8))
-            TakeNumbers(ref reader, MemoryParts);
+            JsonFields.Numbers(ref reader, MemoryParts);
         else if (name.SequenceEqual("mixture_fed"u8))
-            TakeNumbers(ref reader, MixtureFed);
+            JsonFields.Numbers(ref reader, MixtureFed);
         else if (name.SequenceEqual("mixture_planned"u8))
-            TakeNumbers(ref reader, MixturePlanned);
+            JsonFields.Numbers(ref reader, MixturePlanned);
         else if (name.SequenceEqual("scores"u8))
-            TakeNumbers(ref reader, Scores);
+            JsonFields.Numbers(ref reader, Scores);
         else if (name.SequenceEqual("measures"u8))
-            TakeNumbers(ref reader, Measures);
+            JsonFields.Numbers(ref reader, Measures);
         else
         {
             reader.Read();
@@ -190,109 +189,145 @@ internal sealed class MetricRecord
         }
     }
 
-    private void Assign(ReadOnlySpan<byte> key, ref Utf8JsonReader reader)
+    private void Assign(ReadOnlySpan<byte> key, ref Utf8JsonReader reader) =>
+        _ =
+            AssignNumber(key, ref reader)
+            || AssignCount(key, ref reader)
+            || AssignText(key, ref reader)
+            || AssignRest(key, ref reader);
+
+    private bool AssignNumber(ReadOnlySpan<byte> key, ref Utf8JsonReader reader)
+    {
+        switch (key.Length)
+        {
+            case 3 when key.SequenceEqual("mfu"u8):
+                Mfu = JsonFields.Number(ref reader);
+                return true;
+            case 4 when key.SequenceEqual("loss"u8):
+                Loss = JsonFields.Number(ref reader);
+                return true;
+            case 7 when key.SequenceEqual("elapsed"u8):
+                Elapsed = JsonFields.Number(ref reader);
+                return true;
+            case 7 when key.SequenceEqual("seconds"u8):
+                Seconds = JsonFields.Number(ref reader);
+                return true;
+            case 9 when key.SequenceEqual("remaining"u8):
+                Remaining = JsonFields.Number(ref reader);
+                return true;
+            case 12 when key.SequenceEqual("memory_bytes"u8):
+                MemoryBytes = JsonFields.Number(ref reader);
+                return true;
+            case 13 when key.SequenceEqual("bits_per_byte"u8):
+                BitsPerByte = JsonFields.Number(ref reader);
+                return true;
+            case 13 when key.SequenceEqual("gradient_norm"u8):
+                GradientNorm = JsonFields.Number(ref reader);
+                return true;
+            case 13 when key.SequenceEqual("learning_rate"u8):
+                LearningRate = JsonFields.Number(ref reader);
+                return true;
+            case 17 when key.SequenceEqual("tokens_per_second"u8):
+                TokensPerSecond = JsonFields.Number(ref reader);
+                return true;
+            case 19 when key.SequenceEqual("device_memory_bytes"u8):
+                DeviceMemoryBytes = JsonFields.Number(ref reader);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool AssignCount(ReadOnlySpan<byte> key, ref Utf8JsonReader reader)
+    {
+        switch (key.Length)
+        {
+            case 4 when key.SequenceEqual("step"u8):
+                Step = JsonFields.Whole(ref reader);
+                return true;
+            case 5 when key.SequenceEqual("ranks"u8):
+                Ranks = JsonFields.Whole(ref reader);
+                return true;
+            case 9 when key.SequenceEqual("rollbacks"u8):
+                Rollbacks = JsonFields.Whole(ref reader);
+                return true;
+            case 11 when key.SequenceEqual("total_steps"u8):
+                TotalSteps = JsonFields.Whole(ref reader);
+                return true;
+            case 12 when key.SequenceEqual("total_tokens"u8):
+                TotalTokens = JsonFields.Whole(ref reader);
+                return true;
+            case 13 when key.SequenceEqual("skipped_count"u8):
+                SkippedCount = JsonFields.Whole(ref reader);
+                return true;
+            case 15 when key.SequenceEqual("consumed_tokens"u8):
+                ConsumedTokens = JsonFields.Whole(ref reader);
+                return true;
+            case 15 when key.SequenceEqual("parameter_count"u8):
+                ParameterCount = JsonFields.Whole(ref reader);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool AssignText(ReadOnlySpan<byte> key, ref Utf8JsonReader reader)
+    {
+        switch (key.Length)
+        {
+            case 4 when key.SequenceEqual("name"u8):
+                Name = _texts.Text(ref reader);
+                return true;
+            case 4 when key.SequenceEqual("note"u8):
+                Note = _texts.Text(ref reader);
+                return true;
+            case 4 when key.SequenceEqual("task"u8):
+                Task = _texts.Text(ref reader);
+                return true;
+            case 5 when key.SequenceEqual("level"u8):
+                Level = _texts.Text(ref reader);
+                return true;
+            case 5 when key.SequenceEqual("phase"u8):
+                Phase = _texts.Text(ref reader);
+                return true;
+            case 6 when key.SequenceEqual("domain"u8):
+                Domain = _texts.Text(ref reader);
+                return true;
+            case 6 when key.SequenceEqual("layout"u8):
+                Layout = _texts.Text(ref reader);
+                return true;
+            case 6 when key.SequenceEqual("metric"u8):
+                Metric = _texts.Text(ref reader);
+                return true;
+            case 7 when key.SequenceEqual("message"u8):
+                Message = _texts.Text(ref reader);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool AssignRest(ReadOnlySpan<byte> key, ref Utf8JsonReader reader)
     {
         switch (key.Length)
         {
             case 4 when key.SequenceEqual("kind"u8):
                 Kind = KindOf(reader.ValueSpan);
-                break;
+                return true;
             case 4 when key.SequenceEqual("time"u8):
-                Time = TimeOf(ref reader);
-                break;
-            case 4 when key.SequenceEqual("step"u8):
-                Step = Whole(ref reader);
-                break;
-            case 4 when key.SequenceEqual("loss"u8):
-                Loss = Number(ref reader);
-                break;
-            case 3 when key.SequenceEqual("mfu"u8):
-                Mfu = Number(ref reader);
-                break;
-            case 4 when key.SequenceEqual("name"u8):
-                Name = Text(ref reader);
-                break;
-            case 4 when key.SequenceEqual("task"u8):
-                Task = Text(ref reader);
-                break;
-            case 6 when key.SequenceEqual("metric"u8):
-                Metric = Text(ref reader);
-                break;
+                Time = JsonFields.Time(ref reader);
+                return true;
             case 7 when key.SequenceEqual("is_part"u8):
                 IsPart = reader.TokenType == JsonTokenType.True;
-                break;
-            case 4 when key.SequenceEqual("note"u8):
-                Note = Text(ref reader);
-                break;
-            case 5 when key.SequenceEqual("phase"u8):
-                Phase = Text(ref reader);
-                break;
-            case 5 when key.SequenceEqual("ranks"u8):
-                Ranks = Whole(ref reader);
-                break;
-            case 5 when key.SequenceEqual("level"u8):
-                Level = Text(ref reader);
-                break;
-            case 6 when key.SequenceEqual("domain"u8):
-                Domain = Text(ref reader);
-                break;
-            case 6 when key.SequenceEqual("layout"u8):
-                Layout = Text(ref reader);
-                break;
-            case 7 when key.SequenceEqual("seconds"u8):
-                Seconds = Number(ref reader);
-                break;
-            case 7 when key.SequenceEqual("message"u8):
-                Message = Text(ref reader);
-                break;
-            case 7 when key.SequenceEqual("elapsed"u8):
-                Elapsed = Number(ref reader);
-                break;
+                return true;
             case 7 when key.SequenceEqual("skipped"u8):
                 Skipped = reader.TokenType == JsonTokenType.True;
-                break;
+                return true;
             case 8 when key.SequenceEqual("finished"u8):
                 Finished = reader.TokenType == JsonTokenType.True;
-                break;
-            case 9 when key.SequenceEqual("remaining"u8):
-                Remaining = Number(ref reader);
-                break;
-            case 9 when key.SequenceEqual("rollbacks"u8):
-                Rollbacks = Whole(ref reader);
-                break;
-            case 11 when key.SequenceEqual("total_steps"u8):
-                TotalSteps = Whole(ref reader);
-                break;
-            case 12 when key.SequenceEqual("total_tokens"u8):
-                TotalTokens = Whole(ref reader);
-                break;
-            case 12 when key.SequenceEqual("memory_bytes"u8):
-                MemoryBytes = Number(ref reader);
-                break;
-            case 13 when key.SequenceEqual("gradient_norm"u8):
-                GradientNorm = Number(ref reader);
-                break;
-            case 13 when key.SequenceEqual("learning_rate"u8):
-                LearningRate = Number(ref reader);
-                break;
-            case 13 when key.SequenceEqual("skipped_count"u8):
-                SkippedCount = Whole(ref reader);
-                break;
-            case 13 when key.SequenceEqual("bits_per_byte"u8):
-                BitsPerByte = Number(ref reader);
-                break;
-            case 15 when key.SequenceEqual("consumed_tokens"u8):
-                ConsumedTokens = Whole(ref reader);
-                break;
-            case 15 when key.SequenceEqual("parameter_count"u8):
-                ParameterCount = Whole(ref reader);
-                break;
-            case 17 when key.SequenceEqual("tokens_per_second"u8):
-                TokensPerSecond = Number(ref reader);
-                break;
-            case 19 when key.SequenceEqual("device_memory_bytes"u8):
-                DeviceMemoryBytes = Number(ref reader);
-                break;
+                return true;
+            default:
+                return false;
         }
     }
 
@@ -306,7 +341,7 @@ internal sealed class MetricRecord
             bool isShare = reader.ValueTextEquals("effective_share"u8);
             reader.Read();
             if (isShare)
-                EffectiveShare = Number(ref reader);
+                EffectiveShare = JsonFields.Number(ref reader);
             else
                 reader.Skip();
         }
@@ -322,26 +357,9 @@ internal sealed class MetricRecord
             bool isWait = reader.ValueTextEquals("wait"u8);
             reader.Read();
             if (isWait)
-                Waited = Number(ref reader);
+                Waited = JsonFields.Number(ref reader);
             else
                 reader.Skip();
-        }
-    }
-
-    private static void TakeNumbers(ref Utf8JsonReader reader, Dictionary<string, double> values)
-    {
-        const int most = 64;
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject)
-            return;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            string name = reader.GetString()!;
-            reader.Read();
-            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
-                reader.Skip();
-            else if (values.Count < most)
-                values[name] = Number(ref reader);
         }
     }
 
@@ -353,48 +371,6 @@ internal sealed class MetricRecord
         : word.SequenceEqual("start"u8) ? RecordKind.Start
         : word.SequenceEqual("end"u8) ? RecordKind.End
         : RecordKind.Other;
-
-    private static DateTimeOffset TimeOf(ref Utf8JsonReader reader) =>
-        reader.TokenType == JsonTokenType.String && reader.TryGetDateTimeOffset(out var time) ? time : default;
-
-    /// <summary>A number; <c>"NaN"</c> and <c>"Infinity"</c> are numbers, too.</summary>
-    private static double Number(ref Utf8JsonReader reader) =>
-        reader.TokenType switch
-        {
-            JsonTokenType.Number => reader.TryGetDouble(out double number) ? number : double.NaN,
-            JsonTokenType.String when reader.ValueTextEquals("Infinity"u8) => double.PositiveInfinity,
-            JsonTokenType.String when reader.ValueTextEquals("-Infinity"u8) => double.NegativeInfinity,
-            _ => double.NaN,
-        };
-
-    private static long Whole(ref Utf8JsonReader reader)
-    {
-        if (reader.TokenType != JsonTokenType.Number)
-            return 0;
-        if (Utf8Parser.TryParse(reader.ValueSpan, out long whole, out int used) && used == reader.ValueSpan.Length)
-            return whole;
-        return reader.TryGetDouble(out double number) && double.IsFinite(number) && Math.Abs(number) < 9e18 ? (long)number : 0;
-    }
-
-    /// <summary>A text. Short ones come again and again, and are kept.</summary>
-    private string? Text(ref Utf8JsonReader reader)
-    {
-        const int longestKept = 64,
-            mostKept = 1024;
-        if (reader.TokenType != JsonTokenType.String)
-            return null;
-        if (reader.ValueSpan.Length > longestKept)
-            return reader.GetString();
-        var hash = new HashCode();
-        hash.AddBytes(reader.ValueSpan);
-        int key = hash.ToHashCode();
-        if (_interned.TryGetValue(key, out string? kept) && reader.ValueTextEquals(kept))
-            return kept;
-        string text = reader.GetString()!;
-        if (_interned.Count < mostKept)
-            _interned[key] = text;
-        return text;
-    }
 
     /// <summary>Line for a log, in one order whatever the file says.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Kind} {Step} {Message}");

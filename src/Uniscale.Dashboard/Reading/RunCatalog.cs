@@ -11,7 +11,8 @@ public sealed class RunCatalog(RunsFolder door)
     /// <summary>Steps kept in memory, of all runs together: about 60 bytes each.</summary>
     private const long MostSteps = 8_000_000;
 
-    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2),
+        FreshLineage = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, FollowedRun> _followed = new(StringComparer.Ordinal);
@@ -20,6 +21,8 @@ public sealed class RunCatalog(RunsFolder door)
     );
     private IReadOnlyList<FoundFolder> _folders = [];
     private long _found = long.MinValue;
+    private readonly Lock _lineageGate = new();
+    private (ForkLineage Lineage, long Read)? _lineage;
 
     /// <summary>The door to the disk.</summary>
     public RunsFolder Door => door;
@@ -35,6 +38,17 @@ public sealed class RunCatalog(RunsFolder door)
                 _found = Environment.TickCount64;
             }
             return _folders;
+        }
+    }
+
+    /// <summary>Which runs were forked from which, as it was at most ten seconds ago: it takes a look into every run.</summary>
+    internal ForkLineage Lineage()
+    {
+        lock (_lineageGate)
+        {
+            if (_lineage is not { } known || Environment.TickCount64 - known.Read > FreshLineage.TotalMilliseconds)
+                _lineage = known = (new ForkLineage(door, Folders()), Environment.TickCount64);
+            return known.Lineage;
         }
     }
 

@@ -30,6 +30,7 @@ public sealed class RunsFolder
     };
 
     private readonly string _root;
+    private long _opened;
 
     /// <param name="path">The folder that is served.</param>
     /// <exception cref="DirectoryNotFoundException">There is none.</exception>
@@ -43,6 +44,9 @@ public sealed class RunsFolder
 
     /// <summary>The folder, without links.</summary>
     public string FullPath { get; }
+
+    /// <summary>Files opened until now: what a page costs a shared file system.</summary>
+    internal long OpenedCount => Interlocked.Read(ref _opened);
 
     /// <summary>All runs and sweeps, by name. A folder that cannot be read, or goes away meanwhile, is left out.</summary>
     public IReadOnlyList<FoundFolder> Find()
@@ -66,6 +70,7 @@ public sealed class RunsFolder
             // A pipe or a device has no length either, and opening one may wait for ever.
             if (!path.StartsWith(_root, StringComparison.Ordinal) || new FileInfo(path) is not { Exists: true, Length: > 0 })
                 return null;
+            Interlocked.Increment(ref _opened);
             var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             if (LiesWithin(stream))
                 return stream;
