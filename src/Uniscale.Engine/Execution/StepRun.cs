@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using Uniscale.Collectives;
 using Uniscale.Engine.Buckets;
 using Uniscale.Engine.Devices;
@@ -13,14 +12,6 @@ namespace Uniscale.Engine.Execution;
 /// <summary>One step of one rank: the meaning of each instruction, and the tensors that live from one to another.</summary>
 internal sealed class StepRun : IDisposable
 {
-    private const int ActivationTag = 0;
-    private const int GradientTag = 1;
-
-    /// <summary>
-    /// Numbers that every step exchanges: squares of gradients, loss, stop, two halves of the digest, save. Those by domain follow.
-    /// </summary>
-    private const int Fixed = 6;
-
     private readonly RankState _rank;
     private readonly StepSpecification _specification;
     private readonly IStepBatch _batch;
@@ -28,6 +19,7 @@ internal sealed class StepRun : IDisposable
     private readonly ParameterGatherer _gatherer;
     private readonly GradientReducer _reducer;
     private readonly ActivationStore _activations;
+    private readonly StageTransfers _transfers;
     private readonly BlockRunner _runner;
     private readonly int[] _reductionsLeft;
     private readonly bool[] _reduced;
@@ -57,6 +49,7 @@ internal sealed class StepRun : IDisposable
         _optimizer = optimizer;
         _gatherer = gatherer;
         _activations = activations;
+        _transfers = new StageTransfers(rank, specification, activations);
         _reducer = new GradientReducer(rank);
         _runner = new BlockRunner(specification, rank.Ops, _activations);
         _reduced = new bool[specification.Model.Head + 1];
@@ -66,7 +59,7 @@ internal sealed class StepRun : IDisposable
                 _reductionsLeft[instruction.Block]++;
         _tokenCount = zeros([1], ScalarType.Int64, rank.Link.Device).DetachFromDisposeScope();
         _loss = zeros([], ScalarType.Float64, rank.Link.Device).DetachFromDisposeScope();
-        if (!specification.ForwardOnly && rank.Blocks.ContainsKey(specification.Model.Head))
+        if (!specification.ForwardOnly && HoldsHead)
             _domainLosses = DomainLosses.Of(batch, rank.Link);
         // Forward alone the sum itself is wanted, and no count is waited for.
         _lossScale = 1;
@@ -101,16 +94,16 @@ internal sealed class StepRun : IDisposable
                 Release(block);
                 break;
             case Op.ReceiveActivation:
-                Receive(block, microbatch, peer);
+                _transfers.ReceiveActivation(block, microbatch, peer);
                 break;
             case Op.SendActivation:
-                SendActivation(block, microbatch, peer);
+                _transfers.SendActivation(block, microbatch, peer);
                 break;
             case Op.ReceiveGradient:
-                ReceiveGradient(block, microbatch, peer);
+                _transfers.ReceiveGradient(block, microbatch, peer);
                 break;
             case Op.SendGradient:
-                SendGradient(block, microbatch, peer);
+                _transfers.SendGradient(block, microbatch, peer);
                 break;
             case Op.Forward:
                 Forward(block, microbatch);
@@ -177,6 +170,8 @@ internal sealed class StepRun : IDisposable
         _activations.Free();
     }
 
+    private bool HoldsHead => _rank.Blocks.ContainsKey(_specification.Model.Head);
+
     private IReadOnlyList<Bucket> Buckets(int block) => _rank.Blocks[block].OwnBuckets;
 
     private void PostGathering(int block)
@@ -211,38 +206,6 @@ internal sealed class StepRun : IDisposable
         }
         return _batch[microbatch] with { LossScale = _lossScale };
     }
-
-    private void Receive(int block, int microbatch, int peer)
-    {
-        var tensor = _rank.EmptyActivation(_specification);
-        _activations.Receiving(block, microbatch, tensor, Pipeline.Receive(TensorBuffer.Of(tensor), Stage(peer), ActivationTag));
-    }
-
-    private void ReceiveGradient(int block, int microbatch, int peer)
-    {
-        var tensor = _rank.EmptyActivation(_specification);
-        _activations.ReceivingGradient(block, microbatch, tensor, Pipeline.Receive(TensorBuffer.Of(tensor), Stage(peer), GradientTag));
-    }
-
-    private void SendActivation(int block, int microbatch, int peer)
-    {
-        var pass = _activations.Kept(block, microbatch);
-        var tensor = (pass.Output ?? pass.Bare)!.detach().contiguous().DetachFromDisposeScope();
-        if (_specification.ForwardOnly)
-            _activations.TakeKept(block, microbatch).Dispose();
-        _activations.Sending(tensor, Pipeline.Send(TensorBuffer.Of(tensor), Stage(peer), ActivationTag));
-    }
-
-    private void SendGradient(int block, int microbatch, int peer)
-    {
-        using var gradient = _activations.TakeInputGradient(block, microbatch);
-        var tensor = gradient.contiguous().alias().DetachFromDisposeScope();
-        _activations.Sending(tensor, Pipeline.Send(TensorBuffer.Of(tensor), Stage(peer), GradientTag));
-    }
-
-    private IProcessGroup Pipeline => _rank.Groups.Pipeline;
-
-    private int Stage(int worldRank) => _specification.Mesh.CoordinateOf(worldRank).Pipeline;
 
     private void Forward(int block, int microbatch)
     {
@@ -295,93 +258,14 @@ internal sealed class StepRun : IDisposable
     /// <summary>The slot of the tied matrix: the embedding's first parameter, the head's last.</summary>
     private ParameterSlot TiedSlot(int block) => block == 0 ? _rank.Blocks[block].Slots[0] : _rank.Blocks[block].Slots[^1];
 
-    /// <summary>Loss and targets are the same on all ranks of a tensor group, and the targets on all stages: one speaks for them.</summary>
-    private void SumLoss()
-    {
-        bool speaks = _rank.Groups.Tensor.Rank == 0,
-            counts = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head);
-        double[] first = [0, counts ? _batch.ValidTokens : 0, .. new double[_batch.Measures.Count]];
-        var own = tensor(first, ScalarType.Float64);
-        var sums = _rank.Link.Upload(own);
-        if (speaks)
-            sums[0].copy_(_loss);
-        if (speaks)
-            AddMeasured(sums, 2);
-        _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
-        double[] all = _rank.Link.Read<double>(sums);
-        _evaluation = new StepEvaluation(all[0], (long)all[1], _batch.Measures.Select((name, i) => (name, all[2 + i])).ToDictionary());
-    }
-
-    /// <summary>Adds what this rank's microbatches measured behind the first numbers.</summary>
-    private void AddMeasured(Tensor sums, int first)
-    {
-        foreach (var measured in _batch.Measured)
-            sums.narrow(0, first, measured.size(0)).add_(measured, Scalars.One);
-    }
+    private void SumLoss() => _evaluation = new StepNumbers(_rank, _batch, HoldsHead).SumLoss(_loss);
 
     private void Decide()
     {
         var input = Input!;
         _reducer.Finish();
         Faults?.OnGradient(input.Step, _rank);
-        // The loss is the same on all ranks of a tensor group: the first speaks for them.
-        bool speaks = _rank.Groups.Tensor.Rank == 0;
-        // So it is with the data, read whole where the loss is. Halves of 32 bits stay exact in sums of doubles.
-        ulong digest = speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) ? _batch.Digest : 0;
-        double counted =
-            speaks && _rank.Blocks.ContainsKey(_specification.Model.Head) && _batch.Measures.Count > 0 ? _batch.ValidTokens : 0;
-        double[] measures = _batch.Measures.Count == 0 ? [] : [counted, .. new double[_batch.Measures.Count]];
-        int domains = _batch.DomainCount > 1 ? _batch.DomainCount : 0,
-            firstSum = Fixed + measures.Length,
-            firstCount = firstSum + domains;
-        double[] first =
-        [
-            0,
-            0,
-            input.StopAsked ? 1 : 0,
-            (uint)digest,
-            digest >> 32,
-            input.SaveAsked ? 1 : 0,
-            .. measures,
-            .. new double[2 * domains],
-        ];
-        if (speaks && _domainLosses is not null)
-            for (int i = 0; i < domains; i++)
-                first[firstCount + i] = _batch.DomainTokens[i];
-        using var own = tensor(first, ScalarType.Float64);
-        using var sums = _rank.Link.Upload(own);
-        SumSquares(sums[0]);
-        if (speaks)
-            sums[1].copy_(_loss);
-        if (speaks && measures.Length > 0)
-            AddMeasured(sums, Fixed + 1);
-        if (speaks && _domainLosses is not null)
-            sums.narrow(0, firstSum, domains).copy_(_domainLosses.Sums);
-        if (Faults is not null)
-            sums[1].fill_(Scalars.Of(Faults.OnLoss(input.Step, speaks ? _rank.Link.Read<double>(_loss)[0] : 0)));
-        _rank.Groups.World.AllReduce(TensorBuffer.Of(sums)).Wait();
-        double[] all = _rank.Link.Read<double>(sums);
-        double norm = Math.Sqrt(all[0]),
-            loss = all[1];
-        double scale = input.Clip > 0 && norm > input.Clip ? input.Clip / (norm + 1e-6) : 1;
-        digest = unchecked((ulong)all[3] + ((ulong)all[4] << 32));
-        _decision = new StepDecision(loss, norm, scale, input.Applies(loss, norm), all[2] > 0, digest)
-        {
-            Save = all[5] > 0,
-            Measures =
-                measures.Length == 0
-                    ? ReadOnlyDictionary<string, double>.Empty
-                    : _batch.Measures.Select((name, i) => (name, all[Fixed + 1 + i] / Math.Max(1, all[Fixed]))).ToDictionary(),
-            DomainLosses =
-                domains == 0
-                    ? []
-                    :
-                    [
-                        .. Enumerable
-                            .Range(0, domains)
-                            .Select(i => all[firstCount + i] > 0 ? all[firstSum + i] / all[firstCount + i] : double.NaN),
-                    ],
-        };
+        _decision = new StepNumbers(_rank, _batch, HoldsHead).Decide(input, _loss, _domainLosses, SumSquares, Faults);
         GradientsReady?.Invoke(_decision);
     }
 
