@@ -15,8 +15,10 @@ namespace Uniscale.Telemetry.Sinks;
 public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle.Braille, IReadOnlyList<double>? earlier = null)
     : ITelemetrySink
 {
-    private const int CurveHeight = 10;
     private const int NoteCount = 4;
+
+    /// <summary>What is left out where the terminal is not as high, from all to the least.</summary>
+    private static readonly Detail[] Details = [new(10, true, NoteCount), new(6, false, 2), new(3, false, 1)];
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
@@ -102,63 +104,74 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
         _over.Dispose();
     }
 
-    /// <summary>The picture as it is now.</summary>
+    /// <summary>The picture as it is now, with as much as the terminal is high for.</summary>
     internal IRenderable View()
     {
         lock (_gate)
         {
-            var parts = new List<IRenderable>();
-            if (_last is { } report)
-            {
-                parts.Add(new Markup(Progress(report)));
-                parts.Add(
-                    new Text(
-                        LossCurve.Render(_history.Points, Math.Min(console.Profile.Width - 4, 100), CurveHeight, style).TrimEnd('\n'),
-                        new Style(Color.Aqua)
-                    )
-                );
-                parts.Add(Figures(report));
-                if (report.DomainLosses is { Count: > 0 } domains)
-                    parts.Add(
-                        new Text($"loss by domain: {Units.Named(domains, loss => loss.ToString("F4", CultureInfo.InvariantCulture))}")
-                    );
-                if (report.MemoryParts.Count > 0)
-                    parts.Add(new Text($"memory: {Units.Named(report.MemoryParts, bytes => Units.Bytes(bytes))}", new Style(Color.Grey)));
-                if (_start is not null)
-                    parts.Add(new Text(LineSink.FormatMfu(_start), new Style(Color.Grey)));
-            }
-            if (_validations.Count > 0)
-                parts.Add(Validations());
-            foreach (var evaluation in _evaluations.Values)
-                parts.Add(new Text($"{evaluation.Task} at step {evaluation.Step}: {evaluation.Main}"));
-            foreach (var note in _notes)
-                parts.Add(
-                    new Text(
-                        note.Message,
-                        note.Level switch
-                        {
-                            NoteLevel.Error => new Style(Color.Red),
-                            NoteLevel.Warning => new Style(Color.Yellow),
-                            _ => new Style(Color.Grey),
-                        }
-                    )
-                );
-            string title = _start is { } run
-                ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}"
-                : "run";
-            return new Panel(new Rows(parts))
-            {
-                Header = new PanelHeader(Markup.Escape(title)),
-                Border = BoxBorder.Rounded,
-                Expand = true,
-            };
+            var options = RenderOptions.Create(console, console.Profile.Capabilities);
+            var views = Details.Select(View);
+            return views.FirstOrDefault(view => Height(view) < console.Profile.Height) ?? View(Details[^1]);
+
+            int Height(IRenderable view) => Segment.SplitLines(view.Render(options, console.Profile.Width)).Count;
         }
+    }
+
+    private Panel View(Detail detail)
+    {
+        var parts = new List<IRenderable>();
+        if (_last is { } report)
+        {
+            parts.Add(new Markup(Progress(report)));
+            parts.Add(
+                new Text(
+                    LossCurve.Render(_history.Points, Math.Min(console.Profile.Width - 4, 100), detail.CurveHeight, style).TrimEnd('\n'),
+                    new Style(Color.Aqua)
+                )
+            );
+            parts.Add(Figures(report));
+            if (report.DomainLosses is { Count: > 0 } domains)
+                parts.Add(
+                    new Text($"loss by domain: {Units.Named(domains, loss => loss.ToString("F4", CultureInfo.InvariantCulture))}")
+                );
+            if (detail.HasSources && report.MemoryParts.Count > 0)
+                parts.Add(new Text($"memory: {Units.Named(report.MemoryParts, bytes => Units.Bytes(bytes))}", new Style(Color.Grey)));
+            if (detail.HasSources && _start is not null)
+                parts.Add(new Text(LineSink.FormatMfu(_start), new Style(Color.Grey)));
+        }
+        if (_validations.Count > 0)
+            parts.Add(Validations());
+        foreach (var evaluation in _evaluations.Values)
+            parts.Add(new Text($"{evaluation.Task} at step {evaluation.Step}: {evaluation.Main}"));
+        foreach (var note in _notes.TakeLast(detail.NoteCount))
+            parts.Add(
+                new Text(
+                    note.Message,
+                    note.Level switch
+                    {
+                        NoteLevel.Error => new Style(Color.Red),
+                        NoteLevel.Warning => new Style(Color.Yellow),
+                        _ => new Style(Color.Grey),
+                    }
+                )
+            );
+        string title = _start is { } run
+            ? $"{run.Name} · {Units.Count(run.ParameterCount)} parameters · {run.Ranks} {(run.Ranks == 1 ? "rank" : "ranks")}{(run.ResumedStep > 0 ? $" · resumed after step {run.ResumedStep}" : "")}{(run.Restarts > 0 ? $" · {run.Restarts} {(run.Restarts == 1 ? "restart" : "restarts")}" : "")}"
+            : "run";
+        return new Panel(new Rows(parts))
+        {
+            Header = new PanelHeader(Markup.Escape(title)),
+            Border = BoxBorder.Rounded,
+            Expand = true,
+        };
     }
 
     private void Paint() =>
         console
             .Live(View())
             .AutoClear(false)
+            // What comes first says most.
+            .Cropping(VerticalOverflowCropping.Bottom)
             .Start(context =>
             {
                 while (!_over.Wait(Pause))
@@ -231,4 +244,10 @@ public sealed class LiveSink(IAnsiConsole console, CurveStyle style = CurveStyle
             );
         return table;
     }
+
+    /// <summary>How much of the picture is drawn.</summary>
+    /// <param name="CurveHeight">Lines of the loss curve.</param>
+    /// <param name="HasSources">With memory by part, and how MFU is counted.</param>
+    /// <param name="NoteCount">Notes, the latest.</param>
+    private readonly record struct Detail(int CurveHeight, bool HasSources, int NoteCount);
 }

@@ -109,6 +109,45 @@ public sealed class LiveSinkTests
             Assert.Contains(part, view);
     }
 
+    /// <summary>What a plain terminal cannot show is left out from the end of what matters, not from the beginning.</summary>
+    [Theory]
+    [InlineData(24)]
+    [InlineData(30)]
+    [InlineData(60)]
+    public void It_fits_into_a_terminal_that_is_not_high(int height)
+    {
+        var (console, text) = Console();
+        console.Profile.Width = 80;
+        console.Profile.Height = height;
+        using var sink = new LiveSink(console);
+        for (int step = 1; step <= 40; step++)
+            sink.Step(
+                Reports.Step(step, 9 - (step / 10.0)) with
+                {
+                    Phase = "broad",
+                    DomainLosses = new Dictionary<string, double> { ["code"] = 2.5 },
+                    MemoryParts = new Dictionary<string, long> { ["optimizer"] = 9 << 20 },
+                }
+            );
+        foreach (string source in (string[])["web", "code"])
+            sink.Validation(
+                new ValidationReport
+                {
+                    Step = 40,
+                    Name = source,
+                    Loss = 3.25,
+                }
+            );
+        for (int i = 1; i <= 4; i++)
+            sink.Note(new Note(40, "checkpoint-durable", $"note {i}: " + new string('x', 90)));
+        console.Write(sink.View());
+        string view = text.ToString();
+        Assert.InRange(view.TrimEnd().Split('\n').Length, 1, height - 1);
+        foreach (string part in (string[])["step 40/500", "phase broad", "code 2.5000", "MFU 18.4%", "web", "note 4"])
+            Assert.Contains(part, view);
+        Assert.Equal(height == 60, view.Contains("optimizer 9.00 MiB", StringComparison.Ordinal));
+    }
+
     private static (IAnsiConsole Console, StringWriter Text) Console()
     {
         var text = new StringWriter();
@@ -121,6 +160,7 @@ public sealed class LiveSinkTests
             }
         );
         console.Profile.Width = 100;
+        console.Profile.Height = 60;
         return (console, text);
     }
 }
