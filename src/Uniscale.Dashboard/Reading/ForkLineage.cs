@@ -10,8 +10,9 @@ namespace Uniscale.Dashboard.Reading;
 public sealed record ForkNode(FoundFolder? Run, string Name, long? Step, IReadOnlyList<ForkNode> Forks);
 
 /// <summary>
-/// Which runs were forked from which, at one look at all of them. A fork has fork.yaml, and begins with a copy of a checkpoint: the run that
-/// holds the same save is its origin, wherever both lie. Each commit marker is read once at most, and only of steps that a fork begins with.
+/// Which runs were forked from which, at one look at all of them. A fork has fork.yaml, and begins with a copy of a checkpoint: the run
+/// that holds the same save is its origin, wherever both lie. Each commit marker is read once at most, and only of steps that a fork
+/// begins with.
 /// </summary>
 internal sealed class ForkLineage
 {

@@ -4,7 +4,7 @@ using Uniscale.Programs;
 
 namespace Uniscale.Engine.Execution;
 
-/// <summary>Sends and receives between the stages of a pipeline: activations upwards, their gradients downwards, all asynchronous.</summary>
+/// <summary>Sends and receives between stages of a pipeline: activations upwards, their gradients downwards, all asynchronous.</summary>
 internal sealed class StageTransfers(RankState rank, StepSpecification specification, ActivationStore activations)
 {
     private const int ActivationTag = 0,
