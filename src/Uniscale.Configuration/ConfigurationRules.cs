@@ -41,7 +41,17 @@ public static class ConfigurationRules
             .. FaultRules.Broken(configuration),
             .. BadStepRules(configuration),
             .. EvaluationRules.Broken(configuration),
+            .. LoggingRules(configuration.Logging),
         ];
+
+    private static IEnumerable<(string, string)> LoggingRules(LoggingSection logging)
+    {
+        if (logging.Histograms > 0 && !logging.TensorBoard)
+            yield return (
+                "logging.histograms",
+                $"logging.histograms is {logging.Histograms}, but they are for TensorBoard, and logging.tensor_board is false: set logging.tensor_board to true, or logging.histograms to 0."
+            );
+    }
 
     private static IEnumerable<(string, string)> ModelRules(ModelSection model)
     {

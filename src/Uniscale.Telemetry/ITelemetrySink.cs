@@ -24,6 +24,9 @@ public interface ITelemetrySink : IDisposable
     /// <summary>A text that says something of the run, e.g. what a phase feeds.</summary>
     void Sample(TextSample sample) { }
 
+    /// <summary>How numbers of the model are spread.</summary>
+    void Histogram(HistogramReport report) { }
+
     /// <summary>
     /// The run went back: what was told of the steps after <paramref name="step"/> no longer holds, they will be told again.
     /// </summary>

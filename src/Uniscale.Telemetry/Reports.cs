@@ -269,6 +269,12 @@ public sealed record Note(
 /// <param name="Text">The text.</param>
 public sealed record TextSample(long Step, string Name, string Text);
 
+/// <summary>How numbers of the model are spread.</summary>
+/// <param name="Step">Step after which they were counted.</param>
+/// <param name="Name">Of what, e.g. <c>weights/block-003</c>.</param>
+/// <param name="Values">The numbers, counted.</param>
+public sealed record HistogramReport(long Step, string Name, ValueHistogram Values);
+
 /// <summary>How the run ended.</summary>
 /// <param name="Step">Last step.</param>
 /// <param name="Finished">Whether all steps were done; otherwise it was stopped and can be resumed.</param>

@@ -46,6 +46,9 @@ public sealed class RunTelemetry : ITelemetrySink
     public void Sample(TextSample sample) => Each(sink => sink.Sample(sample));
 
     /// <inheritdoc/>
+    public void Histogram(HistogramReport report) => Each(sink => sink.Histogram(report));
+
+    /// <inheritdoc/>
     public void WentBack(long step) => Each(sink => sink.WentBack(step));
 
     /// <inheritdoc/>

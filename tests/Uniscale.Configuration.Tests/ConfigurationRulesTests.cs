@@ -32,6 +32,10 @@ public sealed class ConfigurationRulesTests
         "model.rope_high_frequency 1 must be above model.rope_low_frequency 1: set it to 4, and the other to 1."
     )]
     [InlineData(
+        "logging: { histograms: 100, tensor_board: false }",
+        "logging.histograms is 100, but they are for TensorBoard, and logging.tensor_board is false: set logging.tensor_board to true, or logging.histograms to 0."
+    )]
+    [InlineData(
         "{ objective: sft, model: { document_mask: false } }",
         "objective is sft, whose samples share sequences and must not see each other: set model.document_mask to true."
     )]

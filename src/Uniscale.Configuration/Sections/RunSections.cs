@@ -229,6 +229,12 @@ public sealed record LoggingSection
     /// <summary>Write TensorBoard event files beside metrics.jsonl.</summary>
     public bool TensorBoard { get; init; } = true;
 
+    /// <summary>
+    /// Steps between histograms of each block's weights and gradients in TensorBoard; 0: none. Each takes a read of all of them.
+    /// </summary>
+    [Range(0)]
+    public int Histograms { get; init; }
+
     /// <summary>Peak of the device in FLOP/s for MFU; 0: measured at start on a CPU, n/a elsewhere.</summary>
     [Range(0), Unit(Unit.Flops)]
     public double PeakFlops { get; init; }

@@ -69,12 +69,12 @@ public static class BucketSlices
         bool ownedOnly
     )
     {
-        foreach (var (parameter, range) in layout.Parameters)
+        foreach (var placed in layout.Parameters)
         {
+            var (parameter, range) = placed;
             if (ownedOnly && !parameter.IsOwner)
                 continue;
-            var real = range with { End = range.Start + parameter.Extent.Aggregate(1L, (a, b) => a * b) };
-            var part = real.Intersect(held);
+            var part = placed.Real.Intersect(held);
             if (part.Count == 0)
                 continue;
             var slices = FlatRange.Slices(

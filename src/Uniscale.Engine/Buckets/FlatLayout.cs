@@ -18,7 +18,11 @@ public readonly record struct FlatSpan(long Start, long End)
 /// <summary>Where a parameter lies in its block's flat buffers.</summary>
 /// <param name="Parameter">The parameter.</param>
 /// <param name="Range">Its elements.</param>
-public sealed record FlatParameter(LocalParameter Parameter, FlatSpan Range);
+public sealed record FlatParameter(LocalParameter Parameter, FlatSpan Range)
+{
+    /// <summary>Its elements without the rows that pad a vocabulary to the tensor axis.</summary>
+    public FlatSpan Real => Range with { End = Range.Start + Parameter.Extent.Aggregate(1L, (a, b) => a * b) };
+}
 
 /// <summary>
 /// Order and places of a block's parameters in its flat buffers: parameters with weight decay first, so that an update is two runs

@@ -57,6 +57,30 @@ public sealed class RankState : IDisposable
     /// <summary>Buckets of this rank, by block.</summary>
     public IReadOnlyList<Bucket> Buckets { get; }
 
+    /// <summary>
+    /// The elements that this rank speaks for, by block: fp32 weights and the gradients that were summed last, flat. Each element of the
+    /// model is spoken for by one rank. The tensors are views, and the caller's scope owns them.
+    /// </summary>
+    public IEnumerable<(int Block, Tensor Weights, Tensor Gradients)> OwnElements()
+    {
+        foreach (var bucket in Buckets)
+        {
+            if (bucket.IsFrozen)
+                continue;
+            var holders = GroupsOf(bucket).ShardReplicas;
+            var shard = bucket.Layout.Shard;
+            var own = shard.Part(holders.Rank, holders.Size);
+            foreach (var placed in bucket.Layout.Parameters)
+            {
+                var part = placed.Real.Intersect(own);
+                if (!placed.Parameter.IsOwner || part.Count == 0)
+                    continue;
+                long start = part.Start - shard.Start;
+                yield return (bucket.Block, bucket.Master.narrow(0, start, part.Count), bucket.GradientShard.narrow(0, start, part.Count));
+            }
+        }
+    }
+
     /// <summary>Room for what flows between blocks: [batch, this rank's part of the sequence, hidden]; the caller owns it.</summary>
     internal Tensor EmptyActivation(StepSpecification specification)
     {

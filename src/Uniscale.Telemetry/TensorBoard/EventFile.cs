@@ -73,6 +73,24 @@ public sealed class EventFile : IDisposable
         Write(Event(step).Nested(5, _summary));
     }
 
+    /// <summary>Writes how numbers are spread, for TensorBoard's pages of histograms and distributions (HistogramProto).</summary>
+    public void Histogram(long step, string tag, ValueHistogram values)
+    {
+        // Readers take the least and the greatest number as ends of the outer bins.
+        bool hasAny = values.Count > 0;
+        var bins = hasAny ? values.Bins : [(0, 0)];
+        var histogram = new ProtobufMessage()
+            .Double(1, hasAny ? values.Least : 0)
+            .Double(2, hasAny ? values.Greatest : 0)
+            .Double(3, values.Count)
+            .Double(4, values.Sum)
+            .Double(5, values.SumOfSquares)
+            .Doubles(6, [.. bins.Select(bin => bin.UpTo)])
+            .Doubles(7, [.. bins.Select(bin => (double)bin.Count)]);
+        _summary.Clear().Nested(1, _value.Clear().Text(1, tag).Nested(5, histogram));
+        Write(Event(step).Nested(5, _summary));
+    }
+
     /// <summary>Says that a run begins at <paramref name="step"/>: readers drop what earlier files hold from there on.</summary>
     public void SessionStart(long step) => Write(Event(step).Nested(7, _value.Clear().Integer(1, 1)));
 

@@ -18,6 +18,16 @@ internal sealed class ProtobufMessage
         return this;
     }
 
+    /// <summary>A repeated field, packed.</summary>
+    public ProtobufMessage Doubles(int field, ReadOnlySpan<double> values)
+    {
+        Tag(field, 2);
+        Varint((ulong)values.Length * sizeof(double));
+        foreach (double value in values)
+            BinaryPrimitives.WriteDoubleLittleEndian(Grow(sizeof(double)), value);
+        return this;
+    }
+
     public ProtobufMessage Float(int field, float value)
     {
         Tag(field, 5);
@@ -58,6 +68,13 @@ internal sealed class ProtobufMessage
     {
         _bytes.ResetWrittenCount();
         return this;
+    }
+
+    private Span<byte> Grow(int count)
+    {
+        var room = _bytes.GetSpan(count)[..count];
+        _bytes.Advance(count);
+        return room;
     }
 
     private void Tag(int field, int wireType) => Varint((ulong)((field << 3) | wireType));

@@ -88,6 +88,14 @@ public sealed class TensorBoardSink : ITelemetrySink
     public void Sample(TextSample sample) => _file.Text(sample.Step, $"samples/{sample.Name}", sample.Text);
 
     /// <inheritdoc/>
+    public void Histogram(HistogramReport report)
+    {
+        _file.Histogram(report.Step, report.Name, report.Values);
+        if (report.Values.NotFiniteCount > 0)
+            _file.Scalars(report.Step, ($"{report.Name}/not_finite", report.Values.NotFiniteCount));
+    }
+
+    /// <inheritdoc/>
     public void WentBack(long step)
     {
         _file.Dispose();

@@ -260,6 +260,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             Timed(TimeUse.Other, reporter);
         if (isFirst && _configuration is { Logging.TensorBoard: true, Data.Tokenizer: { } tokenizer })
             Timed(TimeUse.Other, new FedTextCallback(telemetry, tokenizer));
+        if (_configuration.Logging is { TensorBoard: true, Histograms: > 0 and var every })
+            Timed(TimeUse.Other, new HistogramCallback(telemetry, every));
         foreach (var callback in MoreCallbacks(runtime, telemetry))
             Timed(TimeUse.Validation, callback);
         if (tasks is not null)

@@ -9,8 +9,12 @@ internal sealed record ReadEvent(
     double WallTime,
     string? FileVersion,
     bool SessionStart,
-    IReadOnlyList<(string Tag, float Value)> Scalars
+    IReadOnlyList<(string Tag, float Value)> Scalars,
+    IReadOnlyList<ReadHistogram> Histograms
 );
+
+/// <summary>A histogram as read back: least, greatest, how many, their sum, that of their squares; ends and counts of bins.</summary>
+internal sealed record ReadHistogram(string Tag, double[] Figures, double[] UpTo, double[] Counts);
 
 /// <summary>
 /// Reads TensorBoard event files by their description, with a bitwise checksum of its own: nothing of it is shared with the writer.
@@ -36,20 +40,37 @@ internal static class EventReader
     private static ReadEvent Event(byte[] data)
     {
         var fields = Fields(data).ToArray();
-        var summaries = fields.Where(field => field.Number == 5).SelectMany(field => Fields(field.Bytes)).Where(field => field.Number == 1);
-        var scalars = summaries.Select(value =>
-        {
-            var inner = Fields(value.Bytes).ToDictionary(field => field.Number);
-            return (Encoding.UTF8.GetString(inner[1].Bytes), BitConverter.ToSingle(inner[2].Bytes));
-        });
+        var values = fields
+            .Where(field => field.Number == 5)
+            .SelectMany(field => Fields(field.Bytes))
+            .Where(field => field.Number == 1)
+            .Select(value => Fields(value.Bytes).ToDictionary(field => field.Number))
+            .ToArray();
         return new ReadEvent(
             fields.Where(field => field.Number == 2).Select(field => (long)field.Varint).FirstOrDefault(),
             BitConverter.ToDouble(fields.First(field => field.Number == 1).Bytes),
             fields.Where(field => field.Number == 3).Select(field => Encoding.UTF8.GetString(field.Bytes)).FirstOrDefault(),
             fields.Any(field => field.Number == 7 && Fields(field.Bytes).Any(status => status is { Number: 1, Varint: 1 })),
-            [.. scalars]
+            [.. values.Where(value => value.ContainsKey(2)).Select(value => (TagOf(value), BitConverter.ToSingle(value[2].Bytes)))],
+            [.. values.Where(value => value.ContainsKey(5)).Select(value => Histogram(TagOf(value), value[5].Bytes))]
         );
     }
+
+    private static string TagOf(Dictionary<int, (int Number, ulong Varint, byte[] Bytes)> value) => Encoding.UTF8.GetString(value[1].Bytes);
+
+    private static ReadHistogram Histogram(string tag, byte[] data)
+    {
+        var fields = Fields(data).ToDictionary(field => field.Number, field => field.Bytes);
+        return new ReadHistogram(
+            tag,
+            [.. Enumerable.Range(1, 5).Select(field => BitConverter.ToDouble(fields[field]))],
+            Doubles(fields[6]),
+            Doubles(fields[7])
+        );
+    }
+
+    private static double[] Doubles(byte[] packed) =>
+        [.. Enumerable.Range(0, packed.Length / sizeof(double)).Select(i => BitConverter.ToDouble(packed, i * sizeof(double)))];
 
     private static IEnumerable<(int Number, ulong Varint, byte[] Bytes)> Fields(byte[] data)
     {

@@ -55,6 +55,26 @@ public sealed class TensorBoardSinkTests : IDisposable
         Assert.Equal([("validation/books/loss", 2.5f), ("validation/books/bits_per_byte", 1.1f)], events[3].Scalars);
     }
 
+    [Fact]
+    public void Another_reader_finds_a_histogram_and_what_is_in_no_bin()
+    {
+        var values = new ValueHistogram();
+        values.Add([-1.5f, 0.25f, 0.26f, 3, float.NaN]);
+        using (var sink = new TensorBoardSink(_folder, resumedStep: 0))
+        {
+            sink.Histogram(new HistogramReport(7, "gradients/head", values));
+            sink.Histogram(new HistogramReport(7, "gradients/embedding", new ValueHistogram()));
+        }
+        var events = EventReader.Read(Assert.Single(Directory.GetFiles(_folder)));
+        var read = Assert.Single(events[2].Histograms);
+        Assert.Equal((7, "gradients/head"), (events[2].Step, read.Tag));
+        Assert.Equal([-1.5, 3, 4, -1.5 + 0.25 + 0.26f + 3, values.SumOfSquares], read.Figures);
+        Assert.Equal([-1.5, 0.25, 0.3125, 3, 3.5], read.UpTo);
+        Assert.Equal([1, 0, 2, 0, 1], read.Counts);
+        Assert.Equal([("gradients/head/not_finite", 1f)], events[3].Scalars);
+        Assert.Equal([0.0], Assert.Single(events[4].Histograms).Counts);
+    }
+
     /// <summary>Steps that are done again after a resumption or a rollback stand there once, in whatever order files are read.</summary>
     [Fact]
     public void A_step_stands_once_in_all_files_together()

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Uniscale.Configuration;
+using Uniscale.Programs.Memory;
+using Uniscale.Telemetry;
 using Uniscale.Training.Runs;
 using Uniscale.Training.Runtime;
 
@@ -29,6 +31,56 @@ public sealed class TrainingJobTests : IDisposable
         Train("two", ranks: 2);
         foreach (var (one, two) in Losses("one").Zip(Losses("two")))
             Assert.Equal(1, two / one, 1e-5);
+    }
+
+    /// <summary>Whatever the layout, a histogram counts each element of a block once; what ranks hold alike is not counted twice.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2, "parallel.zero.stage=0")]
+    [InlineData(2, "parallel.zero.stage=3")]
+    [InlineData(2, "parallel.tensor=2")]
+    [InlineData(4, "parallel.pipeline=2")]
+    public void HistogramsAreOfTheModelWhateverTheLayout(int ranks, string layout = "train.seed=1")
+    {
+        var reports = new List<HistogramReport>();
+        var resolved = _runs.Configure("run", layout, "model.layers=2", "model.tied_embeddings=true");
+        var job = new TrainingJob(resolved, new TrainingOptions { StopAfter = 2, LocalRanks = ranks }, new StopRequest())
+        {
+            MoreCallbacks = (_, telemetry) => [new HistogramCallback(new RunTelemetry(telemetry.Log, new Histograms(reports)), every: 2)],
+        };
+        SmallRuns.Train(job, ranks);
+        var model = resolved.Value.Model;
+        Assert.Equal(
+            ["block-001", "block-002", "embedding", "head"],
+            reports.Select(report => report.Name.Split('/')[1]).Distinct().Order()
+        );
+        Assert.All(reports, report => Assert.Equal((2, 0), (report.Step, report.Values.NotFiniteCount)));
+        foreach (string kind in (string[])["weights", "gradients"])
+            Assert.Equal(
+                ParameterCount.OfModel(model, 64),
+                reports.Where(report => report.Name.StartsWith(kind, StringComparison.Ordinal)).Sum(report => report.Values.Count)
+            );
+        double norm = Math.Sqrt(
+            reports.Where(report => report.Name.StartsWith("gradients", StringComparison.Ordinal)).Sum(report => report.Values.SumOfSquares)
+        );
+        Assert.Equal(1, _runs.Records("run", "step")[1].GetProperty("gradient_norm").GetDouble() / norm, 1e-5);
+    }
+
+    private sealed class Histograms(List<HistogramReport> reports) : ITelemetrySink
+    {
+        public void Start(RunStart start) { }
+
+        public void Step(StepReport report) { }
+
+        public void Validation(ValidationReport report) { }
+
+        public void Note(Note note) { }
+
+        public void Histogram(HistogramReport report) => reports.Add(report);
+
+        public void End(RunEnd end) { }
+
+        public void Dispose() { }
     }
 
     [Fact]
