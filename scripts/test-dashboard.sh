@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The dashboard in Debian's chromium over real runs (keyboard, contrast, console errors, live curves), Debian's Prometheus scraping a real run, and promtool on the
-# rules and names. Needs root or sudo to install chromium and prometheus. SCREENSHOTS=FOLDER keeps pictures of the pages.
+# rules and names; then 500 runs and one of a million steps, with figures. Needs root or sudo to install chromium and prometheus.
+# SCREENSHOTS=FOLDER keeps pictures of the pages, DOCS=1 makes those of the documentation anew.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 as_root=()
@@ -69,4 +70,13 @@ echo "all names are there, and the alert on the NaN fires"
 
 echo "== chromium"
 dotnet build "$root/tests/Uniscale.Dashboard.Browser" --configuration Release --nologo --verbosity quiet
-UNISCALE_SCREENSHOTS=${SCREENSHOTS:-} "$root/tests/Uniscale.Dashboard.Browser/bin/Release/net10.0/Uniscale.Dashboard.Browser" --ansi off
+screenshots=${SCREENSHOTS:-}
+if [[ -n ${DOCS:-} ]]; then screenshots=${screenshots:-$work/pictures}; fi
+if [[ -n $screenshots ]]; then mkdir -p "$screenshots"; fi
+UNISCALE_SCREENSHOTS=$screenshots UNISCALE_FIGURES=$work/figures "$root/tests/Uniscale.Dashboard.Browser/bin/Release/net10.0/Uniscale.Dashboard.Browser" --ansi off
+cat "$work/figures"
+if [[ -n ${DOCS:-} ]]; then
+    picture() { cp "$screenshots/dashboard-$1.png" "$root/docs/images/dashboard-$2.png"; }
+    picture live live
+    picture page-plans-file-plans-2-internlm-104b-json plan
+fi

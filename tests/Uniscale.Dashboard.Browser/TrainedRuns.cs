@@ -9,11 +9,10 @@ namespace Uniscale.Dashboard.Browser;
 /// </summary>
 public sealed partial class TrainedRuns : IAsyncLifetime
 {
-    private readonly List<Process> _processes = [];
+    private DashboardProcess? _dashboard;
+    private Process? _live;
 
     private static string Root => Repository.Root;
-
-    private static string Program => Path.Combine(Root, "src/Uniscale.Cli/bin/Release/net10.0/uniscale");
 
     /// <summary>Where screenshots go; null: nowhere.</summary>
     public static string? Pictures => Environment.GetEnvironmentVariable("UNISCALE_SCREENSHOTS") is { Length: > 0 } folder ? folder : null;
@@ -25,7 +24,7 @@ public sealed partial class TrainedRuns : IAsyncLifetime
     public string Folder { get; } = Ready ?? Directory.CreateTempSubdirectory("uniscale-browser-").FullName;
 
     /// <summary>Address of the dashboard.</summary>
-    public string Address { get; private set; } = "";
+    public string Address => _dashboard!.Address;
 
     public async ValueTask InitializeAsync()
     {
@@ -38,7 +37,14 @@ public sealed partial class TrainedRuns : IAsyncLifetime
             File.ReadAllText(In("runs/nan/metrics.jsonl"))
                 .Replace("\"broad\"", "\"<img src=x onerror=window.harmed=1>\"", StringComparison.Ordinal)
         );
-        Live = Start(
+        string infinite = In("runs/infinite/metrics.jsonl");
+        Directory.CreateDirectory(Path.GetDirectoryName(infinite)!);
+        // No fault that can be injected makes a loss infinite: the file says so of one step.
+        File.WriteAllText(
+            infinite,
+            LossOfStep40().Replace(File.ReadAllText(In("runs/first/metrics.jsonl")), "$1\"loss\":\"Infinity\",")
+        );
+        _live = DashboardProcess.StartProgram(
             "train",
             In("base.yaml"),
             "--ranks",
@@ -50,30 +56,30 @@ public sealed partial class TrainedRuns : IAsyncLifetime
             "--set",
             "train.steps=100000"
         );
-        var dashboard = Start("dashboard", In("runs"), "--port", "0", "--read-shards");
-        string line = await dashboard.StandardOutput.ReadLineAsync() ?? "";
-        Address = Url().Match(line) is { Success: true } found
-            ? found.Value
-            : throw new InvalidOperationException($"The dashboard did not start: {line} {await dashboard.StandardError.ReadToEndAsync()}");
+        _live.BeginOutputReadLine();
+        _live.BeginErrorReadLine();
+        _dashboard = await DashboardProcess.Start(In("runs"), "--read-shards");
     }
-
-    /// <summary>The run that goes on.</summary>
-    public Process Live { get; private set; } = null!;
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in _processes)
+        if (_dashboard is not null)
+            await _dashboard.DisposeAsync();
+        if (_live is not null)
         {
-            if (!process.HasExited)
-                process.Kill(entireProcessTree: true);
-            await process.WaitForExitAsync();
-            process.Dispose();
+            if (!_live.HasExited)
+                _live.Kill(entireProcessTree: true);
+            await _live.WaitForExitAsync();
+            _live.Dispose();
         }
         Directory.Delete(Ready is null ? Folder : In("runs/live"), recursive: true);
     }
 
     /// <summary>A path in the folder.</summary>
     public string In(string path) => Path.Combine(Folder, path);
+
+    [GeneratedRegex("(\"step\":40,.*?)\"loss\":[^,]*,")]
+    private static partial Regex LossOfStep40();
 
     private static void Run(string program, params string[] arguments)
     {
@@ -82,7 +88,7 @@ public sealed partial class TrainedRuns : IAsyncLifetime
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
-                Environment = { ["UNISCALE"] = Program },
+                Environment = { ["UNISCALE"] = DashboardProcess.Program },
             }
         )!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
@@ -90,27 +96,4 @@ public sealed partial class TrainedRuns : IAsyncLifetime
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{string.Join(' ', arguments)}: {error.Result} {output.Result}");
     }
-
-    private Process Start(params string[] arguments)
-    {
-        // In another folder than the program's: nothing may be looked for where it is started.
-        var process = Process.Start(
-            new ProcessStartInfo(Program, arguments)
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                WorkingDirectory = Path.GetTempPath(),
-            }
-        )!;
-        if (arguments[0] == "train")
-        {
-            process.BeginOutputReadLine();
-            process.BeginErrorReadLine();
-        }
-        _processes.Add(process);
-        return process;
-    }
-
-    [GeneratedRegex("http://[^ ]+")]
-    private static partial Regex Url();
 }
