@@ -134,56 +134,78 @@ struct Right {
     int64_t depth, columns, first_row = 0;
 };
 
+// Arguments are scalars all the way down: a structure passed through memory is read in wider pieces than it was written, for which the
+// processor waits until every store before it has reached the cache.
 template <class Operand, int rows, int vectors>
-inline void register_block(int64_t steps, Left<Operand> a, const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+inline void register_block(int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
+                           const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
     Vector sums[rows][vectors];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            sums[r][v] = add ? (Vector) * reinterpret_cast<const Unaligned*>(c + r * ldc + v * lanes) : Vector{};
-    for (int64_t step = 0; step < steps; step++, b += b_stride) {
+    // Unrolled, so that the sums never leave the registers.
+    if (add) {
+#pragma GCC unroll 6
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) sums[r][v] = (Vector) * reinterpret_cast<const Unaligned*>(c + r * ldc + v * lanes);
+    } else {
+#pragma GCC unroll 6
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) sums[r][v] = Vector{};
+    }
+    for (int64_t step = 0; step < steps; step++, a += step_stride, b += b_stride) {
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
-            const auto left = Operand::broadcast(a.data + r * a.row_stride + step * a.step_stride);
+            const auto left = Operand::broadcast(a + r * row_stride);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) sums[r][v] = Operand::multiply_add(sums[r][v], left, b + v * lanes * Operand::pair);
         }
     }
+#pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) *reinterpret_cast<Unaligned*>(c + r * ldc + v * lanes) = sums[r][v];
 }
 
 template <class Operand, int vectors>
-inline void register_rows(int64_t rows, int64_t steps, Left<Operand> a, const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc,
-                          bool add) {
-    for (; rows >= tallest; rows -= tallest, a.data += tallest * a.row_stride, c += tallest * ldc)
-        register_block<Operand, tallest, vectors>(steps, a, b, b_stride, c, ldc, add);
+inline void register_rows(int64_t rows, int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
+                          const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+    for (; rows >= tallest; rows -= tallest, a += tallest * row_stride, c += tallest * ldc)
+        register_block<Operand, tallest, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
     switch (rows) {
-        case 5: return register_block<Operand, 5, vectors>(steps, a, b, b_stride, c, ldc, add);
-        case 4: return register_block<Operand, 4, vectors>(steps, a, b, b_stride, c, ldc, add);
-        case 3: return register_block<Operand, 3, vectors>(steps, a, b, b_stride, c, ldc, add);
-        case 2: return register_block<Operand, 2, vectors>(steps, a, b, b_stride, c, ldc, add);
-        case 1: return register_block<Operand, 1, vectors>(steps, a, b, b_stride, c, ldc, add);
+        case 5: return register_block<Operand, 5, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        case 4: return register_block<Operand, 4, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        case 3: return register_block<Operand, 3, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        case 2: return register_block<Operand, 2, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        case 1: return register_block<Operand, 1, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
         default: return;
+    }
+}
+
+// C[rows, vectors registers] (+)= A · B of one panel, or of the last registers of one; b_stride: elements of a step of the panel.
+template <class Operand>
+inline void panel_product(int64_t rows, int64_t vectors, int64_t steps, const typename Operand::Element* a, int64_t row_stride,
+                          int64_t step_stride, const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+    switch (vectors) {
+#ifdef __AVX512F__
+        case 4: return register_rows<Operand, 4>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        case 3: return register_rows<Operand, 3>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+#endif
+        case 2: return register_rows<Operand, 2>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        default: return register_rows<Operand, 1>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
     }
 }
 
 // Columns [from, end) of C[m, n] (+)= A · B; from is a multiple of `lanes`. ldc must leave room for n rounded up to `lanes`. k is rounded up to a
 // pair: where A's last pair is half beyond k, B holds zeros for it, and A something finite.
 template <class Operand>
-void product(int64_t m, int64_t from, int64_t end, int64_t k, Left<Operand> a, Right<Operand> b, float* c, int64_t ldc, bool add) {
+void product(int64_t m, int64_t from, int64_t end, int64_t k, const Left<Operand>& a, const Right<Operand>& b, float* c, int64_t ldc,
+             bool add) {
     const int64_t depth = round_up(b.depth, Operand::pair), steps = round_up(k, Operand::pair) / Operand::pair;
     for (int64_t first = from / panel * panel; first < end; first += panel) {
         const int64_t width = smaller(panel, round_up(b.columns - first, lanes)), begin = larger(first, from);
         const int64_t vectors = (smaller(width, round_up(end - first, lanes)) - (begin - first)) / lanes;
         const auto* columns = b.data + first * depth + b.first_row * width + (begin - first) * Operand::pair;
-        switch (vectors) {
-#ifdef __AVX512F__
-            case 4: register_rows<Operand, 4>(m, steps, a, columns, width * Operand::pair, c + begin, ldc, add); break;
-            case 3: register_rows<Operand, 3>(m, steps, a, columns, width * Operand::pair, c + begin, ldc, add); break;
-#endif
-            case 2: register_rows<Operand, 2>(m, steps, a, columns, width * Operand::pair, c + begin, ldc, add); break;
-            default: register_rows<Operand, 1>(m, steps, a, columns, width * Operand::pair, c + begin, ldc, add); break;
-        }
+        panel_product<Operand>(m, vectors, steps, a.data, a.row_stride, a.step_stride, columns, width * Operand::pair, c + begin, ldc, add);
     }
 }
 
