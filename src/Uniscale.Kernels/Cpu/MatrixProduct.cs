@@ -31,7 +31,7 @@ public sealed class PackedWeights : IDisposable
 }
 
 /// <summary>
-/// GEMM with fp32 accumulation: on AMX tiles, by oneDNN, or by FMA of our own, whichever this processor has for the type.
+/// GEMM with fp32 accumulation: on AMX tiles, in pairs of bf16, by oneDNN, or by FMA, whichever this processor has for the type.
 /// </summary>
 public static class MatrixProduct
 {

@@ -1,5 +1,5 @@
-// GEMM, each by the fastest code that this processor has for it: bf16 on AMX tiles by our own kernel; fp32, and bf16 where the
-// processor multiplies pairs of it, by oneDNN; all else, and what oneDNN lacks, by our own kernel on vector registers.
+// GEMM, each by the fastest code that this processor has for it: bf16 on AMX tiles by our own kernel; where the processor multiplies pairs
+// of it, by our own kernel or by oneDNN; fp32 by oneDNN; all else, and what oneDNN lacks, by our own kernel in fp32 on vector registers.
 #include <omp.h>
 
 #include <cstring>
@@ -42,18 +42,28 @@ void sum_rows(const Gemm& g) {
     if (e.row_sums != nullptr) check(uniscale_column_sums(g.a.data, e.row_sums, g.k, g.m, e.add_row_sums, g.a.type));
 }
 
-void multiply_on_vectors(Gemm g, PackedWeights* weights) {
-    const bool wide = isa() >= Isa::Avx512;
-    if (isa() < Isa::Avx2) throw std::runtime_error("the CPU kernels need AVX2; this processor lacks it");
+// Our own GEMM on one instruction set.
+struct VectorGemm {
+    decltype(&avx2::gemm) multiply;
+    decltype(&avx2::panels_bytes) panels_bytes;
+    decltype(&avx2::pack_panels) pack_panels;
+    Key::Order order;
+};
+
+VectorGemm in_fp32() {
+    if (isa() >= Isa::Avx512) return {avx512::gemm, avx512::panels_bytes, avx512::pack_panels, Key::Order::Panels};
+    if (isa() >= Isa::Avx2) return {avx2::gemm, avx2::panels_bytes, avx2::pack_panels, Key::Order::Panels};
+    throw std::runtime_error("the CPU kernels need AVX2; this processor lacks it");
+}
+
+VectorGemm in_pairs() { return {avx512_bf16::gemm, avx512_bf16::panels_bytes, avx512_bf16::pack_panels, Key::Order::PairPanels}; }
+
+void multiply_on_vectors(Gemm g, PackedWeights* weights, const VectorGemm& vectors) {
     const int threads = omp_get_max_threads();
-    if (weights != nullptr) {
-        const int64_t size = wide ? avx512::panels_size(g.k, g.n) : avx2::panels_size(g.k, g.n);
-        g.packed = static_cast<const float*>(weights->take(
-            Key{Key::Order::Panels, g.k, g.n, g.b.stride, g.b.transposed}, size * static_cast<int64_t>(sizeof(float)), [&](void* panels) {
-                (wide ? avx512::pack_panels : avx2::pack_panels)(g.b, g.k, g.n, static_cast<float*>(panels), threads);
-            }));
-    }
-    (wide ? avx512::gemm : avx2::gemm)(g, threads);
+    if (weights != nullptr)
+        g.packed = weights->take(Key{vectors.order, g.k, g.n, g.b.stride, g.b.transposed}, vectors.panels_bytes(g.k, g.n),
+                                 [&](void* panels) { vectors.pack_panels(g.b, g.k, g.n, panels, threads); });
+    vectors.multiply(g, threads);
     sum_rows(g);
 }
 
@@ -79,6 +89,12 @@ bool multiply_on_onednn(const Gemm& g, PackedWeights* weights) {
     return true;
 }
 
+// Pairs of bf16 are oneDNN's but where that is slower by measurement (docs/decisions/0300): weight gradients, of which neither operand lies
+// packed, unless what our kernel packs is the larger one.
+bool better_in_pairs(const Gemm& g, const PackedWeights* weights) {
+    return isa() == Isa::Avx512Bf16 && weights == nullptr && g.epilogue.activation == 0 && g.n <= g.m;
+}
+
 void refuse_what_does_not_fit(const Gemm& g) {
     const auto& e = g.epilogue;
     if (g.a.stride < (g.a.transposed ? g.m : g.k) || g.b.stride < (g.b.transposed ? g.k : g.n) || g.ldc < g.n)
@@ -101,11 +117,13 @@ int uniscale_matmul(int64_t m, int64_t n, int64_t k, const void* a, int a_type, 
                                epilogue == nullptr ? uniscale_epilogue{} : *epilogue};
         uniscale::refuse_what_does_not_fit(g);
         auto* packed = static_cast<PackedWeights*>(weights);
-        const bool on_tiles = a_type == 1 && b_type == 1 && (g.epilogue.activation == 0 || c_type == 1);
-        if (k == 0) uniscale::multiply_on_vectors(g, packed);  // oneDNN's newer releases return without writing a result
-        else if (g.epilogue.batch_invariant) uniscale::multiply_on_vectors(g, packed);  // oneDNN chooses its code, and so the order of its sums, by m
-        else if (on_tiles && uniscale::isa() >= uniscale::Isa::Amx) uniscale::multiply_on_tiles(g, packed);
-        else if (!uniscale::multiply_on_onednn(g, packed)) uniscale::multiply_on_vectors(g, packed);
+        using uniscale::Isa, uniscale::isa;
+        const bool pairs = a_type == 1 && b_type == 1, on_tiles = pairs && (g.epilogue.activation == 0 || c_type == 1);
+        // Newer oneDNN returns without writing a result where k is 0, and it chooses its code, and so the order of its sums, by m.
+        if (k == 0 || g.epilogue.batch_invariant) uniscale::multiply_on_vectors(g, packed, uniscale::in_fp32());
+        else if (on_tiles && isa() >= Isa::Amx) uniscale::multiply_on_tiles(g, packed);
+        else if (pairs && uniscale::better_in_pairs(g, packed)) uniscale::multiply_on_vectors(g, packed, uniscale::in_pairs());
+        else if (!uniscale::multiply_on_onednn(g, packed)) uniscale::multiply_on_vectors(g, packed, uniscale::in_fp32());
     });
 }
 

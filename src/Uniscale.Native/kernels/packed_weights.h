@@ -15,7 +15,7 @@ class PackedWeights {
 public:
     // What a copy is made of and for: op(b) [k, n] in an order of our own kernels.
     struct Key {
-        enum class Order { Tiles, Panels } order;
+        enum class Order { Tiles, Panels, PairPanels } order;
         int64_t k, n, ldb;
         bool transposed;
         bool operator==(const Key& other) const {

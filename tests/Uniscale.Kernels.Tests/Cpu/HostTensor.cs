@@ -50,10 +50,11 @@ internal sealed class HostTensor
     public double this[int i] => Type == KernelType.Float32 ? _floats[i] : BitConverter.UInt32BitsToSingle((uint)_halves[i] << 16);
 
     /// <summary>
-    /// Whether products of a type run on kernels of ours, whose bits do not depend on the number of threads, and not on oneDNN.
+    /// Whether a product of this many rows and columns runs on kernels of ours, whose bits do not depend on the number of threads, and not
+    /// on oneDNN.
     /// </summary>
-    public static bool MultipliedByOurKernels(KernelType type) =>
-        type == KernelType.BFloat16 && CpuKernels.InstructionSet != InstructionSet.Avx512Bf16;
+    public static bool MultipliedByOurKernels(KernelType type, int m, int n, bool packed = false) =>
+        type == KernelType.BFloat16 && (CpuKernels.InstructionSet != InstructionSet.Avx512Bf16 || (!packed && n <= m));
 
     public static HostTensor Zeros(KernelType type, int count) => new(type, new double[count]);
 

@@ -1,5 +1,6 @@
-// Blocks of the result are summed in registers over a stretch of k, whose rows of A and columns of B lie packed in the caches as fp32
-// (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008).
+// Blocks of the result are summed in registers over a stretch of k, whose columns of B lie packed in panels and whose rows of A are read
+// where they lie, or copied where type or order ask for it (Goto and van de Geijn,
+// Anatomy of High-Performance Matrix Multiplication, 2008).
 #include "gemm.h"
 
 #include <omp.h>
@@ -12,51 +13,95 @@
 namespace uniscale::UNISCALE_SIMD {
 namespace {
 
-// A stretch of k of one panel of B stays in the first-level cache, a block of rows of A and its sums in the second.
-constexpr int64_t deepest = 256, row_block = 16 * tallest, column_block = 512;
-// Rows of A lie a cache line more than a power of two apart, so that they do not meet in the same sets of the cache.
-constexpr int64_t a_stride = deepest + 16;
+// How far a stretch of k reaches, and a block of rows of A, which stays in the second-level cache with its sums. A panel of a stretch of B
+// is read there too: 96 KiB of pairs, because each stretch reads and writes the sums; 16 or 64 KiB of fp32.
+#ifdef __AVX512BF16__
+using Operand = Bf16Operand;
+constexpr int64_t deepest = 768, row_block = 24 * tallest;
+#else
+using Operand = Fp32Operand;
+constexpr int64_t deepest = 256, row_block = 16 * tallest;
+#endif
+using Element = Operand::Element;
+
+constexpr int64_t column_block = 512;
+// Copied rows of A lie a cache line more than a power of two apart, so that they do not meet in the same sets of the cache.
+constexpr int64_t a_stride = deepest + 64 / static_cast<int64_t>(sizeof(Element));
+
+// Sums of the rows of a register block lie apart modulo 4 KiB too: a load is compared with the stores before it by the lower 12 bits of
+// their addresses.
+constexpr int64_t sums_stride = column_block + panel;
 
 int64_t stretches_of(int64_t k) { return larger(1, ceiling(k, deepest)); }
 
-Interval stretch_of(int64_t k, int64_t index) {
-    const int64_t count = stretches_of(k), first = k * index / count;
-    return {first, k * (index + 1) / count - first};
-}
+// In whole pairs but for the end of the last.
+Interval stretch_of(int64_t k, int64_t index) { return part_of(k, Operand::pair, stretches_of(k), index); }
 
 struct Scratch {
-    Buffer<float> a, sums;
+    Buffer<Element> a;
+    Buffer<float> sums;
 
     void reserve() {
         a.resize(row_block * a_stride);
-        sums.resize(row_block * column_block);
+        sums.resize(row_block * sums_stride);
     }
 };
 
-// Rows [rows.first, ...) and the stretch of k of op(a), as fp32.
+// Rows and a stretch of k of op(a) as the left operand of products: where they lie, or copied.
 template <class T>
-void take_rows(const GemmOperand& a, Interval rows, Interval stretch, float* target) {
+Left<Operand> take_rows(const GemmOperand& a, Interval rows, Interval stretch, Element* copy) {
+    constexpr int64_t pair = Operand::pair;
     const T* source = static_cast<const T*>(a.data) + rows.first * a.row_stride() + stretch.first * a.column_stride();
     if (a.transposed) {
-        for (int64_t step = 0; step < stretch.count; step++)
-            for (int64_t row = 0; row < rows.count; row++) target[row * a_stride + step] = load(source[step * a.stride + row]);
-    } else {
-        for (int64_t row = 0; row < rows.count; row++)
-            for_row(stretch.count, [&](int64_t i, int64_t, auto part) { part.store(target + row * a_stride + i, part.load(source + row * a.stride + i)); });
+        for (int64_t step = 0; step < stretch.count; step += pair) {
+            const T* from = source + step * a.stride;
+            Element* to = copy + step * row_block;
+            if constexpr (pair == 2)
+                interleave(from, step + 1 < stretch.count ? from + a.stride : nullptr, rows.count, reinterpret_cast<uint32_t*>(to));
+            else for_row(rows.count, [&](int64_t i, int64_t, auto part) { part.store(to + i, part.load(from + i)); });
+        }
+        return {copy, pair, pair * row_block};
     }
+    // Half a pair has no neighbour that may be read.
+    if constexpr (__is_same(T, Element))
+        if (stretch.count % pair == 0) return {source, a.stride};
+    for (int64_t row = 0; row < rows.count; row++) {
+        const T* from = source + row * a.stride;
+        Element* to = copy + row * a_stride;
+        for_row(stretch.count, [&](int64_t i, int64_t, auto part) { part.store(to + i, part.load(from + i)); });
+        if (stretch.count % pair != 0) store(to[stretch.count], 0.0f);
+    }
+    return {copy, a_stride};
+}
+
+Left<Operand> take_rows(const GemmOperand& a, Interval rows, Interval stretch, Element* copy) {
+#ifdef __AVX512BF16__
+    return take_rows<Bf16>(a, rows, stretch, copy);
+#else
+    return a.type == 1 ? take_rows<Bf16>(a, rows, stretch, copy) : take_rows<float>(a, rows, stretch, copy);
+#endif
 }
 
 // Columns and a stretch of k of op(b), in panels.
-void pack_columns(const GemmOperand& b, Interval columns, Interval stretch, float* target) {
-    with_type(b.type, [&](auto t) {
-        using T = decltype(t);
-        const T* source = static_cast<const T*>(b.data) + stretch.first * b.row_stride() + columns.first * b.column_stride();
-        pack<Fp32Operand>(source, b.row_stride(), b.column_stride(), stretch.count, columns.count, target);
-    });
+template <class T>
+void pack_columns(const GemmOperand& b, Interval columns, Interval stretch, Element* target) {
+    const T* source = static_cast<const T*>(b.data) + stretch.first * b.row_stride() + columns.first * b.column_stride();
+    pack<Operand>(source, b.row_stride(), b.column_stride(), stretch.count, columns.count, target);
 }
 
+void pack_columns(const GemmOperand& b, Interval columns, Interval stretch, Element* target) {
+#ifdef __AVX512BF16__
+    pack_columns<Bf16>(b, columns, stretch, target);
+#else
+    if (b.type == 1) pack_columns<Bf16>(b, columns, stretch, target);
+    else pack_columns<float>(b, columns, stretch, target);
+#endif
+}
+
+int64_t depth_of(Interval stretch) { return round_up(stretch.count, Operand::pair); }
+
 // Where the panels of a stretch begin from a column on.
-int64_t panel_at(int64_t n, Interval stretch, int64_t column) { return stretch.first * round_up(n, lanes) + column * stretch.count; }
+int64_t panel_at(int64_t n, Interval stretch, int64_t column) { return stretch.first * round_up(n, lanes) + column * depth_of(stretch); }
 
 // One row's sums on their way to the result: bias, activation, what is added, rounding.
 template <class T, class Bias>
@@ -85,46 +130,79 @@ void finish(const Gemm& p, const float* sums, Interval rows, Interval columns) {
     with_type(p.c_type, [&](auto c) {
         with_type(p.b.type, [&](auto bias) {
             for (int64_t row = 0; row < rows.count; row++)
-                finish_row<decltype(c), decltype(bias)>(p, sums + row * column_block, rows.first + row, columns);
+                finish_row<decltype(c), decltype(bias)>(p, sums + row * sums_stride, rows.first + row, columns);
         });
     });
 }
 
-// One thread's part of the result.
-void multiply(const Gemm& p, Interval all_rows, Interval all_columns, Scratch& s) {
-    for (int64_t column = 0; column < all_columns.count; column += column_block)
-        for (int64_t row = 0; row < all_rows.count; row += row_block) {
-            const Interval rows{all_rows.first + row, smaller(row_block, all_rows.count - row)};
-            const Interval columns{all_columns.first + column, smaller(column_block, all_columns.count - column)};
-            for (int64_t i = 0; i < stretches_of(p.k); i++) {
-                const Interval stretch = stretch_of(p.k, i);
-                with_type(p.a.type, [&](auto t) { take_rows<decltype(t)>(p.a, rows, stretch, s.a.data()); });
-                product<Fp32Operand>(rows.count, 0, columns.count, stretch.count, {s.a.data(), a_stride},
-                                     {p.packed + panel_at(p.n, stretch, columns.first), stretch.count, columns.count}, s.sums.data(), column_block, i > 0);
-            }
-            finish(p, s.sums.data(), rows, columns);
+// Lines of the result that a register block is about to write, and of what it reads for that, come near while it is computed.
+void fetch(const Gemm& p, Interval rows, Interval columns) {
+    const int64_t element = p.c_type == 1 ? 2 : 4;
+    const void* const matrices[] = {p.c, p.epilogue.addend == p.c ? nullptr : p.epilogue.addend, p.epilogue.pre};
+    for (const void* matrix : matrices)
+        for (int64_t row = 0; matrix != nullptr && row < rows.count; row++) {
+            const char* line = static_cast<const char*>(matrix) + ((rows.first + row) * p.ldc + columns.first) * element;
+            for (int64_t at = 0; at < columns.count * element; at += 64) __builtin_prefetch(line + at, 1, 3);
         }
+}
+
+// One block of the result: a stretch after another; of the last, the sums of a register block join the result as soon as they are there.
+void multiply_block(const Gemm& p, Interval rows, Interval columns, Scratch& s) {
+    const int64_t stretches = stretches_of(p.k);
+    for (int64_t i = 0; i < stretches; i++) {
+        const Interval stretch = stretch_of(p.k, i);
+        const Left<Operand> a = take_rows(p.a, rows, stretch, s.a.data());
+        const Element* b = static_cast<const Element*>(p.packed) + panel_at(p.n, stretch, columns.first);
+        const int64_t depth = depth_of(stretch), steps = depth / Operand::pair;
+        for (int64_t first = 0; first < columns.count; first += panel, b += panel * depth) {
+            const Interval some{columns.first + first, smaller(panel, columns.count - first)};
+            const int64_t vectors = ceiling(some.count, lanes), at_once = i < stretches - 1 ? rows.count : tallest;
+            for (int64_t row = 0; row < rows.count; row += at_once) {
+                const Interval few{rows.first + row, smaller(at_once, rows.count - row)};
+                float* sums = s.sums.data() + (stretches == 1 ? 0 : row * sums_stride + first);
+                if (i == stretches - 1) fetch(p, few, some);
+                panel_product<Operand>(few.count, vectors, steps, a.data + row * a.row_stride, a.row_stride, a.step_stride, b,
+                                       vectors * lanes * Operand::pair, sums, sums_stride, i > 0);
+                if (i == stretches - 1) finish(p, sums, few, some);
+            }
+        }
+    }
+}
+
+// One thread's part of the result. Where B stays in the cache, all columns for a block of rows; otherwise all rows for a block of columns.
+void multiply(const Gemm& p, Interval all_rows, Interval all_columns, Scratch& s) {
+    constexpr int64_t cached_bytes = 3 << 19;
+    const bool by_rows = panels_bytes(p.k, all_columns.count) <= cached_bytes;
+    const int64_t row_blocks = ceiling(all_rows.count, row_block), column_blocks = ceiling(all_columns.count, column_block);
+    for (int64_t i = 0; i < row_blocks * column_blocks; i++) {
+        const int64_t row = (by_rows ? i / column_blocks : i % row_blocks) * row_block;
+        const int64_t column = (by_rows ? i % column_blocks : i / row_blocks) * column_block;
+        multiply_block(p, {all_rows.first + row, smaller(row_block, all_rows.count - row)},
+                       {all_columns.first + column, smaller(column_block, all_columns.count - column)}, s);
+    }
 }
 
 }  // namespace
 
-int64_t panels_size(int64_t k, int64_t n) { return larger(1, k) * round_up(n, lanes); }
+int64_t panels_bytes(int64_t k, int64_t n) {
+    return larger(1, round_up(k, Operand::pair)) * round_up(n, lanes) * static_cast<int64_t>(sizeof(Element));
+}
 
-void pack_panels(const GemmOperand& b, int64_t k, int64_t n, float* target, int threads) {
+void pack_panels(const GemmOperand& b, int64_t k, int64_t n, void* target, int threads) {
     const int64_t stretches = stretches_of(k), blocks = ceiling(n, column_block);
 #pragma omp parallel for collapse(2) num_threads(threads) schedule(static)
     for (int64_t i = 0; i < stretches; i++)
         for (int64_t j = 0; j < blocks; j++) {
             const Interval stretch = stretch_of(k, i), columns{j * column_block, smaller(column_block, n - j * column_block)};
-            pack_columns(b, columns, stretch, target + panel_at(n, stretch, columns.first));
+            pack_columns(b, columns, stretch, static_cast<Element*>(target) + panel_at(n, stretch, columns.first));
         }
 }
 
 void gemm(const Gemm& problem, int threads) {
     Gemm p = problem;
-    thread_local Buffer<float> panels;
+    thread_local Buffer<char> panels;
     if (p.packed == nullptr) {
-        panels.resize(panels_size(p.k, p.n));
+        panels.resize(panels_bytes(p.k, p.n));
         pack_panels(p.b, p.k, p.n, panels.data(), threads);
         p.packed = panels.data();
     }

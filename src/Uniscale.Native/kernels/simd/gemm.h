@@ -1,5 +1,5 @@
-// GEMM on vector registers, multiplied and summed in fp32 whatever the operands' type; see uniscale_matmul in kernels.h for
-// what is computed.
+// GEMM on vector registers, summed in fp32; see uniscale_matmul in kernels.h for what is computed. avx2 and avx512 multiply in fp32
+// whatever the operands' type, avx512_bf16 multiplies pairs of bf16.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct GemmOperand {
 struct Gemm {
     int64_t m, n, k;
     GemmOperand a, b;
-    const float* packed;  // op(b) by pack_panels, or null
+    const void* packed;  // op(b) by pack_panels, or null
     void* c;
     int64_t ldc;
     int c_type;
@@ -31,14 +31,17 @@ struct Gemm {
 // The sum of each element runs along k in one chain: neither the number of threads nor what else is multiplied changes a bit.
 #define UNISCALE_GEMM                                                                        \
     void gemm(const Gemm& problem, int threads);                                             \
-    /* Elements of op(b) [k, n] in panels, and op(b) brought there by `threads` threads. */  \
-    int64_t panels_size(int64_t k, int64_t n);                                               \
-    void pack_panels(const GemmOperand& b, int64_t k, int64_t n, float* target, int threads);
+    /* Bytes of op(b) [k, n] in panels, and op(b) brought there by `threads` threads. */     \
+    int64_t panels_bytes(int64_t k, int64_t n);                                              \
+    void pack_panels(const GemmOperand& b, int64_t k, int64_t n, void* target, int threads);
 
 namespace avx2 {
 UNISCALE_GEMM
 }
 namespace avx512 {
+UNISCALE_GEMM
+}
+namespace avx512_bf16 {  // both operands are bf16
 UNISCALE_GEMM
 }
 
