@@ -88,7 +88,7 @@ public sealed record Sample(
     public string Answer { get; init; } = Chosen >= 0 ? Question.LetterOf(Chosen).ToString() : "";
 }
 
-/// <summary>The samples of an exam, and by which rules they came about.</summary>
+/// <summary>The samples of an exam, and by which rules they came about; <c>Shots</c> counts those that were there to be shown.</summary>
 public sealed record ExamResult(
     Exam Exam,
     ExamOptions Options,
@@ -124,7 +124,9 @@ public sealed class ExamRunner(IReaders readers, Tokenizer tokenizer, string mod
         if (rules.Rule == AnswerRule.Code)
             Code.Check();
         var samples = rules.Scoring == Scoring.Written ? Written(asked, builder, rules, task) : Chosen(asked, builder, rules, task);
-        return new ExamResult(exam, options, rules, rules.Shots, builder.Prefix, builder.Truncated, task, samples);
+        // What stands in tables is what was shown: an exam without files of shots shows none.
+        int shown = Math.Min(rules.Shots, exam.Subjects.Max(subject => subject.Shots.Count));
+        return new ExamResult(exam, options, rules, shown, builder.Prefix, builder.Truncated, task, samples);
     }
 
     /// <summary>Refuses questions that cannot be asked of a model with this context.</summary>

@@ -50,7 +50,7 @@ public sealed record Perplexity(int Documents, long Tokens, long Words, long Byt
             : File.Exists(path) ? [path]
             : throw new UserErrorException($"There is no text {path}: name a file or a folder of .txt, .md and .jsonl files with --data.");
         var documents = files
-            .SelectMany(file => Path.GetExtension(file) == ".jsonl" ? Lines(file) : [File.ReadAllText(file)])
+            .SelectMany(file => Path.GetExtension(file) == ".jsonl" ? Lines(file) : [TextFile.All(file)])
             .Where(text => text.Length > 0)
             .ToList();
         return documents.Count > 0 ? documents : throw new UserErrorException($"There is no text in {path}.");
@@ -132,7 +132,7 @@ public sealed record Perplexity(int Documents, long Tokens, long Words, long Byt
     private static IEnumerable<string> Lines(string file)
     {
         int number = 0;
-        foreach (string line in File.ReadLines(file))
+        foreach (string line in TextFile.Lines(file))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))

@@ -22,7 +22,7 @@ public sealed record Prompt(string Text, long? Seed, int? Tokens, IReadOnlyList<
             throw new UserErrorException($"The file of prompts {path} does not exist.");
         var prompts = new List<Prompt>();
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach (string line in TextFile.Lines(path))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))
@@ -32,12 +32,14 @@ public sealed record Prompt(string Text, long? Seed, int? Tokens, IReadOnlyList<
                 var read = JsonSerializer.Deserialize<Line>(line);
                 if (read?.Prompt is not { } text)
                     throw new JsonException("it has no \"prompt\"");
+                if (read.Tokens < 1)
+                    throw new JsonException($"its \"tokens\" are {read.Tokens}");
                 prompts.Add(new Prompt(text, read.Seed, read.Tokens, read.Stop ?? []));
             }
             catch (JsonException failure)
             {
                 throw new UserErrorException(
-                    $"Line {number} of {path} is no prompt ({failure.Message.TrimEnd('.')}): each line is a JSON object like {{\"prompt\": \"Once upon\"}}.",
+                    $"Line {number} of {path} is no prompt ({Problem(failure)}): each line is a JSON object like {{\"prompt\": \"Once upon\"}}.",
                     failure
                 );
             }
@@ -46,6 +48,14 @@ public sealed record Prompt(string Text, long? Seed, int? Tokens, IReadOnlyList<
             ? prompts
             : throw new UserErrorException($"{path} has no prompts: each line is a JSON object like {{\"prompt\": \"Once upon\"}}.");
     }
+
+    /// <summary>The reader names types of the code; a user knows the field.</summary>
+    private static string Problem(JsonException failure) =>
+        failure.Message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal)
+            ? failure.Path is { Length: > 2 } path
+                ? $"\"{path[2..]}\" holds a value of another kind"
+                : "it is no object"
+            : failure.Message.TrimEnd('.');
 
     private sealed record Line
     {

@@ -96,7 +96,7 @@ public static class JudgeRequests
             throw new UserErrorException($"There is no file of verdicts {path}.");
         var verdicts = new Dictionary<(string Id, string Order), JudgeVerdict>();
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach (string line in TextFile.Lines(path))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))

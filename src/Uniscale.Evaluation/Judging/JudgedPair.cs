@@ -32,7 +32,7 @@ public sealed record JudgedPair(string Id, string Question, string A, string B)
             throw new UserErrorException($"There is no file of answers {path}.");
         var answers = new List<(string Id, string Question, string Text)>();
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach (string line in TextFile.Lines(path))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))

@@ -12,6 +12,9 @@ namespace Uniscale.Evaluation.Requests;
 /// </summary>
 public sealed class AnswerStore : IDisposable
 {
+    /// <summary>What the system answers where another process has the file (EWOULDBLOCK).</summary>
+    private const int WouldBlock = 11;
+
     private readonly StringBuilder? _added;
     private readonly Dictionary<string, double> _numbers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
@@ -26,7 +29,7 @@ public sealed class AnswerStore : IDisposable
         {
             _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException failure)
+        catch (IOException failure) when (failure.HResult == WouldBlock)
         {
             throw new Configuration.UserErrorException(
                 $"{path} is in use: another evaluation writes there; wait for it, or name another folder with --out.",

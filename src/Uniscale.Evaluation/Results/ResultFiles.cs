@@ -52,7 +52,8 @@ public static class ResultFiles
             results["perplexity"] = new JsonObject
             {
                 ["alias"] = "perplexity",
-                ["word_perplexity,none"] = text.OfWords,
+                // Of a text without spaces, such as Chinese, a word is the whole: no number is as large.
+                ["word_perplexity,none"] = double.IsFinite(text.OfWords) ? text.OfWords : null,
                 ["byte_perplexity,none"] = text.OfBytes,
                 ["bits_per_byte,none"] = text.BitsPerByte,
             };
@@ -148,7 +149,7 @@ public static class ResultFiles
         if (evaluated.Perplexity is { } text)
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"perplexity: {text.BitsPerByte:0.0000} bits per byte, {text.OfBytes:0.0000} a byte, {text.OfWords:0.00} a word ({text.Documents} documents, {text.Tokens} tokens, windows of {text.Window}, prefix token {text.PrefixToken})"
+                $"perplexity: {text.BitsPerByte:0.0000} bits per byte, {text.OfBytes:0.0000} a byte, {(double.IsFinite(text.OfWords) ? text.OfWords.ToString("0.00", CultureInfo.InvariantCulture) : "n/a")} a word ({text.Documents} documents, {text.Tokens} tokens, windows of {text.Window}, prefix token {text.PrefixToken})"
             );
         if (evaluated.Perplexity is { ByPlace.Count: > 1 } placed)
             yield return $"loss by place: {string.Join(", ", placed.ByPlace.Select(place => string.Create(CultureInfo.InvariantCulture, $"{place.First}–{place.End} {place.Loss:0.0000}")))}";

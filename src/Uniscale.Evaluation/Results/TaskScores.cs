@@ -29,18 +29,16 @@ public sealed record TaskScores(string Name, string Method, IReadOnlyDictionary<
                 )
             );
         if (evaluated.Perplexity is { } text)
-            scores.Add(
-                new TaskScores(
-                    EvaluationTasks.PerplexityName,
-                    $"windows of {text.Window} tokens",
-                    new Dictionary<string, Score>
-                    {
-                        ["bits_per_byte"] = new(text.BitsPerByte, double.NaN, text.Documents),
-                        ["byte_perplexity"] = new(text.OfBytes, double.NaN, text.Documents),
-                        ["word_perplexity"] = new(text.OfWords, double.NaN, text.Documents),
-                    }
-                )
-            );
+        {
+            var figures = new Dictionary<string, Score>
+            {
+                ["bits_per_byte"] = new(text.BitsPerByte, double.NaN, text.Documents),
+                ["byte_perplexity"] = new(text.OfBytes, double.NaN, text.Documents),
+            };
+            if (double.IsFinite(text.OfWords))
+                figures["word_perplexity"] = new(text.OfWords, double.NaN, text.Documents);
+            scores.Add(new TaskScores(EvaluationTasks.PerplexityName, $"windows of {text.Window} tokens", figures));
+        }
         return scores;
     }
 }

@@ -48,7 +48,7 @@ internal static partial class AgievalFiles
     {
         var questions = new List<Question>();
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach (string line in TextFile.Lines(path))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))

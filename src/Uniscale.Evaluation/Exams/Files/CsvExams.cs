@@ -67,7 +67,7 @@ internal static class CsvExams
     private static List<Question> Questions(string path, string subject, bool header)
     {
         const int Options = 4;
-        using var reader = new StreamReader(path);
+        using var reader = new StringReader(TextFile.All(path));
         using var csv = new CsvParser(
             reader,
             new CsvConfiguration(CultureInfo.InvariantCulture) { Mode = CsvMode.RFC4180, BadDataFound = null }
@@ -81,7 +81,8 @@ internal static class CsvExams
             string[] row = csv.Record!;
             if (number++ == 0 && header)
                 continue;
-            if (row.Length < first + 1 + Options)
+            // Behind the letter C-Eval has an explanation; a comma too many elsewhere would make another letter the right one.
+            if (row.Length < first + 1 + Options || row.Length > first + (header ? 3 : 2) + Options)
                 throw new UserErrorException(
                     $"{path}, line {csv.RawRow}: there are {row.Length} fields, where a question, {Options} options and a letter are expected."
                 );

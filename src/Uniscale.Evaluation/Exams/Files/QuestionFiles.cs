@@ -28,8 +28,7 @@ internal static class QuestionFiles
         using Stream content = path.EndsWith(".gz", StringComparison.Ordinal)
             ? new System.IO.Compression.GZipStream(file, System.IO.Compression.CompressionMode.Decompress)
             : file;
-        using var reader = new StreamReader(content);
-        for (int number = 0; reader.ReadLine() is { } line; number++)
+        foreach ((int number, string line) in TextFile.Lines(content, path).Index())
         {
             if (string.IsNullOrWhiteSpace(line))
                 continue;
@@ -42,7 +41,7 @@ internal static class QuestionFiles
     /// <summary>What a whole file of JSON holds.</summary>
     /// <exception cref="UserErrorException">It holds something else.</exception>
     public static T Whole<T>(string path, string expected, Func<JsonElement, T> read) =>
-        Guarded(path, expected, () => Parsed(File.ReadAllText(path), read));
+        Guarded(path, expected, () => Parsed(TextFile.All(path), read));
 
     /// <summary>Texts of a list, or the one text.</summary>
     public static string[] Texts(JsonElement value) =>

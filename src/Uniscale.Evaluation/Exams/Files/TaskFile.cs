@@ -127,6 +127,7 @@ public sealed record TaskFile
             : new TaskQuestions(task).Read(Path.Combine(folder, task.Shots)).Select(read => read.Question).ToList();
         if (questions.Count == 0)
             throw new UserErrorException($"{Path.Combine(folder, task.Data)} has no questions.");
+        task.CheckShots(path, shots, [.. questions.Select(read => read.Question)]);
         var subjects = questions
             .GroupBy(read => read.Subject)
             .OrderBy(group => group.Key, StringComparer.Ordinal)
@@ -171,6 +172,20 @@ public sealed record TaskFile
             Temperature = Temperature,
             PassAt = PassAt,
         };
+
+    /// <summary>Refuses shots that are not there, and those that give away what is asked.</summary>
+    private void CheckShots(string path, List<Question> shots, List<Question> asked)
+    {
+        if (shots.Count < ShotCount)
+            throw new UserErrorException(
+                $"{path}: shot_count is {ShotCount}, but {Shots} has {shots.Count} questions: set it to {shots.Count} or less."
+            );
+        var questions = asked.Select(question => question.Text).ToHashSet(StringComparer.Ordinal);
+        if (shots.FindIndex(shot => questions.Contains(shot.Text)) is var known and >= 0)
+            throw new UserErrorException(
+                $"{path}: question {known + 1} of {Shots} is asked in {Data} too, with its answer in sight: take it out of one of them."
+            );
+    }
 
     private void Check(string path)
     {

@@ -76,7 +76,7 @@ internal sealed partial class TaskQuestions(TaskFile task)
 
     private IEnumerable<Record> Csv(string path)
     {
-        using var reader = new StreamReader(path);
+        using var reader = new StringReader(TextFile.All(path));
         using var csv = new CsvParser(
             reader,
             new CsvConfiguration(CultureInfo.InvariantCulture) { Mode = CsvMode.RFC4180, BadDataFound = null }
@@ -85,15 +85,19 @@ internal sealed partial class TaskQuestions(TaskFile task)
         while (csv.Read())
         {
             string[] row = csv.Record!;
+            string place = $"{path}, line {csv.RawRow}";
             if (columns.Count == 0)
             {
                 columns = row;
+                if (columns.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+                    throw new UserErrorException($"{place}: two columns are called '{twice.Key}': give each a name of its own.");
                 continue;
             }
-            string place = $"{path}, line {csv.RawRow}";
-            if (row.Length < columns.Count)
+            // A comma too many shifts everything behind it: the answer would be another field's.
+            if (row.Length != columns.Count)
                 throw new UserErrorException(
-                    $"{place}: there are {row.Length} fields, where {columns.Count} are expected ({string.Join(", ", columns)})."
+                    $"{place}: there are {row.Length} fields, where {columns.Count} are expected ({string.Join(", ", columns)}): "
+                        + "put texts with commas in double quotes."
                 );
             yield return new Record(
                 place,
@@ -107,7 +111,7 @@ internal sealed partial class TaskQuestions(TaskFile task)
     private static IEnumerable<Record> JsonLines(string path)
     {
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach (string line in TextFile.Lines(path))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))

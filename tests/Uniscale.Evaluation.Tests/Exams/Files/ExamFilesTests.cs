@@ -130,6 +130,7 @@ public sealed class ExamFilesTests : IDisposable
     [InlineData("mmlu", "mmlu/dev/x_dev.csv", "Q,a,b,c,d,A\n", "has no split 'test'")]
     [InlineData("mmlu", "mmlu/test/x_test.txt", "Q", "has no files *_test.csv")]
     [InlineData("mmlu", "mmlu/test/x_test.csv", "Q,a,b,c,d,A\nQ,a,b\n", "line 2: there are 3 fields")]
+    [InlineData("mmlu", "mmlu/test/x_test.csv", "Q, or R?,a,b,c,d,A\n", "line 1: there are 7 fields")]
     [InlineData("mmlu", "mmlu/test/x_test.csv", "Q,a,b,c,d,E\n", "the answer 'E' is none of the letters A to D")]
     [InlineData("mmlu", "mmlu/test/x_test.csv", "Q,a,b,c,d,\n", "the answer '' is none of the letters A to D")]
     [InlineData("agieval", "agieval/a.jsonl", "{\"question\": \"q\", \"options\": [\"(A)1\", \"(B)2\"]}", "has options but no label")]

@@ -99,10 +99,36 @@ public sealed class TaskFileTests : IDisposable
     [InlineData("q.jsonl", "\n", "has no questions")]
     [InlineData("q.jsonl", "{\"question\": null, \"answer\": \"x\"}\n", "'question' holds no text")]
     [InlineData("q.jsonl", "{\"question\": \"x\", \"answer\": []}\n", "holds no solution")]
+    [InlineData("q.csv", "question,answer\nTwo, three?,5\n", "line 2: there are 3 fields, where 2 are expected (question, answer)")]
+    [InlineData("q.csv", "question,answer,question\nx,5,y\n", "line 1: two columns are called 'question'")]
     public void BadQuestionsAreToldWithTheirPlace(string file, string text, string sentence)
     {
         Write(file, text);
-        Assert.Contains(sentence, Assert.Throws<UserErrorException>(() => Read(Plain)).Message, StringComparison.Ordinal);
+        string yaml = Plain.Replace("q.jsonl", file, StringComparison.Ordinal);
+        Assert.Contains(sentence, Assert.Throws<UserErrorException>(() => Read(yaml)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>U+FFFD in the place of letters would be asked, and scored.</summary>
+    [Theory]
+    [InlineData("q.jsonl", "{\"question\": \"?\", \"answer\": \"?\"}\n")]
+    [InlineData("q.csv", "question,answer\n?,?\n")]
+    public void QuestionsInAnotherEncodingAreRefused(string file, string text)
+    {
+        byte[] bytes = [.. text.Select(letter => letter == '?' ? (byte)0xC4 : (byte)letter)];
+        File.WriteAllBytes(Path.Combine(_folder, file), bytes);
+        string yaml = Plain.Replace("q.jsonl", file, StringComparison.Ordinal);
+        Assert.Contains("is not UTF-8", Assert.Throws<UserErrorException>(() => Read(yaml)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Shot?", 3, "shot_count is 3, but s.jsonl has 2 questions: set it to 2 or less")]
+    [InlineData("2+2?", 1, "question 2 of s.jsonl is asked in q.jsonl too, with its answer in sight")]
+    public void ShotsAreThereAndGiveNothingAway(string second, int count, string sentence)
+    {
+        Write("q.jsonl", "{\"question\": \"2+2?\", \"answer\": \"4\"}\n");
+        Write("s.jsonl", $"{{\"question\": \"1+1?\", \"answer\": \"2\"}}\n{{\"question\": \"{second}\", \"answer\": \"4\"}}\n");
+        var failure = Assert.Throws<UserErrorException>(() => Read(Plain + $"shots: s.jsonl\nshot_count: {count}\n"));
+        Assert.Contains(sentence, failure.Message, StringComparison.Ordinal);
     }
 
     private (Exam Exam, ExamRules Rules) Read(string yaml)
