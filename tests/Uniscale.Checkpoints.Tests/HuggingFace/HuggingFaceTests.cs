@@ -32,7 +32,7 @@ public sealed class HuggingFaceTests : IDisposable
                     .Add("head.norm.weight", type, [4])
                     .Add("optimizer.m/head.norm.weight", ElementType.Float32, [4]);
                 using var store = new CheckpointStore(_folder["run"], world);
-                return store.Save(model.Fill(1).State(1));
+                return store.Save(model.Fill(1).Finite().State(1));
             }
         );
         return CheckpointReader.Open(CheckpointCatalog.Find(_folder["run"]));
@@ -203,6 +203,14 @@ public sealed class HuggingFaceTests : IDisposable
             "holds 'transformer.wte.weight', which Uniscale's Llama does not have",
             Refusal(embedding, norm, Tensor("transformer.wte.weight", memory, 1))
         );
+        foreach (float wrong in (float[])[float.NaN, float.NegativeInfinity])
+        {
+            MemoryMarshal.Cast<byte, float>(PageMemory.Span(memory + 32, 8))[1] = wrong;
+            Assert.Contains(
+                "tensor 'model.embed_tokens.weight' holds numbers that are not finite",
+                Refusal(Tensor("model.embed_tokens.weight", memory + 32, 2, 1), norm)
+            );
+        }
         MemoryMarshal.Cast<byte, float>(PageMemory.Span(memory + 32, 8)).Fill(2);
         Assert.Contains(
             "differs from the embedding although tie_word_embeddings is true",

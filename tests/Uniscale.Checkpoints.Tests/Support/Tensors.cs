@@ -51,6 +51,14 @@ internal sealed class Tensors : IDisposable
         return this;
     }
 
+    /// <summary>Makes numbers out of what is NaN or infinite, which no weight is: their exponents lose the highest bit.</summary>
+    public Tensors Finite()
+    {
+        foreach (var slice in Slices)
+            ForElements(slice, 0, static (_, memory) => memory[^1] &= 0xBF);
+        return this;
+    }
+
     /// <summary>The first slice that does not hold the values of a version, or null.</summary>
     public string? FirstDifference(int version)
     {
