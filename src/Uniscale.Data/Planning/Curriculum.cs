@@ -73,7 +73,12 @@ public sealed class Curriculum : ISequenceSource, IDisposable
                 sources.Add(TokenSource.Open(section, vocabulary));
             if (sources.GroupBy(source => source.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
                 throw new UserErrorException($"Two data sources are named '{twice.Key}'; give each its own name.");
-            return new Curriculum(sources, new PhaseBuilder(config, sources), config.Train.Seed);
+            var curriculum = new Curriculum(sources, new PhaseBuilder(config, sources), config.Train.Seed);
+            return config.Phases.Count == 0 || config.Train.Steps <= curriculum.TotalSteps
+                ? curriculum
+                : throw new UserErrorException(
+                    $"train.steps is {config.Train.Steps}, but the phases end at step {curriculum.TotalSteps}: lower it, or give the phases more tokens."
+                );
         }
         catch
         {

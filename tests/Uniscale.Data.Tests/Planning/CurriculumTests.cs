@@ -172,6 +172,16 @@ public sealed class CurriculumTests : IDisposable
             StringComparison.Ordinal
         );
         Assert.Contains(
+            "names the shard",
+            Refused(ShardFolder.Run(16, 4, 1600, a with { Shards = [.. a.Shards, .. a.Shards] })),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "train.steps is 6, but the phases end at step 5: lower it, or give the phases more tokens.",
+            Refused(config with { Train = new TrainSection { Steps = 6 }, Phases = [new PhaseSection { Tokens = 5 * 4 * 16 }] }),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
             "'b', which is neither",
             Refused(
                 config with
