@@ -44,8 +44,11 @@ public sealed record DistributionSection
 /// <summary>Runs with drawn values.</summary>
 public sealed record RandomSection
 {
+    /// <summary>Runs of a sweep at most, drawn or in a grid.</summary>
+    public const int MostRuns = 100_000;
+
     /// <summary>Number of runs.</summary>
-    [Range(1, 100_000)]
+    [Range(1, MostRuns)]
     public int Runs { get; init; } = 12;
 
     /// <summary>Seed; run i of a seed is the same however many runs there are.</summary>

@@ -102,10 +102,16 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
         [
             [],
         ];
+        double count = 1;
         foreach (var (key, values) in grid)
         {
             if (values.Count == 0)
                 throw new UserErrorException($"{path}: grid.{key} has no values: give at least one, or take it out.");
+            count *= values.Count;
+            if (count > RandomSection.MostRuns)
+                throw new UserErrorException(
+                    $"{path}: the grid has more than {RandomSection.MostRuns} runs: give fewer values, or draw some with random."
+                );
             runs = runs.SelectMany(run =>
                 values.Select(value => (IReadOnlyList<KeyValuePair<string, string>>)[.. run, KeyValuePair.Create(key, value)])
             );
@@ -156,6 +162,10 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
 
     private static void CheckMilestones(SweepConfiguration sweep, RunConfiguration run)
     {
+        if (sweep.Stop.Rule != StoppingKind.None && run.Train.Steps > 0 && sweep.Stop.After > run.Train.Steps)
+            throw new UserErrorException(
+                $"stop.after is {sweep.Stop.After}, but the runs end at step {run.Train.Steps}, so none would be stopped: lower it, or take stop out."
+            );
         if (sweep.Metric != SweepMetric.Validation)
             return;
         if (run.Data.Validation.Count == 0)

@@ -101,6 +101,14 @@ public sealed class SweepPlanTests : IDisposable
         "{ base: base.yaml, metric: training, grid: { optimizer.rl: [1] } }",
         "run-0001 (optimizer.rl=1) cannot be: --set optimizer.rl=1: optimizer has no key 'rl'; did you mean 'lr'?"
     )]
+    [InlineData(
+        "{ base: base.yaml, grid: { a: [1,2,3,4,5,6,7,8,9], b: [1,2,3,4,5,6,7,8,9], c: [1,2,3,4,5,6,7,8,9], d: [1,2,3,4,5,6,7,8,9], e: [1,2,3,4,5,6,7,8,9], f: [1,2,3,4,5,6,7,8,9] } }",
+        "the grid has more than 100000 runs: give fewer values, or draw some with random."
+    )]
+    [InlineData(
+        "{ base: base.yaml, metric: training, stop: { rule: halving, after: 100000 }, grid: { optimizer.lr: [1, 2] } }",
+        "stop.after is 100000, but the runs end at step "
+    )]
     [InlineData("{ base: base.yaml, metric: training, grid: { model.heads: [4, 5] } }", "run-0002 (model.heads=5) cannot be:")]
     [InlineData("{ base: base.yaml, grid: { optimizer.lr: [] } }", "grid.optimizer.lr has no values")]
     [InlineData("{ base: base.yaml, list: [{ run_directory: x }] }", "run_directory is given by the sweep to every run; take it out.")]
