@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using System.Text.Json;
+using Uniscale.Configuration;
 
 namespace Uniscale.Data;
 
@@ -18,6 +19,7 @@ public sealed class TokenizationRecord
     private readonly string _path;
     private readonly string _prefix;
     private readonly string _inputs;
+    private readonly string _tokenizer;
 
     /// <param name="prefix">Path of the domain's shards without .train or .validation.</param>
     /// <param name="tokenizer">The model.</param>
@@ -27,6 +29,7 @@ public sealed class TokenizationRecord
     {
         _prefix = prefix;
         _path = prefix + Ending;
+        _tokenizer = tokenizer.Fingerprint;
         _inputs = Digest(files, $"{tokenizer.Fingerprint} {validation:R}");
     }
 
@@ -34,7 +37,8 @@ public sealed class TokenizationRecord
         string Inputs,
         string Shards,
         TokenizationReport Report,
-        Dictionary<string, ShardDigests>? Digests = null
+        Dictionary<string, ShardDigests>? Digests = null,
+        string? Tokenizer = null
     );
 
     /// <summary>True for the name of a record.</summary>
@@ -48,6 +52,22 @@ public sealed class TokenizationRecord
     internal static ShardDigests? DigestsOf(string shard) =>
         PathOf(shard) is { } path ? Read(path)?.Digests?.GetValueOrDefault(Path.GetExtension(shard)) : null;
 
+    /// <summary>
+    /// Refuses a shard that another tokenizer made: its numbers stand for other text, and nothing else tells, least of all the loss. A
+    /// shard without a record, or with one of before tokenizers were recorded, is taken on trust.
+    /// </summary>
+    /// <param name="shard">Path of the shard without extension.</param>
+    /// <param name="tokenizer">What its tokens are taken for.</param>
+    /// <exception cref="UserErrorException">Another tokenizer made it.</exception>
+    public static void CheckTokenizer(string shard, Tokenizer tokenizer)
+    {
+        if (PathOf(shard) is { } path && Read(path)?.Tokenizer is { } made && made != tokenizer.Fingerprint)
+            throw new UserErrorException(
+                $"{ShardFormat.BinPath(shard)} was made by another tokenizer than {tokenizer.Path}, so its tokens would be other text: "
+                    + $"name the tokenizer that made it, or tokenize the data again; if both are known to give the same tokens, remove {path}."
+            );
+    }
+
     /// <summary>The report of the run that made these shards; null where they must be made.</summary>
     public TokenizationReport? Find() =>
         Read(_path) is { } content && content.Inputs == _inputs && content.Shards == Shards() ? content.Report : null;
@@ -60,7 +80,7 @@ public sealed class TokenizationRecord
     {
         File.WriteAllText(
             _path + ".unfinished",
-            JsonSerializer.Serialize(new Content(_inputs, Shards(), report, new Dictionary<string, ShardDigests>(digests)))
+            JsonSerializer.Serialize(new Content(_inputs, Shards(), report, new Dictionary<string, ShardDigests>(digests), _tokenizer))
         );
         File.Move(_path + ".unfinished", _path, overwrite: true);
     }

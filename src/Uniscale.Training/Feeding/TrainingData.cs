@@ -18,6 +18,7 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
                 $"objective is {configuration.Objective.ToString().ToLowerInvariant()}, whose answers are drawn as the run goes, so there is no order of data to read: `uniscale align` trains it."
             );
         int vocabulary = VocabularyOf(configuration);
+        TokenizerOrigin.Check(configuration);
         var curriculum = Curriculum.FromConfiguration(configuration, vocabulary);
         try
         {

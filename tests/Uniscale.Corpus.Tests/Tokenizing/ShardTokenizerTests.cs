@@ -105,6 +105,25 @@ public sealed class ShardTokenizerTests(SmallTokenizer small) : IClassFixture<Sm
     }
 
     [Fact]
+    public async Task Shards_know_the_tokenizer_that_made_them()
+    {
+        string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]),
+            prefix = _corpus.PathOf("made");
+        var shards = new ShardTokenizer(small.Tokenizer, 1);
+        var report = await shards.RunAsync(DocumentReader.Read(path), prefix);
+        new TokenizationRecord(prefix, small.Tokenizer, 0, [path]).Write(report, shards.Digests);
+        TokenizationRecord.CheckTokenizer($"{prefix}.train", small.Tokenizer);
+
+        string other = _corpus.PathOf("other.model");
+        TokenizerTrainer.Train(DocumentReader.Read(path), other, new TokenizerTraining { VocabularySize = 300, Threads = 1 });
+        using var tokenizer = Tokenizer.Load(other);
+        var failure = Assert.Throws<UserErrorException>(() => TokenizationRecord.CheckTokenizer($"{prefix}.train", tokenizer));
+        Assert.Contains("made.train.bin was made by another tokenizer than ", failure.Message, StringComparison.Ordinal);
+        File.Delete(prefix + ".tokenized.json");
+        TokenizationRecord.CheckTokenizer($"{prefix}.train", tokenizer);
+    }
+
+    [Fact]
     public async Task Another_share_of_validation_leaves_nothing_of_the_first()
     {
         string path = Lines([.. Enumerable.Range(0, 50).Select(i => SmallTokenizer.Text(10, seed: i))]),
