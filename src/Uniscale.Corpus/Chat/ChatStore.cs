@@ -67,6 +67,7 @@ public sealed class ChatStore : IDisposable
 
     private sealed class Domain(string prefix, ChatOptions options, Tokenizer tokenizer) : IDisposable
     {
+        private WorkLock? _lock;
         private readonly PackedShard _training = new($"{prefix}.train", options, tokenizer);
         private readonly PackedShard _validation = new($"{prefix}.validation", options, tokenizer);
 
@@ -80,6 +81,7 @@ public sealed class ChatStore : IDisposable
                 Report.Leave(reason);
                 return;
             }
+            _lock ??= WorkLock.Of(prefix);
             bool isValidation =
                 XxHash3.HashToUInt64(MemoryMarshal.AsBytes<int>(sample.Chats[0].Tokens)) < options.Validation * ulong.MaxValue;
             (isValidation ? _validation : _training).Add(sample.Chats);
@@ -118,6 +120,7 @@ public sealed class ChatStore : IDisposable
         {
             _training.Dispose();
             _validation.Dispose();
+            _lock?.Dispose();
         }
     }
 

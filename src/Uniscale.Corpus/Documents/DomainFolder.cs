@@ -61,7 +61,7 @@ internal sealed class DomainFolder : IDisposable
     public const string ReportName = "imported.tsv";
 
     private readonly string _directory;
-    private readonly FileStream _lock;
+    private readonly WorkLock _lock;
     private readonly Dictionary<UInt128, ImportedFile> _imported = [];
     private readonly Lock _gate = new();
 
@@ -70,18 +70,7 @@ internal sealed class DomainFolder : IDisposable
     {
         CheckName(domain);
         _directory = Path.Combine(store, domain);
-        Directory.CreateDirectory(_directory);
-        try
-        {
-            _lock = new FileStream(Path.Combine(_directory, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException error)
-        {
-            throw new UserErrorException(
-                $"Another import into {_directory} is under way ({error.Message.TrimEnd('.')}): wait for its end, or use another domain.",
-                error
-            );
-        }
+        _lock = new WorkLock(Path.Combine(_directory, ".lock"), $"Another import into {_directory}", "use another domain");
         RemoveUnfinished(); // of an import that was killed; nobody else has the domain now
         if (File.Exists(ReportPath))
             foreach (var file in File.ReadLines(ReportPath).Select(ImportedFile.Parse).OfType<ImportedFile>())

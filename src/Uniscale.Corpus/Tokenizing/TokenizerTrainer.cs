@@ -47,8 +47,8 @@ public static partial class TokenizerTrainer
     public static long Train(IEnumerable<DocumentPart> documents, string modelPath, TokenizerTraining training)
     {
         Check(training);
+        using var own = WorkLock.Of(modelPath);
         string directory = Path.GetDirectoryName(Path.GetFullPath(modelPath))!;
-        Directory.CreateDirectory(directory);
         string work = Path.Combine(directory, $".{Path.GetFileName(modelPath)}.training");
         Directory.CreateDirectory(work);
         try
@@ -98,6 +98,8 @@ public static partial class TokenizerTrainer
         if (training.SampleBytes < 1)
             throw new UserErrorException($"A sample of {training.SampleBytes} bytes is none: give --sample a size such as 300M.");
         WorkerCount.Check(training.Threads, "--threads");
+        if (training.Symbols.GroupBy(symbol => symbol).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new UserErrorException($"--symbol '{twice.Key}' is given twice: give it once.");
         foreach (string symbol in training.Symbols)
         {
             if (symbol.Length == 0 || symbol.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)))

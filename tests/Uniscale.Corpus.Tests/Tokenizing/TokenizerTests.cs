@@ -233,6 +233,12 @@ public sealed class TokenizerTests(SmallTokenizer small) : IClassFixture<SmallTo
             Assert.Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), model, spaced)).Message,
             StringComparison.Ordinal
         );
+        var twice = spaced with { Symbols = ["<a>", "<b>", "<a>"] };
+        Assert.Contains(
+            "--symbol '<a>' is given twice",
+            Assert.Throws<UserErrorException>(() => TokenizerTrainer.Train(DocumentReader.Read(text), model, twice)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

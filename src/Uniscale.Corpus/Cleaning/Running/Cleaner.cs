@@ -39,7 +39,7 @@ public sealed class Cleaner
     {
         var shards = CleaningShard.Of(_pipeline);
         var stages = Stage.Of(_pipeline.Rules.Select(Step.Of));
-        var folder = new WorkFolder(_pipeline, shards);
+        using var folder = new WorkFolder(_pipeline, shards);
         using var tokenizer = _pipeline.Tokenizer is { } model ? Tokenizer.Load(model) : null;
         var run = new StageRun(_pipeline, folder, tokenizer, stages);
         var clock = new ProcessorClock(folder);

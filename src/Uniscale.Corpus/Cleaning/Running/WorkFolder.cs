@@ -10,13 +10,14 @@ namespace Uniscale.Corpus.Cleaning;
 /// stage is done when its
 /// tally is there; everything gets its name only when it is whole.
 /// </summary>
-internal sealed class WorkFolder
+internal sealed class WorkFolder : IDisposable
 {
     private readonly string _output;
     private readonly string _root;
+    private readonly WorkLock _lock;
 
     /// <summary>Opens the folder, or goes on with the one that is there.</summary>
-    /// <exception cref="UserErrorException">The output holds something else.</exception>
+    /// <exception cref="UserErrorException">The output holds something else, or another process cleans into it.</exception>
     public WorkFolder(CleaningPipeline pipeline, IReadOnlyList<CleaningShard> shards)
     {
         _output = pipeline.Output;
@@ -29,13 +30,15 @@ internal sealed class WorkFolder
                 throw new UserErrorException(
                     $"{_output} holds a cleaning of other documents or with other settings; give another output, or remove {_output}."
                 );
-            return;
         }
-        if (Directory.Exists(_output) && Directory.EnumerateFileSystemEntries(_output).Any(path => path != _root))
+        else if (Directory.Exists(_output) && Directory.EnumerateFileSystemEntries(_output).Any(path => path != _root))
             throw new UserErrorException($"{_output} is not empty; give a new directory as output, or remove it.");
-        Directory.CreateDirectory(_root);
+        _lock = new WorkLock(Path.Combine(_root, ".lock"), $"A cleaning into {_output}", "give another output", FileOptions.DeleteOnClose);
         WriteWhole(identity, own);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _lock.Dispose();
 
     public string Documents(int stage, CleaningShard shard) => Within(stage, $"{shard.Number:D5}.jsonl.zst");
 

@@ -74,6 +74,19 @@ public sealed class CleanerTests : IDisposable
         Assert.Equal(report.Input.Bytes, report.Domains.Sum(domain => domain.Input.Bytes));
     }
 
+    [Fact]
+    public void Two_cleanings_do_not_share_an_output()
+    {
+        string? refusal = null;
+        var first = new Cleaner(
+            _folder.Pipeline(_steps, "both"),
+            1,
+            _ => refusal ??= Assert.Throws<UserErrorException>(() => _folder.Clean(_steps, "both")).Message
+        );
+        first.Run();
+        Assert.EndsWith("both is under way in another process: wait for its end, or give another output.", refusal);
+    }
+
     /// <summary>Stopped after each of its shards in turn, a cleaning gives what it would have given, and does no shard twice.</summary>
     [Fact]
     public void A_cleaning_that_was_stopped_goes_on()
