@@ -195,8 +195,11 @@ public sealed class RunFolder(RunConfiguration configuration)
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
+            string reason = $"cannot be written ({error.Message})";
             throw new UserErrorException(
-                $"The run directory {FullPath} cannot be written ({error.Message}): set run_directory to a place that can.",
+                RunOwnership.IsWithin(Checkpoints, FullPath)
+                    ? $"The run directory {FullPath} {reason}: set run_directory to a place that can."
+                    : $"The run directory {FullPath} or that of checkpoints, {Checkpoints}, {reason}: set run_directory or checkpoint.directory to a place that can.",
                 error
             );
         }
