@@ -47,7 +47,10 @@ public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
                 if (lines.Count > MostHosts)
                     throw new UserErrorException($"{path} has more than {MostHosts} lines: is it a host file?");
             }
-            return new HostFile(lines);
+            // An mpirun takes no host for this one, and the job would run where nobody meant it to.
+            return lines.Count > 0
+                ? new HostFile(lines)
+                : throw new UserErrorException($"The host file {path} names no host: write one a line, such as node1 slots=8.");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
         {
@@ -86,7 +89,7 @@ public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
             throw new UserErrorException(
                 $"{place}: '{(line.Length > 60 ? line[..60] + "…" : line)}' is no line of a host file: write the name of a host and, if you like, slots=8."
             );
-        if (!match.Groups["slots"].Success)
+        if (!match.Groups["slots"].Success && !SaysSlots().IsMatch(line))
             return new HostLine(line, match.Groups["host"].Value, null);
         return
             int.TryParse(match.Groups["slots"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int slots)
@@ -97,6 +100,9 @@ public sealed partial record HostFile(IReadOnlyList<HostLine> Lines)
 
     [GeneratedRegex(@"^[A-Za-z0-9_\[\]][A-Za-z0-9_.\-\[\],%:]*$")]
     private static partial Regex Name();
+
+    [GeneratedRegex(@"^[^\s:]+(?::|.*\bslots\b)")]
+    private static partial Regex SaysSlots();
 
     [GeneratedRegex(@"^(?<host>[^\s:]+)(?::(?<slots>\d+)|.*?\bslots\s*=\s*(?<slots>\d+))?")]
     private static partial Regex Line();

@@ -113,7 +113,7 @@ public sealed class LaunchedJob : IDisposable
                 HasOutlastedGrace = true;
                 Kill();
             }
-            else if (Folder.Failures() is [{ } first, ..] && DateTimeOffset.UtcNow - first.Time > EndOfFailedJob)
+            else if (EarliestFailure() is { } first && DateTimeOffset.UtcNow - first.Time > EndOfFailedJob)
                 Kill();
         }
         _deathWatch.Kill();
@@ -150,6 +150,9 @@ public sealed class LaunchedJob : IDisposable
             start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }
+
+    /// <summary>Ranks report theirs; of a host that ssh has given up there are none, and MPICH's mpirun waits on for it.</summary>
+    private RankFailure? EarliestFailure() => Folder.Failures() is [{ } first, ..] ? first : _words.Unreachable;
 
     private LaunchResult Result()
     {

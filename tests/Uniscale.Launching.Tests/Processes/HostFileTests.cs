@@ -25,6 +25,9 @@ public sealed class HostFileTests : IDisposable
     [Theory]
     [InlineData("n1\nn2 slots=99999999999", ":2: slots of n2 must be a number from 1 to 1048576.")]
     [InlineData("n1 slots=0", ":1: slots of n1 must be a number from 1 to 1048576.")]
+    [InlineData("n1 slots=two", ":1: slots of n1 must be a number from 1 to 1048576.")]
+    [InlineData("n0\nn1:", ":2: slots of n1 must be a number from 1 to 1048576.")]
+    [InlineData("# none yet\n\n", " names no host: write one a line, such as node1 slots=8.")]
     [InlineData("n1\n=8", ":2: '=8' is no line of a host file: write the name of a host and, if you like, slots=8.")]
     [InlineData("\u0001\u0002", "is no line of a host file: write the name of a host and, if you like, slots=8.")]
     public void AnotherFileIsRefusedWithItsLine(string text, string expected) =>

@@ -43,6 +43,30 @@ public sealed class MpiLauncherTests : IDisposable
         return Path.Combine([string.Join(Path.DirectorySeparatorChar, parts[..^4]), name, .. parts[^3..], name]);
     }
 
+    /// <summary>MPICH's mpirun waits on, without end, for a host that ssh has given up.</summary>
+    [Fact]
+    public void AHostThatCannotBeReachedEndsTheJobSoon()
+    {
+        string mpirun = Path.Combine(Directory.CreateTempSubdirectory("uniscale-mpirun-").FullName, "mpirun");
+        File.WriteAllText(
+            mpirun,
+            """
+            #!/bin/sh
+            [ "$1" = --version ] && { printf 'HYDRA build details:\n    Version:                                 4.0.2\n'; exit 0; }
+            echo 'ssh: Could not resolve hostname n9: Name or service not known' >&2
+            exec sleep 100
+            """
+        );
+        using (var chmod = Process.Start("chmod", ["+x", mpirun]))
+            chmod.WaitForExit();
+        var watch = Stopwatch.StartNew();
+        var result = MpiLauncher.Run(Options("fine", mpirun: mpirun));
+        Assert.Contains("host n9 cannot be reached", $"{result.First}", StringComparison.Ordinal);
+        Assert.Equal(1, result.ExitCode);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), $"{watch.Elapsed}");
+        Directory.Delete(Path.GetDirectoryName(mpirun)!, recursive: true);
+    }
+
     [Theory]
     [MemberData(nameof(EveryMpirun))]
     public void AJobThatSucceedsExitsWithZero(string mpirun)
