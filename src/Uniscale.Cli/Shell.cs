@@ -156,6 +156,8 @@ public static class Shell
         }
         if (AddressSpace.Explain(failure) is { } limited)
             failure = new UserErrorException(limited, failure);
+        else if (FileFailure.Explain(failure) is { } refused)
+            failure = new UserErrorException(refused, failure);
         bool isUsers = failure is UserErrorException;
         if (!isUsers)
             WriteToLog(failure);

@@ -36,6 +36,35 @@ public sealed class ShellTests
         Assert.Equal((2, "", expected), (code, output, error));
     }
 
+    /// <summary>What the file system refuses is no failure of ours, whichever command meets it.</summary>
+    [Theory]
+    [InlineData("data import {0} --domain web --out {0}", "is a file, where a folder is needed.")]
+    [InlineData("data tokenize {1} --tokenizer {2} --out {0}", "name another place, or take it away.")]
+    [InlineData("tokenizer train {1} --vocabulary 280 --threads 1 --out {3}", "name a file.")]
+    public void A_place_that_cannot_be_written_is_one_sentence_and_exit_code_2(string line, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        string text = folder.In("a.txt");
+        File.WriteAllText(text, string.Join('\n', Enumerable.Range(0, 50).Select(i => $"line {i} of {i * i} words")));
+        CommandRun.Ok("data", "import", text, "--domain", "web", "--out", folder.In("store"));
+        CommandRun.Ok("tokenizer", "train", folder.In("store"), "--vocabulary", "280", "--threads", "1", "--out", folder.In("t.model"));
+        string[] places = [text, folder.In("store"), folder.In("t.model"), Directory.CreateDirectory(folder.In("there")).FullName];
+        var (code, _, error) = CommandRun.Of([.. line.Split(' ').Select(word => string.Format(null, word, places))]);
+        Assert.Equal(2, code);
+        Assert.EndsWith(expected, Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(28, "make room there, or name another place.")]
+    [InlineData(30, "name a place that can be written.")]
+    [InlineData(122, "make room there, or name another place.")]
+    public void A_disk_that_refuses_is_told_by_its_own_words(int number, string expected)
+    {
+        var error = new StringWriter();
+        Assert.Equal(2, Shell.Report(new AggregateException(new IOException("No : '/x/y'", number)), debug: false, error));
+        Assert.Equal($"uniscale: No : '/x/y': {expected}\n", error.ToString());
+    }
+
     [Fact]
     public void Another_failure_is_its_first_line_and_the_place_of_the_log_which_has_the_rest()
     {

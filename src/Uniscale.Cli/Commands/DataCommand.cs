@@ -73,6 +73,7 @@ internal static class DataCommand
                 foreach ((string name, var files) in DocumentStore.Resolve(parsed.GetValue(inputs)!, parsed.GetValue(domain)!))
                 {
                     string prefix = Path.Combine(directory, name);
+                    using var own = WorkLock.Of(prefix);
                     var record = new TokenizationRecord(prefix, tokenizer, parsed.GetValue(validation), files);
                     var before = record.Find();
                     var report =

@@ -10,6 +10,7 @@ using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Engine.Model;
 using Uniscale.Programs.Memory;
+using Uniscale.Training.Ownership;
 using Uniscale.Training.Runs;
 
 namespace Uniscale.Cli.Commands;
@@ -131,6 +132,7 @@ internal static class HuggingFaceCommands
             string? tokenizer = parsed.GetValue(without) ? null : TokenizerOf(source, config);
             var configuration = HuggingFaceModel.Configuration(source, config, Overrides(run, tokenizer));
             bool made = !Directory.Exists(run);
+            using var own = RunOwnership.ToTrain(run, Path.Combine(run, "checkpoints"));
             try
             {
                 var output = parsed.InvocationConfiguration.Output;
@@ -142,9 +144,16 @@ internal static class HuggingFaceCommands
                 if (tokenizer is null)
                     output.WriteLine("No tokenizer was taken over: name one with data.tokenizer.");
             }
-            catch when (made && Directory.Exists(run))
+            catch when (Directory.Exists(run))
             {
-                Directory.Delete(run, recursive: true);
+                // The folder was empty: nothing in it is anybody else's.
+                foreach (var left in new DirectoryInfo(run).EnumerateFileSystemInfos())
+                    if (left is DirectoryInfo inner)
+                        inner.Delete(recursive: true);
+                    else
+                        left.Delete();
+                if (made)
+                    Directory.Delete(run);
                 throw;
             }
         });
@@ -243,7 +252,7 @@ internal static class HuggingFaceCommands
         );
         return result.Status == SaveStatus.Durable
             ? (weights.Slices.Count, result.Path)
-            : throw new CheckpointException($"The model could not be saved: {result.Reason}.");
+            : throw new UserErrorException($"The model could not be saved: {result.Reason}.");
     }
 
     private static Tokenizer? TokenizerOf(string run, string? configured, string? given)

@@ -53,8 +53,8 @@ public static class ResultFiles
             {
                 ["alias"] = "perplexity",
                 // Of a text without spaces, such as Chinese, a word is the whole: no number is as large.
-                ["word_perplexity,none"] = double.IsFinite(text.OfWords) ? text.OfWords : null,
-                ["byte_perplexity,none"] = text.OfBytes,
+                ["word_perplexity,none"] = Number(text.OfWords),
+                ["byte_perplexity,none"] = Number(text.OfBytes),
                 ["bits_per_byte,none"] = text.BitsPerByte,
             };
             configs["perplexity"] = new JsonObject
@@ -174,6 +174,9 @@ public static class ResultFiles
         };
         samples["needle"] = new JsonObject { ["original"] = needles.Results.Count, ["effective"] = needles.Results.Count };
     }
+
+    /// <summary>JSON has no infinity.</summary>
+    private static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
 
     private static JsonNode? ErrorOf(Score score) => double.IsNaN(score.Error) ? "N/A" : score.Error;
 

@@ -22,6 +22,29 @@ public sealed class DataCommandTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    /// <summary>Two that write the same would rename under each other: one said that it was done, and no shard was left.</summary>
+    [Fact]
+    public void What_another_process_makes_is_not_made_beside_it()
+    {
+        Ok("data", "import", In("raw"), "--domain", "books", "--out", In("store"));
+        string[] train = ["tokenizer", "train", In("store"), "--vocabulary", "300", "--out", In("t.model"), "--threads", "1"];
+        string[] tokenize = ["data", "tokenize", In("store"), "--tokenizer", In("t.model"), "--out", In("tokens"), "--workers", "1"];
+        using (Corpus.WorkLock.Of(In("t.model")))
+            Assert.Contains("t.model is under way in another process: wait for its end, or name another --out.", Refused(train));
+        Ok(train);
+        using (Corpus.WorkLock.Of(In("tokens/books")))
+        {
+            var (code, _, error) = Of(tokenize);
+            Assert.Equal(2, code);
+            Assert.Contains("tokens/books is under way in another process", error);
+        }
+        Ok(tokenize);
+        Assert.Equal(
+            ["books.tokenized.json", "books.train.bin", "books.train.idx"],
+            Directory.GetFiles(In("tokens")).Select(Path.GetFileName).Order()
+        );
+    }
+
     [Fact]
     public void From_raw_files_to_shards_to_a_plan()
     {

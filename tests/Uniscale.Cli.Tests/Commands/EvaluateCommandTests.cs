@@ -39,6 +39,47 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.Equal(16, File.ReadLines(Path.Combine(_run, "evaluation", "answers.tsv")).Count());
     }
 
+    /// <summary>Of a text without spaces a word is the whole, and its perplexity beyond every number.</summary>
+    [Fact]
+    public void PerplexityOfATextWithoutWordsIsTold()
+    {
+        File.WriteAllText(In("zh.txt"), string.Concat(Enumerable.Repeat("\u4E2D\u6587", 500)));
+        string told = CommandRun.Ok("evaluate", _run, "--tasks", "perplexity", "--data", In("zh.txt"), "--out", In("zh"));
+        Assert.Contains(" bits per byte, ", told, StringComparison.Ordinal);
+        Assert.Contains(" n/a a word ", told, StringComparison.Ordinal);
+        using var results = JsonDocument.Parse(File.ReadAllText(Assert.Single(Directory.GetFiles(In("zh"), "results_*.json"))));
+        Assert.Equal(
+            JsonValueKind.Null,
+            results.RootElement.GetProperty("results").GetProperty("perplexity").GetProperty("word_perplexity,none").ValueKind
+        );
+    }
+
+    [Fact]
+    public void TextInAnotherEncodingIsRefused()
+    {
+        File.WriteAllBytes(In("gbk.txt"), [0xD6, 0xD0, 0xCE, 0xC4]);
+        Assert.Contains(
+            "is not UTF-8",
+            CommandRun.Refused("evaluate", _run, "--tasks", "perplexity", "--data", In("gbk.txt"), "--out", In("gbk")),
+            StringComparison.Ordinal
+        );
+        File.WriteAllBytes(In("gbk.jsonl"), [.. "{\"prompt\": \""u8, 0xD6, 0xD0, .. "\"}\n"u8]);
+        Assert.Contains(
+            "is not UTF-8 near line 1",
+            CommandRun.Refused("generate", _run, "--prompts", In("gbk.jsonl")),
+            StringComparison.Ordinal
+        );
+    }
+
+    /// <summary>The exam has no dev folder, so no questions to show: a table that said 5 shots would name another method.</summary>
+    [Fact]
+    public void TheTableCountsShotsThatWereShown() =>
+        Assert.Contains(
+            " original     letter          0 acc ",
+            CommandRun.Ok("evaluate", _run, "--tasks", "mmlu", "--data", In("exams"), "--out", In("shots")),
+            StringComparison.Ordinal
+        );
+
     [Fact]
     public void AJudgeIsAskedElsewhereOrHere()
     {

@@ -47,6 +47,21 @@ public sealed class TrainCommandTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    /// <summary>A vocabulary of the same size lets every token pass: the run would learn, and be asked, another text.</summary>
+    [Theory]
+    [InlineData("train")]
+    [InlineData("train --resume")]
+    public void Shards_of_another_tokenizer_are_refused(string command)
+    {
+        Ok("tokenizer", "train", In("store"), "--vocabulary", "300", "--symbol", "<other>", "--out", In("other.model"), "--threads", "1");
+        if (command != "train")
+            Ok("train", In("run.yaml"), "--set", "train.steps=3");
+        string[] arguments = [.. command.Split(' '), In("run.yaml"), "--set", $"data.tokenizer={In("other.model")}"];
+        var (code, _, error) = CommandRun.Of(arguments);
+        Assert.Equal(2, code);
+        Assert.Contains("books.train.bin was made by another tokenizer than ", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_resumed_run_repeats_the_unbroken_one_bit_for_bit_and_validates()
     {

@@ -1,0 +1,58 @@
+using System.Text.RegularExpressions;
+using Uniscale.Configuration;
+using Uniscale.Launching.Processes;
+
+namespace Uniscale.Cli;
+
+/// <summary>
+/// What the file system refuses a user: a full disk, a place that cannot be written, a file where a folder is needed. It is nobody's
+/// fault in the code, so it is said with what to do, and ends with the exit code of input.
+/// </summary>
+internal static partial class FileFailure
+{
+    // Numbers of Linux, which .NET hands on as they are.
+    private const int Exists = 17,
+        IsFolder = 21,
+        NoSpace = 28,
+        ReadOnly = 30,
+        NoQuota = 122;
+
+    /// <summary>
+    /// The sentence for such a failure; null: it is another. A rank that a launcher watches keeps its own words and code, by which it is
+    /// started again: the place may be there by then.
+    /// </summary>
+    public static string? Explain(Exception failure)
+    {
+        if (failure is UserErrorException || Environment.GetEnvironmentVariable(LaunchFolder.Variable) is not null)
+            return null;
+        for (var cause = failure; cause is not null; cause = cause.InnerException)
+            if (Advice(cause) is { } advice)
+                return $"{failure.Message.TrimEnd('.')}: {advice}.";
+        return null;
+    }
+
+    private static string? Advice(Exception cause) =>
+        cause switch
+        {
+            UnauthorizedAccessException => "take the right to it, or name another place",
+            PathTooLongException => "name a shorter path",
+            DirectoryNotFoundException when FileInTheWay(cause.Message) is { } file => $"{file} is a file, where a folder is needed",
+            IOException { HResult: NoSpace or NoQuota } => "make room there, or name another place",
+            IOException { HResult: ReadOnly } => "name a place that can be written",
+            IOException { HResult: Exists } => "name another place, or take it away",
+            IOException { HResult: IsFolder } => "name a file",
+            _ => null,
+        };
+
+    /// <summary>The file within the path of a message, below which nothing can be.</summary>
+    private static string? FileInTheWay(string message)
+    {
+        for (string? path = Quoted().Match(message).Groups[1].Value; !string.IsNullOrEmpty(path); path = Path.GetDirectoryName(path))
+            if (File.Exists(path))
+                return path;
+        return null;
+    }
+
+    [GeneratedRegex("'(.+)'")]
+    private static partial Regex Quoted();
+}
