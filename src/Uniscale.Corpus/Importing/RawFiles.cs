@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Enumeration;
 using System.IO.Hashing;
 using System.Text;
 using Uniscale.Configuration;
@@ -23,6 +24,9 @@ internal sealed record RawFile(string Path, string Name, long Length, UInt128 Fi
 /// <summary>Finds the files that a user means, in an order that does not depend on the one in which he names them.</summary>
 internal static class RawFiles
 {
+    /// <summary>What the system answers where a socket is opened (ENXIO).</summary>
+    private const int NoSuchDevice = 6;
+
     /// <summary>Files, the contents of folders, and those of other places, by name.</summary>
     /// <exception cref="UserErrorException">A path does not exist.</exception>
     /// <exception cref="RawStoreException">Another place does not answer.</exception>
@@ -36,18 +40,19 @@ internal static class RawFiles
             else
                 files.Add(file);
         }
-        void Add(string path, string name) => Take(new RawFile(path, name, new FileInfo(path).Length));
+        void Add(string path, string name)
+        {
+            long length = new FileInfo(path).Length;
+            if (length == 0 && IsPipe(path))
+                leave("pipe or socket");
+            else
+                Take(new RawFile(path, name, length));
+        }
 
         foreach (var store in stores)
             foreach (var held in store.List())
                 Take(new RawFile(held.Path, held.Name, held.Length) { Store = store, Elsewhere = held });
 
-        var options = new EnumerationOptions
-        {
-            RecurseSubdirectories = true,
-            AttributesToSkip = 0,
-            IgnoreInaccessible = false,
-        };
         foreach (string path in paths)
         {
             if (File.Exists(path))
@@ -57,9 +62,9 @@ internal static class RawFiles
             }
             if (!Directory.Exists(path))
                 throw new UserErrorException($"{path} does not exist; give the files or directories to import.");
-            foreach (string held in Directory.EnumerateFiles(path, "*", options))
+            foreach (var (held, isLink) in Within(path))
             {
-                if (File.ResolveLinkTarget(held, returnFinalTarget: false) is not null)
+                if (isLink)
                     leave("symbolic link");
                 else
                     Add(held, Path.GetRelativePath(path, held));
@@ -67,6 +72,45 @@ internal static class RawFiles
         }
         return [.. files.OrderBy(file => file.Name, StringComparer.Ordinal).ThenBy(file => file.Path, StringComparer.Ordinal)];
     }
+
+    /// <summary>
+    /// Files of a folder and of those in it, and links, which are not followed: a link to a folder above it would be followed as often as
+    /// the system lets it, and two of them without end.
+    /// </summary>
+    private static FileSystemEnumerable<(string Path, bool IsLink)> Within(string folder) =>
+        new(
+            folder,
+            static (ref FileSystemEntry entry) => (entry.ToSpecifiedFullPath(), IsLink(ref entry)),
+            new EnumerationOptions
+            {
+                RecurseSubdirectories = true,
+                AttributesToSkip = 0,
+                IgnoreInaccessible = false,
+            }
+        )
+        {
+            ShouldIncludePredicate = static (ref FileSystemEntry entry) => !entry.IsDirectory || IsLink(ref entry),
+            ShouldRecursePredicate = static (ref FileSystemEntry entry) => !IsLink(ref entry),
+        };
+
+    /// <summary>
+    /// Whether a file without a length is none: to read from a pipe is to wait, perhaps for ever, for whoever writes. Opened for both, a
+    /// pipe does not wait.
+    /// </summary>
+    private static bool IsPipe(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+            return !file.CanSeek;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return error.HResult == NoSuchDevice;
+        }
+    }
+
+    private static bool IsLink(ref FileSystemEntry entry) => entry.Attributes.HasFlag(FileAttributes.ReparsePoint);
 
     /// <summary>The files with the digests of all their bytes; of files with the same bytes the first.</summary>
     public static List<RawFile> Fingerprint(List<RawFile> files, int workers, Action<string> leave, CancellationToken cancellation)

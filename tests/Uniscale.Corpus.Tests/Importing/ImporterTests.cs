@@ -28,6 +28,21 @@ public sealed class ImporterTests : IDisposable
         Assert.Equal(["page", "def f():\n    return 1\n", new string('a', 200) + "é", "one", "two"], _corpus.Texts());
     }
 
+    /// <summary>A link to a folder above would be followed as often as the system lets it, two without end; a pipe never ends.</summary>
+    [Fact]
+    public void Links_to_folders_are_not_followed_and_pipes_not_opened()
+    {
+        string raw = Directory.CreateDirectory(_corpus.PathOf("raw/sub")).Parent!.FullName;
+        File.WriteAllText(Path.Combine(raw, "sub", "a.txt"), "one");
+        Directory.CreateSymbolicLink(Path.Combine(raw, "sub", "up"), raw);
+        Directory.CreateSymbolicLink(Path.Combine(raw, "up"), raw);
+        using (var make = System.Diagnostics.Process.Start("mkfifo", [Path.Combine(raw, "pipe")]))
+            make.WaitForExit();
+        var report = _corpus.Import(raw);
+        Assert.Equal((1, 2, 1), (report.Documents, report.LeftOut["symbolic link"], report.LeftOut["pipe or socket"]));
+        Assert.Equal(["sub/a.txt"], _corpus.Documents().Select(document => document.Source));
+    }
+
     [Fact]
     public void Lines_that_are_not_utf8_are_repaired_and_their_file_is_counted_once()
     {
