@@ -6,6 +6,17 @@ namespace Uniscale.Planning.Clusters;
 /// <summary>Figures of a cluster as numbers. What a prediction needs and the file does not know is refused when it is asked for.</summary>
 public sealed class Cluster
 {
+    /// <summary>Figures that are added; all others divide.</summary>
+    private static readonly string[] MayBeZero =
+    [
+        "node.link_latency",
+        "fabric.latency",
+        "process.context",
+        "process.workspace",
+        "process.fragmentation",
+        "price.gpu_hour",
+    ];
+
     private readonly string _place;
 
     /// <summary>Reads the figures.</summary>
@@ -124,5 +135,13 @@ public sealed class Cluster
     /// <summary>Dense peak for elements of a size, FLOP/s.</summary>
     public double PeakFor(int elementBytes) => elementBytes == 2 ? Needed(PeakBf16, "chip.peak_bf16") : Needed(PeakFp32, "chip.peak_fp32");
 
-    private double? Read(Figure figure, Unit unit, string key) => figure.Read(unit, $"{_place}: {key}");
+    private double? Read(Figure figure, Unit unit, string key)
+    {
+        double? value = figure.Read(unit, $"{_place}: {key}");
+        return value != 0 || MayBeZero.Contains(key)
+            ? value
+            : throw new UserErrorException(
+                $"{_place}: {key}.value is 0, by which a prediction would be divided: write a number above 0, or '{Figure.Unknown}'."
+            );
+    }
 }

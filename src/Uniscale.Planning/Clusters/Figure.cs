@@ -21,7 +21,7 @@ public sealed record Figure
     /// <summary>The number; null where it is unknown.</summary>
     /// <param name="unit">Suffixes that it may have.</param>
     /// <param name="place">File and key, for messages.</param>
-    /// <exception cref="UserErrorException">It is no number, not above 0, or has no source.</exception>
+    /// <exception cref="UserErrorException">It is no number, below 0, or has no source.</exception>
     internal double? Read(Unit unit, string place)
     {
         if (!IsKnown)

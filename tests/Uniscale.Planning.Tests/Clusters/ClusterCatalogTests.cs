@@ -37,6 +37,17 @@ public sealed class ClusterCatalogTests : IDisposable
             Refusal(() => Load("chip: { memory: { value: 80 apples, source: a friend } }"))
         );
 
+    /// <summary>Times would be infinite, and nothing would say why; what is added, such as a latency, may be nothing.</summary>
+    [Theory]
+    [InlineData("node: { gpus: { value: 0, source: here } }", "node.gpus.value is 0")]
+    [InlineData("node: { link_bandwidth: { value: 0, source: here } }", "node.link_bandwidth.value is 0")]
+    [InlineData("chip: { peak_bf16: { value: 0T, source: here } }", "chip.peak_bf16.value is 0")]
+    public void A_figure_that_divides_is_not_zero(string yaml, string sentence)
+    {
+        Assert.Contains(sentence, Refusal(() => Load(yaml)));
+        Load("node: { link_latency: { value: 0ms, source: here } }");
+    }
+
     [Fact]
     public void A_figure_that_a_prediction_needs_and_nobody_knows_is_named()
     {
