@@ -1,3 +1,4 @@
+using Uniscale.Checkpoints;
 using Uniscale.Configuration;
 using Uniscale.Engine.Execution;
 using Uniscale.Launching.Ranks;
@@ -80,7 +81,7 @@ public sealed class CorruptionTests : IDisposable
         {
             Batch = new() { Global = 9, Micro = 1 },
         };
-        var error = Assert.Throws<ReplicaMismatchException>(() => 
+        var error = Assert.Throws<ReplicaMismatchException>(() =>
             GuardedRun.Of(run, "dp3 zero0", Folder("stop"), Once(7, rank: 2), probe: Slowly)
         );
         Assert.Equal(8, error.Step);
