@@ -34,6 +34,7 @@ internal static partial class FileFailure
     private static string? Advice(Exception cause) =>
         cause switch
         {
+            UnauthorizedAccessException when Directory.Exists(PathIn(cause.Message)) => "it is a folder: name a file",
             UnauthorizedAccessException => "take the right to it, or name another place",
             PathTooLongException => "name a shorter path",
             DirectoryNotFoundException when FileInTheWay(cause.Message) is { } file => $"{file} is a file, where a folder is needed",
@@ -47,11 +48,13 @@ internal static partial class FileFailure
     /// <summary>The file within the path of a message, below which nothing can be.</summary>
     private static string? FileInTheWay(string message)
     {
-        for (string? path = Quoted().Match(message).Groups[1].Value; !string.IsNullOrEmpty(path); path = Path.GetDirectoryName(path))
+        for (string? path = PathIn(message); !string.IsNullOrEmpty(path); path = Path.GetDirectoryName(path))
             if (File.Exists(path))
                 return path;
         return null;
     }
+
+    private static string PathIn(string message) => Quoted().Match(message).Groups[1].Value;
 
     [GeneratedRegex("'(.+)'")]
     private static partial Regex Quoted();

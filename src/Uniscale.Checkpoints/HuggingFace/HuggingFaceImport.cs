@@ -1,5 +1,5 @@
 using System.IO.MemoryMappedFiles;
-using System.Numerics;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Uniscale.Checkpoints.Memory;
 using Uniscale.Checkpoints.Safetensors;
@@ -128,25 +128,12 @@ public sealed class HuggingFaceImport : IDisposable
             var values = PageMemory.Span(address + (nint)(start / size * sizeof(float)), bytes.Length / size * sizeof(float));
             var floats = MemoryMarshal.Cast<byte, float>(values);
             Convert(entry.ElementType, bytes, floats);
-            if (!AreFinite(floats))
+            if (!TensorPrimitives.IsFiniteAll<float>(floats))
                 throw new CheckpointException(
                     $"tensor '{entry.Name}' holds numbers that are not finite (NaN or infinity): the file is damaged, or the model is; take another copy"
                 );
         }
         return address + (nint)(length / size * sizeof(float));
-    }
-
-    private static bool AreFinite(ReadOnlySpan<float> values)
-    {
-        // A number times zero is zero, unless it is NaN or infinite.
-        var vectors = MemoryMarshal.Cast<float, Vector<float>>(values);
-        var sum = Vector<float>.Zero;
-        foreach (var vector in vectors)
-            sum += vector * Vector<float>.Zero;
-        float rest = Vector.Sum(sum);
-        foreach (float value in values[(vectors.Length * Vector<float>.Count)..])
-            rest += value * 0;
-        return rest == 0;
     }
 
     private static void Convert(ElementType type, ReadOnlySpan<byte> bytes, Span<float> values)

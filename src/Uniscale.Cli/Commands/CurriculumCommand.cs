@@ -36,6 +36,7 @@ internal static class CurriculumCommand
         {
             var config = configuration.Load(parsed).Value;
             using var curriculum = Curriculum.FromConfiguration(config);
+            curriculum.CheckBeginning(config);
             new PlanView(config, curriculum, parsed.InvocationConfiguration.Output).Print();
             return 0;
         });

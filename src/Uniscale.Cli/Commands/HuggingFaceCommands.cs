@@ -126,13 +126,22 @@ internal static class HuggingFaceCommands
             var (source, run) = (parsed.GetValue(folder)!, Path.GetFullPath(parsed.GetValue(to)!));
             if (!Directory.Exists(source))
                 throw new UserErrorException($"There is no folder {source}.");
-            if (Directory.Exists(run) && Directory.EnumerateFileSystemEntries(run).Any())
-                throw new UserErrorException($"{run} is not empty: name a folder that is to be made.");
+            RefuseFilled(run);
             var config = CheckpointInput.Given(() => LlamaConfig.Read(source, parsed.GetValue(ignored)));
             string? tokenizer = parsed.GetValue(without) ? null : TokenizerOf(source, config);
             var configuration = HuggingFaceModel.Configuration(source, config, Overrides(run, tokenizer));
             bool made = !Directory.Exists(run);
-            using var own = RunOwnership.ToTrain(run, Path.Combine(run, "checkpoints"));
+            var own = RunOwnership.ToTrain(run, Path.Combine(run, "checkpoints"));
+            try
+            {
+                // Another import may have had it until now.
+                RefuseFilled(run);
+            }
+            catch
+            {
+                own.Dispose();
+                throw;
+            }
             try
             {
                 var output = parsed.InvocationConfiguration.Output;
@@ -146,7 +155,8 @@ internal static class HuggingFaceCommands
             }
             catch when (Directory.Exists(run))
             {
-                // The folder was empty: nothing in it is anybody else's.
+                // The folder was empty: nothing in it is anybody else's. The owner's file is made again while it is held.
+                own.Dispose();
                 foreach (var left in new DirectoryInfo(run).EnumerateFileSystemInfos())
                     if (left is DirectoryInfo inner)
                         inner.Delete(recursive: true);
@@ -156,8 +166,15 @@ internal static class HuggingFaceCommands
                     Directory.Delete(run);
                 throw;
             }
+            own.Dispose();
         });
         return command;
+    }
+
+    private static void RefuseFilled(string run)
+    {
+        if (Directory.Exists(run) && Directory.EnumerateFileSystemEntries(run).Any(entry => !RunOwnership.IsMark(entry)))
+            throw new UserErrorException($"{run} is not empty: name a folder that is to be made.");
     }
 
     private static string? TokenizerOf(string folder, LlamaConfig config)

@@ -73,18 +73,32 @@ public sealed class Curriculum : ISequenceSource, IDisposable
                 sources.Add(TokenSource.Open(section, vocabulary));
             if (sources.GroupBy(source => source.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
                 throw new UserErrorException($"Two data sources are named '{twice.Key}'; give each its own name.");
-            var curriculum = new Curriculum(sources, new PhaseBuilder(config, sources), config.Train.Seed);
-            return config.Phases.Count == 0 || config.Train.Steps <= curriculum.TotalSteps
-                ? curriculum
-                : throw new UserErrorException(
-                    $"train.steps is {config.Train.Steps}, but the phases end at step {curriculum.TotalSteps}: lower it, or give the phases more tokens."
-                );
+            return new Curriculum(sources, new PhaseBuilder(config, sources), config.Train.Seed);
         }
         catch
         {
             sources.ForEach(source => source.Dispose());
             throw;
         }
+    }
+
+    /// <summary>
+    /// Refuses what a run that begins most likely does not mean; one that trained so is still read, continued and forked.
+    /// </summary>
+    /// <param name="config">What this was made from.</param>
+    /// <exception cref="UserErrorException">A source has a shard twice, or the steps go beyond the phases.</exception>
+    public void CheckBeginning(RunConfiguration config)
+    {
+        // Patterns that overlap would feed a shard as often as they meet, unseen by what counts epochs.
+        foreach (var source in Sources)
+            if (source.Shards.GroupBy(shard => Path.GetFullPath(shard.Prefix)).FirstOrDefault(group => group.Count() > 1) is { } twice)
+                throw new UserErrorException(
+                    $"The data source '{source.Name}' names the shard {twice.Key} {twice.Count()} times: name it once (a source that is to be seen more often gets more weight)."
+                );
+        if (config.Phases.Count > 0 && config.Train.Steps > TotalSteps)
+            throw new UserErrorException(
+                $"train.steps is {config.Train.Steps}, but the phases end at step {TotalSteps}: lower it, or give the phases more tokens."
+            );
     }
 
     /// <summary>

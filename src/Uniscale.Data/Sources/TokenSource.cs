@@ -68,16 +68,10 @@ public sealed class TokenSource : IDisposable
             throw new UserErrorException(
                 $"The data source '{name}' names no shards; give it `shards: [PREFIX]`, or `virtual_tokens` to plan without data."
             );
-        string[] prefixes = [.. ShardPaths.Expand(section.Shards, name)];
-        // Patterns that overlap would feed a shard as often as they meet, unseen by what counts epochs.
-        if (prefixes.GroupBy(Path.GetFullPath).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new UserErrorException(
-                $"The data source '{name}' names the shard {twice.First()} {twice.Count()} times: name it once (a source that is to be seen more often gets more weight)."
-            );
         var shards = new List<TokenShard>();
         try
         {
-            foreach (string prefix in prefixes)
+            foreach (string prefix in ShardPaths.Expand(section.Shards, name))
                 shards.Add(TokenShard.Open(prefix));
             shards.ForEach(shard => shard.CheckRecorded(whole: false));
         }

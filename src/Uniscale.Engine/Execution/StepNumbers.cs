@@ -113,6 +113,8 @@ internal sealed class StepNumbers(RankState rank, IStepBatch batch, bool holdsHe
 
     private static double[] MeansByDomain(ReadOnlySpan<double> sums, ReadOnlySpan<double> counts)
     {
+        if (sums.IsEmpty)
+            return [];
         double[] means = new double[sums.Length];
         for (int i = 0; i < means.Length; i++)
             means[i] = counts[i] > 0 ? sums[i] / counts[i] : double.NaN;

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace Uniscale.Kernels.Cpu;
 
 /// <summary>
-/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: GEMM by AMX tiles, bf16 pairs, oneDNN or FMA, all else in one pass over memory.
+/// The kernels of Uniscale.Kernels on CPU tensors, fp32 or bf16: GEMM by AMX tiles, bf16 pairs, oneDNN or FMA, all else in one pass over
+/// memory.
 /// What they do not take (other types, a processor without AVX2) goes to <see cref="TorchKernels"/>, whose results they are held to.
 /// The kernels of a transformer's blocks open no dispose scope: the copy of an input that has gaps, a rare thing, goes with the caller's.
 /// </summary>

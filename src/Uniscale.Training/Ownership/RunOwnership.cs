@@ -49,6 +49,9 @@ public sealed class RunOwnership : IDisposable
         return owned;
     }
 
+    /// <summary>Whether a file of a directory is what its owner leaves there, and nothing of a run.</summary>
+    public static bool IsMark(string path) => Path.GetFileName(path) is TrainingLock + ".lock" or TrainingLock + ".owner";
+
     /// <inheritdoc cref="DirectoryLock.ThrowIfLost"/>
     public void ThrowIfLost() => _locks.ForEach(held => held.ThrowIfLost());
 

@@ -21,7 +21,7 @@ internal sealed class HistogramCallback(RunTelemetry telemetry, int every) : ITr
     public void StepDone(RankRuntime runtime, StepOutcome outcome)
     {
         // After a rollback the weights are those of another step.
-        if (outcome.Position.Step % every != 0 || outcome.Incident?.BackTo is not null)
+        if (outcome.Position.Step % every != 0 || outcome.Incident?.BackTo is not null || outcome.PolicyRests)
             return;
         byte[][]? parts = GroupExchange.Gather(runtime.World.HostGroup, Bytes(Count(runtime.Model)));
         if (parts is null)

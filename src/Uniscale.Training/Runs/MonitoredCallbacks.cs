@@ -48,6 +48,14 @@ public sealed class MonitoredCallbacks(IRunMonitor monitor, IReadOnlyList<ITrain
     }
 
     /// <inheritdoc/>
+    public void Stopping()
+    {
+        using var busy = monitor.Busy("ending");
+        foreach (var callback in inner)
+            callback.Stopping();
+    }
+
+    /// <inheritdoc/>
     public void Ended(RankRuntime runtime, TrainingResult result)
     {
         using var busy = monitor.Busy("ending");

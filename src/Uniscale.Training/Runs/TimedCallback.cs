@@ -27,6 +27,9 @@ internal sealed class TimedCallback(TimeKeeper keeper, TimeUse use, ITrainingCal
     public void WentBack(RankRuntime runtime, Incident incident) => Timed(() => inner.WentBack(runtime, incident));
 
     /// <inheritdoc/>
+    public void Stopping() => Timed(inner.Stopping);
+
+    /// <inheritdoc/>
     public void Ended(RankRuntime runtime, TrainingResult result) => Timed(() => inner.Ended(runtime, result));
 
     private void Timed(Action action)

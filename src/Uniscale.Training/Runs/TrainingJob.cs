@@ -212,6 +212,8 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
         var loaded = options.Resume ? Resume(runtime, store, data) : null;
         if (loaded is null && identity is { SavedStep: > 0 })
             throw Vanished(identity);
+        if (loaded is null && data is Curriculum curriculum)
+            curriculum.CheckBeginning(_configuration);
         new StartingModels(_configuration, runtime, store, begins: loaded is null).Load();
         return loaded;
     }

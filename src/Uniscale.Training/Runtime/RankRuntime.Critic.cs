@@ -107,7 +107,10 @@ public sealed partial class RankRuntime
             WithMeasuresOf(critic.Decision with { Measures = new Dictionary<string, double>() }, critic)
         );
         Position = new TrainingPosition(Position.Step + 1, Position.ConsumedTokens + plan.Tokens, Position.Updates);
-        return new StepOutcome(Position, plan, decision, default(StepJudgement), critic.LearningRate, TimeSpan.Zero, TimeSpan.Zero);
+        return new StepOutcome(Position, plan, decision, default(StepJudgement), critic.LearningRate, TimeSpan.Zero, TimeSpan.Zero)
+        {
+            PolicyRests = true,
+        };
     }
 
     private IEnumerable<KeyValuePair<string, string>> CriticToExtra() =>

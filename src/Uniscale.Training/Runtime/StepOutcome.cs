@@ -26,6 +26,9 @@ public sealed record StepOutcome(
     /// <summary>What went wrong in the step and what was done about it; null: nothing went wrong.</summary>
     public Incident? Incident { get; init; }
 
+    /// <summary>The critic alone was taught: the policy has no gradients of this step.</summary>
+    public bool PolicyRests { get; init; }
+
     /// <summary>Share of the plan's tokens that were computed: where data is drawn as the run goes, a step has room for more.</summary>
     public double FedShare { get; init; } = 1;
 

@@ -40,7 +40,7 @@ public sealed class DoctorCommandTests
     }
 
     [Theory]
-    [InlineData("HOSTS names no hosts", "doctor", "--hosts", "HOSTS")]
+    [InlineData("HOSTS names no host: ", "doctor", "--hosts", "HOSTS")]
     [InlineData("--device tpu is no device: give cpu or cuda.", "doctor", "--hosts", "HOSTS", "--device", "tpu")]
     [InlineData("--as-rank is for the ranks of `uniscale doctor --hosts FILE`", "doctor", "--as-rank")]
     public void What_cannot_be_looked_at_is_refused(string sentence, params string[] arguments)

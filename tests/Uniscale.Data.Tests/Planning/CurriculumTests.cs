@@ -172,16 +172,6 @@ public sealed class CurriculumTests : IDisposable
             StringComparison.Ordinal
         );
         Assert.Contains(
-            "names the shard",
-            Refused(ShardFolder.Run(16, 4, 1600, a with { Shards = [.. a.Shards, .. a.Shards] })),
-            StringComparison.Ordinal
-        );
-        Assert.Contains(
-            "train.steps is 6, but the phases end at step 5: lower it, or give the phases more tokens.",
-            Refused(config with { Train = new TrainSection { Steps = 6 }, Phases = [new PhaseSection { Tokens = 5 * 4 * 16 }] }),
-            StringComparison.Ordinal
-        );
-        Assert.Contains(
             "'b', which is neither",
             Refused(
                 config with
@@ -236,6 +226,30 @@ public sealed class CurriculumTests : IDisposable
             }
             consumed += step.Tokens;
         }
+    }
+
+    [Fact]
+    public void What_a_run_does_not_begin_with_is_still_read()
+    {
+        var a = _corpus.Source("a", 1000);
+        var twice = ShardFolder.Run(16, 4, 1600, a with { Shards = [.. a.Shards, .. a.Shards] });
+        Assert.Contains("names the shard", RefusedAtTheBeginning(twice), StringComparison.Ordinal);
+        var beyond = ShardFolder.Run(16, 4, 1600, a) with
+        {
+            Train = new TrainSection { Steps = 6 },
+            Phases = [new PhaseSection { Tokens = 5 * 4 * 16 }],
+        };
+        Assert.Contains(
+            "train.steps is 6, but the phases end at step 5: lower it, or give the phases more tokens.",
+            RefusedAtTheBeginning(beyond),
+            StringComparison.Ordinal
+        );
+    }
+
+    private static string RefusedAtTheBeginning(RunConfiguration config)
+    {
+        using var curriculum = Curriculum.FromConfiguration(config);
+        return Assert.Throws<UserErrorException>(() => curriculum.CheckBeginning(config)).Message;
     }
 
     private static string Refused(RunConfiguration config) =>

@@ -2,7 +2,10 @@ using Uniscale.Checkpoints;
 using Uniscale.Configuration;
 using Uniscale.Engine.Buckets;
 using Uniscale.Experiments.Verification;
+using Uniscale.Launching.Supervision;
+using Uniscale.Telemetry.Accounting;
 using Uniscale.Training.Recovery;
+using Uniscale.Training.Runs;
 using Uniscale.Training.Runtime;
 
 namespace Uniscale.Training.Tests.Support;
@@ -60,7 +63,9 @@ internal static class GuardedRun
                 var stop = new StopRequest();
                 var observer = new Observer(stop, stopAfter);
                 var saver = new CheckpointCallback(store, run.Checkpoint.Every, behind: true, ("", ""));
-                var end = new Trainer(runtime, [observer, saver], stop, recovery: new RunRecovery(runtime, store)).Run();
+                var timed = new TimedCallback(TimeKeeper.Open("", 0, DateTimeOffset.UtcNow), TimeUse.Saving, saver);
+                var callbacks = new MonitoredCallbacks(new Unwatched(), [observer, timed]);
+                var end = new Trainer(runtime, [callbacks], stop, recovery: new RunRecovery(runtime, store)).Run();
                 return new GuardedResult(end, observer.Steps, observer.Incidents, runtime.Record, State(runtime));
             }
         );
@@ -78,6 +83,15 @@ internal static class GuardedRun
                 .. bucket.FirstMoment.data<float>().ToArray(),
                 .. bucket.SecondMoment.data<float>().ToArray(),
             ];
+    }
+
+    private sealed class Unwatched : IRunMonitor, IDisposable
+    {
+        public void Beat(long step) { }
+
+        public IDisposable Busy(string what) => this;
+
+        public void Dispose() { }
     }
 
     private sealed class Observer(StopRequest stop, long stopAfter) : ITrainingCallback

@@ -76,13 +76,18 @@ internal static class CsvExams
         // Columns of question, options and answer.
         int first = header ? 1 : 0;
         int number = 0;
+        int most = first + 2 + Options;
         while (csv.Read())
         {
             string[] row = csv.Record!;
             if (number++ == 0 && header)
+            {
+                // Behind the letter a C-Eval file may have an explanation.
+                most = row.Length;
                 continue;
-            // Behind the letter C-Eval has an explanation; a comma too many elsewhere would make another letter the right one.
-            if (row.Length < first + 1 + Options || row.Length > first + (header ? 3 : 2) + Options)
+            }
+            // A comma too many would make another letter the right one.
+            if (row.Length < first + 1 + Options || row.Length > most)
                 throw new UserErrorException(
                     $"{path}, line {csv.RawRow}: there are {row.Length} fields, where a question, {Options} options and a letter are expected."
                 );

@@ -27,7 +27,7 @@ internal static class GaokaoFiles
     {
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllText(path));
+            using var document = JsonDocument.Parse(TextFile.All(path));
             var root = document.RootElement;
             string name =
                 root.TryGetProperty("keywords", out var keyword) && keyword.ValueKind == JsonValueKind.String

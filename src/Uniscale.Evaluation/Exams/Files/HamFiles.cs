@@ -46,7 +46,7 @@ internal static partial class HamFiles
 
     private static Question? Parse(string path)
     {
-        string[] lines = File.ReadAllLines(path);
+        string[] lines = [.. TextFile.Lines(path)];
         if (lines.Length < 6 || First().Match(lines[0]) is not { Success: true } first)
             return null;
         var (text, options) = (new List<string>(), new List<string>());

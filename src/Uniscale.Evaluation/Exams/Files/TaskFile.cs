@@ -180,12 +180,15 @@ public sealed record TaskFile
             throw new UserErrorException(
                 $"{path}: shot_count is {ShotCount}, but {Shots} has {shots.Count} questions: set it to {shots.Count} or less."
             );
-        var questions = asked.Select(question => question.Text).ToHashSet(StringComparer.Ordinal);
-        if (shots.FindIndex(shot => questions.Contains(shot.Text)) is var known and >= 0)
+        // One text with other options is another question.
+        var questions = asked.Select(Content).ToHashSet(StringComparer.Ordinal);
+        if (shots.Take(ShotCount).ToList().FindIndex(shot => questions.Contains(Content(shot))) is var known and >= 0)
             throw new UserErrorException(
                 $"{path}: question {known + 1} of {Shots} is asked in {Data} too, with its answer in sight: take it out of one of them."
             );
     }
+
+    private static string Content(Question question) => string.Join('\0', [question.Text, .. question.Options]);
 
     private void Check(string path)
     {
