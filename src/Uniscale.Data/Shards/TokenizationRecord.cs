@@ -64,7 +64,8 @@ public sealed class TokenizationRecord
         if (PathOf(shard) is { } path && Read(path)?.Tokenizer is { } made && made != tokenizer.Fingerprint)
             throw new UserErrorException(
                 $"{ShardFormat.BinPath(shard)} was made by another tokenizer than {tokenizer.Path}, so its tokens would be other text: "
-                    + $"name the tokenizer that made it, or tokenize the data again; if both are known to give the same tokens, remove {path}."
+                    + $"name the tokenizer that made it, or tokenize the data again; if both are known to give the same tokens, remove {path}, "
+                    + "with which the digests go that find damage in shards."
             );
     }
 

@@ -42,7 +42,8 @@ internal sealed class ByteLevelTokenizer : Tokenizer
         }
         UnknownId = rules.Vocabulary.UnknownId;
         (BeginId, EndId, PaddingId) = (IdOfSpecial(names.Begin), IdOfSpecial(names.End), IdOfSpecial(names.Padding));
-        Fingerprint = FingerprintOf([.. bytes, .. Encoding.UTF8.GetBytes($"{BeginId} {EndId} {PaddingId}")]);
+        // No text has padding: a token for it, which other programs add, changes no shard.
+        Fingerprint = FingerprintOf([.. bytes, .. Encoding.UTF8.GetBytes($"{BeginId} {EndId}")]);
         Symbols = [.. rules.Added.Where(token => !token.IsSpecial).Select(token => token.Content)];
     }
 

@@ -46,8 +46,11 @@ internal static partial class HamFiles
 
     private static Question? Parse(string path)
     {
+        // Pictures and lists lie beside the questions.
+        if (First().Match(File.ReadLines(path).FirstOrDefault() ?? "") is not { Success: true } first)
+            return null;
         string[] lines = [.. TextFile.Lines(path)];
-        if (lines.Length < 6 || First().Match(lines[0]) is not { Success: true } first)
+        if (lines.Length < 6)
             return null;
         var (text, options) = (new List<string>(), new List<string>());
         foreach (string line in lines.Skip(1))

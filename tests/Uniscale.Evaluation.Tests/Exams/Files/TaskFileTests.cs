@@ -122,13 +122,21 @@ public sealed class TaskFileTests : IDisposable
 
     [Theory]
     [InlineData("Shot?", 3, "shot_count is 3, but s.jsonl has 2 questions: set it to 2 or less")]
-    [InlineData("2+2?", 1, "question 2 of s.jsonl is asked in q.jsonl too, with its answer in sight")]
+    [InlineData("2+2?", 2, "question 2 of s.jsonl is asked in q.jsonl too, with its answer in sight")]
     public void ShotsAreThereAndGiveNothingAway(string second, int count, string sentence)
     {
         Write("q.jsonl", "{\"question\": \"2+2?\", \"answer\": \"4\"}\n");
         Write("s.jsonl", $"{{\"question\": \"1+1?\", \"answer\": \"2\"}}\n{{\"question\": \"{second}\", \"answer\": \"4\"}}\n");
         var failure = Assert.Throws<UserErrorException>(() => Read(Plain + $"shots: s.jsonl\nshot_count: {count}\n"));
         Assert.Contains(sentence, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ShotsThatAreNotShownGiveNothingAway()
+    {
+        Write("q.jsonl", "{\"question\": \"2+2?\", \"answer\": \"4\"}\n");
+        Write("s.jsonl", "{\"question\": \"1+1?\", \"answer\": \"2\"}\n{\"question\": \"2+2?\", \"answer\": \"4\"}\n");
+        Assert.Equal(1, Read(Plain + "shots: s.jsonl\nshot_count: 1\n").Rules.Shots);
     }
 
     private (Exam Exam, ExamRules Rules) Read(string yaml)
