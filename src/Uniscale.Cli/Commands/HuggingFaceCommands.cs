@@ -131,17 +131,9 @@ internal static class HuggingFaceCommands
             string? tokenizer = parsed.GetValue(without) ? null : TokenizerOf(source, config);
             var configuration = HuggingFaceModel.Configuration(source, config, Overrides(run, tokenizer));
             bool made = !Directory.Exists(run);
-            var own = RunOwnership.ToTrain(run, Path.Combine(run, "checkpoints"));
-            try
-            {
-                // Another import may have had it until now.
-                RefuseFilled(run);
-            }
-            catch
-            {
-                own.Dispose();
-                throw;
-            }
+            using var own = RunOwnership.ToTrain(run, Path.Combine(run, "checkpoints"));
+            // Another import may have had it until now.
+            RefuseFilled(run);
             try
             {
                 var output = parsed.InvocationConfiguration.Output;
@@ -166,7 +158,6 @@ internal static class HuggingFaceCommands
                     Directory.Delete(run);
                 throw;
             }
-            own.Dispose();
         });
         return command;
     }

@@ -159,7 +159,10 @@ public sealed record SweepPlan(SweepConfiguration Sweep, string BasePath, string
         if (refused.Count > 0 && (Sweep.Random is null || refused.Count == Runs.Count))
             throw new UserErrorException($"{path}: {refused[0].Name} ({refused[0].Title}) cannot be: {refused[0].Refusal}");
         // Runs that end before are judged by their end; where all do, the rule stops nothing, in silence. Without steps: not known here.
-        long last = Runs.Where(run => run.Refusal is null).Select(run => run.Steps > 0 ? run.Steps : long.MaxValue).Max();
+        long last = Runs.Where(run => run.Refusal is null)
+            .Select(run => run.Steps > 0 ? run.Steps : long.MaxValue)
+            .DefaultIfEmpty(long.MaxValue)
+            .Max();
         if (Sweep.Stop.Rule != StoppingKind.None && Sweep.Stop.After >= last)
             throw new UserErrorException(
                 $"{path}: stop.after is {Sweep.Stop.After}, but the runs end at step {last} at the latest, so none would be stopped: lower it, or take stop out."
