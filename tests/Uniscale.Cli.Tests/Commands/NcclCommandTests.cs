@@ -41,9 +41,16 @@ public sealed class NcclCommandTests : IDisposable
     [Theory]
     [InlineData("kill inside a collective", "ZeRO-3 2")]
     [InlineData("exception inside a collective", "PP 2")]
+    public void The_cell_is_as_promised(string name, string layout) => Holds("faults.yaml", "one_slot=1", name, layout, "identical");
+
+    [Theory]
     [InlineData("ranks disagree", "TP 2")]
     [InlineData("a rank is slow", "DP 2")]
-    public void The_cell_is_as_promised(string name, string layout) => Holds("faults.yaml", "one_slot=1", name, layout, "identical");
+    public void The_cell_is_as_promised_by_night(string name, string layout)
+    {
+        Nightly.Only();
+        The_cell_is_as_promised(name, layout);
+    }
 
     /// <summary>Ranks as processes under mpirun, whose devices move nothing: the supervisor names who hangs and starts again.</summary>
     [Fact]
