@@ -45,16 +45,32 @@ internal static class CheckpointFolders
         return [.. folders.OrderByDescending(folder => folder.Marker?.Ordinal ?? -1).ThenByDescending(folder => folder.Step)];
     }
 
-    /// <summary>The marker of a folder, or null.</summary>
+    /// <summary>The marker of a folder, or null: there is none, it is damaged, or it cannot be read.</summary>
     public static CommitMarker? ReadMarker(string folder)
     {
         try
         {
-            using var file = File.OpenHandle(Path.Combine(folder, CommitMarker.FileName));
+            return OpenMarker(folder);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The marker of a folder, or null: there is none, or it is damaged.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    public static CommitMarker? OpenMarker(string folder)
+    {
+        string path = Path.Combine(folder, CommitMarker.FileName);
+        try
+        {
+            using var file = File.OpenHandle(path);
             byte[] bytes = new byte[CommitMarker.LongestBytes + 1];
             return CommitMarker.Parse(bytes.AsSpan(0, RandomAccess.Read(file, bytes, 0)));
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException or NotSupportedException)
         {
             return null;
         }

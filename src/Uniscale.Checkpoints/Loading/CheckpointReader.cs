@@ -10,6 +10,9 @@ namespace Uniscale.Checkpoints.Loading;
 /// </summary>
 public sealed class CheckpointReader
 {
+    /// <summary>A rank may need parts of thousands of files, and a process may not open as many.</summary>
+    private const int FilesAtOnce = 8;
+
     private readonly Dictionary<string, (TensorRecord Record, int Index)> _tensors;
 
     private CheckpointReader(string folder, CheckpointManifest manifest)
@@ -51,14 +54,13 @@ public sealed class CheckpointReader
     {
         if (!Directory.Exists(folder))
             throw new CheckpointException($"there is no checkpoint {folder}");
-        var marker =
-            CheckpointFolders.ReadMarker(folder)
-            ?? throw new CheckpointDamagedException(
-                $"{Path.Combine(folder, CommitMarker.FileName)} is missing or damaged: the checkpoint is not committed"
-            );
-        string path = Path.Combine(folder, CheckpointManifest.FileName);
+        string path = Path.Combine(folder, CommitMarker.FileName);
         try
         {
+            var marker =
+                CheckpointFolders.OpenMarker(folder)
+                ?? throw new CheckpointDamagedException($"{path} is missing or damaged: the checkpoint is not committed");
+            path = Path.Combine(folder, CheckpointManifest.FileName);
             byte[] json = File.ReadAllBytes(path);
             return json.Length == marker.ManifestBytes && Digest.Of(json) == marker.ManifestDigest
                 ? json
@@ -66,7 +68,7 @@ public sealed class CheckpointReader
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointDamagedException($"{path} cannot be read ({failure.Message})", failure);
+            throw ReadFailure.Of($"{path} cannot be read", failure);
         }
     }
 
@@ -97,15 +99,23 @@ public sealed class CheckpointReader
     internal void Load(IReadOnlyList<StateSlice> wanted, int threads, Func<int, bool>? proves)
     {
         var jobs = Find(wanted);
-        int[] touched = [.. jobs.Select(job => job.Part.File).Distinct()];
+        var jobsOf = jobs.ToLookup(job => job.Part.File);
+        int[] touched = [.. jobsOf.Select(file => file.Key)];
         HashSet<int> proved = [.. proves is null ? touched : Enumerable.Range(0, Manifest.Files.Count).Where(proves)];
         foreach (int file in proved.Except(touched))
             OpenProved(file).Dispose();
-        InFiles(
-            touched,
-            proved,
-            files => InParallel(jobs, threads, (job, buffer) => Copy(files[job.Part.File], job.Tensor, job.Part, job.Wanted, buffer))
-        );
+        foreach (int[] some in touched.Chunk(FilesAtOnce))
+            InFiles(
+                some,
+                proved,
+                files =>
+                    InParallel(
+                        [.. some.SelectMany(file => jobsOf[file])],
+                        threads,
+                        job => BytesOf(job.Tensor, job.Part),
+                        (job, buffer) => Copy(files[job.Part.File], job.Tensor, job.Part, job.Wanted, buffer)
+                    )
+            );
     }
 
     /// <summary>Stored parts that wanted slices are made of, in order of their files and places.</summary>
@@ -135,6 +145,7 @@ public sealed class CheckpointReader
                 InParallel(
                     Manifest.Parts.In(index).ToArray(),
                     threads,
+                    found => BytesOf(Manifest.Tensors[found.Tensor], found.Part),
                     (found, buffer) => VerifyPart(file, Manifest.Tensors[found.Tensor], found.Part, buffer, damages)
                 );
             }
@@ -209,7 +220,7 @@ public sealed class CheckpointReader
     private void Copy(StoredFile file, TensorRecord tensor, StoredPart stored, StateSlice[] wanted, Span<byte> buffer)
     {
         int elementBytes = tensor.Type.SizeBytes();
-        long sizeBytes = stored.Box.Count * elementBytes;
+        long sizeBytes = BytesOf(tensor, stored);
         var copies = wanted.Select(slice => SliceCopy.Of(stored.Box, BoxOf(slice), elementBytes, slice.Address)!).ToArray();
         byte[] digests = DigestsOf(file, stored, sizeBytes);
         for (long chunk = 0; chunk * Manifest.ChunkBytes < sizeBytes; chunk++)
@@ -225,7 +236,7 @@ public sealed class CheckpointReader
 
     private void VerifyPart(StoredFile file, TensorRecord tensor, StoredPart part, Span<byte> buffer, List<string> damages)
     {
-        long sizeBytes = part.Box.Count * tensor.Type.SizeBytes();
+        long sizeBytes = BytesOf(tensor, part);
         byte[] digests = DigestsOf(file, part, sizeBytes);
         for (long chunk = 0; chunk * Manifest.ChunkBytes < sizeBytes; chunk++)
         {
@@ -264,14 +275,18 @@ public sealed class CheckpointReader
 
     private delegate void ChunkBody<T>(T item, Span<byte> buffer);
 
-    private void InParallel<T>(T[] items, int threads, ChunkBody<T> body)
+    private static long BytesOf(TensorRecord tensor, StoredPart part) => part.Box.Count * tensor.Type.SizeBytes();
+
+    // With a buffer a thread, of a chunk of the largest item.
+    private void InParallel<T>(T[] items, int threads, Func<T, long> sizeBytes, ChunkBody<T> body)
     {
+        int bufferBytes = (int)Math.Min(Manifest.ChunkBytes, items.Select(sizeBytes).DefaultIfEmpty().Max());
         try
         {
             Parallel.ForEach(
                 items,
                 new ParallelOptions { MaxDegreeOfParallelism = threads },
-                () => ArrayPool<byte>.Shared.Rent(Manifest.ChunkBytes),
+                () => ArrayPool<byte>.Shared.Rent(bufferBytes),
                 (item, _, buffer) =>
                 {
                     body(item, buffer);

@@ -31,7 +31,7 @@ internal sealed class StoredFile : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointDamagedException($"{path} cannot be opened ({failure.Message})", failure);
+            throw ReadFailure.Of($"{path} cannot be opened", failure);
         }
         var file = new StoredFile(path, record, handle);
         try
@@ -117,7 +117,7 @@ internal sealed class StoredFile : IDisposable
         }
         catch (IOException failure)
         {
-            throw new CheckpointDamagedException($"{_path}: {what} cannot be read ({failure.Message})", failure);
+            throw ReadFailure.Of($"{_path}: {what} cannot be read", failure);
         }
     }
 }

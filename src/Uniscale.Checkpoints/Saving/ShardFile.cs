@@ -6,7 +6,10 @@ namespace Uniscale.Checkpoints.Saving;
 /// <summary>Writes a rank's file, or its part of its host's, and reads it back, in large sequential blocks.</summary>
 internal sealed class ShardFile(string path, ShardImage image, bool direct, Action<SavePoint> probe)
 {
-    private const int BlockBytes = 8 << 20;
+    private const int LongestBlockBytes = 8 << 20;
+
+    // Of whole pages, as the image is.
+    private readonly int _blockBytes = (int)Math.Min(LongestBlockBytes, image.SizeBytes);
 
     /// <summary>Writes and syncs the file; digests are taken of the bytes that go to the disk.</summary>
     /// <param name="staged">The whole file in page-aligned memory, rounded up to a page; 0: it is taken from the slices block by
@@ -18,11 +21,11 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         using var file = OpenForWriting();
         using var bounce = new StagingBuffer();
         if (staged == 0)
-            bounce.Reserve(BlockBytes, threads: 1);
+            bounce.Reserve(_blockBytes, threads: 1);
         ShardDigests? digests = null;
-        for (long offset = 0; offset < image.SizeBytes; offset += BlockBytes)
+        for (long offset = 0; offset < image.SizeBytes; offset += _blockBytes)
         {
-            int count = (int)Math.Min(BlockBytes, image.SizeBytes - offset);
+            int count = (int)Math.Min(_blockBytes, image.SizeBytes - offset);
             // An image is whole pages, as direct writes must be.
             var block = PageMemory.Span(staged == 0 ? bounce.Address : staged + (nint)offset, count);
             if (staged == 0)
@@ -46,8 +49,8 @@ internal sealed class ShardFile(string path, ShardImage image, bool direct, Acti
         var digester = new ChunkDigester(image);
         using var file = OpenDirect(write: false) ?? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using var bounce = new StagingBuffer();
-        bounce.Reserve(BlockBytes, threads: 1);
-        var block = PageMemory.Span(bounce.Address, BlockBytes);
+        bounce.Reserve(_blockBytes, threads: 1);
+        var block = PageMemory.Span(bounce.Address, _blockBytes);
         byte[] table = new byte[written.Table.Length];
         for (long offset = 0; offset < image.SizeBytes;)
         {

@@ -21,7 +21,7 @@ public sealed class KillTests
                 if (files == FileGrouping.Rank || isNight)
                     deaths.Add(files, point, 0, point >= SavePoint.Renamed ? 2 : 1);
                 if (point is >= SavePoint.Staged and < SavePoint.Announced)
-                    deaths.Add(files, point, 1, 1);
+                    deaths.Add(files, point, SavingChild.Ranks - 1, 1);
             }
         return deaths;
     }
@@ -51,10 +51,10 @@ public sealed class KillTests
             using var child = SavingChild.StartEverlasting(folder.Path, files);
             string? first = await child.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken);
             Assert.NotNull(first);
-            await Task.Delay(random.Next(60), TestContext.Current.CancellationToken);
+            await Task.Delay(random.Next(60 + (4 * SavingChild.Ranks)), TestContext.Current.CancellationToken);
             child.Kill();
             string rest = await child.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-            long announced = long.Parse((first + "\n" + rest).Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
+            long announced = (first + "\n" + rest).Split('\n', StringSplitOptions.RemoveEmptyEntries).Max(long.Parse);
             Assert.True(announced > durable);
             long loaded = LoadedStep(folder.Path);
             Assert.InRange(loaded, announced, announced + 1);

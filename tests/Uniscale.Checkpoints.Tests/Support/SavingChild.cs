@@ -14,13 +14,17 @@ internal static class SavingChild
 
     private const string Everlasting = "none";
 
-    public const int Ranks = 2;
+    private const int RanksOfHost = 8;
+
+    /// <summary>Ranks that save, as threads: two, or as many as <c>UNISCALE_SAVING_RANKS</c> says.</summary>
+    public static int Ranks { get; } =
+        int.TryParse(Environment.GetEnvironmentVariable("UNISCALE_SAVING_RANKS"), CultureInfo.InvariantCulture, out int ranks) ? ranks : 2;
 
     /// <summary>The model of a rank, the same in parent and child.</summary>
     public static Tensors Model(int rank) =>
         new Tensors()
             .Add("whole", ElementType.Float32, [64, 32])
-            .Add("cut", ElementType.BFloat16, [8, 300], [4 * rank, 0], [4, 300])
+            .Add("cut", ElementType.BFloat16, [4 * Ranks, 300], [4 * rank, 0], [4, 300])
             .Add("also whole", ElementType.Float32, [900]);
 
     /// <summary>Starts a child that saves step 1 whole and dies by SIGKILL at a point of step 2 on a rank.</summary>
@@ -51,12 +55,12 @@ internal static class SavingChild
     {
         long step = 0;
         using var model = Model(world.Rank);
-        // Ranks that share no file are on two hosts.
+        // Two ranks that share no file are on two hosts.
         var options = new CheckpointOptions
         {
             Keep = 2,
             Files = files,
-            Host = files == FileGrouping.Node ? "host" : $"host-{world.Rank}",
+            Host = files == FileGrouping.Node || Ranks > 2 ? $"host-{world.Rank / RanksOfHost}" : $"host-{world.Rank}",
             Probe = Probe,
         };
         using var store = new CheckpointStore(directory, world, options);

@@ -29,7 +29,7 @@ internal static class ThreadWorld
                 )
             )
             .ToArray();
-        if (!Task.WhenAll(tasks).ContinueWith(_ => { }, TaskScheduler.Default).Wait(TimeSpan.FromSeconds(60)))
+        if (!Task.WhenAll(tasks).ContinueWith(_ => { }, TaskScheduler.Default).Wait(TimeSpan.FromSeconds(60 + size / 10)))
             throw new TimeoutException("the ranks did not end");
         return [.. tasks.Select(task => task.GetAwaiter().GetResult())];
     }
