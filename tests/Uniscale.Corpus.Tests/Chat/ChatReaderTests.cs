@@ -118,6 +118,11 @@ public sealed class ChatReaderTests(ChatVocabulary vocabulary) : IClassFixture<C
     [InlineData("messages", """{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":" "}]}""", "an empty answer")]
     [InlineData("messages", """{"messages":[{"role":"user"}]}""", "a message without a text")]
     [InlineData("messages", """{"messages":[{"content":"x"}]}""", "a message without a role")]
+    [InlineData(
+        "messages",
+        """{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","weight":0.5}]}""",
+        "a message whose weight is neither 0 nor 1"
+    )]
     [InlineData("messages", """{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "a message with a picture or sound")]
     [InlineData("messages", """{"messages":[{"role":"user","content":"\ud800"}]}""", "texts with half a character")]
     [InlineData("sharegpt", """{"conversations":[{"from":"gpt","value":"a"},{"from":"human","value":"q"}]}""", "turns out of order")]

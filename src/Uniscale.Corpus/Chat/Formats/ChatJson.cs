@@ -110,6 +110,16 @@ internal static class ChatJson
     private static bool IsSwitchedOff(JsonElement message) =>
         Switches.Any(key =>
             message.TryGetProperty(key, out var value)
-            && (value.ValueKind == JsonValueKind.False || (value.ValueKind == JsonValueKind.Number && value.GetDouble() == 0))
+            && value.ValueKind switch
+            {
+                JsonValueKind.False => true,
+                JsonValueKind.Number => value.GetDouble() switch
+                {
+                    0 => true,
+                    1 => false,
+                    _ => throw new ChatRecordException($"a message whose {key} is neither 0 nor 1"),
+                },
+                _ => false,
+            }
         );
 }
