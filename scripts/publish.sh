@@ -42,7 +42,13 @@ cat >"$folder/scripts/uniscale" <<'RUN'
 # Runs the published program; UNISCALE_LIBTORCH names the folder of a libtorch, where there is none beside the program.
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 libraries=$here/lib
-/sbin/ldconfig -p 2>/dev/null | grep -q 'libgomp\.so\.1 ' || libraries=$libraries:$here/lib-where-missing
+known=$(/sbin/ldconfig -p 2>/dev/null)
+[[ $known == *libgomp.so.1\ * ]] || libraries=$libraries:$here/lib-where-missing
+# Without it .NET ends the process at the first digest.
+if [[ -n $known && $known != *libssl.so* && ${1:-} != doctor ]]; then
+    echo "uniscale: OpenSSL is missing, which .NET needs: apt-get install libssl3 (or what brings libssl.so.3 here)" >&2
+    exit 2
+fi
 export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$libraries
 exec "$here/program/uniscale" "$@"
 RUN

@@ -33,6 +33,7 @@ internal static class Examination
             ),
             StandardLibrary(libraries, AppContext.BaseDirectory),
             Tensors(Libtorch.Folder),
+            Library(libraries, "OpenSSL", "digests and encrypted connections, by .NET", "libssl3", required: true, "libssl.so"),
             Library(libraries, "oneDNN", "fast bf16 GEMM", "libdnnl-dev", required: false, "libdnnl.so"),
             Library(libraries, "SentencePiece", "tokenizers", "libsentencepiece-dev", required: true, "libsentencepiece.so"),
             Mpi(mpirun: null, Environment.GetEnvironmentVariable(MpiRuntime.LibraryVariable)),

@@ -31,18 +31,26 @@ internal sealed partial class Libraries
     {
         foreach (string name in names)
         {
-            foreach (string folder in _folders)
-                if (File.Exists(Path.Combine(folder, name)))
-                    return Resolve(Path.Combine(folder, name));
-            string? match = _cached
-                .Keys.Where(known => known == name || known.StartsWith(name + ".", StringComparison.Ordinal))
-                .Order(StringComparer.Ordinal)
-                .LastOrDefault();
-            if (match is not null)
+            if (_folders.Select(folder => Newest(FilesOf(folder), name)).FirstOrDefault(found => found is not null) is { } file)
+                return Resolve(file);
+            if (Newest(_cached.Keys, name) is { } match)
                 return Resolve(_cached[match]);
         }
         return null;
     }
+
+    /// <summary>Of some file names or paths, the last that is a name or the name with a version behind it.</summary>
+    private static string? Newest(IEnumerable<string> files, string name) =>
+        files
+            .Where(file =>
+                Path.GetFileName(file) is var known
+                && known.StartsWith(name, StringComparison.Ordinal)
+                && known[name.Length..].All(letter => letter == '.' || char.IsAsciiDigit(letter))
+            )
+            .Order(StringComparer.Ordinal)
+            .LastOrDefault();
+
+    private static string[] FilesOf(string folder) => Directory.Exists(folder) ? Directory.GetFiles(folder) : [];
 
     /// <summary>
     /// The version of a library: out of its pkg-config file where it has one (SentencePiece's file name says 0.0.0), else out of its

@@ -14,6 +14,7 @@ public sealed class ExaminationTests : IDisposable
     {
         var findings = Examination.Run(new Libraries("", []));
         Assert.Equal(("apt-get install libstdc++6", false, true), Of(findings, "libstdc++"));
+        Assert.Equal(("apt-get install libssl3", false, true), Of(findings, "OpenSSL"));
         Assert.Equal(("apt-get install libdnnl-dev", false, false), Of(findings, "oneDNN"));
         Assert.Equal(("apt-get install libsentencepiece-dev", false, true), Of(findings, "SentencePiece"));
 
@@ -23,7 +24,18 @@ public sealed class ExaminationTests : IDisposable
             "MISSING  libstdc++      C++ at run time\n                        -> apt-get install libstdc++6\n",
             text.ToString()
         );
-        Assert.EndsWith("2 required things are missing.\n", text.ToString());
+        Assert.EndsWith("3 required things are missing.\n", text.ToString());
+    }
+
+    /// <summary>A published folder brings libraries as their users ask for them, without the links that a package for developers has.</summary>
+    [Fact]
+    public void A_library_in_a_folder_is_found_by_its_name_with_a_version()
+    {
+        foreach (string file in (string[])["libdnnl.so.2", "libdnnl.so.3.4", "libdnnl.so.3.4-gdb.py", "libdnnl.social"])
+            File.WriteAllText(Path.Combine(_folder, file), "");
+        var libraries = new Libraries("", [Path.Combine(_folder, "gone"), _folder]);
+        Assert.Equal(Path.Combine(_folder, "libdnnl.so.3.4"), libraries.Find("libdnnl.so"));
+        Assert.Null(libraries.Find("libdnnl.so.4"));
     }
 
     [Fact]
