@@ -112,6 +112,9 @@ def main():
     names = arguments.only.split(",")
     results = {name: [] for name in names}
     load = os.getloadavg()[0]
+    page = pathlib.Path(arguments.write) if arguments.write else None
+    if page and not (BEGIN in page.read_text() and END in page.read_text()):
+        sys.exit(f"{page} has no place for the table: put {BEGIN} and {END} where it belongs")
     with tempfile.TemporaryDirectory(prefix="uniscale-planner-") as place:
         folder = pathlib.Path(place)
         make_data(folder)
@@ -122,12 +125,10 @@ def main():
             print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
     text, failed = table(results)
     text = f"{arguments.rounds} rounds, {datetime.date.today()}, load {load:.0f} at the start.\n\n{text}"
-    if arguments.write:
-        page = pathlib.Path(arguments.write)
+    print(text)
+    if page:
         before, rest = page.read_text().split(BEGIN)
         page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
-    else:
-        print(text)
     for line in failed:
         print(line, file=sys.stderr)
     sys.exit(1 if failed else 0)

@@ -162,6 +162,7 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
         if (trial.Threads)
             arguments.AddRange(["--ranks", Text(trial.Ranks)]);
         _ = Output(
+            folder,
             trial.Threads
                 ? [.. MpiLauncher.ThisExecutable(), .. arguments]
                 : MpiLauncher.CommandLine(
@@ -178,10 +179,11 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
         return measured;
     }
 
-    private static string Output(IReadOnlyList<string> command)
+    private static string Output(string folder, IReadOnlyList<string> command)
     {
         var start = new ProcessStartInfo(command[0])
         {
+            WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,

@@ -98,4 +98,22 @@ public sealed class PlanCommandTests : IDisposable
 
     [Fact]
     public void A_folder_that_is_no_run_is_refused() => Assert.Contains("is no run", CommandRun.Refused("plan", "compare", _folder));
+
+    /// <summary>From any working directory, as processes of their own.</summary>
+    [Fact]
+    public void A_calibrated_machine_prices_a_run()
+    {
+        Nightly.Only();
+        string file = Path.Combine(Path.GetTempPath(), $"uniscale-machine-{Environment.ProcessId}.yaml");
+        try
+        {
+            string said = CommandRun.Ok("plan", "calibrate", "--rounds", "1", "--steps", "2", "--out", file);
+            Assert.Contains("recomputed: ", said, StringComparison.Ordinal);
+            Assert.Contains("tokens/s", CommandRun.Ok("plan", _small, "--cluster", file), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
 }
