@@ -27,7 +27,7 @@ public sealed class ExaminationTests : IDisposable
         Assert.EndsWith("3 required things are missing.\n", text.ToString());
     }
 
-    /// <summary>A published folder brings libraries as their users ask for them, without the links that a package for developers has.</summary>
+    /// <summary>A published folder has no links without a version, as packages for developers do.</summary>
     [Fact]
     public void A_library_in_a_folder_is_found_by_its_name_with_a_version()
     {
