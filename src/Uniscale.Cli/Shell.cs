@@ -43,16 +43,9 @@ public static class Shell
     /// <summary>Options whose values are texts, not paths.</summary>
     private static readonly string[] TextOptions = ["--prompt", "--symbol", "--text", "--set", "--reward-token"];
 
-    // Tests run several commands at once, each on a thread of its own.
-    [ThreadStatic]
-    private static string? _logFile;
-
     /// <summary>Log file of the command that runs on this thread, where it has one; a failure points to it.</summary>
-    public static string? LogFile
-    {
-        get => _logFile;
-        set => _logFile = value;
-    }
+    [field: ThreadStatic]
+    public static string? LogFile { get; set; }
 
     /// <summary>The root command with all others; alone it shows its help.</summary>
     public static RootCommand Create()

@@ -52,7 +52,7 @@ internal static class CheckpointFolders
         {
             return OpenMarker(folder);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             return null;
         }

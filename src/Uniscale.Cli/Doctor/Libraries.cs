@@ -39,13 +39,13 @@ internal sealed partial class Libraries
         return null;
     }
 
-    /// <summary>Of some file names or paths, the last that is a name or the name with a version behind it.</summary>
+    // Of some file names or paths, the last that is a name or the name with a version behind it; a debugger's script may lie beside.
     private static string? Newest(IEnumerable<string> files, string name) =>
         files
             .Where(file =>
                 Path.GetFileName(file) is var known
-                && known.StartsWith(name, StringComparison.Ordinal)
-                && known[name.Length..].All(letter => letter == '.' || char.IsAsciiDigit(letter))
+                && (known == name || known.StartsWith(name + ".", StringComparison.Ordinal))
+                && !known.EndsWith(".py", StringComparison.Ordinal)
             )
             .Order(StringComparer.Ordinal)
             .LastOrDefault();
