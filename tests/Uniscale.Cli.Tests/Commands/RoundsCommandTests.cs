@@ -91,15 +91,18 @@ public sealed class RoundsCommandTests(AlignedRuns runs) : IClassFixture<Aligned
         Assert.Contains("already holds rounds", Refused("align", file));
     }
 
-    /// <summary>Killed in each of the stages, they come to what comes of rounds that nothing happened to.</summary>
+    /// <summary>Killed in each of the stages, by day in one, they come to what comes of rounds that nothing happened to.</summary>
     [Fact]
     public void Rounds_that_are_killed_go_on_to_the_same_bits()
     {
         string[] command = ["align", Rounds("whole"), "--set", "train.steps=8", "--set", "rounds.fast.deviations=0"];
         Done(command);
         string[] broken = [.. command, "--resume", "--set", $"run_directory={In("runs/broken")}"];
-        KillAt("round-1/reward/metrics.jsonl", broken);
-        KillAt("round-1/policy/checkpoints/step-00000004", broken);
+        if (Nightly.Is)
+        {
+            KillAt("round-1/reward/metrics.jsonl", broken);
+            KillAt("round-1/policy/checkpoints/step-00000004", broken);
+        }
         KillAt("round-2/policy/metrics.jsonl", broken);
         Done(broken);
         foreach (string run in (string[])["round-1/policy", "round-2/reward", "round-2/policy"])

@@ -11,7 +11,7 @@ public sealed class InProcessConformanceTests
     [MemberData(nameof(Cases))]
     public void HoldsWithEveryNumberOfRanks(string name)
     {
-        foreach (int size in (int[])[1, 2, 3, 4])
+        foreach (int size in Nightly.Is ? [1, 2, 3, 4] : (int[])[1, 4])
             foreach (bool hasThreads in (bool[])[false, true])
             {
                 var worlds = InProcessWorld.Create(size, hasThreads);

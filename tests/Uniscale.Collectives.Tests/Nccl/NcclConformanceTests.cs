@@ -21,7 +21,7 @@ public sealed class NcclConformanceTests
     {
         using var slot = NcclEmulator.With("one_slot", 1);
         using var slow = NcclEmulator.With("compute_delay", 200);
-        foreach (int size in (int[])[1, 2, 3, 4])
+        foreach (int size in Nightly.Is ? [1, 2, 3, 4] : (int[])[1, 4])
             NcclRanks.RunAll(size, world => ConformanceSuite.Cases[name](new StreamedWorld(world, world.Rank)));
     }
 
