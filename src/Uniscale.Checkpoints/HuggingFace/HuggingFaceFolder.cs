@@ -23,6 +23,7 @@ internal sealed partial class HuggingFaceFolder : IDisposable
 {
     private const string EmbeddingName = "embedding.tokens.weight";
     private const string OutputName = "head.output.weight";
+    private const string AdapterName = "adapter_config.json";
     private const int BlockBytes = 1 << 20;
 
     private readonly string _folder;
@@ -33,6 +34,10 @@ internal sealed partial class HuggingFaceFolder : IDisposable
     /// <summary>Opens all files and proves their headers.</summary>
     public static HuggingFaceFolder Open(string folder)
     {
+        if (File.Exists(Path.Combine(folder, AdapterName)))
+            throw new CheckpointException(
+                $"{folder} holds {AdapterName}: the weights of an adapter, which are added to those of another model; merge the two with the library that trained it, and import what it saves"
+            );
         var opened = new HuggingFaceFolder(folder);
         try
         {

@@ -21,6 +21,7 @@ internal sealed class StartingModels(RunConfiguration configuration, RankRuntime
         if (origin is null || (!begins && !configuration.Objective.ReadsReference()))
             return;
         origin.Check();
+        HoldTokenizer("start_from", origin);
         runtime.StartFrom(store, origin, begins);
         LoadModelsBeside();
     }
@@ -32,10 +33,11 @@ internal sealed class StartingModels(RunConfiguration configuration, RankRuntime
     private void LoadModelsBeside()
     {
         if (runtime.Critic is not null && begins)
-            runtime.StartCritic(
-                store,
-                StartingPoint.Find(configuration.Ppo.CriticFrom ?? configuration.RewardModel.From ?? configuration.StartFrom!)
-            );
+        {
+            var critic = StartingPoint.Find(configuration.Ppo.CriticFrom ?? configuration.RewardModel.From ?? configuration.StartFrom!);
+            HoldTokenizer("ppo.critic_from", critic);
+            runtime.StartCritic(store, critic);
+        }
         if (!configuration.ReadsScores)
             return;
         var section = configuration.RewardModel;
@@ -47,7 +49,14 @@ internal sealed class StartingModels(RunConfiguration configuration, RankRuntime
             );
     }
 
-    private static StartingPoint RewardModelOf(string key, string path, StartingPoint? before)
+    /// <summary>Once, by the first rank, where the run begins.</summary>
+    private void HoldTokenizer(string key, StartingPoint origin)
+    {
+        if (begins && runtime.World.Rank == 0)
+            StartingVocabulary.Check(configuration, key, origin.Folder);
+    }
+
+    private StartingPoint RewardModelOf(string key, string path, StartingPoint? before)
     {
         var origin = before ?? StartingPoint.Find(path);
         origin.Check();
@@ -55,6 +64,7 @@ internal sealed class StartingModels(RunConfiguration configuration, RankRuntime
             throw new UserErrorException(
                 $"{key} names {origin.Folder}, which gives no scores: set it to a run with objective reward."
             );
+        HoldTokenizer(key, origin);
         return origin;
     }
 }

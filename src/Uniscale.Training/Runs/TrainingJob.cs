@@ -237,6 +237,9 @@ public sealed class TrainingJob(ResolvedConfiguration resolved, TrainingOptions 
             telemetry.Note(new Note(step, "rank-not-watched", unseen, NoteLevel.Warning));
         if (rank.World.Rank == 0 && PrecisionAdvice.For(_configuration.Train) is { } advice)
             telemetry.Note(new Note(step, "precision-emulated", advice, NoteLevel.Warning));
+        if (rank.World.Rank == 0)
+            foreach (string sentence in RepeatedShards.Of(_configuration))
+                telemetry.Note(new Note(step, "shard-repeated", sentence, NoteLevel.Warning));
     }
 
     /// <summary>What happens around the steps of a rank, in this order.</summary>

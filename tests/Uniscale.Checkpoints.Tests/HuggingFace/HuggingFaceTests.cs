@@ -275,5 +275,12 @@ public sealed class HuggingFaceTests : IDisposable
                 .Throws<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters, Llama))
                 .Message
         );
+        File.WriteAllText(Path.Combine(_folder["model"], "adapter_config.json"), "{}");
+        Assert.Contains(
+            "the weights of an adapter",
+            Assert
+                .Throws<CheckpointException>(() => HuggingFaceImport.Open(_folder["model"], _folder["scratch"], Parameters, Llama))
+                .Message
+        );
     }
 }

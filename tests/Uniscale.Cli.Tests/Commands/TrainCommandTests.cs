@@ -62,6 +62,48 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Contains("books.train.bin was made by another tokenizer than ", error, StringComparison.Ordinal);
     }
 
+    /// <summary>Sizes fit, and nothing but a loss that begins too high would tell.</summary>
+    [Fact]
+    public void Weights_of_another_tokenizer_are_no_start()
+    {
+        Ok("train", In("run.yaml"), "--set", "train.steps=3");
+        Ok("tokenizer", "train", In("store"), "--vocabulary", "300", "--symbol", "<other>", "--out", In("other.model"), "--threads", "1");
+        Ok("data", "tokenize", In("store"), "--tokenizer", In("other.model"), "--out", In("others"), "--validation", "0.1");
+        string[] second = ["train", In("run.yaml"), "--set", $"run_directory={In("second")}", "--set", $"start_from={In("run")}"];
+        string[] others =
+        [
+            "--set",
+            $"data.tokenizer={In("other.model")}",
+            "--set",
+            $"data.sources[0].shards=[{In("others/books.train")}]",
+            "--set",
+            $"data.validation[0].shards=[{In("others/books.validation")}]",
+        ];
+        Assert.Matches(
+            @"start_from names \S+, which was trained on the tokens of \S+\.model; in data\.tokenizer \S+other\.model, \d+ of 300 of them stand for other text",
+            Refused([.. second, .. others])
+        );
+        Ok(second);
+    }
+
+    [Fact]
+    public void Shards_named_in_two_places_are_told()
+    {
+        string shards = $"shards: [\"{In("tokens/books.*")}\"]";
+        Ok(
+            "train",
+            In("run.yaml"),
+            "--set",
+            "train.steps=1",
+            "--set",
+            $"data.sources=[{{ name: all, {shards} }}, {{ name: books, domain: books, shards: [\"{In("tokens/books.train")}\"] }}]"
+        );
+        string log = File.ReadAllText(In("run/logs/train-rank0.log"));
+        Assert.Matches(@"The sources all and books both have the shard \S+books\.train: ", log);
+        Assert.Matches(@"The source all and the validation set held-out both have the shard \S+books\.validation: ", log);
+        Assert.DoesNotContain("The source books and the validation set", log);
+    }
+
     [Fact]
     public void A_resumed_run_repeats_the_unbroken_one_bit_for_bit_and_validates()
     {
