@@ -21,7 +21,7 @@ rm -rf "$folder"
 mkdir -p "$folder/lib" "$folder/lib-where-missing" "$folder/scripts"
 dotnet publish "$root/src/Uniscale.Cli" --configuration Release --runtime linux-x64 --self-contained --artifacts-path "$root/.build/publish" \
     --output "$folder/program" -p:TorchSharpBackend=$backend -p:DebugType=none -p:PublishDocumentationFiles=false -p:PublishReferencesDocumentationFiles=false \
-    -p:TieredPGO=true --nologo --verbosity quiet
+    --nologo --verbosity quiet
 rm -f "$folder"/program/*.xml "$folder"/program/*.pdb
 
 # What the native libraries need of this machine and another may lack. One libgomp serves a process, so theirs comes first.

@@ -5,8 +5,7 @@ set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 scripts/setup.sh || exit 1
-# The compiler and the tests are hundreds of short processes: code that counts its own branches for a later, better compilation
-# costs them a third of the build and a tenth of the tests, and its gain comes too late. Programs that users start keep it.
+# The compiler too is many short processes: code that counts its own branches for a later, better compilation costs it a third of the build.
 export DOTNET_TieredPGO=${DOTNET_TieredPGO:-0}
 echo "== building"
 mkdir -p .build
