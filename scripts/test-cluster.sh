@@ -18,7 +18,10 @@ ranks=6
 finish() {
     code=$?
     for ((i = 1; i <= hosts; i++)); do kill_host "n$i"; done
-    ((code == 0)) || tail -n 15 "$work"/*.log
+    if ((code != 0)); then
+        tail -n 15 "$work"/*.log
+        for run in "$shared"/*/launch; do [[ ! -e $run ]] || cp -r "$run" "$work/launch-$(basename "${run%/launch}")"; done
+    fi
     umount "$shared" 2>/dev/null || true
     ((code == 0)) && rm -rf "$work" || echo "test-cluster: failed; the logs are in $work"
 }
@@ -71,7 +74,8 @@ start_host() { # NUMBER
     disown
     until [[ -e $work/up-$name ]]; do sleep 0.05; done
     rm "$work/up-$name"
-    ip link add "e$1" type veth peer name eth0 netns "${process[$name]}"
+    # Its address stays when it comes back: others remember the card of a neighbour for a while.
+    ip link add "e$1" type veth peer name eth0 address "02:00:00:00:00:0$1" netns "${process[$name]}"
     ip link set "e$1" master switch up
     nsenter --target "${process[$name]}" --net ip addr add "10.99.0.$1/24" dev eth0
     nsenter --target "${process[$name]}" --net ip link set eth0 up
@@ -181,7 +185,7 @@ host() {
     until_true 120 is_at host 60
     kill_host n3
     wait "$job"
-    grep -E "n3.*(has not run|is gone|silent)" "$work/host.log"
+    grep -E "n3.*(has not run|is gone|silent|cannot be reached)" "$work/host.log"
     is_as_whole host
     start_host 3
 }

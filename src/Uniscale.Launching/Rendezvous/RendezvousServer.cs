@@ -113,9 +113,9 @@ public sealed class RendezvousServer : IDisposable
             var (name, value) in (ReadOnlySpan<(string, string)>)
                 [
                     (Variable, SocketPath),
-                    ("OMPI_MCA_plm_rsh_agent", shell),
+                    ("OMPI_MCA_plm_rsh_agent", AgentOf(executable, shell)),
                     ("OMPI_MCA_plm_rsh_no_tree_spawn", "1"),
-                    ("PRTE_MCA_plm_ssh_agent", shell),
+                    ("PRTE_MCA_plm_ssh_agent", AgentOf(executable, shell)),
                     ("PRTE_MCA_plm_ssh_no_tree_spawn", "1"),
                     ("HYDRA_LAUNCHER", "ssh"),
                     ("HYDRA_LAUNCHER_EXEC", shell),
@@ -123,6 +123,15 @@ public sealed class RendezvousServer : IDisposable
         )
             Environment.SetEnvironmentVariable(name, value);
     }
+
+    /// <summary>
+    /// Open MPI hands its remote shell on to the daemons, each of which wants to find it on its own host, so it is what stands at the same
+    /// place on all: this program. Only a path that Open MPI would take apart is hidden in a script of this host.
+    /// </summary>
+    internal static string AgentOf(IReadOnlyList<string> executable, string script) =>
+        executable.Any(word => word.Any(letter => char.IsWhiteSpace(letter) || letter == ':'))
+            ? script
+            : string.Join(' ', [.. executable, RemoteShell.Command]);
 
     /// <summary>Tells all nodes that the job is over.</summary>
     /// <param name="code">Its exit code, which becomes theirs.</param>

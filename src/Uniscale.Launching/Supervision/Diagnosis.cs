@@ -22,6 +22,20 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     public static Diagnosis Of(string folder, IReadOnlyList<Heartbeat> beats, DateTimeOffset now) => Of(Read(folder, beats), now);
 
     /// <summary>
+    /// The host that is to blame; empty where ranks of several hosts wait for each other, as over a link that is cut: none of them is more
+    /// suspect than another, and the next start finds out which cannot be reached.
+    /// </summary>
+    /// <param name="beats">The ranks' heartbeats.</param>
+    public string HostOf(IReadOnlyList<Heartbeat> beats)
+    {
+        var living = beats.Where(beat => !beat.HasEnded).ToList();
+        bool isMutual = living.Count > 1 && living.TrueForAll(beat => Suspects.Contains(beat.Rank));
+        return isMutual && living.DistinctBy(beat => beat.Host).Count() > 1
+            ? ""
+            : beats.FirstOrDefault(beat => Suspects.Count > 0 && beat.Rank == Suspects[0])?.Host ?? "";
+    }
+
+    /// <summary>
     /// Whether a rank waits in an operation in whose place another posted a different one: it will not end, whatever that rank is busy
     /// with.
     /// </summary>

@@ -252,12 +252,11 @@ public sealed class Supervisor(SupervisionOptions options, Func<int, LaunchOptio
         if ((detector.Observe(beats, now) ?? LookForDisagreement(detector, folder)) is not { } still)
             return null;
         var diagnosis = Diagnosis.Of(folder, beats, now);
-        var suspect = beats.FirstOrDefault(beat => beat.Rank == diagnosis.Suspects[0]);
         var fault = new Fault(
             RankFailure.HangKind,
             StepOf(folder),
             diagnosis.Suspects[0],
-            suspect?.Host ?? "",
+            diagnosis.HostOf(beats),
             $"the job has stood still for {Diagnosis.Seconds(still)} s at step {StepOf(folder)}: {diagnosis.Sentence}"
         );
         Tell(JobEventKind.Fault, attempt, fault.Step, fault.Message, fault, diagnosis.Table);

@@ -10,8 +10,11 @@ namespace Uniscale.Training.Preflight;
 /// </summary>
 internal static class MemoryCheck
 {
-    /// <summary>Larger than the caches of a core; the last level of a processor is shared by its ranks, which all copy at once.</summary>
-    private const int Count = 8 << 20;
+    /// <summary>
+    /// Larger than the caches of a core; the last level of a processor is shared by its ranks, which all copy at once. A small run's peak
+    /// of memory is not to be this check.
+    /// </summary>
+    private const int Count = 4 << 20;
 
     private const int Parts = 8;
 
@@ -22,8 +25,8 @@ internal static class MemoryCheck
     public static (double Rate, string Wrong) Run(HostLink link, TimeSpan time)
     {
         using var noGrad = no_grad();
-        using var numbers = arange(Scalars.Of(0), Scalars.Of(Count), Scalars.One, ScalarType.Int32);
         using var pattern = TensorMemory.Empty([Count], ScalarType.Int32, link.Device);
+        using (var numbers = arange(Scalars.Of(0), Scalars.Of(Count), Scalars.One, ScalarType.Int32))
         using (var uploaded = link.Upload(numbers))
             pattern.copy_(uploaded);
         using var copy = TensorMemory.EmptyLike(pattern);

@@ -66,6 +66,14 @@ public sealed class RendezvousTests
         Assert.Empty(_said);
     }
 
+    /// <summary>Daemons of Open MPI look for it on hosts that do not share a /tmp with the first.</summary>
+    [Theory]
+    [InlineData("/opt/uniscale/uniscale", "/opt/uniscale/uniscale launch-on")]
+    [InlineData("dotnet;/opt/uniscale.dll", "dotnet /opt/uniscale.dll launch-on")]
+    [InlineData("/opt/my programs/uniscale", "/tmp/x/remote-shell")]
+    public void TheRemoteShellIsWhatEveryHostHas(string executable, string agent) =>
+        Assert.Equal(agent, RendezvousServer.AgentOf(executable.Split(';'), "/tmp/x/remote-shell"));
+
     [Fact]
     public async Task ANodeThatIsMissingOrGoneIsNamed()
     {

@@ -111,8 +111,19 @@ public sealed class DiagnosisTests
     [Fact]
     public void RanksThatWaitForEachOtherAreAllNamed()
     {
-        var diagnosis = Diagnosis.Of([View(0, 0, Entry(5, OperationState.Started)), View(1, 0, Entry(5, OperationState.Started))], Now);
+        RankView[] ranks = [View(0, 0, Entry(5, OperationState.Started)), View(1, 0, Entry(5, OperationState.Started))];
+        var diagnosis = Diagnosis.Of(ranks, Now);
         Assert.Equal([0, 1], diagnosis.Suspects);
         Assert.StartsWith("all ranks wait for each other", diagnosis.Sentence, StringComparison.Ordinal);
+        // No host is to blame for what lies between them; one whose ranks are all there are is.
+        Assert.Equal("", diagnosis.HostOf([.. ranks.Select(rank => rank.Beat)]));
+        Assert.Equal("n0", diagnosis.HostOf([.. ranks.Select(rank => rank.Beat with { Host = "n0" })]));
+    }
+
+    [Fact]
+    public void TheHostOfTheRankThatIsWaitedForIsToBlame()
+    {
+        RankView[] ranks = [View(0, 0, Entry(5, OperationState.Started)), View(1, 0)];
+        Assert.Equal("n1", Diagnosis.Of(ranks, Now).HostOf([.. ranks.Select(rank => rank.Beat)]));
     }
 }
