@@ -38,7 +38,7 @@ batch: { global: 8 }
 train: { steps: 100000, threads: 1 }
 checkpoint: { every: 100 }
 logging: { peak_flops: 10G, every: 1000, tensor_board: false }
-faults: { enabled: true, inject: [{ kind: nan-gradient, step: 30 }] }
+faults: { enabled: true, inject: [{ kind: nan-gradient, step: 2000 }] }
 telemetry: { prometheus: 19464 }
 YAML
 cat >"$work/prometheus.yaml" <<YAML
@@ -46,13 +46,14 @@ global: { scrape_interval: 1s, evaluation_interval: 1s }
 rule_files: [$root/configs/monitoring/prometheus-rules.yaml]
 scrape_configs: [{ job_name: uniscale, static_configs: [{ targets: ["localhost:19464"] }] }]
 YAML
+# The bad step comes late enough for Prometheus to have seen none: only then does its number increase.
 "$uniscale" train "$work/run.yaml" >"$work/train.log" 2>&1 &
 pids+=($!)
 prometheus --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/tsdb" --web.listen-address=127.0.0.1:19090 >"$work/prometheus.log" 2>&1 &
 pids+=($!)
 query() { curl -s --get http://127.0.0.1:19090/api/v1/query --data-urlencode "query=$1"; }
 for ((i = 0; i < 120; i++)); do
-    [[ $(query 'uniscale_step > 200') == *'"instance":"localhost:19464"'* ]] && break
+    [[ $(query 'uniscale_step > 2100') == *'"instance":"localhost:19464"'* ]] && break
     sleep 1
 done
 for expression in uniscale_loss uniscale_mfu_ratio uniscale_tokens_total uniscale_last_save_timestamp_seconds 'rate(uniscale_step_duration_seconds_count[10s]) > 0' 'uniscale_nonfinite_steps_total == 1' \
@@ -62,7 +63,7 @@ for expression in uniscale_loss uniscale_mfu_ratio uniscale_tokens_total uniscal
         sleep 1
     done
     echo "test-dashboard: Prometheus has nothing of: $expression"
-    tail -5 "$work/train.log" "$work/prometheus.log"
+    tail -n 5 "$work/train.log" "$work/prometheus.log"
     exit 1
 done
 curl -s http://localhost:19464/metrics | promtool check metrics
