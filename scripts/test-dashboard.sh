@@ -68,6 +68,10 @@ for expression in uniscale_loss uniscale_mfu_ratio uniscale_tokens_total uniscal
 done
 curl -s http://localhost:19464/metrics | promtool check metrics
 echo "all names are there, and the alert on the NaN fires"
+# The browser's figures are of a machine that does nothing else.
+kill "${pids[@]}"
+wait "${pids[@]}" 2>/dev/null || true
+pids=()
 
 echo "== chromium"
 dotnet build "$root/tests/Uniscale.Dashboard.Browser" --configuration Release --nologo --verbosity quiet
@@ -78,6 +82,6 @@ UNISCALE_SCREENSHOTS=$screenshots UNISCALE_FIGURES=$work/figures "$root/tests/Un
 cat "$work/figures"
 if [[ -n ${DOCS:-} ]]; then
     picture() { cp "$screenshots/dashboard-$1.png" "$root/docs/images/dashboard-$2.png"; }
-    picture live live
+    picture live-top live
     picture page-plans-file-plans-2-internlm-104b-json plan
 fi

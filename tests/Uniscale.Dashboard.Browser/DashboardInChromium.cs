@@ -83,7 +83,10 @@ public sealed partial class DashboardInChromium(TrainedRuns runs) : IClassFixtur
     private async Task Picture(string name)
     {
         if (TrainedRuns.Pictures is { } folder)
+        {
             await _page.ScreenshotAsync(new() { Path = Path.Combine(folder, $"dashboard-{name}.png"), FullPage = true });
+            await _page.ScreenshotAsync(new() { Path = Path.Combine(folder, $"dashboard-{name}-top.png") });
+        }
     }
 
     [Fact]
