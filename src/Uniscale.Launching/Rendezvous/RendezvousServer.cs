@@ -109,13 +109,14 @@ public sealed class RendezvousServer : IDisposable
         );
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(shell, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        string agent = AgentOf(executable, shell);
         foreach (
             var (name, value) in (ReadOnlySpan<(string, string)>)
                 [
                     (Variable, SocketPath),
-                    ("OMPI_MCA_plm_rsh_agent", AgentOf(executable, shell)),
+                    ("OMPI_MCA_plm_rsh_agent", agent),
                     ("OMPI_MCA_plm_rsh_no_tree_spawn", "1"),
-                    ("PRTE_MCA_plm_ssh_agent", AgentOf(executable, shell)),
+                    ("PRTE_MCA_plm_ssh_agent", agent),
                     ("PRTE_MCA_plm_ssh_no_tree_spawn", "1"),
                     ("HYDRA_LAUNCHER", "ssh"),
                     ("HYDRA_LAUNCHER_EXEC", shell),

@@ -29,10 +29,8 @@ public sealed record Diagnosis(IReadOnlyList<int> Suspects, string Sentence, IRe
     public string HostOf(IReadOnlyList<Heartbeat> beats)
     {
         var living = beats.Where(beat => !beat.HasEnded).ToList();
-        bool isMutual = living.Count > 1 && living.TrueForAll(beat => Suspects.Contains(beat.Rank));
-        return isMutual && living.DistinctBy(beat => beat.Host).Count() > 1
-            ? ""
-            : beats.FirstOrDefault(beat => Suspects.Count > 0 && beat.Rank == Suspects[0])?.Host ?? "";
+        bool isMutual = living.TrueForAll(beat => Suspects.Contains(beat.Rank)) && living.DistinctBy(beat => beat.Host).Count() > 1;
+        return isMutual ? "" : beats.FirstOrDefault(beat => beat.Rank == Suspects[0])?.Host ?? "";
     }
 
     /// <summary>

@@ -21,7 +21,8 @@ internal sealed class StartingModels(RunConfiguration configuration, RankRuntime
         if (origin is null || (!begins && !configuration.Objective.ReadsReference()))
             return;
         origin.Check();
-        HoldTokenizer("start_from", origin);
+        if (Holds)
+            StartingVocabulary.Check(configuration, "start_from", origin.Folder, Saved(origin));
         runtime.StartFrom(store, origin, begins);
         LoadModelsBeside();
     }
@@ -35,7 +36,9 @@ internal sealed class StartingModels(RunConfiguration configuration, RankRuntime
         if (runtime.Critic is not null && begins)
         {
             var critic = StartingPoint.Find(configuration.Ppo.CriticFrom ?? configuration.RewardModel.From ?? configuration.StartFrom!);
-            HoldTokenizer("ppo.critic_from", critic);
+            // Where no key of its own names it, it is one of those that are held under theirs.
+            if (Holds && configuration.Ppo.CriticFrom is not null)
+                StartingVocabulary.Check(configuration, "ppo.critic_from", critic.Folder, Saved(critic));
             runtime.StartCritic(store, critic);
         }
         if (!configuration.ReadsScores)
@@ -49,22 +52,23 @@ internal sealed class StartingModels(RunConfiguration configuration, RankRuntime
             );
     }
 
-    /// <summary>Once, by the first rank, where the run begins.</summary>
-    private void HoldTokenizer(string key, StartingPoint origin)
-    {
-        if (begins && runtime.World.Rank == 0)
-            StartingVocabulary.Check(configuration, key, origin.Folder);
-    }
+    /// <summary>Tokenizers are held against each other once, by the first rank, where the run begins.</summary>
+    private bool Holds => begins && runtime.World.Rank == 0;
+
+    private static RunConfiguration Saved(StartingPoint origin) =>
+        CheckpointInput.ConfigurationOf(CheckpointInput.Open(origin.Folder, step: null));
 
     private StartingPoint RewardModelOf(string key, string path, StartingPoint? before)
     {
         var origin = before ?? StartingPoint.Find(path);
         origin.Check();
-        if (CheckpointInput.ConfigurationOf(CheckpointInput.Open(origin.Folder, step: null)).Objective != ObjectiveKind.Reward)
+        var saved = Saved(origin);
+        if (saved.Objective != ObjectiveKind.Reward)
             throw new UserErrorException(
                 $"{key} names {origin.Folder}, which gives no scores: set it to a run with objective reward."
             );
-        HoldTokenizer(key, origin);
+        if (Holds)
+            StartingVocabulary.Check(configuration, key, origin.Folder, saved);
         return origin;
     }
 }

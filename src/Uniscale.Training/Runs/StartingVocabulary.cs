@@ -16,12 +16,13 @@ internal static class StartingVocabulary
     /// <param name="configuration">The run.</param>
     /// <param name="key">The key that names the weights.</param>
     /// <param name="checkpoint">Folder of their checkpoint.</param>
+    /// <param name="saved">The configuration that they were saved with.</param>
     /// <exception cref="UserErrorException">More than a tenth of the entries that both have differ.</exception>
-    public static void Check(RunConfiguration configuration, string key, string checkpoint)
+    public static void Check(RunConfiguration configuration, string key, string checkpoint, RunConfiguration saved)
     {
         if (
             configuration.Data.Tokenizer is not { } path
-            || CheckpointInput.ConfigurationOf(CheckpointInput.Open(checkpoint, step: null)).Data.Tokenizer is not { } before
+            || saved.Data.Tokenizer is not { } before
             || RunTokenizer.Find(checkpoint, before) is not { } file
         )
             return;

@@ -26,6 +26,14 @@ public sealed class FaultsCommandTests : IDisposable
         Assert.Equal(outcome, Assert.Single(cells.RootElement.EnumerateArray()).GetProperty("outcome").GetString());
     }
 
+    [Theory]
+    [InlineData("memory runs out in a backward", "TP 2", "identical")]
+    public void The_cell_is_as_promised_by_night(string name, string layout, string outcome)
+    {
+        Nightly.Only();
+        The_cell_is_as_promised(name, layout, outcome);
+    }
+
     [Fact]
     public void A_cell_that_breaks_its_promise_fails_and_only_good_ones_are_kept()
     {
