@@ -44,7 +44,7 @@ public sealed class DocumentFileWriter : IDisposable
         AddLines(_line.WrittenSpan, document.Text.Length);
     }
 
-    /// <summary>Appends lines that <see cref="Append"/> made.</summary>
+    /// <summary>Appends lines that <see cref="Append(StoredDocument, ReadOnlySpan{byte}, Utf8JsonWriter, ArrayBufferWriter{byte})"/> made.</summary>
     /// <param name="lines">The lines.</param>
     /// <param name="characters">Characters of text in them.</param>
     internal void AddLines(ReadOnlySpan<byte> lines, long characters)
@@ -62,6 +62,20 @@ public sealed class DocumentFileWriter : IDisposable
     {
         json.Reset();
         document.WriteTo(json);
+        EndLine(document, json, lines);
+    }
+
+    /// <summary>Appends a document with a text that is UTF-8 in place of its own as a line to a buffer.</summary>
+    /// <exception cref="UserErrorException">It makes a line that is longer than readers take.</exception>
+    internal static void Append(StoredDocument document, ReadOnlySpan<byte> text, Utf8JsonWriter json, ArrayBufferWriter<byte> lines)
+    {
+        json.Reset();
+        document.WriteTo(json, text);
+        EndLine(document, json, lines);
+    }
+
+    private static void EndLine(StoredDocument document, Utf8JsonWriter json, ArrayBufferWriter<byte> lines)
+    {
         if (json.BytesCommitted > DocumentReader.MaxLineBytes)
         {
             throw new UserErrorException(

@@ -24,6 +24,21 @@ public sealed record StoredDocument(string Id, string Source, string Text, strin
     /// <summary>Writes it as an object, what is not known left out.</summary>
     internal void WriteTo(Utf8JsonWriter json)
     {
+        WriteFields(json);
+        json.WriteString("text", Text);
+        WriteEnd(json);
+    }
+
+    /// <summary>Writes it as an object with a text that is UTF-8 in place of its own.</summary>
+    internal void WriteTo(Utf8JsonWriter json, ReadOnlySpan<byte> text)
+    {
+        WriteFields(json);
+        json.WriteString("text", text);
+        WriteEnd(json);
+    }
+
+    private void WriteFields(Utf8JsonWriter json)
+    {
         json.WriteStartObject();
         json.WriteString("id", Id);
         json.WriteString("source", Source);
@@ -37,7 +52,10 @@ public sealed record StoredDocument(string Id, string Source, string Text, strin
             json.WriteString("date", Date);
         if (Score is { } score)
             json.WriteNumber("score", score);
-        json.WriteString("text", Text);
+    }
+
+    private static void WriteEnd(Utf8JsonWriter json)
+    {
         json.WriteEndObject();
         json.Flush();
     }

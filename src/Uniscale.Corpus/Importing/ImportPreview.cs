@@ -1,3 +1,4 @@
+using System.Text.Unicode;
 using Uniscale.Corpus.Reading;
 
 namespace Uniscale.Corpus;
@@ -44,7 +45,7 @@ public sealed record ImportPreview(
                 if (extracted.Text is not { } text)
                     left[extracted.Reason!] = left.GetValueOrDefault(extracted.Reason!) + 1;
                 else if (first.Count < Shown)
-                    first.Add(Beginning(text));
+                    first.Add(Beginning(text.Span));
             }
         }
         catch (Exception error) when (error is not (OperationCanceledException or RawStoreException))
@@ -62,12 +63,11 @@ public sealed record ImportPreview(
         );
     }
 
-    private static string Beginning(string text)
+    private static string Beginning(ReadOnlySpan<byte> text)
     {
-        string line = string.Join(
-            ' ',
-            text[..Math.Min(text.Length, 4 * ShownCharacters)].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
-        );
+        Span<char> beginning = stackalloc char[4 * ShownCharacters];
+        Utf8.ToUtf16(text, beginning, out _, out int length);
+        string line = string.Join(' ', beginning[..length].ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         return line.Length > ShownCharacters
             ? line[..(char.IsHighSurrogate(line[ShownCharacters - 1]) ? ShownCharacters - 1 : ShownCharacters)] + "..."
             : line;

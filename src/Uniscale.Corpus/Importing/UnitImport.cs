@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Uniscale.Configuration;
 using Uniscale.Corpus.Reading;
@@ -49,6 +50,7 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
     private const int BatchesInHand = 4;
 
     private readonly Dictionary<RawFile, FileTally> _damaged = [];
+    private readonly ConcurrentBag<DocumentBatch> _written = [];
 
     private string WorkFolder => Path.Combine(domain.WorkFolder, $"{unit.Number}");
 
@@ -106,8 +108,15 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
     private void Write(DocumentBatch batch, List<DocumentFileWriter> parts)
     {
         batch.Count();
-        if (batch.Lines.IsEmpty)
-            return;
+        if (!batch.Lines.IsEmpty)
+            WriteLines(batch, parts);
+        batch.Clear();
+        if (batch.IsSmall)
+            _written.Add(batch);
+    }
+
+    private void WriteLines(DocumentBatch batch, List<DocumentFileWriter> parts)
+    {
         if (parts.Count == 0 || parts[^1].Characters >= PartCharacters)
         {
             if (parts.Count > 0)
@@ -120,12 +129,12 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
     private async Task<List<FileTally>> ReadAsync(ChannelWriter<Task<DocumentBatch>> batches, CancellationToken cancellation)
     {
         var files = new List<FileTally>();
-        var batch = new DocumentBatch();
+        var batch = NewBatch();
         async ValueTask SendAsync()
         {
             await workers.WaitAsync(cancellation);
             var full = batch;
-            batch = new DocumentBatch();
+            batch = NewBatch();
             var converting = Task.Run(full.Convert, CancellationToken.None);
             _ = converting.ContinueWith(
                 _ => workers.Release(),
@@ -165,6 +174,9 @@ internal sealed class UnitImport(ImportUnit unit, DomainFolder domain, ImportOpt
         }
         return files;
     }
+
+    /// <summary>An empty batch, with the memory of one that is written where there is one.</summary>
+    private DocumentBatch NewBatch() => _written.TryTake(out var batch) ? batch : new DocumentBatch();
 
     /// <summary>The documents of a file up to its end, or to where it is damaged.</summary>
     private IEnumerable<RawDocument> Documents(FileTally tally)

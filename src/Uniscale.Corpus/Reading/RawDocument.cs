@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Uniscale.Corpus.Reading;
 
 /// <summary>What a source says of a document besides its text.</summary>
@@ -18,12 +20,21 @@ internal sealed record DocumentFields(
 }
 
 /// <summary>A document's text, or why there is none.</summary>
-/// <param name="Text">The text; null: it is left out.</param>
+/// <param name="Text">The text as UTF-8; null: it is left out.</param>
 /// <param name="Fields">What is kept beside it.</param>
 /// <param name="Reason">Why it is left out.</param>
 /// <param name="IsRepaired">Its bytes were no UTF-8, or held half a surrogate pair.</param>
-internal readonly record struct Extracted(string? Text, DocumentFields? Fields = null, string? Reason = null, bool IsRepaired = false)
+internal readonly record struct Extracted(
+    ReadOnlyMemory<byte>? Text,
+    DocumentFields? Fields = null,
+    string? Reason = null,
+    bool IsRepaired = false
+)
 {
+    /// <summary>A text that was worked on as characters.</summary>
+    public static Extracted Of(string text, DocumentFields? fields = null, bool isRepaired = false) =>
+        new(Encoding.UTF8.GetBytes(text), fields, IsRepaired: isRepaired);
+
     public static Extracted Left(string reason) => new(null, Reason: reason);
 }
 

@@ -123,7 +123,7 @@ internal sealed class WikiDumpReader : IFormReader
                 string words = Wikitext.Extract(page.Text, site);
                 return words.Length == 0
                     ? Extracted.Left("pages without text")
-                    : new Extracted(
+                    : Extracted.Of(
                         $"{page.Title}\n\n{words}",
                         new DocumentFields(
                             context.Kept(FieldNames.Id, page.Id),

@@ -58,10 +58,10 @@ internal sealed partial class WikiExtractorReader : IFormReader
                 : null;
         return string.IsNullOrWhiteSpace(text)
             ? Extracted.Left("no text")
-            : new Extracted(
+            : Extracted.Of(
                 text,
                 new DocumentFields(Attribute(FieldNames.Id, "id"), Attribute(FieldNames.Url, "url")),
-                IsRepaired: isRepaired
+                isRepaired: isRepaired
             );
     }
 

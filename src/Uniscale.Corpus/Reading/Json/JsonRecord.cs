@@ -44,7 +44,7 @@ internal static class JsonRecord
             if (root.ValueKind != JsonValueKind.Object)
                 extracted = Extracted.Left(NotJson);
             else if (TextOf(root, context) is { } text && !string.IsNullOrWhiteSpace(text))
-                extracted = new Extracted(text, FieldsOf(root, context), IsRepaired: isRepaired);
+                extracted = Extracted.Of(text, FieldsOf(root, context), isRepaired);
             else
                 extracted = Extracted.Left(NoText);
             return true;

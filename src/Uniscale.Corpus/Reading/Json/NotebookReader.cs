@@ -33,7 +33,7 @@ internal sealed class NotebookReader : IFormReader
                 bool isCode = cell.TryGetProperty("cell_type", out var type) && type.ValueEquals("code");
                 text.Append(text.Length > 0 ? "\n\n" : "").Append(isCode ? $"```{language}\n{source}\n```" : source);
             }
-            return text.Length > 0 ? new Extracted(text.ToString()) : Extracted.Left("notebooks without text");
+            return text.Length > 0 ? Extracted.Of(text.ToString()) : Extracted.Left("notebooks without text");
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {

@@ -99,10 +99,10 @@ internal sealed partial class ArxivReader : IFormReader
         string id = Path.GetFileName(name);
         return string.IsNullOrWhiteSpace(paper)
             ? Extracted.Left("papers without LaTeX")
-            : new Extracted(
+            : Extracted.Of(
                 paper,
                 context.Keeps(FieldNames.Id) && PaperName().IsMatch(id) ? new DocumentFields(id) : null,
-                IsRepaired: isRepaired
+                isRepaired: isRepaired
             );
     }
 

@@ -1,9 +1,9 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Unicode;
 using Apache.Arrow;
 using Apache.Arrow.Types;
 using Uniscale.Corpus.Chat;
+using Uniscale.Corpus.Reading.Texts;
 
 namespace Uniscale.Corpus.Reading.Tables;
 
@@ -59,7 +59,7 @@ internal sealed class ArrowRecords
                 string? text = ChatOf(batch, row);
                 yield return string.IsNullOrWhiteSpace(text)
                     ? RawDocument.Left(place, NoText)
-                    : new RawDocument(place, text.Length, () => new Extracted(text, fields));
+                    : new RawDocument(place, text.Length, () => Extracted.Of(text, fields));
                 continue;
             }
             byte[] bytes = TextOf(batch, row);
@@ -71,8 +71,7 @@ internal sealed class ArrowRecords
     {
         if (!Utf8.IsValid(bytes))
             return Extracted.Left(NotText);
-        string text = Encoding.UTF8.GetString(bytes);
-        return string.IsNullOrWhiteSpace(text) ? Extracted.Left(NoText) : new Extracted(text, fields);
+        return Utf8Text.IsBlank(bytes) ? Extracted.Left(NoText) : new Extracted(bytes, fields);
     }
 
     private byte[] TextOf(RecordBatch batch, int row)

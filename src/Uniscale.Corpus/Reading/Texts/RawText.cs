@@ -17,6 +17,19 @@ internal static partial class RawText
 
     static RawText() => Encoding.RegisterProvider(CodePagesEncodingProvider.Instance);
 
+    /// <summary>The text as UTF-8, in the same memory where it is that; null where its encoding is unknown.</summary>
+    /// <param name="bytes">All of it.</param>
+    /// <param name="isRepaired">It was not UTF-8.</param>
+    public static ReadOnlyMemory<byte>? ToUtf8(ReadOnlyMemory<byte> bytes, out bool isRepaired)
+    {
+        var text = bytes.Span.StartsWith(Encoding.UTF8.Preamble) ? bytes[Encoding.UTF8.Preamble.Length..] : bytes;
+        isRepaired = !Utf8.IsValid(text.Span);
+        if (!isRepaired)
+            return text;
+        string? decoded = Decode(bytes.Span, out _);
+        return decoded is null ? default(ReadOnlyMemory<byte>?) : Encoding.UTF8.GetBytes(decoded);
+    }
+
     /// <summary>The text; null where its encoding is unknown.</summary>
     /// <param name="bytes">All of it.</param>
     /// <param name="isRepaired">It was not UTF-8.</param>

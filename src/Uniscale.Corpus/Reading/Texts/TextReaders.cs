@@ -32,7 +32,7 @@ internal class PlainTextReader : IFormReader
             stream.Skip(part.Length);
             if (number == 0 && !isLast)
                 context.CutFiles++;
-            yield return new RawDocument(number == 0 && isLast ? "" : $"#{number + 1}", part.Length, () => Decoded(part, text => text));
+            yield return new RawDocument(number == 0 && isLast ? "" : $"#{number + 1}", part.Length, () => Plain(part));
             if (isLast)
                 yield break;
         }
@@ -49,8 +49,13 @@ internal class PlainTextReader : IFormReader
         if (RawText.Decode(bytes, out bool isRepaired) is not { } text)
             return Extracted.Left("text of unknown encoding");
         text = extract(text);
-        return string.IsNullOrWhiteSpace(text) ? Extracted.Left("no text") : new Extracted(text, IsRepaired: isRepaired);
+        return string.IsNullOrWhiteSpace(text) ? Extracted.Left("no text") : Extracted.Of(text, isRepaired: isRepaired);
     }
+
+    private static Extracted Plain(byte[] bytes) =>
+        RawText.ToUtf8(bytes, out bool isRepaired) is not { } text ? Extracted.Left("text of unknown encoding")
+        : Utf8Text.IsBlank(text.Span) ? Extracted.Left("no text")
+        : new Extracted(text, IsRepaired: isRepaired);
 
     private static ReadOnlyMemory<byte> Held(PeekStream stream)
     {

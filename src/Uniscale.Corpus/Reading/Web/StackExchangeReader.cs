@@ -84,7 +84,7 @@ internal sealed class StackExchangeReader : IFormReader
         }
         if (text.Length == 0)
             return Extracted.Left("posts without text");
-        return new Extracted(
+        return Extracted.Of(
             text.ToString(),
             new DocumentFields(
                 context.Kept(FieldNames.Id, $"{question.Id}"),

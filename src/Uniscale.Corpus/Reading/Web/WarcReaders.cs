@@ -33,12 +33,15 @@ internal sealed class WetReader : IFormReader
     /// <summary>The text of a conversion record, decoded where its bytes say how.</summary>
     public static Extracted Extract(byte[] block, WarcRecord record, ReadingContext context)
     {
-        string? text = Utf8.IsValid(block) ? Encoding.UTF8.GetString(block) : RawText.Decode(block, out _);
-        if (text is null)
-            return Extracted.Left("records of unknown encoding");
-        return string.IsNullOrWhiteSpace(text)
+        if (!Utf8.IsValid(block))
+        {
+            if (RawText.Decode(block, out _) is not { } decoded)
+                return Extracted.Left("records of unknown encoding");
+            block = Encoding.UTF8.GetBytes(decoded);
+        }
+        return Utf8Text.IsBlank(block)
             ? Extracted.Left("records without text")
-            : new Extracted(text, WarcReader.FieldsOf(record, context));
+            : new Extracted(block, WarcReader.FieldsOf(record, context));
     }
 }
 
@@ -70,7 +73,7 @@ internal sealed class WarcReader : IFormReader
     public static DocumentFields FieldsOf(WarcRecord record, ReadingContext context)
     {
         string? Header(string field, string name) =>
-            context.Keeps(field) && record.Headers.GetValueOrDefault(name) is { Length: > 0 } value ? value : null;
+            context.Keeps(field) && record.Headers.Find(name) is { Length: > 0 } value ? value : null;
         return new DocumentFields(
             Header(FieldNames.Id, "WARC-Record-ID")?.Trim('<', '>'),
             Header(FieldNames.Url, "WARC-Target-URI"),
@@ -95,6 +98,6 @@ internal sealed class WarcReader : IFormReader
         string text = MarkupText.Extract(html);
         return string.IsNullOrWhiteSpace(text)
             ? Extracted.Left("records without text")
-            : new Extracted(text, FieldsOf(record, context), IsRepaired: isRepaired && response.Charset is null);
+            : Extracted.Of(text, FieldsOf(record, context), isRepaired && response.Charset is null);
     }
 }

@@ -1,16 +1,15 @@
 using System.Globalization;
-using System.Text;
 using Uniscale.Corpus.Reading.Decompression;
 
 namespace Uniscale.Corpus.Reading.Web;
 
 /// <summary>A record of a WARC file.</summary>
 /// <param name="Number">Its place in the file, from 1.</param>
-/// <param name="Headers">Its named fields, in any case.</param>
+/// <param name="Headers">Its named fields.</param>
 /// <param name="Block">The bytes of its block; null where they were passed over.</param>
-internal sealed record WarcRecord(long Number, IReadOnlyDictionary<string, string> Headers, byte[]? Block)
+internal sealed record WarcRecord(long Number, WarcHeaders Headers, byte[]? Block)
 {
-    public string Type => Headers.GetValueOrDefault("WARC-Type", "").ToLowerInvariant();
+    public string Type { get; } = Headers.Find("WARC-Type")?.ToLowerInvariant() ?? "";
 }
 
 /// <summary>
@@ -34,12 +33,8 @@ internal static class WarcRecords
         {
             if (!IsMagic(stream.Peek(8).Span))
                 throw new InvalidDataException($"record {number} does not begin with WARC/1");
-            ReadLine(stream, number);
             var headers = ReadHeaders(stream, number);
-            if (
-                !headers.TryGetValue("Content-Length", out string? text)
-                || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long length)
-            )
+            if (!long.TryParse(headers.Find("Content-Length"), NumberStyles.None, CultureInfo.InvariantCulture, out long length))
                 throw new InvalidDataException($"record {number} does not say how long it is");
             var record = new WarcRecord(number, headers, null);
             if (isWanted(record.Type) && length <= DocumentReader.MaxLineBytes)
@@ -68,34 +63,24 @@ internal static class WarcRecords
         return !stream.Peek(1).IsEmpty;
     }
 
-    private static Dictionary<string, string> ReadHeaders(PeekStream stream, long number)
+    /// <summary>Takes the version line and all up to the empty line.</summary>
+    private static WarcHeaders ReadHeaders(PeekStream stream, long number)
     {
-        var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        string? last = null;
-        while (ReadLine(stream, number) is { Length: > 0 } line)
-        {
-            int colon = line.IndexOf(':', StringComparison.Ordinal);
-            if (line[0] is ' ' or '\t' && last is not null)
-                headers[last] += " " + line.Trim();
-            else if (colon > 0)
-                headers[last = line[..colon].Trim()] = line[(colon + 1)..].Trim();
-            else
-                throw new InvalidDataException($"record {number} has a header that is none");
-        }
-        return headers;
-    }
-
-    private static string ReadLine(PeekStream stream, long number)
-    {
-        for (int size = 256; ; size *= 2)
+        int version = 0,
+            lines = 0; // bytes of the first line, and of all that are whole
+        for (int size = 512; ; size *= 2)
         {
             var held = stream.Peek(size).Span;
-            int end = held.IndexOf((byte)'\n');
-            if (end >= 0)
+            while (held[lines..].IndexOf((byte)'\n') is >= 0 and var end)
             {
-                string line = Encoding.UTF8.GetString(held[..end].TrimEnd((byte)'\r'));
-                stream.Skip(end + 1);
-                return line;
+                bool isLast = held[lines..][..end].TrimEnd((byte)'\r').IsEmpty;
+                lines += end + 1;
+                version = version == 0 ? lines : version;
+                if (!isLast)
+                    continue;
+                var headers = new WarcHeaders(held[version..lines].ToArray());
+                stream.Skip(lines);
+                return headers.AreWhole ? headers : throw new InvalidDataException($"record {number} has a header that is none");
             }
             if (held.Length < size || size > MostHeaderBytes)
                 throw Cut(number);

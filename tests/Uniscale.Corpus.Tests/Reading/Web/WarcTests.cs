@@ -73,6 +73,7 @@ public sealed class WarcTests : IDisposable
     [Fact]
     public void Of_each_response_with_a_page_the_main_text_is_taken()
     {
+        Encoding.RegisterProvider(CodePagesEncodingProvider.Instance);
         const string page = "<html><head><meta charset=\"utf-8\"></head><body><nav>menu</nav><p>Größe</p></body></html>";
         byte[] plain = Encoding.UTF8.GetBytes(page),
             gb = Encoding.GetEncoding("gb18030").GetBytes("<html><body><p>训练语言模型</p></body></html>");
