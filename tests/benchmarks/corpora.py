@@ -7,18 +7,22 @@ STORE: a store of documents, such as data/corpus-small/store of `scripts/corpus.
   bytelevel   a tokenizer.json: `uniscale data tokenize` (reading, encoding, writing shards; less the same command on a document of three characters, which is the start
               of the program) against what Hugging Face's tokenizers (npm, 0.23.2) takes to encode alone, English and Chinese apart
   pieces      a SentencePiece model: the same against spm_encode whole
-  workers     `uniscale data tokenize` with one worker and with two
-  wet         `uniscale data import` of a WET file, one worker, against zcat; peak memory
-  parquet     `uniscale data import` of a Parquet file against pyarrow's read of its text column (needs pyarrow in --python)
-  vocabulary  `uniscale tokenizer train`, 32000 pieces on 300 MB, against spm_train on the same lines, two threads each (long)
+  workers     `uniscale data tokenize` with two workers, and with one, beside one worker on one core (taskset)
+  wet         `uniscale data import` of WET files, one worker, against zcat, by wall: a document of the store a record, and pages of 6 KB
+  large       the same once with 1 GB of pages; peak memory
+  parquet     all documents of a Parquet file read (tests/benchmarks/reading.cs), and imported, against pyarrow's read of its text column, one
+              thread each; the reads without the start of the programs (needs pyarrow in --python)
+  vocabulary  `uniscale tokenizer train`, 32000 pieces on --megabytes, against spm_train on the same lines, two threads each (long)
 
-Needs a built `uniscale`, and node, npm, spm_encode, spm_train, zcat for those that compare with them.
+Prints medians, the ratio of both sides (median, least, most), and our peak memory. Needs a built `uniscale`, and node, npm, spm_encode, spm_train, zcat for those that compare with them.
 """
 import argparse
 import gzip
 import json
 import os
 import pathlib
+import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -114,11 +118,15 @@ def rounds(*sides):
     return results
 
 
-def tell(name, size, ours, theirs, label):
-    ratios = [b.cpu / a.cpu for a, b in zip(ours, theirs)]
-    a, b = (statistics.median(used.cpu for used in side) for side in (ours, theirs))
-    print(f"| {name} | {size:.1f} MB | {a:.2f} s CPU ({size / a:.1f} MB/s) | {label}: {b:.2f} s CPU ({size / b:.1f} MB/s) | "
-          f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |", flush=True)
+def tell(name, size, ours, theirs, label, by="cpu"):
+    def used(side):
+        return statistics.median(getattr(one, by) for one in side)
+
+    unit = {"cpu": "s CPU", "wall": "s"}[by]
+    ratios = [getattr(b, by) / getattr(a, by) for a, b in zip(ours, theirs)]
+    a, b = used(ours), used(theirs)
+    print(f"| {name} | {size:.1f} MB | {a:.2f} {unit} ({size / a:.1f} MB/s) | {label}: {b:.2f} {unit} ({size / b:.1f} MB/s) | "
+          f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | {max(one.memory for one in ours):.0f} MiB |", flush=True)
 
 
 def npm_tokenizers():
@@ -185,39 +193,91 @@ def workers(texts):
     model = sentencepiece_model(texts)
     path, size = written("all", [text for part in texts.values() for text in part], 4 * ARGUMENTS.repeat)
 
-    def side(count):
-        return lambda: uniscale("data", "tokenize", path, "--tokenizer", model, "--out", WORK / "workers", "--workers", count, "--domain", f"d{time.monotonic_ns()}")
+    def side(count, *before):
+        return lambda: run([*before, ARGUMENTS.uniscale, "data", "tokenize", path, "--tokenizer", model, "--out", WORK / "workers", "--workers", count,
+                            "--domain", f"d{time.monotonic_ns()}"])
 
-    one, two = rounds(side(1), side(2))
-    ratios = [a.wall / b.wall for a, b in zip(one, two)]
-    print(f"| two workers | {size:.1f} MB | wall {statistics.median(used.wall for used in two):.2f} s | one: {statistics.median(used.wall for used in one):.2f} s | "
-          f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |", flush=True)
+    alone, one, two = rounds(side(1, "taskset", "-c", "0"), side(1), side(2))
+    for by in ("wall", "cpu"):
+        tell("two workers", size, two, alone, "one worker on one core", by)
+        tell("one worker", size, one, alone, "one worker on one core", by)
+
+
+def pages(texts, least):
+    """Texts joined to pages of some bytes at least."""
+    page = []
+    for text in (text for part in texts.values() for text in part):
+        page.append(text)
+        if sum(map(len, page)) >= least:
+            yield "\n".join(page)
+            page = []
+
+
+def wet_file(name, pages, megabytes):
+    """A member of gzip a record, as Common Crawl has them."""
+    path, size, members = WORK / f"{name}.warc.wet.gz", 0, []
+    for number, page in enumerate(pages):
+        block = page.encode()
+        head = (f"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: https://example.org/{number}\r\nWARC-Date: 2026-01-01T00:00:00Z\r\n"
+                f"WARC-Record-ID: <urn:uuid:{number}>\r\nContent-Type: text/plain\r\nContent-Length: {len(block)}\r\n\r\n").encode()
+        members.append((gzip.compress(head + block + b"\r\n\r\n", 6), len(block)))
+    with open(path, "wb") as file:
+        while size < megabytes * 1e6:
+            for member, length in members:
+                file.write(member)
+                size += length
+                if size >= megabytes * 1e6:
+                    break
+    return path, size / 1e6
+
+
+def wet_rounds(name, path, size):
+    sides = rounds(lambda: uniscale("data", "import", path, "--domain", f"d{time.monotonic_ns()}", "--out", WORK / "store", "--workers", "1"), lambda: run(["zcat", path]))
+    for by in ("wall", "cpu"):
+        tell(name, size, *sides, "zcat", by)
+    shutil.rmtree(WORK / "store")
 
 
 def wet(texts):
-    path = WORK / "pages.warc.wet.gz"
-    size = 0
-    with open(path, "wb") as file:
-        while size < ARGUMENTS.megabytes * 1e6:
-            for number, text in enumerate(text for part in texts.values() for text in part):
-                block = text.encode()
-                head = (f"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: https://example.org/{number}\r\nWARC-Date: 2026-01-01T00:00:00Z\r\n"
-                        f"WARC-Record-ID: <urn:uuid:{number}>\r\nContent-Type: text/plain\r\nContent-Length: {len(block)}\r\n\r\n").encode()
-                file.write(gzip.compress(head + block + b"\r\n\r\n", 6))
-                size += len(block)
-    sides = rounds(lambda: uniscale("data", "import", path, "--domain", f"d{time.monotonic_ns()}", "--out", WORK / "store", "--workers", "1"), lambda: run(["zcat", path]))
-    tell("WET, one worker", size / 1e6, *sides, "zcat")
-    print(f"most memory {max(used.memory for used in sides[0]):.0f} MiB; wall {statistics.median(used.wall for used in sides[0]):.1f} s, zcat {statistics.median(used.wall for used in sides[1]):.1f} s", flush=True)
+    for name, least in (("WET, documents as records", 0), ("WET, pages of 6 KB", 6000)):
+        wet_rounds(name, *wet_file(f"wet{least}", pages(texts, least), ARGUMENTS.megabytes))
+
+
+def large(texts):
+    ARGUMENTS.rounds = 1
+    wet_rounds("WET, pages of 6 KB", *wet_file("large", pages(texts, 6000), 1000))
+
+
+PYARROW = """
+import json, sys, time, pyarrow.parquet as p
+for _ in range(2):
+    cpu, wall = time.process_time(), time.perf_counter()
+    rows = p.read_table(sys.argv[1], columns=['text'], use_threads=False).num_rows
+    used = {'documents': rows, 'cpu': time.process_time() - cpu, 'wall': time.perf_counter() - wall}
+print(json.dumps(used))
+"""
 
 
 def parquet(texts):
-    path = WORK / "texts.parquet"
+    path, python = WORK / "texts.parquet", shlex.split(ARGUMENTS.python)
     lines, size = written("all", [text for part in texts.values() for text in part], ARGUMENTS.repeat)
     make = f"import json, pyarrow, pyarrow.parquet as p; p.write_table(pyarrow.table({{'text': [json.loads(line)['text'] for line in open({str(lines)!r})]}}), {str(path)!r}, compression='zstd')"
-    read = f"import pyarrow.parquet as p; p.read_table({str(path)!r}, columns=['text'], use_threads=False)"
-    run([ARGUMENTS.python, "-c", make])
-    sides = rounds(lambda: uniscale("data", "import", path, "--domain", f"d{time.monotonic_ns()}", "--out", WORK / "store", "--workers", "1"), lambda: run([ARGUMENTS.python, "-c", read]))
-    tell("Parquet, one worker", size, *sides, "pyarrow, one thread")
+    run([*python, "-c", make])
+    subprocess.run(["dotnet", "build", ROOT / "tests/benchmarks/reading.cs", "-c", "Release", "-o", WORK / "reading", "--nologo", "-v", "q"], check=True)
+
+    def said(*words):
+        used = run([*words, path], WORK / "said")
+        told = json.loads((WORK / "said").read_text())
+        return Used(told["cpu"], told["wall"], used.memory, told["documents"])
+
+    read, imported, theirs = rounds(
+        lambda: said(WORK / "reading/reading"),
+        lambda: uniscale("data", "import", path, "--domain", f"d{time.monotonic_ns()}", "--out", WORK / "store", "--workers", "1"),
+        lambda: said(*python, "-c", PYARROW),
+    )
+    for by in ("wall", "cpu"):
+        tell("Parquet, documents read", size, read, theirs, "pyarrow", by)
+        tell("Parquet, imported", size, imported, theirs, "pyarrow", by)
 
 
 def vocabulary(texts):
@@ -233,26 +293,28 @@ def vocabulary(texts):
                 file.write(json.dumps({"text": cut}, ensure_ascii=False) + "\n")
                 plain.write(cut + "\n")
                 size += len(cut.encode())
+                if size >= ARGUMENTS.megabytes * 1e6:
+                    break
     options = ["--model_type=bpe", "--vocab_size=32000", "--character_coverage=0.9995", "--byte_fallback=true", "--split_digits=true", "--num_threads=2",
                "--max_sentence_length=4097", "--normalization_rule_name=identity", "--remove_extra_whitespaces=false", "--allow_whitespace_only_pieces=true", "--minloglevel=2"]
     sides = rounds(
         lambda: uniscale("tokenizer", "train", path, "--vocabulary", "32000", "--threads", "2", "--out", WORK / "v.model"),
         lambda: run(["spm_train", f"--input={lines}", f"--model_prefix={WORK / 'v'}", *options]),
     )
-    tell("vocabulary of 32000", size / 1e6, *sides, "spm_train")
-    for name, side in zip(("uniscale", "spm_train"), sides):
-        print(f"{name}: wall {statistics.median(used.wall for used in side):.0f} s, most memory {max(used.memory for used in side):.0f} MiB", flush=True)
+    for by in ("wall", "cpu"):
+        tell("vocabulary of 32000", size / 1e6, *sides, "spm_train", by)
+    print(f"spm_train: most memory {max(used.memory for used in sides[1]):.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store")
-    parser.add_argument("what", nargs="+", choices=["bytelevel", "pieces", "workers", "wet", "parquet", "vocabulary"])
+    parser.add_argument("what", nargs="+", choices=["bytelevel", "pieces", "workers", "wet", "large", "parquet", "vocabulary"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--repeat", type=int, default=4, help="times that the texts are given, so that starting the program matters little")
-    parser.add_argument("--megabytes", type=int, default=300, help="text of the WET file and of the vocabulary")
+    parser.add_argument("--megabytes", type=int, default=300, help="text of the WET files and of the vocabulary")
     parser.add_argument("--uniscale", default=ROOT / "src/Uniscale.Cli/bin/Release/net10.0/uniscale")
-    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--python", default=sys.executable, help="a Python with pyarrow, as words of a command line")
     parser.add_argument("--work")
     ARGUMENTS = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
