@@ -66,4 +66,12 @@ internal static class CommonOptions
 {
     /// <summary><c>--json</c>: print for programs, not for people.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print JSON." };
+
+    /// <summary><c>--precision</c>: in which a model that is read computes.</summary>
+    public static Option<PrecisionKind> ReadingPrecision() =>
+        new("--precision")
+        {
+            Description = "fp32, or bf16: half the memory, and faster where the processor multiplies it.",
+            DefaultValueFactory = _ => PrecisionKind.Fp32,
+        };
 }

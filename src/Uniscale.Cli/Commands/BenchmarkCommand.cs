@@ -12,7 +12,7 @@ using Uniscale.Training.Runs;
 namespace Uniscale.Cli.Commands;
 
 /// <summary>
-/// <c>uniscale benchmark step|kernels|collectives|data|checkpoint</c>: how fast this machine trains, and each part of it alone.
+/// <c>uniscale benchmark step|kernels|collectives|data|checkpoint|pipeline|inference</c>: how fast this machine trains and reads.
 /// </summary>
 internal static class BenchmarkCommand
 {
@@ -25,7 +25,7 @@ internal static class BenchmarkCommand
     };
 
     public static Command Create() =>
-        new("benchmark", "Measure how fast this machine trains: whole steps, and kernels, collectives, data and checkpoints alone.")
+        new("benchmark", "Measure how fast this machine trains, and each part of it alone; and how fast a model reads and generates.")
         {
             Step(),
             Kernels(),
@@ -33,6 +33,7 @@ internal static class BenchmarkCommand
             Data(),
             CheckpointBenchmarkCommand.Create(),
             PipelineBenchmarkCommand.Create(),
+            InferenceBenchmarkCommand.Create(),
         };
 
     private static Command Step()

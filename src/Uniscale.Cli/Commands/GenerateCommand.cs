@@ -58,6 +58,8 @@ internal static class GenerateCommand
         DefaultValueFactory = _ => 1234,
     };
 
+    private static readonly Option<PrecisionKind> Precision = CommonOptions.ReadingPrecision();
+
     public static Command Create()
     {
         var command = new Command("generate", "Continue texts with the newest checkpoint of a run.")
@@ -74,6 +76,7 @@ internal static class GenerateCommand
             MinP,
             RepetitionPenalty,
             Seed,
+            Precision,
         };
         command.SetAction(parsed =>
         {
@@ -92,7 +95,7 @@ internal static class GenerateCommand
             var prompts = file is null ? null : Evaluation.Generation.Prompt.ReadFile(file);
             int tokens = parsed.GetValue(Tokens);
             string[] stops = parsed.GetValue(Stop)!;
-            using var opened = OpenedModel.Open(parsed.GetValue(Run)!);
+            using var opened = OpenedModel.Open(parsed.GetValue(Run)!, parsed.GetValue(Precision));
             using var model = opened.Model.Reader();
             var generator = new TextGenerator(model, opened.Tokenizer, prompts is null ? 1 : parsed.GetValue(Batch));
             if (prompts is null)

@@ -6,6 +6,7 @@ using Uniscale.Engine.Model;
 using Uniscale.Evaluation.Inference;
 using Uniscale.Programs;
 using Uniscale.Training.Runs;
+using static TorchSharp.torch;
 
 namespace Uniscale.Cli.Commands;
 
@@ -23,7 +24,9 @@ internal static class HuggingFaceModel
         && (Directory.EnumerateFiles(folder, "*.safetensors").Any() || Directory.EnumerateFiles(folder, "*.safetensors.index.json").Any());
 
     /// <summary>The model to be read, without a run being made of it.</summary>
-    public static OpenedModel Open(string folder)
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="type">Of the parameters.</param>
+    public static OpenedModel Open(string folder, ScalarType type)
     {
         var config = CheckpointInput.Given(() => LlamaConfig.Read(folder));
         string path =
@@ -36,7 +39,7 @@ internal static class HuggingFaceModel
         try
         {
             using var weights = Weights(folder, scratch, shape, config);
-            return new OpenedModel(TrainedModel.Of(shape, config.VocabSize, weights.Slices), Tokenizer.Load(path), Digest(folder));
+            return new OpenedModel(TrainedModel.Of(shape, config.VocabSize, weights.Slices, type), Tokenizer.Load(path), Digest(folder));
         }
         finally
         {

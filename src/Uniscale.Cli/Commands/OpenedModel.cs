@@ -4,6 +4,7 @@ using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Evaluation.Inference;
 using Uniscale.Training.Runs;
+using static TorchSharp.torch;
 
 namespace Uniscale.Cli.Commands;
 
@@ -15,10 +16,12 @@ internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer, stri
 {
     /// <summary>The newest checkpoint of a run, one of its checkpoints, or a model of Hugging Face.</summary>
     /// <param name="path">Directory of a run, of one of its checkpoints, or of a model.</param>
-    public static OpenedModel Open(string path)
+    /// <param name="precision">In which the model computes.</param>
+    public static OpenedModel Open(string path, PrecisionKind precision = PrecisionKind.Fp32)
     {
+        var type = precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         if (HuggingFaceModel.IsFolder(path))
-            return HuggingFaceModel.Open(path);
+            return HuggingFaceModel.Open(path, type);
         var checkpoint = CheckpointInput.Open(path, step: null);
         var configuration = CheckpointInput.ConfigurationOf(checkpoint);
         string model =
@@ -38,7 +41,7 @@ internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer, stri
         );
         return CheckpointInput.Given(() =>
             new OpenedModel(
-                TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint),
+                TrainedModel.Load(configuration.ModelAt(checkpoint.Manifest.ConsumedTokens), vocabulary, checkpoint, type),
                 tokenizer,
                 digest
             )

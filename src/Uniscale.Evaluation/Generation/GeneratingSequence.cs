@@ -60,7 +60,6 @@ internal sealed class GeneratingSequence : IDisposable
     /// </summary>
     public int Shares(IReadOnlyList<int> prompt)
     {
-        const int Worthwhile = 32;
         if (_windowStart > 0)
             return 0;
         // At least one token is left to be read: its logits are wanted.
@@ -68,7 +67,7 @@ internal sealed class GeneratingSequence : IDisposable
             common = 0;
         while (common < most && prompt[common] == _tokens[common])
             common++;
-        return common >= Worthwhile ? common : 0;
+        return common >= InferenceModel.WorthCopying ? common : 0;
     }
 
     /// <summary>The tokens that the model has to read next.</summary>

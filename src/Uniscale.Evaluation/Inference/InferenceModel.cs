@@ -18,6 +18,9 @@ namespace Uniscale.Evaluation.Inference;
 /// </summary>
 public sealed class InferenceModel : IDisposable
 {
+    /// <summary>Tokens that two texts must have in common at their beginning for one to copy the other's keys and values.</summary>
+    internal const int WorthCopying = 32;
+
     /// <summary>Tokens that go through the model together at most; longer prompts take several passes.</summary>
     private const int PassTokens = 2048;
 
@@ -41,6 +44,9 @@ public sealed class InferenceModel : IDisposable
 
     /// <summary>Tokens that the model sees at most.</summary>
     public int Context { get; }
+
+    /// <summary>Tokens that went through the model so far.</summary>
+    public long TokensRead { get; private set; }
 
     /// <summary>
     /// The model of a run in memory, between two steps. It reads the run's own parameters: dispose it before the next step. Ranks of the
@@ -105,6 +111,7 @@ public sealed class InferenceModel : IDisposable
 
         void Run()
         {
+            TokensRead += PassTokens - room;
             _decoder.Read(pass, (part, index, logits) => take(numbers[part].Part, numbers[part].Skipped + index, logits));
             pass.Clear();
             numbers.Clear();

@@ -35,11 +35,17 @@ public sealed class TrainedModel : IDisposable
     /// <summary>Shape of the model, with the context and the positions it was trained with.</summary>
     public ModelSection Shape => _shape;
 
-    /// <summary>Loads the parameters of a checkpoint, in fp32.</summary>
+    /// <summary>Loads the parameters of a checkpoint.</summary>
     /// <param name="shape">Shape of the model that the checkpoint holds.</param>
     /// <param name="vocabulary">Vocabulary entries.</param>
     /// <param name="checkpoint">An open checkpoint.</param>
-    public static TrainedModel Load(ModelSection shape, long vocabulary, CheckpointReader checkpoint)
+    /// <param name="type">Of the parameters and of what flows between blocks: fp32, or bf16, which takes half the memory.</param>
+    public static TrainedModel Load(
+        ModelSection shape,
+        long vocabulary,
+        CheckpointReader checkpoint,
+        ScalarType type = ScalarType.Float32
+    )
     {
         using var noGradients = no_grad();
         if (shape.Head == HeadKind.Score)
@@ -72,21 +78,28 @@ public sealed class TrainedModel : IDisposable
             );
         }
         checkpoint.Load(slices);
+        model.Convert(type);
         return model;
     }
 
-    /// <summary>Copies whole tensors in fp32.</summary>
+    /// <summary>Copies whole tensors.</summary>
     /// <param name="shape">Shape of the model.</param>
     /// <param name="vocabulary">Vocabulary entries.</param>
-    /// <param name="weights">A slice for each parameter of the model.</param>
-    public static TrainedModel Of(ModelSection shape, long vocabulary, IReadOnlyList<StateSlice> weights)
+    /// <param name="weights">A slice in fp32 for each parameter of the model.</param>
+    /// <param name="type">As for <see cref="Load"/>.</param>
+    public static TrainedModel Of(
+        ModelSection shape,
+        long vocabulary,
+        IReadOnlyList<StateSlice> weights,
+        ScalarType type = ScalarType.Float32
+    )
     {
         using var noGradients = no_grad();
         var model = new TrainedModel(shape, vocabulary);
         foreach (var slice in weights)
         {
             using var there = TensorMemory.FromPointer(slice.Address, slice.Shape, ScalarType.Float32);
-            model._parameters[slice.Name] = there.clone().DetachFromDisposeScope();
+            model._parameters[slice.Name] = there.to(type, copy: true).DetachFromDisposeScope();
         }
         return model;
     }
@@ -122,6 +135,17 @@ public sealed class TrainedModel : IDisposable
         foreach (var parameter in _parameters.Values)
             parameter.Dispose();
         _parameters.Clear();
+    }
+
+    private void Convert(ScalarType type)
+    {
+        foreach (var (name, tensor) in _parameters.ToList())
+        {
+            if (tensor.dtype == type)
+                continue;
+            _parameters[name] = tensor.to(type).DetachFromDisposeScope();
+            tensor.Dispose();
+        }
     }
 
     private Tensor Hidden(Tensor tokens)

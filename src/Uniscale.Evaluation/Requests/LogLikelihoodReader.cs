@@ -7,8 +7,8 @@ namespace Uniscale.Evaluation.Requests;
 /// <summary>
 /// Answers requests with a model. Those with the same context are answered together: one pass over it gives all continuations of one token,
 /// and longer
-/// ones go on from it. Contexts are read in their alphabetical order, each from where it parts from the one before: beginnings in common
-/// are computed once.
+/// ones go on from it. Contexts are read in their alphabetical order, each from where it parts from the one before, and those that are read
+/// together copy their beginning from each other: what contexts have in common is computed once.
 /// </summary>
 /// <param name="model">The model; not owned.</param>
 /// <param name="batch">Contexts that are read at a time.</param>
@@ -46,6 +46,7 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
             .ToList();
         try
         {
+            ReadBeginnings(slots);
             for (int round = 0; slots.Any(slot => slot.Has(round)); round++)
             {
                 var active = slots.Where(slot => slot.Has(round)).ToList();
@@ -69,6 +70,31 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
         }
     }
 
+    /// <summary>Neighbouring slots whose first contexts begin alike: one of them reads what they have in common for all.</summary>
+    private void ReadBeginnings(List<Slot> slots)
+    {
+        var shared = new List<(Slot Reader, IReadOnlyList<Slot> Others, int Length)>();
+        for (int first = 0; first < slots.Count;)
+        {
+            int[] context = slots[first].FirstContext;
+            int length = context.Length,
+                end = first + 1;
+            while (end < slots.Count && Common(context, slots[end].FirstContext) is >= InferenceModel.WorthCopying and var common)
+                (length, end) = (Math.Min(length, common), end + 1);
+            if (end > first + 1)
+                shared.Add((slots[first], slots[(first + 1)..end], length));
+            first = end;
+        }
+        if (shared.Count == 0)
+            return;
+        model.Read([.. shared.Select(run => run.Reader.ReadBeginning(run.Length))], (_, _, _) => { });
+        foreach (var (reader, others, length) in shared)
+            foreach (var other in others)
+                other.TakeBeginning(reader, length);
+    }
+
+    private static int Common(int[] a, int[] b) => a.AsSpan().CommonPrefixLength(b);
+
     /// <summary>A sequence that reads one context after the other.</summary>
     private sealed class Slot(InferenceModel model, IReadOnlyList<IReadOnlyList<LogLikelihoodRequest>> groups) : IDisposable
     {
@@ -81,13 +107,27 @@ public sealed class LogLikelihoodReader(InferenceModel model, int batch = 16)
         /// <summary>Numbers of the group's requests whose continuations have more than one token.</summary>
         public List<int> Longer { get; } = [];
 
+        public int[] FirstContext => groups[0][0].Context;
+
         public bool Has(int round) => round < groups.Count;
+
+        public SequencePart ReadBeginning(int length)
+        {
+            _read = FirstContext[..length];
+            return new SequencePart(_cache, _read, Wanted: 0);
+        }
+
+        public void TakeBeginning(Slot other, int length)
+        {
+            _cache.CopyFrom(other._cache, length);
+            _read = FirstContext[..length];
+        }
 
         public SequencePart Begin(int round)
         {
             _group = groups[round];
             int[] context = _group[0].Context;
-            int known = Math.Min(context.AsSpan().CommonPrefixLength(_read), context.Length - 1);
+            int known = Math.Min(Common(context, _read), context.Length - 1);
             _cache.Truncate(known);
             _context = _read = context;
             _sums = new double[_group.Count];

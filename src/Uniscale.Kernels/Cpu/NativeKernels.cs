@@ -23,7 +23,7 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     /// <param name="batchInvariant">
     /// The bits of a row of a linear layer do not depend on how many rows are computed beside it: for inference, where the same request
     /// comes in
-    /// batches of any size. Products run on the kernels' own FMA code then, where oneDNN or tiles may be faster.
+    /// batches of any size. Products run on the kernels' own vector code then, where oneDNN or tiles may be faster.
     /// </param>
     public NativeKernels(bool packWeights = false, bool batchInvariant = false)
     {

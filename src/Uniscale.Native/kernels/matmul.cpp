@@ -58,6 +58,9 @@ VectorGemm in_fp32() {
 
 VectorGemm in_pairs() { return {avx512_bf16::gemm, avx512_bf16::panels_bytes, avx512_bf16::pack_panels, Key::Order::PairPanels}; }
 
+// Of our own GEMMs, whose sums along k do not depend on m, the one for operands of this type.
+VectorGemm in_one_chain(bool pairs) { return pairs && isa() >= Isa::Avx512Bf16 ? in_pairs() : in_fp32(); }
+
 void multiply_on_vectors(Gemm g, PackedWeights* weights, const VectorGemm& vectors) {
     const int threads = omp_get_max_threads();
     if (weights != nullptr)
@@ -120,7 +123,7 @@ int uniscale_matmul(int64_t m, int64_t n, int64_t k, const void* a, int a_type, 
         using uniscale::Isa, uniscale::isa;
         const bool pairs = a_type == 1 && b_type == 1, on_tiles = pairs && (g.epilogue.activation == 0 || c_type == 1);
         // Newer oneDNN returns without writing a result where k is 0, and it chooses its code, and so the order of its sums, by m.
-        if (k == 0 || g.epilogue.batch_invariant) uniscale::multiply_on_vectors(g, packed, uniscale::in_fp32());
+        if (k == 0 || g.epilogue.batch_invariant) uniscale::multiply_on_vectors(g, packed, uniscale::in_one_chain(pairs && k > 0));
         else if (on_tiles && isa() >= Isa::Amx) uniscale::multiply_on_tiles(g, packed);
         else if (pairs && uniscale::better_in_pairs(g, packed)) uniscale::multiply_on_vectors(g, packed, uniscale::in_pairs());
         else if (!uniscale::multiply_on_onednn(g, packed)) uniscale::multiply_on_vectors(g, packed, uniscale::in_fp32());

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Uniscale.Checkpoints;
 using Uniscale.Collectives;
 using Uniscale.Collectives.InProcess;
@@ -107,7 +108,28 @@ public sealed class GenerateCommandTests : IDisposable
             "This program adds adds\n",
             CommandRun.Ok("generate", run, "--prompt", "This program", "--tokens", "2", "--temperature", "0")
         );
-        Assert.Equal("adds adds\n", CommandRun.Ok("generate", run, "--tokens", "2", "--temperature", "0"));
+        Assert.Equal("adds adds\n", CommandRun.Ok("generate", run, "--tokens", "2", "--temperature", "0", "--precision", "bf16"));
+    }
+
+    [Fact]
+    public void ReadingGeneratingAndAnsweringAreTimed()
+    {
+        string run = Run(_ => 0);
+        string[] work = ["--prompt", "8", "--tokens", "4", "--questions", "3", "--rounds", "2", "--threads", "1"];
+        string output = CommandRun.Ok(["benchmark", "inference", run, "--batch", "1,2", .. work, "--json"]);
+        var measured = JsonDocument.Parse(output).RootElement.GetProperty("measurements").EnumerateArray().ToList();
+        Assert.Equal(
+            [("prompt", 8), ("generation", 4), ("exam", 3), ("prompt", 16), ("generation", 8), ("exam", 3)],
+            measured.Select(part => (part.GetProperty("name").GetString()!, part.GetProperty("count").GetInt32()))
+        );
+        Assert.All(measured, part => Assert.True(part.GetProperty("rate").GetDouble() > 0));
+        Assert.Contains("questions/s", CommandRun.Ok(["benchmark", "inference", run, "--batch", "2", .. work, "--precision", "bf16"]));
+        var mistakes = new[] { ("--batch", "1,x", "--batch has 'x'"), ("--prompt", "30", "do not fit the model's context of 32") };
+        foreach (var (option, value, expected) in mistakes)
+        {
+            var (code, _, error) = CommandRun.Of(["benchmark", "inference", run, "--tokens", "4", option, value]);
+            Assert.Equal((2, true), (code, error.Contains(expected, StringComparison.Ordinal)));
+        }
     }
 
     /// <summary>Ids beyond the tokenizer, and control tokens but the end of a document, have no text.</summary>

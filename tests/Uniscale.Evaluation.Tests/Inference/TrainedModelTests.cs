@@ -51,6 +51,34 @@ public sealed class TrainedModelTests : IDisposable
         }
     }
 
+    /// <summary>A token alone, a text whole and a text in pieces are the same bits in bf16 too, and lie near those of fp32.</summary>
+    [Fact]
+    public void InBf16ATokenDoesNotDependOnWhatIsReadBesideIt()
+    {
+        Save();
+        var checkpoint = CheckpointReader.Open(CheckpointCatalog.Find(_directory));
+        using var model = TrainedModel.Load(Shape, Vocabulary, checkpoint, ScalarType.BFloat16);
+        using var exact = TrainedModel.Load(Shape, Vocabulary, checkpoint);
+        int[] text = [3, 1, 4, 1, 5, 9, 2, 6];
+        float[][] whole = Rows(model, [text]),
+            pieces = Rows(model, [[3], [1, 4, 1], [5, 9], [2, 6]]),
+            expected = Rows(exact, [text]);
+        Assert.Equal(whole, pieces);
+        var pairs = whole.SelectMany(row => row).Zip(expected.SelectMany(row => row)).ToList();
+        double error = pairs.Sum(pair => Math.Pow(pair.First - pair.Second, 2)) / pairs.Sum(pair => Math.Pow(pair.Second, 2));
+        Assert.InRange(Math.Sqrt(error), 1e-6, 0.05);
+
+        static float[][] Rows(TrainedModel model, int[][] parts)
+        {
+            using var reader = model.Reader();
+            using var sequence = reader.NewSequence();
+            var rows = new List<float[]>();
+            foreach (int[] part in parts)
+                reader.Read([new(sequence, part, part.Length)], (_, _, logits) => rows.Add(logits.ToArray()));
+            return [.. rows];
+        }
+    }
+
     /// <summary>
     /// Some of one token, some of several, behind contexts of many lengths, against plain torch operations on each text alone.
     /// </summary>

@@ -62,6 +62,34 @@ public sealed class LogLikelihoodTests : IDisposable
             return 0;
         });
 
+    /// <summary>Two tasks of eight questions each, whose shots are the same: the shots go through the model once a task.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(16)]
+    public void WhatContextsHaveInCommonIsReadOnce(int batch) =>
+        SmallModel.On(model =>
+        {
+            const int Shots = 100,
+                Own = 7,
+                Questions = 8;
+            var requests = Enumerable
+                .Range(0, 2)
+                .SelectMany(task =>
+                    Enumerable
+                        .Range(0, Questions)
+                        .Select(i => new LogLikelihoodRequest(
+                            [task, .. SmallModel.Tokens(Shots - 1, task), i, .. SmallModel.Tokens(Own - 1, 100 + i)],
+                            [1]
+                        ))
+                )
+                .ToList();
+            long before = model.TokensRead;
+            Answer(model, requests, batch);
+            Assert.Equal(2 * (Shots + Questions * Own), model.TokensRead - before);
+            return 0;
+        });
+
     [Fact]
     public void OnePassOverATextIsTheTextTokenByToken() =>
         SmallModel.On(model =>
