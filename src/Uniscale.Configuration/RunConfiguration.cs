@@ -103,9 +103,6 @@ public sealed record RunConfiguration
     /// <summary>Whether another reward model is held beside the first, to compare.</summary>
     public bool ReadsHeldOutScores => ReadsScores && RewardModel.HeldOut is not null;
 
-    /// <summary>Models beside those that are trained, which only read.</summary>
-    public int FrozenModels => (ReadsReference ? 1 : 0) + (ReadsScores ? 1 : 0) + (ReadsHeldOutScores ? 1 : 0);
-
     /// <summary>Answers that are drawn to each prompt.</summary>
     public int AnswersPerPrompt => Objective == ObjectiveKind.Grpo ? Grpo.Group : 1;
 

@@ -194,7 +194,7 @@ internal static class ProgramCommand
     private static void WriteMemory(TextWriter output, StepSpecification spec)
     {
         output.WriteLine($"\nMemory of a rank, planned, MiB ({ParameterCount.OfModel(spec.Model):N0} parameters in the model):");
-        output.WriteLine("              parameters   gradients   optimizer   transient activations       total");
+        output.WriteLine("              parameters   gradients   optimizer      beside   transient activations     drawing       total");
         var generator = new ProgramGenerator(spec);
         foreach (int rank in spec.Mesh.GroupOf(0, Axis.Pipeline))
         {
@@ -204,8 +204,10 @@ internal static class ProgramCommand
                 plan.ParameterBytes,
                 plan.GradientBytes,
                 plan.OptimizerBytes,
+                plan.FrozenBytes + plan.CriticBytes,
                 plan.TransientBytes,
                 plan.ActivationBytes,
+                plan.DrawingBytes,
                 plan.TotalBytes,
             ];
             output.WriteLine(

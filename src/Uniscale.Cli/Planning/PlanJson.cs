@@ -36,6 +36,19 @@ internal static class PlanJson
                 account.KnownBytes,
                 Unknown = account.Unknown.ToArray(),
             }),
+            Beside = run.Companions is null
+                ? null
+                : new
+                {
+                    run.Companions.Updates,
+                    run.Companions.Answers,
+                    run.Companions.AnswerTokens,
+                    run.Companions.PromptTokens,
+                    run.Companions.PromptSeconds,
+                    run.Companions.DrawingSeconds,
+                    run.Companions.ReadingSeconds,
+                    run.Companions.CriticSeconds,
+                },
             Run = new
             {
                 run.Tokens,

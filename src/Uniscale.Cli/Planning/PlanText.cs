@@ -20,6 +20,8 @@ internal static class PlanText
         WriteLayout(output, step);
         WriteMemory(output, step, memory);
         WriteStep(output, step);
+        if (run.Companions is { } beside)
+            WriteBeside(output, beside, step);
         WriteRun(output, run);
     }
 
@@ -107,6 +109,23 @@ internal static class PlanText
             ];
             output.WriteLine($"  rank {times.Class.Rank,-6}" + string.Concat(parts.Select(part => $"{part / step.Seconds,10:P1} ")));
         }
+    }
+
+    private static void WriteBeside(TextWriter output, CompanionTimes beside, PricedStep step)
+    {
+        if (beside.Answers == 0)
+        {
+            output.WriteLine($"\nBeside each step the reference reads its sequences: {beside.ReadingSeconds:N3} s");
+            return;
+        }
+        double whole = beside.Updates * (step.Seconds + beside.PerStep);
+        output.WriteLine(
+            $"\nBatch of {beside.Answers:N0} answers in {beside.Updates:N0} updates: {whole:N3} s, at most, for answers of {beside.AnswerTokens:N0} tokens to prompts of {beside.PromptTokens:N0} (what batch.global has room for)"
+        );
+        output.WriteLine(
+            $"  prompts {beside.PromptSeconds:N3} s, drawing {beside.DrawingSeconds:N3} s, reading by all models {beside.ReadingSeconds:N3} s, updates {beside.Updates * step.Seconds:N3} s"
+                + (beside.CriticSeconds > 0 ? $", the critic's {beside.Updates * beside.CriticSeconds:N3} s" : "")
+        );
     }
 
     private static void WriteRun(TextWriter output, RunPlan run)

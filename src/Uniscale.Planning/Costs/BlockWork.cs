@@ -90,9 +90,19 @@ public readonly record struct BlockWork(PassWork Forward, PassWork BackwardInput
 
     /// <summary>
     /// The head makes its gradients in its forward pass (docs/decisions/0051): three products, logits in fp32 written once and read twice.
+    /// A program that only goes forward has the first product, and reads logits once.
     /// </summary>
     private static BlockWork Head(Shape s)
     {
+        if (s.Spec.ForwardOnly)
+        {
+            var read = new PassWork(StreamBytes: s.Tokens * s.Vocabulary * 2 * sizeof(float));
+            return new BlockWork(
+                s.Product(s.Hidden, s.Vocabulary) + read + s.Stream(s.Residual * 2) + 0.5 * s.TensorExchange(1),
+                default,
+                default
+            );
+        }
         var logits = new PassWork(StreamBytes: s.Tokens * s.Vocabulary * (3 * sizeof(float) + s.Bytes));
         var products = s.Product(s.Hidden, s.Vocabulary, 2) + s.Gradient(s.Hidden, s.Vocabulary);
         return new BlockWork(products + logits + s.Stream(s.Residual * 5) + s.TensorExchange(1), default, default);

@@ -92,6 +92,9 @@ public sealed class InstructionCosts
         return owned * bytes / _bandwidth;
     }
 
+    /// <summary>Seconds of a kernel that reads so many bytes and is bound by that.</summary>
+    public double Read(double bytes) => bytes / _bandwidth;
+
     /// <summary>Bytes of the tensor between two stages that one rank sends.</summary>
     public double BoundaryBytes
     {

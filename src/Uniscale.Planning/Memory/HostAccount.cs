@@ -40,6 +40,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
 
     private readonly ProgramGenerator _generator = new(spec);
     private readonly StagePartition _partition = StagePartition.Of(spec);
+    private readonly StepSpecification _score = MemoryPlan.Scoring(spec);
     private readonly Dictionary<int, RankMemory> _stages = [];
 
     /// <summary>Figures of a process where nobody has calibrated: those of the machine that the project measures on.</summary>
@@ -91,6 +92,8 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
             between = Math.Max(account[Between], blocks.Max(RecomputedBytes));
         // The gradient of bf16 logits lies beside them, that of fp32 logits in their place.
         double logits = account[Logits] * (spec.ActivationBytes == sizeof(float) ? 1 : 1.5);
+        double passes = account["activations kept"] + logits + between + working,
+            drawing = DrawingBytes(account, blocks);
         return account with
         {
             Parts =
@@ -104,10 +107,15 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
                         },
                         Logits => part with { Bytes = logits },
                         Between => part with { Bytes = between },
+                        RankMemory.Drawing => part with { Bytes = Math.Max(0, drawing - passes) },
                         "context and communicators" => part with { Bytes = part.Bytes + (threads ? 0 : MessagePassingBytes) },
                         "fragmentation" => part with
                         {
-                            Bytes = RoundedUp * account["activations kept"] + cluster.Fragmentation * (logits + between + working),
+                            // What drew answers has other sizes than what passes keep, and neither takes the other's place.
+                            Bytes =
+                                RoundedUp * account["activations kept"]
+                                + cluster.Fragmentation * (logits + between + working)
+                                + Math.Min(drawing, passes),
                         },
                         _ => part,
                     }
@@ -168,15 +176,34 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
     }
 
     /// <summary>
-    /// Both packed copies of a block's matrices, and of a frozen model the one of its forward pass; the embedding has no product.
+    /// Both packed copies of a block's matrices, of the critic's too, and of a model that is only read the one of its forward pass; the
+    /// embedding has no product.
     /// </summary>
-    private double PackedBytes(int block) =>
-        block == 0 ? 0 : (2.0 + spec.FrozenModels) * ParameterCount.OfBlock(spec, block) * spec.ActivationBytes;
+    private double PackedBytes(int block)
+    {
+        if (block == 0)
+            return 0;
+        var companions = spec.Companions;
+        double copies =
+            (2.0 + companions.References) * ParameterCount.OfBlock(spec, block)
+            + ((companions.HasCritic ? 2.0 : 0) + companions.Scorers) * ParameterCount.OfBlock(_score, block);
+        return copies * spec.ActivationBytes;
+    }
 
-    /// <summary>Parameters and optimizer state of the rank's stage, of which each replica writes its part, sharded or not.</summary>
+    /// <summary>What draws answers packs the weights for itself.</summary>
+    private double DrawingBytes(RankMemory account, int[] blocks) =>
+        spec.Companions.Drawn == 0
+            ? 0
+            : account.DrawingBytes
+                + blocks.Where(block => block > 0).Sum(block => (double)ParameterCount.OfBlock(spec, block)) * spec.ActivationBytes;
+
+    /// <summary>
+    /// Parameters and optimizer state of the rank's stage, the critic's too, of which each replica writes its part, sharded or not.
+    /// </summary>
     private double SavedBytes(int[] blocks)
     {
-        double part = blocks.Sum(block => (double)ParameterCount.OfBlock(spec, block)) / spec.ReplicaCount;
+        double critic = spec.Companions.HasCritic ? blocks.Sum(block => (double)ParameterCount.OfBlock(_score, block)) : 0;
+        double part = (blocks.Sum(block => (double)ParameterCount.OfBlock(spec, block)) + critic) / spec.ReplicaCount;
         return part * (spec.ActivationBytes == sizeof(float) ? 3 * sizeof(float) : 3 * sizeof(float) + spec.ActivationBytes);
     }
 

@@ -14,6 +14,11 @@ public readonly record struct MemoryPart(string Name, double? Bytes);
 /// </summary>
 public sealed record RankMemory
 {
+    /// <summary>Parts that runs have which learn from answers.</summary>
+    internal const string Frozen = "models that are only read",
+        Critic = "critic with its gradients and moments",
+        Drawing = "answers drawn, beyond activations";
+
     /// <summary>The rank.</summary>
     public required int Rank { get; init; }
 
@@ -25,6 +30,9 @@ public sealed record RankMemory
 
     /// <summary>Most bytes that blocks keep between their passes, within the activations.</summary>
     public required double KeptBytes { get; init; }
+
+    /// <summary>Keys and values of the answers that are drawn together, and under ZeRO-3 the parameters that draw them.</summary>
+    public required double DrawingBytes { get; init; }
 
     /// <summary>Bytes of a part by its name; 0 where they are unknown.</summary>
     public double this[string name] => Parts.First(part => part.Name == name).Bytes ?? 0;
@@ -55,7 +63,17 @@ public sealed record RankMemory
         int[] blocks = StagePartition.Of(spec).BlocksOf(stage).ToArray();
         double logits = blocks.Contains(spec.Model.Head) ? new ActivationMemory(spec).ForwardBytes(spec.Model.Head) : 0;
         double staging = StagingBytes(spec, stack, blocks);
-        double tensors = plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes + plan.TransientBytes + meter.PeakBytes + staging;
+        double drawing = Math.Max(0, plan.DrawingBytes - plan.TransientBytes - meter.PeakBytes);
+        double tensors =
+            plan.ParameterBytes
+            + plan.FrozenBytes
+            + plan.CriticBytes
+            + plan.GradientBytes
+            + plan.OptimizerBytes
+            + plan.TransientBytes
+            + meter.PeakBytes
+            + staging
+            + drawing;
         return new RankMemory
         {
             Rank = program.Rank,
@@ -67,6 +85,8 @@ public sealed record RankMemory
                 new("gradients", plan.GradientBytes),
                 new("master weights", master),
                 new("moments", plan.OptimizerBytes - master),
+                new(Frozen, plan.FrozenBytes),
+                new(Critic, plan.CriticBytes),
                 new("gathered parameters, unreduced gradients", plan.TransientBytes),
                 new("activations kept", meter.PeakKeptBytes),
                 new("logits of the head", Math.Min(logits, meter.PeakBytes - meter.PeakKeptBytes)),
@@ -75,7 +95,9 @@ public sealed record RankMemory
                 new("kernel workspace", cluster.WorkspaceBytes),
                 new("context and communicators", cluster.ContextBytes),
                 new("fragmentation", cluster.Fragmentation * tensors),
+                new(Drawing, drawing),
             ],
+            DrawingBytes = plan.DrawingBytes,
         };
     }
 

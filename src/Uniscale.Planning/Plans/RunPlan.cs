@@ -33,6 +33,9 @@ public sealed record RunPlan
     /// </summary>
     public bool ValidationIsUnknown { get; init; }
 
+    /// <summary>What happens beside the steps of the run; null: nothing does.</summary>
+    public CompanionTimes? Companions { get; init; }
+
     /// <summary>Saves of the run.</summary>
     public required double Saves { get; init; }
 
@@ -50,8 +53,12 @@ public sealed record RunPlan
     /// <summary>Steps of the run.</summary>
     public double Steps => Segments.Sum(segment => segment.Steps);
 
-    /// <summary>Seconds of steps, validations and the known part of saves.</summary>
-    public double Seconds => Segments.Sum(segment => segment.Seconds) + (ValidationSeconds ?? 0) + Saves * (SaveBlockingSeconds ?? 0);
+    /// <summary>Seconds of steps with what happens beside them, of validations and of the known part of saves.</summary>
+    public double Seconds =>
+        Segments.Sum(segment => segment.Seconds)
+        + Steps * (Companions?.PerStep ?? 0)
+        + (ValidationSeconds ?? 0)
+        + Saves * (SaveBlockingSeconds ?? 0);
 
     /// <summary>Hours of all ranks together.</summary>
     public double RankHours => Seconds / SecondsPerHour * Segments[0].Step.Spec.Mesh.Size;
@@ -116,13 +123,17 @@ public sealed record RunPlan
     private static RunPlan Complete(RunConfiguration config, Cluster cluster, List<RunSegment> segments)
     {
         var spec = segments[0].Step.Spec;
-        double parameters = ParameterCount.OfModel(spec.Model);
+        // A critic is saved with the model.
+        double parameters =
+            ParameterCount.OfModel(spec.Model)
+            + (spec.Companions.HasCritic ? ParameterCount.OfModel(spec.Model with { ScoreHead = true }) : 0);
         int stateBytes = spec.ActivationBytes == sizeof(float) ? 3 * sizeof(float) : 3 * sizeof(float) + spec.ActivationBytes;
         double steps = segments.Sum(segment => segment.Steps);
         double perRank = parameters * stateBytes / spec.Mesh.Size;
         return new RunPlan
         {
             Segments = segments,
+            Companions = CompanionTimes.Of(config, segments.MaxBy(segment => segment.Tokens)!.Step),
             CheckpointBytes = parameters * stateBytes,
             Saves = config.Checkpoint.Every > 0 ? Math.Floor(steps / config.Checkpoint.Every) : 1,
             SaveBlockingSeconds = perRank / cluster.Staging,

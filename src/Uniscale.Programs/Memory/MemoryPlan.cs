@@ -11,8 +11,20 @@ public sealed record MemoryPlan
 {
     private const int Fp32 = 4;
 
-    /// <summary>Parameters between steps, those of frozen models too.</summary>
+    /// <summary>Parameters between steps.</summary>
     public required long ParameterBytes { get; init; }
+
+    /// <summary>Parameters of the models that are only read (<see cref="CompanionModels"/>).</summary>
+    public required long FrozenBytes { get; init; }
+
+    /// <summary>Parameters, gradients and optimizer state of the critic; 0: there is none.</summary>
+    public required long CriticBytes { get; init; }
+
+    /// <summary>
+    /// What exists while answers are drawn, when there are no activations: keys and values, and under ZeRO-3 the whole parameters of the
+    /// stage.
+    /// </summary>
+    public required long DrawingBytes { get; init; }
 
     /// <summary>Gradient accumulation.</summary>
     public required long GradientBytes { get; init; }
@@ -29,7 +41,13 @@ public sealed record MemoryPlan
     public required long ActivationBytes { get; init; }
 
     /// <summary>All of it.</summary>
-    public long TotalBytes => ParameterBytes + GradientBytes + OptimizerBytes + TransientBytes + ActivationBytes;
+    public long TotalBytes =>
+        ParameterBytes
+        + FrozenBytes
+        + CriticBytes
+        + GradientBytes
+        + OptimizerBytes
+        + Math.Max(TransientBytes + ActivationBytes, DrawingBytes);
 
     /// <summary>Plan of one rank; ranks of the same stage have the same.</summary>
     /// <param name="spec">The layout. Parameters have the size of <see cref="StepSpecification.ActivationBytes"/>.</param>
@@ -37,25 +55,63 @@ public sealed record MemoryPlan
     public static MemoryPlan Of(StepSpecification spec, StepProgram program)
     {
         int stage = spec.Mesh.CoordinateOf(program.Rank).Pipeline;
-        var blocks = StagePartition
-            .Of(spec)
-            .BlocksOf(stage)
-            .Select(block => (Count: ParameterCount.OfBlock(spec, block), Once: spec.ReducesOnce(block)))
-            .ToArray();
-        long count = blocks.Sum(block => block.Count);
-        long keptWhole = blocks.Where(block => block.Once).Sum(block => block.Count);
+        var blocks = BlocksOf(spec, stage);
+        var state = StateOf(spec, blocks);
+        var (score, companions) = (Scoring(spec), spec.Companions);
+        var ofScore = BlocksOf(score, stage);
+        long count = blocks.Sum(block => block.Count),
+            scoreCount = ofScore.Sum(block => block.Count);
         long largestTwo = blocks.Select(block => block.Count).OrderDescending().Take(2).Sum();
         long largestTwoSharded = blocks.Where(block => !block.Once).Select(block => block.Count).OrderDescending().Take(2).Sum();
-        int optimizer = spec.ActivationBytes == Fp32 ? 2 * Fp32 : 3 * Fp32;
         return new MemoryPlan
         {
-            ParameterBytes = Share(spec, count, fromStage: 3) * spec.ActivationBytes * (1 + spec.FrozenModels),
-            GradientBytes = (keptWhole + Share(spec, count - keptWhole, fromStage: 2)) * Fp32,
-            OptimizerBytes = Share(spec, count, fromStage: 1) * optimizer,
+            ParameterBytes = state.Parameters,
+            GradientBytes = state.Gradients,
+            OptimizerBytes = state.Optimizer,
+            FrozenBytes =
+                companions.References * state.Parameters
+                + companions.Scorers * Share(score, scoreCount, fromStage: 3) * spec.ActivationBytes,
+            CriticBytes = companions.HasCritic && StateOf(score, ofScore) is var (p, g, o) ? p + g + o : 0,
+            DrawingBytes =
+                companions.Drawn == 0 ? 0 : CacheBytes(spec, stage) + (spec.Sharding == 3 ? count * spec.ActivationBytes : 0),
             TransientBytes =
                 (spec.Sharding == 3 ? largestTwo * spec.ActivationBytes : 0) + (spec.Sharding >= 2 ? largestTwoSharded * Fp32 : 0),
             ActivationBytes = ActivationMeter.PeakOf(spec, program),
         };
+    }
+
+    /// <summary>The same layout of a model whose head gives a score.</summary>
+    public static StepSpecification Scoring(StepSpecification spec) => spec with { Model = spec.Model with { ScoreHead = true } };
+
+    /// <summary>
+    /// Keys and values of all answers that are drawn together, of one stage. A cache has room for twice the tokens that it had when it grew
+    /// last, and that of an answer which has just ended is still there.
+    /// </summary>
+    private static long CacheBytes(StepSpecification spec, int stage)
+    {
+        const int smallestRoom = 64;
+        var m = spec.Model;
+        long layers = StagePartition.Of(spec).BlocksOf(stage).Count(m.IsTransformer),
+            heads = Math.Max(1, m.KvHeads / spec.Mesh.Tensor);
+        long room = Math.Min(m.Context, Math.Max(smallestRoom, 2 * spec.Companions.DrawnTokens));
+        return (spec.Companions.Drawn + 1) * room * layers * 2 * heads * m.HeadDim * spec.ActivationBytes;
+    }
+
+    private static (long Count, bool Once)[] BlocksOf(StepSpecification spec, int stage) =>
+        [
+            .. StagePartition.Of(spec).BlocksOf(stage).Select(block => (ParameterCount.OfBlock(spec, block), spec.ReducesOnce(block))),
+        ];
+
+    private static (long Parameters, long Gradients, long Optimizer) StateOf(StepSpecification spec, (long Count, bool Once)[] blocks)
+    {
+        long count = blocks.Sum(block => block.Count),
+            keptWhole = blocks.Where(block => block.Once).Sum(block => block.Count);
+        int optimizer = spec.ActivationBytes == Fp32 ? 2 * Fp32 : 3 * Fp32;
+        return (
+            Share(spec, count, fromStage: 3) * spec.ActivationBytes,
+            (keptWhole + Share(spec, count - keptWhole, fromStage: 2)) * Fp32,
+            Share(spec, count, fromStage: 1) * optimizer
+        );
     }
 
     private static long Share(StepSpecification spec, long count, int fromStage) =>

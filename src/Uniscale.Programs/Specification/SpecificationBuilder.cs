@@ -39,7 +39,7 @@ public static class SpecificationBuilder
             Recompute = parallel.Recompute,
             RecomputeEvery = parallel.RecomputeEvery,
             Checksum = config.Train.ChecksumEvery > 0,
-            FrozenModels = config.FrozenModels,
+            Companions = CompanionModels.Of(config, replicas * parallel.Context),
             ActivationBytes = config.Train.Precision == PrecisionKind.Bf16 ? 2 : 4,
         };
     }

@@ -86,10 +86,8 @@ public sealed record StepSpecification
     /// <summary>Whether the step ends with a checksum of parameters across replicas.</summary>
     public bool Checksum { get; init; }
 
-    /// <summary>
-    /// Models of the same shape and layout that are only read beside the trained one: parameters without gradients and optimizer state.
-    /// </summary>
-    public int FrozenModels { get; init; }
+    /// <summary>What is held and drawn beside the model of the program.</summary>
+    public CompanionModels Companions { get; init; } = CompanionModels.None;
 
     /// <summary>The program only reads the model: forward passes and the sum of the loss, as validation runs it.</summary>
     public bool ForwardOnly { get; init; }

@@ -38,6 +38,22 @@ public class HostAccountTests
         Assert.Equal([0, 1], new[] { account.Of(0).Rank, account.Of(1).Rank });
     }
 
+    /// <summary>
+    /// Parameters, gradients, two moments, two packed copies, and three parts in the buffer of a save: 36 bytes a parameter.
+    /// </summary>
+    [Fact]
+    public void A_critic_costs_what_a_model_costs()
+    {
+        var spec = Specs.Of() with { ActivationBytes = 4 };
+        var score = MemoryPlan.Scoring(spec);
+        double[] counts = [.. Enumerable.Range(0, spec.Model.BlockCount).Select(block => (double)ParameterCount.OfBlock(score, block))];
+        double more =
+            Of(spec with { Companions = new CompanionModels { HasCritic = true } }, savesBehind: true).Of(0, 1, HostBytes.Least)
+            - Of(spec, savesBehind: true).Of(0, 1, HostBytes.Least);
+        // The embedding is not packed.
+        Assert.Equal(36 * counts.Sum() - 8 * counts[0], more, 1.0);
+    }
+
     /// <summary>Threads have the gathered parameters in common.</summary>
     [Fact]
     public void Under_zero_3_threads_hold_the_parameters_once()

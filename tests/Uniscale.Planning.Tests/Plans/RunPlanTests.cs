@@ -18,6 +18,43 @@ public class RunPlanTests
             (changed, batch) => Specs.Of(microbatches: batch) with { Model = Specs.Model with { Context = changed.Model.Context } }
         );
 
+    /// <summary>A run that draws its answers takes longer by reading prompts, drawing, reading by all models, and the critic.</summary>
+    [Fact]
+    public void Answers_and_a_critic_are_priced_beside_the_steps()
+    {
+        RunPlan Of(ObjectiveKind objective, int maxTokens = 32) =>
+            RunPlan.Of(
+                new RunConfiguration
+                {
+                    Objective = objective,
+                    Model = new ModelSection { Context = 64 },
+                    Batch = new BatchSection { Global = 8 },
+                    Train = new TrainSection { Steps = 10 },
+                    Rollout = new RolloutSection
+                    {
+                        Prompts = 16,
+                        MaxTokens = maxTokens,
+                        Minibatches = 2,
+                    },
+                },
+                Selene,
+                Selene.StackOf(""),
+                (changed, batch) => Specs.Of(microbatches: batch) with { Companions = CompanionModels.Of(changed, replicas: 1) }
+            );
+        var (alone, drawn) = (Of(ObjectiveKind.Pretrain), Of(ObjectiveKind.Ppo));
+        Assert.Null(alone.Companions);
+        var beside = drawn.Companions!;
+        Assert.Equal((2, 16, 32, 32), (beside.Updates, beside.Answers, beside.AnswerTokens, beside.PromptTokens));
+        Assert.Equal(alone.Seconds + 10 * beside.PerStep, drawn.Seconds, 1e-9);
+        Assert.Equal(alone.Main.Step.Seconds, beside.CriticSeconds, 0.2 * alone.Main.Step.Seconds);
+        // Drawing takes a pass of each token: half as many take less than half as long, for keys are fewer.
+        Assert.InRange(Of(ObjectiveKind.Ppo, 16).Companions!.DrawingSeconds / beside.DrawingSeconds, 0.4, 0.6);
+        Assert.True(drawn.CheckpointBytes > 1.5 * alone.CheckpointBytes);
+        var compared = Of(ObjectiveKind.Dpo).Companions!;
+        Assert.Equal((0, 0.0, 0.0), (compared.Answers, compared.DrawingSeconds, compared.CriticSeconds));
+        Assert.True(compared.ReadingSeconds > 0);
+    }
+
     [Fact]
     public void Each_phase_has_its_own_context_and_ramp()
     {
