@@ -2,9 +2,11 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Uniscale.Alignment.Rewards;
 using Uniscale.Alignment.Samples;
 using Uniscale.Configuration;
+using Uniscale.Corpus.Chat;
 using Uniscale.Data;
 
 namespace Uniscale.Alignment.Rounds;
@@ -12,9 +14,9 @@ namespace Uniscale.Alignment.Rounds;
 /// <summary>A comparison with its label, as <c>data chat --format preference</c> reads it.</summary>
 /// <param name="Domain">Domain of the prompt.</param>
 /// <param name="Prompt">The prompt.</param>
-/// <param name="Chosen">The better answer.</param>
+/// <param name="Chosen">The better answer: a text, or where it does not end by itself a message that says so.</param>
 /// <param name="Rejected">The other.</param>
-public sealed record LabelledPair(string Domain, JsonNode Prompt, string Chosen, string Rejected);
+public sealed record LabelledPair(string Domain, JsonNode Prompt, JsonNode Chosen, JsonNode Rejected);
 
 /// <summary>A comparison for people, who cannot see which policy gave which answer.</summary>
 /// <param name="Id">Round and place.</param>
@@ -23,7 +25,18 @@ public sealed record LabelledPair(string Domain, JsonNode Prompt, string Chosen,
 /// <param name="A">An answer.</param>
 /// <param name="B">The other.</param>
 /// <param name="Better">a, b or tie, as somebody has decided; null: nobody has.</param>
-public sealed record OpenPair(string Id, string Domain, JsonNode Prompt, string A, string B, string? Better = null);
+/// <param name="AEnded">False where the first answer was cut off; null: it ends by itself.</param>
+/// <param name="BEnded">The same of the other.</param>
+public sealed record OpenPair(
+    string Id,
+    string Domain,
+    JsonNode Prompt,
+    string A,
+    string B,
+    string? Better = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? AEnded = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? BEnded = null
+);
 
 /// <summary>Pairs of answers of a round: those that show how the reward model is deceived, and those of all policies.</summary>
 public static class RoundPairs
@@ -128,8 +141,8 @@ public static class RoundPairs
                 if (pair.Better is "a" or "b")
                     labels.Add(
                         pair.Better == "a"
-                            ? new LabelledPair(pair.Domain, pair.Prompt, pair.A, pair.B)
-                            : new LabelledPair(pair.Domain, pair.Prompt, pair.B, pair.A)
+                            ? new LabelledPair(pair.Domain, pair.Prompt, Node(pair.A, pair.AEnded), Node(pair.B, pair.BEnded))
+                            : new LabelledPair(pair.Domain, pair.Prompt, Node(pair.B, pair.BEnded), Node(pair.A, pair.AEnded))
                     );
             }
         return labels;
@@ -139,7 +152,20 @@ public static class RoundPairs
     public static void Write(string path, IReadOnlyList<LabelledPair> pairs) => JsonLines.Write(path, pairs, Plain);
 
     private static LabelledPair Prefer(RecordedAnswer better, RecordedAnswer worse) =>
-        new(better.Domain, better.Prompt.DeepClone(), better.Answer, worse.Answer);
+        new(better.Domain, better.Prompt.DeepClone(), Node(better.Answer, better.Ended), Node(worse.Answer, worse.Ended));
+
+    /// <summary>An answer that was cut off has nothing behind it in a comparison either: an end would be another answer.</summary>
+    private static JsonNode Node(string answer, bool? ended) =>
+        ended is not false
+            ? JsonValue.Create(answer)
+            : new JsonArray(
+                new JsonObject
+                {
+                    ["role"] = ChatMessage.Assistant,
+                    ["content"] = answer,
+                    ["ended"] = false,
+                }
+            );
 
     private static void WriteOpen(string path, int round, string kind, IReadOnlyList<AnswerPair> pairs, long seed) =>
         JsonLines.Write(
@@ -150,7 +176,11 @@ public static class RoundPairs
                     bool turned = (Mixing.Key((ulong)seed, Mixing.OfName(kind), (ulong)i) & 1) == 1;
                     var (a, b) = turned ? (pair.Late, pair.Early) : (pair.Early, pair.Late);
                     string id = string.Create(CultureInfo.InvariantCulture, $"round-{round}/{kind}/{i}");
-                    return new OpenPair(id, pair.Early.Domain, pair.Early.Prompt.DeepClone(), a.Answer, b.Answer);
+                    return new OpenPair(id, pair.Early.Domain, pair.Early.Prompt.DeepClone(), a.Answer, b.Answer)
+                    {
+                        AEnded = a.Ended ? null : false,
+                        BEnded = b.Ended ? null : false,
+                    };
                 }
             ),
             Plain

@@ -97,7 +97,10 @@ internal static class AlignCommand
             using var tokenizer = Tokenizer.Load(
                 RunTokenizer.Find(path, model) ?? throw new UserErrorException($"The tokenizer {model} of the run is not there.")
             );
-            var options = ChatCommand.OptionsOf(parsed, "preference", configuration.Model.Context);
+            var options = ChatCommand.OptionsOf(parsed, "preference", configuration.Model.Context) with
+            {
+                Remedy = "check the files of --data",
+            };
             options.Check();
             var folder = Directory.CreateTempSubdirectory("uniscale-score-");
             try

@@ -167,10 +167,18 @@ internal static class ChatCommand
             Template = parsed.GetValue(RewardToken) is { Length: > 0 } token ? template with { RewardToken = token } : template,
             Context = context,
             Domain = parsed.GetValue(Domain)!,
-            Conditions = parsed.GetValue(Conditions) is { } path
-                ? ConfigurationLoader.Read<ConditionFile>(path, "the conditions").Conditions
-                : new Dictionary<string, string>(),
+            Conditions = parsed.GetValue(Conditions) is { } path ? ReadConditions(path) : new Dictionary<string, string>(),
         };
+    }
+
+    private static IReadOnlyDictionary<string, string> ReadConditions(string path)
+    {
+        var conditions = ConfigurationLoader.Read<ConditionFile>(path, "the conditions").Conditions;
+        return conditions.Count > 0
+            ? conditions
+            : throw new UserErrorException(
+                $"{path} has no conditions: write a line for each domain under conditions:, or leave --conditions out."
+            );
     }
 
     private static void Tell(TextWriter console, ChatStore store, ChatOptions options)

@@ -27,6 +27,9 @@ public sealed record ChatMessage(string Role, string Content)
     /// <summary>Whether the message is learned; only an assistant's is.</summary>
     public bool IsLearned { get; init; }
 
+    /// <summary>Whether it breaks off: nothing of the template ends it.</summary>
+    public bool IsCut { get; init; }
+
     /// <summary>Whether nothing is said.</summary>
     public bool IsEmpty => Content.Length == 0 && ToolCall is null;
 

@@ -27,6 +27,9 @@ public sealed record ChatOptions
     /// <summary>System prompt of each domain, which tells a reward model what is preferred there; a domain without one has none.</summary>
     public IReadOnlyDictionary<string, string> Conditions { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>What the user is told to do where no record gives a sample.</summary>
+    public string Remedy { get; init; } = "check --format";
+
     /// <summary>Names of the forms.</summary>
     public static IReadOnlyList<string> Formats => ChatFormats.Names;
 

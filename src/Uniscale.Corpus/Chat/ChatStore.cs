@@ -50,7 +50,7 @@ public sealed class ChatStore : IDisposable
             var reasons = _domains.Values.SelectMany(domain => domain.Report.LeftOut).GroupBy(entry => entry.Key, entry => entry.Value);
             string why = string.Join(", ", reasons.Select(group => $"{group.Sum()} with {group.Key}"));
             throw new UserErrorException(
-                $"No record gives a sample to train on{(why.Length > 0 ? $" ({why})" : ": the files are empty")}; check --format."
+                $"No record gives a sample to train on{(why.Length > 0 ? $" ({why})" : ": the files are empty")}; {_options.Remedy}."
             );
         }
         Directory.CreateDirectory(_directory);

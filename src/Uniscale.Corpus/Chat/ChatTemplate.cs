@@ -121,6 +121,8 @@ public sealed record ChatTemplate
                 yield return new ChatPart(call, IsTemplate: false, message.IsLearned);
                 yield return new ChatPart(around[^1], IsTemplate: true, message.IsLearned);
             }
+            if (message.IsCut)
+                continue;
             yield return new ChatPart(turn.End, IsTemplate: true, message.IsLearned);
             yield return new ChatPart(turn.Separator, IsTemplate: true, IsLearned: false);
         }

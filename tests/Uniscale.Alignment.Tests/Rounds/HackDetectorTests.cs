@@ -103,6 +103,30 @@ public sealed class HackDetectorTests : IDisposable
     }
 
     [Fact]
+    public void An_answer_that_was_cut_off_is_no_ended_one_in_a_comparison()
+    {
+        AnswerPair[] pairs = [new(Answer(0, "7", 0, 1), Answer(0, "8 and", 1, 1, ended: false))];
+        var pattern = new HackPattern("d", "unended", new Change(0, 1, 9), new Change(0, 1, 9), 1);
+        var folder = new RoundFolder(_folder.FullName, 1);
+        var section = new FastPathSection { Label = [new RewardRuleSection { Kind = RewardKind.Number }] };
+        RoundPairs.WriteFast(folder, [new(pattern, pairs)], section, seed: 1);
+        var patch = JsonNode.Parse(Assert.Single(File.ReadLines(folder.Patches)))!;
+        Assert.Equal("""[{"role":"assistant","content":"8 and","ended":false}]""", patch["rejected"]!.ToJsonString());
+        Assert.Equal("7", $"{patch["chosen"]}");
+
+        // Through the hands of people too.
+        RoundPairs.WriteFast(folder, [new(pattern, pairs)], new FastPathSection(), seed: 1);
+        var open = JsonNode.Parse(Assert.Single(File.ReadLines(folder.FastPairs)))!;
+        open["better"] = $"{open["a"]}" == "7" ? "a" : "b";
+        string labels = Path.Combine(_folder.FullName, "labels");
+        Directory.CreateDirectory(labels);
+        File.WriteAllText(Path.Combine(labels, "one.jsonl"), open.ToJsonString());
+        var label = Assert.Single(RoundPairs.ReadLabels(labels));
+        Assert.Equal(patch["rejected"]!.ToJsonString(), label.Rejected.ToJsonString());
+        Assert.Equal("7", $"{label.Chosen}");
+    }
+
+    [Fact]
     public void Labels_are_read_and_what_is_no_label_is_refused()
     {
         string labels = Path.Combine(_folder.FullName, "labels");

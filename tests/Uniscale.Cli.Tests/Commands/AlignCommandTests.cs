@@ -142,6 +142,18 @@ public sealed class AlignCommandTests(AlignedRuns runs) : IClassFixture<AlignedR
     public void What_does_not_fit_is_one_sentence(string setting, string expected) => Assert.Contains(expected, RefusedOf("grpo", setting));
 
     [Fact]
+    public void Comparisons_that_cannot_be_scored_are_one_sentence()
+    {
+        File.WriteAllText(In("nothing.yaml"), "");
+        string[] score = ["align", "score", In("runs/reward"), "--reward-token", "{eos}", "--data"];
+        Assert.Contains(
+            "nothing.yaml has no conditions: write a line for each domain",
+            Refused([.. score, In("pairs.jsonl"), "--conditions", In("nothing.yaml")])
+        );
+        Assert.EndsWith("with no chosen); check the files of --data.", Refused([.. score, In("sums.jsonl")]).TrimEnd());
+    }
+
+    [Fact]
     public void A_stop_inside_a_batch_is_refused() =>
         Assert.Contains("give a multiple of 2", Refused("align", In("grpo.yaml"), "--stop-after", "3"));
 

@@ -25,6 +25,21 @@ public sealed class ChatTokenizerTests(ChatVocabulary vocabulary) : IClassFixtur
     public void Templates_are_written_token_by_token(string template, string expected) =>
         Assert.Equal(Pure(expected), Pure(vocabulary.Text(vocabulary.Writer(template).Encode(Dialogue))));
 
+    /// <summary>Nothing ends an answer that breaks off: a reward model reads what a policy was scored with.</summary>
+    [Fact]
+    public void An_answer_that_was_cut_off_has_no_end()
+    {
+        var writer = vocabulary.Writer();
+        ChatMessage[] asked = [new("user", "why")];
+        var cut = writer.Encode([.. asked, ChatMessage.Answer("no") with { IsCut = true }]);
+        Assert.EndsWith("<|im_start|>assistant\n[no]", vocabulary.Text(cut));
+        int[] prompt = writer.EncodePrompt(asked);
+        Assert.Equal(
+            writer.EncodeScored(prompt, cut.Tokens.AsSpan(prompt.Length), isEnded: false, condition: null),
+            (int[])[.. cut.Tokens, writer.RewardToken]
+        );
+    }
+
     /// <summary>Names behind roles, several system turns, what a tool gave out, and a call within an answer.</summary>
     [Fact]
     public void Tools_are_written_as_the_chat_format_says()

@@ -63,6 +63,7 @@ internal static class ChatJson
             Name = Text(message, "name"),
             ToolCall = call,
             IsLearned = role == ChatMessage.Assistant && !IsSwitchedOff(message),
+            IsCut = message.TryGetProperty("ended", out var ended) && ended.ValueKind == JsonValueKind.False,
         };
     }
 
