@@ -13,11 +13,12 @@ trap 'rm -rf "$work"' EXIT
     || { cat "$work/unbroken.log"; exit 1; }
 
 RANDOM=7
-inside=0 done=0
+inside=0 done=0 moved=0
+steps() { grep -c '"kind":"step"' "$work/broken/metrics.jsonl" 2>/dev/null || true; }
 for ((kill = 1; kill <= kills; kill++)); do
     setsid "$uniscale" train "$config" --ranks "$ranks" --resume --set "run_directory=$work/broken" >"$work/broken.log" 2>&1 &
     pid=$!
-    life=$((400 + RANDOM % longest))
+    life=$((400 + RANDOM % longest)) before=$(steps)
     sleep "$(awk "BEGIN {print $life / 1000}")"
     # A run that came to its end begins again: there is always something to kill.
     if ! kill -KILL "$pid" 2>/dev/null; then
@@ -27,6 +28,7 @@ for ((kill = 1; kill <= kills; kill++)); do
         continue
     fi
     wait "$pid" 2>/dev/null || true
+    if [[ $(steps) != "$before" ]]; then moved=$((moved + 1)); fi
     if compgen -G "$work/broken/checkpoints/.step-*" >/dev/null; then inside=$((inside + 1)); fi
     if [[ -d $work/broken/checkpoints ]] && compgen -G "$work/broken/checkpoints/step-*" >/dev/null; then
         "$uniscale" checkpoint verify "$work/broken" >"$work/verify.log" || { cat "$work/verify.log"; echo "kill $kill: a checkpoint that says good is not"; exit 1; }
@@ -35,4 +37,4 @@ done
 "$uniscale" train "$config" --ranks "$ranks" --resume --set "run_directory=$work/broken" >"$work/broken.log" 2>&1 \
     || { cat "$work/broken.log"; exit 1; }
 "$uniscale" checkpoint diff "$work/unbroken" "$work/broken"
-echo "$kills kills ($inside of them inside a save, $done runs had ended before): the weights and the optimizer's state are those of the unbroken run"
+echo "$kills kills ($moved of runs that had done steps since the kill before, $inside inside a save, $done runs had ended before): the weights and the optimizer's state are those of the unbroken run"

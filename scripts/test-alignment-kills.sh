@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Kills runs of fine-tuning, a reward model, proximal policy optimization and rounds of both with SIGKILL at random moments, resumes them, and compares the ends with unbroken ones bit by bit.
-# Usage: scripts/test-alignment-kills.sh [kills of each kind, default 20]
+# Usage: scripts/test-alignment-kills.sh [kills of each kind, default 20] [longest life in milliseconds, default 6000]: longer than a start takes
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-kills=${1:-20}
+kills=${1:-20} longest=${2:-6000}
 uniscale=$root/src/Uniscale.Cli/bin/Release/net10.0/uniscale
 [[ -x $uniscale ]] || dotnet build "$root/src/Uniscale.Cli" --configuration Release --nologo --verbosity quiet
 work=$(mktemp -d)
@@ -44,7 +44,7 @@ for symbol in '<|im_start|>' '<|im_end|>' '<|action_start|>' '<|action_end|>' '<
 
 for run in sft reward ppo; do
     echo "$run:"
-    "$root/scripts/check-kills.sh" "work/$run.yaml" "$kills" 2 6000
+    "$root/scripts/check-kills.sh" "work/$run.yaml" "$kills" 2 "$longest"
 done
 
 echo "rounds:"
@@ -53,7 +53,7 @@ RANDOM=11
 for ((kill = 1; kill <= kills; kill++)); do
     "$uniscale" align work/cool.yaml --resume --set run_directory="$work/broken" > broken.log 2>&1 &
     pid=$!
-    sleep "$(awk "BEGIN {print (500 + $RANDOM % 9000) / 1000}")"
+    sleep "$(awk "BEGIN {print (500 + $RANDOM % ($longest * 3 / 2)) / 1000}")"
     # The child of the rounds has a session of its own: both are killed in the same moment.
     pgid=$(pgrep -P "$pid" || true)
     if ! kill -KILL "$pid" ${pgid:+$pgid} 2>/dev/null; then

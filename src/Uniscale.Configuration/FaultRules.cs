@@ -24,6 +24,15 @@ internal static class FaultRules
         "pruned",
     ];
 
+    private static readonly string[] OfRounds =
+    [
+        "comparisons-packed",
+        "reward-trained",
+        "policy-trained",
+        "patches-written",
+        "pairs-written",
+    ];
+
     public static IEnumerable<(string, string)> Broken(RunConfiguration configuration)
     {
         var faults = configuration.Faults;
@@ -36,7 +45,9 @@ internal static class FaultRules
         {
             var fault = faults.Inject[i];
             string path = $"faults.inject[{i}]";
-            if (fault.Moment != FaultMoment.Step && !WithMoment.Contains(fault.Kind))
+            if (OfMoment(fault, path) is { } wrong)
+                yield return wrong;
+            else if (fault.Moment is not (FaultMoment.Step or FaultMoment.Round) && !WithMoment.Contains(fault.Kind))
                 yield return (
                     $"{path}.moment",
                     $"{path}.moment is for faults that can happen at any; what happens here has its own: take moment out."
@@ -49,6 +60,19 @@ internal static class FaultRules
             if (UsesPoint(fault) && OfRankZero.Contains(fault.Point) && (fault.Rank != 0 || fault.AllRanks))
                 yield return ($"{path}.point", $"{path}.point is {fault.Point}, which only rank 0 passes: set {path}.rank to 0.");
         }
+    }
+
+    /// <summary>Rounds have points of their own, which nothing else passes.</summary>
+    private static (string, string)? OfMoment(FaultSection fault, string path)
+    {
+        bool isOfRounds = fault.Moment == FaultMoment.Round;
+        if (isOfRounds && fault.Kind is not (FaultKind.Kill or FaultKind.Exception or FaultKind.DiskFull))
+            return ($"{path}.kind", $"{path}.kind cannot happen at moment round: take kill, exception or disk-full.");
+        if (isOfRounds == OfRounds.Contains(fault.Point))
+            return null;
+        return isOfRounds
+            ? ($"{path}.point", $"{path}.point is {fault.Point}, which is no point of a round: take one of {string.Join(", ", OfRounds)}.")
+            : ($"{path}.point", $"{path}.point is {fault.Point}, which rounds alone pass: set {path}.moment to round.");
     }
 
     private static bool UsesPoint(FaultSection fault) =>

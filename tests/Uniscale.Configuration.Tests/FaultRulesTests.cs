@@ -19,6 +19,18 @@ public sealed class FaultRulesTests
         "faults: { enabled: true, inject: [{ kind: meteorite }] }",
         "faults.inject[0].kind is 'meteorite', but must be one of kill, terminate, hang"
     )]
+    [InlineData(
+        "faults: { enabled: true, inject: [{ kind: kill, moment: round }] }",
+        "faults.inject[0].point is first-block-written, which is no point of a round: take one of comparisons-packed"
+    )]
+    [InlineData(
+        "faults: { enabled: true, inject: [{ kind: hang, moment: round, point: pairs-written }] }",
+        "faults.inject[0].kind cannot happen at moment round"
+    )]
+    [InlineData(
+        "faults: { enabled: true, inject: [{ kind: kill, point: pairs-written }] }",
+        "faults.inject[0].point is pairs-written, which rounds alone pass: set faults.inject[0].moment to round"
+    )]
     [InlineData("{ preflight: { when: never }, faults: { enabled: true, inject: [{ kind: slow-gemm }] } }", "set preflight.when to always")]
     public void What_cannot_be_meant_is_refused(string yaml, string sentence) =>
         Assert.Contains(sentence, Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse(yaml, ["train.steps=10"])).Message);

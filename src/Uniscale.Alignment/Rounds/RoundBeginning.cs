@@ -54,7 +54,8 @@ public sealed class RoundBeginning(Func<IReadOnlyList<string>, ResolvedConfigura
 
     /// <summary>Makes the folder of a round.</summary>
     /// <param name="folder">Where; nothing is there yet.</param>
-    public RoundManifest Begin(RoundFolder folder)
+    /// <param name="packed">Called once the comparisons lie in the folder, which is not yet the round's.</param>
+    public RoundManifest Begin(RoundFolder folder, Action? packed = null)
     {
         if (Directory.Exists(folder.Unfinished))
             Directory.Delete(folder.Unfinished, recursive: true);
@@ -76,6 +77,7 @@ public sealed class RoundBeginning(Func<IReadOnlyList<string>, ResolvedConfigura
             var sources = Pack(files, labels.Count > 0 ? labelled : null, packs);
             string file = Path.Combine(folder.Unfinished, Path.GetFileName(folder.RewardConfiguration));
             RunFolder.Write(file, RewardRun(folder, sources));
+            packed?.Invoke();
         }
         string start =
             folder.Round > 1 && rounds.Start == RoundStart.Previous
@@ -118,6 +120,7 @@ public sealed class RoundBeginning(Func<IReadOnlyList<string>, ResolvedConfigura
         var options = new ChatOptions
         {
             Format = "preference",
+            Remedy = "check the files of rounds.preferences",
             Template = _configuration.RewardModel.Token is { } token ? template with { RewardToken = token } : template,
             Context = reward.Model.Context,
             Validation = rounds.Validation,

@@ -20,6 +20,7 @@ public sealed class RoundRunner(
 )
 {
     private readonly RunConfiguration _configuration = configure([]).Value;
+    private readonly RoundFaults _faults = new(configure([]).Value, directory);
     private readonly RoundBeginning _beginning = new(configure, directory);
     private volatile bool _isStopped;
 
@@ -52,7 +53,8 @@ public sealed class RoundRunner(
     {
         if (_isStopped)
             return null;
-        var manifest = RoundManifest.Read(folder.FullPath) ?? _beginning.Begin(folder);
+        var manifest =
+            RoundManifest.Read(folder.FullPath) ?? _beginning.Begin(folder, () => _faults.At(folder.Round, RoundPoint.ComparisonsPacked));
         // Each stage takes a manifest that lacks what the stage finds out, and gives one that has it.
         foreach (var stage in (Func<RoundFolder, RoundManifest, RoundManifest?>[])[TrainReward, TrainPolicy, TakeFastPath, TakeSlowPath])
         {
@@ -72,9 +74,10 @@ public sealed class RoundRunner(
         if (manifest.Comparisons.Count == 0)
             return manifest with { RewardModel = folder.ModelOf(PolicyOf(folder).RewardModel.From!) };
         say($"Round {folder.Round}: a reward model ({manifest.Patches} patches, {manifest.Labels} labels of people), in {folder.Reward}");
-        return Train("train", folder.RewardConfiguration, folder.Reward)
-            ? manifest with { RewardModel = folder.ModelOf(folder.Reward) }
-            : null;
+        if (!Train("train", folder.RewardConfiguration, folder.Reward))
+            return null;
+        _faults.At(folder.Round, RoundPoint.RewardTrained);
+        return manifest with { RewardModel = folder.ModelOf(folder.Reward) };
     }
 
     private RoundManifest? TrainPolicy(RoundFolder folder, RoundManifest manifest)
@@ -87,9 +90,10 @@ public sealed class RoundRunner(
                     $"{file.Path} is not what it was when round {folder.Round} began, so that answers could not be compared: bring it back, or remove {folder.FullPath} to begin the round again."
                 );
         say($"Round {folder.Round}: a policy from {manifest.Start.Checkpoint}, in {folder.Policy}");
-        return Train("align", folder.PolicyConfiguration, folder.Policy)
-            ? manifest with { Policy = folder.ModelOf(folder.Policy) }
-            : null;
+        if (!Train("align", folder.PolicyConfiguration, folder.Policy))
+            return null;
+        _faults.At(folder.Round, RoundPoint.PolicyTrained);
+        return manifest with { Policy = folder.ModelOf(folder.Policy) };
     }
 
     private bool Train(string command, string configuration, string run) =>
@@ -113,6 +117,7 @@ public sealed class RoundRunner(
         var pairs = RoundPairs.Of(folder.AnswersAt(manifest.Early), folder.AnswersAt(policy.Train.Steps));
         var patterns = new HackDetector(section).Find(pairs);
         var result = RoundPairs.WriteFast(folder, patterns, section, manifest.Seed);
+        _faults.At(folder.Round, RoundPoint.PatchesWritten);
         foreach (var found in patterns)
             say($"Round {folder.Round}: {RoundReport.Sentence(found.Pattern)}");
         if (patterns.Count == 0)
@@ -140,6 +145,7 @@ public sealed class RoundRunner(
             policy.Rounds.Slow.Pairs,
             manifest.Seed
         );
+        _faults.At(folder.Round, RoundPoint.PairsWritten);
         string labels = RoundFolder.LabelsOf(directory);
         say(
             $"Round {folder.Round}: {written} pairs for people in {folder.SlowPairs}: set better to a, b or tie in a copy under {labels}, which the next round takes."

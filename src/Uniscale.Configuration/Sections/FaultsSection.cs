@@ -89,6 +89,16 @@ public enum FaultMoment
 
     /// <summary>Inside the first save of that step or a later one, at <c>point</c>.</summary>
     Save,
+
+    /// <summary>
+    /// In a step that draws answers (<c>uniscale align</c>), once the rank has its own and before those of all are exchanged and rewarded.
+    /// </summary>
+    Draw,
+
+    /// <summary>
+    /// In the process that leads rounds, at <c>point</c>; <c>step</c> is the number of the round. A kill, an exception or a full disk.
+    /// </summary>
+    Round,
 }
 
 /// <summary>One fault.</summary>
@@ -115,7 +125,8 @@ public sealed record FaultSection
 
     /// <summary>
     /// Point of a save, for moment <c>save</c>, <c>disk-full</c> and <c>slow-storage</c>; the points that only rank 0 passes need <c>rank:
-    /// 0</c>.
+    /// 0</c>. For moment <c>round</c>: <c>comparisons-packed</c>, <c>reward-trained</c>, <c>policy-trained</c>, <c>patches-written</c> or
+    /// <c>pairs-written</c>, each before the round's manifest says so.
     /// </summary>
     [OneOf(
         "folder-created",
@@ -128,7 +139,12 @@ public sealed record FaultSection
         "manifest-written",
         "marker-written",
         "renamed",
-        "pruned"
+        "pruned",
+        "comparisons-packed",
+        "reward-trained",
+        "policy-trained",
+        "patches-written",
+        "pairs-written"
     )]
     public string Point { get; init; } = "first-block-written";
 

@@ -16,12 +16,19 @@ internal static class CellProcess
     /// <param name="program">This executable, with its first arguments.</param>
     /// <param name="arguments">The rest.</param>
     /// <param name="limit">Longest time.</param>
+    /// <param name="folder">Where it works; empty: where this process does.</param>
     /// <returns>Its exit code, null where it was killed at the limit, and all that it printed.</returns>
     /// <exception cref="OperationCanceledException">This process was asked to end.</exception>
-    public static (int? ExitCode, string Output) Run(IReadOnlyList<string> program, IReadOnlyList<string> arguments, TimeSpan limit)
+    public static (int? ExitCode, string Output) Run(
+        IReadOnlyList<string> program,
+        IReadOnlyList<string> arguments,
+        TimeSpan limit,
+        string folder = ""
+    )
     {
         var start = new ProcessStartInfo(program[0])
         {
+            WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,

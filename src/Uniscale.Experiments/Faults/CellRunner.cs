@@ -22,6 +22,7 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
 
     private readonly RunConfiguration _base = ConfigurationLoader.Load(matrix.Run).Value;
     private readonly Dictionary<string, string> _unbroken = [];
+    private bool _isPrepared;
 
     /// <summary>Runs a cell.</summary>
     public CellResult Run(LayoutSection layout, CaseSection entry)
@@ -40,8 +41,8 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
             output += more;
         }
         File.WriteAllText(Path.Combine(run, "output.log"), output);
-        var fired = FaultMemory.Read(run);
-        var times = fired.Count > 0 ? CellTimes.Of(run, fired[0], failed) : default;
+        var fired = FiredIn(run);
+        var times = fired.Count > 0 ? CellTimes.Of(fired[0].Run, fired[0].Fault, failed) : default;
         string problem = Problem(entry, whole, run, code, last, output, fired);
         var outcome =
             problem.Length > 0 ? CellOutcome.Failed
@@ -84,11 +85,13 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
     /// <summary>Runs a layout to its end.</summary>
     public (int? Code, string Output) Start(LayoutSection layout, CaseSection entry, string run, IEnumerable<string> faults, bool resume)
     {
+        Prepare();
         string ranks = layout.Ranks.ToString(CultureInfo.InvariantCulture);
+        var laidOut = LaidOut(layout, entry);
         string[] how =
-            entry.By == RankKind.Threads
-                ? ["train", matrix.Run, "--ranks", ranks]
-                :
+            laidOut.Rounds.Count > 0 ? ["align", matrix.Run, "--ranks", ranks]
+            : entry.By == RankKind.Threads ? ["train", matrix.Run, "--ranks", ranks]
+            :
                 [
                     "launch",
                     matrix.Run,
@@ -103,16 +106,50 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
             .Set.Concat(entry.Set)
             .Select(pair => $"{pair.Key}={pair.Value}")
             .Append(ConfigurationLoader.Override("run_directory", run))
-            .Concat(DataOf(run, layout, entry))
+            .Concat(DataOf(run, laidOut))
             .Concat(faults);
         return CellProcess.Run(
             program,
             [.. how, .. values.SelectMany(value => (string[])["--set", value]), .. resume ? (string[])["--resume"] : []],
-            TimeSpan.FromSeconds(matrix.CellSeconds)
+            TimeSpan.FromSeconds(matrix.CellSeconds),
+            matrix.Prepare.Count > 0 ? Prepared : ""
         );
     }
 
-    private IEnumerable<string> DataOf(string run, LayoutSection layout, CaseSection entry)
+    private string Prepared => Path.Combine(directory, "prepared");
+
+    /// <summary>Makes what the run reads, before it runs for the first time.</summary>
+    private void Prepare()
+    {
+        if (_isPrepared || matrix.Prepare.Count == 0)
+            return;
+        Fresh(Prepared);
+        foreach (string[] arguments in matrix.PrepareArguments())
+        {
+            var (code, output) = CellProcess.Run(program, arguments, TimeSpan.FromSeconds(matrix.CellSeconds), Prepared);
+            string why = LastLine(output).Replace("uniscale: ", "", StringComparison.Ordinal);
+            if (code != 0)
+                throw new UserErrorException(
+                    $"What the run reads cannot be prepared: `uniscale {string.Join(' ', arguments)}` fails: {why}"
+                );
+        }
+        _isPrepared = true;
+    }
+
+    private RunConfiguration LaidOut(LayoutSection layout, CaseSection entry) =>
+        ConfigurationLoader.Load(matrix.Run, [.. layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}")]).Value;
+
+    /// <summary>The faults that have happened, with the run that they happened to: rounds have several.</summary>
+    private static List<(string Run, FiredFault Fault)> FiredIn(string root) =>
+        [
+            .. Directory
+                .EnumerateDirectories(root, FaultMemory.FolderName, SearchOption.AllDirectories)
+                .Select(folder => Path.GetDirectoryName(folder)!)
+                .SelectMany(run => FaultMemory.Read(run).Select(fault => (run, fault)))
+                .OrderBy(each => each.fault.Time),
+        ];
+
+    private IEnumerable<string> DataOf(string run, RunConfiguration laidOut)
     {
         if (_base.Data.Sources.Count > 0)
             return [];
@@ -120,9 +157,6 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
         string folder = run + ".data";
         string prefix = Path.Combine(folder, "corpus"),
             start = Path.Combine(directory, "start");
-        var laidOut = ConfigurationLoader
-            .Load(matrix.Run, [.. layout.Set.Concat(entry.Set).Select(pair => $"{pair.Key}={pair.Value}")])
-            .Value;
         if (!File.Exists(prefix + ".bin"))
             prefix = SmallCorpus.Write(folder, laidOut);
         string sources = $"data.sources=[{{\"name\":\"corpus\",\"shards\":[{JsonSerializer.Serialize(prefix)}]}}]";
@@ -145,12 +179,12 @@ internal sealed class CellRunner(FaultMatrix matrix, string directory, IReadOnly
         int? code,
         int? last,
         string output,
-        IReadOnlyList<FiredFault> fired
+        IReadOnlyList<(string Run, FiredFault Fault)> fired
     )
     {
         if (code is null || last is null)
             return $"it did not end within {matrix.CellSeconds} s";
-        int missing = Enumerable.Range(0, entry.Inject.Count).Except(fired.Select(fault => fault.Index)).Count();
+        int missing = Enumerable.Range(0, entry.Inject.Count).Except(fired.Select(each => each.Fault.Index)).Count();
         if (missing > 0)
             return $"{missing} of {entry.Inject.Count} faults did not happen (exit code {code}: {LastLine(output)})";
         if (code != entry.Code)

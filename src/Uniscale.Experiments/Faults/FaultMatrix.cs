@@ -23,7 +23,7 @@ public sealed record LayoutSection
     [Range(1)]
     public int Ranks { get; init; } = 1;
 
-    /// <summary>Overrides of the run's configuration.</summary>
+    /// <summary>Overrides of the run's configuration; <c>{here}</c> is the folder of the matrix's file.</summary>
     public IReadOnlyDictionary<string, string> Set { get; init; } = new Dictionary<string, string>();
 }
 
@@ -71,6 +71,13 @@ public sealed record FaultMatrix
     /// <summary>Configuration of the run that is broken, relative to this file; without data it gets a small corpus of its own.</summary>
     public string Run { get; init; } = "";
 
+    /// <summary>
+    /// Commands of this program that make what the run reads, done once before the first cell. They and all cells work in the folder
+    /// <c>prepared</c> of the matrix's directory, so paths of the run's data are relative to it; <c>{here}</c> is the folder of this file.
+    /// Empty: the run's paths are those of where the matrix is started.
+    /// </summary>
+    public IReadOnlyList<string> Prepare { get; init; } = [];
+
     /// <summary>Restarts that the supervisor has.</summary>
     [Range(0)]
     public int MaxRestarts { get; init; } = 3;
@@ -110,8 +117,26 @@ public sealed record FaultMatrix
                     $"{path}: the case '{entry.Name}' is only for '{name}', which is no layout{Names.Hint(name, layouts)}"
                 );
         }
-        return matrix with { Run = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, matrix.Run)) };
+        string here = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        return matrix with
+        {
+            Run = Path.GetFullPath(Path.Combine(here, matrix.Run)),
+            Layouts = [.. matrix.Layouts.Select(layout => layout with { Set = In(here, layout.Set) })],
+            Here = here,
+        };
     }
+
+    /// <summary>Folder of the file.</summary>
+    internal string Here { get; private init; } = "";
+
+    /// <summary>The arguments of <see cref="Prepare"/>, command by command.</summary>
+    internal IEnumerable<string[]> PrepareArguments() =>
+        Prepare.Select(command => (string[])[.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word => In(Here, word))]);
+
+    private static string In(string here, string text) => text.Replace("{here}", here, StringComparison.Ordinal);
+
+    private static Dictionary<string, string> In(string here, IReadOnlyDictionary<string, string> set) =>
+        set.ToDictionary(pair => pair.Key, pair => In(here, pair.Value));
 
     /// <summary>The matrix with some rows and columns only.</summary>
     /// <param name="cases">Names of cases or kinds of faults; empty: all.</param>

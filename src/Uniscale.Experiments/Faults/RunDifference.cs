@@ -9,10 +9,41 @@ namespace Uniscale.Experiments.Faults;
 /// <summary>What two runs that should be one differ in.</summary>
 internal static class RunDifference
 {
-    /// <summary>What the last checkpoints of two runs differ in, and where their losses part; empty: nothing.</summary>
-    /// <param name="whole">Directory of the unbroken run.</param>
+    /// <summary>What runs and rounds write down of answers.</summary>
+    private static readonly string[] Written = ["answers-*.jsonl", "patches.jsonl", "pairs.jsonl"];
+
+    /// <summary>
+    /// What two runs differ in, or two directories of rounds: the last checkpoints, where their losses part, and answers and pairs that
+    /// were written down; empty: nothing.
+    /// </summary>
+    /// <param name="whole">Directory of the unbroken one.</param>
     /// <param name="run">Directory of the other one.</param>
     public static string Of(string whole, string run)
+    {
+        string[] parts =
+        [
+            .. Directory
+                .EnumerateDirectories(whole, "checkpoints", SearchOption.AllDirectories)
+                .Select(checkpoints => Path.GetRelativePath(whole, Path.GetDirectoryName(checkpoints)!))
+                .Order(),
+        ];
+        foreach (string part in parts.DefaultIfEmpty("."))
+        {
+            if (OfRun(Path.Combine(whole, part), Path.Combine(run, part)) is { Length: > 0 } difference)
+                return part == "." ? difference : $"{part}: {difference}";
+        }
+        return Written
+            .SelectMany(pattern => Directory.EnumerateFiles(whole, pattern, SearchOption.AllDirectories))
+            .Select(file => Path.GetRelativePath(whole, file))
+            .Where(file => !Same(Path.Combine(whole, file), Path.Combine(run, file)))
+            .Select(file => $"{file} is not that of the unbroken run")
+            .FirstOrDefault("");
+    }
+
+    private static bool Same(string first, string second) =>
+        File.Exists(second) && File.ReadAllBytes(first).AsSpan().SequenceEqual(File.ReadAllBytes(second));
+
+    private static string OfRun(string whole, string run)
     {
         try
         {

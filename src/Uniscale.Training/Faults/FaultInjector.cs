@@ -140,6 +140,15 @@ public sealed class FaultInjector : IFaultInjector, ITrainingCallback
             Happen(fault);
     }
 
+    /// <summary>Called before the answers that ranks have drawn are exchanged.</summary>
+    internal void BeforeExchange()
+    {
+        if (!_isInStep)
+            return;
+        foreach (var fault in _plan.Due(_step, fault => fault.Moment == FaultMoment.Draw))
+            Happen(fault);
+    }
+
     /// <summary>Called before a reduction over all ranks is posted.</summary>
     /// <returns>True where another collective is to be posted.</returns>
     internal bool BeforeCollective()

@@ -7,6 +7,7 @@ namespace Uniscale.Training.Faults;
 
 /// <summary>
 /// A world whose reductions over all ranks call the injector: the one place where every rank of every layout communicates in every step.
+/// What hosts gather within a step are the answers that its ranks have drawn.
 /// </summary>
 /// <param name="inner">The world; not owned.</param>
 /// <param name="faults">Is asked at each reduction over all ranks.</param>
@@ -18,7 +19,7 @@ internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
 
     public IProcessGroup Group { get; } = new FaultyGroup(inner.Group, faults);
 
-    public IProcessGroup HostGroup => inner.HostGroup;
+    public IProcessGroup HostGroup { get; } = new GatheringGroup(inner.HostGroup, faults);
 
     public DeviceStaging? Staging => inner.Staging;
 
@@ -37,8 +38,23 @@ internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
         // The world belongs to its launcher.
     }
 
-    private sealed class FaultyGroup(IProcessGroup group, FaultInjector faults) : IProcessGroup
+    private sealed class GatheringGroup(IProcessGroup group, FaultInjector faults) : FaultyGroup(group, faults)
     {
+        public override IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum) => Inner.AllReduce(buffer, op);
+
+        public override IWork AllGather(CommBuffer input, CommBuffer output)
+        {
+            Faults.BeforeExchange();
+            return Inner.AllGather(input, output);
+        }
+    }
+
+    private class FaultyGroup(IProcessGroup group, FaultInjector faults) : IProcessGroup
+    {
+        protected IProcessGroup Inner => group;
+
+        protected FaultInjector Faults => faults;
+
         public string Name => group.Name;
 
         public int Rank => group.Rank;
@@ -47,7 +63,7 @@ internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
 
         public IReadOnlyList<int> WorldRanks => group.WorldRanks;
 
-        public IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum)
+        public virtual IWork AllReduce(CommBuffer buffer, ReduceOp op = ReduceOp.Sum)
         {
             if (faults.BeforeCollective())
                 return group.Barrier();
@@ -59,7 +75,7 @@ internal sealed class FaultyWorld(IWorld inner, FaultInjector faults) : IWorld
         public IWork ReduceScatter(CommBuffer input, CommBuffer output, ReduceOp op = ReduceOp.Sum) =>
             group.ReduceScatter(input, output, op);
 
-        public IWork AllGather(CommBuffer input, CommBuffer output) => group.AllGather(input, output);
+        public virtual IWork AllGather(CommBuffer input, CommBuffer output) => group.AllGather(input, output);
 
         public IWork Broadcast(CommBuffer buffer, int root) => group.Broadcast(buffer, root);
 

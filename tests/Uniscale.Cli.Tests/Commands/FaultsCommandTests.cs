@@ -34,6 +34,52 @@ public sealed class FaultsCommandTests : IDisposable
         The_cell_is_as_promised(name, layout, outcome);
     }
 
+    /// <summary>Runs that draw their answers, and rounds; by day a kill of the process that leads them.</summary>
+    [Fact]
+    public void Rounds_that_are_killed_inside_labelling_go_on() => CellOfAlignment("kill inside labelling", "COOL, DP 2");
+
+    [Theory]
+    [InlineData("kill while answers are drawn", "PPO, DP 2")]
+    [InlineData("kill inside an update", "PPO, ZeRO-3 2")]
+    [InlineData("hang while answers are drawn", "PPO, DP 2")]
+    [InlineData("kill, manifest written", "PPO, DP 2")]
+    [InlineData("full disk", "PPO, ZeRO-3 2")]
+    [InlineData("kill of a round's policy", "COOL, DP 2")]
+    [InlineData("kill while comparisons merge", "COOL, DP 2")]
+    [InlineData("full disk inside labelling", "COOL, DP 2")]
+    public void Runs_and_rounds_that_learn_from_answers_go_on_by_night(string name, string layout)
+    {
+        Nightly.Only();
+        CellOfAlignment(name, layout);
+    }
+
+    [Fact]
+    public void What_cannot_be_prepared_is_one_sentence()
+    {
+        string file = Path.Combine(_folder, "unprepared.yaml");
+        File.WriteAllText(
+            file,
+            $$"""
+            run: {{Repository.PathOf("configs/base/faults.yaml")}}
+            prepare: ["data tokenize {here}/nowhere --tokenizer none --out tokens"]
+            layouts: [{ name: one, ranks: 1 }]
+            cases: [{ name: slow, inject: [{ kind: slow-rank }] }]
+            """
+        );
+        var (code, _, error) = CommandRun.Of("faults", file, "--directory", Path.Combine(_folder, "matrix"));
+        Assert.Equal(2, code);
+        Assert.Contains($"cannot be prepared: `uniscale data tokenize {_folder}/nowhere", error);
+    }
+
+    private void CellOfAlignment(string name, string layout)
+    {
+        string matrix = Repository.PathOf("configs/tests/faults-align.yaml");
+        var (code, output, error) = CommandRun.Of("faults", matrix, "--only", name, "--layout", layout, "--directory", _folder, "--json");
+        Assert.True(code == 0, output + error);
+        using var cells = JsonDocument.Parse(output);
+        Assert.Equal("identical", Assert.Single(cells.RootElement.EnumerateArray()).GetProperty("outcome").GetString());
+    }
+
     [Fact]
     public void A_cell_that_breaks_its_promise_fails_and_only_good_ones_are_kept()
     {
