@@ -18,8 +18,7 @@ public static class AlignmentData
     {
         if (!configuration.Objective.DrawsAnswers())
             return TrainingData.Open(configuration);
-        int vocabulary = TrainingData.VocabularyOf(configuration);
-        TokenizerOrigin.Check(configuration);
+        int vocabulary = TrainingData.VocabularyOfShards(configuration);
         var text =
             configuration.Ppo.Ptx > 0 && configuration.Objective == ObjectiveKind.Ppo
                 ? configuration.Data.Sources.Where(IsText).ToList()

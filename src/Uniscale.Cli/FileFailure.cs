@@ -37,7 +37,13 @@ internal static partial class FileFailure
             UnauthorizedAccessException when Directory.Exists(PathIn(cause.Message)) => "it is a folder: name a file",
             UnauthorizedAccessException => "take the right to it, or name another place",
             PathTooLongException => "name a shorter path",
+            // .NET lists a name in another encoding with U+FFFD in it, and finds nothing under that.
+            FileNotFoundException or DirectoryNotFoundException when PathIn(cause.Message).Contains('\uFFFD', StringComparison.Ordinal) =>
+                "its name is not UTF-8: give it another",
             DirectoryNotFoundException when FileInTheWay(cause.Message) is { } file => $"{file} is a file, where a folder is needed",
+            // Where room is reserved in advance, .NET gives no number.
+            IOException when cause.Message.Contains("because the disk was full", StringComparison.Ordinal) =>
+                "make room there, or name another place",
             IOException { HResult: NoSpace or NoQuota } => "make room there, or name another place",
             IOException { HResult: ReadOnly } => "name a place that can be written",
             IOException { HResult: Exists } => "name another place, or take it away",

@@ -79,6 +79,7 @@ public static class Shell
             HuggingFaceCommands.Import(),
         };
         root.SetAction(parsed => new HelpAction().Invoke(parsed));
+        NumberOptions.ReadLikeConfigurations(root);
         return root;
     }
 
@@ -230,11 +231,7 @@ public static class Shell
         if (at < 0)
             return problem;
         string name = problem[(at + Type.Length)..];
-        string kind =
-            name.Contains("Int", StringComparison.Ordinal) ? "a whole number"
-            : name.Contains("Double", StringComparison.Ordinal) || name.Contains("Single", StringComparison.Ordinal) ? "a number"
-            : name.Contains("Boolean", StringComparison.Ordinal) ? "true or false"
-            : "one of the values that its help names";
+        string kind = name.Contains("Boolean", StringComparison.Ordinal) ? "true or false" : "one of the values that its help names";
         return $"{problem[..at].Replace("Cannot parse argument", "The value", StringComparison.Ordinal).Replace("for option", "of", StringComparison.Ordinal)} is not {kind}";
     }
 

@@ -55,6 +55,12 @@ public static class ConfigurationRules
 
     private static IEnumerable<(string, string)> ModelRules(ModelSection model)
     {
+        double widest = Math.Max(Math.Max(model.Hidden, model.Ffn), (double)model.Heads * model.HeadWidth);
+        if (model.Layers * widest * model.Hidden > Limits.Weights)
+            yield return (
+                "model.layers",
+                $"model.layers {model.Layers} × model.hidden {model.Hidden} × the width of a layer {widest:0} is more than 10^16 weights: lower one of them."
+            );
         if (model.Positions == PositionKind.Rope && model.HeadWidth % 2 != 0)
             yield return (
                 "model.head_dim",

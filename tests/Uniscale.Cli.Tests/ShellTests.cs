@@ -1,3 +1,5 @@
+using System.CommandLine;
+
 namespace Uniscale.Cli.Tests;
 
 public sealed class ShellTests
@@ -25,6 +27,22 @@ public sealed class ShellTests
         "train a.yaml --ranks x",
         "uniscale: The value 'x' of '--ranks' is not a whole number; uniscale train --help shows what there is.\n"
     )]
+    [InlineData(
+        "generate run --temperature 0,7",
+        "uniscale: The value '0,7' of '--temperature' is not a number; uniscale generate --help shows what there is.\n"
+    )]
+    [InlineData(
+        "generate run --tokens 1.5",
+        "uniscale: The value '1.5' of '--tokens' is not a whole number; uniscale generate --help shows what there is.\n"
+    )]
+    [InlineData(
+        "train a.yaml --stop-after 1,000",
+        "uniscale: The value '1,000' of '--stop-after' is not a whole number; uniscale train --help shows what there is.\n"
+    )]
+    [InlineData(
+        "train a.yaml --ranks 3_000_000_000",
+        "uniscale: The value '3_000_000_000' of '--ranks' is beyond 2147483647; uniscale train --help shows what there is.\n"
+    )]
     [InlineData("config /", "uniscale: / is a folder: give the configuration file in it.\n")]
     [InlineData(
         "config nowhere.yaml",
@@ -34,6 +52,25 @@ public sealed class ShellTests
     {
         var (code, output, error) = CommandRun.Of(line.Split(' '));
         Assert.Equal((2, "", expected), (code, output, error));
+    }
+
+    /// <summary>A number is one number wherever it is written: in a configuration, by --set, in an option.</summary>
+    [Theory]
+    [InlineData("1_0")]
+    [InlineData("1e1")]
+    [InlineData("10.0")]
+    [InlineData("1_0.0e0")]
+    public void Numbers_of_options_are_written_as_in_configurations(string text)
+    {
+        var option = new Option<int>("--tokens");
+        var nullable = new Option<long?>("--at");
+        var real = new Option<double>("--margin");
+        var command = new Command("take") { option, nullable, real };
+        NumberOptions.ReadLikeConfigurations(new RootCommand { command });
+        var parsed = command.Parse(["--tokens", text, "--at", text, "--margin", text]);
+        Assert.Empty(parsed.Errors);
+        Assert.Equal((10, 10L, 10.0), (parsed.GetValue(option), parsed.GetValue(nullable), parsed.GetValue(real)));
+        Assert.Null(command.Parse([]).GetValue(nullable));
     }
 
     /// <summary>What the file system refuses is no failure of ours, whichever command meets it.</summary>
@@ -63,6 +100,23 @@ public sealed class ShellTests
         var error = new StringWriter();
         Assert.Equal(2, Shell.Report(new AggregateException(new IOException("No : '/x/y'", number)), debug: false, error));
         Assert.Equal($"uniscale: No : '/x/y': {expected}\n", error.ToString());
+    }
+
+    [Fact]
+    public void A_disk_without_the_room_that_is_reserved_is_told_too()
+    {
+        var error = new StringWriter();
+        var full = new IOException("Failed to create '/x/y' with allocation size '9' because the disk was full.");
+        Assert.Equal(2, Shell.Report(full, debug: false, error));
+        Assert.EndsWith("the disk was full: make room there, or name another place.\n", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_name_that_is_not_utf8_is_said_to_be_the_reason()
+    {
+        var error = new StringWriter();
+        Assert.Equal(2, Shell.Report(new FileNotFoundException("Could not find file '/x/\uFFFD.txt'."), debug: false, error));
+        Assert.Equal("uniscale: Could not find file '/x/\uFFFD.txt': its name is not UTF-8: give it another.\n", error.ToString());
     }
 
     [Fact]

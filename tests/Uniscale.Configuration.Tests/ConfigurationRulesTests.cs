@@ -92,6 +92,10 @@ public sealed class ConfigurationRulesTests
         "phases[0].rope_base turns rotary angles, but model.positions is learned: take phases[0].rope_base out, or set model.positions to rope."
     )]
     [InlineData(
+        "{ model: { layers: 10000, hidden: 16777216, heads: 4, vocabulary: 1000 }, train: { steps: 1 } }",
+        "model.layers 10000 × model.hidden 16777216 × the width of a layer 16777216 is more than 10^16 weights: lower one of them."
+    )]
+    [InlineData(
         "phases: [{ name: a, tokens: 90000T }, { name: b, tokens: 90000T }]",
         "The phases add up to more than 100000T tokens: lower phases[].tokens."
     )]

@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Globalization;
 using Uniscale.Configuration.Schema;
 
 namespace Uniscale.Configuration.Loading;
@@ -30,6 +29,9 @@ internal sealed class Binder(string whole = "the configuration")
                 _origins[keyPath] = entry.Value.Origin;
             if (entry.Value is ScalarNode { IsNull: true })
                 BindNull(record, key, entry.Value, keyPath);
+            // Who only reads the run's weights does without a number that is secret; it stays the reference in what is written.
+            else if (entry.Value is ScalarNode { IsAbsent: true } secret && key.Value.Kind != ValueKind.Text)
+                _references[keyPath] = secret.Reference!;
             else
                 key.Property.SetValue(record, Bind(key.Value, entry.Value, keyPath));
         }
@@ -112,16 +114,8 @@ internal sealed class Binder(string whole = "the configuration")
             ? Quantity.TryParse(node.Text, known, out number)
             : Quantity.TryParseNumber(node.Text, out number) && node.Plain;
         bool whole = schema.Kind == ValueKind.Integer;
-        // Beyond 2^53 a double no longer holds every whole number; plain digits are read as they stand.
-        long exact = 0L;
-        bool digits =
-            whole
-            && long.TryParse(
-                node.Text.Replace("_", "", StringComparison.Ordinal),
-                NumberStyles.AllowLeadingSign,
-                CultureInfo.InvariantCulture,
-                out exact
-            );
+        long exact = 0;
+        bool digits = whole && Quantity.TryParseWhole(node.Text, out exact);
         if (!read || (whole && !digits && (number != Math.Floor(number) || Math.Abs(number) > 9e18)))
             throw Wrong(node, path, $"expects {Describe(schema)}");
         if (schema.Range is { } range && !range.Contains(number))

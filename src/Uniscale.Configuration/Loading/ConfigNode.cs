@@ -14,6 +14,9 @@ internal sealed record ScalarNode(string Text, bool Plain, Origin Origin) : Conf
     /// <summary>Tagged <c>!secret</c>.</summary>
     public bool IsMarkedSecret { get; init; }
 
+    /// <summary>A secret of a stored configuration that is not set here, so that the text is no value.</summary>
+    public bool IsAbsent { get; init; }
+
     /// <summary>The value as a message may show it: shortened, and never a secret.</summary>
     public string Shown => Reference is { IsSecret: true } secret ? secret.Text : Excerpt(Text);
 

@@ -67,6 +67,7 @@ internal sealed class EnvironmentVariables(Func<string, string?> lookup, bool is
         {
             Text = result.ToString(),
             Plain = true,
+            IsAbsent = isStored && values.Contains(Reference.Absent),
             Reference =
                 values.Count == 0
                     ? null

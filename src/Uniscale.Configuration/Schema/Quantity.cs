@@ -32,8 +32,8 @@ public static class Quantity
                 $"{what} is '{Loading.ScalarNode.Excerpt(text)}', which is no count of tokens such as 4M, 10B or 1.6T."
             );
 
-    /// <summary>Reads a plain number, underscores allowed between digits.</summary>
-    internal static bool TryParseNumber(string text, out double value)
+    /// <summary>Reads a plain number, underscores allowed between digits; a comma is none of its characters.</summary>
+    public static bool TryParseNumber(string text, out double value)
     {
         value = 0;
         for (int i = text.IndexOf('_', StringComparison.Ordinal); i >= 0; i = text.IndexOf('_', i + 1))
@@ -45,6 +45,26 @@ public static class Quantity
                 CultureInfo.InvariantCulture,
                 out value
             ) && double.IsFinite(value);
+    }
+
+    /// <summary>Reads a whole number in any of the ways in which <see cref="TryParseNumber"/> reads one.</summary>
+    public static bool TryParseWhole(string text, out long value)
+    {
+        value = 0;
+        if (!TryParseNumber(text, out double number))
+            return false;
+        // Beyond 2^53 a double no longer holds every whole number; plain digits are read as they stand.
+        if (
+            long.TryParse(
+                text.Replace("_", "", StringComparison.Ordinal),
+                NumberStyles.AllowLeadingSign,
+                CultureInfo.InvariantCulture,
+                out value
+            )
+        )
+            return true;
+        value = (long)number;
+        return number == Math.Floor(number) && Math.Abs(number) <= 9e18;
     }
 
     /// <summary>The shortest text that reads back as the same number; large whole numbers in digits.</summary>

@@ -22,6 +22,9 @@ public static class Limits
     /// <summary>Entries of a vocabulary.</summary>
     public const int Vocabulary = 1 << 26;
 
+    /// <summary>Weights of a model's layers together.</summary>
+    public const long Weights = 10_000_000_000_000_000;
+
     /// <summary>Sequences in an optimizer step.</summary>
     public const int Sequences = 1 << 20;
 

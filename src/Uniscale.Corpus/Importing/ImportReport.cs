@@ -48,7 +48,7 @@ public sealed class ImportReport
         Bytes += file.Bytes;
         Repaired += file.IsRepaired ? 1 : 0;
         Cut += file.Cut;
-        string form = file.Recognised.Split(':')[0];
+        string form = file.Form.Split(':')[0];
         _forms[form] = _forms.GetValueOrDefault(form) + 1;
         foreach ((string reason, long count) in file.LeftOut)
             Leave(reason, count);
@@ -65,6 +65,8 @@ internal sealed class FileTally(RawFile file)
     public RawFile File => file;
 
     public string Recognised { get; set; } = "";
+
+    public string Form => Recognised.Length > 0 ? Recognised : "unknown";
 
     public long Documents { get; set; }
 
@@ -100,7 +102,7 @@ internal sealed class FileTally(RawFile file)
             file.Fingerprint,
             unit,
             parts,
-            Recognised.Length > 0 ? Recognised : "unknown",
+            Form,
             Documents,
             Bytes,
             file.Name,

@@ -66,6 +66,8 @@ internal static class RawFiles
             {
                 if (isLink)
                     leave("symbolic link");
+                else if (IsUnnameable(held))
+                    leave("name that is not UTF-8");
                 else
                     Add(held, Path.GetRelativePath(path, held));
             }
@@ -89,7 +91,8 @@ internal static class RawFiles
             }
         )
         {
-            ShouldIncludePredicate = static (ref FileSystemEntry entry) => !entry.IsDirectory || IsLink(ref entry),
+            ShouldIncludePredicate = static (ref FileSystemEntry entry) =>
+                !entry.IsDirectory || IsLink(ref entry) || IsUnnameable(entry.ToSpecifiedFullPath()),
             ShouldRecursePredicate = static (ref FileSystemEntry entry) => !IsLink(ref entry),
         };
 
@@ -109,6 +112,12 @@ internal static class RawFiles
             return error.HResult == NoSuchDevice;
         }
     }
+
+    /// <summary>
+    /// Whether .NET cannot open what it has just listed: a name in another encoding is shown with U+FFFD in it, under which there is
+    /// nothing.
+    /// </summary>
+    private static bool IsUnnameable(string path) => path.Contains('\uFFFD', StringComparison.Ordinal) && !Path.Exists(path);
 
     private static bool IsLink(ref FileSystemEntry entry) => entry.Attributes.HasFlag(FileAttributes.ReparsePoint);
 

@@ -77,7 +77,11 @@ public sealed record RunStatus(
         var events = EventLog.Read(folder);
         // A job may fail before a rank of it trains: its launcher has told of it all the same.
         if (!File.Exists(metrics) && events.Count == 0)
-            throw new UserErrorException($"There is no run in {runDirectory}: name the directory of one, for example runs/quickstart.");
+            throw new UserErrorException(
+                Directory.Exists(folder)
+                    ? $"The run in {runDirectory} is not ready to train yet, or ended before it was: look again, or start it with --resume."
+                    : $"There is no run in {runDirectory}: name the directory of one, for example runs/quickstart."
+            );
         var told = Metrics.Read(metrics);
         var living = NewestFolder(folder) is { } newest ? Heartbeat.Living(newest, now) : [];
         // The first record comes when a run is ready to train; its account begins with the run, its launcher before.

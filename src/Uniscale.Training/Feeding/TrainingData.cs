@@ -17,8 +17,7 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
             throw new UserErrorException(
                 $"objective is {configuration.Objective.ToString().ToLowerInvariant()}, whose answers are drawn as the run goes, so there is no order of data to read: `uniscale align` trains it."
             );
-        int vocabulary = VocabularyOf(configuration);
-        TokenizerOrigin.Check(configuration);
+        int vocabulary = VocabularyOfShards(configuration);
         var curriculum = Curriculum.FromConfiguration(configuration, vocabulary);
         try
         {
@@ -47,7 +46,14 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
 
     /// <summary>Entries of the vocabulary: the configuration's, or the tokenizer's.</summary>
     /// <exception cref="UserErrorException">Neither is given, or the configuration's is too small for the tokenizer.</exception>
-    public static int VocabularyOf(RunConfiguration configuration)
+    public static int VocabularyOf(RunConfiguration configuration) => VocabularyOf(configuration, _ => { });
+
+    /// <summary>As <see cref="VocabularyOf(RunConfiguration)"/>, and holds the shards of the data against the tokenizer.</summary>
+    /// <exception cref="UserErrorException">Another tokenizer made a shard, or as there.</exception>
+    public static int VocabularyOfShards(RunConfiguration configuration) =>
+        VocabularyOf(configuration, tokenizer => TokenizerOrigin.Check(configuration, tokenizer));
+
+    private static int VocabularyOf(RunConfiguration configuration, Action<Tokenizer> check)
     {
         int asked = configuration.Model.Vocabulary;
         if (configuration.Data.Tokenizer is not { } path)
@@ -57,12 +63,11 @@ public sealed record TrainingData(ISequenceSource Source, long Tokens, int Vocab
                 : throw new UserErrorException("The size of the vocabulary is not known: set model.vocabulary or data.tokenizer.");
         }
         using var tokenizer = Tokenizer.Load(path);
-        if (asked == 0)
-            return tokenizer.Size;
-        return asked >= tokenizer.Size
-            ? asked
-            : throw new UserErrorException(
+        if (asked != 0 && asked < tokenizer.Size)
+            throw new UserErrorException(
                 $"model.vocabulary is {asked}, but the tokenizer {path} has {tokenizer.Size} entries: set it to {tokenizer.Size} or more, or to 0."
             );
+        check(tokenizer);
+        return Math.Max(asked, tokenizer.Size);
     }
 }

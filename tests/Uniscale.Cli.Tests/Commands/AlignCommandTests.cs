@@ -120,6 +120,17 @@ public sealed class AlignCommandTests(AlignedRuns runs) : IClassFixture<AlignedR
     public void What_does_not_fit_beside_a_critic_is_one_sentence(string setting, string expected) =>
         Assert.Contains(expected, RefusedOf("ppo", setting.Replace("{0}", In(""), StringComparison.Ordinal)));
 
+    /// <summary>Weights that were trained on other text for the same tokens are no critic, and their scores are of nothing.</summary>
+    [Theory]
+    [InlineData("ppo.critic_from")]
+    [InlineData("reward_model.from")]
+    [InlineData("reward_model.held_out")]
+    public void Weights_of_another_tokenizer_stand_beside_no_run(string key) =>
+        Assert.Matches(
+            $@"{key} names \S+, which was trained on the tokens of \S+\.model; in data\.tokenizer \S+sums\.model, \d+ of 300 of them stand for other text",
+            RefusedOf("ppo", $"{key}={In("runs/foreign")}")
+        );
+
     [Theory]
     [InlineData("train.steps=7", "train.steps 7 lies within a batch of 2 updates")]
     [InlineData("checkpoint.every=3", "checkpoint.every 3 lies within a batch of 2 updates")]
@@ -295,6 +306,23 @@ public sealed class AlignedRuns : IDisposable
         );
         Ok("train", In("sft.yaml"));
         Ok("train", In("reward.yaml"));
+        MakeForeign();
+    }
+
+    /// <summary>The reward model once more, as if it had been trained on another vocabulary of the same size.</summary>
+    private void MakeForeign()
+    {
+        foreach (string file in Directory.GetFiles(In("runs/reward"), "*", SearchOption.AllDirectories))
+        {
+            string copy = In(Path.Combine("runs/foreign", Path.GetRelativePath(In("runs/reward"), file)));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        TokenizerTrainer.Train(
+            DocumentReader.Read(In("text.txt")),
+            In("runs/foreign/tokenizer.model"),
+            new TokenizerTraining { VocabularySize = 300, Threads = 1 }
+        );
     }
 
     public void Dispose() => _folder.Dispose();

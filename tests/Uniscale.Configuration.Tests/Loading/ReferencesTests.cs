@@ -73,6 +73,28 @@ public sealed class ReferencesTests
         );
     }
 
+    /// <summary>Weights can be exported where the secret is not; a number, a choice or a switch has no stars.</summary>
+    [Fact]
+    public void A_stored_secret_that_is_no_text_is_the_default_where_it_is_not_set()
+    {
+        const string Yaml =
+            "{ optimizer: { lr: !secret '${UNISCALE_TEST_RATE}' }, train: { precision: !secret '${UNISCALE_TEST_PRECISION}', steps: 1 } }";
+        Environment.SetEnvironmentVariable("UNISCALE_TEST_RATE", "0.00125");
+        Environment.SetEnvironmentVariable("UNISCALE_TEST_PRECISION", "bf16");
+        string stored = ConfigurationLoader.Parse(Yaml).ToYaml();
+        Assert.Equal(0.00125, ConfigurationLoader.ParseStored(stored, null, "stored").Value.Optimizer.Lr);
+        Environment.SetEnvironmentVariable("UNISCALE_TEST_RATE", null);
+        Environment.SetEnvironmentVariable("UNISCALE_TEST_PRECISION", null);
+        var again = ConfigurationLoader.ParseStored(stored, null, "stored");
+        Assert.Equal(new RunConfiguration().Optimizer.Lr, again.Value.Optimizer.Lr);
+        Assert.Equal(stored, again.ToYaml());
+        Assert.Contains(
+            "UNISCALE_TEST_RATE is not set",
+            Assert.Throws<UserErrorException>(() => ConfigurationLoader.Parse(stored)).Message,
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public void Messages_show_no_secret()
     {

@@ -35,6 +35,19 @@ public sealed class QuantityTests
     public void Other_texts_are_refused(string text, Unit unit) => Assert.False(Quantity.TryParse(text, unit, out _));
 
     [Theory]
+    [InlineData("9007199254740993", 9_007_199_254_740_993)]
+    [InlineData("-1_0", -10L)]
+    [InlineData("2.5e1", 25L)]
+    [InlineData("2.5", null)]
+    [InlineData("1,000", null)]
+    [InlineData("1e19", null)]
+    [InlineData("0x10", null)]
+    [InlineData(" 1", null)]
+    [InlineData("", null)]
+    public void A_whole_number_is_exact_however_it_is_written(string text, long? expected) =>
+        Assert.Equal(expected, Quantity.TryParseWhole(text, out long value) ? value : null);
+
+    [Theory]
     [InlineData(1_600_000_000_000, "1.6T")]
     [InlineData(4_000_000, "4M")]
     [InlineData(1_234, "1234")]

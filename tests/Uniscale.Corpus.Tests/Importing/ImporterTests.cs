@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Uniscale.Configuration;
 
@@ -36,11 +37,32 @@ public sealed class ImporterTests : IDisposable
         File.WriteAllText(Path.Combine(raw, "sub", "a.txt"), "one");
         Directory.CreateSymbolicLink(Path.Combine(raw, "sub", "up"), raw);
         Directory.CreateSymbolicLink(Path.Combine(raw, "up"), raw);
-        using (var make = System.Diagnostics.Process.Start("mkfifo", [Path.Combine(raw, "pipe")]))
+        using (var make = Process.Start("mkfifo", [Path.Combine(raw, "pipe")]))
             make.WaitForExit();
         var report = _corpus.Import(raw);
         Assert.Equal((1, 2, 1), (report.Documents, report.LeftOut["symbolic link"], report.LeftOut["pipe or socket"]));
         Assert.Equal(["sub/a.txt"], _corpus.Documents().Select(document => document.Source));
+    }
+
+    /// <summary>.NET lists such a file, and cannot open it; one of thousands does not end the import of the others.</summary>
+    [Fact]
+    public void Names_that_are_not_utf8_are_counted()
+    {
+        string raw = Directory.CreateDirectory(_corpus.PathOf("raw")).FullName;
+        File.WriteAllText(Path.Combine(raw, "\uFFFD.txt"), "a name with that character is one");
+        Shell(
+            "echo text > \"$(printf 'a\\377.txt')\"; mkdir \"$(printf 'd\\377')\"; echo text > \"$(printf 'd\\377')/b.txt\"",
+            raw
+        );
+        var report = _corpus.Import(raw);
+        Assert.Equal((1, 2), (report.Documents, report.LeftOut["name that is not UTF-8"]));
+        Shell("rm -r *", raw); // .NET cannot
+    }
+
+    private static void Shell(string line, string folder)
+    {
+        using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", line]) { WorkingDirectory = folder })!;
+        shell.WaitForExit();
     }
 
     [Fact]
@@ -149,6 +171,8 @@ public sealed class ImporterTests : IDisposable
         );
         if (name == "a.jsonl")
             Assert.InRange(_corpus.Import([path], "partial", new ImportOptions { KeepPartial = true }).Documents, 1, 19_999);
+        File.WriteAllBytes(path, []);
+        Assert.DoesNotContain("", _corpus.Import([path], "nothing", new ImportOptions { KeepPartial = true }).Forms.Keys);
     }
 
     [Fact]

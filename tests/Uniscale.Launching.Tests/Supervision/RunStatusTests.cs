@@ -1,5 +1,6 @@
 using Uniscale.Collectives.InProcess;
 using Uniscale.Configuration;
+using Uniscale.Launching.Ranks;
 using Uniscale.Launching.Supervision;
 using Uniscale.Telemetry;
 
@@ -112,6 +113,18 @@ public sealed class RunStatusTests : IDisposable
             Assert.Throws<UserErrorException>(() => RunStatus.Read(_run, Start)).Message,
             StringComparison.Ordinal
         );
+
+    /// <summary>A folder that is refused as one that holds a run is not said to hold none.</summary>
+    [Fact]
+    public void ARunThatWasKilledWhileItStartedIsOne()
+    {
+        Directory.CreateDirectory(Path.Combine(_run, RankLauncher.FolderName));
+        Assert.Contains(
+            "is not ready to train yet, or ended before it was",
+            Assert.Throws<UserErrorException>(() => RunStatus.Read(_run, Start)).Message,
+            StringComparison.Ordinal
+        );
+    }
 
     [Fact]
     public void LinesThatAreNoRecordsAreLeftOutAndCounted()

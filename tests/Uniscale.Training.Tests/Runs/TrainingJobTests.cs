@@ -2,6 +2,7 @@ using System.Text.Json;
 using Uniscale.Configuration;
 using Uniscale.Programs.Memory;
 using Uniscale.Telemetry;
+using Uniscale.Telemetry.Tests.TensorBoard;
 using Uniscale.Training.Runs;
 using Uniscale.Training.Runtime;
 
@@ -64,6 +65,18 @@ public sealed class TrainingJobTests : IDisposable
             reports.Where(report => report.Name.StartsWith("gradients", StringComparison.Ordinal)).Sum(report => report.Values.SumOfSquares)
         );
         Assert.Equal(1, _runs.Records("run", "step")[1].GetProperty("gradient_norm").GetDouble() / norm, 1e-5);
+    }
+
+    [Fact]
+    public void HistogramsThatAreAskedForStandInTheEventFile()
+    {
+        var resolved = _runs.Configure("run", "logging.tensor_board=true", "logging.histograms=2");
+        SmallRuns.Train(new TrainingJob(resolved, new TrainingOptions { StopAfter = 4, LocalRanks = 1 }, new StopRequest()), 1);
+        var told = EventReader.Read(Assert.Single(Directory.GetFiles(_runs.In("run/tensorboard")))).Where(read => read.Histograms.Count > 0);
+        Assert.Equal([2, 4], told.Select(read => read.Step).Distinct());
+        var tags = told.SelectMany(read => read.Histograms).Select(histogram => histogram.Tag).ToHashSet();
+        foreach (string tag in (string[])["weights/embedding", "weights/block-001", "weights/head", "gradients/block-001"])
+            Assert.Contains(tag, tags);
     }
 
     private sealed class Histograms(List<HistogramReport> reports) : ITelemetrySink

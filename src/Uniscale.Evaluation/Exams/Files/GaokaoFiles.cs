@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Uniscale.Configuration;
+using Uniscale.Configuration.Schema;
 using Uniscale.Evaluation.Exams.Answers;
 
 namespace Uniscale.Evaluation.Exams.Files;
@@ -41,7 +42,7 @@ internal static class GaokaoFiles
                             Id: $"{name}/{i}",
                             Text: record.GetProperty("question").GetString() ?? "",
                             Answers: Answers(record, $"{path}, record {i + 1}"),
-                            Score: ScoreOf(record)
+                            Score: ScoreOf(record, $"{path}, record {i + 1}")
                         )
                 )
                 .ToList();
@@ -84,12 +85,13 @@ internal static class GaokaoFiles
             : throw new UserErrorException($"{place}: the answer [{string.Join(", ", answers)}] is no list of letters A to G.");
     }
 
-    private static double ScoreOf(JsonElement record) =>
+    private static double ScoreOf(JsonElement record, string place) =>
         record.TryGetProperty("score", out var score)
             ? score.ValueKind switch
             {
                 JsonValueKind.Number => score.GetDouble(),
-                JsonValueKind.String => double.Parse(score.GetString()!, System.Globalization.CultureInfo.InvariantCulture),
+                JsonValueKind.String when Quantity.TryParseNumber(score.GetString()!, out double number) => number,
+                JsonValueKind.String => throw new UserErrorException($"{place}: the score '{score.GetString()}' is no number."),
                 _ => 1,
             }
             : 1;

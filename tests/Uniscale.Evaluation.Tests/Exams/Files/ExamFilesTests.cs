@@ -125,6 +125,12 @@ public sealed class ExamFilesTests : IDisposable
         "{\"example\": [{\"question\": \"q\", \"answer\": [\"yes\"]}]}",
         "record 1: the answer [yes] is no list of letters"
     )]
+    [InlineData(
+        "gaokao",
+        "gaokao/a.json",
+        "{\"example\": [{\"question\": \"q\", \"answer\": [\"A\"], \"score\": \"1,5\"}]}",
+        "record 1: the score '1,5' is no number"
+    )]
     [InlineData("gaokao", "gaokao/a.txt", "x", "has no files NAME.json")]
     [InlineData("history", "mmlu/test/x_test.csv", "Q,a,b,c,d,A\n", "There is no task 'history'")]
     [InlineData("mmlu", "mmlu/dev/x_dev.csv", "Q,a,b,c,d,A\n", "has no split 'test'")]
