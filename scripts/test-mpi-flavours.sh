@@ -35,7 +35,7 @@ copy_tests() {
     mkdir -p "$chroot/dotnet"
     cp -r "$sdk/dotnet" "$sdk/host" "$sdk/shared" "$chroot/dotnet/"
     rm -rf "$chroot/tests"
-    for program in Uniscale.{Mpi,Collectives,Launching}.Tests Uniscale.RankProgram Uniscale.Launching.RankProgram; do
+    for program in Uniscale.{Mpi,Collectives,Launching}.Tests Uniscale.{Collectives,Launching}.RankProgram; do
         mkdir -p "$chroot/tests/$program/bin/Release/net10.0"
         find "$root/tests/$program/bin/Release/net10.0" -maxdepth 1 -type f ! -name '*torch*.so*' ! -name 'libuniscale*' \
             -exec cp -t "$chroot/tests/$program/bin/Release/net10.0" {} +
