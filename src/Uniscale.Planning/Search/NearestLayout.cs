@@ -14,6 +14,9 @@ public sealed record FittingLayout(IReadOnlyList<string> Settings, double Bytes)
 /// </summary>
 public static class NearestLayout
 {
+    /// <summary>Microbatches of a step that is proposed, at most: a program of many more takes minutes to lay out.</summary>
+    private const int MostMicrobatches = 1024;
+
     private static readonly RecomputeKind[] Recomputations = [RecomputeKind.None, RecomputeKind.Selective, RecomputeKind.Block];
 
     /// <summary>The nearest layout; null: none of the same number of ranks fits.</summary>
@@ -126,11 +129,14 @@ public static class NearestLayout
             yield return "checkpoint.async=false";
     }
 
-    /// <summary>The microbatch as it is, and smaller ones that divide the replica's share.</summary>
+    /// <summary>The microbatch as it is, and smaller ones that divide the replica's share into not too many.</summary>
     private static IEnumerable<int> Microbatches(RunConfiguration config, int data)
     {
         int share = config.Batch.Global / Math.Max(1, data),
             now = config.Batch.Micro > 0 ? config.Batch.Micro : share;
-        return SearchSpace.Divisors(Math.Max(1, share)).Where(size => size < now).Append(config.Batch.Micro);
+        return SearchSpace
+            .Divisors(Math.Max(1, share))
+            .Where(size => size < now && share / size <= MostMicrobatches)
+            .Append(config.Batch.Micro);
     }
 }

@@ -42,6 +42,28 @@ public class NearestLayoutTests
         Assert.True(counts[0] > 1, string.Join(' ', fitting[0].Found!.Settings));
     }
 
+    /// <summary>A step of a million microbatches is no proposal, and would take minutes to lay out.</summary>
+    [Fact]
+    public void Steps_of_very_many_microbatches_are_not_tried()
+    {
+        const int Sequences = 1 << 20;
+        var huge = Config with { Batch = new BatchSection { Global = Sequences, Micro = Sequences }, Parallel = new ParallelSection() };
+        var tried = new List<int>();
+        Assert.Null(
+            NearestLayout.Of(
+                huge,
+                1,
+                1,
+                config =>
+                {
+                    tried.Add(Sequences / config.Batch.Micro);
+                    return 2;
+                }
+            )
+        );
+        Assert.Equal(1024, tried.Max());
+    }
+
     [Fact]
     public void Nothing_fits_into_nothing() => Assert.Null(NearestLayout.Of(Config, 2, 1e6, BytesOf));
 }
