@@ -82,6 +82,6 @@ public sealed class RunCommandsTests : IDisposable
         Assert.Contains("holds no record of a run", CommandRun.Refused("why", _run), StringComparison.Ordinal);
         File.Delete(Path.Combine(_run, "metrics.jsonl"));
         File.Delete(Path.Combine(_run, "launch", "events.jsonl"));
-        Assert.Contains("There is no run in", CommandRun.Refused("why", _run), StringComparison.Ordinal);
+        Assert.Contains("is not ready to train yet", CommandRun.Refused("why", _run), StringComparison.Ordinal);
     }
 }
