@@ -118,6 +118,15 @@ Product* product_of(const Shape& shape) {
 
 void reorder(const void* from, const memory::desc& plain, memory& to) {
     memory source(plain, engine(), const_cast<void*>(from));
+#if DNNL_VERSION_MAJOR >= 3
+    // 3.7 brings a transposed matrix into the order of a product's weights with wrong values, and into plain order with right ones
+    // (findings/onednn-reorders-transposed-wrong.sh).
+    if (plain.get_strides()[0] < plain.get_strides()[1]) {
+        memory rows(memory::desc(plain.get_dims(), plain.get_data_type(), memory::format_tag::ab), engine());
+        dnnl::reorder(source, rows).execute(stream(), source, rows);
+        source = rows;
+    }
+#endif
     dnnl::reorder(source, to).execute(stream(), source, to);
     stream().wait();
 }

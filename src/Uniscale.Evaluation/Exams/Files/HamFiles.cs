@@ -55,8 +55,8 @@ internal static partial class HamFiles
         var (text, options) = (new List<string>(), new List<string>());
         foreach (string line in lines.Skip(1))
         {
-            if (options.Count < 4 && line.StartsWith($"{Question.LetterOf(options.Count)}. ", StringComparison.Ordinal))
-                options.Add(line[3..].Trim());
+            if (options.Count < 4 && IsOption(line, Question.LetterOf(options.Count)))
+                options.Add(line[2..].Trim());
             else if (options.Count == 0)
                 text.Add(line.Trim());
             else if (line.Trim().Length > 0)
@@ -66,6 +66,10 @@ internal static partial class HamFiles
             ? new Question(first.Groups[1].Value, string.Join(' ', text).Trim(), options, [first.Groups[2].Value[0] - 'A'])
             : throw new UserErrorException($"{path} has {options.Count} options with letters, where A. to D. are expected.");
     }
+
+    /// <summary>A letter and a full stop; some options lack the space behind it, and an abbreviation ("D.C.") is none.</summary>
+    private static bool IsOption(string line, char letter) =>
+        line.StartsWith($"{letter}.", StringComparison.Ordinal) && line.Length > 3 && (line[2] == ' ' || line[3] != '.');
 
     [GeneratedRegex(@"^([TGE]\d[A-Z]\d\d)\s+\(([A-D])\)")]
     private static partial Regex First();

@@ -79,12 +79,12 @@ public sealed class ExamFilesTests : IDisposable
     public void HamexamHasAFileAQuestion()
     {
         for (int i = 1; i <= 7; i++)
-            Write($"E/E0A0{i}", $"E0A0{i} (B) [97.13]\nWhat is\nthe limit {i}?\nA. one\nB. two\nmore\nC. three\nD. four\n");
+            Write($"E/E0A0{i}", $"E0A0{i} (B) [97.13]\nWhat is\nthe limit {i}?\nA. one\nB. two\nC.W. more\nC. three\nD.A four\n");
         Write("copyright", "This package was made by hand.");
         var element = Assert.Single(ExamFiles.Read("ham", _folder, null).Subjects);
         Assert.Equal(("E0", "E", 2, 5), (element.Name, element.Group, element.Questions.Count, element.Shots.Count));
         Assert.Equal("What is the limit 1?", element.Questions[0].Text);
-        Assert.Equal(["one", "two more", "three", "four"], element.Questions[0].Options);
+        Assert.Equal(["one", "two C.W. more", "three", "A four"], element.Questions[0].Options);
         Assert.Equal("E0A07", element.Shots[^1].Id);
     }
 
