@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Uniscale.Evaluation.Execution;
+using Uniscale.Evaluation.Tests.Support;
 
 namespace Uniscale.Evaluation.Tests.Execution;
 
@@ -9,6 +10,8 @@ namespace Uniscale.Evaluation.Tests.Execution;
 public sealed class PythonSandboxTests
 {
     private static readonly PythonSandbox Sandbox = new(new SandboxLimits { Time = TimeSpan.FromSeconds(20) });
+
+    public PythonSandboxTests() => Namespaces.Need();
 
     [Theory]
     [InlineData("assert sum(range(5)) == 10")]

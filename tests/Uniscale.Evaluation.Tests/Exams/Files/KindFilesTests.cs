@@ -95,6 +95,7 @@ public sealed class KindFilesTests : IDisposable
     [Fact]
     public void Code()
     {
+        Namespaces.Need();
         const string task =
             """{"task_id":"HumanEval/0","prompt":"def two():\n    \"\"\"Two.\"\"\"\n","canonical_solution":"    return 2\n","test":"def check(f):\n    assert f() == 2\n","entry_point":"two"}""";
         using (var file = File.Create(Path.Combine(_folder, "HumanEval.jsonl.gz")))
