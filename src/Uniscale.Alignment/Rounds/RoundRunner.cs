@@ -20,9 +20,10 @@ public sealed class RoundRunner(
 )
 {
     private readonly RunConfiguration _configuration = configure([]).Value;
-    private readonly RoundFaults _faults = new(configure([]).Value, directory);
     private readonly RoundBeginning _beginning = new(configure, directory);
     private volatile bool _isStopped;
+
+    private RoundFaults Faults => field ??= new(_configuration, directory);
 
     /// <summary>Does all rounds. SIGINT and SIGTERM save and stop the run that is going on.</summary>
     /// <param name="resume">Rounds that are there go on.</param>
@@ -54,7 +55,7 @@ public sealed class RoundRunner(
         if (_isStopped)
             return null;
         var manifest =
-            RoundManifest.Read(folder.FullPath) ?? _beginning.Begin(folder, () => _faults.At(folder.Round, RoundPoint.ComparisonsPacked));
+            RoundManifest.Read(folder.FullPath) ?? _beginning.Begin(folder, () => Faults.At(folder.Round, RoundPoint.ComparisonsPacked));
         // Each stage takes a manifest that lacks what the stage finds out, and gives one that has it.
         foreach (var stage in (Func<RoundFolder, RoundManifest, RoundManifest?>[])[TrainReward, TrainPolicy, TakeFastPath, TakeSlowPath])
         {
@@ -76,7 +77,7 @@ public sealed class RoundRunner(
         say($"Round {folder.Round}: a reward model ({manifest.Patches} patches, {manifest.Labels} labels of people), in {folder.Reward}");
         if (!Train("train", folder.RewardConfiguration, folder.Reward))
             return null;
-        _faults.At(folder.Round, RoundPoint.RewardTrained);
+        Faults.At(folder.Round, RoundPoint.RewardTrained);
         return manifest with { RewardModel = folder.ModelOf(folder.Reward) };
     }
 
@@ -92,7 +93,7 @@ public sealed class RoundRunner(
         say($"Round {folder.Round}: a policy from {manifest.Start.Checkpoint}, in {folder.Policy}");
         if (!Train("align", folder.PolicyConfiguration, folder.Policy))
             return null;
-        _faults.At(folder.Round, RoundPoint.PolicyTrained);
+        Faults.At(folder.Round, RoundPoint.PolicyTrained);
         return manifest with { Policy = folder.ModelOf(folder.Policy) };
     }
 
@@ -117,7 +118,7 @@ public sealed class RoundRunner(
         var pairs = RoundPairs.Of(folder.AnswersAt(manifest.Early), folder.AnswersAt(policy.Train.Steps));
         var patterns = new HackDetector(section).Find(pairs);
         var result = RoundPairs.WriteFast(folder, patterns, section, manifest.Seed);
-        _faults.At(folder.Round, RoundPoint.PatchesWritten);
+        Faults.At(folder.Round, RoundPoint.PatchesWritten);
         foreach (var found in patterns)
             say($"Round {folder.Round}: {RoundReport.Sentence(found.Pattern)}");
         if (patterns.Count == 0)
@@ -145,7 +146,7 @@ public sealed class RoundRunner(
             policy.Rounds.Slow.Pairs,
             manifest.Seed
         );
-        _faults.At(folder.Round, RoundPoint.PairsWritten);
+        Faults.At(folder.Round, RoundPoint.PairsWritten);
         string labels = RoundFolder.LabelsOf(directory);
         say(
             $"Round {folder.Round}: {written} pairs for people in {folder.SlowPairs}: set better to a, b or tie in a copy under {labels}, which the next round takes."

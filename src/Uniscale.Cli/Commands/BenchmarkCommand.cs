@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using TorchSharp;
 using Uniscale.Configuration;
 using Uniscale.Experiments.Benchmarks;
+using Uniscale.Kernels;
 using Uniscale.Programs;
 using Uniscale.Telemetry;
 using Uniscale.Training.Runs;
@@ -108,7 +108,7 @@ internal static class BenchmarkCommand
             command.Add(option);
         command.SetAction(parsed =>
         {
-            var type = parsed.GetValue(precision) == PrecisionKind.Bf16 ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32;
+            var type = parsed.GetValue(precision).TensorType();
             using var benchmark = new KernelBenchmark(
                 type,
                 AtLeastOne(parsed, threads, "threads"),
@@ -159,20 +159,10 @@ internal static class BenchmarkCommand
         var output = parsed.InvocationConfiguration.Output;
         if (parsed.GetValue(json))
         {
-            output.WriteLine(
-                JsonSerializer.Serialize(
-                    new
-                    {
-                        Processor = Machine.Processor(),
-                        LoadAverage = Machine.LoadAverage(),
-                        Measurements = measurements.ToArray(),
-                    },
-                    Format
-                )
-            );
+            output.WriteLine(AsJson(measurements));
             return;
         }
-        output.WriteLine(Invariant($"{Machine.Processor()}; load average {Machine.LoadAverage():F1}"));
+        output.WriteLine(Here());
         output.WriteLine($"{"",-28} {"median",12} {"rate",14} {"share",7}  of");
         foreach (var measured in measurements)
         {
@@ -192,6 +182,21 @@ internal static class BenchmarkCommand
             string Rate(double rate) => operations ? Units.Flops(rate) : Invariant($"{rate / 1e9:F2} GB/s");
         }
     }
+
+    /// <summary>Measurements with what is to be known of where they were made.</summary>
+    internal static string AsJson<T>(IEnumerable<T> measurements) =>
+        JsonSerializer.Serialize(
+            new
+            {
+                Processor = Machine.Processor(),
+                LoadAverage = Machine.LoadAverage(),
+                Measurements = measurements.ToArray(),
+            },
+            Format
+        );
+
+    /// <summary>The same for people, in a line before the measurements.</summary>
+    internal static string Here() => Invariant($"{Machine.Processor()}; load average {Machine.LoadAverage():F1}");
 
     internal static int AtLeastOne(ParseResult parsed, Option<int> option, string what) =>
         parsed.GetValue(option) is > 0 and var count

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Uniscale.Configuration;
 using Uniscale.Experiments.Benchmarks;
 using Uniscale.Torch;
@@ -89,16 +88,10 @@ internal static class InferenceBenchmarkCommand
         var output = parsed.InvocationConfiguration.Output;
         if (parsed.GetValue(json))
         {
-            var all = measurements.ToArray();
-            output.WriteLine(
-                JsonSerializer.Serialize(
-                    new { Processor = Machine.Processor(), LoadAverage = Machine.LoadAverage(), Measurements = all },
-                    BenchmarkCommand.Format
-                )
-            );
+            output.WriteLine(BenchmarkCommand.AsJson(measurements));
             return;
         }
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Machine.Processor()}; load average {Machine.LoadAverage():F1}"));
+        output.WriteLine(BenchmarkCommand.Here());
         foreach (var measured in measurements)
             output.WriteLine(Line(measured));
     }

@@ -3,8 +3,8 @@ using Uniscale.Checkpoints.Format;
 using Uniscale.Configuration;
 using Uniscale.Data;
 using Uniscale.Evaluation.Inference;
+using Uniscale.Kernels;
 using Uniscale.Training.Runs;
-using static TorchSharp.torch;
 
 namespace Uniscale.Cli.Commands;
 
@@ -19,7 +19,7 @@ internal sealed record OpenedModel(TrainedModel Model, Tokenizer Tokenizer, stri
     /// <param name="precision">In which the model computes.</param>
     public static OpenedModel Open(string path, PrecisionKind precision = PrecisionKind.Fp32)
     {
-        var type = precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        var type = precision.TensorType();
         if (HuggingFaceModel.IsFolder(path))
             return HuggingFaceModel.Open(path, type);
         var checkpoint = CheckpointInput.Open(path, step: null);

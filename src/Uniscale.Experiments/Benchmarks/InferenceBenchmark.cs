@@ -55,8 +55,6 @@ public sealed class InferenceBenchmark(InferenceModel model, InferenceWork work)
             .Select(prompt => new GenerationRequest(prompt) { Sampling = SamplingOptions.Greedy, MaxTokens = work.Tokens + 1 })
             .ToList();
         var questions = LogLikelihoodReader.Grouped(Enumerable.Range(0, work.Questions).SelectMany(Question));
-        // What has been packed of the weights for a first pass is kept for all others.
-        Read(prompts);
         yield return Measured("prompt", "tokens", work.Batch * work.Prompt, () => Read(prompts));
         yield return Measured("generation", "tokens", work.Batch * work.Tokens, () => Generate(requests));
         yield return Measured("exam", "questions", work.Questions, () => Answer(questions));
@@ -64,6 +62,7 @@ public sealed class InferenceBenchmark(InferenceModel model, InferenceWork work)
 
     private InferenceMeasurement Measured(string name, string unit, int count, Func<TimeSpan> body)
     {
+        // What has been packed of the weights for a first pass is kept for all others.
         body();
         double[] seconds = [.. Enumerable.Range(0, work.Rounds).Select(_ => body().TotalSeconds)];
         return new InferenceMeasurement(name, unit, work.Batch, count, seconds);

@@ -59,6 +59,7 @@ public sealed record MemoryPlan
         var state = StateOf(spec, blocks);
         var (score, companions) = (Scoring(spec), spec.Companions);
         var ofScore = BlocksOf(score, stage);
+        var critic = StateOf(score, ofScore);
         long count = blocks.Sum(block => block.Count),
             scoreCount = ofScore.Sum(block => block.Count);
         long largestTwo = blocks.Select(block => block.Count).OrderDescending().Take(2).Sum();
@@ -71,7 +72,7 @@ public sealed record MemoryPlan
             FrozenBytes =
                 companions.References * state.Parameters
                 + companions.Scorers * Share(score, scoreCount, fromStage: 3) * spec.ActivationBytes,
-            CriticBytes = companions.HasCritic && StateOf(score, ofScore) is var (p, g, o) ? p + g + o : 0,
+            CriticBytes = companions.HasCritic ? critic.Parameters + critic.Gradients + critic.Optimizer : 0,
             DrawingBytes =
                 companions.Drawn == 0 ? 0 : CacheBytes(spec, stage) + (spec.Sharding == 3 ? count * spec.ActivationBytes : 0),
             TransientBytes =
@@ -84,16 +85,14 @@ public sealed record MemoryPlan
     public static StepSpecification Scoring(StepSpecification spec) => spec with { Model = spec.Model with { ScoreHead = true } };
 
     /// <summary>
-    /// Keys and values of all answers that are drawn together, of one stage. A cache has room for twice the tokens that it had when it grew
-    /// last, and that of an answer which has just ended is still there.
+    /// Keys and values of all answers that are drawn together, of one stage. The cache of an answer which has just ended is still there.
     /// </summary>
     private static long CacheBytes(StepSpecification spec, int stage)
     {
-        const int smallestRoom = 64;
         var m = spec.Model;
         long layers = StagePartition.Of(spec).BlocksOf(stage).Count(m.IsTransformer),
             heads = Math.Max(1, m.KvHeads / spec.Mesh.Tensor);
-        long room = Math.Min(m.Context, Math.Max(smallestRoom, 2 * spec.Companions.DrawnTokens));
+        long room = CacheRoom.For(spec.Companions.DrawnTokens, m.Context);
         return (spec.Companions.Drawn + 1) * room * layers * 2 * heads * m.HeadDim * spec.ActivationBytes;
     }
 

@@ -80,7 +80,7 @@ public sealed class NodePreflight(IWorld world, string host, HostLink link, IKer
         using var link = HostLink.Of(configuration, world);
         var kernels = RuntimeParts.KernelsFor(link.Device, packWeights: true);
         using var owned = kernels as IDisposable;
-        var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        var type = configuration.Train.Precision.TensorType();
         return new NodePreflight(world, host, link, around?.Invoke(kernels) ?? kernels, type, configuration.Preflight).Run();
     }
 

@@ -73,7 +73,7 @@ internal sealed record RuntimeParts(
                 };
         var waits = new WaitClock { Listener = timeline is null ? null : timeline.Waited };
         var groups = ProcessGroups.Create(world, programs.Base, group => group.Size == 1 ? group : new MeasuredGroup(group, waits));
-        var type = configuration.Train.Precision == PrecisionKind.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        var type = configuration.Train.Precision.TensorType();
         var blocks = BlockFactory.Build(configuration, programs.Base, groups, type, link, buckets?.Invoke(groups));
         var kernels = KernelsFor(device, packWeights: programs.Base.Sharding < 3);
         var seen = around?.Invoke(kernels) ?? kernels;

@@ -1,3 +1,4 @@
+using Uniscale.Programs;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Sequences;
@@ -10,8 +11,6 @@ namespace Uniscale.Engine.Parallel.Sequences;
 /// <param name="capacity">Tokens that fit.</param>
 public sealed class KeyValueCache(int capacity) : IDisposable
 {
-    private const int SmallestRoom = 64;
-
     private readonly List<(Tensor Keys, Tensor Values)> _layers = [];
 
     /// <summary>Tokens read so far, by every layer.</summary>
@@ -73,10 +72,8 @@ public sealed class KeyValueCache(int capacity) : IDisposable
         _layers.Clear();
     }
 
-    /// <summary>Room for at least so many tokens, and as many again.</summary>
     private Tensor Room(Tensor like, long tokens) =>
-        empty([1, Math.Min(Capacity, Math.Max(SmallestRoom, 2 * tokens)), .. like.shape[2..]], like.dtype, like.device)
-            .DetachFromDisposeScope();
+        empty([1, CacheRoom.For(tokens, Capacity), .. like.shape[2..]], like.dtype, like.device).DetachFromDisposeScope();
 
     private Tensor Grown(Tensor old, long tokens)
     {
