@@ -6,6 +6,7 @@ packages=(
     libdnnl-dev                    # products with matrices
     mpich openmpi-bin              # ranks as processes: the default, and the other that users have
     sentencepiece libsentencepiece-dev
+    fonts-dejavu-core              # the letters of a heat map's picture
     hamexam                        # the questions of a real exam, for the tests of evaluation
 )
 missing=()

@@ -88,7 +88,14 @@ public sealed class RunStatusTests : IDisposable
             slot.SetHost(host);
             byte[] bytes = new byte[HeartbeatSlot.SizeBytes];
             System.Runtime.InteropServices.MemoryMarshal.Write(bytes, slot);
-            File.WriteAllBytes(Heartbeat.PathOf(folder, 0), bytes);
+            // In place, as a rank writes it: whoever reads never finds it cut.
+            using var file = File.OpenHandle(
+                Heartbeat.PathOf(folder, 0),
+                FileMode.OpenOrCreate,
+                FileAccess.Write,
+                FileShare.ReadWrite
+            );
+            RandomAccess.Write(file, bytes, 0);
         }
         Read(Began(0), Step(1, 3));
         Beat(Environment.MachineName);
