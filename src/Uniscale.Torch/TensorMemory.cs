@@ -80,6 +80,9 @@ public static unsafe class TensorMemory
         return new Span<T>((void*)DataPointer(tensor), checked((int)tensor.numel()));
     }
 
+    /// <summary>Copies bytes between memory that does not overlap.</summary>
+    public static void Copy(nint from, nint to, long bytes) => Buffer.MemoryCopy((void*)from, (void*)to, bytes, bytes);
+
     /// <summary>Bytes of the tensor's elements.</summary>
     public static long ByteCount(Tensor tensor) => tensor.numel() * tensor.element_size();
 

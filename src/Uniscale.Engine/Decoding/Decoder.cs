@@ -26,6 +26,7 @@ public sealed class Decoder : IDisposable
     private readonly IKernels _kernels;
     private readonly bool _ownsKernels;
     private readonly ParallelOps _ops;
+    private readonly DirectLayers? _direct;
 
     /// <param name="blocks">The whole row of blocks.</param>
     /// <param name="parameters">This rank's part of the parameters of a block that it holds, in the order of the block's
@@ -44,7 +45,9 @@ public sealed class Decoder : IDisposable
         _groups = groups ?? new DecodingGroups();
         _ownsKernels = kernels is null;
         _kernels = kernels ?? new NativeKernels(packWeights: true, batchInvariant: true);
-        _ops = ParallelOps.Decoding(_sequences, _groups.Tensor is { Size: > 1 } tensor ? tensor : null, _kernels);
+        var tensor = _groups.Tensor is { Size: > 1 } several ? several : null;
+        _ops = ParallelOps.Decoding(_sequences, tensor, _kernels);
+        _direct = tensor is null && _kernels is NativeKernels native ? new DirectLayers(native, _sequences) : null;
     }
 
     /// <summary>
@@ -115,7 +118,7 @@ public sealed class Decoder : IDisposable
             if (number > 0 && !Holds(number - 1))
                 x = Receive(number - 1, tokenCount);
             var block = _blocks[number];
-            x = block.Forward(_parameters(block), x, context, _ops);
+            x = Forward(block, x, context);
             if (Holds(number + 1))
                 continue;
             var sent = x.contiguous();
@@ -126,6 +129,15 @@ public sealed class Decoder : IDisposable
                 ? x
                 : Receive(Head - 1, tokenCount)
             : null;
+    }
+
+    private Tensor Forward(Block block, Tensor? x, MicrobatchContext context)
+    {
+        var parameters = _parameters(block);
+        if (_direct is null || x is null || block is not TransformerBlock layer || !DirectLayers.Takes(layer, parameters, x))
+            return block.Forward(parameters, x, context, _ops);
+        _direct.Forward(layer, parameters, x, context);
+        return x;
     }
 
     private Tensor Receive(int from, int tokenCount)

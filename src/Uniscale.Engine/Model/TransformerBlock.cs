@@ -6,18 +6,15 @@ namespace Uniscale.Engine.Model;
 /// <summary>One pre-norm decoder layer: x + attention(norm(x)), then x + feedforward(norm(x)).</summary>
 public sealed class TransformerBlock : Block
 {
-    private readonly ModelSection _model;
     private readonly RotaryFrequencies? _rotary;
-    private readonly bool _normBias;
 
     /// <param name="model">Shape with every size resolved (<see cref="Programs.ModelShapes.Resolve"/>).</param>
     /// <param name="layer">Number of the layer, from 0.</param>
     /// <param name="rotary">Rotary frequencies, shared by all layers; null with learned positions.</param>
     internal TransformerBlock(ModelSection model, int layer, RotaryFrequencies? rotary)
     {
-        this._model = model;
-        this._rotary = rotary;
-        _normBias = model.Norm == NormKind.LayerNorm;
+        Shape = model;
+        _rotary = rotary;
         Name = $"layers.{layer}";
         Parameters = [.. Specify()];
     }
@@ -28,71 +25,74 @@ public sealed class TransformerBlock : Block
     /// <inheritdoc/>
     public override IReadOnlyList<ParameterSpec> Parameters { get; }
 
+    /// <summary>Shape with every size resolved.</summary>
+    internal ModelSection Shape { get; }
+
     /// <inheritdoc/>
     public override Tensor Forward(IReadOnlyList<Tensor> parameters, Tensor? input, MicrobatchContext context, IParallelOps ops)
     {
         ArgumentNullException.ThrowIfNull(input);
         using var scope = NewDisposeScope();
-        var reader = new ParameterReader(parameters);
-        var (normalised, residual) = Norm(input, ref reader, ops);
-        var x = Attention(normalised, residual, ref reader, context, ops);
-        (normalised, residual) = Norm(x, ref reader, ops);
-        return FeedForward(normalised, residual, ref reader, ops).MoveToOuterDisposeScope();
+        var weights = Weights(parameters);
+        var (normalised, residual) = Norm(input, weights.AttentionNorm, ops);
+        var x = Attention(normalised, residual, weights, context, ops);
+        (normalised, residual) = Norm(x, weights.FfnNorm, ops);
+        return FeedForward(normalised, residual, weights, ops).MoveToOuterDisposeScope();
     }
 
-    private Tensor Attention(Tensor x, Tensor residual, ref ParameterReader reader, MicrobatchContext context, IParallelOps ops)
+    /// <summary>The parameters, given in the order of <see cref="Parameters"/>, by what they do.</summary>
+    internal LayerWeights Weights(IReadOnlyList<Tensor> parameters) => LayerWeights.Of(Shape, parameters);
+
+    /// <summary>Rotary frequencies under the base of a phase; null with learned positions.</summary>
+    internal RotaryFrequencies? Rotary(double? ropeBase) => _rotary?.WithBase(ropeBase);
+
+    private Tensor Attention(Tensor x, Tensor residual, in LayerWeights weights, MicrobatchContext context, IParallelOps ops)
     {
-        var wq = Column(ref reader, _model.QkvBias);
-        var wk = Column(ref reader, _model.QkvBias) with { KeyValue = true };
-        var wv = Column(ref reader, _model.QkvBias) with { KeyValue = true };
-        var projected = ops.ColumnLinear(x, wq, wk, wv);
-        var q = Heads(projected[0], ops.LocalHeads(_model.Heads));
-        var k = Heads(projected[1], ops.LocalKvHeads(_model.KvHeads));
-        var v = Heads(projected[2], ops.LocalKvHeads(_model.KvHeads));
-        if (_rotary is not null)
-            (q, k) = ops.Rotary(q, k, _rotary.WithBase(context.RopeBase), context);
+        var projected = ops.ColumnLinear(x, weights.Query, weights.Key, weights.Value);
+        var q = Heads(projected[0], ops.LocalHeads(Shape.Heads));
+        var k = Heads(projected[1], ops.LocalKvHeads(Shape.KvHeads));
+        var v = Heads(projected[2], ops.LocalKvHeads(Shape.KvHeads));
+        if (Rotary(context.RopeBase) is { } rotary)
+            (q, k) = ops.Rotary(q, k, rotary, context);
         var attended = ops.Attention(q, k, v, context).flatten(2);
-        return ops.RowLinear(attended, reader.Next(), reader.NextIf(_model.AttentionOutputBias), residual);
+        return ops.RowLinear(attended, weights.Output.Weight, weights.Output.Bias, residual);
     }
 
-    private Tensor FeedForward(Tensor x, Tensor residual, ref ParameterReader reader, IParallelOps ops)
+    private static Tensor FeedForward(Tensor x, Tensor residual, in LayerWeights weights, IParallelOps ops)
     {
-        var w1 = Column(ref reader, _model.FfnBias);
-        if (_model.Activation == ActivationKind.Gelu)
-            return ops.GeluFeedForward(x, w1, Column(ref reader, _model.FfnBias), residual);
-        var projected = ops.ColumnLinear(x, w1, Column(ref reader, _model.FfnBias));
+        if (weights.Gate is not { } gate)
+            return ops.GeluFeedForward(x, weights.Up, weights.Down, residual);
+        var projected = ops.ColumnLinear(x, gate, weights.Up);
         var activated = ops.Swiglu(projected[0], projected[1]);
-        return ops.RowLinear(activated, reader.Next(), reader.NextIf(_model.FfnBias), residual);
+        return ops.RowLinear(activated, weights.Down.Weight, weights.Down.Bias, residual);
     }
 
-    private (Tensor Normalised, Tensor Residual) Norm(Tensor x, ref ParameterReader reader, IParallelOps ops) =>
-        ops.NormBranch(_model.Norm, x, reader.Next(), reader.NextIf(_normBias), _model.NormEpsilon);
+    private (Tensor Normalised, Tensor Residual) Norm(Tensor x, NormWeights weights, IParallelOps ops) =>
+        ops.NormBranch(Shape.Norm, x, weights.Weight, weights.Bias, Shape.NormEpsilon);
 
-    private static ColumnWeights Column(ref ParameterReader reader, bool bias) => new(reader.Next(), reader.NextIf(bias));
-
-    private Tensor Heads(Tensor x, int count) => x.unflatten(2, count, _model.HeadDim);
+    private Tensor Heads(Tensor x, int count) => x.unflatten(2, count, Shape.HeadDim);
 
     private IEnumerable<ParameterSpec> Specify()
     {
-        double std = _model.InitStd;
-        double residualStd = std / Math.Sqrt(2.0 * _model.Layers);
-        long query = (long)_model.Heads * _model.HeadDim;
-        long keyValue = (long)_model.KvHeads * _model.HeadDim;
+        double std = Shape.InitStd;
+        double residualStd = std / Math.Sqrt(2.0 * Shape.Layers);
+        long query = (long)Shape.Heads * Shape.HeadDim;
+        long keyValue = (long)Shape.KvHeads * Shape.HeadDim;
         var gate =
-            _model.Activation == ActivationKind.Swiglu
-                ? Model.Parameters.Linear($"{Name}.ffn.w3", _model.Ffn, _model.Hidden, std, _model.FfnBias)
+            Shape.Activation == ActivationKind.Swiglu
+                ? Model.Parameters.Linear($"{Name}.ffn.w3", Shape.Ffn, Shape.Hidden, std, Shape.FfnBias)
                 : [];
         return
         [
-            .. Model.Parameters.Norm(_model, $"{Name}.attention_norm"),
-            .. Model.Parameters.Linear($"{Name}.attention.wq", query, _model.Hidden, std, _model.QkvBias),
-            .. Model.Parameters.Linear($"{Name}.attention.wk", keyValue, _model.Hidden, std, _model.QkvBias),
-            .. Model.Parameters.Linear($"{Name}.attention.wv", keyValue, _model.Hidden, std, _model.QkvBias),
-            .. Model.Parameters.Linear($"{Name}.attention.wo", _model.Hidden, query, residualStd, _model.AttentionOutputBias),
-            .. Model.Parameters.Norm(_model, $"{Name}.ffn_norm"),
-            .. Model.Parameters.Linear($"{Name}.ffn.w1", _model.Ffn, _model.Hidden, std, _model.FfnBias),
+            .. Model.Parameters.Norm(Shape, $"{Name}.attention_norm"),
+            .. Model.Parameters.Linear($"{Name}.attention.wq", query, Shape.Hidden, std, Shape.QkvBias),
+            .. Model.Parameters.Linear($"{Name}.attention.wk", keyValue, Shape.Hidden, std, Shape.QkvBias),
+            .. Model.Parameters.Linear($"{Name}.attention.wv", keyValue, Shape.Hidden, std, Shape.QkvBias),
+            .. Model.Parameters.Linear($"{Name}.attention.wo", Shape.Hidden, query, residualStd, Shape.AttentionOutputBias),
+            .. Model.Parameters.Norm(Shape, $"{Name}.ffn_norm"),
+            .. Model.Parameters.Linear($"{Name}.ffn.w1", Shape.Ffn, Shape.Hidden, std, Shape.FfnBias),
             .. gate,
-            .. Model.Parameters.Linear($"{Name}.ffn.w2", _model.Hidden, _model.Ffn, residualStd, _model.FfnBias),
+            .. Model.Parameters.Linear($"{Name}.ffn.w2", Shape.Hidden, Shape.Ffn, residualStd, Shape.FfnBias),
         ];
     }
 }

@@ -200,11 +200,16 @@ public sealed class ParallelOps : IParallelOps
 
     /// <summary>Cosines and sines of the rotary angles of this rank's tokens, fp32 [batch or 1, sequence, 1, headDim/2].</summary>
     internal (Tensor Cosine, Tensor Sine) Angles(RotaryFrequencies frequencies, MicrobatchContext context) =>
-        _sequences?.Angles(frequencies, Positions(context)) ?? frequencies.Angles(Positions(context));
+        AnglesOfPass(frequencies, context) is { } kept
+            ? (kept.Cosine.alias(), kept.Sine.alias())
+            : frequencies.Angles(Positions(context));
 
     /// <summary>See <see cref="RotaryFrequencies.QueryScale"/>, of this rank's tokens.</summary>
     internal Tensor? QueryScale(RotaryFrequencies frequencies, MicrobatchContext context) =>
-        _sequences is { } cached ? cached.QueryScale(frequencies, Positions(context)) : frequencies.QueryScale(Positions(context));
+        AnglesOfPass(frequencies, context) is { } kept ? kept.QueryScale?.alias() : frequencies.QueryScale(Positions(context));
+
+    private RotaryAngles? AnglesOfPass(RotaryFrequencies frequencies, MicrobatchContext context) =>
+        _sequences?.Angles(frequencies, Positions(context));
 
     /// <summary>Adds a gradient to its sum, or gives it back in the parameter's type where there is none.</summary>
     internal static Tensor? Deliver(Func<GradientSum>? sum, Tensor gradient, ScalarType type)

@@ -50,16 +50,23 @@ public sealed partial class NativeKernels
             );
             offset += count;
         }
-        CpuKernels.AttentionOfSequences(
-            parts,
-            q.size(2),
-            sequences[0].Keys.size(2),
-            q.size(3),
-            (float)(1 / Math.Sqrt(q.size(3))),
-            TypeOf(queries)
-        );
+        AttentionOfSequences(parts, q.size(2), sequences[0].Keys.size(2), q.size(3), queries.dtype);
         return output;
     }
+
+    /// <summary>The same on raw memory.</summary>
+    /// <param name="sequences">Where each sequence lies.</param>
+    /// <param name="heads">Heads of the queries.</param>
+    /// <param name="kvHeads">Heads of keys and values.</param>
+    /// <param name="headDim">Width of a head.</param>
+    /// <param name="type">fp32 or bf16.</param>
+    public static void AttentionOfSequences(
+        ReadOnlySpan<AttentionSequence> sequences,
+        long heads,
+        long kvHeads,
+        long headDim,
+        ScalarType type
+    ) => CpuKernels.AttentionOfSequences(sequences, heads, kvHeads, headDim, (float)(1 / Math.Sqrt(headDim)), TypeOf(type));
 
     /// <inheritdoc/>
     public Tensor AttentionDelta(Tensor gradient, Tensor output)

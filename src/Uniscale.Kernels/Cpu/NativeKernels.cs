@@ -94,6 +94,34 @@ public sealed partial class NativeKernels : IKernels, IDisposable
         return result;
     }
 
+    /// <summary>
+    /// x·Wᵀ through an epilogue, on rows that lie in memory without gaps and are of the weight's type; the same bits as on tensors.
+    /// </summary>
+    /// <param name="x">[rows, in].</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="weight">[out, in].</param>
+    /// <param name="result">[rows, out]; overwritten.</param>
+    /// <param name="epilogue">What is done with the product on its way to the result.</param>
+    public void Linear(nint x, long rows, Tensor weight, nint result, in ProductEpilogue epilogue)
+    {
+        long columns = weight.size(0),
+            inner = weight.size(1);
+        var type = TypeOf(weight);
+        MatrixProduct.Multiply(
+            rows,
+            columns,
+            inner,
+            new MatrixOperand(x, type, inner),
+            Stored(weight, transposed: true),
+            new MatrixOperand(result, type, columns),
+            epilogue with
+            {
+                BatchInvariant = _batchInvariant,
+            },
+            Packed(weight)
+        );
+    }
+
     /// <inheritdoc/>
     public (Tensor Product, Tensor Activated) LinearGelu(Tensor x, Tensor weight, Tensor? bias)
     {
@@ -269,7 +297,9 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     /// </summary>
     private static Tensor Dense(Tensor tensor) => tensor.is_contiguous() ? tensor : tensor.contiguous();
 
-    private static KernelType TypeOf(Tensor tensor) => tensor.dtype == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
+    private static KernelType TypeOf(Tensor tensor) => TypeOf(tensor.dtype);
+
+    private static KernelType TypeOf(ScalarType type) => type == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
 
     private static nint Address(Tensor tensor) =>
         tensor.is_contiguous()

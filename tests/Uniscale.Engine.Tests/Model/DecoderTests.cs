@@ -3,6 +3,8 @@ using Uniscale.Engine.Model;
 using Uniscale.Engine.Parallel.Sequences;
 using Uniscale.Engine.Tests.Goldens;
 using Uniscale.Engine.Tests.Support;
+using Uniscale.Kernels;
+using Uniscale.Kernels.Cpu;
 using Uniscale.Kernels.Tests.Support;
 using static TorchSharp.torch;
 
@@ -68,6 +70,49 @@ public sealed class DecoderTests
         Assert.Equal(whole[^1], rows[(1, 1)]);
         for (int i = 0; i < 9; i++)
             Assert.Equal(whole[i], rows[(2, i)]);
+    }
+
+    /// <summary>
+    /// A rank that has its model whole computes blocks without tensors between their kernels: the same bits as operation by operation, which
+    /// kernels that the decoder does not know make it do.
+    /// </summary>
+    [Theory]
+    [InlineData("gpt2", ScalarType.Float32)]
+    [InlineData("llama", ScalarType.Float32)]
+    [InlineData("internlm", ScalarType.Float32)]
+    [InlineData("internlm2", ScalarType.Float32)]
+    [InlineData("log-n", ScalarType.Float32)]
+    [InlineData("gpt2", ScalarType.BFloat16)]
+    [InlineData("internlm2", ScalarType.BFloat16)]
+    public void BlocksHaveTheBitsOfTheirOperations(string preset, ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        var model = Presets.Small(preset) with { LogNContext = preset == "log-n" ? 4 : 0 };
+        var blocks = Transformer.Blocks(model, Presets.Vocabulary);
+        var random = new Generator(5);
+        var parameters = blocks
+            .SelectMany(b => b.Parameters)
+            .DistinctBy(p => p.Name)
+            .ToDictionary(p => p.Name, p => (randn([.. p.Shape], generator: random) * 0.2).to(type));
+        using var native = new NativeKernels(packWeights: true, batchInvariant: true);
+        Decoder With(IKernels kernels) =>
+            new(blocks, block => [.. block.Parameters.Select(p => parameters[p.Name])], groups: null, kernels) { Type = type };
+        using Decoder direct = With(native),
+            operations = With(UnknownKernels.Of(native));
+        Assert.Equal(Logits(operations), Logits(direct));
+
+        static List<float[]> Logits(Decoder decoder)
+        {
+            using KeyValueCache first = new(16),
+                second = new(16);
+            var rows = new List<float[]>();
+            void Take(int part, int index, ReadOnlySpan<float> logits) => rows.Add(logits.ToArray());
+            decoder.Read([new(first, new[] { 1, 2, 3, 4, 5 }, 5), new(second, new[] { 6, 7, 8 }, 3)], Take);
+            for (int i = 0; i < 7; i++)
+                decoder.Read([new(first, new[] { 9 + i }), new(second, new[] { 20 + i })], Take);
+            Assert.Equal(22, rows.Count);
+            return rows;
+        }
     }
 
     [Fact]

@@ -73,6 +73,36 @@ public sealed class NativeKernelsTests : IDisposable
         }
     }
 
+    /// <summary>
+    /// A last token alone, which generation asks for, goes another way through the kernel: the same bits as in the midst of others. Queries
+    /// are large, so that the running maximum grows from tile to tile.
+    /// </summary>
+    [Theory]
+    [InlineData(6, 6, 64, 300)]
+    [InlineData(8, 1, 24, 520)]
+    [InlineData(8, 2, 128, 257)]
+    [InlineData(3, 3, 10, 1030)]
+    [InlineData(1, 1, 80, 40)]
+    public void ALastTokenAloneIsTheSame(int heads, int kvHeads, int headDim, int length)
+    {
+        using var native = new NativeKernels(batchInvariant: true);
+        foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
+        {
+            var q = Normal(type, 1, length, heads, headDim) * 30;
+            var (k, v) = (Normal(type, 1, length, kvHeads, headDim), Normal(type, 1, length, kvHeads, headDim));
+            var all = native.AttentionOfSequences(q, [new SequenceKeys(length, k, v)]);
+            int[] places = [0, 1, 7, 8, 15, 16, 17, 31, 39, 254, 255, 256, 511, 512, length - 1];
+            foreach (int at in places.Where(at => at < length))
+            {
+                var alone = native.AttentionOfSequences(
+                    q.narrow(1, at, 1).contiguous(),
+                    [new SequenceKeys(1, k.narrow(1, 0, at + 1), v.narrow(1, 0, at + 1))]
+                );
+                Assert.True(alone.Equals(all.narrow(1, at, 1)), $"{type}, token {at}");
+            }
+        }
+    }
+
     [Theory, MemberData(nameof(Types))]
     public void WhatGoesWithAProduct(ScalarType type)
     {

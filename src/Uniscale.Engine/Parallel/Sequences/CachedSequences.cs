@@ -1,5 +1,6 @@
 using Uniscale.Engine.Model;
 using Uniscale.Kernels;
+using Uniscale.Kernels.Cpu;
 using Uniscale.Torch;
 using static TorchSharp.torch;
 
@@ -18,7 +19,8 @@ public sealed class CachedSequences : IDisposable
     private IReadOnlyList<(KeyValueCache Cache, int Count)> _sequences = [];
     private int _layer;
     private (RotaryFrequencies Frequencies, Tensor Cosine, Tensor Sine, Tensor? QueryScale)? _table;
-    private (Tensor Cosine, Tensor Sine, Tensor? QueryScale)? _angles;
+    private RotaryAngles? _angles;
+    private AttentionSequence[] _reads = [];
 
     /// <summary>A pass begins.</summary>
     /// <param name="sequences">What each sequence has read, and how many new tokens of it come.</param>
@@ -63,35 +65,45 @@ public sealed class CachedSequences : IDisposable
     }
 
     /// <summary>
-    /// Cosines and sines of the new tokens' positions, the same for every layer of a pass. They come from a table, so that those of a
-    /// position are the same
-    /// bits whatever positions are asked for beside it.
+    /// The same where queries, keys, values and result lie densely in memory, [all new tokens, heads or kvHeads, headDim].
     /// </summary>
-    internal (Tensor Cosine, Tensor Sine) Angles(RotaryFrequencies frequencies, Tensor positions)
+    internal void Attend(AttentionRows rows)
     {
-        var (cosine, sine, _) = OfPass(frequencies, positions);
-        return (cosine.alias(), sine.alias());
+        if (_reads.Length != _sequences.Count)
+            _reads = new AttentionSequence[_sequences.Count];
+        long first = 0;
+        for (int i = 0; i < _reads.Length; i++)
+        {
+            var (cache, count) = _sequences[i];
+            var room = cache.Reserve(_layer, count, rows.KvHeads, rows.HeadDim, rows.Type, CPU);
+            var (keys, values) = room.Addresses;
+            nint read = (nint)(cache.Length * rows.KeyBytes),
+                newKeys = (nint)(first * rows.KeyBytes),
+                newQueries = (nint)(first * rows.QueryBytes);
+            TensorMemory.Copy(rows.Keys + newKeys, keys + read, count * rows.KeyBytes);
+            TensorMemory.Copy(rows.Values + newKeys, values + read, count * rows.KeyBytes);
+            _reads[i] = new(rows.Queries + newQueries, keys, values, rows.Output + newQueries, count, cache.Length + count);
+            first += count;
+        }
+        _layer++;
+        NativeKernels.AttentionOfSequences(_reads, rows.Heads, rows.KvHeads, rows.HeadDim, rows.Type);
     }
 
-    /// <summary>By what the new tokens' queries are multiplied; null: by nothing. From a table, too.</summary>
-    internal Tensor? QueryScale(RotaryFrequencies frequencies, Tensor positions) => OfPass(frequencies, positions).QueryScale?.alias();
-
-    private (Tensor Cosine, Tensor Sine, Tensor? QueryScale) OfPass(RotaryFrequencies frequencies, Tensor positions)
+    /// <summary>
+    /// Angles of the new tokens' positions, the same for every layer of a pass. They come from a table, so that those of a position are the
+    /// same bits whatever positions are asked for beside it. They last until the pass ends.
+    /// </summary>
+    internal RotaryAngles Angles(RotaryFrequencies frequencies, Tensor positions)
     {
-        if (_angles is not { } angles || _table?.Frequencies != frequencies)
-        {
-            using var scope = NewDisposeScope();
-            long last = positions.max().item<long>();
-            var table = Table(frequencies, last + 1, positions.device);
-            var rows = positions.flatten();
-            ForgetAngles();
-            _angles = angles = (
-                table.Cosine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope(),
-                table.Sine.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope(),
-                table.QueryScale?.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope()
-            );
-        }
-        return angles;
+        if (_angles is not null && _table?.Frequencies == frequencies)
+            return _angles;
+        using var scope = NewDisposeScope();
+        long last = positions.max().item<long>();
+        var table = Table(frequencies, last + 1, positions.device);
+        var rows = positions.flatten();
+        Tensor Rows(Tensor of) => of.index_select(0, rows).unsqueeze(0).unsqueeze(2).DetachFromDisposeScope();
+        ForgetAngles();
+        return _angles = new RotaryAngles(Rows(table.Cosine), Rows(table.Sine), table.QueryScale is { } scale ? Rows(scale) : null);
     }
 
     private (Tensor Cosine, Tensor Sine, Tensor? QueryScale) Table(RotaryFrequencies frequencies, long length, Device device)
@@ -116,9 +128,7 @@ public sealed class CachedSequences : IDisposable
 
     private void ForgetAngles()
     {
-        _angles?.Cosine.Dispose();
-        _angles?.Sine.Dispose();
-        _angles?.QueryScale?.Dispose();
+        _angles?.Dispose();
         _angles = null;
     }
 

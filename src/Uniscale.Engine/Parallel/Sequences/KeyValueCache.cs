@@ -1,4 +1,5 @@
 using Uniscale.Programs;
+using Uniscale.Torch;
 using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Parallel.Sequences;
@@ -11,7 +12,7 @@ namespace Uniscale.Engine.Parallel.Sequences;
 /// <param name="capacity">Tokens that fit.</param>
 public sealed class KeyValueCache(int capacity) : IDisposable
 {
-    private readonly List<(Tensor Keys, Tensor Values)> _layers = [];
+    private readonly List<CacheRows> _layers = [];
 
     /// <summary>Tokens read so far, by every layer.</summary>
     public int Length { get; private set; }
@@ -36,8 +37,8 @@ public sealed class KeyValueCache(int capacity) : IDisposable
         Length = 0;
         for (int layer = 0; layer < other._layers.Count; layer++)
         {
-            var (keys, values) = other._layers[layer];
-            Append(layer, keys.narrow(1, 0, length), values.narrow(1, 0, length));
+            var rows = other._layers[layer];
+            Append(layer, rows.Keys.narrow(1, 0, length), rows.Values.narrow(1, 0, length));
         }
         Length = length;
     }
@@ -48,38 +49,64 @@ public sealed class KeyValueCache(int capacity) : IDisposable
     /// <summary>Adds the new keys and values [1, new, kvHeads, headDim] of a layer; gives those of all its tokens, as views.</summary>
     internal (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
-        long end = Length + keys.size(1);
+        long added = keys.size(1),
+            end = Length + added;
+        var room = Reserve(layer, added, keys.size(2), keys.size(3), keys.dtype, keys.device);
+        room.Keys.narrow(1, Length, added).copy_(keys);
+        room.Values.narrow(1, Length, added).copy_(values);
+        return (room.Keys.narrow(1, 0, end), room.Values.narrow(1, 0, end));
+    }
+
+    /// <summary>Room for all tokens and so many new ones of a layer, whose keys and values are the caller's to write.</summary>
+    /// <exception cref="InvalidOperationException">They do not fit.</exception>
+    internal CacheRows Reserve(int layer, long added, long kvHeads, long headDim, ScalarType type, Device device)
+    {
+        long end = Length + added;
         if (end > Capacity)
-            throw new InvalidOperationException($"{Length} tokens and {keys.size(1)} more do not fit into a cache of {Capacity}.");
+            throw new InvalidOperationException($"{Length} tokens and {added} more do not fit into a cache of {Capacity}.");
+        if (layer < _layers.Count && _layers[layer].Tokens >= end)
+            return _layers[layer];
+        long[] shape = [1, CacheRoom.For(end, Capacity), kvHeads, headDim];
+        var rows = new CacheRows(New(shape, type, device), New(shape, type, device));
         if (layer == _layers.Count)
-            _layers.Add((Room(keys, end), Room(values, end)));
-        else if (_layers[layer].Keys.size(1) < end)
-            _layers[layer] = (Grown(_layers[layer].Keys, end), Grown(_layers[layer].Values, end));
-        var (allKeys, allValues) = _layers[layer];
-        allKeys.narrow(1, Length, keys.size(1)).copy_(keys);
-        allValues.narrow(1, Length, values.size(1)).copy_(values);
-        return (allKeys.narrow(1, 0, end), allValues.narrow(1, 0, end));
+            _layers.Add(rows);
+        else
+        {
+            using var old = _layers[layer];
+            _layers[layer] = rows;
+            rows.Keys.narrow(1, 0, Length).copy_(old.Keys.narrow(1, 0, Length));
+            rows.Values.narrow(1, 0, Length).copy_(old.Values.narrow(1, 0, Length));
+        }
+        return rows;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var (keys, values) in _layers)
-        {
-            keys.Dispose();
-            values.Dispose();
-        }
+        foreach (var layer in _layers)
+            layer.Dispose();
         _layers.Clear();
     }
 
-    private Tensor Room(Tensor like, long tokens) =>
-        empty([1, CacheRoom.For(tokens, Capacity), .. like.shape[2..]], like.dtype, like.device).DetachFromDisposeScope();
+    private static Tensor New(long[] shape, ScalarType type, Device device) => empty(shape, type, device).DetachFromDisposeScope();
+}
 
-    private Tensor Grown(Tensor old, long tokens)
+/// <summary>Keys and values of a layer: room for the tokens of a sequence, [1, tokens, kvHeads, headDim].</summary>
+internal sealed class CacheRows(Tensor keys, Tensor values) : IDisposable
+{
+    public Tensor Keys { get; } = keys;
+
+    public Tensor Values { get; } = values;
+
+    /// <summary>Tokens that fit.</summary>
+    public long Tokens { get; } = keys.size(1);
+
+    /// <summary>Where the keys lie, and the values.</summary>
+    public (nint Keys, nint Values) Addresses { get; } = (TensorMemory.DataPointer(keys), TensorMemory.DataPointer(values));
+
+    public void Dispose()
     {
-        var grown = Room(old, tokens);
-        grown.narrow(1, 0, Length).copy_(old.narrow(1, 0, Length));
-        old.Dispose();
-        return grown;
+        Keys.Dispose();
+        Values.Dispose();
     }
 }

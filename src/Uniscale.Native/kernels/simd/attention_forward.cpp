@@ -2,13 +2,12 @@
 // (Dao et al., FlashAttention, 2022; FlashAttention-2, 2023). Products of bf16 operands, sums and softmax in fp32.
 #include <omp.h>
 
+#include "parts.h"
 #include "team_scratch.h"
-#include "vector_attention.h"
+#include "token_attention.h"
 
 namespace uniscale::UNISCALE_SIMD {
 namespace {
-
-constexpr int64_t key_tile = 256;
 
 template <class Operand>
 struct ForwardScratch {
@@ -219,30 +218,101 @@ void forward(const Attention& p, T* out, float* lse) {
     }
 }
 
-// One item of work for each head and range of queries of each sequence. Whatever a query's lane is, its sums run over its own keys in their order: those
-// that are hidden from it add zeros. So its bits depend on its keys alone.
+// The work of each sequence: an item for each head and range of queries; or, of a last token alone, for each head of keys, or parts of its
+// heads of queries where there are more threads.
+class SequenceItems {
+public:
+    SequenceItems(const uniscale_sequence* sequences, int64_t count, const Attention& common, int64_t threads)
+        : sequences(sequences), count(count), common(common), first(count + 1), parts(smaller(common.group(), ceiling(threads, count * common.kv_heads))) {
+        first[0] = 0;
+        for (int64_t i = 0; i < count; i++) first[i + 1] = first[i] + of(sequences[i]);
+        items = first[count];
+    }
+
+    struct Item {
+        int64_t sequence, place;
+    };
+
+    int64_t all() const { return items; }
+
+    // Items that a thread takes at a time: where there are last tokens enough, a whole sequence's, whose heads lie side by side in memory.
+    int64_t chunk(int64_t team) const { return items == count * common.kv_heads && count >= 4 * team ? common.kv_heads : 1; }
+
+    // `sequence`: one that is not behind the item's.
+    Item at(int64_t item, int64_t sequence) const {
+        while (item >= first[sequence + 1]) sequence++;
+        return {sequence, item - first[sequence]};
+    }
+
+    Attention problem(const Item& item) const {
+        const uniscale_sequence& s = sequences[item.sequence];
+        Attention p = common;
+        p.q = s.q, p.k = s.k, p.v = s.v, p.queries = s.queries, p.keys = s.keys, p.diagonal = s.keys - s.queries;
+        return p;
+    }
+
+    // Heads of queries of an item of a last token.
+    Interval heads(const Item& item) const {
+        const int64_t group = common.group();
+        const Interval part = part_of(group, 1, parts, item.place % parts);
+        return {item.place / parts * group + part.first, part.count};
+    }
+
+private:
+    const uniscale_sequence* const sequences;
+    const int64_t count;
+    const Attention& common;
+    Buffer<int64_t> first;
+    const int64_t parts;
+    int64_t items;
+
+    int64_t of(const uniscale_sequence& s) const {
+        return s.queries == 1 ? common.kv_heads * parts : common.heads * ceiling(s.queries, query_range);
+    }
+};
+
+// What an item reads first.
+template <class T>
+TileAhead tile_of(const SequenceItems& items, int64_t i, int64_t sequence) {
+    if (i >= items.all()) return {};
+    const auto item = items.at(i, sequence);
+    const Attention p = items.problem(item);
+    return p.queries == 1 ? TileAhead::of<T>(p, items.heads(item).first / p.group(), 0) : TileAhead();
+}
+
+struct SequenceScratch {
+    ForwardScratch<Fp32Operand> range;
+    TokenScratch token;
+};
+
+// Whatever a query's lane is, its sums run over its own keys in their order: those that are hidden from it add zeros. So its bits depend on
+// its keys alone.
 template <class T>
 void forward_sequences(const uniscale_sequence* sequences, int64_t count, const Attention& common) {
-    Buffer<int64_t> first_item(count + 1);
-    first_item[0] = 0;
-    for (int64_t i = 0; i < count; i++) first_item[i + 1] = first_item[i] + common.heads * ((sequences[i].queries + query_range - 1) / query_range);
-    const int64_t items = first_item[count];
-    const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, items)));
-    ForwardScratch<Fp32Operand>* const scratch = scratch_of<ForwardScratch<Fp32Operand>>(team);
-    for (int i = 0; i < team; i++) scratch[i].reserve(common.dim);
+    const SequenceItems items(sequences, count, common, omp_get_max_threads());
+    const int team = static_cast<int>(smaller(omp_get_max_threads(), larger(1, items.all())));
+    const int64_t chunk = items.chunk(team);
+    SequenceScratch* const scratch = scratch_of<SequenceScratch>(team);
+    for (int i = 0; i < team; i++) scratch[i].range.reserve(common.dim), scratch[i].token.reserve(common.group(), common.dim);
 #pragma omp parallel num_threads(team)
     {
-        int64_t index = 0;
-#pragma omp for schedule(monotonic : dynamic)
-        for (int64_t item = 0; item < items; item++) {
-            while (item >= first_item[index + 1]) index++;
-            const uniscale_sequence& s = sequences[index];
-            Attention p = common;
-            p.q = s.q, p.k = s.k, p.v = s.v, p.queries = s.queries, p.keys = s.keys, p.diagonal = s.keys - s.queries;
-            const int64_t place = item - first_item[index], head = place % p.heads, first = place / p.heads * query_range;
+        SequenceScratch& own = scratch[omp_get_thread_num()];
+        int64_t sequence = 0;
+#pragma omp for schedule(monotonic : dynamic, chunk)
+        for (int64_t i = 0; i < items.all(); i++) {
+            const auto item = items.at(i, sequence);
+            sequence = item.sequence;
+            const Attention p = items.problem(item);
+            T* const out = static_cast<T*>(sequences[sequence].out);
+            if (p.queries == 1) {
+                const Interval heads = items.heads(item);
+                TokenAttention<T>(p, heads.first, heads.count, own.token).run(out + p.q_offset(0, heads.first), tile_of<T>(items, chunk > 1 ? i + 1 : i + team, sequence));
+                continue;
+            }
+            const int64_t head = item.place % p.heads, first = item.place / p.heads * query_range;
             RowsAhead none;
-            ForwardRange<Fp32Operand, T> range(p, 0, head, first, smaller(query_range, p.queries - first), scratch[omp_get_thread_num()], none);
-            range.run(static_cast<T*>(s.out) + p.q_offset(0, head), nullptr);
+            ForwardRange<Fp32Operand, T> range(p, 0, head, first, smaller(query_range, p.queries - first), own.range, none);
+            range.run(out + p.q_offset(0, head), nullptr);
         }
     }
 }

@@ -20,9 +20,10 @@ typedef float Unaligned __attribute__((vector_size(lanes * 4), aligned(4), may_a
 
 inline int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-// How operands are held: element type, and how many neighbours along k one multiplication takes.
+// How operands are held: element type of the left and of the right one, and how many neighbours along k one multiplication takes.
 struct Fp32Operand {
     using Element = float;
+    using RightElement = float;
     static constexpr int pair = 1;
     static float broadcast(const float* a) { return *a; }
     static Vector multiply_add(Vector sum, float a, const float* b) { return sum + a * *reinterpret_cast<const Unaligned*>(b); }
@@ -31,6 +32,7 @@ struct Fp32Operand {
 #ifdef __AVX512BF16__
 struct Bf16Operand {
     using Element = Bf16;
+    using RightElement = Bf16;
     static constexpr int pair = 2;
     static __m512bh broadcast(const Bf16* a) {
         int32_t both;
@@ -42,6 +44,32 @@ struct Bf16Operand {
     }
 };
 #endif
+
+// Pairs of bf16 that are multiplied in fp32, one after the other: the bits of Fp32Operand, and half its memory.
+struct WidenedOperand {
+    using Element = Bf16;
+    using RightElement = Bf16;
+    static constexpr int pair = 2;
+    struct Both {
+        float first, second;
+    };
+    static Both broadcast(const Bf16* a) { return {load(a[0]), load(a[1])}; }
+    static Vector multiply_add(Vector sum, Both a, const Bf16* b) {
+        Words words;
+        std::memcpy(&words, b, sizeof words);
+        sum = sum + a.first * reinterpret_cast<Vector>(words << 16);
+        return sum + a.second * reinterpret_cast<Vector>(words & 0xffff0000u);
+    }
+};
+
+// fp32 times rows of bf16 where they lie.
+struct WidenedRowsOperand {
+    using Element = float;
+    using RightElement = Bf16;
+    static constexpr int pair = 1;
+    static float broadcast(const float* a) { return *a; }
+    static Vector multiply_add(Vector sum, float a, const Bf16* b) { return sum + a * reinterpret_cast<Vector>(load_lanes(b)); }
+};
 
 // Elements of a packed k × n matrix.
 template <class Operand>
@@ -80,20 +108,34 @@ inline Words load_words(const T* row, int64_t left) {
     }
 }
 
-// Packs the transpose of n rows of k elements, which lie `stride` apart: B[k, n], zeros beyond.
+// A register's columns, from `column` on, of the transpose of n rows of k elements, which lie `stride` apart: of B[k, n], zeros beyond.
+template <class Operand, class T>
+inline void pack_register(const T* source, int64_t stride, int64_t k, int64_t n, int64_t column, typename Operand::Element* target) {
+    constexpr int64_t pair = Operand::pair, step = lanes * pair;
+    const int64_t depth = round_up(k, pair), next = packed_at<Operand>(depth, n, pair, column) - packed_at<Operand>(depth, n, 0, column);
+    const T* from = source + column * stride;
+    auto* to = target + packed_at<Operand>(depth, n, 0, column);
+    int64_t row = 0;
+    if (column + lanes <= n)
+        for (; row + step <= k; row += step, to += lanes * next) {
+            Words words[lanes];
+#pragma GCC unroll 16
+            for (int64_t i = 0; i < lanes; i++) words[i] = load_words<Operand>(from + i * stride + row, step);
+            transpose_words(reinterpret_cast<WordRegister*>(words));
+#pragma GCC unroll 16
+            for (int64_t i = 0; i < lanes; i++) std::memcpy(to + i * next, &words[i], sizeof words[i]);
+        }
+    for (; row < k; row += step, to += lanes * next) {
+        Words words[lanes];
+        for (int64_t i = 0; i < lanes; i++) words[i] = column + i < n ? load_words<Operand>(from + i * stride + row, k - row) : Words{};
+        transpose_words(reinterpret_cast<WordRegister*>(words));
+        for (int64_t i = 0; i < lanes && row + i * pair < depth; i++) std::memcpy(to + i * next, &words[i], sizeof words[i]);
+    }
+}
+
 template <class Operand, class T>
 void pack_transposed(const T* source, int64_t stride, int64_t k, int64_t n, typename Operand::Element* target) {
-    constexpr int64_t step = lanes * Operand::pair;
-    const int64_t depth = round_up(k, Operand::pair);
-    for (int64_t column = 0; column < n; column += lanes)
-        for (int64_t row = 0; row < k; row += step) {
-            Words words[lanes];
-            for (int64_t i = 0; i < lanes; i++)
-                words[i] = column + i < n ? load_words<Operand>(source + (column + i) * stride + row, k - row) : Words{};
-            transpose_words(reinterpret_cast<WordRegister*>(words));
-            for (int64_t i = 0; i < lanes && row + i * Operand::pair < depth; i++)
-                std::memcpy(target + packed_at<Operand>(depth, n, row + i * Operand::pair, column), &words[i], sizeof words[i]);
-        }
+    for (int64_t column = 0; column < n; column += lanes) pack_register<Operand>(source, stride, k, n, column, target);
 }
 
 // Packs B[k, n] = source[k · stride_k + n · stride_n], zeros beyond. One of the strides is 1.
@@ -138,7 +180,7 @@ struct Right {
 // processor waits until every store before it has reached the cache.
 template <class Operand, int rows, int vectors>
 inline void register_block(int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
-                           const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+                           const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
     Vector sums[rows][vectors];
     // Unrolled, so that the sums never leave the registers.
     if (add) {
@@ -168,7 +210,7 @@ inline void register_block(int64_t steps, const typename Operand::Element* a, in
 
 template <class Operand, int vectors>
 inline void register_rows(int64_t rows, int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
-                          const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+                          const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
     for (; rows >= tallest; rows -= tallest, a += tallest * row_stride, c += tallest * ldc)
         register_block<Operand, tallest, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
     switch (rows) {
@@ -184,7 +226,7 @@ inline void register_rows(int64_t rows, int64_t steps, const typename Operand::E
 // C[rows, vectors registers] (+)= A · B of one panel, or of the last registers of one; b_stride: elements of a step of the panel.
 template <class Operand>
 inline void panel_product(int64_t rows, int64_t vectors, int64_t steps, const typename Operand::Element* a, int64_t row_stride,
-                          int64_t step_stride, const typename Operand::Element* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+                          int64_t step_stride, const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
     switch (vectors) {
 #ifdef __AVX512F__
         case 4: return register_rows<Operand, 4>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);

@@ -38,6 +38,7 @@ public:
     T* data() { return memory; }
     const T* data() const { return memory; }
     T& operator[](int64_t i) { return memory[i]; }
+    const T& operator[](int64_t i) const { return memory[i]; }
 
 private:
     T* memory = nullptr;
