@@ -49,6 +49,15 @@ def output_of(command):
     return done.stdout
 
 
+def figures_of(command, tries=20):
+    """The line of JSON that llama.cpp's benchmark prints from a thread of its own: now and then it ends well before it has."""
+    for _ in range(tries):
+        for line in output_of(command).splitlines():
+            if line.startswith("{"):
+                return json.loads(line)
+    sys.exit(f"{' '.join(map(str, command))} printed no figures in {tries} runs")
+
+
 def export(arguments):
     """The weights as the peers read them."""
     folder, files = arguments.scratch / "model", {}
@@ -82,11 +91,10 @@ class Bench:
         a, best = self.arguments, {}
         for threads in sorted({1, a.threads}):
             length = self.batch * (a.prompt + a.tokens)
-            lines = output_of([
+            said = figures_of([
                 *self.inside, "llama-batched-bench", "-m", self.file, "-c", length, "-b", 2048, "-ub", 512, "-npp", a.prompt, "-ntg", a.tokens,
                 "-npl", self.batch, "-t", threads, "-tb", threads, "-ngl", 0, "--output-format", "jsonl",
-            ]).splitlines()
-            said = next(json.loads(line) for line in lines if line.startswith("{"))
+            ])
             for part, rate in (("prompt", said["speed_pp"]), ("generation", said["speed_tg"])):
                 best[part] = max(best.get(part, 0), rate)
         return best

@@ -28,6 +28,7 @@ LAYOUTS = {
     "one": (1, False, SMALL),
     "wide": (1, False, "model.layers=2 model.hidden=640 model.heads=5 model.context=128 batch.global=4 batch.micro=2"),
     "long": (1, False, "model.layers=3 model.hidden=256 model.heads=4 model.context=768 batch.global=2 batch.micro=1"),
+    "micro": (1, False, f"{SMALL} batch.micro=1"),
     "recomputed": (1, False, f"{SMALL} parallel.recompute=block"),
     "data": (2, False, f"{SMALL} parallel.data=2"),
     "zero-1": (2, False, f"{SMALL} parallel.data=2 parallel.zero.stage=1"),

@@ -38,6 +38,7 @@ internal sealed class Calibration(PrecisionKind precision, int threads, int step
         new("wide", Model(2, 512, 4, 128) + "batch: { global: 4, micro: 4 }\n", 1),
         new("long", Model(2, 256, 4, 1024) + "batch: { global: 2, micro: 1 }\n", 1),
         new("deep", Model(8, 256, 4, 128) + "batch: { global: 8, micro: 2 }\n", 1),
+        new("thin", Model(4, 384, 6, 128) + "batch: { global: 8, micro: 1 }\n", 1),
         new("recomputed", Model(4, 384, 6, 256) + "batch: { global: 4, micro: 2 }\nparallel: { recompute: block }\n", 1),
         new("data", Model(4, 384, 6, 128) + "batch: { global: 8, micro: 4 }\nparallel: { data: 2 }\n", 2),
         new("tensor", Model(4, 384, 6, 256) + "batch: { global: 4, micro: 4 }\nparallel: { tensor: 2 }\n", 2),

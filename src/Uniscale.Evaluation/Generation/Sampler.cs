@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Uniscale.Data;
 using Uniscale.Evaluation.Inference;
 
@@ -79,15 +80,22 @@ public sealed class Sampler
     {
         double mark = Uniform() * total;
         int last = 0;
-        for (int i = 0; i < logits.Length; i++)
+        Span<double> weights = stackalloc double[64];
+        for (int first = 0; first < logits.Length; first += weights.Length)
         {
-            double weight = Math.Exp((logits[i] - top) / _options.Temperature);
-            if (weight == 0)
-                continue;
-            last = i;
-            mark -= weight;
-            if (mark < 0)
-                break;
+            var some = weights[..Math.Min(weights.Length, logits.Length - first)];
+            for (int i = 0; i < some.Length; i++)
+                some[i] = (logits[first + i] - top) / _options.Temperature;
+            TensorPrimitives.Exp<double>(some, some);
+            for (int i = 0; i < some.Length; i++)
+            {
+                if (some[i] == 0)
+                    continue;
+                last = first + i;
+                mark -= some[i];
+                if (mark < 0)
+                    return last;
+            }
         }
         return last;
     }

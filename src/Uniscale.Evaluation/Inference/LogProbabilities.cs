@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -9,9 +10,7 @@ public static class LogProbabilities
     /// <summary>log Σ exp(logit / temperature).</summary>
     public static double LogSumExp(ReadOnlySpan<float> logits, double temperature = 1)
     {
-        double top = double.NegativeInfinity;
-        foreach (float logit in logits)
-            top = Math.Max(top, logit);
+        double top = logits.IsEmpty ? double.NegativeInfinity : TensorPrimitives.Max(logits);
         if (!double.IsFinite(top))
             return top;
         var sums = Vector512<double>.Zero;
@@ -34,12 +33,15 @@ public static class LogProbabilities
     public static double Of(ReadOnlySpan<float> logits, int entry, double temperature = 1) =>
         logits[entry] / temperature - LogSumExp(logits, temperature);
 
-    /// <summary>The entry with the largest logit, the first of equals.</summary>
+    /// <summary>The entry with the largest logit, the first of equals; a NaN is none.</summary>
     public static int Likeliest(ReadOnlySpan<float> logits)
     {
-        int best = 0;
+        int best = TensorPrimitives.IndexOfMax(logits);
+        if (best >= 0 && !float.IsNaN(logits[best]))
+            return best;
+        best = 0;
         for (int i = 1; i < logits.Length; i++)
-            if (logits[i] > logits[best])
+            if (logits[i] > logits[best] || float.IsNaN(logits[best]))
                 best = i;
         return best;
     }

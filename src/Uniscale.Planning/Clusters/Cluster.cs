@@ -44,6 +44,7 @@ public sealed class Cluster
         ContextBytes = Read(file.Process.Context, Unit.Bytes, "process.context");
         WorkspaceBytes = Read(file.Process.Workspace, Unit.Bytes, "process.workspace");
         Fragmentation = Read(file.Process.Fragmentation, Unit.Tokens, "process.fragmentation");
+        Margin = Read(file.Process.Margin, Unit.Tokens, "process.margin") ?? 0;
         GpuHourPrice = Read(file.Price.GpuHour, Unit.Tokens, "price.gpu_hour");
         StorageWrite = Read(file.Storage.WriteBandwidth, Unit.Bytes, "storage.write_bandwidth");
         StorageRead = Read(file.Storage.ReadBandwidth, Unit.Bytes, "storage.read_bandwidth");
@@ -100,6 +101,9 @@ public sealed class Cluster
 
     /// <summary>Share by which the allocator's memory is larger than what is in use.</summary>
     public double? Fragmentation { get; }
+
+    /// <summary>Share that predictions of host memory stay above what the figures say.</summary>
+    public double Margin { get; }
 
     /// <summary>Money for an hour of a rank.</summary>
     public double? GpuHourPrice { get; }

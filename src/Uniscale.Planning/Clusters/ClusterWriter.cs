@@ -32,7 +32,12 @@ public static class ClusterWriter
         Section(
             text,
             "process",
-            [("context", file.Process.Context), ("workspace", file.Process.Workspace), ("fragmentation", file.Process.Fragmentation)]
+            [
+                ("context", file.Process.Context),
+                ("workspace", file.Process.Workspace),
+                ("fragmentation", file.Process.Fragmentation),
+                ("margin", file.Process.Margin),
+            ]
         );
         text.AppendLine("stacks:");
         foreach (var stack in file.Stacks)

@@ -24,9 +24,10 @@ public sealed record MeasuredLayout(string Name, StepSpecification Spec, bool Th
 public static class MachineFit
 {
     /// <summary>
-    /// How far above the measured layouts the fit stays, for those that were not measured (docs/benchmarks/planner_2026-11-29.md).
+    /// How far above the measured layouts predictions stay, for those that were not measured
+    /// (docs/benchmarks/planner-machine_2026-12-01.md).
     /// </summary>
-    private const double Safety = 1.01;
+    private const double Margin = 0.03;
 
     /// <summary>Name of the stack whose ranks are processes under MPI, where one was measured.</summary>
     public const string MessagePassing = "uniscale-mpi";
@@ -110,16 +111,18 @@ public static class MachineFit
                 [
                     .. layouts.Select((layout, i) => none[i] + fragmentation * (whole[i] - none[i]) + workspace * layout.Ranks),
             ];
-                double context = Math.Max(0, layouts.Select((layout, i) => Safety * layout.ResidentBytes - ranks[i]).Max());
+                double context = Math.Max(0, layouts.Select((layout, i) => layout.ResidentBytes - ranks[i]).Max());
                 double worst = layouts.Select((layout, i) => (ranks[i] + context) / layout.ResidentBytes).Max();
                 if (worst < best.Worst)
                     best = (context, workspace, fragmentation, worst);
             }
         return new ProcessSection
         {
-            Context = Of(best.Context),
+            // The margin is on all that a rank has; a process has this once.
+            Context = Of(best.Context * (1 + Margin)),
             Workspace = Of(best.Workspace),
             Fragmentation = Of(best.Fragmentation),
+            Margin = Of(Margin),
         };
     }
 }

@@ -35,7 +35,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
     /// <summary>
     /// What a process of MPI has besides, and what the allocator's sizes round up at most (docs/explanation/performance.md).
     /// </summary>
-    private const double MessagePassingBytes = 10 << 20,
+    private const double MessagePassingBytes = 28 << 20,
         RoundedUp = 1.0 / 8;
 
     private readonly ProgramGenerator _generator = new(spec);
@@ -76,7 +76,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
         double ranks = Enumerable
             .Range(first, count)
             .Select(Of)
-            .Sum(account => account.KnownBytes - once - (which == HostBytes.Least ? account["fragmentation"] : 0));
+            .Sum(account => account.KnownBytes - once - (which == HostBytes.Least ? account[RankMemory.Fragmentation] : 0));
         return ranks + (threads ? once : once * count);
     }
 
@@ -94,7 +94,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
         double logits = account[Logits] * (spec.ActivationBytes == sizeof(float) ? 1 : 1.5);
         double passes = account["activations kept"] + logits + between + working,
             drawing = DrawingBytes(account, blocks);
-        return account with
+        var counted = account with
         {
             Parts =
             [
@@ -108,8 +108,8 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
                         Logits => part with { Bytes = logits },
                         Between => part with { Bytes = between },
                         RankMemory.Drawing => part with { Bytes = Math.Max(0, drawing - passes) },
-                        "context and communicators" => part with { Bytes = part.Bytes + (threads ? 0 : MessagePassingBytes) },
-                        "fragmentation" => part with
+                        RankMemory.Context => part with { Bytes = part.Bytes + (threads ? 0 : MessagePassingBytes) },
+                        RankMemory.Fragmentation => part with
                         {
                             // What drew answers has other sizes than what passes keep, and neither takes the other's place.
                             Bytes =
@@ -123,6 +123,14 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
                 new("gradients within a pass", working),
                 new("packed weights", spec.Sharding == 3 ? 0 : blocks.Sum(PackedBytes)),
                 new("buffer of a save", savesBehind ? SavedBytes(blocks) : 0),
+            ],
+        };
+        double margin = cluster.Margin * (counted.KnownBytes - counted[RankMemory.Context]);
+        return counted with
+        {
+            Parts =
+            [
+                .. counted.Parts.Select(part => part.Name == RankMemory.Fragmentation ? part with { Bytes = part.Bytes + margin } : part),
             ],
         };
     }

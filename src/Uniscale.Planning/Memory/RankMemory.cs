@@ -17,7 +17,9 @@ public sealed record RankMemory
     /// <summary>Parts that runs have which learn from answers.</summary>
     internal const string Frozen = "models that are only read",
         Critic = "critic with its gradients and moments",
-        Drawing = "answers drawn, beyond activations";
+        Drawing = "answers drawn, beyond activations",
+        Context = "context and communicators",
+        Fragmentation = "fragmentation";
 
     /// <summary>The rank.</summary>
     public required int Rank { get; init; }
@@ -93,8 +95,8 @@ public sealed record RankMemory
                 new("tensors between and within passes", Math.Max(0, meter.PeakBytes - meter.PeakKeptBytes - logits)),
                 new("communication buffers", staging),
                 new("kernel workspace", cluster.WorkspaceBytes),
-                new("context and communicators", cluster.ContextBytes),
-                new("fragmentation", cluster.Fragmentation * tensors),
+                new(Context, cluster.ContextBytes),
+                new(Fragmentation, cluster.Fragmentation * tensors),
                 new(Drawing, drawing),
             ],
             DrawingBytes = plan.DrawingBytes,

@@ -12,7 +12,7 @@ public class HostAccountTests
     {
         var spec = Specs.Of(data: 2);
         double once = HostAccount.Uncalibrated.ContextBytes!.Value,
-            messages = 10 << 20;
+            messages = 28 << 20;
         Assert.Equal(once + 2 * messages, Of(spec, threads: false).Of(0, 2) - Of(spec).Of(0, 2), 1.0);
         Assert.Equal(Of(spec, threads: false).Of(0, 1) * 2, Of(spec, threads: false).Of(0, 2), 1.0);
     }
