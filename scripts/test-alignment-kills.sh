@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Kills runs of fine-tuning, a reward model, proximal policy optimization and rounds of both with SIGKILL at random moments, resumes them, and compares the ends with unbroken ones bit by bit.
-# Usage: scripts/test-alignment-kills.sh [kills of each kind, default 20] [longest life in milliseconds, default 6000]: longer than a start takes
+# Usage: [KINDS="sft reward ppo rounds"] scripts/test-alignment-kills.sh [kills of each kind, default 20] [longest life in milliseconds, default 6000]: longer than a start takes
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-kills=${1:-20} longest=${2:-6000}
+kills=${1:-20} longest=${2:-6000} kinds=${KINDS:-sft reward ppo rounds}
 uniscale=$root/src/Uniscale.Cli/bin/Release/net10.0/uniscale
 [[ -x $uniscale ]] || dotnet build "$root/src/Uniscale.Cli" --configuration Release --nologo --verbosity quiet
 work=$(mktemp -d)
@@ -43,10 +43,12 @@ for symbol in '<|im_start|>' '<|im_end|>' '<|action_start|>' '<|action_end|>' '<
 } > prepare.log 2>&1 || { cat prepare.log; exit 1; }
 
 for run in sft reward ppo; do
+    [[ " $kinds " == *" $run "* ]] || continue
     echo "$run:"
     "$root/scripts/check-kills.sh" "work/$run.yaml" "$kills" 2 "$longest"
 done
 
+[[ " $kinds " == *" rounds "* ]] || exit 0
 echo "rounds:"
 "$uniscale" align work/cool.yaml --set run_directory="$work/unbroken" > unbroken.log 2>&1 || { cat unbroken.log; exit 1; }
 RANDOM=11

@@ -4,7 +4,7 @@
     tests/benchmarks/alignment.py [--objective sft,reward] [--precision fp32,bf16] [--rounds 3] [--inside "chroot DIR"] [--write FILE.md]
 
 A Llama of six layers of 384 learns from 16 sequences of 256 tokens a step. Uniscale draws packs of several samples that do not see each other, as its data has
-them, and comparisons within a pack; PyTorch (pytorch_alignment.py, eager or compiled, whichever is faster) gets whole sequences without padding. --inside runs
+them, and comparisons within a pack; PyTorch (pytorch_alignment.py, the fastest of its ways) gets whole sequences without padding. --inside runs
 PyTorch where it is installed, for example in a chroot of a newer Debian that sees this checkout under the same path. What draws answers is tests/benchmarks/inference.py's.
 """
 import argparse
@@ -26,6 +26,7 @@ name: alignment
 model: { layers: 6, hidden: 384, heads: 6, ffn: 1024, vocabulary: 8192, context: 256 }
 batch: { global: 16, micro: 16 }
 optimizer: { lr: 1.0e-4 }
+train: { steps: 20 }
 """
 
 
