@@ -214,10 +214,13 @@ internal static class HuggingFaceCommands
         if (!File.Exists(card))
             File.WriteAllLines(
                 card,
-                new ReleaseCard(configuration, reader).Lines(ParameterCount.OfModel(configuration.Model, (int)embedding.Shape[0]))
+                new ReleaseCard(configuration, reader).Lines(Parameters(configuration, reader))
             );
         return count;
     }
+
+    private static long Parameters(RunConfiguration configuration, CheckpointReader reader) =>
+        ParameterCount.OfModel(configuration.Model, (int)reader["embedding.tokens.weight"].Shape[0]);
 
     private static int WriteGguf(
         CheckpointReader reader,
@@ -240,7 +243,8 @@ internal static class HuggingFaceCommands
                 new RotaryFrequencies(model.HeadWidth, model.RopeBase).Frequencies,
                 new RotaryFrequencies(model.HeadWidth, model.RopeBase, RotaryStretch.Of(model)).Frequencies
             );
-        return GgufExport.Write(reader, model, configuration.Name, target, type, text, [.. plain.Zip(stretched)]);
+        string description = string.Join('\n', new ReleaseCard(configuration, reader).Text(Parameters(configuration, reader)));
+        return GgufExport.Write(reader, model, configuration.Name, description, target, type, text, [.. plain.Zip(stretched)]);
     }
 
     private static (int Count, string Place) Import(string source, string run, ResolvedConfiguration configuration, LlamaConfig config)

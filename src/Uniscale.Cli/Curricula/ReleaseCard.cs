@@ -21,19 +21,18 @@ internal sealed class ReleaseCard(RunConfiguration configuration, CheckpointRead
     private readonly long _step = checkpoint.Manifest.Step;
     private readonly long _consumed = checkpoint.Manifest.ConsumedTokens;
 
-    /// <summary>The lines of the card.</summary>
+    /// <summary>The lines of the card, with what Hugging Face's pages sort by in front.</summary>
     /// <param name="parameters">Parameters of the model.</param>
-    public IEnumerable<string> Lines(long parameters)
+    public IEnumerable<string> Lines(long parameters) =>
+        ["---", "library_name: transformers", "pipeline_tag: text-generation", "tags: [uniscale]", "---", "", .. Text(parameters)];
+
+    /// <summary>What the card says, for a file that has a description.</summary>
+    /// <param name="parameters">Parameters of the model.</param>
+    public IEnumerable<string> Text(long parameters)
     {
         var model = configuration.ModelAt(_consumed);
         string[] head =
         [
-            "---",
-            "library_name: transformers",
-            "pipeline_tag: text-generation",
-            "tags: [uniscale]",
-            "---",
-            "",
             $"# {configuration.Name}, step {_step}",
             "",
             $"{Units.Count(parameters)} parameters: {model.Layers} layers, hidden {model.Hidden}, {model.Heads} heads, context {model.Context}, RoPE base {model.RopeBase.ToString(CultureInfo.InvariantCulture)}.",

@@ -10,6 +10,7 @@ public sealed class Sampler
     private readonly SamplingOptions _options;
     private readonly HashSet<int> _seen;
     private ulong _draws;
+    private float[] _allowed = [];
 
     /// <param name="options">How tokens are chosen.</param>
     /// <param name="prompt">Tokens before the first draw, for the repetition penalty.</param>
@@ -40,7 +41,10 @@ public sealed class Sampler
 
     private float[] Allowed(ReadOnlySpan<float> logits, ReadOnlySpan<bool> drawable)
     {
-        float[] own = logits.ToArray();
+        if (_allowed.Length != logits.Length)
+            _allowed = new float[logits.Length];
+        float[] own = _allowed;
+        logits.CopyTo(own);
         if (!drawable.IsEmpty)
         {
             for (int i = 0; i < own.Length; i++)

@@ -67,6 +67,8 @@ public sealed class GgufExportTests : IDisposable
         CommandRun.Ok("export", In("run"), "--to", In("model.gguf"), "--format", "gguf");
         var file = new GgufFile(In("model.gguf"));
         Assert.DoesNotContain("output.weight", file.Names);
+        // What the card of a folder says, for one that has no place beside it.
+        Assert.Contains("Position: after step ", (string)file.Keys["general.description"], StringComparison.Ordinal);
         foreach (
             var (key, value) in new (string, object)[]
             {
