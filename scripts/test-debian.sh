@@ -15,7 +15,7 @@ suites=("$@")
 [[ $EUID -eq 0 ]] || { echo "test-debian.sh makes chroots: run it as root" >&2; exit 2; }
 command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2; exit 2; }
 
-mounts=(proc dev root/.nuget/packages)
+mounts=(proc dev sys root/.nuget/packages)
 leave() { local at; for at in "${mounts[@]}"; do umount -R "$1/$at" 2>/dev/null || true; done; }
 
 make_chroot() {
@@ -31,7 +31,9 @@ make_chroot() {
     ln -s /dotnet/dotnet "$chroot/usr/bin/dotnet"
     mkdir -p "$chroot/root/.nuget/packages" ~/.nuget/packages
     [[ ! -d ~/.nuget/NuGet ]] || cp -r ~/.nuget/NuGet "$chroot/root/.nuget/"
+    printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost\n' "$(hostname)" >"$chroot/etc/hosts"
     mount -t proc proc "$chroot/proc"
+    mount --rbind --make-rslave /sys "$chroot/sys"
     mount --rbind --make-rslave /dev "$chroot/dev"
     mount --bind ~/.nuget/packages "$chroot/root/.nuget/packages"
     git clone -q "$root" "$chroot/uniscale"

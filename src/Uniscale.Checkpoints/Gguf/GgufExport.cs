@@ -45,7 +45,7 @@ public static partial class GgufExport
     /// <param name="reader">A checkpoint of any layout.</param>
     /// <param name="model">Shape of its model.</param>
     /// <param name="name">Name of the model.</param>
-    /// <param name="description">What is told of it, in Markdown.</param>
+    /// <param name="describe">Makes what is told of it, in Markdown.</param>
     /// <param name="path">The file to be made.</param>
     /// <param name="type">Type of matrices; null: that of the checkpoint's weights.</param>
     /// <param name="tokenizer">SentencePiece model with its special tokens; null: none.</param>
@@ -55,7 +55,7 @@ public static partial class GgufExport
         CheckpointReader reader,
         ModelSection model,
         string name,
-        string description,
+        Func<string> describe,
         string path,
         GgufType? type,
         (string Path, SpecialTokens Special)? tokenizer,
@@ -68,7 +68,7 @@ public static partial class GgufExport
             ?? throw new CheckpointException($"{reader.Folder} holds no weights of a model");
         var matrices = type ?? (embedding.Type == ElementType.BFloat16 ? GgufType.BF16 : GgufType.F32);
         var file = new GgufWriter();
-        GgufMetadata.AddModel(file, name, description, model, embedding.Shape[0], matrices);
+        GgufMetadata.AddModel(file, name, describe, model, embedding.Shape[0], matrices);
         if (tokenizer is { } text)
             GgufMetadata.AddTokenizer(file, text.Path, embedding.Shape[0], text.Special);
         bool hasFactors = model.RopeScaling == RopeScalingKind.Llama3;

@@ -9,18 +9,18 @@ internal static class GgufMetadata
     /// <summary>Sizes and positions.</summary>
     /// <param name="file">Receives the keys.</param>
     /// <param name="name">Name of the model.</param>
-    /// <param name="description">What is told of it.</param>
+    /// <param name="describe">Makes what is told of it.</param>
     /// <param name="model">Its shape.</param>
     /// <param name="vocabulary">Entries of its vocabulary.</param>
     /// <param name="type">Type of its matrices.</param>
     /// <exception cref="UserErrorException">llama.cpp has no such model.</exception>
-    public static void AddModel(GgufWriter file, string name, string description, ModelSection model, long vocabulary, GgufType type)
+    public static void AddModel(GgufWriter file, string name, Func<string> describe, ModelSection model, long vocabulary, GgufType type)
     {
         // The rules of a Llama stand there.
         var config = LlamaMapping.ToTheirs(model, vocabulary, isBf16: false, default);
         file.Add("general.architecture", "llama");
         file.Add("general.name", name);
-        file.Add("general.description", description);
+        file.Add("general.description", describe());
         file.Add(
             "general.file_type",
             type switch

@@ -212,10 +212,7 @@ internal static class HuggingFaceCommands
         string card = Path.Combine(target, ReleaseCard.FileName);
         // One that somebody wrote stays.
         if (!File.Exists(card))
-            File.WriteAllLines(
-                card,
-                new ReleaseCard(configuration, reader).Lines(Parameters(configuration, reader))
-            );
+            File.WriteAllLines(card, new ReleaseCard(configuration, reader).Lines(Parameters(configuration, reader)));
         return count;
     }
 
@@ -243,8 +240,8 @@ internal static class HuggingFaceCommands
                 new RotaryFrequencies(model.HeadWidth, model.RopeBase).Frequencies,
                 new RotaryFrequencies(model.HeadWidth, model.RopeBase, RotaryStretch.Of(model)).Frequencies
             );
-        string description = string.Join('\n', new ReleaseCard(configuration, reader).Text(Parameters(configuration, reader)));
-        return GgufExport.Write(reader, model, configuration.Name, description, target, type, text, [.. plain.Zip(stretched)]);
+        string Describe() => string.Join('\n', new ReleaseCard(configuration, reader).Text(Parameters(configuration, reader)));
+        return GgufExport.Write(reader, model, configuration.Name, Describe, target, type, text, [.. plain.Zip(stretched)]);
     }
 
     private static (int Count, string Place) Import(string source, string run, ResolvedConfiguration configuration, LlamaConfig config)

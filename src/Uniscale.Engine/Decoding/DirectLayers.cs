@@ -15,16 +15,13 @@ namespace Uniscale.Engine.Decoding;
 /// </summary>
 internal sealed class DirectLayers(NativeKernels kernels, CachedSequences sequences)
 {
-    /// <summary>Whether a block can be computed so: all of one type that the kernels take, on the CPU.</summary>
+    /// <summary>Whether a block can be computed so: all of one type that the kernels take, on the CPU, without gaps.</summary>
     public static bool Takes(TransformerBlock block, IReadOnlyList<Tensor> parameters, Tensor x)
     {
-        if (!CpuKernels.IsSupported || block.Shape.HeadDim % 2 != 0 || x.device_type != DeviceType.CPU || !x.is_contiguous())
-            return false;
-        var type = x.dtype;
-        if (type is not (ScalarType.Float32 or ScalarType.BFloat16))
+        if (!NativeKernels.Takes(x.dtype, block.Shape.HeadDim) || x.device_type != DeviceType.CPU || !x.is_contiguous())
             return false;
         foreach (var parameter in parameters)
-            if (parameter.dtype != type)
+            if (parameter.dtype != x.dtype || !parameter.is_contiguous())
                 return false;
         return true;
     }

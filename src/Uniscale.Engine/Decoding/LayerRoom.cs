@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace Uniscale.Engine.Decoding;
 
-/// <summary>Memory for what a transformer block computes of some tokens: a matrix with a row for each token, one behind the other.</summary>
+/// <summary>Memory for what a transformer block computes of some tokens: matrices with a row for each token, one by one.</summary>
 internal sealed class LayerRoom : IDisposable
 {
     private const long Alignment = 64;
@@ -59,7 +59,7 @@ internal sealed class LayerRoom : IDisposable
     public long Ffn { get; }
 
     /// <summary>Type of the matrices.</summary>
-    public KernelType KernelType => _type == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
+    public KernelType KernelType => NativeKernels.TypeOf(_type);
 
     /// <summary>[rows, hidden].</summary>
     public nint Normalised { get; }

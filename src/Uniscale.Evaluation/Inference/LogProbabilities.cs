@@ -33,16 +33,20 @@ public static class LogProbabilities
     public static double Of(ReadOnlySpan<float> logits, int entry, double temperature = 1) =>
         logits[entry] / temperature - LogSumExp(logits, temperature);
 
-    /// <summary>The entry with the largest logit, the first of equals; a NaN is none.</summary>
+    /// <summary>
+    /// The entry with the largest logit, the first of equals. A NaN is none, nor is −∞, which may not be drawn; where there is nothing
+    /// else, 0.
+    /// </summary>
     public static int Likeliest(ReadOnlySpan<float> logits)
     {
         int best = TensorPrimitives.IndexOfMax(logits);
         if (best >= 0 && !float.IsNaN(logits[best]))
             return best;
         best = 0;
-        for (int i = 1; i < logits.Length; i++)
-            if (logits[i] > logits[best] || float.IsNaN(logits[best]))
-                best = i;
+        float top = float.NegativeInfinity;
+        for (int i = 0; i < logits.Length; i++)
+            if (logits[i] > top)
+                (best, top) = (i, logits[i]);
         return best;
     }
 }

@@ -48,7 +48,8 @@ public sealed class InferenceBenchmark(InferenceModel model, InferenceWork work)
         FirstQuestion = 1_000_002;
 
     /// <summary>
-    /// Each part is done before it is measured for so long: weights are packed by then, and code that a long run compiles again and better is.
+    /// Each part is done for so long before it is measured: weights are packed by then, and what .NET compiles once more in a long run is
+    /// compiled.
     /// </summary>
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
@@ -67,8 +68,10 @@ public sealed class InferenceBenchmark(InferenceModel model, InferenceWork work)
 
     private InferenceMeasurement Measured(string name, string unit, int count, Func<TimeSpan> body)
     {
-        for (var warm = TimeSpan.Zero; warm < WarmUp;)
-            warm += body();
+        long start = Stopwatch.GetTimestamp();
+        do
+            body();
+        while (Stopwatch.GetElapsedTime(start) < WarmUp);
         double[] seconds = [.. Enumerable.Range(0, work.Rounds).Select(_ => body().TotalSeconds)];
         return new InferenceMeasurement(name, unit, work.Batch, count, seconds);
     }

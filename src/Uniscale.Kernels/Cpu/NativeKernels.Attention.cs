@@ -117,12 +117,12 @@ public sealed partial class NativeKernels
         return new AttentionGradients(dq, dk, dv);
     }
 
+    /// <summary>Whether the native kernels take tensors of a type on the CPU, and attention heads of a width.</summary>
+    public static bool Takes(ScalarType type, long headDim) =>
+        CpuKernels.IsSupported && type is ScalarType.Float32 or ScalarType.BFloat16 && headDim % 2 == 0;
+
     private static bool TakesHeads(Tensor q, params ReadOnlySpan<Tensor?> others) =>
-        q.size(3) % 2 == 0
-        && CpuKernels.IsSupported
-        && q.device_type == DeviceType.CPU
-        && q.dtype is ScalarType.Float32 or ScalarType.BFloat16
-        && SameType(q, others);
+        q.device_type == DeviceType.CPU && Takes(q.dtype, q.size(3)) && SameType(q, others);
 
     private static bool SameType(Tensor tensor, ReadOnlySpan<Tensor?> others)
     {

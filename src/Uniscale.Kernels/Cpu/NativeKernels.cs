@@ -299,7 +299,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
 
     private static KernelType TypeOf(Tensor tensor) => TypeOf(tensor.dtype);
 
-    private static KernelType TypeOf(ScalarType type) => type == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
+    /// <summary>A type as the kernels number it.</summary>
+    public static KernelType TypeOf(ScalarType type) => type == ScalarType.BFloat16 ? KernelType.BFloat16 : KernelType.Float32;
 
     private static nint Address(Tensor tensor) =>
         tensor.is_contiguous()

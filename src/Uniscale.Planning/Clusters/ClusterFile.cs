@@ -110,7 +110,9 @@ public sealed record ProcessSection
     /// <summary>Share by which the allocator's memory is larger than what is in use.</summary>
     public Figure Fragmentation { get; init; } = new();
 
-    /// <summary>Share that predictions of memory stay above what the figures say, as layouts that were not measured may differ; unknown: 0.</summary>
+    /// <summary>
+    /// Share that predictions of host memory stay above what the figures say, as layouts that were not measured may differ; unknown: 0.
+    /// </summary>
     public Figure Margin { get; init; } = new();
 }
 

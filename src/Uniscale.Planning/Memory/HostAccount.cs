@@ -76,7 +76,11 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
         double ranks = Enumerable
             .Range(first, count)
             .Select(Of)
-            .Sum(account => account.KnownBytes - once - (which == HostBytes.Least ? account[RankMemory.Fragmentation] : 0));
+            .Sum(account =>
+                account.KnownBytes
+                - once
+                - (which == HostBytes.Least ? account[RankMemory.Fragmentation] + account[RankMemory.Margin] : 0)
+            );
         return ranks + (threads ? once : once * count);
     }
 
@@ -126,13 +130,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
             ],
         };
         double margin = cluster.Margin * (counted.KnownBytes - counted[RankMemory.Context]);
-        return counted with
-        {
-            Parts =
-            [
-                .. counted.Parts.Select(part => part.Name == RankMemory.Fragmentation ? part with { Bytes = part.Bytes + margin } : part),
-            ],
-        };
+        return counted with { Parts = [.. counted.Parts, new(RankMemory.Margin, margin)] };
     }
 
     /// <summary>Our kernels: attention in tiles, fp32 gradients, no dropout.</summary>

@@ -19,7 +19,8 @@ public sealed record RankMemory
         Critic = "critic with its gradients and moments",
         Drawing = "answers drawn, beyond activations",
         Context = "context and communicators",
-        Fragmentation = "fragmentation";
+        Fragmentation = "fragmentation",
+        Margin = "margin";
 
     /// <summary>The rank.</summary>
     public required int Rank { get; init; }

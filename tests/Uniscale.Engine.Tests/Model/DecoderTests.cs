@@ -73,8 +73,8 @@ public sealed class DecoderTests
     }
 
     /// <summary>
-    /// A rank that has its model whole computes blocks without tensors between their kernels: the same bits as operation by operation, which
-    /// kernels that the decoder does not know make it do.
+    /// A rank that has its model whole computes blocks without tensors between their kernels: the same bits as operation by operation,
+    /// which kernels that the decoder does not know make it do.
     /// </summary>
     [Theory]
     [InlineData("gpt2", ScalarType.Float32)]
@@ -82,12 +82,18 @@ public sealed class DecoderTests
     [InlineData("internlm", ScalarType.Float32)]
     [InlineData("internlm2", ScalarType.Float32)]
     [InlineData("log-n", ScalarType.Float32)]
+    [InlineData("one head of keys", ScalarType.Float32)]
+    [InlineData("wide heads", ScalarType.BFloat16)]
     [InlineData("gpt2", ScalarType.BFloat16)]
     [InlineData("internlm2", ScalarType.BFloat16)]
     public void BlocksHaveTheBitsOfTheirOperations(string preset, ScalarType type)
     {
         using var scope = NewDisposeScope();
-        var model = Presets.Small(preset) with { LogNContext = preset == "log-n" ? 4 : 0 };
+        var model = Presets.Small(preset) with { Context = 160, LogNContext = preset == "log-n" ? 4 : 0 };
+        if (preset == "one head of keys")
+            model = model with { KvHeads = 1 };
+        if (preset == "wide heads")
+            model = model with { HeadDim = 48 };
         var blocks = Transformer.Blocks(model, Presets.Vocabulary);
         var random = new Generator(5);
         var parameters = blocks
@@ -96,21 +102,31 @@ public sealed class DecoderTests
             .ToDictionary(p => p.Name, p => (randn([.. p.Shape], generator: random) * 0.2).to(type));
         using var native = new NativeKernels(packWeights: true, batchInvariant: true);
         Decoder With(IKernels kernels) =>
-            new(blocks, block => [.. block.Parameters.Select(p => parameters[p.Name])], groups: null, kernels) { Type = type };
+            new(blocks, Of, groups: null, kernels) { Type = type, RopeBase = preset == "wide heads" ? 5000 : null };
+        IReadOnlyList<Tensor> Of(Block block) => [.. block.Parameters.Select(p => parameters[p.Name])];
+        Assert.All(
+            blocks.OfType<TransformerBlock>(),
+            block => Assert.True(DirectLayers.Takes(block, Of(block), zeros([1, 2, model.Hidden], type)))
+        );
         using Decoder direct = With(native),
             operations = With(UnknownKernels.Of(native));
-        Assert.Equal(Logits(operations), Logits(direct));
+        var expected = Logits(operations);
+        Assert.Equal(expected, Logits(direct));
+        Assert.All(expected, row => Assert.All(row, value => Assert.True(float.IsFinite(value))));
 
         static List<float[]> Logits(Decoder decoder)
         {
-            using KeyValueCache first = new(16),
-                second = new(16);
+            // Their room grows within the passes.
+            using KeyValueCache first = new(160),
+                second = new(160);
             var rows = new List<float[]>();
             void Take(int part, int index, ReadOnlySpan<float> logits) => rows.Add(logits.ToArray());
-            decoder.Read([new(first, new[] { 1, 2, 3, 4, 5 }, 5), new(second, new[] { 6, 7, 8 }, 3)], Take);
+            int[] text = [.. Enumerable.Range(0, 90).Select(i => i * 7 % 53)];
+            decoder.Read([new(first, text.AsMemory(0, 62), 5), new(second, text.AsMemory(20, 3), 3)], Take);
             for (int i = 0; i < 7; i++)
                 decoder.Read([new(first, new[] { 9 + i }), new(second, new[] { 20 + i })], Take);
-            Assert.Equal(22, rows.Count);
+            decoder.Read([new(first, text, 2), new(second, text.AsMemory(0, 64))], Take);
+            Assert.Equal(25, rows.Count);
             return rows;
         }
     }

@@ -100,6 +100,22 @@ public sealed class NativeKernelsTests : IDisposable
                 );
                 Assert.True(alone.Equals(all.narrow(1, at, 1)), $"{type}, token {at}");
             }
+            // Many together, which a thread takes by whole sequences, and the same beside a longer part.
+            long[] ends = [.. Enumerable.Range(0, 40).Select(i => 1L + (i * 37 % length))];
+            SequenceKeys Until(long end, int queries) => new(queries, k.narrow(1, 0, end), v.narrow(1, 0, end));
+            Tensor[] queries = [.. ends.Select(end => q.narrow(1, end - 1, 1))];
+            var many = native.AttentionOfSequences(cat(queries, 1), [.. ends.Select(end => Until(end, 1))]);
+            var mixed = native.AttentionOfSequences(
+                cat([.. queries, q.narrow(1, 3, 20)], 1),
+                [.. ends.Select(end => Until(end, 1)), Until(23, 20)]
+            );
+            for (int i = 0; i < ends.Length; i++)
+            {
+                var expected = all.narrow(1, ends[i] - 1, 1);
+                Assert.True(many.narrow(1, i, 1).Equals(expected), $"{type}, sequence {i}");
+                Assert.True(mixed.narrow(1, i, 1).Equals(expected), $"{type}, sequence {i} beside a longer part");
+            }
+            Assert.True(mixed.narrow(1, ends.Length, 20).Equals(all.narrow(1, 3, 20)));
         }
     }
 

@@ -64,8 +64,14 @@ public sealed class KeyValueCache(int capacity) : IDisposable
         long end = Length + added;
         if (end > Capacity)
             throw new InvalidOperationException($"{Length} tokens and {added} more do not fit into a cache of {Capacity}.");
-        if (layer < _layers.Count && _layers[layer].Tokens >= end)
-            return _layers[layer];
+        if (layer < _layers.Count)
+        {
+            _layers[layer].Check(kvHeads, headDim, type);
+            if (_layers[layer].Tokens >= end)
+                return _layers[layer];
+        }
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
         long[] shape = [1, CacheRoom.For(end, Capacity), kvHeads, headDim];
         var rows = new CacheRows(New(shape, type, device), New(shape, type, device));
         if (layer == _layers.Count)
@@ -94,6 +100,10 @@ public sealed class KeyValueCache(int capacity) : IDisposable
 /// <summary>Keys and values of a layer: room for the tokens of a sequence, [1, tokens, kvHeads, headDim].</summary>
 internal sealed class CacheRows(Tensor keys, Tensor values) : IDisposable
 {
+    private readonly long _kvHeads = keys.size(2),
+        _headDim = keys.size(3);
+    private readonly ScalarType _type = keys.dtype;
+
     public Tensor Keys { get; } = keys;
 
     public Tensor Values { get; } = values;
@@ -103,6 +113,16 @@ internal sealed class CacheRows(Tensor keys, Tensor values) : IDisposable
 
     /// <summary>Where the keys lie, and the values.</summary>
     public (nint Keys, nint Values) Addresses { get; } = (TensorMemory.DataPointer(keys), TensorMemory.DataPointer(values));
+
+    /// <summary>What is written as raw memory must be of the same kind as what lies there.</summary>
+    /// <exception cref="InvalidOperationException">It is not.</exception>
+    public void Check(long kvHeads, long headDim, ScalarType type)
+    {
+        if ((_kvHeads, _headDim, _type) != (kvHeads, headDim, type))
+            throw new InvalidOperationException(
+                $"A cache of {_kvHeads} heads of {_headDim} in {_type} cannot take {kvHeads} heads of {headDim} in {type}."
+            );
+    }
 
     public void Dispose()
     {

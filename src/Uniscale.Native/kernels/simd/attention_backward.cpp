@@ -8,7 +8,7 @@
 namespace uniscale::UNISCALE_SIMD {
 namespace {
 
-constexpr int64_t key_tile = 256;  // keys that a block of queries meets before the next block comes
+constexpr int64_t block_keys = 256;  // keys that a block of queries meets before the next block comes
 constexpr int64_t strip = 64;      // keys whose scores are computed at once
 
 template <class Operand>
@@ -39,7 +39,7 @@ struct BackwardScratch {
         dweights.resize(strip * query_block);
         weights.resize(strip * query_block);
         dscores.resize(strip * query_block);
-        dscores_across.resize(packed_size<Operand>(key_tile, query_block));
+        dscores_across.resize(packed_size<Operand>(block_keys, query_block));
     }
 
     static int64_t blocks_of(int64_t queries) { return (queries + query_block - 1) / query_block; }
@@ -72,8 +72,8 @@ public:
 
     // Adds to the sums of the gradients of keys and values, and leaves the queries' transposed in the scratch.
     void run() {
-        for (int64_t key = 0; key < p.keys; key += key_tile) {
-            const int64_t keys = smaller(key_tile, p.keys - key), first_block = larger(0, key - p.diagonal) / query_block;
+        for (int64_t key = 0; key < p.keys; key += block_keys) {
+            const int64_t keys = smaller(block_keys, p.keys - key), first_block = larger(0, key - p.diagonal) / query_block;
             if (first_block * query_block >= p.queries) break;
             key_rows.take(k + key * p.k_stride(), p.k_stride(), keys, p.dim);
             value_rows.take(v + key * p.k_stride(), p.k_stride(), keys, p.dim);
@@ -139,7 +139,7 @@ private:
         }
         float* dq = s.dq_transposed.data() + b * query_block * p.dim;
         for_heights(mask, query, wide, key, seen, [&](int64_t from, int64_t end, int64_t rows) {
-            product<Operand>(p.dim, from, end, rows, key_columns.all(), {s.dscores_across.data(), key_tile, wide}, dq, query_block, s.q_begun[b]);
+            product<Operand>(p.dim, from, end, rows, key_columns.all(), {s.dscores_across.data(), block_keys, wide}, dq, query_block, s.q_begun[b]);
         });
         s.q_begun[b] = 1;
     }
@@ -173,10 +173,10 @@ private:
         const int64_t query = b * query_block + column, end = b * query_block + wide;
         Visibility cells[strip / cell];
         look(mask, of_all, query, smaller(lanes, wide - column), key + row, height, cells);
-        const int64_t stride = packed_at<Operand>(key_tile, wide, Operand::pair, column) - packed_at<Operand>(key_tile, wide, 0, column);
+        const int64_t stride = packed_at<Operand>(block_keys, wide, Operand::pair, column) - packed_at<Operand>(block_keys, wide, 0, column);
         for (int64_t first = 0, c = 0; first < height; first += cell, c++) {
             for (int64_t i = 0; i < cell; i += 4) ahead.fetch();
-            auto* across = s.dscores_across.data() + packed_at<Operand>(key_tile, wide, row + first, column);
+            auto* across = s.dscores_across.data() + packed_at<Operand>(block_keys, wide, row + first, column);
             const int64_t at = first * query_block + column, keys = smaller(cell, height - first);
             const auto visibility = cells[c];
             if (visibility == Visibility::All && keys == cell)

@@ -101,17 +101,12 @@ private:
 
     // Scores of a register of queries become weights: subtracts the running maximum, returns by how much earlier sums shrink.
     Lanes soften(int64_t offset, int64_t column, int64_t wide, int64_t key, int64_t height) {
-        const Lanes low = all(-__builtin_inff());
-        const Lanes before = load_lanes(s.top.data() + offset + column), highest = largest_score(offset, column, key, height);
-        // A maximum that grows little is left: weights up to 2^8 are as exact, and the sums need not shrink.
-        const Words grown = reinterpret_cast<Words>(highest > before + 8.0f) | reinterpret_cast<Words>(highest != highest);
-        const Lanes top = where(grown, highest, before);
-        const Lanes shift = where(reinterpret_cast<Words>(top != low), top, Lanes{});
-        const Lanes shrink = where(grown, power_of_two(before - top), all(1.0f));
-        const Lanes sum = weigh(column, wide, shift, height);
-        store_lanes(s.total.data() + offset + column, load_lanes(s.total.data() + offset + column) * shrink + sum);
-        store_lanes(s.top.data() + offset + column, top);
-        return shrink;
+        const Lanes before = load_lanes(s.top.data() + offset + column);
+        const SoftmaxStep step(before, largest_score(offset, column, key, height));
+        const Lanes sum = weigh(column, wide, step.shift, height);
+        store_lanes(s.total.data() + offset + column, load_lanes(s.total.data() + offset + column) * step.shrink + sum);
+        store_lanes(s.top.data() + offset + column, step.top);
+        return step.shrink;
     }
 
     // The largest score of each query, scaled. Scores that are hidden from it become −∞.
@@ -225,7 +220,7 @@ public:
     SequenceItems(const uniscale_sequence* sequences, int64_t count, const Attention& common, int64_t threads)
         : sequences(sequences), count(count), common(common), first(count + 1), parts(smaller(common.group(), ceiling(threads, count * common.kv_heads))) {
         first[0] = 0;
-        for (int64_t i = 0; i < count; i++) first[i + 1] = first[i] + of(sequences[i]);
+        for (int64_t i = 0; i < count; i++) first[i + 1] = first[i] + items_of(sequences[i]);
         items = first[count];
     }
 
@@ -266,7 +261,7 @@ private:
     const int64_t parts;
     int64_t items;
 
-    int64_t of(const uniscale_sequence& s) const {
+    int64_t items_of(const uniscale_sequence& s) const {
         return s.queries == 1 ? common.kv_heads * parts : common.heads * ceiling(s.queries, query_range);
     }
 };
@@ -326,6 +321,7 @@ void attention_forward(const Attention& problem, void* out, float* lse) {
 
 #ifndef __AVX512BF16__  // these multiply in fp32, as the other instruction sets do
 void attention_sequences(const uniscale_sequence* sequences, int64_t count, int64_t heads, int64_t kv_heads, int64_t dim, float scale, int type) {
+    if (count == 0) return;
     const Attention common{nullptr, nullptr, nullptr, nullptr, nullptr, 1, 0, 0, heads, kv_heads, dim, scale, 0, type};
     with_type(type, [&](auto t) { forward_sequences<decltype(t)>(sequences, count, common); });
 }

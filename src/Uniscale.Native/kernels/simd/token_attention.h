@@ -6,8 +6,6 @@
 
 namespace uniscale::UNISCALE_SIMD {
 
-constexpr int64_t key_tile = 256;
-
 // How keys and values of a type are read: the products are those of fp32.
 template <class T>
 struct TokenOperands {
@@ -85,9 +83,11 @@ public:
             add(key, smaller(key_tile, p.keys - key), key + key_tile < p.keys ? TileAhead::of<T>(p, kv_head, key + key_tile) : next);
         for (int64_t head = 0; head < heads; head++) {
             const float total = s.total[head];
-            const Lanes factor = total == 0.0f ? Lanes{} : 1.0f / all(total);
+            const Lanes factor = 1.0f / all(total);
             const float* sums = s.sums.data() + head * sums_stride;
-            for_row(p.dim, [&](int64_t i, int64_t, auto part) { part.store(out + head * p.dim + i, load_lanes(sums + i) * factor); });
+            for_row(p.dim, [&](int64_t i, int64_t, auto part) {
+                part.store(out + head * p.dim + i, total == 0.0f ? Lanes{} : load_lanes(sums + i) * factor);
+            });
         }
     }
 
@@ -111,22 +111,20 @@ private:
         else weigh<Fp32Operand>(keys, copy_of(rows, keys), sums_stride, key > 0);
     }
 
-    static constexpr int64_t side_by_side = 4;  // heads whose weights are summed at once: each sum waits for its last element
+    static constexpr int64_t side_by_side = 4;  // heads whose weights are summed at once: each sum is one chain of additions
 
-    // Scores of some heads become weights, as ForwardRange::soften has it.
+    // Scores of some heads become weights.
     void soften(int64_t first, int64_t count, int64_t key, int64_t keys, const TileAhead& ahead) {
         Lanes shrink[side_by_side];
         for (int64_t i = 0; i < count; i++) {
             float* scores = s.scores.data() + (first + i) * key_tile;
             float& top = s.top[first + i];
-            const Lanes before = all(top), highest = all(largest_score(scores, keys)), low = all(-__builtin_inff());
-            const Words grown = reinterpret_cast<Words>(highest > before + 8.0f) | reinterpret_cast<Words>(highest != highest);
-            const Lanes now = where(grown, highest, before), shift = where(reinterpret_cast<Words>(now != low), now, Lanes{});
-            shrink[i] = where(grown, power_of_two(before - now), all(1.0f));
-            top = now[0];
+            const SoftmaxStep step(all(top), all(largest_score(scores, keys)));
+            shrink[i] = step.shrink;
+            top = step.top[0];
             for (int64_t j = 0; j < keys; j += lanes) {
                 if (first + i == 0) ahead.fetch_values(j);
-                store_lanes(scores + j, power_of_two(load_lanes(scores + j) * scale - shift));
+                store_lanes(scores + j, power_of_two(load_lanes(scores + j) * scale - step.shift));
             }
             if (key > 0 && shrink[i][0] != 1.0f) shrink_sums(first + i, shrink[i]);
         }

@@ -9,6 +9,7 @@
 namespace uniscale::UNISCALE_SIMD {
 
 constexpr int64_t query_block = 64;  // queries whose scores are computed at once
+constexpr int64_t key_tile = 256;    // keys whose scores go through a softmax together
 constexpr int64_t cell = 16;         // keys that are looked at together for what a register of queries sees of them
 
 #ifdef __AVX512BF16__
@@ -93,6 +94,19 @@ inline Words queries_of(const Mask& mask, int64_t from, int64_t end, int64_t key
 inline Lanes where(Words chosen, Lanes values, Lanes others) {
     return reinterpret_cast<Lanes>((reinterpret_cast<Words>(values) & chosen) | (reinterpret_cast<Words>(others) & ~chosen));
 }
+
+// A step of an online softmax: the maximum from now on, what is subtracted from scores, and by how much earlier sums shrink. A maximum that grows
+// little is left: weights up to 2^8 are as exact, and the sums need not shrink.
+struct SoftmaxStep {
+    Lanes top, shift, shrink;
+
+    SoftmaxStep(Lanes before, Lanes highest) {
+        const Words grown = reinterpret_cast<Words>(highest > before + 8.0f) | reinterpret_cast<Words>(highest != highest);
+        top = where(grown, highest, before);
+        shift = where(reinterpret_cast<Words>(top != all(-__builtin_inff())), top, Lanes{});
+        shrink = where(grown, power_of_two(before - top), all(1.0f));
+    }
+};
 
 // Causal attention leaves out keys that lie right of all diagonals. Calls body(from, end, height) for groups of the `wide` queries from `query`,
 // with the number of the keys from `key` that reach left of a group's last diagonal: for all queries at once where the groups' heights agree.
