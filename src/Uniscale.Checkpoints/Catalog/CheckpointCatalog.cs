@@ -23,6 +23,9 @@ public static class CheckpointCatalog
     /// <summary>Whether a directory has a checkpoint, good or not.</summary>
     public static bool HasAny(string directory) => CheckpointFolders.Scan(directory).Count > 0;
 
+    /// <summary>Whether a checkpoint is being written to a directory, or one was broken off there.</summary>
+    public static bool HasUnfinished(string directory) => CheckpointFolders.HasPartial(directory);
+
     /// <summary>
     /// Directory of checkpoints that a user's path means: a run's folder (its <c>checkpoints</c>) or the directory itself;
     /// of a checkpoint's own folder the parent.

@@ -31,6 +31,10 @@ internal static class CheckpointFolders
     /// <summary>Folder of a checkpoint that is being written.</summary>
     public static string Partial(string directory, long step, string attempt) => Hidden(directory, step, attempt, PartialSuffix);
 
+    /// <summary>Whether there is a folder of a checkpoint that is being written.</summary>
+    public static bool HasPartial(string directory) =>
+        Directory.Exists(directory) && Directory.EnumerateDirectories(directory, $".{Prefix}*{PartialSuffix}").Any();
+
     /// <summary>All folders named like a checkpoint, the newest first: by number of the save, those without a good marker last.</summary>
     public static IReadOnlyList<CheckpointFolder> Scan(string directory)
     {

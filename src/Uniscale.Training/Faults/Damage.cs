@@ -10,11 +10,15 @@ namespace Uniscale.Training.Faults;
 /// <summary>Damages what lies on disks, as worn disks and hasty hands do.</summary>
 internal static class Damage
 {
+    private static readonly TimeSpan CommitPatience = TimeSpan.FromSeconds(10);
+
     /// <summary>Damages the newest checkpoint once it is durable.</summary>
     /// <exception cref="InjectedFaultException">There is none yet.</exception>
     public static void Checkpoint(FaultKind kind, CheckpointStore store, int rank)
     {
         store.Drain();
+        // The first rank commits what all have written: a save ends earlier on the others.
+        SpinWait.SpinUntil(() => !CheckpointCatalog.HasUnfinished(store.DirectoryPath), CommitPatience);
         var newest =
             CheckpointCatalog.List(store.DirectoryPath).FirstOrDefault(entry => entry.Manifest is not null)
             ?? throw new InjectedFaultException(

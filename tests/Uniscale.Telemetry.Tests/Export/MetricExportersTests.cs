@@ -182,8 +182,8 @@ public sealed partial class MetricExportersTests
     [Fact]
     public void APortThatIsTakenIsToldAndHoldsNothingUp()
     {
-        // Any address: the exporter listens on all that localhost has.
-        using var taken = new TcpListener(IPAddress.Any, 0);
+        // All addresses, of both versions: which of them localhost is depends on the machine.
+        using var taken = TcpListener.Create(0);
         taken.Start();
         int port = ((IPEndPoint)taken.LocalEndpoint).Port;
         Assert.Null(ExportSink.Open(new TelemetrySection { Prometheus = port }, "sample", 0, _complaints.Enqueue));
