@@ -27,7 +27,8 @@ if ! compgen -G "$text/*/*.jsonl*" > /dev/null; then
     uniscale data import "$text" --domain text --out "$folder/store"
     text=$folder/store
 fi
-uniscale tokenizer train "$text" --vocabulary 2048 --out "$folder/tokenizer.model" --sample 20M
+# Characters beyond a hundredth of the text become bytes: in two thousand pieces there is no room for those of several scripts.
+uniscale tokenizer train "$text" --vocabulary 2048 --character-coverage 0.99 --out "$folder/tokenizer.model" --sample 20M
 uniscale data tokenize "$text" --tokenizer "$folder/tokenizer.model" --out "$folder/all" --validation 0.02
 # One domain, whatever the text had.
 mkdir "$folder/tokens"
