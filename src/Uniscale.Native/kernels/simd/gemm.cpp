@@ -146,6 +146,38 @@ void fetch(const Gemm& p, Interval rows, Interval columns) {
         }
 }
 
+constexpr int64_t few_rows = 12 * tallest;  // fewer than a block that stays in the second-level cache has
+
+// The panel that is multiplied next, where there are few rows: the first of them would wait for memory, and the others leave it idle.
+class PanelAhead {
+public:
+    PanelAhead(const Gemm& p, Interval columns, int64_t column, int64_t stretch, int64_t rows)
+        : next(rows <= few_rows ? after(p, columns, column, stretch) : nullptr),
+          left(panel * depth_of(stretch_of(p.k, stretch)) * static_cast<int64_t>(sizeof(Element))) {}
+
+    // What is asked for in so many steps of a whole register block; null: nothing is left, or wanted.
+    const char* take(int64_t steps) {
+        if (next == nullptr || left <= 0) return nullptr;
+        const char* from = next;
+        next += steps * 64, left -= steps * 64;
+        return from;
+    }
+
+private:
+    const char* next;
+    int64_t left;
+
+    // The next panel of the stretch, or the first of the next stretch, or that of the next block of columns.
+    static const char* after(const Gemm& p, Interval columns, int64_t column, int64_t stretch) {
+        const int64_t end = columns.first + columns.count;
+        const bool within = column + panel < end, again = within || stretch + 1 < stretches_of(p.k);
+        const int64_t at = within ? panel_at(p.n, stretch_of(p.k, stretch), column + panel)
+                           : again ? panel_at(p.n, stretch_of(p.k, stretch + 1), columns.first)
+                                   : panel_at(p.n, stretch_of(p.k, 0), end);
+        return end < p.n || again ? reinterpret_cast<const char*>(static_cast<const Element*>(p.packed) + at) : nullptr;
+    }
+};
+
 // One block of the result: a stretch after another; of the last, the sums of a register block join the result as soon as they are there.
 void multiply_block(const Gemm& p, Interval rows, Interval columns, Scratch& s) {
     const int64_t stretches = stretches_of(p.k);
@@ -156,13 +188,20 @@ void multiply_block(const Gemm& p, Interval rows, Interval columns, Scratch& s) 
         const int64_t depth = depth_of(stretch), steps = depth / Operand::pair;
         for (int64_t first = 0; first < columns.count; first += panel, b += panel * depth) {
             const Interval some{columns.first + first, smaller(panel, columns.count - first)};
-            const int64_t vectors = ceiling(some.count, lanes), at_once = i < stretches - 1 ? rows.count : tallest;
+            const int64_t vectors = ceiling(some.count, lanes), at_once = i < stretches - 1 && rows.count > few_rows ? rows.count : tallest;
+            PanelAhead ahead(p, columns, some.first, i, rows.count);
             for (int64_t row = 0; row < rows.count; row += at_once) {
                 const Interval few{rows.first + row, smaller(at_once, rows.count - row)};
                 float* sums = s.sums.data() + (stretches == 1 ? 0 : row * sums_stride + first);
                 if (i == stretches - 1) fetch(p, few, some);
-                panel_product<Operand>(few.count, vectors, steps, a.data + row * a.row_stride, a.row_stride, a.step_stride, b,
-                                       vectors * lanes * Operand::pair, sums, sums_stride, i > 0);
+                const Element* left = a.data + row * a.row_stride;
+                const char* line = few.count == tallest && vectors == widest ? ahead.take(steps) : nullptr;
+                if (line != nullptr)
+                    register_block<Operand, tallest, widest, true>(steps, left, a.row_stride, a.step_stride, b, panel * Operand::pair, sums,
+                                                                   sums_stride, i > 0, line);
+                else
+                    panel_product<Operand>(few.count, vectors, steps, left, a.row_stride, a.step_stride, b, vectors * lanes * Operand::pair, sums,
+                                           sums_stride, i > 0);
                 if (i == stretches - 1) finish(p, sums, few, some);
             }
         }
@@ -208,8 +247,8 @@ void gemm(const Gemm& problem, int threads) {
     }
     const int64_t row_units = ceiling(p.m, tallest), column_units = ceiling(p.n, panel);
     const int team = static_cast<int>(smaller(threads, row_units * column_units));
-    // Each thread packs its rows, once for every block of its columns.
-    const int down = row_parts(row_units, column_units, team, [](int64_t rows, int64_t columns) { return rows * (32 * columns + 1); }), across = team / down;
+    // Each thread packs its rows, once for every block of its columns, and reads its columns from memory.
+    const int down = row_parts(row_units, column_units, team, [](int64_t rows, int64_t columns) { return rows * (32 * columns + 1) + 16 * columns; }), across = team / down;
     Scratch* const scratch = scratch_of<Scratch>(team);
     for (int index = 0; index < team; index++) scratch[index].reserve();
 #pragma omp parallel for num_threads(team) schedule(static, 1)

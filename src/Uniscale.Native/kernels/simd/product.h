@@ -178,9 +178,11 @@ struct Right {
 
 // Arguments are scalars all the way down: a structure passed through memory is read in wider pieces than it was written, for which the
 // processor waits until every store before it has reached the cache.
-template <class Operand, int rows, int vectors>
+// `ahead`: a line of it is asked for in each step, while the processor's buffers for memory are idle.
+template <class Operand, int rows, int vectors, bool has_ahead = false>
 inline void register_block(int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
-                           const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+                           const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add,
+                           const char* ahead = nullptr) {
     Vector sums[rows][vectors];
     // Unrolled, so that the sums never leave the registers.
     if (add) {
@@ -195,6 +197,7 @@ inline void register_block(int64_t steps, const typename Operand::Element* a, in
             for (int v = 0; v < vectors; v++) sums[r][v] = Vector{};
     }
     for (int64_t step = 0; step < steps; step++, a += step_stride, b += b_stride) {
+        if constexpr (has_ahead) _mm_prefetch(ahead + step * 64, _MM_HINT_T1);
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
             const auto left = Operand::broadcast(a + r * row_stride);
