@@ -4,6 +4,9 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 kills=${1:-20} longest=${2:-6000} kinds=${KINDS:-sft reward ppo rounds}
+for kind in $kinds; do
+    [[ " sft reward ppo rounds " == *" $kind "* ]] || { echo "KINDS has '$kind': sft, reward, ppo and rounds are known." >&2; exit 2; }
+done
 uniscale=$root/src/Uniscale.Cli/bin/Release/net10.0/uniscale
 [[ -x $uniscale ]] || dotnet build "$root/src/Uniscale.Cli" --configuration Release --nologo --verbosity quiet
 work=$(mktemp -d)

@@ -13,14 +13,15 @@ import os
 import pathlib
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
+
+from pages import Page
+from programs import output_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNISCALE = ROOT / "src/Uniscale.Cli/bin/Release/net10.0/uniscale"
 PEER = ROOT / "tests/benchmarks/pytorch_alignment.py"
-BEGIN, END = "<!-- measured -->", "<!-- end -->"
 CONFIG = """
 name: alignment
 model: { layers: 6, hidden: 384, heads: 6, ffn: 1024, vocabulary: 8192, context: 256 }
@@ -42,27 +43,21 @@ def parse():
     return parser.parse_args()
 
 
-def output_of(command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return json.loads(done.stdout)
-
-
 def ours(arguments, config, objective, precision):
     settings = [f"objective={objective}", f"train.precision={precision}", f"train.threads={arguments.threads}"]
     words = [word for setting in settings for word in ("--set", setting)]
-    return output_of([UNISCALE, "benchmark", "step", config, "--steps", arguments.steps, "--json", *words])["tokens_per_second"]
+    return json.loads(output_of([UNISCALE, "benchmark", "step", config, "--steps", arguments.steps, "--json", *words]))["tokens_per_second"]
 
 
 def theirs(arguments, objective, precision):
     command = ["python3", PEER, objective, "--precision", precision, "--steps", arguments.steps, "--threads", arguments.threads]
-    found = output_of([*shlex.split(arguments.inside), *command])
+    found = json.loads(output_of([*shlex.split(arguments.inside), *command]))
     return found["tokens_per_second"], found["best"]
 
 
 def main():
     arguments = parse()
+    page = Page(arguments.write)
     rows = ["| | Uniscale, tokens/s | PyTorch, tokens/s | | ratio (least to most) |", "|---|---:|---:|---|---:|"]
     begin = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="uniscale-alignment-") as folder:
@@ -77,10 +72,7 @@ def main():
                 print(rows[-1], file=sys.stderr)
     text = f"Load {begin:.1f} before the first round, {os.getloadavg()[0]:.1f} after the last.\n\n" + "\n".join(rows)
     print(text)
-    if arguments.write:
-        page = pathlib.Path(arguments.write)
-        before, rest = page.read_text().split(BEGIN)
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
+    page.fill(text)
 
 
 if __name__ == "__main__":

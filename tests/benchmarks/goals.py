@@ -19,10 +19,11 @@ import sys
 import tempfile
 import time
 
+from pages import Page
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNISCALE = ROOT / "src/Uniscale.Cli/bin/Release/net10.0/uniscale"
 PEER = ROOT / "tests/benchmarks/pytorch_peer.py"
-BEGIN, END = "<!-- measured -->", "<!-- end -->"
 LAYOUTS = {  # two ranks of one thread, the same global batch of configuration A
     "data": ["batch.micro=8"],
     "data, optimizer state sharded (ZeRO-1)": ["batch.micro=8", "parallel.zero.stage=1"],
@@ -202,6 +203,7 @@ def provenance(runs, rounds):
 
 def main():
     arguments = parse()
+    page = Page(arguments.write)
     groups = arguments.only.split(",")
     runs = Runs(arguments)
     declare(runs, groups)
@@ -209,15 +211,9 @@ def main():
     # After every round, so that a run cut short has something to show.
     for rounds in runs.run():
         text = "\n".join([provenance(runs, rounds), "", *table(runs, groups, start)])
-        if arguments.write:
-            write(pathlib.Path(arguments.write), text)
+        page.fill(text)
     if not arguments.write:
         print(text)
-
-
-def write(page, text):
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

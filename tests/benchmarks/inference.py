@@ -15,13 +15,14 @@ import pathlib
 import shlex
 import shutil
 import statistics
-import subprocess
 import sys
+
+from pages import Page
+from programs import output_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNISCALE = ROOT / "src/Uniscale.Cli/bin/Release/net10.0/uniscale"
 PEER = ROOT / "tests/benchmarks/pytorch_inference.py"
-BEGIN, END = "<!-- measured -->", "<!-- end -->"
 PARTS = ("prompt", "generation", "exam")
 
 
@@ -40,13 +41,6 @@ def parse():
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("/tmp/uniscale-inference"))
     parser.add_argument("--write", help="page whose table is replaced")
     return parser.parse_args()
-
-
-def output_of(command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
 
 
 def figures_of(command, tries=20):
@@ -128,6 +122,7 @@ def table(rows, peers):
 
 def main():
     arguments = parse()
+    page = Page(arguments.write)
     shutil.rmtree(arguments.scratch, ignore_errors=True)
     arguments.scratch.mkdir(parents=True)
     folder, files = export(arguments)
@@ -136,10 +131,7 @@ def main():
     text = f"Load {load:.1f} before the first round, {os.getloadavg()[0]:.1f} after the last.\n\n{text}"
     if not arguments.write:
         print(text)
-        return
-    page = pathlib.Path(arguments.write)
-    before, rest = page.read_text().split(BEGIN, 1)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
+    page.fill(text)
 
 
 if __name__ == "__main__":

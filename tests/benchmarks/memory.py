@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 
+from pages import Page
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNISCALE = ROOT / "src/Uniscale.Cli/bin/Release/net10.0/uniscale"
-BEGIN, END = "<!-- memory -->", "<!-- end of memory -->"
 OVER, SMALL_MIB = 0.10, 512
 
 # ranks, under MPI, settings; where nothing else is said: 6 layers, hidden 512, context 256.
@@ -102,6 +103,7 @@ def main():
     parser.add_argument("--uniscale", type=pathlib.Path, default=UNISCALE, help="the program that is measured")
     parser.add_argument("--write", type=pathlib.Path, help="page whose table is replaced")
     arguments = parser.parse_args()
+    page = Page(arguments.write, "<!-- memory -->", "<!-- end of memory -->")
     rows, failed = ["| layout | ranks | measured, MiB | predicted, MiB | error |", "|---|---|---|---|---|"], []
     os.environ.pop("UNISCALE_CLUSTER", None)
     with tempfile.TemporaryDirectory(prefix="uniscale-memory-") as place:
@@ -117,10 +119,7 @@ def main():
             print(rows[-1], flush=True)
             if error < 0 or (error > OVER and measured > SMALL_MIB):
                 failed.append(f"{settings}, {where}: {error:+.1%}")
-    if arguments.write:
-        before, rest = arguments.write.read_text().split(BEGIN)
-        table = "\n".join(rows)
-        arguments.write.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
+    page.fill("\n".join(rows))
     for line in failed:
         print(line, file=sys.stderr)
     sys.exit(1 if failed else 0)

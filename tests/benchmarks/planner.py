@@ -17,9 +17,10 @@ import subprocess
 import sys
 import tempfile
 
+from pages import Page
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNISCALE = ROOT / "src/Uniscale.Cli/bin/Release/net10.0/uniscale"
-BEGIN, END = "<!-- machine -->", "<!-- end -->"
 TIME, MEMORY = 0.05, 0.10
 
 # name: (ranks, under MPI, settings)
@@ -113,9 +114,7 @@ def main():
     names = arguments.only.split(",")
     results = {name: [] for name in names}
     load = os.getloadavg()[0]
-    page = pathlib.Path(arguments.write) if arguments.write else None
-    if page and not (BEGIN in page.read_text() and END in page.read_text()):
-        sys.exit(f"{page} has no place for the table: put {BEGIN} and {END} where it belongs")
+    page = Page(arguments.write, begin="<!-- machine -->")
     with tempfile.TemporaryDirectory(prefix="uniscale-planner-") as place:
         folder = pathlib.Path(place)
         make_data(folder)
@@ -127,9 +126,7 @@ def main():
     text, failed = table(results)
     text = f"{arguments.rounds} rounds, {datetime.date.today()}, load {load:.0f} at the start.\n\n{text}"
     print(text)
-    if page:
-        before, rest = page.read_text().split(BEGIN)
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
+    page.fill(text)
     for line in failed:
         print(line, file=sys.stderr)
     sys.exit(1 if failed else 0)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Fine-tuning and reward training of a Llama in plain PyTorch, timed: the peer of `uniscale benchmark step` with objective sft or reward.
 
-    tests/benchmarks/pytorch_alignment.py sft|reward [--precision bf16] [--steps 7] [--threads 2] [--no-compile] [--json]
+    tests/benchmarks/pytorch_alignment.py sft|reward [--precision bf16] [--steps 7] [--threads 2] [--no-compile]
 
-scaled_dot_product_attention or the same written out (whose backward is faster in bf16), one product for queries, keys and values and one for both halves of SwiGLU, fused AdamW, bf16 parameters with fp32 masters, and
-torch.compile where it works. Random tokens without padding, so nothing is lost to it: sft has a loss on half of them; reward scores the last token of each
+scaled_dot_product_attention or the same written out (whose backward is faster in bf16), one product for queries, keys and values and one for both halves of
+SwiGLU, fused AdamW, bf16 parameters with fp32 masters, and torch.compile where it works. Prints JSON. Random tokens without padding, so nothing is lost to it: sft has a loss on half of them; reward scores the last token of each
 sequence, and compares neighbours.
 """
 import argparse
@@ -15,6 +15,8 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional
+
+from pytorch_update import update
 
 WARMUP = 3
 
@@ -106,17 +108,7 @@ class Trainer:
         tokens = torch.randint(self.arguments.vocabulary, (self.arguments.batch, self.arguments.context + 1))
         targets = tokens[:, 1:].masked_fill(torch.rand(tokens.shape[0], tokens.shape[1] - 1) < 0.5, -100)
         self.model(tokens[:, :-1], targets).backward()
-        if self.masters is not self.parameters:
-            for master, parameter in zip(self.masters, self.parameters):
-                master.grad = parameter.grad.float()
-        nn.utils.clip_grad_norm_(self.masters, 1.0)
-        self.optimizer.step()
-        for parameter in self.parameters:
-            parameter.grad = None
-        if self.masters is not self.parameters:
-            with torch.no_grad():
-                for master, parameter in zip(self.masters, self.parameters):
-                    parameter.copy_(master)
+        update(self.parameters, self.masters, self.optimizer)
 
 
 def measure(arguments, written_out, compiled=False):

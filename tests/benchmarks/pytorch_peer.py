@@ -67,6 +67,8 @@ import torch  # noqa: E402  (after the restart)
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from pytorch_update import update  # noqa: E402
+
 HAS_FLASH = hasattr(functional, "scaled_dot_product_attention")
 
 
@@ -157,17 +159,7 @@ class Trainer:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.autocast):
             loss = self.model(tokens[:, :-1], tokens[:, 1:])
         loss.backward()
-        if self.masters is not self.parameters:
-            for master, parameter in zip(self.masters, self.parameters):
-                master.grad = parameter.grad.float()
-        nn.utils.clip_grad_norm_(self.masters, 1.0)
-        self.optimizer.step()
-        for parameter in self.parameters:
-            parameter.grad = None
-        if self.masters is not self.parameters:
-            with torch.no_grad():
-                for master, parameter in zip(self.masters, self.parameters):
-                    parameter.copy_(master)
+        update(self.parameters, self.masters, self.optimizer)
         return loss.item()
 
 

@@ -9,13 +9,14 @@ import argparse
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
+from pages import Page
+from programs import output_of
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNISCALE = ROOT / "src/Uniscale.Cli/bin/Release/net10.0/uniscale"
-BEGIN, END = "<!-- measured -->", "<!-- end -->"
 CLIFF = 0.7
 BASE = {"layers": 4, "hidden": 512, "heads": 8, "ffn": 1376, "vocabulary": 4096, "context": 256, "micro": 8}
 ROWS = {
@@ -40,10 +41,7 @@ def share(config, shape, precision, steps):
     words = [f"model.{name}={value}" for name, value in shape.items() if name != "micro"]
     words += [f"batch.micro={shape['micro']}", f"batch.global={shape['micro']}", f"train.precision={precision}"]
     command = [UNISCALE, "benchmark", "step", config, "--steps", steps, "--json", *(part for word in words for part in ("--set", word))]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
-    return json.loads(done.stdout)["peak_share"]
+    return json.loads(output_of(command))["peak_share"]
 
 
 def shape_of(name, value):
@@ -61,6 +59,7 @@ def shape_of(name, value):
 
 def main():
     arguments = parse()
+    page = Page(arguments.write)
     rows, cliffs = ["| | | share of the peak |", "|---|---|---|"], []
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="uniscale-shapes-") as folder:
@@ -78,10 +77,7 @@ def main():
                         cliffs.append(f"{row} {values[i]} in {precision}: {reached:.0%} beside {beside:.0%}")
     text = f"Load {load:.1f} before the first.\n\n" + "\n".join(rows)
     print(text)
-    if arguments.write:
-        page = pathlib.Path(arguments.write)
-        before, rest = page.read_text().split(BEGIN)
-        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
+    page.fill(text)
     for cliff in cliffs:
         print(cliff, file=sys.stderr)
     sys.exit(1 if cliffs else 0)

@@ -104,22 +104,8 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     /// <param name="epilogue">What is done with the product on its way to the result.</param>
     public void Linear(nint x, long rows, Tensor weight, nint result, in ProductEpilogue epilogue)
     {
-        long columns = weight.size(0),
-            inner = weight.size(1);
         var type = TypeOf(weight);
-        MatrixProduct.Multiply(
-            rows,
-            columns,
-            inner,
-            new MatrixOperand(x, type, inner),
-            Stored(weight, transposed: true),
-            new MatrixOperand(result, type, columns),
-            epilogue with
-            {
-                BatchInvariant = _batchInvariant,
-            },
-            Packed(weight)
-        );
+        Product(rows, new(x, type, weight.size(1)), weight, transposed: true, new(result, type, weight.size(0)), epilogue);
     }
 
     /// <inheritdoc/>
@@ -227,20 +213,24 @@ public sealed partial class NativeKernels : IKernels, IDisposable
     {
         var (n, k) = transposed ? (weight.size(0), weight.size(1)) : (weight.size(1), weight.size(0));
         var rows = Dense(x);
+        Product(rows.numel() / k, Whole(rows, k), weight, transposed, Whole(result, n), epilogue);
+    }
+
+    /// <summary>The same on so many rows of operands that lie without gaps.</summary>
+    private void Product(long rows, MatrixOperand x, Tensor weight, bool transposed, MatrixOperand result, in ProductEpilogue epilogue) =>
         MatrixProduct.Multiply(
-            rows.numel() / k,
-            n,
-            k,
-            Whole(rows, k),
+            rows,
+            result.Stride,
+            x.Stride,
+            x,
             Stored(weight, transposed),
-            Whole(result, n),
+            result,
             epilogue with
             {
                 BatchInvariant = _batchInvariant,
             },
             Packed(weight)
         );
-    }
 
     private static void WeightGradient(Tensor target, Tensor gradient, Tensor x, in ProductEpilogue epilogue)
     {
