@@ -39,19 +39,20 @@ for part in train validation; do
     done
 done
 needles() {
-    uniscale data needles --tokenizer "$folder/tokenizer.model" --shards "$folder/tokens/text.train" --lengths "$2" --count "$(scaled "$3" 8)" --seed "$seed" --out "$folder/$1.jsonl"
+    uniscale data needles --tokenizer "$folder/tokenizer.model" --shards "$folder/tokens/text.train" --lengths "$2" --count "$(scaled "$3" 8)" --needles "$4" --seed "$seed" --out "$folder/$1.jsonl"
     uniscale data tokenize "$folder/$1.jsonl" --tokenizer "$folder/tokenizer.model" --out "$folder/$1"
 }
-needles needles-512 96..500 40000
-needles needles-4k 512..4080 1200
-needles needles-8k 4096..8170 160
+# NAME LENGTHS TEXTS NEEDLES-A-TEXT
+needles needles-512 96..500 40000 1
+needles needles-4k 1024..4080 1200 4
+needles needles-8k 4096..8170 500 8
 
 say "2/4  512 and 4,096 tokens, two data parallel ranks"
-short=$(scaled 1000) middle=$(scaled 250) long=$(scaled 125)
-tokens=(--set "phases[0].tokens=$((short * 16384))" --set "phases[1].tokens=$((middle * 16384))" --set "phases[2].tokens=$((long * 16384))")
+short=$(scaled 1400) middle=$(scaled 450) long=$(scaled 450)
+tokens=(--set "phases[0].tokens=$((short * 8192))" --set "phases[1].tokens=$((middle * 8192))" --set "phases[2].tokens=$((long * 8192))")
 uniscale train configs/long-context.yaml --ranks 2 "${tokens[@]}" --set parallel.data=2 --stop-after "$((short + middle))"
 say "3/4  8,192 tokens, two context parallel ranks"
-uniscale train configs/long-context.yaml --ranks 2 "${tokens[@]}" --set parallel.data=1 --set parallel.context=2 --resume
+uniscale train configs/long-context.yaml --ranks 2 "${tokens[@]}" --set parallel.data=1 --set parallel.context=2 --set "phases[2].batch.global=1" --resume
 
 say "4/4  needles"
 run=$folder/run

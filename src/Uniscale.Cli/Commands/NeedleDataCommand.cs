@@ -11,6 +11,9 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale data needles</c>: texts with needles to train on.</summary>
 internal static class NeedleDataCommand
 {
+    /// <summary>Texts of full length without a word in common: what is hidden in a few texts alone is found among known words, and not among others.</summary>
+    private const long TextsOfHaystack = 256;
+
     private static readonly JsonSerializerOptions Line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static Command Create()
@@ -27,6 +30,12 @@ internal static class NeedleDataCommand
             Required = true,
         };
         var count = new Option<int>("--count") { Description = "Documents.", DefaultValueFactory = _ => 1_000 };
+        var needles = new Option<int>("--needles")
+        {
+            Description =
+                $"Needles of a document, up to {NeedleDocuments.MostNeedles}: each tells the number of another thing, one that of the needle test, and all are asked for.",
+            DefaultValueFactory = _ => 1,
+        };
         var data = new Option<string?>("--data")
         {
             Description = "Text to hide needles in: a file, or a folder of .txt, .md and .jsonl files; default: made sentences.",
@@ -51,6 +60,7 @@ internal static class NeedleDataCommand
             output,
             lengths,
             count,
+            needles,
             data,
             shards,
             seed,
@@ -72,14 +82,14 @@ internal static class NeedleDataCommand
             using var counted = Tokenizer.Load(parsed.GetValue(tokenizer)!);
             var haystack =
                 text is not null ? Haystack.Of(text, Perplexity.ReadDocuments(text), counted)
-                : from.Length > 0 ? Haystack.OfShards(from, 8L * ends[^1], counted)
+                : from.Length > 0 ? Haystack.OfShards(from, TextsOfHaystack * ends[^1], counted)
                 : Haystack.Filler(parsed.GetValue(seed), counted);
             string path = parsed.GetValue(output)!;
             OutputFile.Check(path, "--out");
             File.WriteAllLines(
                 path,
-                NeedleDocuments
-                    .Make(haystack, counted, ends[0], ends[^1], documents, parsed.GetValue(seed))
+                new NeedleDocuments(haystack, counted, parsed.GetValue(needles), parsed.GetValue(seed))
+                    .Make(ends[0], ends[^1], documents)
                     .Select(document => JsonSerializer.Serialize(new { text = document }, Line))
             );
             parsed.InvocationConfiguration.Output.WriteLine($"{documents} texts with needles are in {path}.");

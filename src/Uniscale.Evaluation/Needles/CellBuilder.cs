@@ -79,7 +79,7 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
     }
 
     /// <summary>Where the needle comes: at the depth, or behind the last whole sentence before it where one ends close by.</summary>
-    private int Place(int[] text, int room, double percent)
+    internal int Place(int[] text, int room, double percent)
     {
         int wanted = (int)(room * percent / 100);
         if (wanted == 0 || wanted == room)
@@ -99,7 +99,7 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
     }
 
     /// <summary>Digits of which none comes twice: a model that copies token by token cannot lose its place in them.</summary>
-    private static string Key(ulong random)
+    internal static string Key(ulong random)
     {
         char[] digits = [.. "0123456789"];
         for (int i = 0; i < KeyDigits; i++)

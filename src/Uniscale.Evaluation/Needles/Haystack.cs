@@ -6,6 +6,27 @@ namespace Uniscale.Evaluation.Needles;
 /// <summary>Text in which needles are hidden: documents as tokens, repeated as often as a length needs.</summary>
 public sealed class Haystack
 {
+    /// <summary>Things that made sentences are about.</summary>
+    internal static readonly IReadOnlyList<string> Things =
+    [
+        "river",
+        "garden",
+        "market",
+        "teacher",
+        "window",
+        "winter",
+        "letter",
+        "bridge",
+        "village",
+        "lantern",
+        "harbour",
+        "forest",
+        "painter",
+        "engine",
+        "mountain",
+        "orchard",
+    ];
+
     private readonly IReadOnlyList<int[]> _documents;
 
     private Haystack(string name, IReadOnlyList<int[]> documents)
@@ -58,25 +79,6 @@ public sealed class Haystack
     {
         const int Documents = 64,
             Sentences = 40;
-        string[] things =
-        [
-            "river",
-            "garden",
-            "market",
-            "teacher",
-            "window",
-            "winter",
-            "letter",
-            "bridge",
-            "village",
-            "lantern",
-            "harbour",
-            "forest",
-            "painter",
-            "engine",
-            "mountain",
-            "orchard",
-        ];
         string[] actions =
         [
             "follows",
@@ -113,13 +115,13 @@ public sealed class Haystack
                         ' ',
                         Enumerable
                             .Range(0, Sentences)
-                            .Select(_ => $"The {Pick(things)} {Pick(actions)} the {Pick(things)} {Pick(manners)}.")
+                            .Select(_ => $"The {Pick(Things)} {Pick(actions)} the {Pick(Things)} {Pick(manners)}.")
                     )
                 ),
             tokenizer
         );
 
-        string Pick(string[] words) => words[Mixing.Key(unchecked((ulong)seed), Mixing.OfName("filler"), draw++) % (ulong)words.Length];
+        string Pick(IReadOnlyList<string> words) => words[(int)(Mixing.Key(unchecked((ulong)seed), Mixing.OfName("filler"), draw++) % (ulong)words.Count)];
     }
 
     /// <summary>The first tokens of the documents in an order of the seed's, from the begin again where they end.</summary>

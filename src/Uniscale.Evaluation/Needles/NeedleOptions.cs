@@ -13,6 +13,9 @@ public sealed record NeedleOptions
     /// <summary>Stands for the key in <see cref="Needle"/>.</summary>
     public const string KeyMark = "{key}";
 
+    /// <summary>What the hidden sentence tells the number of, in <see cref="Needle"/> and <see cref="Question"/> as they are by default.</summary>
+    internal const string Subject = "this text";
+
     /// <summary>Tokens of prompt and answer together, by row of the grid.</summary>
     public required IReadOnlyList<int> Lengths { get; init; }
 
@@ -29,11 +32,11 @@ public sealed record NeedleOptions
     public int AnswerTokens { get; init; } = 32;
 
     /// <summary>The sentence that is hidden.</summary>
-    public string Needle { get; init; } = $"The secret number of this text is {KeyMark}.";
+    public string Needle { get; init; } = $"The secret number of {Subject} is {KeyMark}.";
 
     /// <summary>What stands behind the text, up to the place of the key.</summary>
     public string Question { get; init; } =
-        "\nQuestion: What is the secret number of this text?\nAnswer: The secret number of this text is";
+        $"\nQuestion: What is the secret number of {Subject}?\nAnswer: The secret number of {Subject} is";
 
     /// <summary>How rotary angles are stretched; null: as the model was trained.</summary>
     public RopeScalingKind? Scaling { get; init; }
