@@ -11,7 +11,9 @@ namespace Uniscale.Cli.Commands;
 /// <summary><c>uniscale data needles</c>: texts with needles to train on.</summary>
 internal static class NeedleDataCommand
 {
-    /// <summary>Texts of full length without a word in common: what is hidden in a few texts alone is found among known words, and not among others.</summary>
+    /// <summary>
+    /// Texts of full length that the haystack is enough for: what was always hidden among the same words is not found among others.
+    /// </summary>
     private const long TextsOfHaystack = 256;
 
     private static readonly JsonSerializerOptions Line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

@@ -121,7 +121,8 @@ public sealed class Haystack
             tokenizer
         );
 
-        string Pick(IReadOnlyList<string> words) => words[(int)(Mixing.Key(unchecked((ulong)seed), Mixing.OfName("filler"), draw++) % (ulong)words.Count)];
+        string Pick(IReadOnlyList<string> words) =>
+            words[(int)(Mixing.Key(unchecked((ulong)seed), Mixing.OfName("filler"), draw++) % (ulong)words.Count)];
     }
 
     /// <summary>The first tokens of the documents in an order of the seed's, from the begin again where they end.</summary>

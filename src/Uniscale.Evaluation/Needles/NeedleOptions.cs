@@ -13,7 +13,7 @@ public sealed record NeedleOptions
     /// <summary>Stands for the key in <see cref="Needle"/>.</summary>
     public const string KeyMark = "{key}";
 
-    /// <summary>What the hidden sentence tells the number of, in <see cref="Needle"/> and <see cref="Question"/> as they are by default.</summary>
+    /// <summary>What the hidden sentence tells the number of, where <see cref="Needle"/> and <see cref="Question"/> are the default ones.</summary>
     internal const string Subject = "this text";
 
     /// <summary>Tokens of prompt and answer together, by row of the grid.</summary>

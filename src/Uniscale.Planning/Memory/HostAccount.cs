@@ -210,7 +210,7 @@ public sealed class HostAccount(StepSpecification spec, Cluster cluster, bool sa
     {
         double critic = spec.Companions.HasCritic ? blocks.Sum(block => (double)ParameterCount.OfBlock(_score, block)) : 0;
         double part = (blocks.Sum(block => (double)ParameterCount.OfBlock(spec, block)) + critic) / spec.ReplicaCount;
-        return part * (spec.ActivationBytes == sizeof(float) ? 3 * sizeof(float) : 3 * sizeof(float) + spec.ActivationBytes);
+        return part * MemoryPlan.CheckpointedBytes(spec);
     }
 
     /// <summary>Whole parameters of the two largest blocks, as <see cref="MemoryPlan.TransientBytes"/> counts them.</summary>

@@ -127,7 +127,7 @@ public sealed record RunPlan
         double parameters =
             ParameterCount.OfModel(spec.Model)
             + (spec.Companions.HasCritic ? ParameterCount.OfModel(spec.Model with { ScoreHead = true }) : 0);
-        int stateBytes = spec.ActivationBytes == sizeof(float) ? 3 * sizeof(float) : 3 * sizeof(float) + spec.ActivationBytes;
+        int stateBytes = MemoryPlan.CheckpointedBytes(spec);
         double steps = segments.Sum(segment => segment.Steps);
         double perRank = parameters * stateBytes / spec.Mesh.Size;
         return new RunPlan

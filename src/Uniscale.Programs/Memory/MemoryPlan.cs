@@ -49,6 +49,12 @@ public sealed record MemoryPlan
         + OptimizerBytes
         + Math.Max(TransientBytes + ActivationBytes, DrawingBytes);
 
+    /// <summary>
+    /// Bytes that a checkpoint has of each trained parameter: moments, the fp32 weight and, where the model computes with another, that one.
+    /// </summary>
+    /// <param name="spec">The layout.</param>
+    public static int CheckpointedBytes(StepSpecification spec) => 3 * Fp32 + (spec.ActivationBytes == Fp32 ? 0 : spec.ActivationBytes);
+
     /// <summary>Plan of one rank; ranks of the same stage have the same.</summary>
     /// <param name="spec">The layout. Parameters have the size of <see cref="StepSpecification.ActivationBytes"/>.</param>
     /// <param name="program">The rank's program.</param>
