@@ -50,7 +50,8 @@ public sealed record MemoryPlan
         + Math.Max(TransientBytes + ActivationBytes, DrawingBytes);
 
     /// <summary>
-    /// Bytes that a checkpoint has of each trained parameter: moments, the fp32 weight and, where the model computes with another, that one.
+    /// Bytes that a checkpoint has of each trained parameter: moments, the fp32 weight and, where the model computes with another, that
+    /// one.
     /// </summary>
     /// <param name="spec">The layout.</param>
     public static int CheckpointedBytes(StepSpecification spec) => 3 * Fp32 + (spec.ActivationBytes == Fp32 ? 0 : spec.ActivationBytes);
