@@ -53,6 +53,7 @@ short=$(scaled 1100) middle=$(scaled 400) long=$(scaled 450)
 tokens=(--set "phases[0].tokens=$((short * 8192))" --set "phases[1].tokens=$((middle * 8192))" --set "phases[2].tokens=$((long * 8192))")
 uniscale train configs/long-context.yaml --ranks 2 "${tokens[@]}" --set parallel.data=2 --stop-after "$((short + middle))"
 say "3/4  8,192 tokens, two context parallel ranks"
+# A text a step: the batch of two in the configuration is what data parallel ranks can share.
 uniscale train configs/long-context.yaml --ranks 2 "${tokens[@]}" --set parallel.data=1 --set parallel.context=2 --set "phases[2].batch.global=1" --resume
 
 say "4/4  needles"

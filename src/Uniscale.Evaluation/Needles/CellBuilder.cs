@@ -56,11 +56,7 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
         for (ulong draw = 0; ; draw++)
         {
             string key = Key(Mixing.Key(unchecked((ulong)options.Seed), (ulong)length, (ulong)depth, (ulong)repeat, draw));
-            int[] needle = tokenizer.Encode(options.Needle.Replace(NeedleOptions.KeyMark, key, StringComparison.Ordinal));
-            if (!tokenizer.Decode(needle).Contains(key, StringComparison.Ordinal))
-                throw new UserErrorException(
-                    $"The tokenizer {tokenizer.Path} has no tokens for the digits of the key {key}, so no model with it can answer: it was trained on text without digits."
-                );
+            int[] needle = Hidden(options.Needle, key);
             int[] prefix = TextStart.Of(tokenizer) is { } start ? [start] : [];
             int around = prefix.Length + needle.Length + _question.Length + options.AnswerTokens,
                 room = length - around;
@@ -76,6 +72,18 @@ public sealed class CellBuilder(Haystack haystack, Tokenizer tokenizer, NeedleOp
             int[] prompt = [.. prefix, .. text.AsSpan(0, place), .. needle, .. text.AsSpan(place, room - place), .. _question];
             return new NeedleCell(length, percent, repeat, key, prompt, prefix.Length + place, tokenizer.Decode(prompt).Length);
         }
+    }
+
+    /// <summary>The tokens of a sentence with its key.</summary>
+    /// <exception cref="UserErrorException">The tokenizer has none for the key's digits.</exception>
+    internal int[] Hidden(string sentence, string key)
+    {
+        int[] tokens = tokenizer.Encode(sentence.Replace(NeedleOptions.KeyMark, key, StringComparison.Ordinal));
+        return tokenizer.Decode(tokens).Contains(key, StringComparison.Ordinal)
+            ? tokens
+            : throw new UserErrorException(
+                $"The tokenizer {tokenizer.Path} has no tokens for the digits of the key {key}, so no model with it can answer: it was trained on text without digits."
+            );
     }
 
     /// <summary>Where the needle comes: at the depth, or behind the last whole sentence before it where one ends close by.</summary>

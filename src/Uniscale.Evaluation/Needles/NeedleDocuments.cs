@@ -27,7 +27,7 @@ public sealed class NeedleDocuments
     /// <exception cref="UserErrorException">There are not so many things to tell numbers of.</exception>
     public NeedleDocuments(Haystack haystack, Tokenizer tokenizer, int needles, long seed)
     {
-        if (needles is < 1 || needles > MostNeedles)
+        if (needles < 1 || needles > MostNeedles)
             throw new UserErrorException($"--needles is {needles}; give 1 to {MostNeedles}.");
         (_haystack, _tokenizer, _needles, _seed) = (haystack, tokenizer, needles, seed);
         _options = new NeedleOptions
@@ -52,7 +52,7 @@ public sealed class NeedleDocuments
         int least =
             _needles == 1
                 ? _builder.ShortestLength
-                : Enumerable.Range(0, MostNeedles).Select(thing => LengthOf(Hide(thing, 0))).Order().TakeLast(_needles).Sum() + 1;
+                : Enumerable.Range(0, MostNeedles).Select(thing => Hide(thing, 0).Length).Order().TakeLast(_needles).Sum() + 1;
         if (shortest < least)
             throw new UserErrorException(
                 $"Texts of {shortest} tokens are too short for {(_needles == 1 ? "a needle, its question" : $"{_needles} needles, their questions")} and an answer with this tokenizer: begin --lengths with {least} or more."
@@ -79,14 +79,13 @@ public sealed class NeedleDocuments
         int[] things =
         [
             0,
-            .. Enumerable.Range(1, MostNeedles - 1).OrderBy(thing => Draw(number, 2, thing)).Take(_needles - 1),
+            .. Enumerable.Range(1, MostNeedles - 1).OrderBy(thing => Draw(number, 2, (ulong)thing)).Take(_needles - 1),
         ];
-        var needles = things.Select(thing => Hide(thing, Draw(number, 3, thing))).ToArray();
-        int room = length - needles.Sum(LengthOf);
+        var needles = things.Select(thing => Hide(thing, Draw(number, 3, (ulong)thing))).ToArray();
+        int room = length - needles.Sum(needle => needle.Length);
         int[] text = _haystack.Tokens(room, unchecked((long)Draw(number, 4)));
-        var hidden = things
-            .Zip(needles)
-            .Select(pair => (Place: _builder.Place(text, room, Draw(number, 5, pair.First) % Depths), pair.Second.Tokens))
+        var hidden = needles
+            .Select(needle => (Place: _builder.Place(text, room, Draw(number, 5, (ulong)needle.Thing) % Depths), needle.Tokens))
             .OrderBy(needle => needle.Place);
         var tokens = new List<int>();
         int taken = 0;
@@ -98,31 +97,27 @@ public sealed class NeedleDocuments
         }
         tokens.AddRange(text.AsSpan(taken));
         var document = new StringBuilder(_tokenizer.Decode([.. tokens]));
-        foreach (var (_, needle) in things.Zip(needles).OrderBy(pair => Draw(number, 6, pair.First)))
+        foreach (var needle in needles.OrderBy(needle => Draw(number, 6, (ulong)needle.Thing)))
             document.Append(needle.Asked);
         return document.ToString();
     }
 
-    /// <summary>The number of a thing: the sentence that tells it, and question with answer.</summary>
-    private (int[] Tokens, string Asked) Hide(int thing, ulong random)
+    private Needle Hide(int thing, ulong random)
     {
         string key = CellBuilder.Key(random);
         string subject = thing == 0 ? NeedleOptions.Subject : $"the {Haystack.Things[thing - 1]}";
         string Of(string text) => text.Replace(NeedleOptions.Subject, subject, StringComparison.Ordinal);
-        return (
-            _tokenizer.Encode(Of(_options.Needle).Replace(NeedleOptions.KeyMark, key, StringComparison.Ordinal)),
-            $"{Of(_options.Question)} {key}."
-        );
+        int[] tokens = _builder.Hidden(Of(_options.Needle), key);
+        string asked = $"{Of(_options.Question)} {key}.";
+        return new Needle(thing, tokens, asked, tokens.Length + _tokenizer.Encode(asked).Length);
     }
 
-    private int LengthOf((int[] Tokens, string Asked) needle) => needle.Tokens.Length + _tokenizer.Encode(needle.Asked).Length;
-
-    private ulong Draw(int number, ulong what) =>
-        Mixing.Key(unchecked((ulong)_seed), Mixing.OfName("needle documents"), (ulong)number, what);
-
-    private ulong Draw(int number, ulong what, int thing) =>
-        Mixing.Key(unchecked((ulong)_seed), Mixing.OfName("needle documents"), (ulong)number, what, (ulong)thing);
+    private ulong Draw(int number, params ReadOnlySpan<ulong> what) =>
+        Mixing.Key([unchecked((ulong)_seed), Mixing.OfName("needle documents"), (ulong)number, .. what]);
 
     /// <summary>The token before every text is no part of a document: tokenizing puts it there.</summary>
     private int TextStartOf(NeedleCell cell) => Requests.TextStart.Of(_tokenizer) is { } start && cell.Prompt[0] == start ? 1 : 0;
+
+    /// <summary>The number of a thing: the sentence that tells it, question with answer, and the tokens of both together.</summary>
+    private sealed record Needle(int Thing, int[] Tokens, string Asked, int Length);
 }
