@@ -2,7 +2,7 @@
 # Grows a context in one run, 512 → 4,096 → 8,192 tokens, on the corpus of scripts/corpus.sh with needles mixed in; at the second boundary two data
 # parallel ranks become two context parallel ones. Then the needle test: up to the trained length, and at twice that with dynamic NTK.
 #
-#   scripts/long-context.sh                         half an hour on two cores; everything lands under data/long-context
+#   scripts/long-context.sh                         40 minutes on two cores in fp32, less in bf16; everything lands under data/long-context
 #   SCALE=0.02 scripts/long-context.sh              a fiftieth of the steps, to try the script: nothing is asserted
 #   TEXT=docs UNISCALE_LONG=data/other scripts/long-context.sh     another store or folder of text than that of scripts/corpus.sh small
 #
@@ -46,10 +46,10 @@ needles() {
 # NAME LENGTHS TEXTS NEEDLES-A-TEXT
 needles needles-512 96..500 40000 1
 needles needles-4k 1024..4080 1200 4
-needles needles-8k 4096..8170 500 8
+needles needles-8k 4096..8170 600 16
 
 say "2/4  512 and 4,096 tokens, two data parallel ranks"
-short=$(scaled 1100) middle=$(scaled 400) long=$(scaled 450)
+short=$(scaled 1100) middle=$(scaled 400) long=$(scaled 700)
 tokens=(--set "phases[0].tokens=$((short * 8192))" --set "phases[1].tokens=$((middle * 8192))" --set "phases[2].tokens=$((long * 8192))")
 uniscale train configs/long-context.yaml --ranks 2 "${tokens[@]}" --set parallel.data=2 --stop-after "$((short + middle))"
 say "3/4  8,192 tokens, two context parallel ranks"
