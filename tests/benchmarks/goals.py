@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The goals of speed, measured: peers and Uniscale in turn, medians and ratios, as the table of docs/benchmarks/step_*.md.
 
-    tests/benchmarks/goals.py [--rounds 7] [--steps 3] [--python /usr/bin/python3] [--only a-bf16,b-bf16] [--write FILE.md]
+    tests/benchmarks/goals.py [--rounds 7] [--steps 3] [--python "chroot DIR python3"] [--only a-bf16,b-bf16] [--write FILE.md]
 
 Each round runs every program once, one after the other, so that a drift of the machine meets all of them; a program's figure is the median over
 the rounds of its own medians. --write replaces what stands between '<!-- measured -->' and '<!-- end -->' in a page; without it
@@ -10,8 +10,10 @@ the table is printed. Needs a built `uniscale` (scripts/uniscale builds it) and,
 import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -31,6 +33,11 @@ LAYOUTS = {  # two ranks of one thread, the same global batch of configuration A
     "pipeline 1F1B, 8 microbatches": ["batch.micro=2", "parallel.pipeline=2"],
     "tensor": ["parallel.tensor=2"],
 }
+FP32_PEERS = {  # which of them is the best differs from processor to processor
+    "written out": ["--no-compile"],
+    "fused": ["--fused-attention", "--no-compile"],
+    "fused, compiled": ["--fused-attention"],
+}
 LAYOUT_GOALS = {"data": (0.96, 0.93), "data, optimizer state sharded (ZeRO-1)": (0.96, 0.93), "ZeRO-3": (0.90, 0.76), "pipeline 1F1B, 8 microbatches": (0.88, 0.76), "tensor": (0.80, 0.60)}
 
 
@@ -38,9 +45,9 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=3, help="steps of a program in a round; peers as published make one")
-    parser.add_argument("--python", default="/usr/bin/python3", help="the Python whose torch is the peer")
+    parser.add_argument("--python", default="/usr/bin/python3", help="the Python whose torch is the peer: a path, or a command like 'chroot DIR python3' where the project lies at the same path")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="a-bf16,b-bf16,a-fp32,ranks,optimizer,attention,start", help="groups of rows, separated by commas")
+    parser.add_argument("--only", default="a-bf16,b-bf16,a-fp32,b-fp32,ranks,optimizer,attention,start", help="groups of rows, separated by commas")
     parser.add_argument("--write", help="page whose table is replaced")
     return parser.parse_args()
 
@@ -61,7 +68,7 @@ class Runs:
         self.add(name, command + (["--ranks", ranks] if ranks else []))
 
     def peer(self, name, what, *options, steps=None):
-        self.add(name, [self.arguments.python, PEER, what, *options, "--steps", steps or self.arguments.steps, "--threads", self.arguments.threads, "--json"])
+        self.add(name, [*shlex.split(self.arguments.python), PEER, what, *options, "--steps", steps or self.arguments.steps, "--threads", self.arguments.threads, "--json"])
 
     def run(self):
         """Yields the number of complete rounds after each."""
@@ -98,9 +105,10 @@ def declare(runs, groups):
             runs.peer(f"{config} bf16 published", config, "--as-published", steps=1)
             runs.peer(f"{config} bf16 tuned", config, "--tuned")
             runs.uniscale(f"{config} bf16", config)
-    if "a-fp32" in groups:
-        runs.peer("a fp32 tuned", "a", "--tuned", "--precision", "fp32")
-        runs.uniscale("a fp32", "a", "train.precision=fp32")
+        if f"{config}-fp32" in groups:
+            for name, options in FP32_PEERS.items():
+                runs.peer(f"{config} fp32 {name}", config, "--tuned", "--precision", "fp32", *options)
+            runs.uniscale(f"{config} fp32", config, "train.precision=fp32")
     if "ranks" in groups:
         if "a bf16" not in runs.commands:
             runs.uniscale("a bf16", "a")
@@ -144,14 +152,26 @@ def config_rows(runs, config):
         yield row("peak memory, config B", "below tuned PyTorch", figure(memory / 1e9, " GB"), f"against {theirs / 1e9:.2f} GB")
 
 
+def fp32_rows(runs, config):
+    name = f"{config} fp32"
+    ours, peers = runs.speed(name), {peer: runs.speed(f"{name} {peer}") for peer in FP32_PEERS}
+    best = max(peers, key=lambda peer: -1 if math.isnan(peers[peer]) else peers[peer])
+    sides = ", ".join(f"{speed:.0f} {peer}" for peer, speed in peers.items())
+    yield row(f"config {config.upper()}, fp32, against PyTorch's best ({best})", "1.2 ×", figure(ours / peers[best], " ×"), f"{ours:.0f} tokens/s against {sides}; by rounds {runs.by_rounds(name, f'{name} {best}'):.2f}")
+    flops, peak = (runs.median(name, lambda r, key=key: r[key]) for key in ("model_flops", "peak_flops"))
+    yield row(f"share of the peak with loads, config {config.upper()}, fp32", "90%", figure(100 * flops / peak, "%", 1), f"{flops / 1e9:.0f} of {peak / 1e9:.0f} GFLOP/s")
+    memory, theirs = (runs.median(key, lambda r: r["peak_resident_bytes"]) for key in (name, f"{name} {best}"))
+    yield row(f"peak memory, config {config.upper()}, fp32", "PyTorch's", figure(memory / 1e9, " GB"), f"against {theirs / 1e9:.2f} GB")
+
+
 def table(runs, groups, start):
     lines = ["| | goal | reached | sides |", "|---|---|---|---|"]
     for config in ("a", "b"):
         if f"{config}-bf16" in groups:
             lines += config_rows(runs, config)
-    if "a-fp32" in groups:
-        ours, theirs = runs.speed("a fp32"), runs.speed("a fp32 tuned")
-        lines.append(row("config A, fp32, against tuned by hand", "1.3 ×", figure(ours / theirs, " ×"), f"{ours:.0f} tokens/s against {theirs:.0f}"))
+    for config in ("a", "b"):
+        if f"{config}-fp32" in groups:
+            lines += fp32_rows(runs, config)
     if "ranks" in groups:
         one = runs.speed("a bf16")
         for name, (goal, theirs) in LAYOUT_GOALS.items():

@@ -56,6 +56,7 @@ def parse():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--length", type=int, default=16384, help="tokens of the one sequence of 'attention'")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--fused-attention", action="store_true", help="scaled_dot_product_attention where tuned by hand too: the better one in fp32")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -141,7 +142,7 @@ class Trainer:
     def __init__(self, shape, tuned, precision):
         layers, heads, width, context, batch, vocabulary = shape
         self.size, self.vocabulary = (batch, context), vocabulary
-        model = Model(layers, heads, width, context, vocabulary, written_out=tuned)
+        model = Model(layers, heads, width, context, vocabulary, written_out=tuned and not ARGUMENTS.fused_attention)
         self.parameters = list(model.parameters())
         self.masters = self.parameters
         if tuned and precision == "bf16":

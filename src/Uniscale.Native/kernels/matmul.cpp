@@ -1,5 +1,5 @@
 // GEMM, each by the fastest code that this processor has for it: bf16 on AMX tiles by our own kernel; where the processor multiplies pairs
-// of it, by our own kernel or by oneDNN; fp32 by oneDNN; all else, and what oneDNN lacks, by our own kernel in fp32 on vector registers.
+// of it, by our own kernel or by oneDNN; all else, and what oneDNN lacks, by our own kernel in fp32 on vector registers.
 #include <omp.h>
 
 #include <cstring>
@@ -59,7 +59,7 @@ VectorGemm in_fp32() {
 VectorGemm in_pairs() { return {avx512_bf16::gemm, avx512_bf16::panels_bytes, avx512_bf16::pack_panels, Key::Order::PairPanels}; }
 
 // Of our own GEMMs, whose sums along k do not depend on m, the one for operands of this type.
-VectorGemm in_one_chain(bool pairs) { return pairs && isa() >= Isa::Avx512Bf16 ? in_pairs() : in_fp32(); }
+VectorGemm for_any_batch(bool pairs) { return pairs && isa() >= Isa::Avx512Bf16 ? in_pairs() : in_fp32(); }
 
 void multiply_on_vectors(Gemm g, PackedWeights* weights, const VectorGemm& vectors) {
     const int threads = omp_get_max_threads();
@@ -67,7 +67,6 @@ void multiply_on_vectors(Gemm g, PackedWeights* weights, const VectorGemm& vecto
         g.packed = weights->take(Key{vectors.order, g.k, g.n, g.b.stride, g.b.transposed}, vectors.panels_bytes(g.k, g.n),
                                  [&](void* panels) { vectors.pack_panels(g.b, g.k, g.n, panels, threads); });
     vectors.multiply(g, threads);
-    sum_rows(g);
 }
 
 void copy_rows(void* target, const void* source, int64_t rows, int64_t stride_bytes, int64_t row_bytes) {
@@ -76,11 +75,11 @@ void copy_rows(void* target, const void* source, int64_t rows, int64_t stride_by
         std::memcpy(static_cast<char*>(target) + row * stride_bytes, static_cast<const char*>(source) + row * stride_bytes, static_cast<size_t>(row_bytes));
 }
 
-// The epilogue in passes of their own, but for the bias and what lies in c already. False where oneDNN has no such GEMM.
+// Of two operands of bf16. The epilogue in passes of their own, but for the bias and what lies in c already. False where oneDNN has no such GEMM.
 bool multiply_on_onednn(const Gemm& g, PackedWeights* weights) {
     const auto& e = g.epilogue;
-    auto* product = onednn::product_of({g.m, g.n, g.k, g.a.stride, g.b.stride, g.ldc, g.a.type, g.b.type, g.c_type, g.a.transposed, g.b.transposed,
-                                        e.addend != nullptr, e.bias != nullptr ? g.b.type + 1 : 0, weights != nullptr, omp_get_max_threads()});
+    auto* product = onednn::product_of({g.m, g.n, g.k, g.a.stride, g.b.stride, g.ldc, g.c_type, g.a.transposed, g.b.transposed,
+                                        e.addend != nullptr, e.bias != nullptr, weights != nullptr, omp_get_max_threads()});
     if (product == nullptr) return false;
     const int64_t element = g.c_type == 1 ? 2 : 4;
     if (e.addend != nullptr && e.addend != g.c) copy_rows(g.c, e.addend, g.m, g.ldc * element, g.n * element);
@@ -123,10 +122,10 @@ int uniscale_matmul(int64_t m, int64_t n, int64_t k, const void* a, int a_type, 
         using uniscale::Isa, uniscale::isa;
         const bool pairs = a_type == 1 && b_type == 1, on_tiles = pairs && (g.epilogue.activation == 0 || c_type == 1);
         // Newer oneDNN returns without writing a result where k is 0, and it chooses its code, and so the order of its sums, by m.
-        if (k == 0 || g.epilogue.batch_invariant) uniscale::multiply_on_vectors(g, packed, uniscale::in_one_chain(pairs && k > 0));
+        if (k == 0 || g.epilogue.batch_invariant) uniscale::multiply_on_vectors(g, packed, uniscale::for_any_batch(pairs && k > 0));
         else if (on_tiles && isa() >= Isa::Amx) uniscale::multiply_on_tiles(g, packed);
         else if (pairs && uniscale::better_in_pairs(g, packed)) uniscale::multiply_on_vectors(g, packed, uniscale::in_pairs());
-        else if (!uniscale::multiply_on_onednn(g, packed)) uniscale::multiply_on_vectors(g, packed, uniscale::in_fp32());
+        else if (!pairs || !uniscale::multiply_on_onednn(g, packed)) uniscale::multiply_on_vectors(g, packed, uniscale::in_fp32());
     });
 }
 

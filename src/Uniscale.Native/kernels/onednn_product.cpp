@@ -30,13 +30,14 @@ Isa level() {
     return has(dnnl::cpu_isa::avx2) ? Isa::Avx2 : Isa::Baseline;
 }
 
-// oneDNN is asked where it multiplies a type with the instructions that our kernels have for it: no fewer, which would be slow or not there at
+// oneDNN is asked where it multiplies pairs with the instructions that our kernels have for it: no fewer, which would be slow or not there at
 // all, and no more, which would not be what UNISCALE_ISA asks for.
-bool serves(int type) {
+bool serves() {
     static const Isa theirs = level();
-    const Isa wanted = type == 1 ? Isa::Avx512Bf16 : isa() < Isa::Avx512 ? isa() : Isa::Avx512;
-    return isa() >= wanted && theirs >= wanted && theirs <= isa();
+    return theirs >= Isa::Avx512Bf16 && theirs <= isa();
 }
+
+constexpr int bf16 = 1;
 
 memory::data_type data_type(int type) { return type == 1 ? memory::data_type::bf16 : memory::data_type::f32; }
 
@@ -59,10 +60,10 @@ dnnl::matmul::primitive_desc described(const memory::desc& a, const memory::desc
 }  // namespace
 
 Product::Product(const Shape& s) {
-    if (!serves(s.a_type) || !serves(s.b_type)) return;
-    const auto a_desc = matrix(s.m, s.k, s.a_type, s.lda, s.transpose_a);
-    plain_weights = matrix(s.k, s.n, s.b_type, s.ldb, s.transpose_b);
-    const auto b_desc = s.packed ? memory::desc({s.k, s.n}, data_type(s.b_type), memory::format_tag::any) : plain_weights;
+    if (!serves()) return;
+    const auto a_desc = matrix(s.m, s.k, bf16, s.lda, s.transpose_a);
+    plain_weights = matrix(s.k, s.n, bf16, s.ldb, s.transpose_b);
+    const auto b_desc = s.packed ? memory::desc({s.k, s.n}, data_type(bf16), memory::format_tag::any) : plain_weights;
     const auto c_desc = matrix(s.m, s.n, s.c_type, s.ldc, false);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -71,7 +72,7 @@ Product::Product(const Shape& s) {
         sum.append_sum(1.0f);
         attributes.set_post_ops(sum);
     }
-    const auto bias_desc = memory::desc({1, s.n}, data_type(s.bias - 1), memory::format_tag::ab);
+    const auto bias_desc = memory::desc({1, s.n}, data_type(bf16), memory::format_tag::ab);
     const auto description = described(a_desc, b_desc, s.bias ? &bias_desc : nullptr, c_desc, attributes);
     if (description.get(true) == nullptr) return;
     exists = true;

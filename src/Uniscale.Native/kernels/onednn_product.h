@@ -1,4 +1,4 @@
-// Products by oneDNN, whose primitives are made once a shape.
+// Products of bf16 by oneDNN, whose primitives are made once a shape.
 #pragma once
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -11,9 +11,9 @@ namespace uniscale::onednn {
 
 struct Shape {
     int64_t m, n, k, lda, ldb, ldc;
-    int a_type, b_type, c_type, transpose_a, transpose_b, accumulate, bias, packed, threads;
+    int c_type, transpose_a, transpose_b, accumulate, bias, packed, threads;
     auto tied() const {
-        return std::tie(m, n, k, lda, ldb, ldc, a_type, b_type, c_type, transpose_a, transpose_b, accumulate, bias, packed, threads);
+        return std::tie(m, n, k, lda, ldb, ldc, c_type, transpose_a, transpose_b, accumulate, bias, packed, threads);
     }
     bool operator<(const Shape& other) const { return tied() < other.tied(); }
 };
@@ -32,7 +32,7 @@ struct Product {
     void multiply(const void* a, const void* b, void* c, const void* bias, dnnl::memory* packed);
 };
 
-// This thread's GEMM of a shape, or null where oneDNN has none that suits these operands on the instructions that the kernels may use.
+// This thread's GEMM of a shape, or null where oneDNN has none on the instructions that the kernels may use.
 Product* product_of(const Shape& shape);
 
 // Brings weights from one layout to another.

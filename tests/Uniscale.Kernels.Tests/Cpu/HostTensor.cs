@@ -54,7 +54,7 @@ internal sealed class HostTensor
     /// on oneDNN.
     /// </summary>
     public static bool MultipliedByOurKernels(KernelType type, int m, int n, bool packed = false) =>
-        type == KernelType.BFloat16 && (CpuKernels.InstructionSet != InstructionSet.Avx512Bf16 || (!packed && n <= m));
+        type == KernelType.Float32 || CpuKernels.InstructionSet != InstructionSet.Avx512Bf16 || (!packed && n <= m);
 
     public static HostTensor Zeros(KernelType type, int count) => new(type, new double[count]);
 

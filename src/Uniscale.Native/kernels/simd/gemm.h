@@ -25,10 +25,11 @@ struct Gemm {
     void* c;
     int64_t ldc;
     int c_type;
-    uniscale_epilogue epilogue;  // row sums are not taken here
+    uniscale_epilogue epilogue;  // row sums are of a transposed a
 };
 
-// The sum of each element runs along k in one chain: neither the number of threads nor what else is multiplied changes a bit.
+// The sum of each element runs along k in stretches of a length that k and whether op(b) is packed determine: neither the number of threads nor
+// what else is multiplied changes a bit.
 #define UNISCALE_GEMM                                                                        \
     void gemm(const Gemm& problem, int threads);                                             \
     /* Bytes of op(b) [k, n] in panels, and op(b) brought there by `threads` threads. */     \

@@ -78,11 +78,11 @@ int64_t packed_size(int64_t k, int64_t n) {
 }
 
 // One step along k of `columns` neighbouring columns: for pairs, rows `first` and `second` interleaved.
-inline void interleave(const float* first, const float*, int64_t columns, uint32_t* target) {
+__attribute__((always_inline)) inline void interleave(const float* first, const float*, int64_t columns, uint32_t* target) {
     std::memcpy(target, first, static_cast<size_t>(columns) * sizeof(float));
 }
 
-inline void interleave(const Bf16* first, const Bf16* second, int64_t columns, uint32_t* target) {
+__attribute__((always_inline)) inline void interleave(const Bf16* first, const Bf16* second, int64_t columns, uint32_t* target) {
 #pragma omp simd
     for (int64_t i = 0; i < columns; i++) target[i] = first[i].bits | static_cast<uint32_t>(second != nullptr ? second[i].bits : 0) << 16;
 }
@@ -144,14 +144,17 @@ void pack(const T* source, int64_t stride_k, int64_t stride_n, int64_t k, int64_
     if (stride_n != 1) return pack_transposed<Operand>(source, stride_n, k, n, target);
     constexpr int pair = Operand::pair;
     const int64_t depth = round_up(k, pair);
-    for (int64_t first = 0; first < n; first += panel) {
-        const int64_t width = smaller(panel, round_up(n - first, lanes)), inside = smaller(width, n - first);
-        auto* out = target + first * depth;
-        for (int64_t row = 0; row < depth; row += pair, out += width * pair) {
+    // Row by row, as memory lies.
+    for (int64_t row = 0; row < depth; row += pair)
+        for (int64_t first = 0; first < n; first += panel) {
+            const int64_t width = smaller(panel, round_up(n - first, lanes)), inside = smaller(width, n - first);
+            auto* out = target + first * depth + row * width;
             const T* from = source + row * stride_k + first;
             if constexpr (__is_same(T, typename Operand::Element)) {
                 auto* words = reinterpret_cast<uint32_t*>(out);
-                interleave(from, row + 1 < k ? from + stride_k : nullptr, inside, words);
+                const T* second = row + 1 < k ? from + stride_k : nullptr;
+                if (inside == panel) interleave(from, second, panel, words);
+                else interleave(from, second, inside, words);
                 for (int64_t i = inside; i < width; i++) words[i] = 0;
             } else {
                 static_assert(pair == 1);
@@ -159,7 +162,6 @@ void pack(const T* source, int64_t stride_k, int64_t stride_n, int64_t k, int64_
                 for (int64_t i = inside; i < width; i++) store(out[i], 0.0f);
             }
         }
-    }
 }
 
 // The left operand A[m, k] where it lies: element (row, step · pair) at data + row · row_stride + step · step_stride.
@@ -176,13 +178,18 @@ struct Right {
     int64_t depth, columns, first_row = 0;
 };
 
+// Where the sums of a register block go: to the memory that they are added to.
+struct Kept {
+    void operator()(float* target, int, int, Vector sum) const { *reinterpret_cast<Unaligned*>(target) = sum; }
+};
+
 // Arguments are scalars all the way down: a structure passed through memory is read in wider pieces than it was written, for which the
 // processor waits until every store before it has reached the cache.
-// `ahead`: a line of it is asked for in each step, while the processor's buffers for memory are idle.
-template <class Operand, int rows, int vectors, bool has_ahead = false>
-inline void register_block(int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
+// `ahead`: memory of which the next line is asked for every so many steps (a power of two), while the processor's buffers for it are idle.
+template <class Operand, int rows, int vectors, bool has_ahead = false, class Target = Kept>
+__attribute__((always_inline)) inline void register_block(int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
                            const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add,
-                           const char* ahead = nullptr) {
+                           const char* ahead = nullptr, int64_t every = 1, Target target = {}) {
     Vector sums[rows][vectors];
     // Unrolled, so that the sums never leave the registers.
     if (add) {
@@ -197,7 +204,10 @@ inline void register_block(int64_t steps, const typename Operand::Element* a, in
             for (int v = 0; v < vectors; v++) sums[r][v] = Vector{};
     }
     for (int64_t step = 0; step < steps; step++, a += step_stride, b += b_stride) {
-        if constexpr (has_ahead) _mm_prefetch(ahead + step * 64, _MM_HINT_T1);
+        if constexpr (has_ahead) {
+            _mm_prefetch(ahead, _MM_HINT_T1);
+            ahead += (step & (every - 1)) == 0 ? 64 : 0;
+        }
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
             const auto left = Operand::broadcast(a + r * row_stride);
@@ -208,35 +218,35 @@ inline void register_block(int64_t steps, const typename Operand::Element* a, in
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) *reinterpret_cast<Unaligned*>(c + r * ldc + v * lanes) = sums[r][v];
+        for (int v = 0; v < vectors; v++) target(c + r * ldc + v * lanes, r, v, sums[r][v]);
 }
 
-template <class Operand, int vectors>
+template <class Operand, int vectors, class Target>
 inline void register_rows(int64_t rows, int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
-                          const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+                          const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add, Target target) {
     for (; rows >= tallest; rows -= tallest, a += tallest * row_stride, c += tallest * ldc)
-        register_block<Operand, tallest, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        register_block<Operand, tallest, vectors, false>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, nullptr, 1, target);
     switch (rows) {
-        case 5: return register_block<Operand, 5, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
-        case 4: return register_block<Operand, 4, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
-        case 3: return register_block<Operand, 3, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
-        case 2: return register_block<Operand, 2, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
-        case 1: return register_block<Operand, 1, vectors>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        case 5: return register_block<Operand, 5, vectors, false>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, nullptr, 1, target);
+        case 4: return register_block<Operand, 4, vectors, false>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, nullptr, 1, target);
+        case 3: return register_block<Operand, 3, vectors, false>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, nullptr, 1, target);
+        case 2: return register_block<Operand, 2, vectors, false>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, nullptr, 1, target);
+        case 1: return register_block<Operand, 1, vectors, false>(steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, nullptr, 1, target);
         default: return;
     }
 }
 
 // C[rows, vectors registers] (+)= A · B of one panel, or of the last registers of one; b_stride: elements of a step of the panel.
-template <class Operand>
+template <class Operand, class Target = Kept>
 inline void panel_product(int64_t rows, int64_t vectors, int64_t steps, const typename Operand::Element* a, int64_t row_stride,
-                          int64_t step_stride, const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add) {
+                          int64_t step_stride, const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add, Target target = {}) {
     switch (vectors) {
 #ifdef __AVX512F__
-        case 4: return register_rows<Operand, 4>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
-        case 3: return register_rows<Operand, 3>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        case 4: return register_rows<Operand, 4>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, target);
+        case 3: return register_rows<Operand, 3>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, target);
 #endif
-        case 2: return register_rows<Operand, 2>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
-        default: return register_rows<Operand, 1>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add);
+        case 2: return register_rows<Operand, 2>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, target);
+        default: return register_rows<Operand, 1>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, target);
     }
 }
 
