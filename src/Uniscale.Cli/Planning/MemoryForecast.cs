@@ -1,8 +1,10 @@
 using Uniscale.Configuration;
+using Uniscale.Evaluation.Needles;
 using Uniscale.Planning.Clusters;
 using Uniscale.Planning.Memory;
 using Uniscale.Planning.Search;
 using Uniscale.Programs;
+using Uniscale.Programs.Memory;
 using Uniscale.Telemetry;
 
 namespace Uniscale.Cli.Planning;
@@ -67,8 +69,27 @@ internal sealed class MemoryForecast
     private double Most(RunConfiguration config, int first, int count, HostBytes which) =>
         Shapes(config)
             .Max(shape =>
-                new HostAccount(_specOf(shape.Config, shape.Sequences), _cluster, config.Checkpoint.Async, _threads).Of(first, count, which)
-            );
+            {
+                var spec = _specOf(shape.Config, shape.Sequences);
+                double training = new HostAccount(spec, _cluster, config.Checkpoint.Async, _threads).Of(first, count, which);
+                return training + (which == HostBytes.Expected ? NeedleBytes(shape.Config, spec, first, count) : 0);
+            });
+
+    /// <summary>
+    /// Keys and values of the needle tests between steps, whose memory is of other sizes than that of training. Beside the texts that are
+    /// read
+    /// at a time there are the one that ended last and the beginning that they share.
+    /// </summary>
+    private static double NeedleBytes(RunConfiguration config, StepSpecification spec, int first, int count)
+    {
+        if (!config.Evaluation.Tasks.Contains("needle"))
+            return 0;
+        int length = config.Model.Context;
+        long tokens = (NeedleTest.TextsAtOnce(length) + 2L) * length;
+        return Enumerable
+            .Range(first, count)
+            .Sum(rank => (double)MemoryPlan.CacheBytes(spec, spec.Mesh.CoordinateOf(rank).Pipeline, tokens));
+    }
 
     private static IEnumerable<(RunConfiguration Config, int Sequences)> Shapes(RunConfiguration config)
     {

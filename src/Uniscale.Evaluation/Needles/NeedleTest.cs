@@ -30,6 +30,9 @@ public sealed class NeedleTest(
 
     private const int LargestBatch = 16;
 
+    /// <summary>Texts of so many tokens that a model reads at a time.</summary>
+    public static int TextsAtOnce(int length) => Math.Clamp(BatchTokens / length, 1, LargestBatch);
+
     /// <summary>The test of trained weights, read by threads.</summary>
     /// <param name="model">The weights; not owned.</param>
     /// <param name="tokenizer">Their tokenizer; not owned.</param>
@@ -61,7 +64,7 @@ public sealed class NeedleTest(
                 tokenizer,
                 modelDigest,
                 answers,
-                Math.Clamp(BatchTokens / length, 1, LargestBatch)
+                TextsAtOnce(length)
             );
             // The deepest needle first: the texts of the others begin like its text.
             var texts = generated.Of([.. cells.Reverse().Select(cell => Request(cell, options))], task);

@@ -81,7 +81,9 @@ public sealed record MemoryPlan
                 + companions.Scorers * Share(score, scoreCount, fromStage: 3) * spec.ActivationBytes,
             CriticBytes = companions.HasCritic ? critic.Parameters + critic.Gradients + critic.Optimizer : 0,
             DrawingBytes =
-                companions.Drawn == 0 ? 0 : CacheBytes(spec, stage) + (spec.Sharding == 3 ? count * spec.ActivationBytes : 0),
+                companions.Drawn == 0
+                    ? 0
+                    : CacheBytes(spec, stage, DrawnTokens(spec)) + (spec.Sharding == 3 ? count * spec.ActivationBytes : 0),
             TransientBytes =
                 (spec.Sharding == 3 ? largestTwo * spec.ActivationBytes : 0) + (spec.Sharding >= 2 ? largestTwoSharded * Fp32 : 0),
             ActivationBytes = ActivationMeter.PeakOf(spec, program),
@@ -91,17 +93,21 @@ public sealed record MemoryPlan
     /// <summary>The same layout of a model whose head gives a score.</summary>
     public static StepSpecification Scoring(StepSpecification spec) => spec with { Model = spec.Model with { ScoreHead = true } };
 
-    /// <summary>
-    /// Keys and values of all answers that are drawn together, of one stage. The cache of an answer which has just ended is still there.
-    /// </summary>
-    private static long CacheBytes(StepSpecification spec, int stage)
+    /// <summary>Bytes of the keys and values of so many tokens, on a rank of a stage.</summary>
+    /// <param name="spec">The layout.</param>
+    /// <param name="stage">Pipeline stage.</param>
+    /// <param name="tokens">Tokens of all sequences together.</param>
+    public static long CacheBytes(StepSpecification spec, int stage, long tokens)
     {
         var m = spec.Model;
         long layers = StagePartition.Of(spec).BlocksOf(stage).Count(m.IsTransformer),
             heads = Math.Max(1, m.KvHeads / spec.Mesh.Tensor);
-        long room = CacheRoom.For(spec.Companions.DrawnTokens, m.Context);
-        return (spec.Companions.Drawn + 1) * room * layers * 2 * heads * m.HeadDim * spec.ActivationBytes;
+        return tokens * layers * 2 * heads * m.HeadDim * spec.ActivationBytes;
     }
+
+    /// <summary>All answers that are drawn together. The cache of one which has just ended is still there.</summary>
+    private static long DrawnTokens(StepSpecification spec) =>
+        (spec.Companions.Drawn + 1) * (long)CacheRoom.For(spec.Companions.DrawnTokens, spec.Model.Context);
 
     private static (long Count, bool Once)[] BlocksOf(StepSpecification spec, int stage) =>
         [
