@@ -77,8 +77,7 @@ internal sealed class MemoryForecast
 
     /// <summary>
     /// Keys and values of the needle tests between steps, whose memory is of other sizes than that of training. Beside the texts that are
-    /// read
-    /// at a time there are the one that ended last and the beginning that they share.
+    /// read at a time there are the one that ended last and the beginning that they share.
     /// </summary>
     private static double NeedleBytes(RunConfiguration config, StepSpecification spec, int first, int count)
     {

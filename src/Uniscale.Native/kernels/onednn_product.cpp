@@ -20,21 +20,13 @@ dnnl::stream& stream() {
     return cpu;
 }
 
-// What oneDNN itself takes the processor for, or is limited to (ONEDNN_MAX_CPU_ISA).
-Isa level() {
-    const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-    const auto has = [&](dnnl::cpu_isa isa) { return (effective & static_cast<unsigned>(isa)) == static_cast<unsigned>(isa); };
-    if (has(dnnl::cpu_isa::avx512_core_amx)) return Isa::Amx;
-    if (has(dnnl::cpu_isa::avx512_core_bf16)) return Isa::Avx512Bf16;
-    if (has(dnnl::cpu_isa::avx512_core)) return Isa::Avx512;
-    return has(dnnl::cpu_isa::avx2) ? Isa::Avx2 : Isa::Baseline;
-}
-
 // oneDNN is asked where it multiplies pairs with the instructions that our kernels have for it: no fewer, which would be slow or not there at
-// all, and no more, which would not be what UNISCALE_ISA asks for.
+// all, and no more, which would not be what UNISCALE_ISA asks for. It may itself be limited (ONEDNN_MAX_CPU_ISA).
 bool serves() {
-    static const Isa theirs = level();
-    return theirs >= Isa::Avx512Bf16 && theirs <= isa();
+    static const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+    const auto has = [](dnnl::cpu_isa isa) { return (effective & static_cast<unsigned>(isa)) == static_cast<unsigned>(isa); };
+    const bool tiles = has(dnnl::cpu_isa::avx512_core_amx);
+    return isa() >= Isa::Avx512Bf16 && has(dnnl::cpu_isa::avx512_core_bf16) && (isa() >= Isa::Amx || !tiles);
 }
 
 constexpr int bf16 = 1;

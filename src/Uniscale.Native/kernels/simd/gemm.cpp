@@ -233,7 +233,7 @@ __attribute__((noinline)) void multiply_to_sums(int64_t steps, const Element* a,
 
 // `left`, `b` and `sums`: where the operands and sums of the register block begin.
 void multiply_few(const Gemm& p, const Place& place, int64_t steps, const Rows& a, const Element* left, const Element* b, float* sums,
-                  LinesAhead& first, LinesAhead& second) {
+                  LinesAhead& sooner, LinesAhead& later) {
     const uniscale_epilogue& e = p.epilogue;
     if (place.rows.count < tallest || place.columns.count < panel) {
         const int64_t vectors = ceiling(place.columns.count, lanes);
@@ -242,8 +242,8 @@ void multiply_few(const Gemm& p, const Place& place, int64_t steps, const Rows& 
         if (place.last) finish(p, sums, place.rows, place.columns);
         return;
     }
-    const char* next = first.take(steps / place.every);
-    if (next == nullptr) next = second.take(steps / place.every);
+    const char* next = sooner.take(steps / place.every);
+    if (next == nullptr) next = later.take(steps / place.every);
     if (place.last) fetch(p, place.rows, place.columns);
     if (place.last && e.activation == 0) {
         const int64_t at = place.rows.first * p.ldc + place.columns.first;
@@ -303,7 +303,7 @@ void multiply_block(const Gemm& p, Interval rows, int64_t last, Interval columns
     const bool packed = p.packed != nullptr;
     const Stretches stretches(p.k, packed);
     const int64_t height = packed ? row_block : copied_rows;
-    LinesAhead ahead_of_columns, ahead_of_rows;
+    LinesAhead ahead_of_columns, ahead_of_rows, &sooner = packed ? ahead_of_columns : ahead_of_rows, &later = packed ? ahead_of_rows : ahead_of_columns;
     for (int64_t i = 0; i < stretches.count; i++) {
         const Interval stretch = stretches[i];
         const int64_t depth = depth_of(stretch), steps = depth / Operand::pair;
@@ -326,8 +326,7 @@ void multiply_block(const Gemm& p, Interval rows, int64_t last, Interval columns
                 for (int64_t row = 0; row < here.count; row += tallest) {
                     const Interval few{here.first + row, smaller(tallest, here.count - row)};
                     float* sums = s.sums.data() + (stretches.count == 1 ? 0 : (down + row) * sums_stride + first);
-                    multiply_few(p, {few, some, i > 0, i == stretches.count - 1, every}, steps, a, a.block(row), b, sums,
-                                 packed ? ahead_of_columns : ahead_of_rows, packed ? ahead_of_rows : ahead_of_columns);
+                    multiply_few(p, {few, some, i > 0, i == stretches.count - 1, every}, steps, a, a.block(row), b, sums, sooner, later);
                 }
             }
         }

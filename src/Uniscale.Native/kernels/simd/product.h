@@ -187,9 +187,10 @@ struct Kept {
 // processor waits until every store before it has reached the cache.
 // `ahead`: memory of which the next line is asked for every so many steps (a power of two), while the processor's buffers for it are idle.
 template <class Operand, int rows, int vectors, bool has_ahead = false, class Target = Kept>
-__attribute__((always_inline)) inline void register_block(int64_t steps, const typename Operand::Element* a, int64_t row_stride, int64_t step_stride,
-                           const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add,
-                           const char* ahead = nullptr, int64_t every = 1, Target target = {}) {
+__attribute__((always_inline)) inline void register_block(int64_t steps, const typename Operand::Element* a, int64_t row_stride,
+                                                          int64_t step_stride, const typename Operand::RightElement* b, int64_t b_stride,
+                                                          float* c, int64_t ldc, bool add, const char* ahead = nullptr, int64_t every = 1,
+                                                          Target target = {}) {
     Vector sums[rows][vectors];
     // Unrolled, so that the sums never leave the registers.
     if (add) {
@@ -239,7 +240,8 @@ inline void register_rows(int64_t rows, int64_t steps, const typename Operand::E
 // C[rows, vectors registers] (+)= A · B of one panel, or of the last registers of one; b_stride: elements of a step of the panel.
 template <class Operand, class Target = Kept>
 inline void panel_product(int64_t rows, int64_t vectors, int64_t steps, const typename Operand::Element* a, int64_t row_stride,
-                          int64_t step_stride, const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add, Target target = {}) {
+                          int64_t step_stride, const typename Operand::RightElement* b, int64_t b_stride, float* c, int64_t ldc, bool add,
+                          Target target = {}) {
     switch (vectors) {
 #ifdef __AVX512F__
         case 4: return register_rows<Operand, 4>(rows, steps, a, row_stride, step_stride, b, b_stride, c, ldc, add, target);
